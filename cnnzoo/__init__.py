@@ -1,0 +1,40 @@
+"""Image networks that generate, restore and edit, built by name, with their trained weights.
+
+Importing this package is light: each name below is imported from its module when it is first used.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from cnnzoo.data import pipeline
+    from cnnzoo.evaluation import evaluate
+    from cnnzoo.registry import build, card, list_checkpoints, list_models
+    from cnnzoo.training.fit import train
+
+__all__ = ["__version__", "build", "card", "evaluate", "list_checkpoints", "list_models", "pipeline", "train"]
+
+_HOME = {
+    "build": "cnnzoo.registry",
+    "card": "cnnzoo.registry",
+    "list_checkpoints": "cnnzoo.registry",
+    "list_models": "cnnzoo.registry",
+    "evaluate": "cnnzoo.evaluation",
+    "pipeline": "cnnzoo.data",
+    "train": "cnnzoo.training.fit",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'cnnzoo' has no attribute {name!r}; public names: {', '.join(__all__)}")
+    from importlib import import_module
+
+    value = getattr(import_module(_HOME[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

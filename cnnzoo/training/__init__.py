@@ -1,0 +1,1 @@
+"""How the models are trained: the one training step, the loop around it and the recipes."""
