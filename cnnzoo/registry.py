@@ -1,0 +1,152 @@
+"""Names: what the zoo can build, and what it has trained.
+
+`arch` is an architecture, the name of its file in `cnnzoo/models/`; `arch.tag` is a checkpoint, the name of its folder
+in `saved_models/`. Listing either imports no network library.
+"""
+
+import difflib
+import fnmatch
+import importlib
+import pkgutil
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+_classes: dict[str, type] = {}
+
+
+class UnknownName(ValueError):
+    """A name that the zoo does not have; the message gives the nearest ones."""
+
+    def __init__(self, kind: str, name: str, known: Iterable[str]):
+        known = sorted(known)
+        near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
+        hint = f"did you mean {' or '.join(near)}?" if near else f"allowed: {', '.join(known) or 'none yet'}"
+        super().__init__(f"no {kind} is named {name!r}; {hint}")
+
+
+def register(name: str) -> Callable[[type], type]:
+    """Class decorator: the class is the architecture `name`, and Keras can save and load it by that name."""
+
+    def add(cls: type) -> type:
+        import keras
+
+        known = _classes.get(name)
+        if known is not None and known.__module__ != cls.__module__:
+            raise ValueError(f"the architecture {name!r} is {known.__module__}.{known.__name__} already")
+        cls.architecture = name
+        _classes[name] = keras.saving.register_keras_serializable("cnnzoo", name)(cls)
+        return cls
+
+    return add
+
+
+def _own_architectures() -> list[str]:
+    from cnnzoo import models
+
+    return [module.name for module in pkgutil.iter_modules(models.__path__) if not module.name.startswith("_")]
+
+
+def list_models(pattern: str = "*") -> list[str]:
+    """The architectures whose names match a shell pattern, sorted: `list_models("*gan*")`."""
+    return sorted(fnmatch.filter({*_own_architectures(), *_classes}, pattern))
+
+
+def list_checkpoints(pattern: str = "*") -> list[str]:
+    """The shipped checkpoints that match, sorted: a pattern of names, or an architecture for all of its own."""
+    from cnnzoo.checkpoints import saved_models_dir
+
+    names = [card.parent.name for card in saved_models_dir().glob("*/card.json")]
+    return sorted(name for name in names if fnmatch.fnmatch(name, pattern) or name.split(".")[0] == pattern)
+
+
+def split_name(name: str) -> tuple[str, str]:
+    """`"arch.tag"` as `("arch", "tag")`, `"arch"` as `("arch", "")`."""
+    arch, _, tag = name.partition(".")
+    return arch, tag
+
+
+def architecture(name: str) -> type:
+    """The class of an architecture.
+
+    Raises:
+        UnknownName: There is none of that name.
+    """
+    if name not in _classes and name in _own_architectures():
+        importlib.import_module(f"cnnzoo.models.{name}")
+    if name not in _classes:
+        raise UnknownName("architecture", name, list_models())
+    return _classes[name]
+
+
+def checkpoint_path(name: str) -> Path:
+    """The folder of the shipped checkpoint `arch.tag`.
+
+    Raises:
+        UnknownName: There is none of that name.
+    """
+    from cnnzoo.checkpoints import saved_models_dir
+
+    known = list_checkpoints()
+    if name not in known:
+        raise UnknownName("checkpoint", name, known)
+    return saved_models_dir() / name
+
+
+def card(name: str) -> dict[str, Any]:
+    """The card of the checkpoint `arch.tag`: its data, recipe, scores with their protocol, sizes and licences.
+
+    Raises:
+        UnknownName: There is none of that name.
+        CheckpointError: Its card cannot be read.
+    """
+    from cnnzoo.checkpoints import open_checkpoint
+
+    return open_checkpoint(checkpoint_path(name)).card
+
+
+def build(name: str, *, weights: str | Path | None = None, **config: Any):
+    """A model, built and ready for use.
+
+    Args:
+        name: `arch.tag` for a trained model, `arch` for one with fresh weights.
+        weights: With `arch`: a checkpoint or run folder of your own, whose weights and configuration are taken.
+        **config: With `arch`: fields of its configuration.
+
+    Returns:
+        A `cnnzoo.training.phases.PhasedModel`.
+
+    Raises:
+        UnknownName: No such architecture or checkpoint.
+        CheckpointError: The files of the checkpoint are missing, cut short or altered.
+        ValueError: A field that the architecture does not have, or a field beside trained weights.
+    """
+    arch, tag = split_name(name)
+    if not tag and weights is None:
+        return from_config(arch, config)
+    if config:
+        raise ValueError(
+            f"got {', '.join(config)} beside trained weights, which come with their configuration; "
+            f"allowed: build({arch!r}, {', '.join(f'{k}=…' for k in config)}) for fresh weights"
+        )
+    from cnnzoo import checkpoints
+
+    if not tag:
+        cls = architecture(arch)
+        model = checkpoints.load(weights)
+        if type(model) is not cls:
+            raise ValueError(f"got weights of {type(model).architecture!r} in {weights}; allowed: those of {arch!r}")
+        return model
+    if weights is not None:
+        raise ValueError(f"got weights={str(weights)!r} beside {name!r}, which has its own; allowed: build({arch!r}, weights=…)")
+    return checkpoints.load(checkpoint_path(name))
+
+
+def from_config(arch: str, config: dict[str, Any]):
+    """A model with fresh weights; see `build`."""
+    cls = architecture(arch)
+    fields = cls.config_fields()
+    if unknown := sorted(set(config) - set(fields)):
+        allowed = ", ".join(f"{k}={v!r}" for k, v in fields.items())
+        raise ValueError(f"{arch} has no configuration field {', '.join(unknown)}; allowed: {allowed}")
+    return cls(**config)
