@@ -1,1 +1,1 @@
-"""The architectures: one file is one architecture, and its name is the name of the file."""
+"""The architectures: one file is one architecture and its name; a leading underscore marks what several share."""

@@ -14,7 +14,7 @@ from typing import Any
 import keras
 from keras import ops
 
-PACKAGE = "cnnzoo"
+from cnnzoo.training.phase_optimizer import PhaseOptimizer
 
 
 def _on_tensorflow() -> bool:
@@ -46,90 +46,6 @@ class Phase:
         result = self.loss(forward)
         loss, logs = result if isinstance(result, tuple) else (result, {})
         return ops.cast(loss, "float32"), logs
-
-
-@keras.saving.register_keras_serializable(PACKAGE)
-class ReplicaSeedGenerator(keras.random.SeedGenerator):
-    """A `SeedGenerator` whose draws differ on every replica of a `tf.distribute` strategy.
-
-    A strategy mirrors the state of a plain one, so that each replica would train on the same noise.
-    """
-
-    def next(self, ordered: bool = True):
-        state = super().next(ordered)
-        if _on_tensorflow():
-            import tensorflow as tf
-
-            context = tf.distribute.get_replica_context()
-            if context is not None and context.num_replicas_in_sync > 1:
-                shift = tf.stack([context.replica_id_in_sync_group * 7919, 0])  # any odd stride keeps them apart
-                state = state + tf.cast(shift, state.dtype)
-        return state
-
-
-@keras.saving.register_keras_serializable(PACKAGE)
-class PhaseOptimizer(keras.optimizers.Optimizer):
-    """One optimizer a phase that Keras sees as a single one, so that it saves, restores and threads them all.
-
-    Args:
-        optimizers: `{phase name: optimizer}`.
-
-    `iterations` counts training steps. `learning_rate` is that of the phase where there is just one; with several
-    phases it raises, since a schedule must say which one it steers (`optimizer.by_phase[name].learning_rate`).
-    """
-
-    def __init__(self, optimizers: dict[str, keras.optimizers.Optimizer], name: str = "phase_optimizer"):
-        super().__init__(learning_rate=0.0, name=name)
-        self.by_phase = dict(optimizers)
-        self.groups: Callable[[], dict[str, list]] = dict  # set by PhasedModel.compile
-
-    def build(self, variables) -> None:
-        if not self.built:
-            for name, group in self.groups().items():
-                if not self.by_phase[name].built:
-                    self.by_phase[name].build(group)
-            super().build(variables)
-
-    @property
-    def variables(self) -> list:
-        return self._variables[:] + [v for optimizer in self.by_phase.values() for v in optimizer.variables]
-
-    def _only(self) -> keras.optimizers.Optimizer:
-        if len(self.by_phase) > 1:
-            names = ", ".join(self.by_phase)
-            raise AttributeError(
-                f"each phase has its own learning rate; set optimizer.by_phase[name].learning_rate; phases: {names}"
-            )
-        return next(iter(self.by_phase.values()))
-
-    @property
-    def learning_rate(self):
-        return self._only().learning_rate
-
-    @learning_rate.setter
-    def learning_rate(self, value) -> None:
-        self._only().learning_rate = value
-
-    def finalize_variable_values(self, var_list) -> None:
-        for name, group in self.groups().items():
-            self.by_phase[name].finalize_variable_values(group)
-
-    # The optimizers of the phases are saved by Keras's walk over attributes; only the counter of steps is ours.
-    def save_own_variables(self, store) -> None:
-        store["0"] = ops.convert_to_numpy(self._iterations)
-
-    def load_own_variables(self, store) -> None:
-        self._iterations.assign(store["0"])
-
-    def get_config(self) -> dict:
-        serialize = keras.saving.serialize_keras_object
-        return {"name": self.name, "optimizers": {k: serialize(v) for k, v in self.by_phase.items()}}
-
-    @classmethod
-    def from_config(cls, config, custom_objects=None):
-        deserialize = keras.saving.deserialize_keras_object
-        optimizers = {k: deserialize(v, custom_objects) for k, v in config["optimizers"].items()}
-        return cls(optimizers, name=config["name"])
 
 
 class PhasedModel(keras.Model):
@@ -273,9 +189,12 @@ class PhasedModel(keras.Model):
             if asked:
                 raise ValueError(f"got {what} under a strategy with several replicas, where Keras fails; leave it out")
 
-    def get_compile_config(self) -> dict:
+    def get_compile_config(self) -> dict | None:
         config = super().get_compile_config()
-        return {**config, "jit_compile": self._jit_request} if config else config  # Keras stores what "auto" became
+        if not config:
+            return config
+        taken = {name: config[name] for name in ("optimizer", "run_eagerly", "steps_per_execution")}
+        return {**taken, "jit_compile": self._jit_request}  # Keras would store what "auto" became here
 
     def compile_from_config(self, config) -> None:
         self.compile(**keras.saving.deserialize_keras_object(config))
@@ -444,8 +363,8 @@ class PhasedModel(keras.Model):
         if train:
             counter = self.optimizer._iterations
             put([counter], [values[id(counter)][1] + 1])
-            rate = self._ema_rate(values[id(counter)][1])
             for value, average in self._ema_pairs():
+                rate = self._ema_rate(values[id(counter)][1])
                 (x,), (mean,) = get([value]), get([average])
                 put([average], [mean + jax.numpy.asarray(rate, mean.dtype) * (x - mean)])
         with keras.StatelessScope(state_mapping=list(values.values())) as scope:

@@ -1,0 +1,82 @@
+"""Losses, as pure functions of arrays, in nats where they are likelihoods.
+
+Each gives one float32 number for each image of the batch, unless it says otherwise.
+"""
+
+import math
+
+from keras import ops
+
+
+def _per_image(x):
+    return ops.sum(ops.reshape(x, (ops.shape(x)[0], -1)), axis=1)  # (n, ...) -> (n,)
+
+
+def cross_entropy(labels, logits):
+    """-log softmax(logits)[label] for integer labels (n,) and logits (n, classes)."""
+    return ops.sparse_categorical_crossentropy(labels, logits, from_logits=True)
+
+
+def squared_error(images, reconstructions):
+    """||x - x'||^2, the sum over pixels and channels."""
+    return _per_image(ops.square(images - reconstructions))
+
+
+def bernoulli_log_likelihood(images, logits):
+    """sum of x log p + (1 - x) log(1 - p) with p = sigmoid(logits), for images in [0, 1]."""
+    return _per_image(images * logits - ops.softplus(logits))
+
+
+def gaussian_log_likelihood(images, mean, log_scale):
+    """sum of log N(x; mean, exp(log_scale)^2), a density."""
+    z = (images - mean) * ops.exp(-log_scale)
+    return _per_image(-0.5 * ops.square(z) - log_scale - 0.5 * math.log(2 * math.pi))
+
+
+def discretized_logistic_log_likelihood(images, mean, log_scale):
+    """sum of log P(x) where the 256 grey values are bins of a logistic distribution, the outer two open.
+
+    Args:
+        images: In [0, 1]; a grey value k stands at k / 255.
+        mean: Of the shape of `images`.
+        log_scale: The logarithm of the scale s; broadcasts to `images`.
+
+    Source: Kingma et al., "Improved Variational Inference with Inverse Autoregressive Flow", 2016, and Salimans et al.,
+    "PixelCNN++", 2017, equation 2.
+    """
+    inverse_scale = ops.exp(-log_scale)
+    upper = (images - mean + 0.5 / 255) * inverse_scale
+    lower = (images - mean - 0.5 / 255) * inverse_scale
+    # log(sigmoid(u) - sigmoid(l)) = log sigmoid(u) + log sigmoid(-l) + log(1 - exp(l - u)), exact without cancellation
+    inside = -ops.softplus(-upper) - ops.softplus(lower) + ops.log(-ops.expm1(lower - upper))
+    first, last = -ops.softplus(-upper), -ops.softplus(lower)
+    return _per_image(ops.where(images < 0.5 / 255, first, ops.where(images > 254.5 / 255, last, inside)))
+
+
+def normal_kl(mean, log_variance):
+    """KL(N(mean, exp(log_variance)) || N(0, I)) = 1/2 sum of exp(log_variance) + mean^2 - 1 - log_variance.
+
+    Source: Kingma and Welling, "Auto-Encoding Variational Bayes", 2014, appendix B.
+    """
+    return 0.5 * _per_image(ops.exp(log_variance) + ops.square(mean) - 1.0 - log_variance)
+
+
+def normal_log_density(x, mean=0.0, log_variance=0.0):
+    """log N(x; mean, exp(log_variance)), summed over the last axis."""
+    squared = ops.square(x - mean) * ops.exp(-log_variance)
+    return -0.5 * ops.sum(squared + log_variance + math.log(2 * math.pi), axis=-1)
+
+
+def discriminator_loss(real_logits, fake_logits, smoothing: float = 0.0):
+    """The mean of -(1 - smoothing) log D(x) - smoothing log(1 - D(x)) - log(1 - D(G(z))); one number.
+
+    Source: Goodfellow et al., "Generative Adversarial Nets", 2014, equation 1; one-sided label smoothing from Salimans et
+    al., "Improved Techniques for Training GANs", 2016, section 3.4.
+    """
+    real = ops.softplus(-real_logits) + smoothing * real_logits
+    return ops.mean(real) + ops.mean(ops.softplus(fake_logits))
+
+
+def generator_loss(fake_logits):
+    """The non-saturating loss, the mean of -log D(G(z)); one number (Goodfellow et al., 2014, section 3)."""
+    return ops.mean(ops.softplus(-fake_logits))

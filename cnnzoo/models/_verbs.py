@@ -1,0 +1,57 @@
+"""What the verbs of all models do before and after the network: check what came in, and work through it in batches."""
+
+from collections.abc import Callable
+
+import numpy as np
+from keras import ops
+
+from cnnzoo.images import as_batch
+
+BATCH = 256  # images a pass: large enough for full speed, small enough for any machine
+
+
+def in_batches(function: Callable, x: np.ndarray) -> np.ndarray:
+    """`function` over the rows of `x`, a batch at a time, as one float32 array."""
+    parts = [ops.convert_to_numpy(function(x[i : i + BATCH])) for i in range(0, len(x), BATCH)]
+    return np.concatenate(parts).astype(np.float32, copy=False)
+
+
+def images_to_rows(model, function: Callable, x) -> np.ndarray:
+    """`function` over one image or a batch, checked against the model's image shape: (n, ...)."""
+    batch, _ = as_batch(x, model.image_shape)
+    return in_batches(function, batch)
+
+
+def images_to_images(model, function: Callable, x) -> np.ndarray:
+    """Like `images_to_rows` for a function that gives images in [0, 1]; what comes in is what goes out."""
+    batch, single = as_batch(x, model.image_shape)
+    images = like(in_batches(function, batch), batch)
+    return images[0] if single else images
+
+
+def like(images: np.ndarray, model_of: np.ndarray) -> np.ndarray:
+    """float32 images in [0, 1] in the dtype of `model_of`: uint8 in [0, 255] or float32."""
+    if model_of.dtype == np.uint8:
+        return np.rint(np.clip(images, 0.0, 1.0) * 255.0).astype(np.uint8)
+    return images
+
+
+def latents(model, z) -> np.ndarray:
+    """Latent vectors as float32 (n, latent_dim).
+
+    Raises:
+        ValueError: For another shape, no rows or numbers that are not finite.
+    """
+    z = np.asarray(z)
+    if z.ndim != 2 or z.shape[1] != model.latent_dim or len(z) == 0 or not np.issubdtype(z.dtype, np.floating):
+        raise ValueError(f"got latents {z.dtype} {z.shape}; allowed: float32 (n, {model.latent_dim}) with n >= 1")
+    if not np.isfinite(z).all():
+        raise ValueError("got latents with NaN or infinity; allowed: finite numbers")
+    return z.astype(np.float32)
+
+
+def noise(model, n: int, seed: int) -> np.ndarray:
+    """n standard normal latent vectors; the same seed gives the same ones on every backend."""
+    if n < 1:
+        raise ValueError(f"got n={n}; allowed: n >= 1")
+    return np.random.default_rng(seed).standard_normal((n, model.latent_dim), dtype=np.float32)

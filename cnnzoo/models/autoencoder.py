@@ -1,0 +1,71 @@
+"""A convolutional autoencoder: images to a short code and back, with the least squared error."""
+
+from typing import NamedTuple
+
+import keras
+import numpy as np
+from keras import ops
+
+from cnnzoo import losses
+from cnnzoo.models import _encoding, _verbs
+from cnnzoo.registry import register
+from cnnzoo.training.phases import Phase, PhasedModel, unit_range
+
+
+class Coded(NamedTuple):
+    """A batch that has been through both networks."""
+
+    images: object  # (n, height, width, channels)
+    reconstructions: object  # the same
+
+
+@register("autoencoder")
+class Autoencoder(PhasedModel):
+    """Minimises ||x - x'||^2 with x' = decode(encode(x)).
+
+    Args:
+        image_shape: (height, width, channels), sides multiples of 4.
+        latent_dim: The length of the code.
+        width: Filters of the first convolution.
+        hidden: Units of the dense layers.
+    """
+
+    task = "reconstruct"
+    log_names = ("mse",)
+
+    def __init__(self, *, image_shape=(28, 28, 1), latent_dim=32, width=16, hidden=256, **kwargs):
+        super().__init__(**kwargs)
+        self.image_shape = _encoding.check_shape(image_shape)
+        self.latent_dim, self.width, self.hidden = latent_dim, width, hidden
+        self.encoder = _encoding.encoder(self.image_shape, width, hidden, latent_dim)
+        self.decoder = _encoding.decoder(self.image_shape, width, hidden, latent_dim)
+        self.build()
+
+    def phases(self):
+        return [Phase("reconstruction", [self.encoder, self.decoder], self.reconstruction_loss)]
+
+    def forward(self, images, labels, training):
+        return Coded(images, ops.sigmoid(self.decoder(self.encoder(images, training=training), training=training)))
+
+    def reconstruction_loss(self, coded: Coded):
+        error = ops.mean(losses.squared_error(coded.images, coded.reconstructions))
+        return error, {"mse": ops.mean(ops.square(coded.images - coded.reconstructions))}
+
+    def published_optimizers(self):
+        return {"reconstruction": keras.optimizers.Adam(1e-3)}
+
+    def call(self, images, training=False):
+        """Images, uint8 or float32 in [0, 1], to their reconstructions in [0, 1]."""
+        return self.forward(unit_range(images), None, training).reconstructions
+
+    def encode(self, x) -> np.ndarray:
+        """The codes (n, latent_dim) of one image or a batch of n."""
+        return _verbs.images_to_rows(self, lambda images: self.encoder(unit_range(images)), x)
+
+    def decode(self, z) -> np.ndarray:
+        """float32 images in [0, 1], (n, height, width, channels), from codes (n, latent_dim)."""
+        return _verbs.in_batches(lambda codes: ops.sigmoid(self.decoder(codes)), _verbs.latents(self, z))
+
+    def reconstruct(self, x) -> np.ndarray:
+        """decode(encode(x)) for one image or a batch, in the type that came in."""
+        return _verbs.images_to_images(self, self, x)

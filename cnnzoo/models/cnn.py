@@ -1,0 +1,43 @@
+"""A small convolutional classifier for 28x28 grey images: 93 thousand parameters."""
+
+import keras
+from keras import layers
+
+from cnnzoo.layers import Dropout
+from cnnzoo.models._classifier import Classifier
+from cnnzoo.registry import register
+
+POOLING = {"max": layers.MaxPooling2D, "average": layers.AveragePooling2D}
+
+
+@register("cnn")
+class CNN(Classifier):
+    """Three convolutions of 3x3 with ReLU, pooled in between, a dense layer and the classes.
+
+    Args:
+        pooling: "max" or "average", 2x2.
+        dropout: The fraction of features that is dropped before each dense layer in training.
+        **config: See `cnnzoo.models._classifier.Classifier`: image_shape, classes, l1, l2, augmentation.
+    """
+
+    filters = (32, 64, 64)
+    pooled = 2  # so many of the convolutions are followed by pooling
+    hidden = 64
+
+    def __init__(self, *, pooling="max", dropout=0.0, **config):
+        super().__init__(**config)
+        if pooling not in POOLING:
+            raise ValueError(f"got pooling={pooling!r}; allowed: {', '.join(POOLING)}")
+        self.pooling, self.dropout = pooling, dropout
+        self.backbone = keras.Sequential([keras.Input(self.image_shape)], name="backbone")  # (n, 28, 28, 1)
+        for i, filters in enumerate(self.filters):
+            self.backbone.add(layers.Conv2D(filters, 3, activation="relu"))  # 26, then 11, then 3 pixels a side
+            if i < self.pooled:
+                self.backbone.add(POOLING[pooling]())  # 13, then 5, then 1
+        self.backbone.add(layers.Flatten())  # (n, 3 * 3 * 64), or (n, 128) where all three are pooled
+        self.backbone.add(Dropout(dropout))
+        self.backbone.add(layers.Dense(self.hidden, activation="relu"))  # (n, hidden)
+        self.backbone.add(Dropout(dropout))
+        self.head = layers.Dense(self.classes, dtype="float32", name="head")  # (n, classes)
+        self.head.build((None, self.hidden))
+        self.build()

@@ -1,0 +1,51 @@
+"""LeNet-5 with ReLU and max-pooling, for 32x32 colour images or 28x28 grey ones padded to 32.
+
+Source: LeCun et al., "Gradient-Based Learning Applied to Document Recognition", 1998, section II.B.
+"""
+
+import keras
+from keras import layers
+
+from cnnzoo.layers import Dropout
+from cnnzoo.models._classifier import Classifier
+from cnnzoo.registry import register
+
+
+@register("lenet")
+class LeNet(Classifier):
+    """Convolutions with 6 and 16 filters of 5x5, each pooled, dense layers of 120 and 84 and the classes.
+
+    Args:
+        image_shape: (32, 32, channels), or (28, 28, channels), which is padded with zeros.
+        dropout: The fraction of features that is dropped before each hidden dense layer in training.
+        **config: See `cnnzoo.models._classifier.Classifier`: classes, l1, l2, augmentation.
+    """
+
+    def __init__(self, *, image_shape=(32, 32, 3), dropout=0.0, **config):
+        super().__init__(image_shape=image_shape, **config)
+        height, width, channels = self.image_shape
+        if (height, width) not in {(28, 28), (32, 32)}:
+            raise ValueError(f"got image_shape={self.image_shape}; allowed: (32, 32, channels) or (28, 28, channels)")
+        self.dropout = dropout
+        self.backbone = keras.Sequential(
+            [
+                keras.Input(self.image_shape),
+                layers.ZeroPadding2D((32 - height) // 2),  # (n, 32, 32, channels)
+                layers.Conv2D(6, 5, activation="relu"),  # (n, 28, 28, 6)
+                layers.MaxPooling2D(),  # (n, 14, 14, 6)
+                layers.Conv2D(16, 5, activation="relu"),  # (n, 10, 10, 16)
+                layers.MaxPooling2D(),  # (n, 5, 5, 16)
+                layers.Flatten(),  # (n, 400)
+                Dropout(dropout),
+                layers.Dense(120, activation="relu"),  # (n, 120)
+                Dropout(dropout),
+                layers.Dense(84, activation="relu"),  # (n, 84)
+            ],
+            name="backbone",
+        )
+        self.head = layers.Dense(self.classes, dtype="float32", name="head")  # (n, classes)
+        self.head.build((None, 84))
+        self.build()
+
+    def published_optimizers(self):
+        return {"classifier": keras.optimizers.SGD(1e-3, momentum=0.9)}

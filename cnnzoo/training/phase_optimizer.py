@@ -1,0 +1,71 @@
+"""The optimizers of all phases as the one optimizer that Keras knows."""
+
+from collections.abc import Callable
+
+import keras
+from keras import ops
+
+
+@keras.saving.register_keras_serializable("cnnzoo")
+class PhaseOptimizer(keras.optimizers.Optimizer):
+    """One optimizer a phase that Keras sees as a single one, so that it saves, restores and threads them all.
+
+    Args:
+        optimizers: `{phase name: optimizer}`.
+
+    `iterations` counts training steps. `learning_rate` is that of the phase where there is just one; with several
+    phases it raises, since a schedule must say which one it steers (`optimizer.by_phase[name].learning_rate`).
+    """
+
+    def __init__(self, optimizers: dict[str, keras.optimizers.Optimizer], name: str = "phase_optimizer"):
+        super().__init__(learning_rate=0.0, name=name)
+        self.by_phase = dict(optimizers)
+        self.groups: Callable[[], dict[str, list]] = dict  # set by PhasedModel.compile
+
+    def build(self, variables) -> None:
+        if not self.built:
+            for name, group in self.groups().items():
+                if not self.by_phase[name].built:
+                    self.by_phase[name].build(group)
+            super().build(variables)
+
+    @property
+    def variables(self) -> list:
+        return self._variables[:] + [v for optimizer in self.by_phase.values() for v in optimizer.variables]
+
+    def _only(self) -> keras.optimizers.Optimizer:
+        if len(self.by_phase) > 1:
+            names = ", ".join(self.by_phase)
+            raise AttributeError(
+                f"each phase has its own learning rate; set optimizer.by_phase[name].learning_rate; phases: {names}"
+            )
+        return next(iter(self.by_phase.values()))
+
+    @property
+    def learning_rate(self):
+        return self._only().learning_rate
+
+    @learning_rate.setter
+    def learning_rate(self, value) -> None:
+        self._only().learning_rate = value
+
+    def finalize_variable_values(self, var_list) -> None:
+        for name, group in self.groups().items():
+            self.by_phase[name].finalize_variable_values(group)
+
+    # The optimizers of the phases are saved by Keras's walk over attributes; only the counter of steps is ours.
+    def save_own_variables(self, store) -> None:
+        store["0"] = ops.convert_to_numpy(self._iterations)
+
+    def load_own_variables(self, store) -> None:
+        self._iterations.assign(store["0"])
+
+    def get_config(self) -> dict:
+        serialize = keras.saving.serialize_keras_object
+        return {"name": self.name, "optimizers": {k: serialize(v) for k, v in self.by_phase.items()}}
+
+    @classmethod
+    def from_config(cls, config, custom_objects=None):
+        deserialize = keras.saving.deserialize_keras_object
+        optimizers = {k: deserialize(v, custom_objects) for k, v in config["optimizers"].items()}
+        return cls(optimizers, name=config["name"])
