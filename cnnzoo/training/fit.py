@@ -1,0 +1,226 @@
+"""Training, of any architecture on any data set: from a recipe or from scratch, stopped and resumed to the same bits."""
+
+import os
+import platform
+import random
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import cnnzoo
+from cnnzoo.registry import architecture, from_config, split_name
+from cnnzoo.training.recipes import Recipe, recipe
+from cnnzoo.training.runs import Run, check_vacant
+
+ORIGINALS = 16  # images in the contact sheets of a model that reconstructs
+
+
+def train(
+    name: str | None = None,
+    *,
+    data: str | Path | None = None,
+    epochs: int | None = None,
+    batch_size: int | None = None,
+    seed: int | None = None,
+    out: str | Path | None = None,
+    resume: str | Path | None = None,
+    config: Mapping[str, Any] | None = None,
+    callbacks: Sequence = (),
+    verbose: Any = "auto",
+) -> Path:
+    """Trains a model and gives the folder of the run, whose `model.weights.h5` `build(arch, weights=folder)` takes.
+
+    Two equal calls on one machine end in equal bits, and so does a run that was killed and resumed: everything random
+    comes from `seed`. The first SIGINT or SIGTERM ends the run after the current batch, with its state saved.
+
+    Args:
+        name: `arch.tag` for the recipe of that checkpoint, `arch` for an architecture with its published settings.
+        data: A data set's name or a folder; the recipe's own by default. Images are fitted to the model's shape.
+        epochs: Passes over the data, >= 1; the recipe's, or 10.
+        batch_size: Images a step, >= 1; the recipe's, or 128.
+        seed: >= 0; the recipe's, or 0.
+        out: The run folder; by default a new one in `runs/`.
+        resume: The folder of a run to go on with, instead of all the above and `config`.
+        config: Keywords of the architecture, over those of the recipe.
+        callbacks: Further Keras callbacks. What they remember themselves is not restored when a run is resumed.
+        verbose: As in Keras's `fit`; 0 prints nothing.
+
+    Raises:
+        ValueError: An argument out of range; a folder that holds a run already, or none to resume; data that do not
+            suit the model.
+        UnknownName: There is no such recipe, architecture or data set.
+        TrainingDiverged: A loss became NaN or infinite; the last good state stays.
+        KeyboardInterrupt: After SIGINT or SIGTERM; the message says how to go on.
+    """
+    asked = {"data": data, "epochs": epochs, "batch_size": batch_size, "seed": seed, "config": config}
+    given = {key: value for key, value in asked.items() if value is not None}
+    if resume is not None:
+        if extra := [key for key, value in {"name": name, "out": out, **given}.items() if value is not None]:
+            raise ValueError(f"got {', '.join(extra)} beside resume; a run goes on with the settings it began with")
+        run = Run.open(resume)
+        if run.finished:
+            _say(verbose, f"{run.path} is finished: {run.plan['epochs']} epochs")
+            return run.path
+        model = _build(run.plan)
+        images = _load(run.plan, run.plan["split"], model)
+    else:
+        if name is None:
+            raise ValueError("got no name; allowed: arch.tag, arch with data, or resume with a run folder")
+        folder = Path(out) if out is not None else None
+        if folder is not None:
+            check_vacant(folder)  # before the data are loaded
+        plan, model, images = _plan(name, given)
+        run = Run.create(folder or _vacant_folder(plan), plan)
+    _say(verbose, f"run folder: {run.path}")
+    try:
+        _fit(run, model, images, callbacks, verbose)
+    except KeyboardInterrupt as stopped:
+        _say(verbose, f"\n{stopped or f'stopped at once; to go on: {run.resume_command}'}")
+        raise
+    run.finish(model)
+    return run.path
+
+
+def _plan(name: str, given: dict[str, Any]) -> tuple[dict[str, Any], Any, Any]:
+    """What `run.json` says, and the model and images it speaks of."""
+    import keras
+
+    arch, tag = split_name(name)
+    if not tag and "data" not in given:
+        raise ValueError(f"got {arch!r} without data; allowed: a data set's name or a folder")
+    base = recipe(name) if tag else Recipe(name, data="", epochs=10, expects="")
+    plan = {"name": name, "architecture": arch}
+    plan["data"] = _address(given.get("data", base.data))
+    plan["split"] = base.split
+    for key, least in (("epochs", 1), ("batch_size", 1), ("seed", 0)):
+        plan[key] = given.get(key, getattr(base, key))
+        if not isinstance(plan[key], int) or plan[key] < least:
+            raise ValueError(f"got {key}={plan[key]!r}; allowed: an integer >= {least}")
+    fields = architecture(arch).config_fields()
+    config = dict(base.config) | dict(given.get("config", {}))
+    if "data" in given and "classes" in fields and "classes" not in given.get("config", {}):
+        config["classes"] = len(_load(plan, plan["split"]).classes)
+    model = _build(plan | {"config": config})
+    images = _load(plan, plan["split"], model)
+    plan["config"] = {key: value for key, value in model.get_config().items() if key in fields}
+    plan["steps_per_epoch"] = images.steps_per_epoch(plan["batch_size"])
+    plan["steps"] = plan["epochs"] * plan["steps_per_epoch"]
+    optimizers = base.optimizers(plan["steps"]) if base.optimizers else model.published_optimizers()
+    plan["optimizers"] = {k: keras.saving.serialize_keras_object(v) for k, v in optimizers.items()}
+    plan["versions"] = _versions()
+    return plan, model, images
+
+
+def _fit(run: Run, model, images, callbacks: Sequence, verbose) -> None:
+    import keras
+
+    from cnnzoo.training.callbacks import Journal, Keeper, stop_on_signals
+
+    plan = run.plan
+    deserialize = keras.saving.deserialize_keras_object
+    model.compile({name: deserialize(config) for name, config in plan["optimizers"].items()})
+    state = run.newest_state()
+    with stop_on_signals() as stop:
+        keeper = Keeper(run, state, stop)
+        if state:
+            model.load_weights(state.weights)
+            keeper.resume(model)
+        settings = {
+            "callbacks": [*callbacks, Journal(run.path, _originals(plan, model)), keeper],
+            "validation_data": None,
+            "shuffle": False,
+            "verbose": verbose,
+        }
+        if plan["split"] == "fit":
+            held_out = _load(plan, "validation", model)
+            batch = settings["validation_batch_size"] = min(plan["batch_size"], len(held_out.images))
+            whole = len(held_out.images) // batch * batch  # the logs are means of batches, so all are of one size
+            labels = None if held_out.labels is None else held_out.labels[:whole]
+            settings["validation_data"] = (held_out.images[:whole], labels)
+        per_epoch = plan["steps_per_epoch"]
+        begun, done = divmod(keeper.step, per_epoch)
+        stream = _batches(images, plan["batch_size"], plan["seed"], keeper.step)
+        if done:  # first the rest of the epoch that was left
+            model.fit(stream, steps_per_epoch=per_epoch - done, initial_epoch=begun, epochs=begun + 1, **settings)
+            begun += 1
+            stream = _batches(images, plan["batch_size"], plan["seed"], keeper.step)
+        if begun < plan["epochs"] and not getattr(model, "stop_training", False):
+            model.fit(stream, steps_per_epoch=per_epoch, initial_epoch=begun, epochs=plan["epochs"], **settings)
+
+
+def _build(plan: dict[str, Any]):
+    """The model of a plan. Keras takes the seeds it is not given from Python's `random`, on every backend."""
+    with _seeded(plan["seed"]):
+        return from_config(plan["architecture"], plan["config"])
+
+
+@contextmanager
+def _seeded(seed: int) -> Iterator[None]:
+    before = random.getstate()
+    random.seed(seed)
+    try:
+        yield
+    finally:
+        random.setstate(before)
+
+
+def _load(plan: dict[str, Any], split: str, model=None):
+    """The images of a plan, of the shape that the model wants.
+
+    Raises:
+        ValueError: They have no labels and the model is trained on labels.
+    """
+    from cnnzoo.data import load
+
+    if model is None:
+        return load(plan["data"], split)
+    images = load(plan["data"], split, shape=model.image_shape)
+    if model.needs_labels and images.labels is None:
+        raise ValueError(f"{plan['data']} has no labels; {plan['architecture']} is trained on images with labels")
+    return images
+
+
+def _originals(plan: dict[str, Any], model):
+    """The images that the contact sheets show beside their reconstructions."""
+    if model.task != "reconstruct":
+        return None
+    return _load(plan, "test", model).images[:ORIGINALS]
+
+
+def _batches(images, batch_size: int, seed: int, start_step: int):
+    """The endless batches from a step on, the same on both backends."""
+    import keras
+
+    if keras.backend.backend() == "tensorflow":
+        return images.stream(batch_size, seed, start_step)
+    from cnnzoo.data import batches
+
+    # Keras takes a generator of tuples only.
+    return (b if isinstance(b, tuple) else (b,) for b in batches(images, batch_size, seed, start_step))
+
+
+def _address(data: str | Path) -> str:
+    """A folder as its full path, so that the run can be resumed from anywhere; a name as it is."""
+    return str(Path(data).resolve()) if Path(data).is_dir() else str(data)
+
+
+def _vacant_folder(plan: dict[str, Any]) -> Path:
+    name = plan["name"] if "." in plan["name"] else f"{plan['name']}.{Path(plan['data']).name}"
+    folders = (Path("runs") / (name if i == 1 else f"{name}-{i}") for i in range(1, sys.maxsize))
+    return next(folder for folder in folders if not folder.exists())
+
+
+def _versions() -> dict[str, Any]:
+    """What the bits depend on beside the plan."""
+    import keras
+
+    backend = keras.backend.backend()
+    versions = {"cnnzoo": cnnzoo.__version__, "keras": keras.__version__, backend: sys.modules[backend].__version__}
+    return {**versions, "python": platform.python_version(), "backend": backend, "cpus": os.cpu_count()}
+
+
+def _say(verbose, text: str) -> None:
+    if verbose:
+        print(text, flush=True)

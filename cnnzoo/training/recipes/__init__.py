@@ -1,0 +1,68 @@
+"""The recipes: one module a checkpoint, which says how it was trained and what number to expect.
+
+The recipe of `arch.tag` is the `RECIPE` of the module `<arch>_<tag>`.
+"""
+
+import fnmatch
+import importlib
+import pkgutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from cnnzoo.registry import UnknownName, list_models, split_name
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a checkpoint is trained.
+
+    Args:
+        checkpoint: Its name, "arch.tag".
+        data: The name of its data set.
+        epochs: Passes over the data.
+        expects: The number that its evaluation should give, in words.
+        split: "train" for all training images; "fit" to leave out the validation images and watch them.
+        batch_size: Images a step.
+        seed: Of the initial weights, the order of the images and all noise.
+        config: Keywords of the architecture.
+        optimizers: Takes the number of steps and gives `{phase name: optimizer}`; None for the published ones.
+    """
+
+    checkpoint: str
+    data: str
+    epochs: int
+    expects: str
+    split: str = "train"
+    batch_size: int = 128
+    seed: int = 0
+    config: Mapping[str, Any] = field(default_factory=dict)
+    optimizers: Callable[[int], dict[str, Any]] | None = None
+
+
+def _names() -> dict[str, str]:
+    """`{"arch.tag": module name}`. The longest architecture wins: `cnn_wide_mnist` is `cnn_wide.mnist`."""
+    names = {}
+    architectures = sorted(list_models(), key=len, reverse=True)
+    for module in pkgutil.iter_modules(__path__):
+        arch = next((a for a in architectures if module.name.startswith(f"{a}_")), None)
+        if arch is not None:
+            names[f"{arch}.{module.name[len(arch) + 1 :]}"] = module.name
+    return names
+
+
+def list_recipes(pattern: str = "*") -> list[str]:
+    """The checkpoints with a recipe that match, sorted: a pattern of names, or an architecture for all of its own."""
+    return sorted(n for n in _names() if fnmatch.fnmatch(n, pattern) or split_name(n)[0] == pattern)
+
+
+def recipe(name: str) -> Recipe:
+    """The recipe of the checkpoint `arch.tag`.
+
+    Raises:
+        UnknownName: There is none of that name.
+    """
+    names = _names()
+    if name not in names:
+        raise UnknownName("recipe", name, names)
+    return importlib.import_module(f"{__name__}.{names[name]}").RECIPE
