@@ -70,7 +70,7 @@ class RandomAffine(keras.layers.Layer):
         if not training:
             return images
         n, height, width = ops.shape(images)[0], images.shape[1], images.shape[2]
-        angle, scale, x, y, flip = ops.moveaxis(keras.random.uniform((n, 5), -1.0, 1.0, seed=self.noise), 1, 0)
+        angle, scale, x, y, flip = ops.unstack(keras.random.uniform((5, n), -1.0, 1.0, seed=self.noise), 5)
         angle = angle * (self.rotation * 3.141592653589793 / 180.0)
         scale = 1.0 + scale * self.zoom
         flip = ops.where(flip < 0.0, -1.0, 1.0) if self.mirror else ops.ones_like(flip)
@@ -119,7 +119,8 @@ class LogScale(keras.layers.Layer):
     def __init__(self, channels: int, floor: float, **kwargs):
         super().__init__(**kwargs)
         self.channels, self.floor = channels, floor
-        self.log_scale = self.add_weight((channels,), keras.initializers.Constant(-2.0), name="log_scale", dtype="float32")
+        start = keras.initializers.Constant(-2.0)
+        self.log_scale = self.add_weight((channels,), start, name="log_scale", dtype="float32")
         self.built = True
 
     def call(self, x=None):

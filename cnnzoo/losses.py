@@ -67,14 +67,12 @@ def normal_log_density(x, mean=0.0, log_variance=0.0):
     return -0.5 * ops.sum(squared + log_variance + math.log(2 * math.pi), axis=-1)
 
 
-def discriminator_loss(real_logits, fake_logits, smoothing: float = 0.0):
-    """The mean of -(1 - smoothing) log D(x) - smoothing log(1 - D(x)) - log(1 - D(G(z))); one number.
+def discriminator_loss(real_logits, fake_logits):
+    """The mean of -log D(x) - log(1 - D(G(z))); one number.
 
-    Source: Goodfellow et al., "Generative Adversarial Nets", 2014, equation 1; one-sided label smoothing from Salimans et
-    al., "Improved Techniques for Training GANs", 2016, section 3.4.
+    Source: Goodfellow et al., "Generative Adversarial Nets", 2014, equation 1.
     """
-    real = ops.softplus(-real_logits) + smoothing * real_logits
-    return ops.mean(real) + ops.mean(ops.softplus(fake_logits))
+    return ops.mean(ops.softplus(-real_logits)) + ops.mean(ops.softplus(fake_logits))
 
 
 def generator_loss(fake_logits):

@@ -138,7 +138,7 @@ def build(name: str, *, weights: str | Path | None = None, **config: Any):
             raise ValueError(f"got weights of {type(model).architecture!r} in {weights}; allowed: those of {arch!r}")
         return model
     if weights is not None:
-        raise ValueError(f"got weights={str(weights)!r} beside {name!r}, which has its own; allowed: build({arch!r}, weights=…)")
+        raise ValueError(f"got weights beside {name!r}, which has its own; allowed: build({arch!r}, weights=…)")
     return checkpoints.load(checkpoint_path(name))
 
 

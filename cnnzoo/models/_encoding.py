@@ -1,7 +1,7 @@
 """The convolutional encoder and decoder of the autoencoders, for images whose sides are multiples of 4."""
 
 import keras
-from keras import layers, ops
+from keras import layers
 
 from cnnzoo.layers import DepthToSpace
 
@@ -14,7 +14,7 @@ def check_shape(image_shape) -> tuple[int, int, int]:
     """
     shape = tuple(image_shape)
     if len(shape) != 3 or shape[0] % 4 or shape[1] % 4 or min(shape) < 1:
-        raise ValueError(f"got image_shape={shape}; allowed: (height, width, channels) with sides that are multiples of 4")
+        raise ValueError(f"got image_shape={shape}; allowed: (height, width, channels), sides multiples of 4")
     return shape
 
 

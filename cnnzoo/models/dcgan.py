@@ -28,7 +28,7 @@ class DCGAN(GAN):
     def __init__(self, *, image_shape=(28, 28, 1), latent_dim=64, width=32, **config):
         height, breadth, _ = image_shape
         if height != breadth or height not in STARTS:
-            raise ValueError(f"got image_shape={tuple(image_shape)}; allowed: (side, side, channels), side 28, 32 or 64")
+            raise ValueError(f"got image_shape={tuple(image_shape)}; allowed: (side, side, channels) of 28, 32 or 64")
         self.width = width
         super().__init__(image_shape=image_shape, latent_dim=latent_dim, **config)
 

@@ -23,7 +23,7 @@ class LeNet(Classifier):
 
     def __init__(self, *, image_shape=(32, 32, 3), dropout=0.0, **config):
         super().__init__(image_shape=image_shape, **config)
-        height, width, channels = self.image_shape
+        height, width = self.image_shape[:2]
         if (height, width) not in {(28, 28), (32, 32)}:
             raise ValueError(f"got image_shape={self.image_shape}; allowed: (32, 32, channels) or (28, 28, channels)")
         self.dropout = dropout

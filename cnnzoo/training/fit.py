@@ -108,7 +108,8 @@ def _plan(name: str, given: dict[str, Any]) -> tuple[dict[str, Any], Any, Any]:
     plan["steps_per_epoch"] = images.steps_per_epoch(plan["batch_size"])
     plan["steps"] = plan["epochs"] * plan["steps_per_epoch"]
     optimizers = base.optimizers(plan["steps"]) if base.optimizers else model.published_optimizers()
-    plan["optimizers"] = {k: keras.saving.serialize_keras_object(v) for k, v in optimizers.items()}
+    with _without_tensorflow():
+        plan["optimizers"] = {k: keras.saving.serialize_keras_object(v) for k, v in optimizers.items()}
     plan["versions"] = _versions()
     return plan, model, images
 
@@ -164,6 +165,19 @@ def _seeded(seed: int) -> Iterator[None]:
         yield
     finally:
         random.setstate(before)
+
+
+@contextmanager
+def _without_tensorflow() -> Iterator[None]:
+    """Where TensorFlow is not loaded, keeps Keras from loading it just to ask whether an object is TensorFlow's."""
+    absent = "tensorflow" not in sys.modules
+    if absent:
+        sys.modules["tensorflow"] = None
+    try:
+        yield
+    finally:
+        if absent:
+            del sys.modules["tensorflow"]
 
 
 def _load(plan: dict[str, Any], split: str, model=None):

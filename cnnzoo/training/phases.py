@@ -241,12 +241,12 @@ class PhasedModel(keras.Model):
         phases = self.phases()
         return [phases] if self.updates == "simultaneous" else [[phase] for phase in phases]
 
-    def _record(self, results: list[tuple[Phase, Any, dict]], count: int) -> None:
+    def _record(self, results: list[tuple[Phase, Any, dict]], images) -> None:
         logs = {"loss": sum(loss for _, loss, _ in results)}
         for phase, loss, extra in results:
-            logs |= extra | ({f"{phase.name}_loss": loss} if count > 1 else {})
+            logs |= extra | ({f"{phase.name}_loss": loss} if len(results) > 1 else {})
         for name, value in logs.items():
-            self._trackers[name].update_state(value)
+            self._trackers[name].update_state(value, sample_weight=ops.shape(images)[0])  # a last batch may be short
 
     def _log_values(self) -> dict[str, Any]:
         return {name: tracker.result() for name, tracker in self._trackers.items()}
@@ -285,7 +285,7 @@ class PhasedModel(keras.Model):
                 variables = phase.variables
                 gradients = tape.gradient(loss, [v.value for v in variables])
                 self.optimizer.by_phase[phase.name].apply(gradients, variables)
-        self._record(results, len(self.phases()))
+        self._record(results, images)
         if train:
             self.optimizer._iterations.assign_add(1)
             self._tensorflow_averages(tf, replicas)
@@ -337,8 +337,8 @@ class PhasedModel(keras.Model):
             groups = [phase.variables for phase in turn]
 
             def losses(current, turn=turn, groups=groups):
-                replaced = [pair for group, xs in zip(groups, current, strict=True) for pair in zip(group, xs, strict=True)]
-                with keras.StatelessScope(state_mapping=[*values.values(), *replaced]) as scope:
+                trained = [p for group, xs in zip(groups, current, strict=True) for p in zip(group, xs, strict=True)]
+                with keras.StatelessScope(state_mapping=[*values.values(), *trained]) as scope:
                     forward = self.forward(images, labels, training=train)
                     evaluated = [phase.evaluate(forward) for phase in turn]
                     scaled = [
@@ -368,7 +368,7 @@ class PhasedModel(keras.Model):
                 (x,), (mean,) = get([value]), get([average])
                 put([average], [mean + jax.numpy.asarray(rate, mean.dtype) * (x - mean)])
         with keras.StatelessScope(state_mapping=list(values.values())) as scope:
-            self._record(results, len(self.phases()))
+            self._record(results, images)
             logs = self._log_values()
             put(self.metrics_variables, [scope.get_current_value(v) for v in self.metrics_variables])
         return logs, tuple(get(group) for group in lists)
