@@ -39,14 +39,13 @@ class Keeper(keras.callbacks.Callback):
         self.run, self.stop = run, stop
         self.step = state.step if state else 0
         self.history = list(state.history) if state else []
-        self.means = None
+        self.means = state.means if state and self._amid_epoch() else None
 
-    def resume(self, model) -> None:
-        """Remembers the running means of an epoch that was left unfinished: `fit` begins by resetting them."""
-        self.means = [keras.ops.convert_to_numpy(v) for v in model.metrics_variables]
+    def _amid_epoch(self) -> bool:
+        return self.step % self.run.plan["steps_per_epoch"] != 0
 
     def on_epoch_begin(self, epoch, logs=None):
-        if self.means is not None:
+        if self.means is not None:  # go on with the means of an epoch that was left; `fit` has just reset them
             for variable, value in zip(self.model.metrics_variables, self.means, strict=True):
                 variable.assign(value)
             self.means = None
@@ -57,7 +56,7 @@ class Keeper(keras.callbacks.Callback):
         for name in sorted(logs, key=lambda name: name == "loss"):
             if (name == "loss" or name.endswith("_loss")) and not math.isfinite(logs[name]):
                 self._diverged(f"{name} is {logs[name]}", name.removesuffix("_loss"))
-        if self.stop.is_set() and self.step % self.run.plan["steps_per_epoch"]:
+        if self.stop.is_set() and self._amid_epoch():
             self._save()
             self._interrupt()
 

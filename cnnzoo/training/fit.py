@@ -127,19 +127,15 @@ def _fit(run: Run, model, images, callbacks: Sequence, verbose) -> None:
         keeper = Keeper(run, state, stop)
         if state:
             model.load_weights(state.weights)
-            keeper.resume(model)
         settings = {
             "callbacks": [*callbacks, Journal(run.path, _originals(plan, model)), keeper],
-            "validation_data": None,
             "shuffle": False,
             "verbose": verbose,
         }
         if plan["split"] == "fit":
             held_out = _load(plan, "validation", model)
-            batch = settings["validation_batch_size"] = min(plan["batch_size"], len(held_out.images))
-            whole = len(held_out.images) // batch * batch  # the logs are means of batches, so all are of one size
-            labels = None if held_out.labels is None else held_out.labels[:whole]
-            settings["validation_data"] = (held_out.images[:whole], labels)
+            settings["validation_data"] = (held_out.images, held_out.labels)
+            settings["validation_batch_size"] = plan["batch_size"]
         per_epoch = plan["steps_per_epoch"]
         begun, done = divmod(keeper.step, per_epoch)
         stream = _batches(images, plan["batch_size"], plan["seed"], keeper.step)

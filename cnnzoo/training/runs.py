@@ -30,15 +30,17 @@ class State:
         path: Its folder.
         step: Training steps done.
         history: The logs of the epochs that were finished by then.
+        means: The variables of the running means in the logs of the epoch that was not.
     """
 
     path: Path
     step: int
     history: list[dict[str, Any]]
+    means: list[float]
 
     @property
     def weights(self) -> Path:
-        """Every variable: weights, optimizers, random generators and the running means of the logs."""
+        """The weights and the states of the optimizers and the random generators."""
         return self.path / WEIGHTS
 
 
@@ -89,9 +91,9 @@ class Run:
         for folder in sorted(self.path.glob("state/step-*"), reverse=True):
             try:
                 note = json.loads((folder / "state.json").read_text())
-                if note["sha256"] == _sha256(folder / WEIGHTS):
-                    return State(folder, note["step"], note["history"])
-            except (OSError, ValueError, KeyError):
+                if note.pop("sha256") == _sha256(folder / WEIGHTS):
+                    return State(folder, **note)
+            except (OSError, ValueError, KeyError, TypeError):
                 continue  # cut short by something other than us; the one before it will do
         return None
 
@@ -102,7 +104,8 @@ class Run:
         shutil.rmtree(aside, ignore_errors=True)
         aside.mkdir(parents=True)
         model.save_weights(aside / WEIGHTS)
-        note = {"step": step, "sha256": _sha256(aside / WEIGHTS), "history": history}
+        means = [float(variable.numpy()) for variable in model.metrics_variables]
+        note = {"step": step, "sha256": _sha256(aside / WEIGHTS), "means": means, "history": history}
         write_json(aside / "state.json", note)
         shutil.rmtree(folder, ignore_errors=True)
         aside.rename(folder)

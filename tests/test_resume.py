@@ -1,0 +1,138 @@
+"""Two equal commands end in equal bits, and so does a run that was killed or interrupted and resumed."""
+
+import hashlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import h5py
+import pytest
+
+# 3 epochs of 12 steps on small networks that draw noise at every step; each command runs in a process of its own.
+SETTINGS = {
+    "dcgan": {"config": {"width": 4, "latent_dim": 8}},  # two optimizers, batch statistics, an averaged generator
+    "cnn": {"config": {"dropout": 0.4}},
+}
+CHILD = """
+import json, os, signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background inherits it ignored
+import keras
+import cnnzoo
+
+class Kill(keras.callbacks.Callback):  # strikes in the middle of an epoch, and of the run
+    def __init__(self, number, step):
+        super().__init__()
+        self.number, self.left = number, step
+    def on_train_batch_end(self, batch, logs=None):
+        self.left -= 1
+        if self.left == 0:
+            os.kill(os.getpid(), self.number)
+
+commands = json.loads(sys.argv[1])
+for command in commands:
+    callbacks = [Kill(*command.pop("kill"))] if "kill" in command else []
+    try:
+        cnnzoo.train(callbacks=callbacks, verbose=0, **command)
+    except KeyboardInterrupt as stopped:
+        print("stopped:", stopped)
+if "no tensorflow" in sys.argv:
+    assert not [name for name in sys.modules if name.partition(".")[0] == "tensorflow"]
+"""
+
+
+def commands(backend, folder, *kwargs, code=0, flags=()):
+    """Runs `train` with each of the keywords in one new process; gives what it printed."""
+    env = {**os.environ, "KERAS_BACKEND": backend, "TF_CPP_MIN_LOG_LEVEL": "3"}
+    args = [sys.executable, "-c", CHILD, json.dumps(kwargs), *flags]
+    done = subprocess.run(args, cwd=folder, env=env, capture_output=True, text=True, timeout=300)
+    assert done.returncode == code, done.stderr
+    return done.stdout
+
+
+def arrays(path):
+    """{name: sha256} of the arrays in a weight file."""
+    found = {}
+
+    def visit(name, item):
+        if isinstance(item, h5py.Dataset):
+            found[name] = hashlib.sha256(item[()].tobytes()).hexdigest()
+
+    with h5py.File(path) as file:
+        file.visititems(visit)
+    return found
+
+
+def outcome(run):
+    return arrays(run / "model.weights.h5"), json.loads((run / "history.json").read_text())
+
+
+def states(run):
+    return sorted(path.name for path in (run / "state").iterdir())
+
+
+@pytest.mark.parametrize(("backend", "arch"), [("tensorflow", "dcgan"), ("jax", "cnn")])
+def test_killed_and_interrupted_runs_end_in_the_bits_of_an_undisturbed_one(tmp_path, backend, arch):
+    pytest.importorskip(backend)
+    flags = ["no tensorflow"] if backend == "jax" else []
+    run = {"name": arch, "data": "digits", "epochs": 3, "batch_size": 110, "seed": 5, **SETTINGS[arch]}
+    killed = commands(
+        backend, tmp_path, {**run, "out": "killed", "kill": [signal.SIGKILL, 20]}, code=-signal.SIGKILL
+    )
+    assert killed == ""
+    per_epoch = json.loads((tmp_path / "killed/run.json").read_text())["steps_per_epoch"]
+    assert per_epoch < 20 < 2 * per_epoch  # so that it died inside the second epoch
+    assert states(tmp_path / "killed") == [f"step-{per_epoch:08d}"]
+
+    printed = commands(
+        backend,
+        tmp_path,
+        {**run, "out": "interrupted", "kill": [signal.SIGINT, 20]},
+        {"resume": "interrupted", "kill": [signal.SIGTERM, 3]},
+        {"resume": "interrupted"},
+        {"resume": "killed"},
+        flags=flags,
+    )
+    assert printed.splitlines() == [
+        f"stopped: stopped after step {step}; to go on: cnnzoo train --resume interrupted" for step in (20, 23)
+    ]
+    commands(backend, tmp_path, {**run, "out": "straight"}, flags=flags)
+
+    expected = outcome(tmp_path / "straight")
+    assert [entry["step"] for entry in expected[1]] == [per_epoch, 2 * per_epoch, 3 * per_epoch]
+    assert outcome(tmp_path / "interrupted") == expected
+    assert outcome(tmp_path / "killed") == expected
+    assert states(tmp_path / "straight") == [f"step-{epochs * per_epoch:08d}" for epochs in (2, 3)]
+
+
+def test_the_newest_whole_state_is_resumed_from(tmp_path):
+    run = {"name": "cnn", "data": "digits", "epochs": 2, "batch_size": 256, "out": "run"}
+    commands("tensorflow", tmp_path, run)
+    folder = tmp_path / "run"
+    expected = outcome(folder)
+    (folder / "model.weights.h5").unlink()
+    newest = folder / "state" / states(folder)[-1]
+    shutil.copytree(newest, newest.with_name(f".{newest.name}"))  # what a kill amid writing leaves behind
+    weights = newest / "model.weights.h5"
+    weights.write_bytes(weights.read_bytes()[:-100])
+
+    from cnnzoo.training.runs import Run
+
+    assert Run.open(folder).newest_state().step == expected[1][0]["step"]
+    commands("tensorflow", tmp_path, {"resume": "run"})
+    assert outcome(folder) == expected
+    assert states(folder) == [f"step-{entry['step']:08d}" for entry in expected[1]]
+
+
+def test_a_finished_run_is_left_alone(tmp_path, capsys):
+    from cnnzoo import train
+
+    folder = tmp_path / "run"
+    folder.mkdir()
+    (folder / "run.json").write_text(json.dumps({"epochs": 4}))
+    (folder / "model.weights.h5").write_bytes(b"done")
+    assert train(resume=folder) == Path(folder)
+    assert "is finished: 4 epochs" in capsys.readouterr().out
