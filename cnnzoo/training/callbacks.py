@@ -69,9 +69,9 @@ class Keeper(keras.callbacks.Callback):
 
     def _save(self) -> None:
         for weight in self.model.weights:
-            if not np.isfinite(keras.ops.convert_to_numpy(weight)).all():
+            if not np.isfinite(weight.numpy()).all():
                 owners = [p.name for p in self.model.phases() if any(v is weight for v in p.variables)]
-                self._diverged(f"{weight.path} is not finite", *owners)
+                self._diverged(f"the weight {weight.path} is not finite", *owners[:1])
         self.run.save_state(self.model, self.step, self.history)
 
     def _interrupt(self) -> None:
@@ -79,7 +79,8 @@ class Keeper(keras.callbacks.Callback):
 
     def _diverged(self, what: str, phase: str = "") -> None:
         phases = [p.name for p in self.model.phases()]
-        where = f" in phase {phase!r}" if phase in phases else f" in phase {phases[0]!r}" if len(phases) == 1 else ""
+        phase = phases[0] if len(phases) == 1 else phase
+        where = f" in phase {phase!r}" if phase in phases else ""
         good = self.run.newest_state()
         kept = f"the last good state, of step {good.step}, is in {good.path}" if good else "no epoch was finished"
         raise TrainingDiverged(f"{what}{where} at step {self.step} of {self.run.plan['steps']}; {kept}")
@@ -157,9 +158,9 @@ class _EventFile:
         from tensorboard.summary.writer.record_writer import RecordWriter
 
         self._event, self._summary = event_pb2.Event, summary_pb2.Summary
+        self._writer = RecordWriter
         folder.mkdir(exist_ok=True)
-        name = f"events.out.tfevents.{int(time.time()):010d}.{socket.gethostname()}.{os.getpid()}"
-        self._writer = RecordWriter((folder / name).open("ab"))
+        self._path = folder / f"events.out.tfevents.{int(time.time()):010d}.{socket.gethostname()}.{os.getpid()}"
         self._write(file_version="brain.Event:2")
 
     def scalars(self, step: int, values: dict[str, float]) -> None:
@@ -172,5 +173,5 @@ class _EventFile:
         self._write(step=step, summary=self._summary(value=[self._summary.Value(tag=tag, image=image)]))
 
     def _write(self, **content) -> None:
-        self._writer.write(self._event(wall_time=time.time(), **content).SerializeToString())
-        self._writer.flush()
+        with self._path.open("ab") as file:
+            self._writer(file).write(self._event(wall_time=time.time(), **content).SerializeToString())

@@ -1,4 +1,4 @@
-"""Training, of any architecture on any data set: from a recipe or from scratch, stopped and resumed to the same bits."""
+"""Training: any architecture on any data set, by recipe or from scratch, stopped and resumed to the same bits."""
 
 import os
 import platform
@@ -12,7 +12,7 @@ from typing import Any
 import cnnzoo
 from cnnzoo.registry import architecture, from_config, split_name
 from cnnzoo.training.recipes import Recipe, recipe
-from cnnzoo.training.runs import Run, check_vacant
+from cnnzoo.training.runs import Run, check_vacant, write_json
 
 ORIGINALS = 16  # images in the contact sheets of a model that reconstructs
 
@@ -127,6 +127,7 @@ def _fit(run: Run, model, images, callbacks: Sequence, verbose) -> None:
         keeper = Keeper(run, state, stop)
         if state:
             model.load_weights(state.weights)
+            write_json(run.path / "history.json", state.history)  # the kill may have come before this
         settings = {
             "callbacks": [*callbacks, Journal(run.path, _originals(plan, model)), keeper],
             "shuffle": False,
@@ -136,15 +137,15 @@ def _fit(run: Run, model, images, callbacks: Sequence, verbose) -> None:
             held_out = _load(plan, "validation", model)
             settings["validation_data"] = (held_out.images, held_out.labels)
             settings["validation_batch_size"] = plan["batch_size"]
-        per_epoch = plan["steps_per_epoch"]
-        begun, done = divmod(keeper.step, per_epoch)
-        stream = _batches(images, plan["batch_size"], plan["seed"], keeper.step)
-        if done:  # first the rest of the epoch that was left
-            model.fit(stream, steps_per_epoch=per_epoch - done, initial_epoch=begun, epochs=begun + 1, **settings)
-            begun += 1
-            stream = _batches(images, plan["batch_size"], plan["seed"], keeper.step)
-        if begun < plan["epochs"] and not getattr(model, "stop_training", False):
-            model.fit(stream, steps_per_epoch=per_epoch, initial_epoch=begun, epochs=plan["epochs"], **settings)
+        while keeper.step < plan["steps"] and not model.stop_training:
+            begun, done = divmod(keeper.step, plan["steps_per_epoch"])
+            model.fit(
+                _batches(images, plan["batch_size"], plan["seed"], keeper.step),
+                steps_per_epoch=plan["steps_per_epoch"] - done,
+                initial_epoch=begun,
+                epochs=begun + 1 if done else plan["epochs"],  # first the rest of an epoch that was left
+                **settings,
+            )
 
 
 def _build(plan: dict[str, Any]):

@@ -1,0 +1,299 @@
+"""`cnnzoo.train`: what a run writes, what it refuses, and how it stops. Resuming has a file of its own."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+import cnnzoo
+from cnnzoo.registry import UnknownName, list_models, register
+from cnnzoo.training import fit
+from cnnzoo.training.callbacks import TrainingDiverged
+from cnnzoo.training.phases import Phase, PhasedModel
+from cnnzoo.training.recipes import Recipe, list_recipes, recipe
+
+BATCH = 600  # digits to train on: 2 steps an epoch
+
+
+class Scalar(keras.layers.Layer):
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.value = self.add_weight(shape=(), initializer="ones", name="value")
+        self.built = True
+
+
+@register("toy")
+class Toy(PhasedModel):
+    """Two scalars that start at 1 and are trained by SGD, so that every log is known in closed form."""
+
+    task = "generate"
+    latent_dim = 1
+
+    def __init__(self, *, rate=0.1, loss="square", **kwargs):
+        super().__init__(**kwargs)
+        self.image_shape = (8, 8, 1)
+        self.rate, self.loss = rate, loss
+        self.first, self.second = Scalar(), Scalar()
+        self.build()
+
+    def phases(self):
+        return [Phase("first", [self.first], lambda _: self.first.value**2), Phase("second", [self.second], self.other)]
+
+    def other(self, _):
+        v = self.second.value
+        return v**2 if self.loss == "square" else v - ops.stop_gradient(v)  # the latter is 0, with gradient 1
+
+    def forward(self, images, labels, training):
+        return None
+
+    def published_optimizers(self):
+        return {"first": keras.optimizers.SGD(0.1), "second": keras.optimizers.SGD(self.rate)}
+
+    def generate(self, n, seed=0):
+        return np.full((n, 8, 8, 1), seed + 0.5 + self.first.value.numpy() / 4, "float32")
+
+
+def toy(out, **settings):
+    return cnnzoo.train(
+        "toy", out=out, **{"data": "digits", "batch_size": BATCH, "epochs": 3, "verbose": 0, **settings}
+    )
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    return toy(tmp_path_factory.mktemp("fit") / "run")
+
+
+def squares(rate, steps):
+    """The loss v^2 at each step of SGD from v = 1."""
+    return (1 - 2 * rate) ** (2 * np.arange(steps))
+
+
+def test_history_holds_the_mean_of_every_log_of_every_epoch(run):
+    history = json.loads((run / "history.json").read_text())
+    means = squares(0.1, 6).reshape(3, 2).mean(axis=1)
+    assert [(entry["epoch"], entry["step"]) for entry in history] == [(1, 2), (2, 4), (3, 6)]
+    for name, factor in {"first_loss": 1, "second_loss": 1, "loss": 2}.items():
+        np.testing.assert_allclose([entry[name] for entry in history], factor * means, rtol=1e-5)
+
+
+def test_run_json_says_what_the_run_was(run):
+    plan = json.loads((run / "run.json").read_text())
+    assert {key: plan[key] for key in ("name", "data", "epochs", "batch_size", "seed", "steps")} == {
+        "name": "toy", "data": "digits", "epochs": 3, "batch_size": BATCH, "seed": 0, "steps": 6
+    }  # fmt: skip
+    assert plan["config"] == {"rate": 0.1, "loss": "square"}
+    assert plan["optimizers"]["second"]["config"]["learning_rate"] == pytest.approx(0.1)
+    assert plan["versions"]["keras"] == keras.__version__
+
+
+def test_the_final_weights_are_bare(run):
+    import h5py
+
+    arrays = []
+    with h5py.File(run / "model.weights.h5") as file:
+        file.visititems(lambda _, item: arrays.append(item[()]) if isinstance(item, h5py.Dataset) else None)
+    assert arrays == [pytest.approx(0.8**6)] * 2  # the two weights; no optimizer's, no running mean's
+    fresh = Toy()
+    fresh.load_weights(run / "model.weights.h5")
+    assert fresh.first.value.numpy() == pytest.approx(0.8**6)
+
+
+def test_samples_show_the_same_noise_after_every_epoch(run):
+    from skimage.io import imread
+
+    sheets = [imread(path) for path in sorted((run / "samples").iterdir())]
+    assert [path.name for path in sorted((run / "samples").iterdir())] == [f"epoch-000{i}.png" for i in (1, 2, 3)]
+    for epoch, sheet in enumerate(sheets, start=1):
+        value = round(255 * (0.5 + 0.8 ** (2 * epoch) / 4))
+        assert np.count_nonzero(sheet == value) >= 64 * 8 * 8  # 64 images, whatever lies between them
+
+
+def test_tensorboard_reads_the_logs_and_the_sheets(run):
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    events = EventAccumulator(str(run / "tensorboard"), size_guidance={"images": 0, "scalars": 0})
+    events.Reload()
+    history = json.loads((run / "history.json").read_text())
+    assert set(events.Tags()["scalars"]) == {"loss", "first_loss", "second_loss"}
+    assert [s.step for s in events.Scalars("loss")] == [1, 2, 3]
+    np.testing.assert_allclose([s.value for s in events.Scalars("loss")], [entry["loss"] for entry in history])
+    png = (run / "samples" / "epoch-0003.png").read_bytes()
+    assert events.Images("samples")[-1].encoded_image_string == png
+
+
+def test_a_model_that_reconstructs_shows_originals_above_reconstructions(tmp_path):
+    from skimage.io import imread
+
+    from cnnzoo.data import load
+
+    settings = {"data": "digits", "batch_size": BATCH, "epochs": 1, "verbose": 0}
+    folder = cnnzoo.train("autoencoder", out=tmp_path / "run", config={"width": 2, "hidden": 4}, **settings)
+    sheet = imread(folder / "samples" / "epoch-0001.png")
+    top, bottom = sheet[: sheet.shape[0] // 2], sheet[sheet.shape[0] // 2 :]
+    originals = load("digits", "test", shape=(28, 28, 1)).images[:16]
+    bright = originals[originals > 250]
+    assert np.count_nonzero(top > 250) >= len(bright) > 0  # the gaps between images may be bright too
+    assert not np.array_equal(top, bottom)
+
+
+def test_a_diverging_phase_stops_the_run_and_the_last_good_state_stays(tmp_path):
+    # v_k = (1 - 2e5)^k, whose square passes float32's 3.4e38 at k = 4: the loss of the fifth step, in epoch 3.
+    with pytest.raises(TrainingDiverged, match=r"second_loss is inf in phase 'second' at step 5 of 6") as error:
+        toy(tmp_path / "run", config={"rate": 1e5})
+    assert [path.name for path in (tmp_path / "run/state").glob("[!.]*")] != []
+    newest = tmp_path / "run/state/step-00000004"
+    assert str(newest) in str(error.value) and newest.exists()
+    assert not (tmp_path / "run/model.weights.h5").exists()
+
+
+def test_weights_that_are_not_finite_are_never_kept(tmp_path):
+    # The loss is 0 while the weight falls by 3e38 a step: it is -inf after the second, the last of the first epoch.
+    with pytest.raises(TrainingDiverged, match=r"the weight .* is not finite in phase 'second' at step 2 of 6"):
+        toy(tmp_path / "run", config={"rate": 3e38, "loss": "slope"})
+    assert not (tmp_path / "run/state").exists()
+
+
+def test_validation_images_are_watched_where_the_recipe_holds_them_out(tmp_path, monkeypatch):
+    held = Recipe("toy.held", data="digits", split="fit", epochs=2, batch_size=BATCH, expects="")
+    monkeypatch.setattr(fit, "recipe", lambda name: held)
+    run = cnnzoo.train("toy.held", out=tmp_path / "run", verbose=0)
+    history = json.loads((run / "history.json").read_text())
+    plan = json.loads((run / "run.json").read_text())
+    after = squares(0.1, plan["steps"] + 1)[plan["steps_per_epoch"] :: plan["steps_per_epoch"]]
+    np.testing.assert_allclose([entry["val_first_loss"] for entry in history], after, rtol=1e-5)
+
+
+def test_further_callbacks_take_part(tmp_path):
+    class Count(keras.callbacks.Callback):
+        batches = 0
+
+        def on_train_batch_end(self, batch, logs=None):
+            self.batches += 1
+
+        def on_epoch_end(self, epoch, logs=None):
+            self.model.stop_training = epoch == 1
+
+    count = Count()
+    run = toy(tmp_path / "run", epochs=5, callbacks=[count])
+    assert count.batches == 4
+    assert len(json.loads((run / "history.json").read_text())) == 2
+    assert (run / "model.weights.h5").exists()
+
+
+def test_signal_handlers_and_random_numbers_are_left_as_they_were(tmp_path):
+    import random
+
+    def mine(number, frame):
+        raise AssertionError("not during this test")
+
+    before = signal.signal(signal.SIGTERM, mine)
+    try:
+        random.seed(7)
+        toy(tmp_path / "run", epochs=1)
+        assert signal.getsignal(signal.SIGTERM) is mine
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler or os.environ.get("CI")
+        drawn = random.random()
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert drawn == random.Random(7).random()
+
+
+def test_a_run_outside_the_main_thread(tmp_path):
+    thread = threading.Thread(target=toy, args=[tmp_path / "run"], kwargs={"epochs": 1})
+    thread.start()
+    thread.join()
+    assert (tmp_path / "run/model.weights.h5").exists()
+
+
+def test_another_seed_gives_another_model(tmp_path):
+    def first_kernel(seed):
+        model = fit._build({"architecture": "lenet", "config": {}, "seed": seed})
+        return model.get_weights()[0]
+
+    assert np.array_equal(first_kernel(1), first_kernel(1))
+    assert not np.array_equal(first_kernel(1), first_kernel(2))
+
+
+def test_the_number_of_classes_comes_from_the_data(tmp_path):
+    from skimage.io import imsave
+
+    generator = np.random.default_rng(0)
+    for split in ("train", "test"):
+        for label in ("circle", "square", "star"):
+            (tmp_path / "shapes" / split / label).mkdir(parents=True)
+            for i in range(4):
+                image = generator.integers(0, 256, (28, 28), dtype=np.uint8)
+                imsave(tmp_path / "shapes" / split / label / f"{i}.png", image, check_contrast=False)
+    settings = {"epochs": 1, "batch_size": 6, "verbose": 0, "out": tmp_path / "run"}
+    run = cnnzoo.train("cnn", data=tmp_path / "shapes", **settings)
+    plan = json.loads((run / "run.json").read_text())
+    assert plan["config"]["classes"] == 3
+    assert plan["data"] == str(tmp_path / "shapes")
+
+
+def test_a_run_folder_is_never_overwritten(run, tmp_path, monkeypatch):
+    with pytest.raises(ValueError, match=r"holds a run already; go on with it by --resume"):
+        toy(run)
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(ValueError, match="as run folder"):
+        toy(tmp_path / "file")
+    monkeypatch.chdir(tmp_path)
+    assert [str(toy(None, epochs=1)) for _ in range(2)] == ["runs/toy.digits", "runs/toy.digits-2"]
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"data": None}, "got 'toy' without data"),
+        ({"epochs": 0}, "got epochs=0; allowed: an integer >= 1"),
+        ({"epochs": 1.5}, "got epochs=1.5; allowed: an integer >= 1"),
+        ({"batch_size": -3}, "got batch_size=-3"),
+        ({"seed": -1}, "got seed=-1; allowed: an integer >= 0"),
+        ({"config": {"depth": 3}}, "toy has no configuration field depth; allowed: rate"),
+        ({"batch_size": 100_000}, "100000|100,000"),
+        ({"resume": "elsewhere"}, "got name, out, data, epochs, batch_size beside resume"),
+    ],
+)
+def test_settings_that_cannot_be(tmp_path, settings, message):
+    with pytest.raises(ValueError, match=message):
+        toy(tmp_path / "run", **settings)
+    assert not (tmp_path / "run").exists()
+
+
+def test_names_that_do_not_exist(tmp_path):
+    with pytest.raises(UnknownName, match="no recipe is named 'cnn.minst'; did you mean cnn"):
+        cnnzoo.train("cnn.minst")
+    with pytest.raises(UnknownName, match="no architecture is named 'cnm'; did you mean cnn"):
+        cnnzoo.train("cnm", data="digits")
+    with pytest.raises(ValueError, match=r"holds no run\.json; allowed: the folder of a training run"):
+        cnnzoo.train(resume=tmp_path)
+    with pytest.raises(ValueError, match="got no name"):
+        cnnzoo.train(data="digits")
+
+
+@pytest.mark.parametrize("name", list_recipes())
+def test_every_recipe_is_one_of_its_name(name):
+    mine = recipe(name)
+    arch, tag = name.split(".")
+    assert mine.checkpoint == name and arch in list_models()
+    assert tag.startswith(mine.data) and mine.expects and f"cnnzoo train {name}" in sys.modules[
+        f"cnnzoo.training.recipes.{arch}_{tag}"
+    ].__doc__  # fmt: skip
+    model = fit._build({"architecture": arch, "config": mine.config, "seed": 0})
+    made = mine.optimizers(100) if mine.optimizers else model.published_optimizers()
+    model.compile(made)  # complains unless every phase has its optimizer
+    keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(model.optimizer))
+
+
+def test_recipes_are_listed_without_keras():
+    code = "import sys; from cnnzoo.training.recipes import list_recipes as l; print(l('cnn_wide')); assert 'keras' not in sys.modules"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, "['cnn_wide.mnist']\n"), done.stderr
