@@ -1,0 +1,167 @@
+"""Images to train on: whole sets in memory, and batches of them as a pure function of (seed, step)."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from cnnzoo.data.order import order
+
+__all__ = ["DataNotFound", "ImageSet", "batches", "load", "order", "pipeline"]
+
+
+class DataNotFound(ValueError):
+    """The data set is not prepared on this machine and cannot be fetched; the message says what to do."""
+
+
+@dataclass(frozen=True)
+class ImageSet:
+    """Decoded images in memory.
+
+    Attributes:
+        name: Of the data set, or the folder.
+        split: "train", "test", "fit" or "validation".
+        images: uint8 (n, height, width, channels).
+        labels: int64 (n,), or None.
+        classes: Their names.
+    """
+
+    name: str
+    split: str
+    images: np.ndarray
+    labels: np.ndarray | None
+    classes: tuple[str, ...]
+
+    def steps_per_epoch(self, batch_size: int) -> int:
+        """Whole batches in an epoch.
+
+        Raises:
+            ValueError: The batch is larger than the set.
+        """
+        if not 1 <= batch_size <= len(self.images):
+            raise ValueError(f"got batch_size={batch_size}; allowed: 1 to {len(self.images)}, the images of {self.name}")
+        return len(self.images) // batch_size
+
+    def stream(self, batch_size: int, seed: int, start_step: int = 0):
+        """Endless shuffled batches from a step on, as a `tf.data.Dataset` of (images, labels) or (images,).
+
+        An epoch is `steps_per_epoch` batches; what is left over comes at another place of the next epoch. The images are
+        gathered inside the graph, a batch at a time.
+        """
+        import tensorflow as tf
+
+        per_epoch = self.steps_per_epoch(batch_size)
+        images = tf.constant(self.images)
+        labels = None if self.labels is None else tf.constant(self.labels)
+
+        def batch(step):
+            positions = step % per_epoch * batch_size + tf.range(batch_size, dtype=tf.int64)
+            index = order(len(self.images), seed, step // per_epoch, positions)
+            taken = tf.gather(images, index)
+            return (taken,) if labels is None else (taken, tf.gather(labels, index))
+
+        steps = tf.data.Dataset.counter(start=start_step, dtype=tf.int64)
+        return steps.map(batch, num_parallel_calls=2, deterministic=True).prefetch(2)
+
+
+def batches(images: ImageSet, batch_size: int, seed: int, start_step: int = 0) -> Iterator[tuple[np.ndarray, ...]]:
+    """The same batches as `ImageSet.stream`, in NumPy, for backends without TensorFlow."""
+    per_epoch = images.steps_per_epoch(batch_size)
+    step = start_step
+    while True:
+        positions = step % per_epoch * batch_size + np.arange(batch_size)
+        index = order(len(images.images), seed, step // per_epoch, positions)
+        taken = images.images[index]
+        yield (taken,) if images.labels is None else (taken, images.labels[index])
+        step += 1
+
+
+def load(
+    name: str | Path,
+    split: str = "train",
+    shape: tuple[int, int, int] | None = None,
+    corrupt: str = "raise",
+) -> ImageSet:
+    """A split of a data set, decoded.
+
+    Args:
+        name: "mnist", "fashion_mnist", "cifar10", "cmaterdb", "cmaterdb/devanagari" or "cmaterdb/telugu", through
+            tensorflow-datasets; "digits", the 1,797 scans that scikit-learn ships; "photos", crops of photographs that
+            scikit-image and scikit-learn ship; or a folder <folder>/<split>/<label>/<image>.
+        split: "train", "test", or a part of "train": "validation", always the same 5,000 images of it (a tenth of a small
+            set), and "fit", the others.
+        shape: The (height, width, channels) that a model takes; the images are resized, and grey and colour converted.
+        corrupt: Of a folder: "raise" or "skip" (with a warning) for a file that cannot be read.
+
+    Raises:
+        DataNotFound: It is not prepared on this machine and there is no network; says what to do, in under a second.
+        ValueError: An unknown name or split, or an unreadable file.
+    """
+    from cnnzoo.data.sources import read
+    from cnnzoo.images import fit_to
+
+    if split not in ("train", "test", "fit", "validation"):
+        raise ValueError(f"got split={split!r}; allowed: train, test, fit, validation")
+    if corrupt not in ("raise", "skip"):
+        raise ValueError(f"got corrupt={corrupt!r}; allowed: raise, skip")
+    whole = split if split == "test" else "train"
+    images, labels, classes = read(str(name), whole, shape, corrupt)
+    if whole != split:
+        held_out = np.zeros(len(images), bool)
+        held_out[order(len(images), 0, 0, np.arange(min(5000, len(images) // 10)))] = True
+        part = held_out if split == "validation" else ~held_out
+        images, labels = images[part], None if labels is None else labels[part]
+    if shape is not None:
+        images = fit_to(images, tuple(shape))
+    return ImageSet(str(name), split, images, labels, classes)
+
+
+def pipeline(name: str | Path, split: str = "train", batch_size: int = 128, seed: int = 0) -> Any:
+    """The `tf.data.Dataset` for `model.fit`: uint8 images and labels, one epoch for each time it is gone through.
+
+    Every pass over "train", "fit" or "validation" takes the next epoch's order of `ImageSet.stream`. "test" comes whole,
+    in its own order, with a last batch that may be short.
+
+    Args:
+        name: A data set or folder as in `load`; or a checkpoint, "arch.tag", for the data it was trained on, in the shape
+            that its model takes.
+        split: As in `load`.
+        batch_size: Images a batch.
+        seed: Of the order.
+
+    Raises:
+        DataNotFound, ValueError: As `load`.
+    """
+    import tensorflow as tf
+
+    images = load(*_data_of(str(name), split))
+    if split == "test":
+        arrays = (images.images,) if images.labels is None else (images.images, images.labels)
+        return tf.data.Dataset.from_tensor_slices(arrays).batch(batch_size)
+    per_epoch = images.steps_per_epoch(batch_size)
+    # A pass over the data set ends with its epoch; the variable remembers which one comes next.
+    epoch = tf.Variable(-1, dtype=tf.int64, trainable=False)
+
+    def begin(_):
+        return images.stream(batch_size, seed, epoch.assign_add(1) * per_epoch).take(per_epoch)
+
+    dataset = tf.data.Dataset.range(1).flat_map(begin)
+    return dataset.apply(tf.data.experimental.assert_cardinality(per_epoch))
+
+
+def _data_of(name: str, split: str) -> tuple:
+    """The arguments of `load` for a data set, or for the data of a checkpoint."""
+    from cnnzoo import registry
+
+    arch, tag = registry.split_name(name)
+    if not tag or arch not in registry.list_models() or Path(name).is_dir():
+        return name, split
+    if name in registry.list_checkpoints():
+        card = registry.card(name)
+        return card["data"]["name"], split, registry.from_config(card["architecture"], card["config"]).image_shape
+    from cnnzoo.training.recipes import recipe
+
+    plan = recipe(name)
+    return plan.data, split, registry.from_config(arch, dict(plan.config)).image_shape

@@ -1,0 +1,145 @@
+"""Where images come from: tensorflow-datasets, what scikit-learn and scikit-image ship, and folders."""
+
+import socket
+import warnings
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+
+from cnnzoo.data import DataNotFound
+from cnnzoo.data.order import order
+from cnnzoo.images import fit_to, read_image
+
+BUILDERS = ("mnist", "fashion_mnist", "cifar10", "cmaterdb", "cmaterdb/devanagari", "cmaterdb/telugu")
+SHIPPED = ("digits", "photos")
+SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp")
+
+Arrays = tuple[np.ndarray, np.ndarray | None, tuple[str, ...]]  # images, labels, class names
+
+
+def read(name: str, split: str, shape: tuple[int, int, int] | None, corrupt: str) -> Arrays:
+    """The images of "train" or "test"; see `cnnzoo.data.load`."""
+    if name in BUILDERS:
+        return _from_builder(name, split)
+    if name == "digits":
+        return _digits(split)
+    if name == "photos":
+        return _photos(split, shape or (64, 64, 3))
+    if Path(name).is_dir():
+        return _folder(Path(name), split, shape, corrupt)
+    raise ValueError(f"got data {name!r}; allowed: {', '.join(BUILDERS + SHIPPED)}, or an existing folder")
+
+
+@lru_cache(maxsize=4)
+def _from_builder(name: str, split: str) -> Arrays:
+    import tensorflow_datasets as tfds
+
+    builder = tfds.builder(name)
+    if not Path(builder.data_dir).exists():
+        _check_network(name, builder)
+        builder.download_and_prepare()
+    # One shard after the other: TFDS's own order, the same at every read.
+    options = tfds.ReadConfig(interleave_cycle_length=1, try_autocache=False)
+    rows = builder.as_dataset(split=split, batch_size=-1, shuffle_files=False, read_config=options)
+    labels = builder.info.features["label"]
+    return rows["image"].numpy(), rows["label"].numpy().astype(np.int64), tuple(labels.names)
+
+
+def _check_network(name: str, builder) -> None:
+    """Fails at once where a download would retry for minutes.
+
+    Raises:
+        DataNotFound: The host of the downloads cannot be reached.
+    """
+    cached = Path(builder._data_dir_root) / "downloads" / builder.name
+    if cached.exists():  # already fetched, only not prepared
+        return
+    try:
+        socket.create_connection(("storage.googleapis.com", 443), timeout=0.5).close()
+    except OSError:
+        raise DataNotFound(
+            f"{name} is not prepared in {builder._data_dir_root}, and there is no network to fetch it. Prepare it where "
+            f"there is one (python -c \"import tensorflow_datasets as tfds; tfds.load('{name}')\") and copy that folder "
+            f"here, or name its place in TFDS_DATA_DIR. Without any download: {', '.join(SHIPPED)}, or a folder of images."
+        ) from None
+
+
+@lru_cache(maxsize=2)
+def _digits(split: str) -> Arrays:
+    """scikit-learn's 1,797 scans of 8x8 pixels, of which always the same 360 are for testing."""
+    from sklearn.datasets import load_digits
+
+    scans = load_digits()
+    test = np.zeros(len(scans.images), bool)
+    test[order(len(test), 0, 0, np.arange(360))] = True
+    chosen = test if split == "test" else ~test
+    images = np.rint(scans.images[chosen] * (255 / 16)).astype(np.uint8)[..., None]
+    return _framed(images), scans.target[chosen].astype(np.int64), tuple(str(i) for i in range(10))
+
+
+def _framed(scans: np.ndarray) -> np.ndarray:
+    """8x8 scans as 28x28 images with the margin that MNIST leaves: the scan enlarged to 20x20."""
+    large = fit_to(scans, (20, 20, 1))
+    return np.pad(large, ((0, 0), (4, 4), (4, 4), (0, 0)))
+
+
+# The photographs that lie inside the installed packages; those of the second line are for testing.
+_PHOTOS = {
+    "train": ("astronaut", "camera", "coffee", "grass", "gravel", "brick", "china.jpg"),
+    "test": ("cat", "rocket", "flower.jpg"),
+}
+
+
+def photographs(split: str) -> dict[str, np.ndarray]:
+    """`{name: uint8 image (height, width, channels)}` of whole photographs that need no download."""
+    from skimage import data
+    from sklearn.datasets import load_sample_image
+
+    found = {}
+    for name in _PHOTOS[split]:
+        picture = load_sample_image(name) if name.endswith(".jpg") else getattr(data, name)()
+        found[name.removesuffix(".jpg")] = picture if picture.ndim == 3 else picture[..., None]
+    return found
+
+
+def _photos(split: str, shape: tuple[int, int, int]) -> Arrays:
+    """Crops that do not overlap, of photographs halved until a crop shows something, all of one shape."""
+    height, width, channels = shape
+    crops, labels, names = [], [], []
+    for label, (name, picture) in enumerate(photographs(split).items()):
+        names.append(name)
+        rows, columns = 4, round(4 * picture.shape[1] / picture.shape[0] * height / width)
+        small = fit_to(picture[None], (rows * height, columns * width, channels))[0]
+        for r in range(rows):
+            for c in range(columns):
+                crops.append(small[r * height : (r + 1) * height, c * width : (c + 1) * width])
+                labels.append(label)
+    return np.stack(crops), np.array(labels, np.int64), tuple(names)
+
+
+def _folder(folder: Path, split: str, shape: tuple[int, int, int] | None, corrupt: str) -> Arrays:
+    """<folder>/<split>/<label>/<image>, in the order of the names; without `shape` all must be of one size."""
+    root = folder / split
+    if not root.is_dir():
+        have = ", ".join(sorted(p.name for p in folder.iterdir() if p.is_dir())) or "none"
+        raise ValueError(f"{folder} has no folder {split!r} (it has: {have}); allowed: {folder}/{split}/<label>/<image>")
+    classes = tuple(sorted(p.name for p in root.iterdir() if p.is_dir()))
+    images, labels = [], []
+    for label, name in enumerate(classes):
+        for path in sorted(p for p in (root / name).iterdir() if p.suffix.lower() in SUFFIXES):
+            try:
+                image = read_image(path, shape and shape[2])
+            except ValueError as error:
+                if corrupt == "raise":
+                    raise ValueError(f"{error}; leave it out with corrupt='skip'") from error
+                warnings.warn(f"left out: {error}", stacklevel=4)
+                continue
+            images.append(image if shape is None else fit_to(image[None], shape)[0])
+            labels.append(label)
+    if not images:
+        raise ValueError(f"{root} holds no images; allowed: {root}/<label>/<image> of {', '.join(SUFFIXES)}")
+    shapes = {image.shape for image in images}
+    if len(shapes) > 1:
+        raise ValueError(f"{root} holds images of {len(shapes)} shapes, such as {sorted(shapes)[:2]}; give load a shape")
+    return np.stack(images), np.array(labels, np.int64), classes

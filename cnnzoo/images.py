@@ -1,0 +1,156 @@
+"""Pictures at the border of the zoo: reading and checking what comes in, fitting it to a model, writing what goes out.
+
+Outside a model an image is uint8 in [0, 255] or float32 in [0, 1], channels last.
+"""
+
+import io
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+Shape = tuple[int | None, int | None, int | None]
+
+
+def read_image(source: Any, channels: int | None = None) -> np.ndarray:
+    """One image as an array (height, width, channels).
+
+    Args:
+        source: A path, the bytes of a file, a Pillow image or an array (height, width[, channels]).
+        channels: 1 or 3 to convert to grey or colour; None to keep what is there.
+
+    Raises:
+        ValueError: The file is no image, cut short or damaged; the message names it.
+        FileNotFoundError: There is no such file.
+    """
+    from PIL import Image
+
+    if isinstance(source, (str, Path, bytes, bytearray)):
+        name = "the bytes given" if isinstance(source, (bytes, bytearray)) else str(source)
+        raw = bytes(source) if isinstance(source, (bytes, bytearray)) else Path(source).read_bytes()
+        try:
+            source = Image.open(io.BytesIO(raw))
+            source.load()
+        except (OSError, SyntaxError, Image.DecompressionBombError) as error:
+            raise ValueError(f"{name} cannot be read as an image: {error}") from error
+    if isinstance(source, Image.Image):
+        grey = source.mode in ("1", "L", "LA", "I", "I;16", "F")
+        array = np.asarray(source.convert("L" if grey else "RGB"))
+    else:
+        array = np.asarray(source)
+    if array.ndim == 2:
+        array = array[:, :, None]
+    if array.ndim != 3:
+        raise ValueError(f"got an array of shape {array.shape}; allowed: (height, width) or (height, width, channels)")
+    return array if channels is None else to_channels(array[None], channels)[0]
+
+
+def to_channels(images: np.ndarray, channels: int) -> np.ndarray:
+    """Images (n, height, width, c) with `channels` channels: grey repeated, or colour weighed to grey (ITU-R BT.601)."""
+    have = images.shape[-1]
+    if have == channels:
+        return images
+    if have == 1 and channels == 3:
+        return np.repeat(images, 3, axis=-1)
+    if have == 3 and channels == 1:
+        grey = images @ np.array([0.299, 0.587, 0.114])
+        grey = np.rint(grey) if images.dtype == np.uint8 else grey
+        return grey[..., None].astype(images.dtype)
+    raise ValueError(f"got images with {have} channels where the model takes {channels}; allowed: 1 or 3 on both sides")
+
+
+def fit_to(images: np.ndarray, shape: tuple[int, int, int]) -> np.ndarray:
+    """uint8 images (n, height, width, c) brought to `shape`: channels converted, sides resized (bicubic)."""
+    from PIL import Image
+
+    height, width, channels = shape
+    images = to_channels(images, channels)
+    if images.shape[1:3] == (height, width):
+        return images
+    resized = np.empty((len(images), height, width, channels), np.uint8)
+    for image, target in zip(images, resized, strict=True):
+        picture = Image.fromarray(image[:, :, 0] if channels == 1 else image)
+        target[:] = np.asarray(picture.resize((width, height), Image.Resampling.BICUBIC)).reshape(target.shape)
+    return resized
+
+
+def as_batch(x: Any, shape: Shape) -> tuple[np.ndarray, bool]:
+    """Checks images for a model.
+
+    Args:
+        x: uint8 in [0, 255] or floats in [0, 1]: one image (height, width, channels), one grey image (height, width), or
+            a batch (n, height, width, channels) with n >= 1. Anything that NumPy can view as an array.
+        shape: (height, width, channels) that the model takes; None stands for any.
+
+    Returns:
+        The batch, uint8 or float32 (n, height, width, channels), and whether it was a single image.
+
+    Raises:
+        ValueError: What came and what is allowed.
+    """
+    sides = ", ".join("any" if side is None else str(side) for side in shape)
+    allowed = f"allowed: uint8 in [0, 255] or float32 in [0, 1], ({sides}) or (n, {sides})"
+    array = np.asarray(x)
+    if array.ndim == 2 and shape[2] == 1:
+        array = array[:, :, None]
+    single = array.ndim == 3
+    batch = array[None] if single else array
+    if batch.ndim != 4 or any(want is not None and have != want for have, want in zip(batch.shape[1:], shape, strict=True)):
+        raise ValueError(f"got images of shape {np.shape(x)}; {allowed}")
+    if batch.size == 0:
+        raise ValueError(f"got an empty batch of shape {batch.shape}; {allowed} with n >= 1")
+    if batch.dtype == np.uint8:
+        return batch, single
+    if batch.dtype not in (np.float32, np.float64):
+        raise ValueError(f"got images of dtype {batch.dtype}; {allowed}")
+    low, high = batch.min(), batch.max()
+    if not (low >= -1e-6 and high <= 1 + 1e-6):  # so written, NaN fails it too
+        raise ValueError(f"got images with values in [{low:g}, {high:g}]; {allowed}")
+    return batch.astype(np.float32, copy=False), single
+
+
+def to_uint8(images: Any) -> np.ndarray:
+    """uint8 images from uint8 or from floats in [0, 1], which are clipped and rounded to the nearest grey value."""
+    images = np.asarray(images)
+    if images.dtype == np.uint8:
+        return images
+    return np.rint(np.clip(images, 0.0, 1.0) * 255.0).astype(np.uint8)
+
+
+def contact_sheet(images: Any, columns: int, gap: int = 2) -> np.ndarray:
+    """Images (n, height, width, channels) side by side, row by row, on mid-grey: one uint8 array (H, W, channels)."""
+    images = to_uint8(images)
+    n, height, width, channels = images.shape
+    rows = -(-n // columns)
+    sheet = np.full((rows * (height + gap) + gap, columns * (width + gap) + gap, channels), 128, np.uint8)
+    for i, image in enumerate(images):
+        top, left = gap + i // columns * (height + gap), gap + i % columns * (width + gap)
+        sheet[top : top + height, left : left + width] = image
+    return sheet
+
+
+def png_bytes(image: Any) -> bytes:
+    """One image (height, width, 1 or 3) as the bytes of a PNG file."""
+    from PIL import Image
+
+    image = to_uint8(image)
+    buffer = io.BytesIO()
+    Image.fromarray(image[:, :, 0] if image.shape[2] == 1 else image).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def save_png(path: str | Path, image: Any) -> None:
+    """Writes one image (height, width, 1 or 3) as a PNG, whole or not at all; makes the folder."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, aside = tempfile.mkstemp(dir=path.parent, suffix=".tmp")
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(png_bytes(image))
+        os.chmod(aside, 0o644)
+        os.replace(aside, path)
+    except BaseException:
+        os.unlink(aside)
+        raise

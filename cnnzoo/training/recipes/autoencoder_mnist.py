@@ -1,0 +1,24 @@
+"""The autoencoder on MNIST with a code of 32 numbers.
+
+    cnnzoo train autoencoder.mnist
+
+Eight minutes on two cores; a test MSE well below half of that of a PCA with 32 components.
+"""
+
+import keras
+
+from cnnzoo.training.recipes import Recipe
+
+
+def optimizers(steps: int) -> dict[str, keras.optimizers.Optimizer]:
+    return {"reconstruction": keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(2e-3, steps))}
+
+
+RECIPE = Recipe(
+    checkpoint="autoencoder.mnist",
+    data="mnist",
+    epochs=40,
+    expects="test MSE at most half of a 32-component PCA's",
+    config={"latent_dim": 32},
+    optimizers=optimizers,
+)

@@ -1,0 +1,24 @@
+"""The small CNN on Fashion-MNIST. It is also the feature extractor that scores the generators of clothes.
+
+    cnnzoo train cnn.fashion_mnist
+
+Six minutes on two cores; test accuracy 92.5 %.
+"""
+
+import keras
+
+from cnnzoo.training.recipes import Recipe
+
+
+def optimizers(steps: int) -> dict[str, keras.optimizers.Optimizer]:
+    return {"classifier": keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(2e-3, steps))}
+
+
+RECIPE = Recipe(
+    checkpoint="cnn.fashion_mnist",
+    data="fashion_mnist",
+    epochs=60,
+    expects="test accuracy 92.5 %",
+    config={"dropout": 0.2, "augmentation": {"shift": 0.06, "zoom": 0.06, "mirror": True}},
+    optimizers=optimizers,
+)

@@ -1,0 +1,24 @@
+"""The wider CNN on MNIST.
+
+    cnnzoo train cnn_wide.mnist
+
+Four minutes on two cores; test accuracy 99.4 %.
+"""
+
+import keras
+
+from cnnzoo.training.recipes import Recipe
+
+
+def optimizers(steps: int) -> dict[str, keras.optimizers.Optimizer]:
+    return {"classifier": keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(2e-3, steps))}
+
+
+RECIPE = Recipe(
+    checkpoint="cnn_wide.mnist",
+    data="mnist",
+    epochs=30,
+    expects="test accuracy 99.4 %",
+    config={"dropout": 0.2, "augmentation": {"rotation": 10.0, "shift": 0.08, "zoom": 0.1}},
+    optimizers=optimizers,
+)

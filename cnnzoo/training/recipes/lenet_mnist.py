@@ -1,0 +1,24 @@
+"""LeNet on MNIST. It is also the feature extractor that scores the generators of digits.
+
+    cnnzoo train lenet.mnist
+
+Three minutes on two cores; test accuracy 99.3 %.
+"""
+
+import keras
+
+from cnnzoo.training.recipes import Recipe
+
+
+def optimizers(steps: int) -> dict[str, keras.optimizers.Optimizer]:
+    return {"classifier": keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(2e-3, steps))}
+
+
+RECIPE = Recipe(
+    checkpoint="lenet.mnist",
+    data="mnist",
+    epochs=40,
+    expects="test accuracy 99.3 %",
+    config={"image_shape": (28, 28, 1), "augmentation": {"rotation": 10.0, "shift": 0.08, "zoom": 0.1}},
+    optimizers=optimizers,
+)

@@ -1,0 +1,46 @@
+"""One small batch for any architecture, and the ways to train on it."""
+
+import keras
+import numpy as np
+
+import cnnzoo
+
+BATCH = 8
+
+
+def images(model, n: int = BATCH) -> np.ndarray:
+    """n smooth random uint8 images of the model's shape; half as many distinct ones, each twice, where n is even."""
+    height, width, channels = model.image_shape
+    rng = np.random.default_rng(0)
+    coarse = rng.uniform(0, 255, (n // 2, height // 4, width // 4, channels))
+    return np.tile(np.kron(coarse, np.ones((1, 4, 4, 1))).astype(np.uint8), (2, 1, 1, 1))
+
+
+def batch(model, n: int = BATCH) -> tuple:
+    """What `fit` takes: (images,) or (images, labels)."""
+    x = images(model, n)
+    return (x, np.tile(np.arange(n // 2) % 10, 2)) if model.needs_labels else (x,)
+
+
+def steps(model, count: int) -> dict[str, list[float]]:
+    """`count` training steps on one batch; gives their logs."""
+    return model.fit(*batch(model), batch_size=BATCH, epochs=count, shuffle=False, verbose=0).history
+
+
+def fresh(name: str, seed: int = 0, **config):
+    """An architecture with weights that depend on the seed alone."""
+    keras.utils.set_random_seed(seed)
+    return cnnzoo.build(name, **config)
+
+
+def optimizers(model, make, only: str | None = None) -> dict[str, keras.optimizers.Optimizer]:
+    """`make()` for each phase, or for `only` one while the others stand still."""
+    still = keras.optimizers.SGD
+    return {p.name: make() if only in (None, p.name) else still(0.0) for p in model.phases()}
+
+
+def inputs(model, n: int = BATCH) -> np.ndarray:
+    """What the model's main function takes: images, or latents for one that generates."""
+    if model.task == "generate":
+        return np.random.default_rng(0).standard_normal((n, model.latent_dim)).astype(np.float32)
+    return images(model, n)

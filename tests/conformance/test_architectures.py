@@ -1,0 +1,189 @@
+"""What every architecture in the registry must do, new ones included."""
+
+import json
+
+import keras
+import numpy as np
+import pytest
+from conformance import noise, samples
+
+import cnnzoo
+from cnnzoo.registry import architecture
+
+every_architecture = pytest.mark.parametrize("name", cnnzoo.list_models())
+
+
+@pytest.fixture
+def policy():
+    yield keras.config.set_dtype_policy
+    keras.config.set_dtype_policy("float32")
+
+
+def arrays(model) -> list[np.ndarray]:
+    """Weights, random states and every number of every optimizer."""
+    variables = [*model.variables, *(model.optimizer.variables if model.optimizer else [])]
+    return [keras.ops.convert_to_numpy(v) for v in variables]
+
+
+def assert_equal_bits(first, second):
+    first, second = arrays(first), arrays(second)
+    assert len(first) == len(second)
+    for a, b in zip(first, second, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+@every_architecture
+def test_its_configuration_builds_it_again(name):
+    model = samples.fresh(name)
+    config = json.loads(json.dumps(model.get_config()))
+    again = architecture(name).from_config(config)
+    assert again.get_config() == model.get_config()
+    assert [v.shape for v in again.variables] == [v.shape for v in model.variables]
+
+
+@every_architecture
+def test_its_main_function_gives_what_its_task_says(name):
+    model = samples.fresh(name)
+    outputs = keras.ops.convert_to_numpy(model(samples.inputs(model)))
+    shape = (model.classes,) if model.task == "classify" else model.image_shape
+    assert outputs.shape == (samples.BATCH, *shape)
+    assert outputs.dtype == np.float32
+    assert outputs.min() >= 0.0 and outputs.max() <= 1.0
+    if model.task == "classify":
+        np.testing.assert_allclose(outputs.sum(axis=1), 1.0, atol=1e-6)
+    np.testing.assert_array_equal(outputs, keras.ops.convert_to_numpy(model(samples.inputs(model))))  # no noise in it
+
+
+@every_architecture
+def test_uint8_and_float_images_are_the_same_images(name):
+    model = samples.fresh(name)
+    if model.task == "generate":
+        as_bytes, as_floats = model.generate(4, seed=1), model.generate(4, seed=1)
+        assert not np.array_equal(as_bytes, model.generate(4, seed=2))
+    else:
+        x = samples.inputs(model)
+        as_bytes, as_floats = model(x), model(x.astype(np.float32) / 255)
+    np.testing.assert_allclose(as_bytes, as_floats, atol=1e-5)
+
+
+@every_architecture
+def test_each_trainable_weight_is_moved_by_a_step(name):
+    model = samples.fresh(name)
+    model.compile(samples.optimizers(model, lambda: keras.optimizers.SGD(1e-2)))
+    phases = {id(v) for phase in model.phases() for v in phase.variables}
+    assert phases == {id(v) for v in model.trainable_variables}, "a trainable weight belongs to no phase"
+    before = [v.numpy() for v in model.trainable_variables]
+    samples.steps(model, 2)
+    for variable, old in zip(model.trainable_variables, before, strict=True):
+        new = variable.numpy()
+        assert np.isfinite(new).all(), variable.path
+        assert not np.array_equal(new, old), f"{variable.path} stood still"
+
+
+@every_architecture
+def test_each_phase_lowers_its_own_loss(name):
+    for phase in [p.name for p in samples.fresh(name).phases()]:
+        model = samples.fresh(name)
+        model.compile(samples.optimizers(model, lambda: keras.optimizers.Adam(1e-3), only=phase))
+        log = f"{phase}_loss" if len(model.phases()) > 1 else "loss"
+        losses = samples.steps(model, 12)[log]
+        assert losses[-1] < 0.97 * losses[0], (phase, losses)
+
+
+@every_architecture
+def test_saved_loaded_and_continued_it_has_the_same_bits(name, tmp_path):
+    model = samples.fresh(name)
+    model.compile()
+    samples.steps(model, 2)
+    model.save(tmp_path / "model.keras")
+    model.save_weights(tmp_path / "model.weights.h5")
+    whole = keras.saving.load_model(tmp_path / "model.keras")
+    assert whole.get_compile_config()["jit_compile"] == "auto"
+    weights = samples.fresh(name, seed=1)
+    weights.compile()
+    weights.load_weights(tmp_path / "model.weights.h5")
+    assert_equal_bits(whole, model)
+    logs = samples.steps(model, 2)
+    for other in (whole, weights):
+        assert samples.steps(other, 2) == logs
+        assert_equal_bits(other, model)
+
+
+@every_architecture
+def test_evaluation_repeats_and_advances_nothing(name):
+    model = samples.fresh(name)
+    model.compile()
+    samples.steps(model, 1)
+    seeds = [s.numpy().tolist() for s in model.seed_states]
+    first, second = (model.evaluate(*samples.batch(model), verbose=0, return_dict=True) for _ in range(2))
+    assert first == second
+    assert [s.numpy().tolist() for s in model.seed_states] == seeds
+
+
+@every_architecture
+@pytest.mark.parametrize("precision", ["mixed_bfloat16", "mixed_float16"])
+def test_in_mixed_precision_it_trains_and_answers_in_float32(name, precision, policy):
+    policy(precision)
+    model = samples.fresh(name)
+    model.compile()
+    history = samples.steps(model, 2)
+    assert np.isfinite(history["loss"]).all()
+    assert keras.backend.standardize_dtype(model(samples.inputs(model)).dtype) == "float32"
+    scaled = isinstance(next(iter(model.optimizer.by_phase.values())), keras.optimizers.LossScaleOptimizer)
+    assert scaled == (precision == "mixed_float16")
+
+
+@every_architecture
+def test_compiled_with_xla_it_takes_the_same_step(name, monkeypatch):
+    # The two compilers draw different numbers from one seed, so the noise is taken out.
+    noise.replace(monkeypatch.setattr)
+    plain, compiled = samples.fresh(name), samples.fresh(name)
+    plain.compile(samples.optimizers(plain, lambda: keras.optimizers.SGD(1e-2)), jit_compile=False)
+    compiled.compile(samples.optimizers(compiled, lambda: keras.optimizers.SGD(1e-2)), jit_compile=True)
+    samples.steps(plain, 1)
+    samples.steps(compiled, 1)
+    for a, b in zip(plain.trainable_variables, compiled.trainable_variables, strict=True):
+        np.testing.assert_allclose(a.numpy(), b.numpy(), atol=2e-5, err_msg=a.path)
+
+
+@every_architecture
+def test_exported_it_gives_the_same_numbers(name, tmp_path):
+    model = samples.fresh(name)
+    x = samples.inputs(model)
+    x = x.astype(np.float32) / 255 if x.dtype == np.uint8 else x
+    signature = [keras.InputSpec(shape=(None, *x.shape[1:]), dtype="float32")]
+    model.export(tmp_path / "exported", input_signature=signature, verbose=False)
+    import tensorflow as tf
+
+    exported = tf.saved_model.load(tmp_path / "exported")
+    np.testing.assert_allclose(exported.serve(x), model(x), atol=1e-6)
+
+
+@every_architecture
+def test_images_that_it_cannot_take_are_refused_by_name(name):
+    model = samples.fresh(name)
+    verb = {"classify": "classify", "reconstruct": "reconstruct"}.get(model.task)
+    height, width, channels = model.image_shape
+    bad = {
+        "shape": np.zeros((2, height + 4, width, channels), np.uint8),
+        "channels": np.zeros((2, height, width, channels + 1), np.uint8),
+        "dtype": np.zeros((2, height, width, channels), np.int64),
+        "range": np.full((2, height, width, channels), 2.0, np.float32),
+        "empty": np.zeros((0, height, width, channels), np.uint8),
+    }
+    if verb is None:
+        with pytest.raises(ValueError, match="allowed"):
+            model.generate(0)
+    else:
+        for what, images in bad.items():
+            with pytest.raises(ValueError, match="got .*allowed"):
+                pytest.fail(f"took {what}: {getattr(model, verb)(images)}")
+    model.compile()
+    with pytest.raises(ValueError, match="got images of shape"):
+        model.fit(bad["shape"], np.zeros(2, np.int64), verbose=0)
+    with pytest.raises(ValueError, match="got images of dtype int64"):
+        model.fit(bad["dtype"], np.zeros(2, np.int64), verbose=0)
+    with pytest.raises(ValueError, match="no configuration field colour; allowed: .*image_shape"):
+        cnnzoo.build(name, colour="red")
+    with pytest.raises(ValueError, match="got optimizers for nonsense; allowed: "):
+        model.compile({"nonsense": "adam"})
