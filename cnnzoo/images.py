@@ -48,7 +48,7 @@ def read_image(source: Any, channels: int | None = None) -> np.ndarray:
 
 
 def to_channels(images: np.ndarray, channels: int) -> np.ndarray:
-    """Images (n, height, width, c) with `channels` channels: grey repeated, or colour weighed to grey (ITU-R BT.601)."""
+    """Images (n, height, width, c) with `channels` channels: grey repeated, colour weighed to grey (ITU-R BT.601)."""
     have = images.shape[-1]
     if have == channels:
         return images
@@ -80,8 +80,8 @@ def as_batch(x: Any, shape: Shape) -> tuple[np.ndarray, bool]:
     """Checks images for a model.
 
     Args:
-        x: uint8 in [0, 255] or floats in [0, 1]: one image (height, width, channels), one grey image (height, width), or
-            a batch (n, height, width, channels) with n >= 1. Anything that NumPy can view as an array.
+        x: uint8 in [0, 255] or floats in [0, 1]: one image (height, width, channels), one grey image (height, width),
+            or a batch (n, height, width, channels) with n >= 1. Anything that NumPy can view as an array.
         shape: (height, width, channels) that the model takes; None stands for any.
 
     Returns:
@@ -97,7 +97,7 @@ def as_batch(x: Any, shape: Shape) -> tuple[np.ndarray, bool]:
         array = array[:, :, None]
     single = array.ndim == 3
     batch = array[None] if single else array
-    if batch.ndim != 4 or any(want is not None and have != want for have, want in zip(batch.shape[1:], shape, strict=True)):
+    if batch.ndim != 4 or any(want not in (None, have) for have, want in zip(batch.shape[1:], shape, strict=True)):
         raise ValueError(f"got images of shape {np.shape(x)}; {allowed}")
     if batch.size == 0:
         raise ValueError(f"got an empty batch of shape {batch.shape}; {allowed} with n >= 1")

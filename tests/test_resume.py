@@ -119,11 +119,16 @@ def test_the_newest_whole_state_is_resumed_from(tmp_path):
     weights = newest / "model.weights.h5"
     weights.write_bytes(weights.read_bytes()[:-100])
 
+    barren = tmp_path / "barren"  # killed before its first state
+    barren.mkdir()
+    shutil.copy(folder / "run.json", barren)
+
     from cnnzoo.training.runs import Run
 
     assert Run.open(folder).newest_state().step == expected[1][0]["step"]
-    commands("tensorflow", tmp_path, {"resume": "run"})
-    assert outcome(folder) == expected
+    assert Run.open(barren).newest_state() is None
+    commands("tensorflow", tmp_path, {"resume": "run"}, {"resume": "barren"})
+    assert outcome(folder) == outcome(barren) == expected
     assert states(folder) == [f"step-{entry['step']:08d}" for entry in expected[1]]
 
 

@@ -41,14 +41,14 @@ class ImageSet:
             ValueError: The batch is larger than the set.
         """
         if not 1 <= batch_size <= len(self.images):
-            raise ValueError(f"got batch_size={batch_size}; allowed: 1 to {len(self.images)}, the images of {self.name}")
+            raise ValueError(f"got batch_size={batch_size}; allowed: 1 to {len(self.images)}, the size of {self.name}")
         return len(self.images) // batch_size
 
     def stream(self, batch_size: int, seed: int, start_step: int = 0):
         """Endless shuffled batches from a step on, as a `tf.data.Dataset` of (images, labels) or (images,).
 
-        An epoch is `steps_per_epoch` batches; what is left over comes at another place of the next epoch. The images are
-        gathered inside the graph, a batch at a time.
+        An epoch is `steps_per_epoch` batches; what is left over comes at another place of the next epoch. The images
+        are gathered inside the graph, a batch at a time.
         """
         import tensorflow as tf
 
@@ -90,8 +90,8 @@ def load(
         name: "mnist", "fashion_mnist", "cifar10", "cmaterdb", "cmaterdb/devanagari" or "cmaterdb/telugu", through
             tensorflow-datasets; "digits", the 1,797 scans that scikit-learn ships; "photos", crops of photographs that
             scikit-image and scikit-learn ship; or a folder <folder>/<split>/<label>/<image>.
-        split: "train", "test", or a part of "train": "validation", always the same 5,000 images of it (a tenth of a small
-            set), and "fit", the others.
+        split: "train", "test", or a part of "train": "validation", always the same 5,000 images of it (a tenth of a
+            small set), and "fit", the others.
         shape: The (height, width, channels) that a model takes; the images are resized, and grey and colour converted.
         corrupt: Of a folder: "raise" or "skip" (with a warning) for a file that cannot be read.
 
@@ -121,12 +121,12 @@ def load(
 def pipeline(name: str | Path, split: str = "train", batch_size: int = 128, seed: int = 0) -> Any:
     """The `tf.data.Dataset` for `model.fit`: uint8 images and labels, one epoch for each time it is gone through.
 
-    Every pass over "train", "fit" or "validation" takes the next epoch's order of `ImageSet.stream`. "test" comes whole,
-    in its own order, with a last batch that may be short.
+    Every pass over "train", "fit" or "validation" takes the next epoch's order of `ImageSet.stream`. "test" comes
+    whole, in its own order, with a last batch that may be short.
 
     Args:
-        name: A data set or folder as in `load`; or a checkpoint, "arch.tag", for the data it was trained on, in the shape
-            that its model takes.
+        name: A data set or folder as in `load`; or a checkpoint, "arch.tag", for the data it was trained on, in the
+            shape that its model takes.
         split: As in `load`.
         batch_size: Images a batch.
         seed: Of the order.

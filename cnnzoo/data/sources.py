@@ -59,9 +59,9 @@ def _check_network(name: str, builder) -> None:
         socket.create_connection(("storage.googleapis.com", 443), timeout=0.5).close()
     except OSError:
         raise DataNotFound(
-            f"{name} is not prepared in {builder._data_dir_root}, and there is no network to fetch it. Prepare it where "
-            f"there is one (python -c \"import tensorflow_datasets as tfds; tfds.load('{name}')\") and copy that folder "
-            f"here, or name its place in TFDS_DATA_DIR. Without any download: {', '.join(SHIPPED)}, or a folder of images."
+            f"{name} is not prepared in {builder._data_dir_root}, and there is no network to fetch it. Prepare it "
+            f"where there is one (python -c \"import tensorflow_datasets as tfds; tfds.load('{name}')\") and copy that "
+            f"folder here, or name its place in TFDS_DATA_DIR. Without a download: {', '.join(SHIPPED)}, or a folder."
         ) from None
 
 
@@ -123,7 +123,7 @@ def _folder(folder: Path, split: str, shape: tuple[int, int, int] | None, corrup
     root = folder / split
     if not root.is_dir():
         have = ", ".join(sorted(p.name for p in folder.iterdir() if p.is_dir())) or "none"
-        raise ValueError(f"{folder} has no folder {split!r} (it has: {have}); allowed: {folder}/{split}/<label>/<image>")
+        raise ValueError(f"{folder} has no {split!r} (it has: {have}); allowed: {folder}/{split}/<label>/<image>")
     classes = tuple(sorted(p.name for p in root.iterdir() if p.is_dir()))
     images, labels = [], []
     for label, name in enumerate(classes):
@@ -141,5 +141,5 @@ def _folder(folder: Path, split: str, shape: tuple[int, int, int] | None, corrup
         raise ValueError(f"{root} holds no images; allowed: {root}/<label>/<image> of {', '.join(SUFFIXES)}")
     shapes = {image.shape for image in images}
     if len(shapes) > 1:
-        raise ValueError(f"{root} holds images of {len(shapes)} shapes, such as {sorted(shapes)[:2]}; give load a shape")
+        raise ValueError(f"{root} holds images of {len(shapes)} shapes, {sorted(shapes)[:2]}…; give load a shape")
     return np.stack(images), np.array(labels, np.int64), classes

@@ -136,7 +136,6 @@ class Journal(keras.callbacks.Callback):
         sheet = self._sheet()
         if sheet is not None:
             path = self.folder / "samples" / f"epoch-{epoch + 1:04d}.png"
-            path.parent.mkdir(exist_ok=True)
             save_png(path, sheet)
             self.events.image("samples", epoch + 1, sheet.shape, path.read_bytes())
         self.events.scalars(epoch + 1, logs)

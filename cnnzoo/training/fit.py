@@ -6,6 +6,7 @@ import random
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -63,8 +64,8 @@ def train(
         if run.finished:
             _say(verbose, f"{run.path} is finished: {run.plan['epochs']} epochs")
             return run.path
+        images = _load(run.plan, run.plan["split"])
         model = _build(run.plan)
-        images = _load(run.plan, run.plan["split"], model)
     else:
         if name is None:
             raise ValueError("got no name; allowed: arch.tag, arch with data, or resume with a run folder")
@@ -99,11 +100,13 @@ def _plan(name: str, given: dict[str, Any]) -> tuple[dict[str, Any], Any, Any]:
         if not isinstance(plan[key], int) or plan[key] < least:
             raise ValueError(f"got {key}={plan[key]!r}; allowed: an integer >= {least}")
     fields = architecture(arch).config_fields()
-    config = dict(base.config) | dict(given.get("config", {}))
+    plan["config"] = dict(base.config) | dict(given.get("config", {}))
+    if "image_shape" in fields:
+        plan["config"].setdefault("image_shape", fields["image_shape"])
+    images = _load(plan, base.split)
     if "data" in given and "classes" in fields and "classes" not in given.get("config", {}):
-        config["classes"] = len(_load(plan, plan["split"]).classes)
-    model = _build(plan | {"config": config})
-    images = _load(plan, plan["split"], model)
+        plan["config"]["classes"] = len(images.classes)
+    model = _build(plan)
     plan["config"] = {key: value for key, value in model.get_config().items() if key in fields}
     plan["steps_per_epoch"] = images.steps_per_epoch(plan["batch_size"])
     plan["steps"] = plan["epochs"] * plan["steps_per_epoch"]
@@ -134,7 +137,7 @@ def _fit(run: Run, model, images, callbacks: Sequence, verbose) -> None:
             "verbose": verbose,
         }
         if plan["split"] == "fit":
-            held_out = _load(plan, "validation", model)
+            held_out = _load(plan, "validation")
             settings["validation_data"] = (held_out.images, held_out.labels)
             settings["validation_batch_size"] = plan["batch_size"]
         while keeper.step < plan["steps"] and not model.stop_training:
@@ -177,18 +180,16 @@ def _without_tensorflow() -> Iterator[None]:
             del sys.modules["tensorflow"]
 
 
-def _load(plan: dict[str, Any], split: str, model=None):
-    """The images of a plan, of the shape that the model wants.
+def _load(plan: dict[str, Any], split: str):
+    """The images of a plan, of the shape that the model takes.
 
     Raises:
         ValueError: They have no labels and the model is trained on labels.
     """
     from cnnzoo.data import load
 
-    if model is None:
-        return load(plan["data"], split)
-    images = load(plan["data"], split, shape=model.image_shape)
-    if model.needs_labels and images.labels is None:
+    images = load(plan["data"], split, shape=plan["config"].get("image_shape"))
+    if images.labels is None and architecture(plan["architecture"]).needs_labels:
         raise ValueError(f"{plan['data']} has no labels; {plan['architecture']} is trained on images with labels")
     return images
 
@@ -197,29 +198,34 @@ def _originals(plan: dict[str, Any], model):
     """The images that the contact sheets show beside their reconstructions."""
     if model.task != "reconstruct":
         return None
-    return _load(plan, "test", model).images[:ORIGINALS]
+    try:
+        images = _load(plan, "test")
+    except ValueError:  # a folder need not hold any
+        images = _load(plan, "train")
+    return images.images[:ORIGINALS]
 
 
 def _batches(images, batch_size: int, seed: int, start_step: int):
     """The endless batches from a step on, the same on both backends."""
     import keras
 
-    if keras.backend.backend() == "tensorflow":
-        return images.stream(batch_size, seed, start_step)
     from cnnzoo.data import batches
 
-    # Keras takes a generator of tuples only.
-    return (b if isinstance(b, tuple) else (b,) for b in batches(images, batch_size, seed, start_step))
+    if keras.backend.backend() == "tensorflow":
+        return images.stream(batch_size, seed, start_step)
+    return batches(images, batch_size, seed, start_step)
 
 
 def _address(data: str | Path) -> str:
-    """A folder as its full path, so that the run can be resumed from anywhere; a name as it is."""
-    return str(Path(data).resolve()) if Path(data).is_dir() else str(data)
+    """A data set's name as it is; a folder as its full path, so that the run can be resumed from anywhere."""
+    from cnnzoo.data.sources import BUILDERS, SHIPPED
+
+    return str(Path(data).resolve() if str(data) not in BUILDERS + SHIPPED and Path(data).is_dir() else data)
 
 
 def _vacant_folder(plan: dict[str, Any]) -> Path:
     name = plan["name"] if "." in plan["name"] else f"{plan['name']}.{Path(plan['data']).name}"
-    folders = (Path("runs") / (name if i == 1 else f"{name}-{i}") for i in range(1, sys.maxsize))
+    folders = (Path("runs") / (name if i == 1 else f"{name}-{i}") for i in count(1))
     return next(folder for folder in folders if not folder.exists())
 
 

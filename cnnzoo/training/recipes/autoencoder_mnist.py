@@ -17,7 +17,7 @@ def optimizers(steps: int) -> dict[str, keras.optimizers.Optimizer]:
 RECIPE = Recipe(
     checkpoint="autoencoder.mnist",
     data="mnist",
-    epochs=40,
+    epochs=30,
     expects="test MSE at most half of a 32-component PCA's",
     config={"latent_dim": 32},
     optimizers=optimizers,

@@ -17,7 +17,7 @@ def optimizers(steps: int) -> dict[str, keras.optimizers.Optimizer]:
 RECIPE = Recipe(
     checkpoint="cnn.fashion_mnist",
     data="fashion_mnist",
-    epochs=60,
+    epochs=40,
     expects="test accuracy 92.5 %",
     config={"dropout": 0.2, "augmentation": {"shift": 0.06, "zoom": 0.06, "mirror": True}},
     optimizers=optimizers,

@@ -17,7 +17,7 @@ def optimizers(steps: int) -> dict[str, keras.optimizers.Optimizer]:
 RECIPE = Recipe(
     checkpoint="cnn.mnist",
     data="mnist",
-    epochs=30,
+    epochs=20,
     expects="test accuracy 99.4 %",
     config={"dropout": 0.1, "augmentation": {"rotation": 10.0, "shift": 0.08, "zoom": 0.1}},
     optimizers=optimizers,

@@ -17,7 +17,7 @@ def optimizers(steps: int) -> dict[str, keras.optimizers.Optimizer]:
 RECIPE = Recipe(
     checkpoint="lenet.cifar10",
     data="cifar10",
-    epochs=80,
+    epochs=60,
     expects="test accuracy 70 %",
     config={"augmentation": {"shift": 0.08, "zoom": 0.05, "mirror": True}},
     optimizers=optimizers,

@@ -17,7 +17,7 @@ def optimizers(steps: int) -> dict[str, keras.optimizers.Optimizer]:
 RECIPE = Recipe(
     checkpoint="lenet.mnist",
     data="mnist",
-    epochs=40,
+    epochs=30,
     expects="test accuracy 99.3 %",
     config={"image_shape": (28, 28, 1), "augmentation": {"rotation": 10.0, "shift": 0.08, "zoom": 0.1}},
     optimizers=optimizers,

@@ -17,7 +17,7 @@ def optimizers(steps: int) -> dict[str, keras.optimizers.Optimizer]:
 RECIPE = Recipe(
     checkpoint="vae.mnist",
     data="mnist",
-    epochs=100,
+    epochs=80,
     expects="importance-weighted NLL (K = 5000) at most 86.8 nats",
     config={"latent_dim": 32, "binarize": True},
     optimizers=optimizers,
