@@ -5,10 +5,10 @@ import json
 import keras
 import numpy as np
 import pytest
-from conformance import noise, samples
 
 import cnnzoo
 from cnnzoo.registry import architecture
+from conformance import noise, samples
 
 every_architecture = pytest.mark.parametrize("name", cnnzoo.list_models())
 
@@ -176,14 +176,14 @@ def test_images_that_it_cannot_take_are_refused_by_name(name):
             model.generate(0)
     else:
         for what, images in bad.items():
-            with pytest.raises(ValueError, match="got .*allowed"):
+            with pytest.raises(ValueError, match=r"got .*allowed"):
                 pytest.fail(f"took {what}: {getattr(model, verb)(images)}")
     model.compile()
     with pytest.raises(ValueError, match="got images of shape"):
         model.fit(bad["shape"], np.zeros(2, np.int64), verbose=0)
     with pytest.raises(ValueError, match="got images of dtype int64"):
         model.fit(bad["dtype"], np.zeros(2, np.int64), verbose=0)
-    with pytest.raises(ValueError, match="no configuration field colour; allowed: .*image_shape"):
+    with pytest.raises(ValueError, match=r"no configuration field colour; allowed: .*image_shape"):
         cnnzoo.build(name, colour="red")
     with pytest.raises(ValueError, match="got optimizers for nonsense; allowed: "):
         model.compile({"nonsense": "adam"})

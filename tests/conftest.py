@@ -1,0 +1,32 @@
+"""What all tests share: quiet logs, and the real data sets where they are at hand."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import pytest
+
+SETS = ("mnist", "fashion_mnist")
+SOURCE = Path(__file__).parents[2] / "shared" / "data"
+
+
+@pytest.fixture(scope="session")
+def tfds_data(tmp_path_factory) -> Path:
+    """A folder of tensorflow-datasets with MNIST and Fashion-MNIST prepared, set as TFDS_DATA_DIR.
+
+    It is the one that TFDS_DATA_DIR names, or is made from the files in `shared/data` beside the checkout; where there
+    is neither, the test is skipped.
+    """
+    named = os.environ.get("TFDS_DATA_DIR")
+    if named and all((Path(named) / name).is_dir() for name in SETS):
+        return Path(named)
+    if not (SOURCE / "seed_tfds.py").exists():
+        pytest.skip("needs MNIST and Fashion-MNIST: neither TFDS_DATA_DIR nor ../shared/data has them")
+    folder = tmp_path_factory.mktemp("tfds")
+    seed = [sys.executable, str(SOURCE / "seed_tfds.py"), "--data-dir", str(folder), *SETS]
+    subprocess.run(seed, check=True, capture_output=True)
+    os.environ["TFDS_DATA_DIR"] = str(folder)
+    return folder

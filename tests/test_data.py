@@ -1,0 +1,167 @@
+"""Data sets and the batches made of them."""
+
+import os
+import subprocess
+import sys
+import textwrap
+
+import numpy as np
+import pytest
+from PIL import Image
+from sklearn.datasets import load_digits
+
+import cnnzoo
+from cnnzoo import data
+from cnnzoo.images import save_png
+
+
+def test_digits_are_the_scans_that_scikit_learn_ships():
+    train, test = data.load("digits"), data.load("digits", "test")
+    assert train.images.shape == (1437, 28, 28, 1) and test.images.shape == (360, 28, 28, 1)
+    scans = load_digits()
+    counts = np.bincount(train.labels) + np.bincount(test.labels)
+    np.testing.assert_array_equal(counts, np.bincount(scans.target))
+    assert not {i.tobytes() for i in train.images} & {i.tobytes() for i in test.images}
+    small = np.asarray(Image.fromarray(train.images[0, 4:24, 4:24, 0]).resize((8, 8), Image.Resampling.BOX)) / 255 * 16
+    nearest = np.abs(scans.images - small).mean(axis=(1, 2)).argmin()
+    assert scans.target[nearest] == train.labels[0]
+
+
+def test_photographs_are_cut_without_mixing_train_and_test():
+    train, test = (data.load("photos", split, shape=(32, 32, 3)) for split in ("train", "test"))
+    assert train.images.shape[1:] == (32, 32, 3) and train.images.dtype == np.uint8
+    assert not set(train.classes) & set(test.classes)
+    assert train.images.std(axis=(1, 2, 3)).min() > 0
+
+
+def test_fit_and_validation_are_train():
+    train, fit, held_out = (data.load("digits", split) for split in ("train", "fit", "validation"))
+    assert len(held_out.images) == 143 and len(fit.images) == 1437 - 143
+    together = sorted(i.tobytes() for i in (*fit.images, *held_out.images))
+    assert together == sorted(i.tobytes() for i in train.images)
+
+
+def test_images_come_in_the_shape_that_a_model_takes():
+    assert data.load("digits", shape=(32, 32, 3)).images.shape == (1437, 32, 32, 3)
+
+
+@pytest.mark.parametrize("start", [0, 13, 30])
+def test_the_stream_reaches_any_step_and_numpy_gives_the_same(start):
+    images = data.load("digits")
+    stream = images.stream(100, seed=5, start_step=start)
+    steps = data.batches(images, 100, seed=5)
+    for _ in range(start):
+        next(steps)
+    for (x, y), (expected_x, expected_y) in zip(stream.take(3), steps, strict=False):
+        np.testing.assert_array_equal(x, expected_x)
+        np.testing.assert_array_equal(y, expected_y)
+
+
+def test_an_epoch_repeats_no_image_and_labels_stay_with_theirs():
+    images = data.load("digits")
+    label_of = {i.tobytes(): label for i, label in zip(images.images, images.labels, strict=True)}
+    seen = set()
+    for _, (x, y) in zip(range(images.steps_per_epoch(100)), data.batches(images, 100, seed=0), strict=False):
+        for image, label in zip(x, y, strict=True):
+            assert label_of[image.tobytes()] == label
+            assert image.tobytes() not in seen
+            seen.add(image.tobytes())
+    assert len(seen) == 1400
+
+
+def test_a_pipeline_takes_the_next_epoch_at_each_pass():
+    pipeline = cnnzoo.pipeline("digits", batch_size=100, seed=2)
+    assert pipeline.cardinality() == 14
+    passes = [np.concatenate([y for _, y in pipeline]) for _ in range(2)]
+    steps = data.batches(data.load("digits"), 100, seed=2)
+    for labels in passes:
+        np.testing.assert_array_equal(labels, np.concatenate([next(steps)[1] for _ in range(14)]))
+
+
+def test_the_test_pipeline_is_whole_and_in_order():
+    labels = np.concatenate([y for _, y in cnnzoo.pipeline("digits", "test", batch_size=100)])
+    np.testing.assert_array_equal(labels, data.load("digits", "test").labels)
+
+
+def test_a_pipeline_is_found_by_the_name_of_a_recipe(tfds_data):
+    x, y = next(iter(cnnzoo.pipeline("lenet.mnist", batch_size=7)))
+    assert x.shape == (7, 28, 28, 1) and y.shape == (7,)
+
+
+def test_mnist_is_the_official_one(tfds_data):
+    train, test = data.load("mnist"), data.load("mnist", "test")
+    assert train.images.shape == (60_000, 28, 28, 1) and test.images.shape == (10_000, 28, 28, 1)
+    np.testing.assert_array_equal(np.bincount(test.labels), [980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009])
+    assert round(train.images.mean() / 255, 4) == 0.1307  # as published everywhere
+
+
+@pytest.fixture
+def folder(tmp_path):
+    rng = np.random.default_rng(0)
+    for split, count in (("train", 3), ("test", 1)):
+        for label in ("cat", "dog"):
+            for i in range(count):
+                save_png(tmp_path / "pets" / split / label / f"{i}.png", rng.integers(0, 256, (6, 8, 3), np.uint8))
+    return tmp_path / "pets"
+
+
+def test_a_folder_is_a_data_set(folder):
+    images = data.load(folder, shape=(4, 4, 1))
+    assert images.images.shape == (6, 4, 4, 1)
+    assert images.classes == ("cat", "dog")
+    np.testing.assert_array_equal(images.labels, [0, 0, 0, 1, 1, 1])
+    assert data.load(folder).images.shape == (6, 6, 8, 3)
+
+
+def test_a_corrupt_image_is_named_and_left_out_when_asked(folder):
+    bad = folder / "train" / "dog" / "1.png"
+    bad.write_bytes(bad.read_bytes()[:50])
+    with pytest.raises(ValueError, match=r"dog.1\.png cannot be read.*corrupt='skip'"):
+        data.load(folder)
+    with pytest.warns(UserWarning, match=r"left out: .*dog.1\.png"):
+        images = data.load(folder, corrupt="skip")
+    np.testing.assert_array_equal(images.labels, [0, 0, 0, 1, 1])
+
+
+def test_what_cannot_be_loaded_is_said_plainly(folder):
+    with pytest.raises(ValueError, match="got data 'mnits'; allowed: mnist, "):
+        data.load("mnits")
+    with pytest.raises(ValueError, match="got split='dev'; allowed: train, test, fit, validation"):
+        data.load("digits", "dev")
+    with pytest.raises(ValueError, match="got corrupt='ignore'; allowed: raise, skip"):
+        data.load(folder, corrupt="ignore")
+    with pytest.raises(ValueError, match="got batch_size=2000; allowed: 1 to 1437"):
+        data.load("digits").stream(2000, seed=0)
+    (folder / "test").rename(folder / "dev")
+    with pytest.raises(ValueError, match=r"has no 'test' \(it has: dev, train\)"):
+        data.load(folder, "test")
+    save_png(folder / "train" / "cat" / "other.png", np.zeros((5, 5, 3), np.uint8))
+    with pytest.raises(ValueError, match="holds images of 2 shapes"):
+        data.load(folder)
+
+
+def test_without_network_a_missing_set_is_reported_at_once(tmp_path):
+    script = """
+        import socket, time
+        import tensorflow_datasets
+        from cnnzoo import data
+        tensorflow_datasets.builder("mnist")
+        def cut(*a, **k): raise OSError("no network")
+        socket.create_connection = cut
+        began = time.monotonic()
+        try:
+            data.load("mnist")
+        except data.DataNotFound as error:
+            assert time.monotonic() - began < 1.0
+            print(error)
+    """
+    command = [sys.executable, "-c", textwrap.dedent(script)]
+    env = {**os.environ, "TFDS_DATA_DIR": str(tmp_path)}
+    out = subprocess.run(command, env=env, capture_output=True, text=True, check=True).stdout
+    assert "mnist is not prepared" in out and "TFDS_DATA_DIR" in out and "digits" in out
+
+
+def test_it_is_light_to_import():
+    script = "import sys, cnnzoo.data, cnnzoo.images; print({'tensorflow', 'keras', 'sklearn'} & set(sys.modules))"
+    out = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
+    assert out.strip() == "set()"
