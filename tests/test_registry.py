@@ -1,0 +1,75 @@
+"""Names, and what is built by them."""
+
+import subprocess
+import sys
+
+import pytest
+
+import cnnzoo
+from cnnzoo.registry import UnknownName, architecture, register, split_name
+
+
+def test_architectures_are_listed_by_pattern():
+    assert cnnzoo.list_models("*gan") == ["dcgan", "gan"]
+    assert {"cnn", "cnn_wide", "lenet", "autoencoder", "vae"} <= set(cnnzoo.list_models())
+
+
+def test_listing_and_asking_need_no_network_library():
+    script = """if True:
+        import sys, cnnzoo
+        cnnzoo.list_models(), cnnzoo.list_checkpoints()
+        [cnnzoo.card(name) for name in cnnzoo.list_checkpoints()]
+        print({"keras", "tensorflow", "jax", "sklearn", "scipy"} & set(sys.modules))
+    """
+    out = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
+    assert out.strip() == "set()"
+
+
+@pytest.mark.parametrize(
+    ("ask", "answer"),
+    [
+        (lambda: cnnzoo.build("dcgann"), "no architecture is named 'dcgann'; did you mean dcgan"),
+        (lambda: cnnzoo.build("zzz"), "no architecture is named 'zzz'; allowed: autoencoder, cnn, "),
+        (lambda: cnnzoo.card("dcgan.minst"), "no checkpoint is named 'dcgan.minst'"),
+        (lambda: cnnzoo.build("cnn", color=3), r"cnn has no configuration field color; allowed: .*dropout=0.0"),
+        (lambda: cnnzoo.build("cnn.mnist", dropout=0.5), "got dropout beside trained weights"),
+        (lambda: cnnzoo.build("cnn.mnist", weights="here"), "got weights beside 'cnn.mnist'"),
+        (lambda: cnnzoo.build("cnn", pooling="median"), "got pooling='median'; allowed: max, average"),
+        (lambda: cnnzoo.build("lenet", image_shape=(30, 30, 1)), r"got image_shape=\(30, 30, 1\); allowed: \(32, 32"),
+        (lambda: cnnzoo.build("vae", likelihood="poisson"), "got likelihood='poisson'; allowed: bernoulli, gaussian"),
+        (lambda: cnnzoo.build("vae", likelihood="gaussian", binarize=True), "got binarize=True with"),
+        (lambda: cnnzoo.build("vae", image_shape=(27, 27, 1)), r"got image_shape=\(27, 27, 1\).*multiples of 4"),
+        (lambda: cnnzoo.build("dcgan", image_shape=(30, 30, 1)), r"got image_shape=\(30, 30, 1\).*28, 32 or 64"),
+        (lambda: cnnzoo.build("gan", updates="random"), "got updates='random'; allowed: alternating, simultaneous"),
+    ],
+)
+def test_a_wrong_name_or_field_is_answered_with_the_right_ones(ask, answer):
+    with pytest.raises(ValueError, match=answer):
+        ask()
+
+
+def test_a_name_is_taken_once():
+    cnn = architecture("cnn")
+    with pytest.raises(ValueError, match=r"'cnn' is cnnzoo.models.cnn.CNN already"):
+        register("cnn")(type("CNN", (cnn,), {"__module__": "elsewhere"}))
+    assert architecture("cnn") is cnn
+    assert issubclass(UnknownName, ValueError)
+
+
+def test_a_name_has_an_architecture_and_a_tag():
+    assert split_name("espcn.x2") == ("espcn", "x2")
+    assert split_name("espcn") == ("espcn", "")
+
+
+@pytest.mark.parametrize(
+    ("name", "config", "parameters"),
+    [
+        ("cnn", {}, 93_322),  # 320 + 18,496 + 36,928 + 36,928 + 650
+        ("cnn_wide", {}, 110_474),  # 320 + 18,496 + 73,856 + 16,512 + 1,290
+        ("lenet", {"image_shape": (28, 28, 1)}, 61_706),  # 156 + 2,416 + 48,120 + 10,164 + 850
+        ("lenet", {}, 62_006),  # 456 where the first layer sees three colours
+    ],
+)
+def test_the_layers_are_the_published_ones(name, config, parameters):
+    model = cnnzoo.build(name, **config)
+    assert sum(w.numpy().size for w in model.trainable_variables) == parameters
