@@ -13,8 +13,9 @@ from pathlib import Path
 import keras
 import numpy as np
 
+from cnnzoo.files import write_json
 from cnnzoo.images import contact_sheet, save_png
-from cnnzoo.training.runs import Run, State, write_json
+from cnnzoo.training.runs import Run, State
 
 
 class TrainingDiverged(ValueError):

@@ -219,6 +219,14 @@ class PhasedModel(keras.Model):
             if f"seed{i}" in store.keys():  # noqa: SIM118  (an H5 store is no dict)
                 state.assign(store[f"seed{i}"])
 
+    def bare(self) -> "PhasedModel":
+        """A copy with the same weights and random states, without optimizers and running means."""
+        copy = type(self).from_config(self.get_config())
+        copy.set_weights(self.get_weights())
+        for state, mine in zip(copy.seed_states, self.seed_states, strict=True):
+            state.assign(mine)
+        return copy
+
     # -- steps ------------------------------------------------------------------------------------------------------
 
     def train_step(self, *args):

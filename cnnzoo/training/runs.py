@@ -10,13 +10,14 @@
 Everything is written aside and renamed, so that whatever kills the run, no file is ever cut short.
 """
 
-import hashlib
 import json
 import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from cnnzoo.files import sha256, write_json
 
 WEIGHTS = "model.weights.h5"
 KEPT = 2
@@ -91,7 +92,7 @@ class Run:
         for folder in sorted(self.path.glob("state/step-*"), reverse=True):
             try:
                 note = json.loads((folder / "state.json").read_text())
-                if note.pop("sha256") == _sha256(folder / WEIGHTS):
+                if note.pop("sha256") == sha256(folder / WEIGHTS):
                     return State(folder, **note)
             except (OSError, ValueError, KeyError, TypeError):
                 continue  # cut short by something other than us; the one before it will do
@@ -105,7 +106,7 @@ class Run:
         aside.mkdir(parents=True)
         model.save_weights(aside / WEIGHTS)
         means = [float(variable.numpy()) for variable in model.metrics_variables]
-        note = {"step": step, "sha256": _sha256(aside / WEIGHTS), "means": means, "history": history}
+        note = {"step": step, "sha256": sha256(aside / WEIGHTS), "means": means, "history": history}
         write_json(aside / "state.json", note)
         shutil.rmtree(folder, ignore_errors=True)
         aside.rename(folder)
@@ -114,12 +115,8 @@ class Run:
 
     def finish(self, model) -> None:
         """Writes the trained weights, without optimizers and running means."""
-        bare = type(model).from_config(model.get_config())
-        bare.set_weights(model.get_weights())
-        for mine, trained in zip(bare.seed_states, model.seed_states, strict=True):
-            mine.assign(trained)
         aside = self.path / f".{WEIGHTS}"
-        bare.save_weights(aside)
+        model.bare().save_weights(aside)
         os.replace(aside, self.path / WEIGHTS)
 
 
@@ -129,15 +126,3 @@ def check_vacant(path: Path) -> None:
         raise ValueError(f"{path} holds a run already; go on with it by --resume {path}, or give another folder")
     if path.exists() and not path.is_dir():
         raise ValueError(f"got the file {path} as run folder; allowed: a folder, new or without a run")
-
-
-def write_json(path: Path, content: Any) -> None:
-    """Writes a JSON file aside and renames it."""
-    aside = path.with_name(f".{path.name}")
-    aside.write_text(json.dumps(content, indent=1) + "\n")
-    os.replace(aside, path)
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

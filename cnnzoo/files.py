@@ -1,0 +1,20 @@
+"""Files that are whole or not there: written aside in the same folder and renamed."""
+
+import hashlib
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+
+def sha256(path: Path) -> str:
+    """The SHA-256 of a file, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Writes a JSON file aside and renames it."""
+    aside = path.with_name(f".{path.name}")
+    aside.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n")
+    os.replace(aside, path)
