@@ -1,0 +1,44 @@
+"""A measured number together with what it takes to measure it again."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+
+@dataclass(frozen=True)
+class Score:
+    """One number of an evaluation.
+
+    Attributes:
+        name: Of the quantity, such as "accuracy".
+        value: In `unit`.
+        unit: "%", "nats", "dB" or "" for a bare number.
+        better: "higher", "lower", or "" for a point of reference.
+        n: How many images it was measured on.
+        interval: Its 95 % interval, or None.
+        protocol: All that the value depends on beside the images.
+    """
+
+    name: str
+    value: float
+    unit: str
+    better: Literal["higher", "lower", ""]
+    n: int
+    interval: tuple[float, float] | None = None
+    protocol: Mapping[str, Any] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain JSON values; `from_json` reads it back."""
+        content = asdict(self)
+        return {**content, "value": float(self.value), "interval": self.interval and list(map(float, self.interval))}
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any]) -> "Score":
+        interval = content.get("interval")
+        return cls(**{**content, "interval": interval and tuple(interval)})
+
+    def __str__(self) -> str:
+        text = f"{self.value:.4g}" if abs(self.value) < 1000 else f"{self.value:.0f}"
+        if self.unit == "%":
+            text = f"{self.value:.2f}"
+        return f"{text} {self.unit}".strip()

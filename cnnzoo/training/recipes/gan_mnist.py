@@ -1,0 +1,15 @@
+"""The dense GAN on MNIST, with its published settings.
+
+    cnnzoo train gan.mnist
+
+Ten minutes on two cores; a lower Fréchet distance than a plain loop over the same networks for as many steps.
+"""
+
+from cnnzoo.training.recipes import Recipe
+
+RECIPE = Recipe(
+    checkpoint="gan.mnist",
+    data="mnist",
+    epochs=60,
+    expects="a lower Fréchet distance than benchmarks/quality/peer_gan.py",
+)
