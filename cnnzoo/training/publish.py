@@ -1,0 +1,90 @@
+"""Makes a checkpoint of a finished training run: scores it on the test split and writes its card.
+
+    python -m cnnzoo.training.publish runs/cnn.mnist
+"""
+
+import argparse
+import ast
+import importlib.util
+from pathlib import Path
+
+from cnnzoo import checkpoints
+from cnnzoo.evaluation import evaluate
+from cnnzoo.training.runs import Run
+
+# How each data set may be used, as its makers or keepers say.
+LICENCES = {
+    "mnist": "CC BY-SA 3.0",
+    "fashion_mnist": "MIT",
+    "cifar10": "none stated",
+    "cmaterdb": "Apache-2.0, for non-commercial use",
+    "digits": "CC BY 4.0",
+}
+# Networks of dense layers and those that carry an averaged copy are large; their weights are stored as float16.
+LARGE = 1_000_000
+
+
+def publish(run: str | Path, out: str | Path | None = None, progress=None) -> checkpoints.Checkpoint:
+    """Scores the model of a run, trained from a recipe, and writes `<out>/<arch.tag>`.
+
+    Args:
+        run: The folder of a finished run.
+        out: The folder of all checkpoints; by default that of this installation.
+        progress: Called with (done, total) in long measurements.
+
+    Raises:
+        ValueError: It was not trained from a recipe of that name with its own data.
+        CheckpointError: It is not finished.
+    """
+    plan = Run.open(run).plan
+    name, data = plan["name"], plan["data"]
+    if "." not in name:
+        raise ValueError(f"got a run of {name!r}; allowed: one that was trained from a recipe, arch.tag")
+    model = checkpoints.load(run)
+    half = sum(int(w.numpy().size) for w in model.weights) > LARGE
+    if half:
+        checkpoints.round_to_half(model)  # what is scored is what is stored
+    report = evaluate(model, data, progress=progress)
+    kept = ("epochs", "steps", "batch_size", "seed", "optimizers", "versions")
+    return checkpoints.save(
+        model,
+        Path(out or checkpoints.saved_models_dir()) / name,
+        name=name,
+        description=_docstring(f"cnnzoo.training.recipes.{name.replace('.', '_')}").splitlines()[0].rstrip("."),
+        paper=_source(plan["architecture"]),
+        data={"name": data, "split": plan["split"], "licence": LICENCES.get(data, "not known")},
+        recipe={"command": f"cnnzoo train {name}", **{key: plan[key] for key in kept}},
+        scores=[score.to_json() for score in report.scores],
+        half=half,
+    )
+
+
+def _docstring(module: str) -> str:
+    """The docstring of a module, read without importing it."""
+    return ast.get_docstring(ast.parse(Path(importlib.util.find_spec(module).origin).read_text())) or ""
+
+
+def _source(architecture: str) -> str:
+    """What the module of an architecture names as its source."""
+    paragraphs = _docstring(f"cnnzoo.models.{architecture}").split("\n\n")
+    sources = [p.removeprefix("Source: ") for p in paragraphs if p.startswith("Source: ")]
+    return " ".join(sources[0].split()) if sources else "none; a plain convolutional network"
+
+
+def main(arguments: list[str] | None = None) -> None:
+    from rich.progress import Progress
+
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("run", help="the folder of a finished run")
+    parser.add_argument("--out", help="the folder of all checkpoints (default: that of this installation)")
+    asked = parser.parse_args(arguments)
+    with Progress() as bars:
+        bar = bars.add_task("scoring", total=None)
+        made = publish(asked.run, asked.out, lambda done, total: bars.update(bar, completed=done, total=total))
+    for score in made.card["scores"]:
+        print(f"{score['name']:20} {score['value']:.6g} {score['unit']}")
+    print(made.path)
+
+
+if __name__ == "__main__":
+    main()
