@@ -239,7 +239,8 @@ class PhasedModel(keras.Model):
         """A batch of `fit` as (float32 images in [0, 1], labels or None); checks its shape and dtype."""
         images, labels, _ = keras.utils.unpack_x_y_sample_weight(batch)
         if tuple(images.shape[1:]) != tuple(self.image_shape):
-            raise ValueError(f"got images of shape {tuple(images.shape)}; allowed: (n, *{tuple(self.image_shape)})")
+            sides = ", ".join(map(str, self.image_shape))
+            raise ValueError(f"got images of shape {tuple(images.shape)}; allowed: (n, {sides})")
         if self.needs_labels and labels is None:
             raise ValueError(f"got images alone; {type(self).__name__} is trained on pairs (images, labels)")
         return unit_range(images), labels

@@ -1,0 +1,172 @@
+"""The training step against arithmetic done by hand, and one backend against the other."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import h5py
+import keras
+import numpy as np
+import pytest
+from toys import IMAGES, Game, Line
+
+import cnnzoo
+from cnnzoo.training.phases import PhasedModel
+
+HERE = Path(__file__).parent
+
+
+def game_by_hand(updates: str, steps: int) -> tuple[float, float, float, list[float]]:
+    """a, b, the average of a and the sums of both losses, in float64."""
+    a, b, average, sums = 1.0, 2.0, 1.0, []
+    for step in range(1, steps + 1):
+        first = a * b + 0.5 * a * a
+        new_a = a - 0.1 * (b + a)
+        at = new_a if updates == "alternating" else a
+        sums.append(first - at * b)
+        a, b = new_a, b + 0.2 * at
+        average += (1 - min(0.9, (1 + step) / (10 + step))) * (a - average)
+    return a, b, average, sums
+
+
+@pytest.mark.parametrize("updates", ["alternating", "simultaneous"])
+def test_a_game_is_played_in_its_turns(updates):
+    model = Game(updates=updates)
+    model.compile()
+    history = model.fit(IMAGES, batch_size=8, epochs=4, verbose=0).history
+    a, b, average, sums = game_by_hand(updates, 4)
+    found = [float(number()) for number in (model.a, model.b, model.average)]
+    np.testing.assert_allclose(found, [a, b, average], atol=5e-7)  # a few roundings of numbers near 1
+    np.testing.assert_allclose(history["loss"], sums, rtol=1e-6)
+    assert set(history) == {"loss", "first_loss", "second_loss"}
+
+
+def test_a_step_is_gradient_descent_and_logs_are_means_over_images():
+    labels = np.linspace(1, 3, 8, dtype=np.float32)
+    model = Line()
+    model.compile()
+    x = IMAGES[:, 0, 0, 0].astype(np.float64)
+    logs = model.evaluate(IMAGES, labels, batch_size=5, verbose=0, return_dict=True)  # batches of 5 and 3
+    assert logs["loss"] == pytest.approx(np.mean((0.5 * x - labels) ** 2), rel=1e-6)
+    model.fit(IMAGES, labels, batch_size=8, verbose=0)
+    expected = 0.5 - 0.1 * np.mean(2 * (0.5 * x - labels) * x)
+    assert float(model.w()) == pytest.approx(expected, rel=1e-6)
+
+
+def test_one_phase_has_a_learning_rate_and_several_must_be_named():
+    line = Line()
+    line.compile("sgd")
+    halve = keras.callbacks.LearningRateScheduler(lambda epoch, rate: rate / 2)
+    line.fit(IMAGES, np.zeros(8), epochs=2, callbacks=[halve], verbose=0)
+    assert float(line.optimizer.by_phase["fit"].learning_rate) == pytest.approx(0.01 / 4)
+    game = Game()
+    game.compile()
+    with pytest.raises((AttributeError, ValueError), match="learning"):
+        game.fit(IMAGES, callbacks=[halve], verbose=0)
+    assert float(game.optimizer.by_phase["first"].learning_rate) == pytest.approx(0.1)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        ({"optimizer": "sgd"}, "got one optimizer for the phases first, second; allowed: a dict with one each"),
+        ({"optimizer": {"first": "sgd"}}, "got optimizers for first; allowed: first, second"),
+        ({"loss": "mse"}, "Game.compile got loss; its losses and metrics are its own"),
+        ({"metrics": ["mae"]}, "Game.compile got metrics"),
+    ],
+)
+def test_what_it_cannot_be_compiled_with_is_said(arguments, complaint):
+    with pytest.raises(ValueError, match=complaint):
+        Game().compile(**arguments)
+
+
+def test_a_batch_must_be_what_the_model_is_trained_on():
+    line = Line()
+    line.compile()
+    with pytest.raises(ValueError, match="got images alone; Line is trained on pairs"):
+        line.fit(IMAGES, verbose=0)
+    with pytest.raises(ValueError, match=r"got images of shape \(None, 2, 1, 1\); allowed: \(n, 1, 1, 1\)"):
+        line.evaluate(IMAGES.reshape(4, 2, 1, 1), np.zeros(4), verbose=0)
+
+
+@pytest.mark.parametrize("missing", ["phases", "forward", "published_optimizers"])
+def test_what_an_architecture_must_define_is_said(missing):
+    arguments = (None, None, False) if missing == "forward" else ()
+    with pytest.raises(TypeError, match=rf"define {missing}\(\)|pass optimizers"):
+        getattr(PhasedModel(), missing)(*arguments)
+
+
+def test_every_optimizer_and_random_state_is_in_what_is_saved(tmp_path):
+    model = cnnzoo.build("gan")
+    model.compile()
+    model.fit(np.zeros((8, 28, 28, 1), np.uint8), batch_size=4, verbose=0)
+    model.save_weights(tmp_path / "gan.weights.h5")
+    shapes = []
+    with h5py.File(tmp_path / "gan.weights.h5") as file:
+        file.visititems(lambda path, item: shapes.append((path, item.shape)) if hasattr(item, "shape") else None)
+    slots = [path for path, _ in shapes if path.startswith("optimizer/")]
+    # Two moments for each weight, iterations and learning rate for each phase, and the counter of steps.
+    assert len(slots) == 2 * len(model.trainable_variables) + 2 * 2 + 1
+    assert [path for path, shape in shapes if "seed" in path and shape == (2,)]
+
+
+# -- one backend against the other ---------------------------------------------------------------------------------
+
+
+def on_jax(tmp_path: Path, *names: str) -> dict:
+    """Trains on JAX from the weights in `tmp_path` (see jax_steps.py)."""
+    env = {**os.environ, "KERAS_BACKEND": "jax", "PYTHONPATH": str(HERE)}
+    command = [sys.executable, str(HERE / "jax_steps.py"), str(tmp_path), *names]
+    done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr[-3000:]
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+@pytest.fixture(scope="module")
+def both(tmp_path_factory):
+    """The logs of each architecture on TensorFlow and on JAX from equal weights, and the folder of the weights."""
+    from conformance import noise, samples
+
+    folder = tmp_path_factory.mktemp("backends")
+    names, logs = cnnzoo.list_models(), {}
+    with pytest.MonkeyPatch.context() as patch:
+        noise.replace(patch.setattr)
+        for name in names:
+            model = samples.fresh(name)
+            model.compile(samples.optimizers(model, lambda: keras.optimizers.Adam(1e-3)))
+            model.save_weights(folder / f"{name}.weights.h5")
+            logs[name] = samples.steps(model, 3)
+    return folder, logs, on_jax(folder, *names)
+
+
+@pytest.mark.parametrize("name", cnnzoo.list_models())
+def test_losses_agree_between_the_backends(name, both):
+    _, tensorflow, jax = both
+    assert tensorflow[name].keys() == jax["logs"][name].keys()
+    for log, values in tensorflow[name].items():
+        # The first loss is that of equal weights. Adam turns rounding into whole steps where a gradient is nearly 0, so
+        # that the later ones may drift further apart.
+        assert jax["logs"][name][log][0] == pytest.approx(values[0], rel=2e-6, abs=1e-6), log
+        np.testing.assert_allclose(jax["logs"][name][log], values, rtol=2e-3, atol=1e-4, err_msg=log)
+
+
+@pytest.mark.parametrize("name", cnnzoo.list_models())
+def test_weights_saved_on_jax_load_here_bit_for_bit(name, both):
+    folder, _, jax = both
+    from conformance import samples
+
+    model = samples.fresh(name, seed=3)
+    model.compile(samples.optimizers(model, lambda: keras.optimizers.Adam(1e-3)))
+    model.load_weights(folder / f"{name}.jax.weights.h5")
+    found = [*model.variables, *model.optimizer.variables]
+    assert len(found) == len(jax["sums"][name])
+    for variable, expected in zip(found, jax["sums"][name], strict=True):
+        values = np.ascontiguousarray(variable.numpy())
+        values = values if values.dtype.kind == "f" else values.astype(np.int64)
+        assert samples.digest(values) == expected, variable.path
+
+
+def test_jax_needs_no_tensorflow(both):
+    assert both[2]["tensorflow"] is False

@@ -1,0 +1,78 @@
+"""The smallest models that show what a training step does: a game of two numbers, and a line through points."""
+
+import keras
+import numpy as np
+from keras import ops
+
+from cnnzoo.training.phases import Phase, PhasedModel
+
+IMAGES = np.linspace(0, 1, 8, dtype=np.float32).reshape(8, 1, 1, 1)
+
+
+class Number(keras.layers.Layer):
+    """One trained number."""
+
+    def __init__(self, start: float, **kwargs):
+        super().__init__(**kwargs)
+        self.value = self.add_weight((), keras.initializers.Constant(start), name="value")
+        self.built = True
+
+    def call(self, _=None):
+        return ops.convert_to_tensor(self.value)
+
+
+@keras.saving.register_keras_serializable("toys")
+class Game(PhasedModel):
+    """Player a lowers a * b + a^2 / 2, player b lowers -a * b; a's average follows a."""
+
+    task = "generate"
+    architecture = "game"
+
+    def __init__(self, *, updates="alternating", ema_decay=0.9, **kwargs):
+        super().__init__(**kwargs)
+        self.image_shape, self.updates, self.ema_decay = (1, 1, 1), updates, ema_decay
+        self.a, self.b, self.average = Number(1.0), Number(2.0), Number(0.0)
+        self.build()
+
+    def phases(self):
+        return [
+            Phase("first", [self.a], lambda ab: ab[0] * ab[1] + 0.5 * ab[0] ** 2),
+            Phase("second", [self.b], lambda ab: -ab[0] * ab[1]),
+        ]
+
+    def forward(self, images, labels, training):
+        return self.a(), self.b()
+
+    def averages(self):
+        return [(self.a, self.average)]
+
+    def published_optimizers(self):
+        return {"first": keras.optimizers.SGD(0.1), "second": keras.optimizers.SGD(0.2)}
+
+
+@keras.saving.register_keras_serializable("toys")
+class Line(PhasedModel):
+    """Lowers the mean of (w x - y)^2; its label y may be NaN."""
+
+    task = "reconstruct"
+    needs_labels = True
+    log_names = ("largest",)
+    architecture = "line"
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.image_shape = (1, 1, 1)
+        self.w = Number(0.5)
+        self.build()
+
+    def phases(self):
+        return [Phase("fit", [self.w], self.fit_loss)]
+
+    def forward(self, images, labels, training):
+        return self.w() * images[:, 0, 0, 0] - ops.cast(labels, "float32")
+
+    def fit_loss(self, errors):
+        return ops.mean(ops.square(errors)), {"largest": ops.max(ops.abs(errors))}
+
+    def published_optimizers(self):
+        return {"fit": keras.optimizers.SGD(0.1)}
