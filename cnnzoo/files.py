@@ -13,8 +13,13 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def write_text(path: Path, text: str) -> None:
+    """Writes a text file aside and renames it."""
+    aside = path.with_name(f".{path.name}")
+    aside.write_text(text, encoding="utf-8")
+    os.replace(aside, path)
+
+
 def write_json(path: Path, content: Any) -> None:
     """Writes a JSON file aside and renames it."""
-    aside = path.with_name(f".{path.name}")
-    aside.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n")
-    os.replace(aside, path)
+    write_text(path, json.dumps(content, indent=1, ensure_ascii=False) + "\n")
