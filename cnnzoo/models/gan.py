@@ -16,6 +16,9 @@ from cnnzoo.registry import register
 from cnnzoo.training.phases import Phase, PhasedModel
 
 
+NUDGE = 0.05  # the step of the finite difference, in grey values of [-1, 1]
+
+
 class Round:
     """One round of the game. Each quantity is computed when a loss asks for it, and once."""
 
@@ -25,7 +28,7 @@ class Round:
     @cached_property
     def fakes(self):
         """G(z), as many as there are images, in [-1, 1]."""
-        z = self.game.draw(ops.shape(self.images)[0], self.training)
+        z = self.game.draw((ops.shape(self.images)[0], self.game.latent_dim), self.training)
         return self.game.generator(z, training=self.training)
 
     @cached_property
@@ -34,9 +37,25 @@ class Round:
         return self.game.discriminator(self.fakes, training=self.training)
 
     @cached_property
+    def reals(self):
+        """The images, in [-1, 1]."""
+        return 2.0 * self.images - 1.0
+
+    @cached_property
     def real_logits(self):
         """The discriminator's opinion of the images, (n, 1)."""
-        return self.game.discriminator(2.0 * self.images - 1.0, training=self.training)
+        return self.game.discriminator(self.reals, training=self.training)
+
+    @cached_property
+    def steepness(self):
+        """An estimate of the squared gradient of the discriminator at each image, (n, 1).
+
+        For Gaussian u, E[(u . gradient)^2] = |gradient|^2; the slope along one u is taken as a finite difference, which
+        needs no derivative of a derivative.
+        """
+        u = self.game.draw(ops.shape(self.images), self.training)
+        moved = self.game.discriminator(self.reals + NUDGE * u, training=self.training)
+        return ops.square((moved - self.real_logits) / NUDGE)
 
 
 @register("gan")
@@ -52,16 +71,30 @@ class GAN(PhasedModel):
         updates: "alternating": the generator answers the discriminator of the same step; "simultaneous": both are
             updated from one pass, which is faster.
         ema_decay: The share that the averaged generator keeps at each step.
+        r1: The weight of the squared gradient of the discriminator at the images, halved; it keeps the discriminator
+            from running ahead (Mescheder et al., "Which Training Methods for GANs do actually Converge?", 2018,
+            equation 9). 0 leaves it out.
     """
 
     task = "generate"
 
-    def __init__(self, *, image_shape=(28, 28, 1), latent_dim=100, updates="alternating", ema_decay=0.999, **config):
+    def __init__(
+        self,
+        *,
+        image_shape=(28, 28, 1),
+        latent_dim=100,
+        updates="alternating",
+        ema_decay=0.999,
+        r1=0.0,
+        **config,
+    ):
         super().__init__(**config)
+        if r1 < 0:
+            raise ValueError(f"got r1={r1}; allowed: r1 >= 0")
         if updates not in ("alternating", "simultaneous"):
             raise ValueError(f"got updates={updates!r}; allowed: alternating, simultaneous")
         self.image_shape = tuple(image_shape)
-        self.latent_dim, self.updates, self.ema_decay = latent_dim, updates, ema_decay
+        self.latent_dim, self.updates, self.ema_decay, self.r1 = latent_dim, updates, ema_decay, r1
         self.noise = ReplicaSeedGenerator()
         self.generator = self.make_generator("generator")
         self.average = self.make_generator("average")
@@ -98,14 +131,15 @@ class GAN(PhasedModel):
         return Round(self, images, training)
 
     def discriminator_loss(self, game: Round):
-        return losses.discriminator_loss(game.real_logits, game.fake_logits)
+        loss = losses.discriminator_loss(game.real_logits, game.fake_logits)
+        return loss + 0.5 * self.r1 * ops.mean(game.steepness) if self.r1 else loss
 
     def generator_loss(self, game: Round):
         return losses.generator_loss(game.fake_logits)
 
-    def draw(self, n, training: bool):
-        """n noise vectors; outside training always the same ones."""
-        return keras.random.normal((n, self.latent_dim), seed=self.noise if training else 0)
+    def draw(self, shape, training: bool):
+        """Gaussian noise; outside training always the same."""
+        return keras.random.normal(shape, seed=self.noise if training else 0)
 
     def averages(self):
         return [(self.generator, self.average)]

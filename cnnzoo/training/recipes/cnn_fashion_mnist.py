@@ -17,8 +17,8 @@ def optimizers(steps: int) -> dict[str, keras.optimizers.Optimizer]:
 RECIPE = Recipe(
     checkpoint="cnn.fashion_mnist",
     data="fashion_mnist",
-    epochs=40,
+    epochs=60,
     expects="test accuracy 92.5 %",
-    config={"dropout": 0.2, "augmentation": {"shift": 0.06, "zoom": 0.06, "mirror": True}},
+    config={"dropout": 0.1, "augmentation": {"shift": 0.04, "mirror": True}},
     optimizers=optimizers,
 )
