@@ -4,8 +4,8 @@ Source: Radford et al., "Unsupervised Representation Learning with Deep Convolut
 2016.
 
 The last layer of the generator is a sub-pixel convolution (Shi et al., 2016), so that nothing is computed at full
-resolution with more than the image's own channels; that is several times faster on a CPU. The discriminator has no batch
-normalisation, which would tie its opinion of an image to the others of the batch; `r1` steadies it instead.
+resolution with more than the image's own channels; that is several times faster on a CPU. The discriminator has no
+batch normalisation, which would tie its opinion of an image to the others of the batch; `r1` steadies it instead.
 """
 
 import keras

@@ -15,7 +15,6 @@ from cnnzoo.models import _verbs
 from cnnzoo.registry import register
 from cnnzoo.training.phases import Phase, PhasedModel
 
-
 NUDGE = 0.05  # the step of the finite difference, in grey values of [-1, 1]
 
 
