@@ -1,6 +1,6 @@
 """Scores samples of `gan.mnist` beside those of `peer_gan.py` trained for equal steps, with one evaluator.
 
-    python benchmarks/quality/peer_gan.py --steps 28080 --out peer_gan.npy
+    python benchmarks/quality/peer_gan.py --steps 18720 --out peer_gan.npy
     python benchmarks/quality/gan_mnist.py peer_gan.npy
 
 Fréchet distance between 10,000 samples and the 10,000 test images in the features of `lenet.mnist`; lower is better.

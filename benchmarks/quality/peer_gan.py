@@ -1,6 +1,6 @@
 """The dense GAN as it is usually written out: a plain Keras loop, for comparison with `gan.mnist`.
 
-    python benchmarks/quality/peer_gan.py --steps 28080 --out peer_gan.npy
+    python benchmarks/quality/peer_gan.py --steps 18720 --out peer_gan.npy
 
 The layers are the published ones (generator of 256-512-1024 with LeakyReLU 0.2 and batch normalisation of momentum 0.8,
 tanh; discriminator of 1024-512-256-1; Adam 2e-4, beta_1 0.5; 100 Gaussian numbers; batches of 128).

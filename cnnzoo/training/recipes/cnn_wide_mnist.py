@@ -2,7 +2,7 @@
 
     cnnzoo train cnn_wide.mnist
 
-Four minutes on two cores; test accuracy 99.4 %.
+Three minutes on two cores; test accuracy 99.4 %.
 """
 
 import keras
@@ -17,7 +17,7 @@ def optimizers(steps: int) -> dict[str, keras.optimizers.Optimizer]:
 RECIPE = Recipe(
     checkpoint="cnn_wide.mnist",
     data="mnist",
-    epochs=20,
+    epochs=15,
     expects="test accuracy 99.4 %",
     config={"dropout": 0.2, "augmentation": {"rotation": 10.0, "shift": 0.08, "zoom": 0.1}},
     optimizers=optimizers,

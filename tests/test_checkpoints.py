@@ -1,0 +1,152 @@
+"""Checkpoints: saved, loaded, and refused when they are not what they say."""
+
+import json
+import os
+
+import h5py
+import numpy as np
+import pytest
+
+import cnnzoo
+from cnnzoo import checkpoints
+from cnnzoo.checkpoints import CheckpointError
+from cnnzoo.metrics.scores import Score
+
+ABOUT = {
+    "name": "lenet.test",
+    "description": "a test",
+    "data": {"name": "digits", "split": "train", "licence": "CC BY 4.0"},
+    "recipe": {"command": "cnnzoo train lenet --data digits"},
+    "scores": [Score("accuracy", 50.0, "%", "higher", 10, (40.0, 60.0)).to_json()],
+    "paper": "none",
+}
+
+
+@pytest.fixture
+def model():
+    return cnnzoo.build("lenet", image_shape=(28, 28, 1), dropout=0.25)
+
+
+@pytest.fixture
+def saved(model, tmp_path):
+    return checkpoints.save(model, tmp_path / "lenet.test", **ABOUT)
+
+
+def same_weights(first, second) -> bool:
+    pairs = zip(first.get_weights(), second.get_weights(), strict=True)
+    return all(np.array_equal(a, b) for a, b in pairs)
+
+
+def test_what_is_saved_is_loaded(model, saved):
+    loaded = checkpoints.load(saved.path)
+    assert same_weights(loaded, model)
+    assert loaded.dropout == 0.25 and loaded.image_shape == (28, 28, 1)
+    assert checkpoints.check_golden(saved, loaded) == 0.0
+    assert same_weights(cnnzoo.build("lenet", weights=saved.path), model)
+    assert sorted(p.name for p in saved.path.iterdir()) == ["card.json", "golden.npz", "model.weights.h5"]
+    assert saved.card["parameters"] == 61_706
+    assert saved.card["bytes"] == sum((saved.path / n).stat().st_size for n in saved.card["files"])
+
+
+def test_it_holds_no_optimizer_and_keeps_random_states(model, tmp_path):
+    model.compile()
+    model.fit(np.zeros((4, 28, 28, 1), np.uint8), np.zeros(4, np.int64), verbose=0)
+    saved = checkpoints.save(model, tmp_path / "trained", **ABOUT)
+    with h5py.File(saved.path / "model.weights.h5") as file:
+        assert "optimizer" not in file
+    states = [s.numpy().tolist() for s in checkpoints.load(saved.path).seed_states]
+    assert states == [s.numpy().tolist() for s in model.seed_states]
+
+
+def test_a_golden_notices_other_weights(saved, model):
+    weight = model.trainable_variables[0]
+    weight.assign(weight + 0.1)
+    assert checkpoints.check_golden(saved, model) > 1e-4
+
+
+def test_half_stores_what_it_rounds_to(model, tmp_path):
+    before = [w.copy() for w in model.get_weights()]
+    whole = checkpoints.save(model, tmp_path / "whole", **ABOUT)
+    half = checkpoints.save(model, tmp_path / "half", half=True, **ABOUT)
+    loaded = checkpoints.load(half.path)
+    assert same_weights(loaded, model)
+    for rounded, weight in zip(loaded.get_weights(), before, strict=True):
+        np.testing.assert_array_equal(rounded, weight.astype(np.float16).astype(np.float32))
+    assert half.card["bytes"] < 0.6 * whole.card["bytes"]
+    assert checkpoints.check_golden(half, loaded) == 0.0
+
+
+@pytest.mark.parametrize("name", ["model.weights.h5", "golden.npz"])
+@pytest.mark.parametrize("damage", ["cut", "altered", "gone"])
+def test_a_damaged_file_is_named_with_both_hashes(saved, name, damage):
+    file = saved.path / name
+    content = bytearray(file.read_bytes())
+    if damage == "cut":
+        file.write_bytes(content[: len(content) // 2])
+    elif damage == "altered":
+        content[len(content) // 2] ^= 1
+        file.write_bytes(content)
+    else:
+        file.unlink()
+    expected = "is missing" if damage == "gone" else f"sha256 [0-9a-f]{{64}}.*{saved.card['files'][name]['sha256']}"
+    with pytest.raises(CheckpointError, match=rf"{name} .*{expected}"):
+        checkpoints.load(saved.path)
+
+
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        (lambda card: card.pop("task"), "lacks the field 'task'"),
+        (lambda card: card.update(colour="red"), "has the unknown field colour"),
+        (lambda card: card.update(parameters="many"), "got parameters = 'many'; allowed: int"),
+        (lambda card: card.update(format=2), "is of format 2; this version of cnnzoo reads format 1"),
+        (lambda card: card.update(task="guess"), "got task 'guess'; allowed: classify, reconstruct, generate"),
+        (lambda card: card["data"].pop("licence"), "data lacks the field 'licence'"),
+        (lambda card: card["files"].pop("golden.npz"), "got files model.weights.h5; allowed: golden.npz and"),
+        (lambda card: card["scores"][0].pop("protocol"), "scores lacks the field 'protocol'"),
+        (lambda card: card.update(config={"colour": 1}), "lenet has no configuration field colour"),
+        (lambda card: card.update(config={"image_shape": [28, 28, 3]}), "does not suit 'lenet'"),
+    ],
+)
+def test_a_card_must_be_as_documented(saved, change, complaint):
+    card = json.loads((saved.path / "card.json").read_text())
+    change(card)
+    (saved.path / "card.json").write_text(json.dumps(card))
+    with pytest.raises(ValueError, match=complaint):
+        checkpoints.load(saved.path)
+
+
+def test_a_card_that_is_none_is_named(tmp_path):
+    with pytest.raises(CheckpointError, match=r"holds neither card.json nor run.json"):
+        checkpoints.load(tmp_path)
+    (tmp_path / "card.json").write_text("{")
+    with pytest.raises(CheckpointError, match=r"card.json is not JSON"):
+        checkpoints.load(tmp_path)
+    with pytest.raises(CheckpointError, match=r"card.json cannot be read: No such file"):
+        checkpoints.open_checkpoint(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize("crash", ["_write_golden", "write_json", "_replace"])
+def test_a_crash_while_saving_leaves_the_old_one_whole(saved, crash, monkeypatch):
+    before = {p.name: p.read_bytes() for p in saved.path.iterdir()}
+
+    def fail(*args, **kwargs):
+        raise RuntimeError("the power went")
+
+    monkeypatch.setattr(checkpoints, crash, fail)
+    with pytest.raises(RuntimeError, match="the power went"):
+        checkpoints.save(cnnzoo.build("lenet"), saved.path, **ABOUT)
+    assert {p.name: p.read_bytes() for p in saved.path.iterdir()} == before
+    assert os.listdir(saved.path.parent) == ["lenet.test"]
+
+
+def test_saving_again_replaces_it(saved):
+    other = cnnzoo.build("lenet", image_shape=(28, 28, 1))
+    checkpoints.save(other, saved.path, **ABOUT)
+    assert same_weights(checkpoints.load(saved.path), other)
+    assert os.listdir(saved.path.parent) == ["lenet.test"]
+
+
+def test_weights_of_another_architecture_are_refused(saved):
+    with pytest.raises(ValueError, match=r"got weights of 'lenet' .*allowed: those of 'cnn'"):
+        cnnzoo.build("cnn", weights=saved.path)
