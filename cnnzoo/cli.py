@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import cnnzoo
-from cnnzoo.terminal import bars, print_json, print_scores, print_table, progress
+from cnnzoo.terminal import bars, import_quietly, print_json, print_scores, print_table, progress
 
 
 class Parser(argparse.ArgumentParser):
@@ -29,6 +29,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow reads it when it is imported
     asked = parser().parse_args(argv)
     try:
+        if asked.run not in (list_, info):
+            import_quietly()
         asked.run(asked)
     except KeyboardInterrupt:
         return 130

@@ -5,14 +5,7 @@
 Eight minutes on two cores; a test MSE well below half of that of a PCA with 32 components.
 """
 
-import keras
-
-from cnnzoo.training.recipes import Recipe
-
-
-def optimizers(steps: int) -> dict[str, keras.optimizers.Optimizer]:
-    return {"reconstruction": keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(2e-3, steps))}
-
+from cnnzoo.training.recipes import Recipe, adam_cosine
 
 RECIPE = Recipe(
     checkpoint="autoencoder.mnist",
@@ -20,5 +13,5 @@ RECIPE = Recipe(
     epochs=30,
     expects="test MSE at most half of a 32-component PCA's",
     config={"latent_dim": 32},
-    optimizers=optimizers,
+    optimizers=adam_cosine(2e-3, "reconstruction"),
 )

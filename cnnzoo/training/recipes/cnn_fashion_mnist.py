@@ -5,14 +5,7 @@
 Six minutes on two cores; test accuracy 92.5 %.
 """
 
-import keras
-
-from cnnzoo.training.recipes import Recipe
-
-
-def optimizers(steps: int) -> dict[str, keras.optimizers.Optimizer]:
-    return {"classifier": keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(2e-3, steps))}
-
+from cnnzoo.training.recipes import Recipe, adam_cosine
 
 RECIPE = Recipe(
     checkpoint="cnn.fashion_mnist",
@@ -20,5 +13,5 @@ RECIPE = Recipe(
     epochs=60,
     expects="test accuracy 92.5 %",
     config={"dropout": 0.1, "augmentation": {"shift": 0.04, "mirror": True}},
-    optimizers=optimizers,
+    optimizers=adam_cosine(2e-3, "classifier"),
 )

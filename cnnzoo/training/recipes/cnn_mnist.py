@@ -5,14 +5,7 @@
 Four minutes on two cores; test accuracy 99.4 %.
 """
 
-import keras
-
-from cnnzoo.training.recipes import Recipe
-
-
-def optimizers(steps: int) -> dict[str, keras.optimizers.Optimizer]:
-    return {"classifier": keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(2e-3, steps))}
-
+from cnnzoo.training.recipes import Recipe, adam_cosine
 
 RECIPE = Recipe(
     checkpoint="cnn.mnist",
@@ -20,5 +13,5 @@ RECIPE = Recipe(
     epochs=20,
     expects="test accuracy 99.4 %",
     config={"dropout": 0.1, "augmentation": {"rotation": 10.0, "shift": 0.08, "zoom": 0.1}},
-    optimizers=optimizers,
+    optimizers=adam_cosine(2e-3, "classifier"),
 )

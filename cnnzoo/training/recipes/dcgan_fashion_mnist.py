@@ -5,15 +5,7 @@
 Ten minutes on two cores.
 """
 
-import keras
-
-from cnnzoo.training.recipes import Recipe
-
-
-def optimizers(steps: int) -> dict[str, keras.optimizers.Optimizer]:
-    schedule = keras.optimizers.schedules.CosineDecay(1e-3, steps)
-    return {name: keras.optimizers.Adam(schedule, beta_1=0.5) for name in ("discriminator", "generator")}
-
+from cnnzoo.training.recipes import Recipe, adam_cosine
 
 RECIPE = Recipe(
     checkpoint="dcgan.fashion_mnist",
@@ -21,5 +13,5 @@ RECIPE = Recipe(
     epochs=15,
     batch_size=64,
     expects="a Fréchet distance of at most 5 times the floor, density and coverage of 0.8",
-    optimizers=optimizers,
+    optimizers=adam_cosine(1e-3, "discriminator", "generator", beta_1=0.5),
 )

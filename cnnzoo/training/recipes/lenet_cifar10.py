@@ -5,14 +5,7 @@
 Six minutes on two cores; test accuracy 70 %.
 """
 
-import keras
-
-from cnnzoo.training.recipes import Recipe
-
-
-def optimizers(steps: int) -> dict[str, keras.optimizers.Optimizer]:
-    return {"classifier": keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(2e-3, steps))}
-
+from cnnzoo.training.recipes import Recipe, adam_cosine
 
 RECIPE = Recipe(
     checkpoint="lenet.cifar10",
@@ -20,5 +13,5 @@ RECIPE = Recipe(
     epochs=60,
     expects="test accuracy 70 %",
     config={"augmentation": {"shift": 0.08, "zoom": 0.05, "mirror": True}},
-    optimizers=optimizers,
+    optimizers=adam_cosine(2e-3, "classifier"),
 )

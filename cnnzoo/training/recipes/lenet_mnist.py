@@ -5,14 +5,7 @@
 Three minutes on two cores; test accuracy 99.3 %.
 """
 
-import keras
-
-from cnnzoo.training.recipes import Recipe
-
-
-def optimizers(steps: int) -> dict[str, keras.optimizers.Optimizer]:
-    return {"classifier": keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(2e-3, steps))}
-
+from cnnzoo.training.recipes import Recipe, adam_cosine
 
 RECIPE = Recipe(
     checkpoint="lenet.mnist",
@@ -20,5 +13,5 @@ RECIPE = Recipe(
     epochs=30,
     expects="test accuracy 99.3 %",
     config={"image_shape": (28, 28, 1), "augmentation": {"rotation": 10.0, "shift": 0.08, "zoom": 0.1}},
-    optimizers=optimizers,
+    optimizers=adam_cosine(2e-3, "classifier"),
 )

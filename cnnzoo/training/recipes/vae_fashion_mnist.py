@@ -5,14 +5,7 @@
 Ten minutes on two cores; reconstructions closer than those of a PCA with as many components.
 """
 
-import keras
-
-from cnnzoo.training.recipes import Recipe
-
-
-def optimizers(steps: int) -> dict[str, keras.optimizers.Optimizer]:
-    return {"elbo": keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(1e-3, steps))}
-
+from cnnzoo.training.recipes import Recipe, adam_cosine
 
 RECIPE = Recipe(
     checkpoint="vae.fashion_mnist",
@@ -20,5 +13,5 @@ RECIPE = Recipe(
     epochs=40,
     expects="reconstructions closer than those of a PCA with as many components",
     config={"latent_dim": 32, "likelihood": "logistic"},
-    optimizers=optimizers,
+    optimizers=adam_cosine(1e-3, "elbo"),
 )

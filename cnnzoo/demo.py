@@ -1,0 +1,227 @@
+"""The demonstration: every shipped checkpoint at work on real images that need no download."""
+
+import html
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from cnnzoo import cards, registry
+from cnnzoo.data import load
+from cnnzoo.data.sources import photographs
+from cnnzoo.files import write_text
+from cnnzoo.images import fit_to, save_png, to_uint8
+
+COLUMNS = 12
+SIDE = 84  # pixels of an image in the gallery
+GAP = 8
+MARGIN = 150  # for the names of the rows
+CAPTION = 20
+TITLE = 60
+INK, FAINT, PAPER = (30, 34, 40), (105, 112, 122), (255, 255, 255)
+CLOTHES = "dcgan.fashion_mnist"  # no real image of clothes comes with an installed package, so its samples stand in
+
+
+@dataclass(frozen=True)
+class Row:
+    """Images (n, height, width, channels) side by side, perhaps with a word under each."""
+
+    name: str
+    images: np.ndarray
+    captions: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class Exhibit:
+    """What one checkpoint did.
+
+    Attributes:
+        name: "arch.tag".
+        did: In words.
+        score: What its card says that was measured on its test split.
+        milliseconds: For each image of one call, after a first call that is not counted.
+        rows: Pictures of it.
+    """
+
+    name: str
+    did: str
+    score: str
+    milliseconds: float
+    rows: tuple[Row, ...]
+
+
+def make(out: str | Path, progress: Callable[..., None] | None = None) -> list[Exhibit]:
+    """Lets every shipped checkpoint work and writes the gallery.
+
+    Args:
+        out: Its folder, which gets `index.html`, `gallery.png` and `<arch.tag>.png`.
+        progress: Called with (done, total, name of the checkpoint).
+    """
+    out, names, exhibits = Path(out), registry.list_checkpoints(), []
+    for i, name in enumerate(names):
+        if progress is not None:
+            progress(i, len(names), name)
+        exhibits.append(exhibit(name))
+        save_png(out / f"{name}.png", np.asarray(_picture(exhibits[-1].rows)))
+    save_png(out / "gallery.png", np.asarray(_poster(exhibits)))
+    write_text(out / "index.html", _page(exhibits))
+    return exhibits
+
+
+def exhibit(name: str) -> Exhibit:
+    """One shipped checkpoint at work."""
+    card, model = registry.card(name), registry.build(name)
+    did, milliseconds, rows = {"classify": _classify, "reconstruct": _reconstruct, "generate": _generate}[card["task"]](
+        model, card["data"]["name"]
+    )
+    return Exhibit(name, did, cards.headline(card), milliseconds, rows)
+
+
+Work = tuple[str, float, tuple[Row, ...]]
+
+
+def _classify(model, data: str) -> Work:
+    kind, images, truth = _material(data, model.image_shape)
+    chances, milliseconds = _timed(model.classify, images)
+    names = cards.class_names(data, chances.shape[1])
+    answers = [names[i] for i in chances.argmax(1)]
+    did = f"classified {len(images)} {kind}"
+    if truth is not None:
+        right = sum(a == b for a, b in zip(answers, truth, strict=True))
+        did += f", {right} of them as their labels say"
+    return did, milliseconds, (Row(kind, images[:COLUMNS], answers[:COLUMNS]),)
+
+
+def _reconstruct(model, data: str) -> Work:
+    if data == "fashion_mnist":  # a likelihood model without real images at hand shows what it makes up
+        return _generate(model, data)
+    kind, images, _ = _material(data, model.image_shape)
+    made, milliseconds = _timed(model.reconstruct, images)
+    rows = [Row(kind, images[:COLUMNS]), Row(f"from {model.latent_dim} numbers", made[:COLUMNS])]
+    if hasattr(model, "generate"):
+        rows.append(Row("made up", model.generate(COLUMNS)))
+    return f"reconstructed {len(images)} {kind}", milliseconds, tuple(rows)
+
+
+def _generate(model, data: str) -> Work:
+    images, milliseconds = _timed(model.generate, 2 * COLUMNS)
+    return f"made up {len(images)} images", milliseconds, (Row("made up", images[:COLUMNS]), Row("", images[COLUMNS:]))
+
+
+def _material(data: str, shape: tuple[int, int, int]) -> tuple[str, np.ndarray, list[str] | None]:
+    """What a model trained on `data` is shown: in words, the images, and their class names where they are known."""
+    if data == "fashion_mnist":
+        return f"samples of {CLOTHES}", to_uint8(registry.build(CLOTHES).generate(COLUMNS, seed=1)), None
+    if data == "cifar10":
+        pictures = [_square(p) for split in ("test", "train") for p in photographs(split).values() if p.shape[2] == 3]
+        return "photographs", np.concatenate([fit_to(picture[None], shape) for picture in pictures]), None
+    digits = load("digits", "test", shape=shape)
+    return "scanned digits", digits.images, [digits.classes[i] for i in digits.labels]
+
+
+def _square(picture: np.ndarray) -> np.ndarray:
+    """The middle of a picture (height, width, channels)."""
+    side = min(picture.shape[:2])
+    top, left = ((have - side) // 2 for have in picture.shape[:2])
+    return picture[top : top + side, left : left + side]
+
+
+def _timed(verb: Callable, x: Any) -> tuple[np.ndarray, float]:
+    """What a verb gives, and its milliseconds for each row of that."""
+    verb(x)
+    begun = perf_counter()
+    result = verb(x)
+    return result, 1e3 * (perf_counter() - begun) / len(result)
+
+
+# -- pictures ---------------------------------------------------------------------------------------------------------
+
+
+def _picture(rows: Sequence[Row]) -> Image.Image:
+    """Rows of images, each row with its name at the left."""
+    height = sum(SIDE + GAP + (CAPTION if row.captions else 0) for row in rows)
+    sheet = Image.new("RGB", (MARGIN + COLUMNS * (SIDE + GAP), height), PAPER)
+    pen, top = ImageDraw.Draw(sheet), 0
+    for row in rows:
+        pen.multiline_text((0, top), row.name.replace(" ", "\n"), FAINT, _font(15))
+        for i, image in enumerate(to_uint8(row.images)):
+            left = MARGIN + i * (SIDE + GAP)
+            picture = Image.fromarray(image.squeeze(2) if image.shape[2] == 1 else image).convert("RGB")
+            sheet.paste(picture.resize((SIDE, SIDE), Image.Resampling.NEAREST), (left, top))
+            if row.captions:
+                pen.text((left + SIDE / 2, top + SIDE + 2), row.captions[i], INK, _font(14), anchor="ma")
+        top += SIDE + GAP + (CAPTION if row.captions else 0)
+    return sheet
+
+
+def _poster(exhibits: Sequence[Exhibit]) -> Image.Image:
+    """All exhibits, one under the other."""
+    pictures = [_picture(e.rows) for e in exhibits]
+    width = max((p.width for p in pictures), default=0) + 4 * GAP
+    sheet = Image.new("RGB", (width, sum(p.height + TITLE for p in pictures) + 2 * GAP), PAPER)
+    pen, top = ImageDraw.Draw(sheet), 2 * GAP
+    for e, picture in zip(exhibits, pictures, strict=True):
+        pen.text((2 * GAP, top), e.name, INK, _font(20))
+        pen.text((2 * GAP + MARGIN + 80, top + 4), e.score, FAINT, _font(15))
+        sheet.paste(picture, (2 * GAP, top + TITLE // 2 + 4))
+        top += picture.height + TITLE
+    return sheet
+
+
+def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+    return ImageFont.load_default(size)
+
+
+# -- the page ---------------------------------------------------------------------------------------------------------
+
+STYLE = """
+:root { color-scheme: light; --ink: #1e2228; --faint: #5d646e; --line: #dfe3e8; --paper: #fff; }
+body { margin: 0 auto; max-width: 1160px; padding: 2rem 1rem 4rem; color: var(--ink); background: var(--paper);
+  font: 16px/1.5 system-ui, sans-serif; }
+h1 { font-size: 1.6rem; margin: 0 0 .25rem; }
+h2 { font: 600 1.15rem ui-monospace, monospace; margin: 0; }
+p { margin: 0 0 .75rem; color: var(--faint); }
+section { border-top: 1px solid var(--line); padding: 1.5rem 0 .75rem; }
+img { display: block; width: 100%; max-width: 1254px; height: auto; }
+table { border-collapse: collapse; margin: 1rem 0 2rem; font-size: .9rem; width: 100%; }
+th, td { text-align: left; padding: .3rem .8rem .3rem 0; border-bottom: 1px solid var(--line); vertical-align: top; }
+td:last-child, th:last-child { text-align: right; padding-right: 0; white-space: nowrap; }
+"""
+
+
+def _page(exhibits: Sequence[Exhibit]) -> str:
+    """The gallery as a page that needs nothing but the pictures beside it."""
+    rows, sections = [], []
+    for e in exhibits:
+        name, did, score = map(html.escape, (e.name, e.did, e.score))
+        link = f'<a href="#{name}"><code>{name}</code></a>'
+        rows.append(f"<tr><td>{link}</td><td>{did}</td><td>{score}</td><td>{e.milliseconds:.2f}</td></tr>")
+        picture = f'<img src="{name}.png" alt="{name} {did}">'
+        sections.append(f'<section id="{name}"><h2>{name}</h2><p>{did}; {score}</p>{picture}</section>')
+    head = "<tr><th>model</th><th>what it did</th><th>measured on its test split</th><th>ms an image</th></tr>"
+    return f"""<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>cnnzoo: gallery</title>
+<style>{STYLE}</style>
+</head>
+<body>
+<h1>cnnzoo</h1>
+<p>Every shipped checkpoint at work. The digits are scans and the photographs those that come with scikit-learn and
+scikit-image; none of them was used in training.</p>
+<table>
+<thead>{head}</thead>
+<tbody>
+{chr(10).join(rows)}
+</tbody>
+</table>
+{chr(10).join(sections)}
+</body>
+</html>
+"""
