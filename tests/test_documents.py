@@ -1,0 +1,69 @@
+"""What the documents say is so: their programs run, their commands exist, the table is that of the cards."""
+
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import cnnzoo
+from cnnzoo import cards, cli, registry
+
+ROOT = Path(__file__).parents[1]
+README, CONTRIBUTING = (ROOT / name for name in ("README.md", "CONTRIBUTING.md"))
+
+
+def programs(document):
+    return re.findall(r"^```python\n(.*?)^```", document.read_text(), re.DOTALL | re.MULTILINE)
+
+
+@pytest.mark.parametrize("number", range(2))
+def test_the_programs_of_the_readme_run(number, tmp_path):
+    assert len(programs(README)) == 2
+    done = subprocess.run(
+        [sys.executable, "-c", programs(README)[number]], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    if number == 0:
+        assert float(done.stdout.split()[0]) > 0.9
+    else:
+        assert (tmp_path / "dcgan.keras").stat().st_size > 100_000
+
+
+def test_the_architecture_of_the_guide_is_built_by_name_and_trains(tmp_path, monkeypatch):
+    (tmp_path / "tiny.py").write_text(programs(CONTRIBUTING)[0])
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(registry, "_classes", dict(registry._classes))
+    __import__("tiny")
+    model = cnnzoo.build("tiny", filters=4)
+    model.compile()
+    history = model.fit(cnnzoo.pipeline("digits", batch_size=64), epochs=2, shuffle=False, verbose=0).history
+    assert history["loss"][1] < history["loss"][0]
+    assert "tiny" in cnnzoo.list_models()
+
+
+def commands():
+    for document in (README, CONTRIBUTING):
+        for line in document.read_text().splitlines():
+            if line.startswith("    cnnzoo "):
+                yield shlex.split(line, comments=True)[1:]
+
+
+@pytest.mark.parametrize("command", list(commands()), ids=" ".join)
+def test_each_command_of_the_documents_is_one(command):
+    asked = cli.parser().parse_args(command)
+    name = getattr(asked, "name", None)
+    if name and name not in ("RUN", "NAME", "arch.tag"):
+        registry.architecture(registry.split_name(name)[0])
+
+
+def test_the_table_of_the_readme_is_that_of_the_cards():
+    assert cards.with_table(README.read_text()) == README.read_text()
+
+
+def test_the_documents_that_are_linked_exist():
+    for document in (README, CONTRIBUTING):
+        for link in re.findall(r"\]\(([^)#]+)\)", document.read_text()):
+            assert link.startswith("https://") or (ROOT / link).exists(), link
