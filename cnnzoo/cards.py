@@ -61,7 +61,7 @@ def headline(card: Mapping[str, Any]) -> str:
 
 
 def size(count: float, unit: str) -> str:
-    """A number with its thousands or millions: 61706 is "62 k"."""
+    """A number with its thousands or millions: 61706 is "61.7 k"."""
     for power, prefix in ((1e6, "M"), (1e3, "k")):
         if count >= 0.9995 * power:
             return f"{count / power:.3g} {prefix}{unit}"

@@ -32,6 +32,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if asked.run not in (list_, info):
             import_quietly()
         asked.run(asked)
+        sys.stdout.flush()  # so that a reader that is gone is noticed here
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:  # the reader, such as `head`, has seen enough
@@ -308,13 +309,14 @@ def reconstruct(asked: argparse.Namespace) -> None:
         raise ValueError(
             f"got several images named {', '.join(twice)}; allowed: each name once, as the results take it"
         )
+    targets = [asked.out / f"{stem}.png" for stem in stems]
+    for path, target in zip(asked.image, targets, strict=True):
+        if target.exists() and path.exists() and target.samefile(path):
+            raise ValueError(f"got the folder of {path} as --out, where the result would replace it")
     with progress(f"reconstructing with {asked.name}"):
         model = _able(asked.name, "reconstruct")
         made = model.reconstruct(_read(asked.image, model))
-    for path, image in zip(asked.image, made, strict=True):
-        target = asked.out / f"{path.stem}.png"
-        if target.exists() and target.samefile(path):
-            raise ValueError(f"got the folder of {path} as --out, where the result would replace it")
+    for target, image in zip(targets, made, strict=True):
         save_png(target, image)
         print(target)
 

@@ -25,7 +25,7 @@ def read_image(source: Any, channels: int | None = None) -> np.ndarray:
         ValueError: The file is no image, cut short or damaged; the message names it.
         FileNotFoundError: There is no such file.
     """
-    from PIL import Image
+    from PIL import Image, UnidentifiedImageError
 
     if isinstance(source, (str, Path, bytes, bytearray)):
         name = "the bytes given" if isinstance(source, (bytes, bytearray)) else str(source)
@@ -33,6 +33,8 @@ def read_image(source: Any, channels: int | None = None) -> np.ndarray:
         try:
             source = Image.open(io.BytesIO(raw))
             source.load()
+        except UnidentifiedImageError:
+            raise ValueError(f"{name} cannot be read as an image: no known format") from None
         except (OSError, SyntaxError, Image.DecompressionBombError) as error:
             raise ValueError(f"{name} cannot be read as an image: {error}") from error
     if isinstance(source, Image.Image):

@@ -54,4 +54,6 @@ def noise(model, n: int, seed: int) -> np.ndarray:
     """n standard normal latent vectors; the same seed gives the same ones on every backend."""
     if n < 1:
         raise ValueError(f"got n={n}; allowed: n >= 1")
+    if seed < 0:
+        raise ValueError(f"got seed={seed}; allowed: seed >= 0")
     return np.random.default_rng(seed).standard_normal((n, model.latent_dim), dtype=np.float32)

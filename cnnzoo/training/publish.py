@@ -7,9 +7,12 @@ import argparse
 import ast
 import importlib.util
 from pathlib import Path
+from typing import Any
 
 from cnnzoo import checkpoints
 from cnnzoo.evaluation import evaluate
+from cnnzoo.registry import from_config
+from cnnzoo.training.recipes import recipe
 from cnnzoo.training.runs import Run
 
 # How each data set may be used, as its makers or keepers say.
@@ -33,13 +36,15 @@ def publish(run: str | Path, out: str | Path | None = None, progress=None) -> ch
         progress: Called with (done, total) in long measurements.
 
     Raises:
-        ValueError: It was not trained from a recipe of that name with its own data.
+        ValueError: It was not trained from a recipe, or with other settings than its recipe's.
         CheckpointError: It is not finished.
     """
     plan = Run.open(run).plan
     name, data = plan["name"], plan["data"]
     if "." not in name:
         raise ValueError(f"got a run of {name!r}; allowed: one that was trained from a recipe, arch.tag")
+    if other := _departures(plan):
+        raise ValueError(f"got a run of {name!r} with another {', '.join(other)}; allowed: one as its recipe says")
     model = checkpoints.load(run)
     half = sum(int(w.numpy().size) for w in model.weights) > LARGE
     if half:
@@ -57,6 +62,15 @@ def publish(run: str | Path, out: str | Path | None = None, progress=None) -> ch
         scores=[score.to_json() for score in report.scores],
         half=half,
     )
+
+
+def _departures(plan: dict[str, Any]) -> list[str]:
+    """The settings of a run that are not those of its recipe."""
+    base = recipe(plan["name"])
+    own = from_config(plan["architecture"], dict(base.config)).get_config()
+    config = [f"config {key}" for key, value in plan["config"].items() if own[key] != value]
+    kept = ("data", "split", "epochs", "batch_size", "seed")
+    return [key for key in kept if plan[key] != getattr(base, key)] + config
 
 
 def _docstring(module: str) -> str:

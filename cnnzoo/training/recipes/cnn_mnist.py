@@ -2,7 +2,7 @@
 
     cnnzoo train cnn.mnist
 
-Four minutes on two cores; test accuracy 99.4 %.
+Five minutes on one core; test accuracy 99.5 %.
 """
 
 from cnnzoo.training.recipes import Recipe, adam_cosine
@@ -11,7 +11,7 @@ RECIPE = Recipe(
     checkpoint="cnn.mnist",
     data="mnist",
     epochs=20,
-    expects="test accuracy 99.4 %",
+    expects="test accuracy 99.5 %",
     config={"dropout": 0.1, "augmentation": {"rotation": 10.0, "shift": 0.08, "zoom": 0.1}},
     optimizers=adam_cosine(2e-3, "classifier"),
 )

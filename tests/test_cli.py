@@ -1,0 +1,524 @@
+"""The command line through its public face, and the words and tables of the cards behind it."""
+
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from contextlib import redirect_stdout
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import cnnzoo
+from cnnzoo import cards, checkpoints
+from cnnzoo.cli import main
+from cnnzoo.data import load
+from cnnzoo.evaluation import evaluate
+from cnnzoo.images import contact_sheet, save_png
+from cnnzoo.metrics.scores import Score
+from cnnzoo.registry import architecture
+
+# Networks so small that an epoch on the digits takes a second.
+SMALL = {
+    "lenet": ["image_shape=[28, 28, 1]", "dropout=0.5"],
+    "autoencoder": ["width=2", "hidden=4", "latent_dim=4"],
+    "dcgan": ["width=2", "hidden=8", "latent_dim=4", "updates=alternating"],
+}
+
+
+@pytest.fixture
+def command(capsys, monkeypatch):
+    """Runs a command line; gives what it wrote on stdout and stderr."""
+    monkeypatch.setenv("COLUMNS", "200")  # the tables then break no line
+
+    def run(*words, code=0):
+        try:
+            ended = main([str(word) for word in words])
+        except SystemExit as stopped:
+            ended = stopped.code
+        out, err = capsys.readouterr()
+        assert ended == code, err
+        return out, err
+
+    return run
+
+
+@pytest.fixture
+def refusal(command):
+    """Runs a command line that must be refused; gives the one line that says why."""
+
+    def run(*words):
+        out, err = command(*words, code=2)
+        assert out == "" and err.count("\n") == 1 and err.endswith("\n")
+        return err
+
+    return run
+
+
+def training(name, out, *more):
+    config = [f"--config={setting}" for setting in SMALL[name]]
+    return [
+        "train",
+        name,
+        "--data",
+        "digits",
+        "--epochs",
+        "1",
+        "--batch-size",
+        "256",
+        "--out",
+        str(out),
+        *config,
+        *more,
+    ]
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    """Runs of the three small networks by their names, each trained when it is first asked for."""
+
+    class Runs(dict):
+        def __missing__(self, name):
+            self[name] = tmp_path_factory.mktemp("runs") / name
+            with redirect_stdout(io.StringIO()):  # a test may look at its own words
+                assert main(training(name, self[name])) == 0
+            return self[name]
+
+    return Runs()
+
+
+@pytest.fixture
+def digits(tmp_path):
+    """The files of five test digits, and their images."""
+    images = load("digits", "test").images[:5]
+    paths = [tmp_path / f"digit{i}.png" for i in range(len(images))]
+    for path, image in zip(paths, images, strict=True):
+        save_png(path, image)
+    return paths, images
+
+
+def measured(name):
+    """The accuracy on the card of a classifier."""
+    return f"accuracy {cnnzoo.card(name)['scores'][0]['value']:.2f} %"
+
+
+def contents(folder):
+    return {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+# -- asking -----------------------------------------------------------------------------------------------------------
+
+
+def test_asking_imports_no_network_library():
+    script = """if True:
+        import sys
+        from cnnzoo.cli import main
+        for line in ("list", "list --json", "info dcgan", "info lenet.mnist", "--help", "train --help", "train --config x"):
+            try:
+                main(line.split())
+            except SystemExit:
+                pass
+        print({"keras", "tensorflow", "jax", "sklearn", "scipy"} & set(sys.modules))
+    """  # noqa: E501
+    out = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
+    assert "lenet.mnist" in out and out.endswith("\nset()\n")
+
+
+def test_a_process_that_imports_tensorflow_complains_in_one_line():
+    env = {name: value for name, value in os.environ.items() if name != "TF_CPP_MIN_LOG_LEVEL"}
+    done = subprocess.run([sys.executable, "-m", "cnnzoo", "train"], capture_output=True, text=True, env=env)
+    complaint = "cnnzoo train: got no name; allowed: arch.tag, arch with data, or resume with a run folder\n"
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", complaint)
+
+
+def test_a_reader_that_has_seen_enough_is_no_error():
+    env = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    reader, writer = os.pipe()
+    os.close(reader)
+    listing = [sys.executable, "-m", "cnnzoo", "list", "--json"]
+    done = subprocess.run(listing, stdout=writer, stderr=subprocess.PIPE, text=True, env=env)
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (1, "")
+
+
+def test_list_names_all_that_can_be_built_and_all_that_is_trained(command):
+    out, err = command("list")
+    first = [line.split()[0] for line in out.splitlines() if line.strip()]
+    for name in [*cnnzoo.list_models(), *cnnzoo.list_checkpoints()]:
+        assert first.count(name) == 1
+    assert "A small convolutional classifier for 28x28 grey images" in out
+    assert measured("lenet.mnist") in next(line for line in out.splitlines() if "lenet.mnist" in line)
+    assert err == ""
+
+
+def test_list_as_json_has_the_fields_of_the_cards(command):
+    listed = json.loads(command("list", "--json")[0])
+    assert [entry["name"] for entry in listed["architectures"]] == cnnzoo.list_models()
+    assert [entry["name"] for entry in listed["checkpoints"]] == cnnzoo.list_checkpoints()
+    lenet = next(entry for entry in listed["checkpoints"] if entry["name"] == "lenet.mnist")
+    card = cnnzoo.card("lenet.mnist")
+    assert lenet == {key: card[key] for key in lenet} and {"scores", "parameters", "licence"} <= set(lenet)
+
+
+def test_list_takes_a_pattern(command):
+    listed = json.loads(command("list", "lenet*", "--json")[0])
+    assert [entry["name"] for entry in listed["architectures"]] == ["lenet"]
+    assert "lenet.mnist" in [entry["name"] for entry in listed["checkpoints"]]
+    assert all(entry["name"].startswith("lenet.") for entry in listed["checkpoints"])
+    text = command("list", "*gan")[0]
+    assert "dcgan" in text and "lenet" not in text and "Checkpoints" not in text
+
+
+def test_info_tells_about_an_architecture(command):
+    out, _ = command("info", "dcgan")
+    assert out.startswith("dcgan: The convolutional GAN, for images of 28, 32 or 64 pixels a side.\n")
+    assert ["latent_dim", "64"] in [line.split() for line in out.splitlines()]
+    assert "dcgan.mnist" in next(line for line in out.splitlines() if line.startswith("recipes:"))
+
+
+@pytest.mark.parametrize("name", cnnzoo.list_models())
+def test_the_configuration_read_from_the_source_is_the_one_of_the_class(command, name):
+    told = json.loads(command("info", name, "--json")[0])
+    fields = architecture(name).config_fields()
+    assert told["config"] == json.loads(json.dumps(fields))
+    assert told["name"] == name and told["summary"] and told["description"]
+
+
+def test_info_tells_about_a_checkpoint(command):
+    out, _ = command("info", "lenet.mnist")
+    rows = dict(line.split("  ", 1) for line in out.splitlines() if "  " in line)
+    assert rows["parameters"].strip() == "61,706"
+    assert rows["made by"].strip() == "cnnzoo train lenet.mnist"
+    assert "mnist, split 'train' (CC BY-SA 3.0)" in out
+    assert measured("lenet.mnist") in " ".join(out.split())
+    assert json.loads(command("info", "lenet.mnist", "--json")[0]) == cnnzoo.card("lenet.mnist")
+
+
+def test_the_version_is_the_one_of_the_package(command):
+    assert command("--version")[0] == f"cnnzoo {cnnzoo.__version__}\n"
+
+
+@pytest.mark.parametrize(
+    ("line", "complaint"),
+    [
+        ("", "cnnzoo: the following arguments are required: COMMAND; see cnnzoo --help"),
+        ("trian", "invalid choice: 'trian'"),
+        ("list lent", "cnnzoo list: no architecture or checkpoint is named 'lent'; did you mean lenet"),
+        ("list zzz", "named 'zzz'; allowed: autoencoder, cnn, "),
+        ("info dcgann", "cnnzoo info: no architecture is named 'dcgann'; did you mean dcgan"),
+        ("info lenet.mnits", "no checkpoint is named 'lenet.mnits'; did you mean lenet.mnist"),
+        ("info", "cnnzoo info: the following arguments are required: name; see cnnzoo info --help"),
+        ("train lenet --epochs many", "argument --epochs: invalid int value: 'many'"),
+        ("train lenet --config depth", "argument --config: got 'depth'; allowed: KEY=VALUE"),
+        ("train lenet --config =3", "got '=3'; allowed: KEY=VALUE"),
+        ("train lenet --config 2a=3", "got '2a=3'; allowed: KEY=VALUE"),
+        ("train lenet --config image_shape=[28", "got 'image_shape=[28', whose value is not JSON"),
+        ("train lenet --config binarize=True", "got 'binarize=True', whose value is not JSON; allowed: 0.5, true"),
+        ("train lenet --config dropout=", "got 'dropout=', whose value is not JSON"),
+        ("train lenet", "cnnzoo train: got 'lenet' without data; allowed: a data set's name or a folder"),
+        ("train lenet.mnits", "no recipe is named 'lenet.mnits'; did you mean lenet.mnist"),
+        ("train lenet --data digist", "got data 'digist'; allowed: mnist, "),
+        ("train lenet --data digits --epochs 0", "got epochs=0; allowed: an integer >= 1"),
+        ("train lenet --data digits --config depth=3", "lenet has no configuration field depth; allowed: image_shape="),
+        ("train lenet --resume nowhere", "got name beside resume"),
+        ("train --resume nowhere", "got nowhere, which holds no run.json; allowed: the folder of a training run"),
+        ("evaluate lenet.mnits", "no checkpoint is named 'lenet.mnits'; did you mean lenet.mnist"),
+        ("evaluate lenet", "got 'lenet', an architecture; allowed: lenet."),
+        ("evaluate lenet.mnist --data digits --limit 0", "got limit=0; allowed: limit >= 1"),
+        ("evaluate lenet.mnist --data digits --split tset", "got split='tset'; allowed: train, test, fit, validation"),
+        ("evaluate lenet.mnist --data nowhere", "got data 'nowhere'; allowed: "),
+        ("generate lenet.mnist", "got 'lenet.mnist', whose task is 'classify'; allowed: a model that can generate"),
+        ("reconstruct lenet.mnist a.png", "allowed: a model that can reconstruct"),
+        ("classify lenet.mnist", "the following arguments are required: image"),
+        ("classify lenet.mnist a.png --top 0", "got --top 0; allowed: >= 1"),
+        ("classify lenet.mnist nowhere.png", "cnnzoo classify: nowhere.png: No such file or directory"),
+    ],
+)
+def test_bad_input_is_answered_in_one_line(refusal, monkeypatch, tmp_path, line, complaint):
+    monkeypatch.chdir(tmp_path)
+    assert complaint in refusal(*line.split())
+    assert list(tmp_path.iterdir()) == []
+
+
+# -- training ---------------------------------------------------------------------------------------------------------
+
+
+def test_two_equal_commands_end_in_equal_bits(command, runs, tmp_path):
+    out, err = command(*training("lenet", tmp_path / "run"))
+    assert out.splitlines()[0] == f"run folder: {tmp_path / 'run'}"
+    assert out.splitlines()[-1] == f"trained weights: {tmp_path / 'run' / 'model.weights.h5'}"
+    assert err == ""
+    first, second = (checkpoints.load(run).get_weights() for run in (tmp_path / "run", runs["lenet"]))
+    assert all(np.array_equal(a, b) for a, b in zip(first, second, strict=True))
+
+
+def test_options_reach_the_run(runs):
+    plan = json.loads((runs["dcgan"] / "run.json").read_text())
+    assert {key: plan[key] for key in ("name", "data", "epochs", "batch_size", "seed")} == {
+        "name": "dcgan", "data": "digits", "epochs": 1, "batch_size": 256, "seed": 0
+    }  # fmt: skip
+    chosen = {"width": 2, "hidden": 8, "latent_dim": 4, "updates": "alternating"}
+    assert {key: plan["config"][key] for key in chosen} == chosen
+    assert json.loads((runs["lenet"] / "run.json").read_text())["config"]["image_shape"] == [28, 28, 1]
+
+
+def test_another_seed_ends_in_other_bits(command, runs, tmp_path):
+    command(*training("lenet", tmp_path / "run", "--seed", "1"))
+    first, second = (checkpoints.load(run).get_weights()[0] for run in (tmp_path / "run", runs["lenet"]))
+    assert not np.array_equal(first, second)
+
+
+def test_a_finished_run_is_not_trained_further(command, runs):
+    before = contents(runs["lenet"])
+    out, err = command("train", "--resume", runs["lenet"])
+    weights = runs["lenet"] / "model.weights.h5"
+    assert out == f"{runs['lenet']} is finished: 1 epochs\ntrained weights: {weights}\n" and err == ""
+    assert contents(runs["lenet"]) == before
+
+
+def test_a_run_is_never_overwritten(refusal, runs, tmp_path):
+    before = contents(runs["lenet"])
+    assert f"{runs['lenet']} holds a run already; go on with it by --resume" in refusal(
+        *training("lenet", runs["lenet"])
+    )
+    assert contents(runs["lenet"]) == before
+    (tmp_path / "mine").write_text("mine")
+    assert "as run folder" in refusal(*training("lenet", tmp_path / "mine"))
+    assert (tmp_path / "mine").read_text() == "mine"
+
+
+def test_ctrl_c_ends_a_run_with_130_and_says_how_to_go_on(command, tmp_path):
+    run, over = tmp_path / "run", threading.Event()
+
+    def press():
+        while not (run / "history.json").exists() and not over.is_set():
+            time.sleep(0.01)
+        if not over.is_set():
+            os.kill(os.getpid(), signal.SIGINT)
+
+    hand = threading.Thread(target=press)
+    hand.start()
+    try:
+        out, err = command(*training("lenet", run, "--epochs", "10000"), code=130)
+    finally:
+        over.set()
+        hand.join()
+    assert out.rstrip().endswith(f"to go on: cnnzoo train --resume {run}") and err == ""
+    assert list(run.glob("state/step-*")) and not (run / "model.weights.h5").exists()
+
+
+def test_a_run_that_is_not_finished_cannot_be_used(refusal, runs, tmp_path):
+    (tmp_path / "run.json").write_bytes((runs["lenet"] / "run.json").read_bytes())
+    assert f"the run in {tmp_path} is not finished; go on with it by: cnnzoo train --resume" in refusal(
+        "evaluate", tmp_path
+    )
+
+
+# -- evaluating -------------------------------------------------------------------------------------------------------
+
+
+def test_evaluate_measures_a_checkpoint_on_other_data(command):
+    out, err = command("evaluate", "lenet.mnist", "--data", "digits", "--limit", "50", "--json")
+    report = json.loads(out)
+    assert (report["model"], report["data"], report["split"]) == ("lenet.mnist", "digits", "test")
+    (score,) = report["scores"]
+    test = load("digits", "test")
+    guesses = cnnzoo.build("lenet.mnist").classify(test.images[:50]).argmax(axis=1)
+    assert score["name"] == "accuracy" and score["n"] == 50
+    assert score["value"] == pytest.approx(100 * np.mean(guesses == test.labels[:50]))
+    assert err == ""
+
+
+def test_evaluate_measures_a_run_on_its_own_data(command, runs):
+    out, _ = command("evaluate", runs["autoencoder"], "--split", "validation")
+    title = f"{runs['autoencoder']} on digits, split 'validation'"
+    assert "".join(out.split()).startswith("".join(title.split()))  # wherever the lines break
+    expected = evaluate(checkpoints.load(runs["autoencoder"]), "digits", "validation")
+    rows = [line.split() for line in out.splitlines()]
+    for score in expected.scores:
+        row = next(row for row in rows if row and row[0] == score.name)
+        assert row[1 : 1 + len(str(score).split())] == str(score).split() and str(score.n) in row
+
+
+def test_evaluate_judges_a_generator_by_the_extractor_that_is_asked_for(command, runs):
+    line = ["evaluate", runs["dcgan"], "--limit", "100", "--extractor", "cnn.fashion_mnist", "--json"]
+    scores = {score["name"]: score for score in json.loads(command(*line)[0])["scores"]}
+    assert {"frechet", "kernel_distance", "density", "coverage"} <= set(scores)
+    assert scores["frechet"]["protocol"]["extractor"] == "cnn.fashion_mnist" and scores["frechet"]["n"] == 100
+
+
+# -- images -----------------------------------------------------------------------------------------------------------
+
+
+def test_generate_writes_a_contact_sheet(command, runs, tmp_path):
+    target = tmp_path / "new" / "sheet.png"
+    out, err = command("generate", runs["dcgan"], "-n", "5", "--seed", "3", "--out", target)
+    assert (out, err) == (f"{target}\n", "")
+    images = checkpoints.load(runs["dcgan"]).generate(5, seed=3)
+    np.testing.assert_array_equal(np.asarray(Image.open(target)), contact_sheet(images, 3)[..., 0])
+
+
+@pytest.mark.parametrize(
+    ("options", "complaint"),
+    [(["-n", "0"], "got n=0; allowed: n >= 1"), (["--seed", "-1"], "got seed=-1; allowed: seed >= 0")],
+)
+def test_generate_refuses_what_it_cannot_make(refusal, runs, tmp_path, options, complaint):
+    assert complaint in refusal("generate", runs["dcgan"], *options, "--out", tmp_path / "sheet.png")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_reconstruct_writes_a_file_for_each_image(command, runs, digits, tmp_path):
+    paths, images = digits
+    out, err = command("reconstruct", runs["autoencoder"], *paths, "--out", tmp_path / "again")
+    made = [tmp_path / "again" / path.name for path in paths]
+    assert (out.splitlines(), err) == ([str(path) for path in made], "")
+    assert sorted((tmp_path / "again").iterdir()) == made
+    expected = checkpoints.load(runs["autoencoder"]).reconstruct(images)
+    for path, image in zip(made, expected, strict=True):
+        np.testing.assert_array_equal(np.asarray(Image.open(path)), image[..., 0])
+
+
+def test_reconstruct_never_writes_two_images_into_one_file(refusal, runs, digits, tmp_path):
+    first = digits[0][0]
+    (tmp_path / "other").mkdir()
+    second = tmp_path / "other" / first.name
+    second.write_bytes(first.read_bytes())
+    line = refusal("reconstruct", runs["autoencoder"], first, second, "--out", tmp_path / "again")
+    assert f"got several images named {first.stem}" in line
+    assert not (tmp_path / "again").exists()
+
+
+def test_reconstruct_never_replaces_an_original(refusal, runs, digits, tmp_path):
+    path = digits[0][0]
+    before = path.read_bytes()
+    assert f"got the folder of {path} as --out" in refusal("reconstruct", runs["autoencoder"], path, "--out", tmp_path)
+    assert path.read_bytes() == before
+
+
+def test_classify_gives_the_chances_of_the_model(command, digits):
+    paths, images = digits
+    out, err = command("classify", "lenet.mnist", *paths, "--top", "10", "--json")
+    answers = json.loads(out)
+    chances = cnnzoo.build("lenet.mnist").classify(images)
+    assert [answer["image"] for answer in answers] == [str(path) for path in paths] and err == ""
+    for answer, row in zip(answers, chances, strict=True):
+        told = {int(entry["name"]): entry["probability"] for entry in answer["classes"]}
+        np.testing.assert_allclose([told[i] for i in range(10)], row, atol=1e-6)
+        assert list(told.values()) == sorted(told.values(), reverse=True)
+
+
+def test_classify_takes_pictures_of_any_size_and_colour(command, digits, tmp_path):
+    labels = load("digits", "test").labels
+    image = Image.open(digits[0][0]).resize((90, 70)).convert("RGB")
+    image.save(tmp_path / "large.jpg", quality=95)
+    out, _ = command("classify", "lenet.mnist", tmp_path / "large.jpg", "--top", "1")
+    words = next(line for line in out.splitlines() if "large.jpg" in line).split()
+    assert words[1] == str(labels[0]) and words[3] == "%" and float(words[2]) > 50
+
+
+def test_classes_have_their_names(command, digits):
+    out, _ = command("classify", "cnn.fashion_mnist", digits[0][0], "--top", "10", "--json")
+    names = [entry["name"] for entry in json.loads(out)[0]["classes"]]
+    assert sorted(names) == sorted(cards.CLASSES["fashion_mnist"])
+
+
+@pytest.mark.parametrize("damage", ["cut", "no image"])
+def test_a_damaged_image_is_named(refusal, digits, tmp_path, damage):
+    whole = digits[0][0]
+    broken = tmp_path / "broken.png"
+    broken.write_bytes(whole.read_bytes()[:100] if damage == "cut" else b"not a picture")
+    assert f"cnnzoo classify: {broken} cannot be read as an image" in refusal("classify", "lenet.mnist", whole, broken)
+
+
+# -- cards ------------------------------------------------------------------------------------------------------------
+
+
+def card(*scores):
+    return {"scores": [score.to_json() for score in scores]}
+
+
+@pytest.mark.parametrize(
+    ("scores", "words"),
+    [
+        ([Score("accuracy", 99.471, "%", "higher", 10_000)], "accuracy 99.47 %"),
+        (
+            [
+                Score("mse", 0.01, "", "lower", 10),
+                Score("mse_over_pca", 0.4, "", "lower", 10),
+                Score("negative_elbo", 90.0, "nats", "lower", 10),
+                Score("iw_nll", 86.789, "nats", "lower", 10, protocol={"samples": 5000}),
+            ],
+            "NLL ≤ 86.79 nats (K = 5000)",
+        ),
+        (
+            [Score("mse", 0.01234, "", "lower", 10), Score("mse_over_pca", 0.456, "", "lower", 10)],
+            "MSE 0.01234, 0.46 of PCA's",
+        ),
+        (
+            [
+                Score("frechet", 12.345, "", "lower", 10),
+                Score("frechet_over_floor", 4.56, "", "lower", 10),
+                Score("density", 0.789, "", "higher", 10),
+                Score("coverage", 0.8, "", "higher", 10),
+            ],
+            "Fréchet 12.35 (4.6 times the floor), density 0.79, coverage 0.80",
+        ),
+        ([Score("psnr", 31.5, "dB", "higher", 5), Score("ssim", 0.9, "", "higher", 5)], "psnr 31.5 dB, ssim 0.9"),
+        ([], "not scored"),
+    ],
+    ids=["classifier", "vae", "autoencoder", "generator", "another", "none"],
+)
+def test_the_headline_says_what_matters_most(scores, words):
+    assert cards.headline(card(*scores)) == words
+
+
+@pytest.mark.parametrize(
+    ("count", "unit", "text"),
+    [
+        (0, "", "0"),
+        (999, "", "999"),
+        (999, "B", "999 B"),
+        (1000, "B", "1 kB"),
+        (61_706, "", "61.7 k"),
+        (999_400, "B", "999 kB"),
+        (999_600, "B", "1 MB"),
+        (2_345_678, "", "2.35 M"),
+    ],
+)
+def test_sizes_are_told_in_three_digits(count, unit, text):
+    assert cards.size(count, unit) == text
+
+
+def test_the_table_has_a_row_for_each_checkpoint():
+    rows = [[cell.strip() for cell in row.strip("|").split("|")] for row in cards.table().splitlines()]
+    assert [row[0].strip("`") for row in rows[2:]] == cnnzoo.list_checkpoints()
+    assert {len(row) for row in rows} == {6}
+    lenet = next(row for row in rows if row[0] == "`lenet.mnist`")
+    assert lenet[1:5] == ["classify", "mnist", measured("lenet.mnist"), "61.7 k"]
+
+
+def test_the_table_replaces_what_lies_between_its_markers():
+    text = f"before\n{cards.BEGIN}\nold\n{cards.END}\nafter\n"
+    filled = cards.with_table(text)
+    assert filled == f"before\n{cards.BEGIN}\n\n{cards.table()}\n\n{cards.END}\nafter\n"
+    assert cards.with_table(filled) == filled
+
+
+@pytest.mark.parametrize("text", ["", cards.BEGIN, cards.END, f"{cards.END}\n{cards.BEGIN}"])
+def test_a_text_without_both_markers_in_order_has_no_place_for_the_table(text):
+    with pytest.raises(ValueError, match="got a text without the lines"):
+        cards.with_table(text)
+
+
+def test_the_classes_of_a_folder_are_those_of_its_folders(tmp_path):
+    for name in ("train/circle", "train/star", "test/square"):
+        (tmp_path / name).mkdir(parents=True)
+    assert cards.class_names(str(tmp_path), 2) == ["circle", "star"]
+    assert cards.class_names(str(tmp_path), 3) == ["0", "1", "2"]
+    assert cards.class_names("mnist", 10) == [str(i) for i in range(10)]
+    assert cards.class_names("cifar10", 10)[3] == "cat"

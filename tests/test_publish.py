@@ -1,0 +1,171 @@
+"""Publishing: a finished run becomes a checkpoint with scores, or is refused."""
+
+import json
+import shutil
+import sys
+
+import h5py
+import numpy as np
+import pytest
+
+import cnnzoo
+from cnnzoo import checkpoints
+from cnnzoo.checkpoints import CheckpointError
+from cnnzoo.evaluation import evaluate
+from cnnzoo.training import publish as publishing
+from cnnzoo.training import recipes
+from cnnzoo.training.publish import publish
+
+RECIPE = '''"""{title}.
+
+    cnnzoo train {name}
+"""
+
+from cnnzoo.training.recipes import Recipe
+
+RECIPE = Recipe("{name}", data="digits", epochs=1, batch_size=256, seed=7, expects="little", config={config})
+'''
+RECIPES = {
+    "lenet.digits": ("LeNet on scanned digits", {"image_shape": (28, 28, 1)}),
+    "autoencoder.digits": ("A tiny autoencoder", {"width": 2, "hidden": 4, "latent_dim": 4}),
+}
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    """Finished runs of two recipes of our own, by name; the recipes are known while this module is tested."""
+    modules, folder = tmp_path_factory.mktemp("recipes"), tmp_path_factory.mktemp("runs")
+    for name, (title, config) in RECIPES.items():
+        (modules / f"{name.replace('.', '_')}.py").write_text(RECIPE.format(name=name, title=title, config=config))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(recipes, "__path__", [*recipes.__path__, str(modules)])
+        yield {name: cnnzoo.train(name, out=folder / name, verbose=0) for name in RECIPES}
+    for name in RECIPES:
+        del sys.modules[f"{recipes.__name__}.{name.replace('.', '_')}"]
+
+
+@pytest.fixture(scope="module")
+def published(runs, tmp_path_factory):
+    return publish(runs["lenet.digits"], tmp_path_factory.mktemp("published"))
+
+
+def plan(run):
+    return json.loads((run / "run.json").read_text())
+
+
+def altered(run, folder, **changes):
+    """A copy of a run with other things in its `run.json`."""
+    shutil.copytree(run, folder)
+    (folder / "run.json").write_text(json.dumps(plan(run) | changes))
+    return folder
+
+
+def same_weights(first, second) -> bool:
+    return all(np.array_equal(a, b) for a, b in zip(first.get_weights(), second.get_weights(), strict=True))
+
+
+def test_what_is_published_is_the_trained_model(runs, published):
+    assert published.path.name == "lenet.digits"
+    assert sorted(p.name for p in published.path.iterdir()) == ["card.json", "golden.npz", "model.weights.h5"]
+    model = cnnzoo.build("lenet", weights=published.path)
+    assert same_weights(model, cnnzoo.build("lenet", weights=runs["lenet.digits"]))
+    assert checkpoints.check_golden(published, model) == 0.0
+    assert checkpoints.open_checkpoint(published.path) == published
+
+
+def test_its_card_has_the_scores_of_the_test_split(published):
+    expected = evaluate(checkpoints.load(published.path), "digits")
+    assert published.card["scores"] == [score.to_json() for score in expected.scores]
+    (score,) = published.card["scores"]
+    assert score["name"] == "accuracy" and score["n"] == 360
+
+
+def test_its_card_says_how_it_was_made(runs, published):
+    card, made = published.card, plan(runs["lenet.digits"])
+    assert card["name"] == "lenet.digits" and card["description"] == "LeNet on scanned digits"
+    assert card["data"] == {"name": "digits", "split": "train", "licence": "CC BY 4.0"}
+    assert card["paper"].startswith("LeCun et al.") and "\n" not in card["paper"]
+    kept = ("epochs", "steps", "batch_size", "seed", "optimizers", "versions")
+    assert card["recipe"] == {"command": "cnnzoo train lenet.digits", **{key: made[key] for key in kept}}
+    assert card["recipe"]["seed"] == 7 and card["config"] == made["config"]
+
+
+def test_a_large_model_is_scored_as_it_is_stored(runs, tmp_path, monkeypatch):
+    monkeypatch.setattr(publishing, "LARGE", 100)
+    run = runs["autoencoder.digits"]
+    made = publish(run, tmp_path)
+    types = set()
+    with h5py.File(made.path / "model.weights.h5") as file:
+        file.visititems(lambda _, item: types.add(item.dtype.str) if isinstance(item, h5py.Dataset) else None)
+    assert "<f2" in types and "<f4" not in types
+    stored, trained = checkpoints.load(made.path), checkpoints.load(run)
+    assert not same_weights(stored, trained)
+    on_card = next(score["value"] for score in made.card["scores"] if score["name"] == "mse")
+    assert on_card == evaluate(stored, "digits")["mse"].value != evaluate(trained, "digits")["mse"].value
+
+
+def test_a_small_model_is_stored_in_full(runs, tmp_path):
+    made = publish(runs["autoencoder.digits"], tmp_path)
+    assert same_weights(checkpoints.load(made.path), checkpoints.load(runs["autoencoder.digits"]))
+    assert made.card["paper"] == "none; a plain convolutional network"
+
+
+def test_publishing_again_replaces_the_checkpoint(runs, tmp_path):
+    (tmp_path / "lenet.digits").mkdir()
+    (tmp_path / "lenet.digits" / "old").write_text("old")
+    assert publish(runs["lenet.digits"], tmp_path).path == tmp_path / "lenet.digits"
+    assert [path.name for path in tmp_path.iterdir()] == ["lenet.digits"]
+    assert not (tmp_path / "lenet.digits" / "old").exists()
+
+
+def test_the_command_prints_the_scores_and_the_folder(runs, tmp_path, capsys):
+    publishing.main([str(runs["lenet.digits"]), "--out", str(tmp_path)])
+    lines = capsys.readouterr().out.splitlines()
+    score = checkpoints.open_checkpoint(tmp_path / "lenet.digits").card["scores"][0]
+    assert lines[-2].split() == ["accuracy", f"{score['value']:.6g}", "%"]
+    assert lines[-1] == str(tmp_path / "lenet.digits")
+
+
+def test_a_run_that_is_not_finished_is_refused(runs, tmp_path):
+    run = altered(runs["lenet.digits"], tmp_path / "run")
+    (run / "model.weights.h5").unlink()
+    with pytest.raises(CheckpointError, match=r"is not finished; go on with it by: cnnzoo train --resume"):
+        publish(run, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_run_without_a_recipe_is_refused(runs, tmp_path):
+    run = altered(runs["lenet.digits"], tmp_path / "run", name="lenet")
+    with pytest.raises(
+        ValueError, match=r"got a run of 'lenet'; allowed: one that was trained from a recipe, arch\.tag"
+    ):
+        publish(run, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_folder_that_holds_no_run_is_refused(tmp_path):
+    with pytest.raises(ValueError, match=r"holds no run\.json; allowed: the folder of a training run"):
+        publish(tmp_path, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_weights_that_do_not_suit_the_run_are_refused(runs, tmp_path):
+    run = altered(runs["lenet.digits"], tmp_path / "run", architecture="cnn", config={})
+    with pytest.raises(CheckpointError, match=r"model\.weights\.h5 does not suit 'cnn'"):
+        publish(run, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("change", [{"epochs": 2}, {"seed": 8}, {"data": "photos"}, {"batch_size": 64}])
+def test_a_run_with_other_settings_than_its_recipe_is_refused(runs, tmp_path, change):
+    run = altered(runs["lenet.digits"], tmp_path / "run", **change)
+    with pytest.raises(ValueError, match=f"another {next(iter(change))}; allowed"):
+        publish(run, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_run_of_another_configuration_than_its_recipe_is_refused(runs, tmp_path):
+    config = plan(runs["autoencoder.digits"])["config"] | {"hidden": 8}
+    run = altered(runs["autoencoder.digits"], tmp_path / "run", config=config)
+    with pytest.raises(ValueError, match="another config hidden"):
+        publish(run, tmp_path / "out")
