@@ -113,6 +113,22 @@ class DepthToSpace(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable(PACKAGE)
+class BatchSpread(keras.layers.Layer):
+    """Appends to each row (n, d) the standard deviation over the batch, averaged over the d features: (n, d + 1).
+
+    A discriminator that sees it can tell a batch of samples that are too much alike. Source: Karras et al.,
+    "Progressive Growing of GANs for Improved Quality, Stability, and Variation", 2018, section 3.
+    """
+
+    def call(self, x):
+        spread = ops.mean(ops.sqrt(ops.var(x, axis=0) + 1e-8))  # 1e-8: the root has no slope at 0
+        return ops.concatenate([x, ops.broadcast_to(spread, (ops.shape(x)[0], 1))], axis=1)
+
+    def compute_output_shape(self, input_shape):
+        return (input_shape[0], input_shape[1] + 1)
+
+
+@keras.saving.register_keras_serializable(PACKAGE)
 class LogScale(keras.layers.Layer):
     """A trained log-scale for each channel, at least `floor`."""
 

@@ -27,7 +27,7 @@ from cnnzoo.registry import architecture
 SMALL = {
     "lenet": ["image_shape=[28, 28, 1]", "dropout=0.5"],
     "autoencoder": ["width=2", "hidden=4", "latent_dim=4"],
-    "dcgan": ["width=2", "hidden=8", "latent_dim=4", "updates=alternating"],
+    "dcgan": ["width=2", "latent_dim=4", "updates=alternating"],
 }
 
 

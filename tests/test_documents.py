@@ -35,13 +35,13 @@ def test_the_programs_of_the_readme_run(number, tmp_path):
 def test_the_architecture_of_the_guide_is_built_by_name_and_trains(tmp_path, monkeypatch):
     (tmp_path / "tiny.py").write_text(programs(CONTRIBUTING)[0])
     monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.setattr(registry, "_classes", dict(registry._classes))
     __import__("tiny")
     model = cnnzoo.build("tiny", filters=4)
     model.compile()
     history = model.fit(cnnzoo.pipeline("digits", batch_size=64), epochs=2, shuffle=False, verbose=0).history
     assert history["loss"][1] < history["loss"][0]
     assert "tiny" in cnnzoo.list_models()
+    del registry._classes["tiny"], sys.modules["tiny"]
 
 
 def commands():

@@ -12,6 +12,7 @@ import pytest
 from keras import ops
 
 import cnnzoo
+from cnnzoo import registry
 from cnnzoo.registry import UnknownName, list_models, register
 from cnnzoo.training import fit
 from cnnzoo.training.callbacks import TrainingDiverged
@@ -28,7 +29,6 @@ class Scalar(keras.layers.Layer):
         self.built = True
 
 
-@register("toy")
 class Toy(PhasedModel):
     """Two scalars that start at 1 and are trained by SGD, so that every log is known in closed form."""
 
@@ -57,6 +57,14 @@ class Toy(PhasedModel):
 
     def generate(self, n, seed=0):
         return np.full((n, 8, 8, 1), seed + 0.5 + self.first.value.numpy() / 4, "float32")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def known():
+    """`Toy` is an architecture while this module is tested."""
+    register("toy")(Toy)
+    yield
+    del registry._classes["toy"]
 
 
 def toy(out, **settings):

@@ -7,7 +7,7 @@ from keras import ops
 from scipy import ndimage
 
 from cnnzoo import layers
-from cnnzoo.layers import DepthToSpace, Dropout, LogScale, RandomAffine, ReplicaSeedGenerator
+from cnnzoo.layers import BatchSpread, DepthToSpace, Dropout, LogScale, RandomAffine, ReplicaSeedGenerator
 
 
 @pytest.fixture
@@ -98,3 +98,12 @@ def test_its_configuration_makes_it_again(layer):
     again = type(layer).from_config(layer.get_config())
     assert again.get_config() == layer.get_config()
     assert type(layer).__module__ == layers.__name__
+
+
+def test_the_spread_of_a_batch_is_appended_to_each_row():
+    x = np.random.default_rng(0).normal(size=(6, 5)).astype("float32")
+    spread = np.asarray(BatchSpread()(x))
+    np.testing.assert_array_equal(spread[:, :5], x)
+    np.testing.assert_allclose(spread[:, 5], x.std(axis=0).mean(), rtol=1e-6)
+    same = np.asarray(BatchSpread()(np.ones((4, 5), "float32")))
+    np.testing.assert_allclose(same[:, 5], 1e-4, rtol=1e-3)  # the root of what keeps the slope finite

@@ -55,9 +55,10 @@ def refusals() -> list[str]:
 def main() -> None:
     results = {"noise": noise_of_replicas(), "refusals": refusals(), "architectures": {}}
     noise.replace()
+    replicas = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
     for name in cnnzoo.list_models():
         one, one_logs = trained(name, tf.distribute.get_strategy())
-        two, two_logs = trained(name, tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"]))
+        two, two_logs = trained(name, replicas)
         pairs = zip(one.variables, two.variables, strict=True)
         differences = [float(np.max(np.abs(a.numpy() - b.numpy()))) for a, b in pairs if "seed" not in a.path]
         results["architectures"][name] = {"weights": max(differences), "logs": [one_logs, two_logs]}

@@ -2,7 +2,7 @@
 
     cnnzoo train autoencoder.mnist
 
-Eight minutes on two cores; a test MSE well below half of that of a PCA with 32 components.
+Eight minutes on one core; a test MSE of about a sixth of that of a PCA with 32 components.
 """
 
 from cnnzoo.training.recipes import Recipe, adam_cosine

@@ -2,7 +2,7 @@
 
     cnnzoo train cnn_wide.mnist
 
-Three minutes on two cores; test accuracy 99.4 %.
+Four minutes on one core; test accuracy 99.3 %.
 """
 
 from cnnzoo.training.recipes import Recipe, adam_cosine
@@ -11,7 +11,7 @@ RECIPE = Recipe(
     checkpoint="cnn_wide.mnist",
     data="mnist",
     epochs=15,
-    expects="test accuracy 99.4 %",
+    expects="test accuracy 99.3 %",
     config={"dropout": 0.2, "augmentation": {"rotation": 10.0, "shift": 0.08, "zoom": 0.1}},
     optimizers=adam_cosine(2e-3, "classifier"),
 )

@@ -2,7 +2,7 @@
 
     cnnzoo train lenet.cifar10
 
-Six minutes on two cores; test accuracy 70 %.
+Ten minutes on one core; test accuracy 70 %.
 """
 
 from cnnzoo.training.recipes import Recipe, adam_cosine
@@ -10,8 +10,8 @@ from cnnzoo.training.recipes import Recipe, adam_cosine
 RECIPE = Recipe(
     checkpoint="lenet.cifar10",
     data="cifar10",
-    epochs=60,
+    epochs=100,
     expects="test accuracy 70 %",
-    config={"augmentation": {"shift": 0.08, "zoom": 0.05, "mirror": True}},
+    config={"augmentation": {"shift": 0.08, "mirror": True}},
     optimizers=adam_cosine(2e-3, "classifier"),
 )
