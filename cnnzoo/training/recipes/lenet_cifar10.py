@@ -2,7 +2,7 @@
 
     cnnzoo train lenet.cifar10
 
-Ten minutes on one core; test accuracy 70 %.
+Ten minutes on one core; test accuracy 71 %.
 """
 
 from cnnzoo.training.recipes import Recipe, adam_cosine
@@ -11,7 +11,7 @@ RECIPE = Recipe(
     checkpoint="lenet.cifar10",
     data="cifar10",
     epochs=100,
-    expects="test accuracy 70 %",
+    expects="test accuracy 71 %",
     config={"augmentation": {"shift": 0.08, "mirror": True}},
     optimizers=adam_cosine(2e-3, "classifier"),
 )

@@ -1,0 +1,55 @@
+"""The gallery: every shipped checkpoint is in it, on images that need no download."""
+
+import re
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import cnnzoo
+from cnnzoo import cards, demo
+
+
+@pytest.fixture(scope="module")
+def gallery(tmp_path_factory):
+    """The folder of a gallery made where no data set is prepared, its exhibits and the progress that was told."""
+    folder, told = tmp_path_factory.mktemp("demo"), []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TFDS_DATA_DIR", str(folder / "nothing"))
+        exhibits = demo.make(folder / "out", lambda *step: told.append(step))
+    return folder / "out", exhibits, told
+
+
+def test_every_shipped_checkpoint_is_shown_with_its_own_score(gallery):
+    folder, exhibits, told = gallery
+    names = cnnzoo.list_checkpoints()
+    assert [e.name for e in exhibits] == names == [name for _, _, name in told]
+    assert [e.score for e in exhibits] == [cards.headline(cnnzoo.card(name)) for name in names]
+    assert all(e.milliseconds > 0 for e in exhibits)
+    assert sorted(p.name for p in folder.iterdir()) == sorted(
+        [f"{name}.png" for name in names] + ["gallery.png", "index.html"]
+    )
+
+
+def test_the_page_shows_each_picture_and_asks_the_network_for_nothing(gallery):
+    folder, exhibits, _ = gallery
+    page = (folder / "index.html").read_text()
+    assert re.findall(r'<img src="([^"]+)"', page) == [f"{e.name}.png" for e in exhibits]
+    assert "http" not in page and "<script" not in page
+    for e in exhibits:
+        assert e.did in page and f'href="#{e.name}"' in page
+
+
+def test_the_contact_sheet_holds_every_row(gallery):
+    folder, exhibits, _ = gallery
+    heights = [Image.open(folder / f"{e.name}.png").height for e in exhibits]
+    whole = Image.open(folder / "gallery.png")
+    assert whole.height == sum(heights) + len(exhibits) * demo.TITLE + 2 * demo.GAP
+    assert np.asarray(whole).std() > 20  # not a blank page
+
+
+def test_most_scanned_digits_are_read_as_their_labels_say(gallery):
+    for e in gallery[1]:
+        if e.name in ("cnn.mnist", "cnn_wide.mnist", "lenet.mnist"):
+            n, right = map(int, re.fullmatch(r"classified (\d+) scanned digits, (\d+) of them .*", e.did).groups())
+            assert n == 360 and 0.9 * n < right <= n, e
