@@ -61,12 +61,14 @@ class Round:
 class GAN(PhasedModel):
     """A generator of 256, 512 and 1024 units against a discriminator of 1024, 512 and 256.
 
-    The discriminator learns to tell images from fakes, the generator to make fakes that pass, with the non-saturating
-    loss. Images are made by a moving average of the generator.
+    The discriminator learns to tell images from fakes, the generator to make fakes that pass. Images are made by a
+    moving average of the generator.
 
     Args:
         image_shape: (height, width, channels).
         latent_dim: The length of the noise z, drawn from N(0, I).
+        loss: The objective: "non_saturating", "minimax", "least_squares", "hinge" or "wasserstein" (see
+            `cnnzoo.losses.OBJECTIVES`).
         updates: "alternating": the generator answers the discriminator of the same step; "simultaneous": both are
             updated from one pass, which is faster.
         ema_decay: The share that the averaged generator keeps at each step.
@@ -82,6 +84,7 @@ class GAN(PhasedModel):
         *,
         image_shape=(28, 28, 1),
         latent_dim=100,
+        loss="non_saturating",
         updates="alternating",
         ema_decay=0.999,
         r1=0.0,
@@ -90,10 +93,13 @@ class GAN(PhasedModel):
         super().__init__(**config)
         if r1 < 0:
             raise ValueError(f"got r1={r1}; allowed: r1 >= 0")
+        if loss not in losses.OBJECTIVES:
+            raise ValueError(f"got loss={loss!r}; allowed: {', '.join(losses.OBJECTIVES)}")
         if updates not in ("alternating", "simultaneous"):
             raise ValueError(f"got updates={updates!r}; allowed: alternating, simultaneous")
         self.image_shape = tuple(image_shape)
-        self.latent_dim, self.updates, self.ema_decay, self.r1 = latent_dim, updates, ema_decay, r1
+        self.latent_dim, self.loss, self.updates = latent_dim, loss, updates
+        self.ema_decay, self.r1 = ema_decay, r1
         self.noise = ReplicaSeedGenerator()
         self.generator = self.make_generator("generator")
         self.average = self.make_generator("average")
@@ -130,11 +136,11 @@ class GAN(PhasedModel):
         return Round(self, images, training)
 
     def discriminator_loss(self, game: Round):
-        loss = losses.discriminator_loss(game.real_logits, game.fake_logits)
+        loss = losses.OBJECTIVES[self.loss].discriminator(game.real_logits, game.fake_logits)
         return loss + 0.5 * self.r1 * ops.mean(game.steepness) if self.r1 else loss
 
     def generator_loss(self, game: Round):
-        return losses.generator_loss(game.fake_logits)
+        return losses.OBJECTIVES[self.loss].generator(game.fake_logits)
 
     def draw(self, shape, training: bool):
         """Gaussian noise; outside training always the same."""
