@@ -3,10 +3,10 @@
 import keras
 import numpy as np
 import pytest
+from conformance import samples
 
 import cnnzoo
 from cnnzoo import losses
-from conformance import samples
 
 
 def tiny(**config):
@@ -41,3 +41,42 @@ def test_every_objective_is_what_is_trained_and_what_is_saved(name, tmp_path):
 def test_settings_that_make_no_game_are_refused(config, complaint):
     with pytest.raises(ValueError, match=complaint):
         cnnzoo.build("dcgan", **config)
+
+
+@pytest.fixture(scope="module")
+def conditional():
+    return samples.fresh("cgan", width=2, latent_dim=4, classes=3)
+
+
+def test_the_classes_come_in_turn_unless_asked_for(conditional):
+    in_turn = conditional.generate(7, seed=2)
+    np.testing.assert_array_equal(conditional.generate(7, seed=2, labels=[0, 1, 2, 0, 1, 2, 0]), in_turn)
+    all_ones = conditional.generate(7, seed=2, labels=1)
+    np.testing.assert_array_equal(conditional.generate(7, seed=2, labels=np.ones(7, int)), all_ones)
+    np.testing.assert_array_equal(all_ones[[1, 4]], in_turn[[1, 4]])
+    assert not np.allclose(all_ones[0], in_turn[0])  # the same noise as another class
+
+
+@pytest.mark.parametrize("labels", [[0, 1], [0, 1, 3], [0, -1, 2], [0.0, 1.0, 2.0], 3, [[0, 1, 2]]])
+def test_labels_outside_the_classes_are_refused(conditional, labels):
+    with pytest.raises(ValueError, match=r"got labels .*; allowed: 3 integers in \[0, 3\), or one"):
+        conditional.generate(3, labels=labels)
+
+
+def test_the_discriminator_judges_the_image_with_its_label(conditional):
+    images = samples.images(conditional).astype("float32") / 255
+    labels = np.arange(len(images)) % 3
+    seen = np.asarray(conditional.labelled(images, labels))
+    np.testing.assert_array_equal(seen[..., :1], images)
+    for image, label in zip(seen, labels, strict=True):
+        np.testing.assert_array_equal(image[..., 1:], np.broadcast_to(np.eye(3)[label], (28, 28, 3)))
+    first, second = (conditional.forward(images, (labels + i) % 3, training=False).real_logits for i in (0, 1))
+    assert not np.allclose(first, second)
+
+
+def test_fakes_have_the_labels_of_the_images_beside_them(conditional):
+    images, labels = np.zeros((6, 28, 28, 1), "float32"), np.array([2, 2, 0, 0, 1, 1])
+    found = conditional.forward(images, labels, training=False).fakes
+    z = conditional.draw((6, 4), training=False)
+    expected = conditional.generator(np.concatenate([z, np.eye(3, dtype="float32")[labels]], axis=1), training=False)
+    np.testing.assert_allclose(found, expected, atol=1e-6)

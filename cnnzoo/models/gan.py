@@ -21,19 +21,22 @@ NUDGE = 0.05  # the step of the finite difference, in grey values of [-1, 1]
 class Round:
     """One round of the game. Each quantity is computed when a loss asks for it, and once."""
 
-    def __init__(self, game: "GAN", images, training: bool):
-        self.game, self.images, self.training = game, images, training
+    def __init__(self, game: "GAN", images, labels, training: bool):
+        self.game, self.images, self.labels, self.training = game, images, labels, training
+
+    def judge(self, images):
+        """The discriminator's opinion of images in [-1, 1], (n, 1)."""
+        return self.game.discriminator(self.game.labelled(images, self.labels), training=self.training)
 
     @cached_property
     def fakes(self):
         """G(z), as many as there are images, in [-1, 1]."""
         z = self.game.draw((ops.shape(self.images)[0], self.game.latent_dim), self.training)
-        return self.game.generator(z, training=self.training)
+        return self.game.generator(self.game.labelled(z, self.labels), training=self.training)
 
     @cached_property
     def fake_logits(self):
-        """The discriminator's opinion of the fakes, (n, 1)."""
-        return self.game.discriminator(self.fakes, training=self.training)
+        return self.judge(self.fakes)
 
     @cached_property
     def reals(self):
@@ -42,8 +45,7 @@ class Round:
 
     @cached_property
     def real_logits(self):
-        """The discriminator's opinion of the images, (n, 1)."""
-        return self.game.discriminator(self.reals, training=self.training)
+        return self.judge(self.reals)
 
     @cached_property
     def steepness(self):
@@ -53,8 +55,7 @@ class Round:
         needs no derivative of a derivative.
         """
         u = self.game.draw(ops.shape(self.images), self.training)
-        moved = self.game.discriminator(self.reals + NUDGE * u, training=self.training)
-        return ops.square((moved - self.real_logits) / NUDGE)
+        return ops.square((self.judge(self.reals + NUDGE * u) - self.real_logits) / NUDGE)
 
 
 @register("gan")
@@ -133,7 +134,7 @@ class GAN(PhasedModel):
         ]
 
     def forward(self, images, labels, training):
-        return Round(self, images, training)
+        return Round(self, images, labels, training)
 
     def discriminator_loss(self, game: Round):
         loss = losses.OBJECTIVES[self.loss].discriminator(game.real_logits, game.fake_logits)
@@ -141,6 +142,10 @@ class GAN(PhasedModel):
 
     def generator_loss(self, game: Round):
         return losses.OBJECTIVES[self.loss].generator(game.fake_logits)
+
+    def labelled(self, x, labels):
+        """What a network sees of x, (n, ...): here x alone."""
+        return x
 
     def draw(self, shape, training: bool):
         """Gaussian noise; outside training always the same."""
