@@ -56,7 +56,8 @@ def headline(card: Mapping[str, Any]) -> str:
         return f"MSE {by_name['mse']}, {by_name['mse_over_pca'].value:.2f} of PCA's"
     if "frechet" in by_name:
         values = [by_name[name].value for name in ("frechet", "frechet_over_floor", "density", "coverage")]
-        return "Fréchet {:.2f} ({:.1f} times the floor), density {:.2f}, coverage {:.2f}".format(*values)
+        likeness = "Fréchet {:.2f} ({:.1f} times the floor), density {:.2f}, coverage {:.2f}".format(*values)
+        return likeness + (f", as asked {by_name['label_agreement']}" if "label_agreement" in by_name else "")
     return ", ".join(f"{name} {score}" for name, score in by_name.items()) or "not scored"
 
 

@@ -132,10 +132,12 @@ def parser() -> argparse.ArgumentParser:
         "make new images",
         "cnnzoo generate dcgan.mnist -n 64 --seed 0 --out sheet.png",
         "cnnzoo generate RUN -n 16",
+        "cnnzoo generate cgan.mnist -n 16 --label 3",
     )
     _model(add)
     add.add_argument("-n", type=int, default=64, help="how many (default: 64)")
     add.add_argument("--seed", type=int, default=0, help="of the noise (default: 0)")
+    add.add_argument("--label", type=int, help="the class to make, of a model that takes one (default: all in turn)")
     add.add_argument("--out", type=Path, default=Path("sheet.png"), help="the contact sheet (default: ./sheet.png)")
 
     add = command(
@@ -296,7 +298,10 @@ def generate(asked: argparse.Namespace) -> None:
 
     with progress(f"generating with {asked.name}"):
         model = _able(asked.name, "generate")
-        images = model.generate(asked.n, seed=asked.seed)
+        if asked.label is not None and not model.needs_labels:
+            raise ValueError(f"got --label for {asked.name!r}, which takes none")
+        label = {} if asked.label is None else {"labels": asked.label}
+        images = model.generate(asked.n, seed=asked.seed, **label)
     save_png(asked.out, contact_sheet(images, ceil(sqrt(asked.n))))
     print(asked.out)
 

@@ -97,7 +97,7 @@ def evaluate(
     elif model.task == "generate":
         extractor = extractor or ("cnn.fashion_mnist" if str(data) == "fashion_mnist" else "lenet.mnist")
         train = load(data, "train", shape=model.image_shape).images
-        scores = _generation(model, pictures, train, extractor)
+        scores = _generation(model, pictures, found.labels, train, extractor)
     else:
         raise ValueError(f"got a model with the task {model.task!r}; allowed: classify, reconstruct, generate")
     return Report(name, str(data), split, tuple(scores))
@@ -158,7 +158,7 @@ def _nats(name: str, values: np.ndarray, protocol: dict[str, Any]) -> Score:
     return Score(name, mean, "nats", "lower", n, interval, {**protocol, "interval": "95 %, normal, over images"})
 
 
-def _generation(model, real: np.ndarray, train: np.ndarray, extractor: str) -> list[Score]:
+def _generation(model, real: np.ndarray, labels: np.ndarray | None, train: np.ndarray, extractor: str) -> list[Score]:
     judge = registry.build(extractor)
     if judge.task != "classify" or tuple(judge.image_shape) != tuple(model.image_shape):
         raise ValueError(
@@ -166,7 +166,8 @@ def _generation(model, real: np.ndarray, train: np.ndarray, extractor: str) -> l
             f"images {model.image_shape}"
         )
     n = min(GENERATED, len(real), len(train))
-    fake = judge.features(model.generate(n, seed=GENERATION_SEED))
+    made = model.generate(n, seed=GENERATION_SEED)
+    fake = judge.features(made)
     real, other = judge.features(real[:n]), judge.features(train[:n])
     distance, floor = features.frechet_distance(fake, real), features.frechet_distance(other, real)
     density, coverage = features.density_coverage(real, fake, NEIGHBOURS)
@@ -179,7 +180,7 @@ def _generation(model, real: np.ndarray, train: np.ndarray, extractor: str) -> l
     }
     floor_protocol = {**protocol, "floor": f"the first {n} training images in place of the generated"}
     neighbours = {**protocol, "k": NEIGHBOURS}
-    return [
+    scores = [
         Score("frechet", distance, "", "lower", n, protocol=protocol),
         Score("frechet_floor", floor, "", "", n, protocol=floor_protocol),
         Score("frechet_over_floor", distance / floor, "", "lower", n, protocol=floor_protocol),
@@ -187,3 +188,21 @@ def _generation(model, real: np.ndarray, train: np.ndarray, extractor: str) -> l
         Score("density", density, "", "higher", n, protocol=neighbours),
         Score("coverage", coverage, "", "higher", n, protocol=neighbours),
     ]
+    if model.needs_labels:
+        scores += _obedience(model, made, fake, real, labels, judge, protocol)
+    return scores
+
+
+def _obedience(model, made, fake, real, labels, judge, protocol: dict[str, Any]) -> list[Score]:
+    """Whether a generator makes what it is asked for: the classes in turn, as `generate` takes them."""
+    n = len(made)
+    asked = np.arange(n) % model.classes
+    rate = classification.accuracy(judge.classify(made), asked)
+    low, high = (100 * bound for bound in classification.wilson_interval(rate, n))
+    interval = {**protocol, "interval": "Wilson, 95 %"}
+    scores = [Score("label_agreement", 100 * rate, "%", "higher", n, (low, high), interval)]
+    kinds = [(real[labels[:n] == label], fake[asked == label]) for label in range(model.classes)]
+    if all(len(images) > NEIGHBOURS for images, _ in kinds):
+        least = min(features.density_coverage(*kind, NEIGHBOURS)[1] for kind in kinds)
+        scores.append(Score("least_coverage", least, "", "higher", n, protocol={**protocol, "k": NEIGHBOURS}))
+    return scores

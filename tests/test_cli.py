@@ -28,6 +28,7 @@ SMALL = {
     "lenet": ["image_shape=[28, 28, 1]", "dropout=0.5"],
     "autoencoder": ["width=2", "hidden=4", "latent_dim=4"],
     "dcgan": ["width=2", "latent_dim=4", "updates=alternating"],
+    "cgan": ["width=2", "latent_dim=4"],
 }
 
 
@@ -209,7 +210,7 @@ def test_the_version_is_the_one_of_the_package(command):
         ("", "cnnzoo: the following arguments are required: COMMAND; see cnnzoo --help"),
         ("trian", "invalid choice: 'trian'"),
         ("list lent", "cnnzoo list: no architecture or checkpoint is named 'lent'; did you mean lenet"),
-        ("list zzz", "named 'zzz'; allowed: autoencoder, cnn, "),
+        ("list zzz", "named 'zzz'; allowed: autoencoder, "),
         ("info dcgann", "cnnzoo info: no architecture is named 'dcgann'; did you mean dcgan"),
         ("info lenet.mnits", "no checkpoint is named 'lenet.mnits'; did you mean lenet.mnist"),
         ("info", "cnnzoo info: the following arguments are required: name; see cnnzoo info --help"),
@@ -365,11 +366,23 @@ def test_generate_writes_a_contact_sheet(command, runs, tmp_path):
 
 @pytest.mark.parametrize(
     ("options", "complaint"),
-    [(["-n", "0"], "got n=0; allowed: n >= 1"), (["--seed", "-1"], "got seed=-1; allowed: seed >= 0")],
+    [
+        (["-n", "0"], "got n=0; allowed: n >= 1"),
+        (["--seed", "-1"], "got seed=-1; allowed: seed >= 0"),
+        (["--label", "3"], "which takes none"),
+    ],
 )
 def test_generate_refuses_what_it_cannot_make(refusal, runs, tmp_path, options, complaint):
     assert complaint in refusal("generate", runs["dcgan"], *options, "--out", tmp_path / "sheet.png")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_generate_makes_the_class_that_is_asked_for(command, refusal, runs, tmp_path):
+    command("generate", runs["cgan"], "-n", "4", "--label", "7", "--out", tmp_path / "sheet.png")
+    images = checkpoints.load(runs["cgan"]).generate(4, labels=7)
+    np.testing.assert_array_equal(np.asarray(Image.open(tmp_path / "sheet.png")), contact_sheet(images, 2)[..., 0])
+    complaint = refusal("generate", runs["cgan"], "-n", "4", "--label", "10")
+    assert "got labels 10; allowed: 4 integers in [0, 10)" in complaint
 
 
 def test_reconstruct_writes_a_file_for_each_image(command, runs, digits, tmp_path):

@@ -93,6 +93,20 @@ def test_a_generator_is_scored_by_its_likeness(monkeypatch):
     assert {"kernel_distance", "density", "coverage"} <= {score.name for score in report.scores}
 
 
+def test_a_conditional_generator_is_scored_by_what_it_was_asked_for():
+    judge = cnnzoo.build("lenet.mnist")
+    model = cnnzoo.build("cgan", width=2, latent_dim=4)
+    report = evaluate(model, "digits")
+    made, asked = model.generate(360, seed=1), np.arange(360) % 10
+    assert report["label_agreement"].value == pytest.approx(100 * np.mean(judge.classify(made).argmax(1) == asked))
+    test = load("digits", "test")
+    real, fake = judge.features(test.images), judge.features(made)
+    kinds = [(real[test.labels == label], fake[asked == label]) for label in range(10)]
+    assert report["least_coverage"].value == min(features.density_coverage(*kind, 5)[1] for kind in kinds)
+    few = {score.name for score in evaluate(model, "digits", limit=20).scores}  # too few of a class for neighbours
+    assert "label_agreement" in few and "least_coverage" not in few
+
+
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [

@@ -77,11 +77,29 @@ def test_normal_log_density():
     check(losses.normal_log_density(x), stats.norm.logpdf(x).sum(axis=1))
 
 
-def test_the_game_has_its_losses_and_its_equilibrium():
-    real, fake = rng.normal(size=(6, 1)).astype(np.float32), rng.normal(size=(6, 1)).astype(np.float32)
-    check(losses.discriminator_loss(real, fake), -np.mean(np.log(expit(real))) - np.mean(np.log(1 - expit(fake))))
-    check(losses.generator_loss(fake), -np.mean(np.log(expit(fake))))
-    undecided = np.zeros((4, 1), np.float32)
-    check(losses.discriminator_loss(undecided, undecided), 2 * np.log(2))
-    sure = np.full((1, 1), -1e4, np.float32)
-    assert ops.convert_to_numpy(losses.generator_loss(sure)) == pytest.approx(1e4)  # finite where no fake passes
+REAL, FAKE = np.array([[2.0], [-0.5], [0.25]], np.float32), np.array([[-1.5], [0.5], [3.0]], np.float32)
+
+
+@pytest.mark.parametrize(
+    ("name", "discriminator", "generator"),
+    [
+        ("non_saturating", -np.log(expit(REAL)) - np.log(1 - expit(FAKE)), -np.log(expit(FAKE))),
+        ("minimax", -np.log(expit(REAL)) - np.log(1 - expit(FAKE)), np.log(1 - expit(FAKE))),
+        ("least_squares", ((REAL - 1) ** 2 + FAKE**2) / 2, (FAKE - 1) ** 2 / 2),
+        # By hand: max(0, 1 - x) is 0, 1.5 and 0.75 on the images, max(0, 1 + x) is 0, 1.5 and 4 on the fakes.
+        ("hinge", np.array([0.0, 3.0, 4.75]), np.array([1.5, -0.5, -3.0])),
+        ("wasserstein", FAKE - REAL, -FAKE),
+    ],
+)
+def test_the_two_sides_of_an_objective(name, discriminator, generator):
+    objective = losses.OBJECTIVES[name]
+    check(objective.discriminator(REAL, FAKE), np.mean(discriminator))
+    check(objective.generator(FAKE), np.mean(generator))
+
+
+def test_the_logistic_game_has_its_equilibrium_and_stays_finite():
+    undecided, sure = np.zeros((4, 1), np.float32), np.full((1, 1), -1e4, np.float32)
+    game = losses.OBJECTIVES["non_saturating"]
+    check(game.discriminator(undecided, undecided), 2 * np.log(2))
+    check(game.generator(sure), 1e4)  # where no fake passes
+    check(losses.OBJECTIVES["minimax"].generator(-sure), -1e4)  # where all do

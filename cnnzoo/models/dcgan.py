@@ -45,12 +45,14 @@ class DCGAN(GAN):
         self.width = width
         super().__init__(image_shape=image_shape, latent_dim=latent_dim, updates=updates, r1=r1, **config)
 
+    classes = 0  # of the labels that both networks see
+
     def make_generator(self, name: str) -> keras.Sequential:
         side, channels = self.image_shape[0], self.image_shape[2]
         start = STARTS[side]
         steps = (side // start).bit_length() - 1  # 28: 2, 32: 3, 64: 4
         first, *rest = (self.width * 2**i for i in reversed(range(steps)))
-        network = keras.Sequential([keras.Input((self.latent_dim,))], name=name)
+        network = keras.Sequential([keras.Input((self.latent_dim + self.classes,))], name=name)
         network.add(layers.Dense(start * start * first, use_bias=False, kernel_initializer=published()))
         network.add(layers.Reshape((start, start, first)))  # (n, 7, 7, 64)
         for filters in rest:
@@ -61,7 +63,8 @@ class DCGAN(GAN):
         return network
 
     def make_discriminator(self) -> keras.Sequential:
-        network = keras.Sequential([keras.Input(self.image_shape)], name="discriminator")
+        height, breadth, channels = self.image_shape
+        network = keras.Sequential([keras.Input((height, breadth, channels + self.classes))], name="discriminator")
         side, filters = self.image_shape[0], self.width
         while side > SMALLEST:  # (n, 14, 14, 32), (n, 7, 7, 64), (n, 4, 4, 128)
             first = side == self.image_shape[0]

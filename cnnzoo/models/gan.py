@@ -21,19 +21,22 @@ NUDGE = 0.05  # the step of the finite difference, in grey values of [-1, 1]
 class Round:
     """One round of the game. Each quantity is computed when a loss asks for it, and once."""
 
-    def __init__(self, game: "GAN", images, training: bool):
-        self.game, self.images, self.training = game, images, training
+    def __init__(self, game: "GAN", images, labels, training: bool):
+        self.game, self.images, self.labels, self.training = game, images, labels, training
+
+    def judge(self, images):
+        """The discriminator's opinion of images in [-1, 1], (n, 1)."""
+        return self.game.discriminator(self.game.labelled(images, self.labels), training=self.training)
 
     @cached_property
     def fakes(self):
         """G(z), as many as there are images, in [-1, 1]."""
         z = self.game.draw((ops.shape(self.images)[0], self.game.latent_dim), self.training)
-        return self.game.generator(z, training=self.training)
+        return self.game.generator(self.game.labelled(z, self.labels), training=self.training)
 
     @cached_property
     def fake_logits(self):
-        """The discriminator's opinion of the fakes, (n, 1)."""
-        return self.game.discriminator(self.fakes, training=self.training)
+        return self.judge(self.fakes)
 
     @cached_property
     def reals(self):
@@ -42,8 +45,7 @@ class Round:
 
     @cached_property
     def real_logits(self):
-        """The discriminator's opinion of the images, (n, 1)."""
-        return self.game.discriminator(self.reals, training=self.training)
+        return self.judge(self.reals)
 
     @cached_property
     def steepness(self):
@@ -53,20 +55,21 @@ class Round:
         needs no derivative of a derivative.
         """
         u = self.game.draw(ops.shape(self.images), self.training)
-        moved = self.game.discriminator(self.reals + NUDGE * u, training=self.training)
-        return ops.square((moved - self.real_logits) / NUDGE)
+        return ops.square((self.judge(self.reals + NUDGE * u) - self.real_logits) / NUDGE)
 
 
 @register("gan")
 class GAN(PhasedModel):
     """A generator of 256, 512 and 1024 units against a discriminator of 1024, 512 and 256.
 
-    The discriminator learns to tell images from fakes, the generator to make fakes that pass, with the non-saturating
-    loss. Images are made by a moving average of the generator.
+    The discriminator learns to tell images from fakes, the generator to make fakes that pass. Images are made by a
+    moving average of the generator.
 
     Args:
         image_shape: (height, width, channels).
         latent_dim: The length of the noise z, drawn from N(0, I).
+        loss: The objective: "non_saturating", "minimax", "least_squares", "hinge" or "wasserstein" (see
+            `cnnzoo.losses.OBJECTIVES`).
         updates: "alternating": the generator answers the discriminator of the same step; "simultaneous": both are
             updated from one pass, which is faster.
         ema_decay: The share that the averaged generator keeps at each step.
@@ -82,6 +85,7 @@ class GAN(PhasedModel):
         *,
         image_shape=(28, 28, 1),
         latent_dim=100,
+        loss="non_saturating",
         updates="alternating",
         ema_decay=0.999,
         r1=0.0,
@@ -90,10 +94,13 @@ class GAN(PhasedModel):
         super().__init__(**config)
         if r1 < 0:
             raise ValueError(f"got r1={r1}; allowed: r1 >= 0")
+        if loss not in losses.OBJECTIVES:
+            raise ValueError(f"got loss={loss!r}; allowed: {', '.join(losses.OBJECTIVES)}")
         if updates not in ("alternating", "simultaneous"):
             raise ValueError(f"got updates={updates!r}; allowed: alternating, simultaneous")
         self.image_shape = tuple(image_shape)
-        self.latent_dim, self.updates, self.ema_decay, self.r1 = latent_dim, updates, ema_decay, r1
+        self.latent_dim, self.loss, self.updates = latent_dim, loss, updates
+        self.ema_decay, self.r1 = ema_decay, r1
         self.noise = ReplicaSeedGenerator()
         self.generator = self.make_generator("generator")
         self.average = self.make_generator("average")
@@ -127,14 +134,18 @@ class GAN(PhasedModel):
         ]
 
     def forward(self, images, labels, training):
-        return Round(self, images, training)
+        return Round(self, images, labels, training)
 
     def discriminator_loss(self, game: Round):
-        loss = losses.discriminator_loss(game.real_logits, game.fake_logits)
+        loss = losses.OBJECTIVES[self.loss].discriminator(game.real_logits, game.fake_logits)
         return loss + 0.5 * self.r1 * ops.mean(game.steepness) if self.r1 else loss
 
     def generator_loss(self, game: Round):
-        return losses.generator_loss(game.fake_logits)
+        return losses.OBJECTIVES[self.loss].generator(game.fake_logits)
+
+    def labelled(self, x, labels):
+        """What a network sees of x, (n, ...): here x alone."""
+        return x
 
     def draw(self, shape, training: bool):
         """Gaussian noise; outside training always the same."""
