@@ -3,8 +3,8 @@
 Source: Radford et al., "Unsupervised Representation Learning with Deep Convolutional Generative Adversarial Networks",
 2016.
 
-Two things are added to the discriminator, each of which was measured to bring the samples closer to the images: the
-penalty on its gradient (see `r1` of `GAN`) and the spread of the batch as a feature.
+Two things are added to the discriminator: the penalty on its gradient (see `r1` of `GAN`), which keeps it from running
+ahead of the generator, and the spread of the batch as a feature, which keeps the samples from being too much alike.
 """
 
 import keras
