@@ -178,7 +178,7 @@ def test_list_takes_a_pattern(command):
 def test_info_tells_about_an_architecture(command):
     out, _ = command("info", "dcgan")
     assert out.startswith("dcgan: The convolutional GAN, for images of 28, 32 or 64 pixels a side.\n")
-    assert ["latent_dim", "64"] in [line.split() for line in out.splitlines()]
+    assert ["latent_dim", "32"] in [line.split() for line in out.splitlines()]
     assert "dcgan.mnist" in next(line for line in out.splitlines() if line.startswith("recipes:"))
 
 
@@ -263,7 +263,7 @@ def test_options_reach_the_run(runs):
     assert {key: plan[key] for key in ("name", "data", "epochs", "batch_size", "seed")} == {
         "name": "dcgan", "data": "digits", "epochs": 1, "batch_size": 256, "seed": 0
     }  # fmt: skip
-    chosen = {"width": 2, "hidden": 8, "latent_dim": 4, "updates": "alternating"}
+    chosen = {"width": 2, "latent_dim": 4, "updates": "alternating"}
     assert {key: plan["config"][key] for key in chosen} == chosen
     assert json.loads((runs["lenet"] / "run.json").read_text())["config"]["image_shape"] == [28, 28, 1]
 
