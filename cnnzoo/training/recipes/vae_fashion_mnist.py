@@ -2,7 +2,7 @@
 
     cnnzoo train vae.fashion_mnist
 
-Ten minutes on two cores; reconstructions closer than those of a PCA with as many components.
+Ten minutes on one core; reconstructions closer than those of a PCA with as many components.
 """
 
 from cnnzoo.training.recipes import Recipe, adam_cosine
