@@ -1,6 +1,7 @@
 """The demonstration: every shipped checkpoint at work on real images that need no download."""
 
 import html
+import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -93,7 +94,7 @@ def _classify(model, data: str) -> Work:
     if truth is not None:
         right = sum(a == b for a, b in zip(answers, truth, strict=True))
         did += f", {right} of them as their labels say"
-    return did, milliseconds, (Row(kind, images[:COLUMNS], answers[:COLUMNS]),)
+    return did, milliseconds, (Row(kind.partition(",")[0], images[:COLUMNS], answers[:COLUMNS]),)
 
 
 def _reconstruct(model, data: str) -> Work:
@@ -118,7 +119,8 @@ def _material(data: str, shape: tuple[int, int, int]) -> tuple[str, np.ndarray, 
         return f"samples of {CLOTHES}", to_uint8(registry.build(CLOTHES).generate(COLUMNS, seed=1)), None
     if data == "cifar10":
         pictures = [_square(p) for split in ("test", "train") for p in photographs(split).values() if p.shape[2] == 3]
-        return "photographs", np.concatenate([fit_to(picture[None], shape) for picture in pictures]), None
+        fitted = np.concatenate([fit_to(picture[None], shape) for picture in pictures])
+        return "photographs, of which only the cat is of its classes", fitted, None
     digits = load("digits", "test", shape=shape)
     return "scanned digits", digits.images, [digits.classes[i] for i in digits.labels]
 
@@ -166,10 +168,15 @@ def _poster(exhibits: Sequence[Exhibit]) -> Image.Image:
     pen, top = ImageDraw.Draw(sheet), 2 * GAP
     for e, picture in zip(exhibits, pictures, strict=True):
         pen.text((2 * GAP, top), e.name, INK, _font(20))
-        pen.text((2 * GAP + MARGIN + 80, top + 4), e.score, FAINT, _font(15))
+        pen.text((2 * GAP + MARGIN + 80, top + 4), _drawable(e.score), FAINT, _font(15))
         sheet.paste(picture, (2 * GAP, top + TITLE // 2 + 4))
         top += picture.height + TITLE
     return sheet
+
+
+def _drawable(text: str) -> str:
+    """A text in the letters that Pillow's own font has."""
+    return unicodedata.normalize("NFKD", text.replace("≤", "<=")).encode("ascii", "ignore").decode()
 
 
 def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
