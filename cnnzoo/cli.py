@@ -132,7 +132,7 @@ def parser() -> argparse.ArgumentParser:
         "make new images",
         "cnnzoo generate dcgan.mnist -n 64 --seed 0 --out sheet.png",
         "cnnzoo generate RUN -n 16",
-        "cnnzoo generate cgan.mnist -n 16 --label 3",
+        "cnnzoo generate RUN -n 16 --label 3        # of a cgan",
     )
     _model(add)
     add.add_argument("-n", type=int, default=64, help="how many (default: 64)")
