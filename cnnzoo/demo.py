@@ -35,6 +35,11 @@ class Row:
     images: np.ndarray
     captions: Sequence[str] = ()
 
+    @property
+    def height(self) -> int:
+        """In the gallery, in pixels."""
+        return SIDE + GAP + (CAPTION if self.captions else 0)
+
 
 @dataclass(frozen=True)
 class Exhibit:
@@ -62,13 +67,14 @@ def make(out: str | Path, progress: Callable[..., None] | None = None) -> list[E
         out: Its folder, which gets `index.html`, `gallery.png` and `<arch.tag>.png`.
         progress: Called with (done, total, name of the checkpoint).
     """
-    out, names, exhibits = Path(out), registry.list_checkpoints(), []
+    out, names, exhibits, pictures = Path(out), registry.list_checkpoints(), [], []
     for i, name in enumerate(names):
         if progress is not None:
             progress(i, len(names), name)
         exhibits.append(exhibit(name))
-        save_png(out / f"{name}.png", np.asarray(_picture(exhibits[-1].rows)))
-    save_png(out / "gallery.png", np.asarray(_poster(exhibits)))
+        pictures.append(_picture(exhibits[-1].rows))
+        save_png(out / f"{name}.png", np.asarray(pictures[-1]))
+    save_png(out / "gallery.png", np.asarray(_poster(exhibits, pictures)))
     write_text(out / "index.html", _page(exhibits))
     return exhibits
 
@@ -145,8 +151,7 @@ def _timed(verb: Callable, x: Any) -> tuple[np.ndarray, float]:
 
 def _picture(rows: Sequence[Row]) -> Image.Image:
     """Rows of images, each row with its name at the left."""
-    height = sum(SIDE + GAP + (CAPTION if row.captions else 0) for row in rows)
-    sheet = Image.new("RGB", (MARGIN + COLUMNS * (SIDE + GAP), height), PAPER)
+    sheet = Image.new("RGB", (MARGIN + COLUMNS * (SIDE + GAP), sum(row.height for row in rows)), PAPER)
     pen, top = ImageDraw.Draw(sheet), 0
     for row in rows:
         pen.multiline_text((0, top), row.name.replace(" ", "\n"), FAINT, _font(15))
@@ -156,13 +161,12 @@ def _picture(rows: Sequence[Row]) -> Image.Image:
             sheet.paste(picture.resize((SIDE, SIDE), Image.Resampling.NEAREST), (left, top))
             if row.captions:
                 pen.text((left + SIDE / 2, top + SIDE + 2), row.captions[i], INK, _font(14), anchor="ma")
-        top += SIDE + GAP + (CAPTION if row.captions else 0)
+        top += row.height
     return sheet
 
 
-def _poster(exhibits: Sequence[Exhibit]) -> Image.Image:
-    """All exhibits, one under the other."""
-    pictures = [_picture(e.rows) for e in exhibits]
+def _poster(exhibits: Sequence[Exhibit], pictures: Sequence[Image.Image]) -> Image.Image:
+    """The pictures of all exhibits, one under the other."""
     width = max((p.width for p in pictures), default=0) + 4 * GAP
     sheet = Image.new("RGB", (width, sum(p.height + TITLE for p in pictures) + 2 * GAP), PAPER)
     pen, top = ImageDraw.Draw(sheet), 2 * GAP
