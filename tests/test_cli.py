@@ -81,7 +81,7 @@ def training(name, out, *more):
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory):
-    """Runs of the three small networks by their names, each trained when it is first asked for."""
+    """Runs of the small networks by their names, each trained when it is first asked for."""
 
     class Runs(dict):
         def __missing__(self, name):

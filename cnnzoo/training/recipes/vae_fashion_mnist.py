@@ -2,7 +2,7 @@
 
     cnnzoo train vae.fashion_mnist
 
-Ten minutes on one core; reconstructions closer than those of a PCA with as many components.
+A quarter of an hour on one core; reconstructions closer than those of a PCA with as many components.
 """
 
 from cnnzoo.training.recipes import Recipe, adam_cosine

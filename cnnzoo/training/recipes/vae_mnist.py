@@ -2,7 +2,7 @@
 
     cnnzoo train vae.mnist
 
-Half an hour on one core; importance-weighted NLL (K = 5000) of 84.7 nats.
+Forty minutes on one core; importance-weighted NLL (K = 5000) of 84.7 nats.
 """
 
 from cnnzoo.training.recipes import Recipe, adam_cosine
