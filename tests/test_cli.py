@@ -367,8 +367,8 @@ def test_generate_writes_a_contact_sheet(command, runs, tmp_path):
 @pytest.mark.parametrize(
     ("options", "complaint"),
     [
-        (["-n", "0"], "got n=0; allowed: n >= 1"),
-        (["--seed", "-1"], "got seed=-1; allowed: seed >= 0"),
+        (["-n", "0"], "got n=0; allowed: an integer >= 1"),
+        (["--seed", "-1"], "got seed=-1; allowed: an integer >= 0"),
         (["--label", "3"], "which takes none"),
     ],
 )

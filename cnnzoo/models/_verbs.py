@@ -51,9 +51,30 @@ def latents(model, z) -> np.ndarray:
 
 
 def noise(model, n: int, seed: int) -> np.ndarray:
-    """n standard normal latent vectors; the same seed gives the same ones on every backend."""
-    if n < 1:
-        raise ValueError(f"got n={n}; allowed: n >= 1")
-    if seed < 0:
-        raise ValueError(f"got seed={seed}; allowed: seed >= 0")
+    """n standard normal latent vectors; the same seed gives the same ones on every backend.
+
+    Raises:
+        ValueError: For n < 1, or a seed that is no integer >= 0.
+    """
+    for name, value, least in (("n", n, 1), ("seed", seed, 0)):
+        if not isinstance(value, (int, np.integer)) or isinstance(value, bool) or value < least:
+            raise ValueError(f"got {name}={value!r}; allowed: an integer >= {least}")
     return np.random.default_rng(seed).standard_normal((n, model.latent_dim), dtype=np.float32)
+
+
+def one_hot(model, n: int, labels=None) -> np.ndarray:
+    """The classes that n images are to be of, float32 (n, classes).
+
+    Args:
+        model: Has `classes`.
+        n: How many images.
+        labels: n integers in [0, classes), or one for all; by default the classes in turn.
+
+    Raises:
+        ValueError: For labels that are none.
+    """
+    labels = np.arange(n) % model.classes if labels is None else np.asarray(labels)
+    whole = np.issubdtype(labels.dtype, np.integer) and labels.shape in ((), (n,))
+    if not whole or labels.min() < 0 or labels.max() >= model.classes:
+        raise ValueError(f"got labels {labels.tolist()}; allowed: {n} integers in [0, {model.classes}), or one")
+    return np.eye(model.classes, dtype=np.float32)[np.broadcast_to(labels, n)]

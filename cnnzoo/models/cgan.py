@@ -56,9 +56,4 @@ class CGAN(DCGAN):
             ValueError: For n < 1, or labels that are none.
         """
         z = _verbs.noise(self, n, seed)
-        labels = np.arange(n) % self.classes if labels is None else np.asarray(labels)
-        whole = np.issubdtype(labels.dtype, np.integer) and labels.shape in ((), (n,))
-        if not whole or labels.min() < 0 or labels.max() >= self.classes:
-            raise ValueError(f"got labels {labels.tolist()}; allowed: {n} integers in [0, {self.classes}), or one")
-        one_hot = np.eye(self.classes, dtype=np.float32)[np.broadcast_to(labels, n)]
-        return _verbs.in_batches(super().call, np.concatenate([z, one_hot], axis=1))
+        return _verbs.in_batches(super().call, np.concatenate([z, _verbs.one_hot(self, n, labels)], axis=1))
