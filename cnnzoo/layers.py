@@ -1,9 +1,21 @@
-"""Layers and random generators that several architectures share."""
+"""Layers, random generators and conversions that several architectures share."""
+
+from collections.abc import Sequence
 
 import keras
 from keras import ops
 
 PACKAGE = "cnnzoo"
+
+
+def unit_range(images):
+    """uint8 images in [0, 255] or float images in [0, 1] as float32 in [0, 1], in any graph."""
+    dtype = keras.backend.standardize_dtype(images.dtype)
+    if dtype == "uint8":
+        return ops.cast(images, "float32") / 255.0
+    if not dtype.startswith(("float", "bfloat")):
+        raise ValueError(f"got images of dtype {dtype}; allowed: uint8 in [0, 255] or float32 in [0, 1]")
+    return ops.cast(images, "float32")
 
 
 @keras.saving.register_keras_serializable(PACKAGE)
@@ -144,3 +156,161 @@ class LogScale(keras.layers.Layer):
 
     def get_config(self):
         return {**super().get_config(), "channels": self.channels, "floor": self.floor}
+
+
+class _Spectral:
+    """For a layer with a kernel: divides it by an estimate of its largest singular value, sigma = |W u|.
+
+    W is the kernel as a matrix, (all else, outputs). One power iteration a training call brings u towards the first
+    right singular vector; u is held constant while sigma is differentiated by W. The stored kernel is never changed,
+    and outside training u is not either.
+
+    Source: Miyato et al., "Spectral Normalization for Generative Adversarial Networks", 2018, equation 8, algorithm 1.
+    """
+
+    def build(self, input_shape):
+        super().build(input_shape)
+        start = keras.initializers.RandomNormal(stddev=1.0)
+        shape = (super().kernel.shape[-1],)
+        # The kernels of all replicas are equal, and so are these vectors.
+        settings = {"trainable": False, "dtype": "float32", "autocast": False, "aggregation": "only_first_replica"}
+        self.u = self.add_weight(shape, start, name="u", **settings)
+
+    def _matrix(self):
+        kernel = super().kernel
+        return ops.cast(ops.reshape(kernel, (-1, kernel.shape[-1])), "float32")
+
+    @property
+    def sigma(self):
+        """The estimate of the largest singular value."""
+        u = ops.nn.normalize(ops.convert_to_tensor(self.u))
+        return ops.norm(ops.matmul(self._matrix(), ops.stop_gradient(u)[:, None]))
+
+    @property
+    def kernel(self):
+        kernel = super().kernel
+        return kernel / ops.cast(self.sigma, kernel.dtype)
+
+    def call(self, x, training=False):
+        if training:
+            matrix = ops.stop_gradient(self._matrix())
+            self.u.assign(ops.nn.normalize(ops.matmul(ops.matmul(matrix, self.u), matrix)))
+        return super().call(x)
+
+    # Keras's own would store the kernel as it is used.
+    def save_own_variables(self, store):
+        keras.layers.Layer.save_own_variables(self, store)
+
+    def load_own_variables(self, store):
+        keras.layers.Layer.load_own_variables(self, store)
+
+
+@keras.saving.register_keras_serializable(PACKAGE)
+class SpectralConv2D(_Spectral, keras.layers.Conv2D):
+    """A `Conv2D` with spectral normalisation, of the arguments of Keras's."""
+
+
+@keras.saving.register_keras_serializable(PACKAGE)
+class SpectralDense(_Spectral, keras.layers.Dense):
+    """A `Dense` with spectral normalisation, of the arguments of Keras's."""
+
+
+@keras.saving.register_keras_serializable(PACKAGE)
+class ConditionalBatchNormalization(keras.layers.Layer):
+    """Batch normalisation whose scale and shift are those of a class.
+
+    Takes features (..., d) and one-hot labels (n, classes).
+
+    Source: Dumoulin et al., "A Learned Representation for Artistic Style", 2017; Miyato and Koyama, "cGANs with
+    Projection Discriminator", 2018, section 4.1.
+    """
+
+    def __init__(self, momentum: float = 0.99, **kwargs):
+        super().__init__(**kwargs)
+        self.momentum = momentum
+        self.normalize = keras.layers.BatchNormalization(
+            momentum=momentum, center=False, scale=False, dtype=self.dtype_policy
+        )
+
+    def build(self, features_shape, labels_shape):
+        self.normalize.build(features_shape)
+        shape = (labels_shape[-1], features_shape[-1])
+        self.scale = self.add_weight(shape, "ones", name="scale")
+        self.shift = self.add_weight(shape, "zeros", name="shift")
+
+    def call(self, features, labels, training=False):
+        x = self.normalize(features, training=training)
+        inner = (-1, *[1] * (len(x.shape) - 2), x.shape[-1])
+        scale, shift = (ops.reshape(ops.matmul(labels, table), inner) for table in (self.scale, self.shift))
+        return x * scale + shift
+
+    def compute_output_shape(self, features_shape, labels_shape):
+        return features_shape
+
+    def get_config(self):
+        return {**super().get_config(), "momentum": self.momentum}
+
+
+AUGMENTATIONS = ("color", "translation", "cutout")
+
+
+@keras.saving.register_keras_serializable(PACKAGE)
+class DifferentiableAugmentation(keras.layers.Layer):
+    """Changes each image at random, in training, by steps that a gradient passes through.
+
+    Args:
+        kinds: Of these, in this order: "color" (brightness by up to 0.5, saturation by up to the double, contrast by
+            0.5 to 1.5), "translation" (by up to an eighth of the sides), "cutout" (a square of half of the side grey).
+
+    Takes and gives images (n, height, width, channels) in [-1, 1], where 0 is what lies outside of the frame.
+
+    Source: Zhao et al., "Differentiable Augmentation for Data-Efficient GAN Training", 2020.
+    """
+
+    def __init__(self, kinds: Sequence[str] = AUGMENTATIONS, **kwargs):
+        super().__init__(**kwargs)
+        if unknown := [kind for kind in kinds if kind not in AUGMENTATIONS]:
+            raise ValueError(f"got augmentation {', '.join(map(repr, unknown))}; allowed: {', '.join(AUGMENTATIONS)}")
+        self.kinds = tuple(kinds)
+        self.noise = ReplicaSeedGenerator()
+
+    def call(self, images, training=False):
+        if not training:
+            return images
+        for kind in AUGMENTATIONS:
+            if kind in self.kinds:
+                images = getattr(self, f"_{kind}")(images)
+        return images
+
+    def _uniform(self, images, low: float, high: float):
+        return keras.random.uniform((ops.shape(images)[0], 1, 1, 1), low, high, seed=self.noise)
+
+    def _color(self, images):
+        images = images + self._uniform(images, -0.5, 0.5)
+        grey = ops.mean(images, axis=3, keepdims=True)
+        images = grey + self._uniform(images, 0.0, 2.0) * (images - grey)
+        level = ops.mean(images, axis=(1, 2, 3), keepdims=True)
+        return level + self._uniform(images, 0.5, 1.5) * (images - level)
+
+    def _translation(self, images):
+        for axis in (1, 2):
+            side = images.shape[axis]
+            farthest = (side + 4) // 8
+            shift = ops.floor(self._uniform(images, -farthest, farthest + 1))[:, 0, 0]  # (n, 1), whole pixels
+            source = ops.cast(ops.arange(side), "float32") + shift  # (n, side)
+            # Outside of [0, side) no entry is hot, and the pixel is 0.
+            moved = ops.one_hot(ops.cast(source, "int32"), side, dtype=images.dtype)  # (n, to, from)
+            images = ops.einsum("nij,njwc->niwc" if axis == 1 else "nij,nhjc->nhic", moved, images)
+        return images
+
+    def _cutout(self, images):
+        hidden = ops.ones_like(images[..., :1], dtype="bool")
+        for axis in (1, 2):
+            side = images.shape[axis]
+            pixels = ops.reshape(ops.cast(ops.arange(side), "float32"), [-1 if i == axis else 1 for i in range(4)])
+            distance = ops.abs(pixels + 0.5 - self._uniform(images, 0.0, side))  # from the centre of the square
+            hidden = ops.logical_and(hidden, distance < side / 4)
+        return ops.where(hidden, ops.zeros_like(images), images)
+
+    def get_config(self):
+        return {**super().get_config(), "kinds": self.kinds}

@@ -4,8 +4,6 @@ Each gives one float32 number for each image of the batch, unless it says otherw
 """
 
 import math
-from collections.abc import Callable
-from typing import Any, NamedTuple
 
 from keras import ops
 
@@ -67,74 +65,3 @@ def normal_log_density(x, mean=0.0, log_variance=0.0):
     """log N(x; mean, exp(log_variance)), summed over the last axis."""
     squared = ops.square(x - mean) * ops.exp(-log_variance)
     return -0.5 * ops.sum(squared + log_variance + math.log(2 * math.pi), axis=-1)
-
-
-# -- adversarial objectives: each one number, from logits (n, 1) of images and of fakes --------------------------------
-
-
-def logistic_discriminator_loss(real_logits, fake_logits):
-    """The mean of -log D(x) - log(1 - D(G(z))), with D = sigmoid(logit).
-
-    Source: Goodfellow et al., "Generative Adversarial Nets", 2014, equation 1.
-    """
-    return ops.mean(ops.softplus(-real_logits)) + ops.mean(ops.softplus(fake_logits))
-
-
-def minimax_generator_loss(fake_logits):
-    """The mean of log(1 - D(G(z))), which is flat where the discriminator is sure (Goodfellow et al., equation 1)."""
-    return -ops.mean(ops.softplus(fake_logits))
-
-
-def non_saturating_generator_loss(fake_logits):
-    """The mean of -log D(G(z)) (Goodfellow et al., section 3)."""
-    return ops.mean(ops.softplus(-fake_logits))
-
-
-def least_squares_discriminator_loss(real_logits, fake_logits):
-    """Half the mean of (D(x) - 1)^2 + D(G(z))^2, with D the logit itself.
-
-    Source: Mao et al., "Least Squares Generative Adversarial Networks", 2017, equation 9.
-    """
-    return 0.5 * (ops.mean(ops.square(real_logits - 1.0)) + ops.mean(ops.square(fake_logits)))
-
-
-def least_squares_generator_loss(fake_logits):
-    """Half the mean of (D(G(z)) - 1)^2 (Mao et al., equation 9)."""
-    return 0.5 * ops.mean(ops.square(fake_logits - 1.0))
-
-
-def hinge_discriminator_loss(real_logits, fake_logits):
-    """The mean of max(0, 1 - D(x)) + max(0, 1 + D(G(z))), with D the logit itself.
-
-    Source: Miyato et al., "Spectral Normalization for Generative Adversarial Networks", 2018, equation 16.
-    """
-    return ops.mean(ops.relu(1.0 - real_logits)) + ops.mean(ops.relu(1.0 + fake_logits))
-
-
-def wasserstein_discriminator_loss(real_logits, fake_logits):
-    """The mean of D(G(z)) - D(x), with D the logit itself, which is to be kept 1-Lipschitz.
-
-    Source: Arjovsky et al., "Wasserstein GAN", 2017, equation 2.
-    """
-    return ops.mean(fake_logits) - ops.mean(real_logits)
-
-
-def wasserstein_generator_loss(fake_logits):
-    """The mean of -D(G(z)) (Arjovsky et al., equation 2; Miyato et al., equation 17, beside the hinge)."""
-    return -ops.mean(fake_logits)
-
-
-class Objective(NamedTuple):
-    """The two sides of an adversarial game."""
-
-    discriminator: Callable[..., Any]  # of the logits of images and of fakes
-    generator: Callable[..., Any]  # of the logits of fakes
-
-
-OBJECTIVES = {
-    "non_saturating": Objective(logistic_discriminator_loss, non_saturating_generator_loss),
-    "minimax": Objective(logistic_discriminator_loss, minimax_generator_loss),
-    "least_squares": Objective(least_squares_discriminator_loss, least_squares_generator_loss),
-    "hinge": Objective(hinge_discriminator_loss, wasserstein_generator_loss),
-    "wasserstein": Objective(wasserstein_discriminator_loss, wasserstein_generator_loss),
-}

@@ -4,29 +4,78 @@ import keras
 import numpy as np
 import pytest
 from conformance import samples
+from keras import ops
+from scipy.stats import truncnorm
 
 import cnnzoo
-from cnnzoo import losses
+from cnnzoo import adversarial
 
 
-def tiny(**config):
-    return samples.fresh("dcgan", width=2, latent_dim=4, **config)
+def tiny(name="dcgan", **config):
+    return samples.fresh(name, **{"width": 2, "latent_dim": 4, **config})
 
 
-@pytest.mark.parametrize("name", losses.OBJECTIVES)
+def floats(model) -> np.ndarray:
+    return samples.images(model).astype("float32") / 255
+
+
+@pytest.mark.parametrize("name", adversarial.OBJECTIVES)
 def test_every_objective_is_what_is_trained_and_what_is_saved(name, tmp_path):
-    model = tiny(loss=name, r1=0.0)
+    model = tiny(loss=name)
     model.compile()
     images = samples.images(model)
     logs = model.evaluate(images, verbose=0, return_dict=True)
-    game = model.forward(images.astype("float32") / 255, None, training=False)
-    objective = losses.OBJECTIVES[name]
-    discriminator = float(objective.discriminator(game.real_logits, game.fake_logits))
-    assert logs["discriminator_loss"] == pytest.approx(discriminator)
-    assert logs["generator_loss"] == pytest.approx(float(objective.generator(game.fake_logits)))
+    game = model.forward(floats(model), None, training=False)
+    objective = adversarial.OBJECTIVES[name]
+    discriminator = objective.discriminator(game.real_logits, game.fake_logits)
+    discriminator += 0.5 * 0.5 * ops.mean(ops.square(game.estimated_slope()))
+    assert logs["discriminator_loss"] == pytest.approx(float(discriminator), rel=1e-5)
+    assert logs["generator_loss"] == pytest.approx(float(objective.generator(game.fake_logits)), rel=1e-5)
     assert all(np.isfinite(samples.steps(model, 2)["loss"]))
     model.save(tmp_path / "model.keras")
     assert keras.saving.load_model(tmp_path / "model.keras").loss == name
+
+
+@pytest.mark.parametrize("regularizer", adversarial.REGULARIZERS)
+@pytest.mark.parametrize("name", ["gan", "dcgan", "wgan_gp", "sngan"])
+def test_any_network_takes_any_regularizer(name, regularizer):
+    width = {} if name == "gan" else {"width": 2}
+    model = samples.fresh(name, loss="hinge", regularizer=regularizer, regularizer_weight=3.0, critic_steps=1, **width)
+    last = model.discriminator.trainable_variables[-1]
+    last.assign(1e5 * last)  # a fresh network is too flat for a one-sided penalty
+    game = model.forward(floats(model), None, training=False)
+    plain = float(adversarial.OBJECTIVES["hinge"].discriminator(game.real_logits, game.fake_logits))
+    added = float(model.discriminator_loss(game)) - plain
+    entry = adversarial.REGULARIZERS[regularizer]
+    slope = game.estimated_slope() if entry.estimated else game.slope(entry.points)
+    assert added == pytest.approx(3.0 * float(entry.penalty(slope)), rel=1e-3, abs=1e-6)
+    assert added > 0 or model.spectral
+
+
+def test_where_the_slope_is_taken():
+    model = tiny(loss="hinge")
+    game = model.forward(floats(model), None, training=False)
+    seen = {}
+    judge = game.judge
+    for points in ("images", "fakes", "between"):
+        game.judge = lambda x, points=points: seen.setdefault(points, x) is x and judge(x)
+        game.slope(points)
+    np.testing.assert_allclose(seen["images"], 2 * floats(model) - 1, atol=1e-6)
+    np.testing.assert_allclose(seen["fakes"], game.fakes, atol=1e-6)
+    share = (np.asarray(seen["between"]) - game.fakes) / (game.reals - game.fakes)
+    share = np.asarray(share).reshape(len(share), -1)
+    np.testing.assert_allclose(share, np.broadcast_to(np.median(share, axis=1, keepdims=True), share.shape), atol=1e-2)
+    assert share.min() + 1e-2 >= 0 and share.max() <= 1 + 1e-2 and np.ptp(share[:, 0]) > 0.1  # one for each image
+
+
+def test_the_estimated_slope_has_the_mean_of_the_squared_gradient():
+    model = samples.fresh("gan", image_shape=(4, 4, 1), latent_dim=2)
+    image = np.tile(np.random.default_rng(0).uniform(0, 1, (1, 4, 4, 1)).astype("float32"), (4000, 1, 1, 1))
+    game = model.forward(image, None, training=True)
+    estimates = np.square(game.estimated_slope()[:, 0])
+    exact = np.sum(np.square(game.slope("images")[0]))
+    standard_error = estimates.std() / np.sqrt(len(estimates))
+    assert abs(estimates.mean() - exact) < 4 * standard_error + 0.03 * exact  # the steps cross kinks of the network
 
 
 @pytest.mark.parametrize(
@@ -34,7 +83,31 @@ def test_every_objective_is_what_is_trained_and_what_is_saved(name, tmp_path):
     [
         ({"loss": "logistic"}, "got loss='logistic'; allowed: non_saturating, minimax, least_squares, hinge"),
         ({"updates": "both"}, "got updates='both'; allowed: alternating, simultaneous"),
-        ({"r1": -1.0}, "got r1=-1.0; allowed: r1 >= 0"),
+        (
+            {"regularizer": "r3"},
+            "got regularizer='r3'; allowed: None, gradient_penalty, one_sided_gradient_penalty, r1",
+        ),
+        ({"regularizer_weight": -1.0}, "got regularizer_weight=-1.0; allowed: a number above 0"),
+        ({"regularizer": None, "regularizer_weight": 1.0}, "got regularizer_weight=1.0; .*with a regularizer"),
+        (
+            {"regularizer": "gradient_penalty"},
+            "got regularizer='gradient_penalty'; allowed: with loss='non_saturating'",
+        ),
+        (
+            {"loss": "wasserstein", "regularizer": None},
+            "got loss='wasserstein'; allowed: with a regularizer or spectral",
+        ),
+        (
+            {"label_smoothing": 0.1, "loss": "hinge"},
+            "got label_smoothing=0.1; .* with loss non_saturating, minimax, least",
+        ),
+        ({"label_smoothing": 0.5}, "got label_smoothing=0.5; allowed: 0 <= label_smoothing < 0.5"),
+        ({"augmentation": ["blur"]}, "got augmentation 'blur'; allowed: color, translation, cutout"),
+        ({"critic_steps": 0}, "got critic_steps=0; allowed: 1, or more"),
+        ({"critic_steps": 2}, "got critic_steps=2; allowed: 1, or more with updates='alternating'"),
+        ({"classes": 1}, "got classes=1; allowed: 0 for none, or at least 2"),
+        ({"conditioning": "telling"}, "got conditioning='telling'; allowed: concatenation, projection"),
+        ({"ema_decay": 1.0}, "got ema_decay=1.0; allowed: 0 <= ema_decay < 1"),
         ({"image_shape": (30, 30, 1)}, r"got image_shape=\(30, 30, 1\); allowed: \(side, side, channels\)"),
     ],
 )
@@ -63,20 +136,66 @@ def test_labels_outside_the_classes_are_refused(conditional, labels):
         conditional.generate(3, labels=labels)
 
 
-def test_the_discriminator_judges_the_image_with_its_label(conditional):
-    images = samples.images(conditional).astype("float32") / 255
-    labels = np.arange(len(images)) % 3
-    seen = np.asarray(conditional.labelled(images, labels))
-    np.testing.assert_array_equal(seen[..., :1], images)
-    for image, label in zip(seen, labels, strict=True):
-        np.testing.assert_array_equal(image[..., 1:], np.broadcast_to(np.eye(3)[label], (28, 28, 3)))
-    first, second = (conditional.forward(images, (labels + i) % 3, training=False).real_logits for i in (0, 1))
-    assert not np.allclose(first, second)
+def test_noise_is_cut_off_where_asked(conditional):
+    expected = truncnorm(-0.5, 0.5).rvs((6, 4), random_state=np.random.default_rng(5)).astype("float32")
+    assert np.abs(expected).max() <= 0.5
+    told = conditional.told(expected, np.arange(6) % 3)
+    np.testing.assert_allclose(conditional.generate(6, seed=5, truncation=0.5), conditional.images_of(told), atol=1e-6)
+    with pytest.raises(ValueError, match="got truncation=0; allowed: a number above 0"):
+        conditional.generate(6, truncation=0)
+
+
+@pytest.mark.parametrize("way", ["concatenation", "projection"])
+@pytest.mark.parametrize("name", ["gan", "dcgan", "sngan"])
+def test_any_network_can_be_told_labels_in_either_way(name, way):
+    settings = {} if name == "gan" else {"width": 2, "critic_steps": 1}
+    model = samples.fresh(name, classes=3, conditioning=way, latent_dim=4, **settings)
+    if way == "projection":  # it starts with the same scale and shift for all classes
+        for weight in model.average.weights:
+            if weight.name in ("scale", "shift"):
+                weight.assign(weight + np.arange(3)[:, None])
+    images, labels = floats(model), np.arange(samples.BATCH) % 3
+    first, second = (model.forward(images, (labels + i) % 3, training=False).real_logits for i in (0, 1))
+    assert np.all(first != second)
+    zero, one = (model.generate(4, labels=label) for label in (0, 1))
+    assert all(not np.allclose(a, b) for a, b in zip(zero, one, strict=True))
+    model.compile()
+    assert np.isfinite(model.fit(images, labels, batch_size=8, shuffle=False, verbose=0).history["loss"]).all()
+
+
+def test_a_projection_adds_the_inner_product_of_features_and_class():
+    model = tiny(classes=3, conditioning="projection")
+    image, labels = floats(model), np.arange(samples.BATCH) % 3
+    dense = [layer for layer in model.discriminator.layers if isinstance(layer, keras.layers.Dense)]
+    of_logit, of_class = sorted(dense, key=lambda layer: layer.units)
+    features = keras.Model(model.discriminator.inputs, of_logit.input)(model.told(image, labels))
+    kernel, bias = of_logit.get_weights()
+    expected = features @ kernel + bias + np.sum(features * of_class.get_weights()[0][labels], axis=1, keepdims=True)
+    np.testing.assert_allclose(
+        model.forward(image, labels, training=False).judge(image), expected, rtol=1e-4, atol=1e-6
+    )
+
+
+def test_images_and_fakes_are_augmented_before_they_are_judged():
+    model = tiny(augmentation=["translation", "cutout"])
+    game = model.forward(floats(model), None, training=True)
+    assert not np.allclose(game.reals, 2 * floats(model) - 1)
+    still = model.forward(floats(model), None, training=False)
+    np.testing.assert_allclose(still.reals, 2 * floats(model) - 1, atol=1e-6)
+    model.compile()
+    before = model.generator.get_weights()
+    samples.steps(model, 1)
+    assert not np.array_equal(before[0], model.generator.get_weights()[0])  # the gradient came through
 
 
 def test_fakes_have_the_labels_of_the_images_beside_them(conditional):
     images, labels = np.zeros((6, 28, 28, 1), "float32"), np.array([2, 2, 0, 0, 1, 1])
     found = conditional.forward(images, labels, training=False).fakes
     z = conditional.draw((6, 4), training=False)
-    expected = conditional.generator(np.concatenate([z, np.eye(3, dtype="float32")[labels]], axis=1), training=False)
+    expected = conditional.generator([z, ops.convert_to_tensor(np.eye(3, dtype="float32")[labels])], training=False)
     np.testing.assert_allclose(found, expected, atol=1e-6)
+
+
+def test_a_model_without_classes_takes_no_labels():
+    with pytest.raises(ValueError, match="got labels for a dcgan without classes; allowed: none"):
+        tiny().generate(2, labels=1)

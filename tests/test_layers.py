@@ -7,7 +7,19 @@ from keras import ops
 from scipy import ndimage
 
 from cnnzoo import layers
-from cnnzoo.layers import BatchSpread, DepthToSpace, Dropout, LogScale, RandomAffine, ReplicaSeedGenerator
+from cnnzoo.layers import (
+    AUGMENTATIONS,
+    BatchSpread,
+    ConditionalBatchNormalization,
+    DepthToSpace,
+    DifferentiableAugmentation,
+    Dropout,
+    LogScale,
+    RandomAffine,
+    ReplicaSeedGenerator,
+    SpectralConv2D,
+    SpectralDense,
+)
 
 
 @pytest.fixture
@@ -107,3 +119,117 @@ def test_the_spread_of_a_batch_is_appended_to_each_row():
     np.testing.assert_allclose(spread[:, 5], x.std(axis=0).mean(), rtol=1e-6)
     same = np.asarray(BatchSpread()(np.ones((4, 5), "float32")))
     np.testing.assert_allclose(same[:, 5], 1e-4, rtol=1e-3)  # the root of what keeps the slope finite
+
+
+@pytest.mark.parametrize(
+    ("layer", "shape"), [(SpectralDense(5), (4, 7)), (SpectralConv2D(5, 3, padding="same"), (4, 6, 6, 3))]
+)
+def test_spectral_normalisation_divides_by_the_largest_singular_value(layer, shape):
+    x = np.random.default_rng(0).normal(size=shape).astype("float32")
+    layer(x)
+    stored = layer.get_weights()[0]
+    matrix = stored.reshape(-1, 5)
+    for _ in range(50):
+        layer(x, training=True)
+    exact = np.linalg.svd(matrix, compute_uv=False)[0]
+    np.testing.assert_allclose(layer.sigma, exact, rtol=1e-4)
+    np.testing.assert_allclose(layer.kernel, stored / exact, rtol=1e-3, atol=1e-6)
+    plain = keras.layers.Dense(5) if len(shape) == 2 else keras.layers.Conv2D(5, 3, padding="same")
+    plain.build(shape)
+    plain.set_weights([stored / exact, np.zeros(5, "float32")])
+    np.testing.assert_allclose(layer(x), plain(x), rtol=1e-3, atol=1e-4)
+    np.testing.assert_array_equal(layer.get_weights()[0], stored)
+
+
+def test_spectral_normalisation_is_differentiated_through_sigma_and_evaluation_changes_nothing():
+    import tensorflow as tf
+
+    layer, x = SpectralDense(2, use_bias=False), np.eye(3, dtype="float32")
+    for _ in range(50):
+        layer(x, training=True)
+    before = [w.copy() for w in layer.get_weights()]
+    with tf.GradientTape() as tape:
+        total = tf.reduce_sum(layer(x, training=False))
+    gradient = tape.gradient(total, layer.trainable_variables[0].value).numpy()
+    kernel = before[0].astype(np.float64)
+    u, s, v = np.linalg.svd(kernel)
+    # d sum(W / sigma) = 1 / sigma - sum(W) / sigma^2 * u v^T
+    expected = 1 / s[0] - kernel.sum() / s[0] ** 2 * np.outer(u[:, 0], v[0])
+    np.testing.assert_allclose(gradient, expected, rtol=1e-3, atol=1e-4)
+    assert all(np.array_equal(a, b) for a, b in zip(before, layer.get_weights(), strict=True))
+
+
+def test_spectral_layers_are_saved_with_their_vectors(tmp_path):
+    def model():
+        return keras.Sequential(
+            [keras.Input((6, 6, 3)), SpectralConv2D(4, 3), keras.layers.Flatten(), SpectralDense(2)]
+        )
+
+    first, second = model(), model()
+    x = np.random.default_rng(0).normal(size=(2, 6, 6, 3)).astype("float32")
+    first(x, training=True)
+    first.save_weights(tmp_path / "a.weights.h5")
+    second.load_weights(tmp_path / "a.weights.h5")
+    for a, b in zip(first.get_weights(), second.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+    np.testing.assert_array_equal(first(x), second(x))
+
+
+def test_batch_normalisation_of_a_class_is_a_plain_one_for_each_class():
+    rng = np.random.default_rng(0)
+    x, labels = rng.normal(2, 3, (6, 4, 4, 5)).astype("float32"), np.array([0, 1, 2, 2, 1, 0])
+    layer = ConditionalBatchNormalization(momentum=0.5)
+    layer(x, np.eye(3, dtype="float32")[labels])
+    layer.scale.assign(rng.normal(size=(3, 5)))
+    layer.shift.assign(rng.normal(size=(3, 5)))
+    normal = (x - x.mean((0, 1, 2))) / np.sqrt(x.var((0, 1, 2)) + 1e-3)
+    expected = normal * layer.scale.numpy()[labels][:, None, None] + layer.shift.numpy()[labels][:, None, None]
+    np.testing.assert_allclose(layer(x, np.eye(3, dtype="float32")[labels], training=True), expected, atol=1e-4)
+    np.testing.assert_allclose(layer.normalize.moving_mean, 0.5 * x.mean((0, 1, 2)), rtol=1e-4)
+
+
+@pytest.mark.parametrize("kind", AUGMENTATIONS)
+def test_an_augmentation_differs_between_images_and_rests_in_evaluation(kind):
+    image = np.random.default_rng(0).uniform(-1, 1, (1, 16, 16, 3)).astype("float32")
+    images, layer = np.tile(image, (8, 1, 1, 1)), DifferentiableAugmentation([kind])
+    changed = ops.convert_to_numpy(layer(images, training=True))
+    assert len({c.tobytes() for c in changed}) > 4
+    np.testing.assert_array_equal(layer(images, training=False), images)
+
+
+def test_a_translation_moves_whole_pixels_up_to_an_eighth():
+    images = np.random.default_rng(0).uniform(0.1, 1, (200, 16, 16, 2)).astype("float32")
+    moved = ops.convert_to_numpy(DifferentiableAugmentation(["translation"])(images, training=True))
+    seen = set()
+    for image, result in zip(images, moved, strict=True):
+        padded = np.pad(image, ((2, 2), (2, 2), (0, 0)))
+        shifts = [(y, x) for y in range(5) for x in range(5) if np.array_equal(padded[y : y + 16, x : x + 16], result)]
+        assert len(shifts) == 1
+        seen |= set(shifts)
+    assert len(seen) == 25
+
+
+def test_a_cutout_is_one_grey_square_of_half_of_the_side():
+    images = np.ones((100, 16, 16, 2), "float32")
+    cut = ops.convert_to_numpy(DifferentiableAugmentation(["cutout"])(images, training=True))
+    for image in cut:
+        rows, columns = np.nonzero(image[..., 0] == 0)
+        assert (image[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1] == 0).all()
+        assert len(rows) == (np.ptp(rows) + 1) * (np.ptp(columns) + 1)
+        assert 4 <= np.ptp(rows) + 1 <= 8 and 4 <= np.ptp(columns) + 1 <= 8  # the frame may cut half of it off
+    assert (cut == 0).any(axis=(0, 3)).all()
+
+
+def test_colour_keeps_what_it_does_not_change():
+    image = np.random.default_rng(0).uniform(-1, 1, (64, 6, 6, 3)).astype("float32")
+    changed = ops.convert_to_numpy(DifferentiableAugmentation(["color"])(image, training=True))
+    # An affine map of each image's greys, and of its differences from grey.
+    for before, after in zip(image.astype(np.float64), changed.astype(np.float64), strict=True):
+        grey, new = before.mean(2).ravel(), after.mean(2).ravel()
+        contrast, brightness = np.polyfit(grey, new, 1)
+        np.testing.assert_allclose(new, contrast * grey + brightness, atol=1e-5)
+        assert 0.5 <= contrast <= 1.5 and abs(new.mean() - grey.mean()) <= 0.5
+        off, new_off = (before - before.mean(2, keepdims=True)).ravel(), (after - after.mean(2, keepdims=True)).ravel()
+        saturation = new_off @ off / (off @ off) / contrast
+        assert -1e-3 <= saturation <= 2.001
+        np.testing.assert_allclose(new_off, saturation * contrast * off, atol=1e-5)

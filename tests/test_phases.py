@@ -10,7 +10,7 @@ import h5py
 import keras
 import numpy as np
 import pytest
-from toys import IMAGES, Game, Line
+from toys import IMAGES, Game, Line, Means
 
 import cnnzoo
 from cnnzoo.training.phases import PhasedModel
@@ -53,6 +53,28 @@ def test_a_step_is_gradient_descent_and_logs_are_means_over_images():
     model.fit(IMAGES, labels, batch_size=8, verbose=0)
     expected = 0.5 - 0.1 * np.mean(2 * (0.5 * x - labels) * x)
     assert float(model.w()) == pytest.approx(expected, rel=1e-6)
+
+
+def test_a_phase_that_repeats_sees_a_share_of_the_batch_each_time():
+    model = Means()
+    model.compile()
+    images = np.array([1, 4, 0, 2, 8, 3, 7], np.float32).reshape(
+        7, 1, 1, 1
+    )  # three shares of two
+    logs = model.fit(images, batch_size=7, shuffle=False, verbose=0).history
+    a, losses = 0.0, []
+    for mean in ((1 + 2) / 2, (4 + 8) / 2, (0 + 3) / 2):
+        losses.append(0.5 * (a - mean) ** 2)
+        a -= 0.5 * (a - mean)
+    assert float(model.a()) == pytest.approx(a)
+    assert float(model.b()) == pytest.approx(0.5 * 1.5)  # the first share
+    assert logs["often_loss"] == [pytest.approx(np.mean(losses))]
+    assert logs["loss"] == [pytest.approx(np.mean(losses) + 0.5 * 1.5**2)]
+    whole = model.evaluate(images, batch_size=7, verbose=0, return_dict=True)
+    assert whole["often_loss"] == pytest.approx(0.5 * (a - images.mean()) ** 2)
+    model.compile(run_eagerly=True)
+    with pytest.raises(ValueError, match="got a batch of 2 images; allowed: 3 or more"):
+        model.fit(images[:2], batch_size=2, verbose=0)
 
 
 def test_one_phase_has_a_learning_rate_and_several_must_be_named():

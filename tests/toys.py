@@ -76,3 +76,29 @@ class Line(PhasedModel):
 
     def published_optimizers(self):
         return {"fit": keras.optimizers.SGD(0.1)}
+
+
+@keras.saving.register_keras_serializable("toys")
+class Means(PhasedModel):
+    """Player a goes towards the mean of the images three times a step, player b once."""
+
+    task = "generate"
+    architecture = "means"
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.image_shape = (1, 1, 1)
+        self.a, self.b = Number(0.0), Number(0.0)
+        self.build()
+
+    def phases(self):
+        return [
+            Phase("often", [self.a], lambda mean: 0.5 * (self.a() - mean) ** 2, repeats=3),
+            Phase("once", [self.b], lambda mean: 0.5 * (self.b() - mean) ** 2),
+        ]
+
+    def forward(self, images, labels, training):
+        return ops.mean(images)
+
+    def published_optimizers(self):
+        return {"often": keras.optimizers.SGD(0.5), "once": keras.optimizers.SGD(0.5)}

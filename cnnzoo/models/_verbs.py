@@ -50,16 +50,29 @@ def latents(model, z) -> np.ndarray:
     return z.astype(np.float32)
 
 
-def noise(model, n: int, seed: int) -> np.ndarray:
+def noise(model, n: int, seed: int, truncation: float | None = None) -> np.ndarray:
     """n standard normal latent vectors; the same seed gives the same ones on every backend.
 
+    Args:
+        model: Has `latent_dim`.
+        n: How many.
+        seed: Of the draws.
+        truncation: Where given, each number is drawn given that its absolute value is at most this.
+
     Raises:
-        ValueError: For n < 1, or a seed that is no integer >= 0.
+        ValueError: For n < 1, a seed that is no integer >= 0, or a truncation that is not above 0.
     """
     for name, value, least in (("n", n, 1), ("seed", seed, 0)):
         if not isinstance(value, (int, np.integer)) or isinstance(value, bool) or value < least:
             raise ValueError(f"got {name}={value!r}; allowed: an integer >= {least}")
-    return np.random.default_rng(seed).standard_normal((n, model.latent_dim), dtype=np.float32)
+    generator, shape = np.random.default_rng(seed), (n, model.latent_dim)
+    if truncation is None:
+        return generator.standard_normal(shape, dtype=np.float32)
+    if not truncation > 0:
+        raise ValueError(f"got truncation={truncation!r}; allowed: a number above 0, or None")
+    from scipy.stats import truncnorm
+
+    return truncnorm(-truncation, truncation).rvs(shape, random_state=generator).astype(np.float32)
 
 
 def one_hot(model, n: int, labels=None) -> np.ndarray:

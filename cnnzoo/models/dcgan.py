@@ -10,23 +10,29 @@ ahead of the generator, and the spread of the batch as a feature, which keeps th
 import keras
 from keras import layers
 
+from cnnzoo import adversarial
 from cnnzoo.layers import BatchSpread
+from cnnzoo.models import _conditioning
 from cnnzoo.models.gan import GAN
 from cnnzoo.registry import register
 
 STARTS = {28: 7, 32: 4, 64: 4}  # the side of the generator's first feature map
 SMALLEST = 4  # the side at which the discriminator stops to halve
+MOMENTUM = 0.9  # of the moving means of batch normalisation
 
 
 @register("dcgan")
 class DCGAN(GAN):
     """The game of `GAN` between convolutional networks.
 
+    The discriminator has batch normalisation unless it has spectral normalisation or a penalty that holds its slope at
+    1: both are meant for each image alone.
+
     Args:
         image_shape: (side, side, channels) with a side of 28, 32 or 64.
-        latent_dim, updates, r1: See `GAN`.
+        latent_dim, updates, regularizer: See `GAN`.
         width: Filters at half of the full resolution; each step down doubles them.
-        **config: See `GAN`: ema_decay.
+        **config: See `GAN`.
     """
 
     def __init__(
@@ -35,58 +41,60 @@ class DCGAN(GAN):
         image_shape=(28, 28, 1),
         latent_dim=32,
         updates="simultaneous",
-        r1=0.5,
+        regularizer="approximate_r1",
         width=32,
         **config,
     ):
-        height, breadth, _ = image_shape
-        if height != breadth or height not in STARTS:
-            raise ValueError(f"got image_shape={tuple(image_shape)}; allowed: (side, side, channels) of 28, 32 or 64")
+        check_square(image_shape)
         self.width = width
-        super().__init__(image_shape=image_shape, latent_dim=latent_dim, updates=updates, r1=r1, **config)
+        own = {"image_shape": image_shape, "latent_dim": latent_dim, "updates": updates, "regularizer": regularizer}
+        super().__init__(**own, **config)
 
-    classes = 0  # of the labels that both networks see
-
-    def make_generator(self, name: str) -> keras.Sequential:
+    def make_generator(self, name: str) -> keras.Model:
         side, channels = self.image_shape[0], self.image_shape[2]
         start = STARTS[side]
         steps = (side // start).bit_length() - 1  # 28: 2, 32: 3, 64: 4
         first, *rest = (self.width * 2**i for i in reversed(range(steps)))
-        network = keras.Sequential([keras.Input((self.latent_dim + self.classes,))], name=name)
-        network.add(layers.Dense(start * start * first, use_bias=False, kernel_initializer=published()))
-        network.add(layers.Reshape((start, start, first)))  # (n, 7, 7, 64)
+        z, label = _conditioning.inputs(self, (self.latent_dim,))
+        x = _conditioning.joined(self, z, label)
+        x = layers.Dense(start * start * first, use_bias=False, kernel_initializer=published())(x)
+        x = layers.Reshape((start, start, first))(x)  # (n, 7, 7, 64)
         for filters in rest:
-            activate(network)
-            network.add(upward(filters, use_bias=False))  # (n, 14, 14, 32)
-        activate(network)
-        network.add(upward(channels, activation="tanh", dtype="float32"))  # (n, 28, 28, channels)
-        return network
+            x = layers.ReLU()(_conditioning.normalized(self, x, label, MOMENTUM))
+            x = upward(filters, use_bias=False)(x)  # (n, 14, 14, 32)
+        x = layers.ReLU()(_conditioning.normalized(self, x, label, MOMENTUM))
+        x = upward(channels, activation="tanh", dtype="float32")(x)  # (n, 28, 28, channels)
+        return _conditioning.network(z, label, x, name)
 
-    def make_discriminator(self) -> keras.Sequential:
-        height, breadth, channels = self.image_shape
-        network = keras.Sequential([keras.Input((height, breadth, channels + self.classes))], name="discriminator")
+    def make_discriminator(self) -> keras.Model:
+        _, conv = _conditioning.judging(self)
+        alone = self.spectral or (self.regularizer and adversarial.REGULARIZERS[self.regularizer].wants_distance)
+        image, label = _conditioning.inputs(self, self.image_shape)
+        x = _conditioning.joined(self, image, label)
         side, filters = self.image_shape[0], self.width
         while side > SMALLEST:  # (n, 14, 14, 32), (n, 7, 7, 64), (n, 4, 4, 128)
-            first = side == self.image_shape[0]
-            network.add(layers.Conv2D(filters, 4, 2, "same", use_bias=first, kernel_initializer=published()))
-            if not first:
-                network.add(layers.BatchNormalization(momentum=0.9))
-            network.add(layers.LeakyReLU(0.2))
+            normalize = not alone and side < self.image_shape[0]
+            x = conv(filters, 4, 2, "same", use_bias=not normalize, kernel_initializer=published())(x)
+            if normalize:
+                x = layers.BatchNormalization(momentum=MOMENTUM)(x)
+            x = layers.LeakyReLU(0.2)(x)
             side, filters = (side + 1) // 2, 2 * filters
-        network.add(layers.Flatten())
-        network.add(BatchSpread(dtype="float32"))
-        network.add(layers.Dense(1, kernel_initializer=published(), dtype="float32"))  # (n, 1)
-        return network
+        x = layers.Flatten()(x)
+        x = BatchSpread(dtype="float32")(x)
+        logit = _conditioning.verdict(self, x, label, kernel_initializer=published())  # (n, 1)
+        return _conditioning.network(image, label, logit, "discriminator")
+
+
+def check_square(image_shape) -> None:
+    """Raises a ValueError for images of other sides than the convolutional games are made for."""
+    height, width, _ = image_shape
+    if height != width or height not in STARTS:
+        raise ValueError(f"got image_shape={tuple(image_shape)}; allowed: (side, side, channels) of 28, 32 or 64")
 
 
 def published() -> keras.initializers.Initializer:
     """Where all kernels start (section 3)."""
     return keras.initializers.RandomNormal(0.0, 0.02)
-
-
-def activate(network: keras.Sequential) -> None:
-    network.add(layers.BatchNormalization(momentum=0.9))
-    network.add(layers.ReLU())
 
 
 def upward(filters: int, **settings) -> keras.layers.Layer:

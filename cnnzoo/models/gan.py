@@ -9,10 +9,11 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-from cnnzoo import losses
-from cnnzoo.layers import ReplicaSeedGenerator
-from cnnzoo.models import _verbs
+from cnnzoo import adversarial
+from cnnzoo.layers import DifferentiableAugmentation, ReplicaSeedGenerator
+from cnnzoo.models import _conditioning, _verbs
 from cnnzoo.registry import register
+from cnnzoo.training.gradients import input_gradient
 from cnnzoo.training.phases import Phase, PhasedModel
 
 NUDGE = 0.05  # the step of the finite difference, in grey values of [-1, 1]
@@ -26,13 +27,14 @@ class Round:
 
     def judge(self, images):
         """The discriminator's opinion of images in [-1, 1], (n, 1)."""
-        return self.game.discriminator(self.game.labelled(images, self.labels), training=self.training)
+        return self.game.discriminator(self.game.told(images, self.labels), training=self.training)
 
     @cached_property
     def fakes(self):
-        """G(z), as many as there are images, in [-1, 1]."""
+        """G(z), as many as there are images, in [-1, 1], as the discriminator sees them."""
         z = self.game.draw((ops.shape(self.images)[0], self.game.latent_dim), self.training)
-        return self.game.generator(self.game.labelled(z, self.labels), training=self.training)
+        made = self.game.generator(self.game.told(z, self.labels), training=self.training)
+        return self.game.augment(made, training=self.training)
 
     @cached_property
     def fake_logits(self):
@@ -40,22 +42,30 @@ class Round:
 
     @cached_property
     def reals(self):
-        """The images, in [-1, 1]."""
-        return 2.0 * self.images - 1.0
+        """The images, in [-1, 1], as the discriminator sees them."""
+        return self.game.augment(2.0 * self.images - 1.0, training=self.training)
 
     @cached_property
     def real_logits(self):
         return self.judge(self.reals)
 
-    @cached_property
-    def steepness(self):
-        """An estimate of the squared gradient of the discriminator at each image, (n, 1).
+    def slope(self, points: str):
+        """The gradient of the discriminator's logit at "images", "fakes" or "between" them, (n, ...)."""
+        # The penalty is the discriminator's alone: none of it is to reach the generator.
+        x = self.reals if points == "images" else ops.stop_gradient(self.fakes)
+        if points == "between":
+            share = self.game.draw((ops.shape(self.images)[0], 1, 1, 1), self.training, keras.random.uniform)
+            x = x + share * (self.reals - x)
+        return input_gradient(self.game, self.judge, x)
 
-        For Gaussian u, E[(u . gradient)^2] = |gradient|^2; the slope along one u is taken as a finite difference, which
-        needs no derivative of a derivative.
+    def estimated_slope(self):
+        """The slope of the discriminator's logit at each image along a random direction u, (n, 1).
+
+        For Gaussian u, E[(u . gradient)^2] = |gradient|^2. It is taken as a finite difference, which needs no
+        derivative of a derivative (Lin et al., "Diffusion Adversarial Post-Training", 2025, equation 4).
         """
         u = self.game.draw(ops.shape(self.images), self.training)
-        return ops.square((self.judge(self.reals + NUDGE * u) - self.real_logits) / NUDGE)
+        return (self.judge(self.reals + NUDGE * u) - self.real_logits) / NUDGE
 
 
 @register("gan")
@@ -63,19 +73,32 @@ class GAN(PhasedModel):
     """A generator of 256, 512 and 1024 units against a discriminator of 1024, 512 and 256.
 
     The discriminator learns to tell images from fakes, the generator to make fakes that pass. Images are made by a
-    moving average of the generator.
+    moving average of the generator. Networks, objective, regulariser, conditioning and augmentation are independent:
+    the fields below belong to every architecture that is such a game.
 
     Args:
         image_shape: (height, width, channels).
         latent_dim: The length of the noise z, drawn from N(0, I).
+        classes: How many labels the networks are told; 0 for none.
+        conditioning: How they are told: "concatenation" or "projection" (see `cnnzoo.models._conditioning`).
         loss: The objective: "non_saturating", "minimax", "least_squares", "hinge" or "wasserstein" (see
-            `cnnzoo.losses.OBJECTIVES`).
+            `cnnzoo.adversarial`).
+        regularizer: What keeps the discriminator from running ahead: "gradient_penalty", "one_sided_gradient_penalty",
+            "r1", "r2", "approximate_r1" (the slope along one random direction stands for the gradient, which needs no
+            second derivative) or None.
+        regularizer_weight: Its weight; by default the one it was published with.
+        spectral: Whether all layers of the discriminator have spectral normalisation.
+        label_smoothing: How far below 1 the target of images is, in [0, 0.5); for objectives with targets.
+        augmentation: What is done at random to images and fakes before they are judged: any of "color", "translation"
+            and "cutout" (see `cnnzoo.layers.DifferentiableAugmentation`).
         updates: "alternating": the generator answers the discriminator of the same step; "simultaneous": both are
             updated from one pass, which is faster.
+        critic_steps: Updates of the discriminator in a step, each on its own share of the batch, before one of the
+            generator on as many images as one share has.
         ema_decay: The share that the averaged generator keeps at each step.
-        r1: The weight of the squared gradient of the discriminator at the images, halved; it keeps the discriminator
-            from running ahead (Mescheder et al., "Which Training Methods for GANs do actually Converge?", 2018,
-            equation 9). 0 leaves it out.
+
+    Raises:
+        ValueError: For a setting that does not exist, or a pair that makes no sense.
     """
 
     task = "generate"
@@ -85,51 +108,96 @@ class GAN(PhasedModel):
         *,
         image_shape=(28, 28, 1),
         latent_dim=100,
+        classes=0,
+        conditioning="concatenation",
         loss="non_saturating",
+        regularizer=None,
+        regularizer_weight=None,
+        spectral=False,
+        label_smoothing=0.0,
+        augmentation=(),
         updates="alternating",
+        critic_steps=1,
         ema_decay=0.999,
-        r1=0.0,
         **config,
     ):
         super().__init__(**config)
-        if r1 < 0:
-            raise ValueError(f"got r1={r1}; allowed: r1 >= 0")
-        if loss not in losses.OBJECTIVES:
-            raise ValueError(f"got loss={loss!r}; allowed: {', '.join(losses.OBJECTIVES)}")
-        if updates not in ("alternating", "simultaneous"):
-            raise ValueError(f"got updates={updates!r}; allowed: alternating, simultaneous")
+        if regularizer_weight is None and regularizer in adversarial.REGULARIZERS:
+            regularizer_weight = adversarial.REGULARIZERS[regularizer].weight
         self.image_shape = tuple(image_shape)
-        self.latent_dim, self.loss, self.updates = latent_dim, loss, updates
-        self.ema_decay, self.r1 = ema_decay, r1
+        self.latent_dim, self.classes, self.conditioning = latent_dim, classes, conditioning
+        self.loss, self.regularizer, self.regularizer_weight = loss, regularizer, regularizer_weight
+        self.spectral, self.label_smoothing, self.augmentation = spectral, label_smoothing, tuple(augmentation)
+        self.updates, self.critic_steps, self.ema_decay = updates, critic_steps, ema_decay
+        self._check()
         self.noise = ReplicaSeedGenerator()
+        self.augment = DifferentiableAugmentation(self.augmentation)
         self.generator = self.make_generator("generator")
         self.average = self.make_generator("average")
         self.discriminator = self.make_discriminator()
         self.build()
 
-    def make_generator(self, name: str) -> keras.Sequential:
-        """z (n, latent_dim) to images (n, height, width, channels) in [-1, 1]."""
-        network = keras.Sequential([keras.Input((self.latent_dim,))], name=name)
-        for units in (256, 512, 1024):
-            network.add(layers.Dense(units))  # (n, units)
-            network.add(layers.LeakyReLU(0.2))
-            network.add(layers.BatchNormalization(momentum=0.8))
-        network.add(layers.Dense(int(np.prod(self.image_shape)), activation="tanh", dtype="float32"))
-        network.add(layers.Reshape(self.image_shape, dtype="float32"))  # (n, height, width, channels)
-        return network
+    def _check(self) -> None:
+        def refuse(field: str, allowed: str):
+            raise ValueError(f"got {field}={getattr(self, field)!r}; allowed: {allowed}")
 
-    def make_discriminator(self) -> keras.Sequential:
+        if self.classes != 0 and self.classes < 2:
+            refuse("classes", "0 for none, or at least 2")
+        if self.conditioning not in _conditioning.WAYS:
+            refuse("conditioning", ", ".join(_conditioning.WAYS))
+        if self.loss not in adversarial.OBJECTIVES:
+            refuse("loss", ", ".join(adversarial.OBJECTIVES))
+        if self.regularizer not in (None, *adversarial.REGULARIZERS):
+            refuse("regularizer", f"None, {', '.join(adversarial.REGULARIZERS)}")
+        if self.updates not in ("alternating", "simultaneous"):
+            refuse("updates", "alternating, simultaneous")
+        if self.critic_steps < 1 or (self.critic_steps > 1 and self.updates == "simultaneous"):
+            refuse("critic_steps", "1, or more with updates='alternating'")
+        if not 0.0 <= self.ema_decay < 1.0:
+            refuse("ema_decay", "0 <= ema_decay < 1")
+        objective, regularizer = adversarial.OBJECTIVES[self.loss], adversarial.REGULARIZERS.get(self.regularizer)
+        if self.regularizer_weight is not None and (regularizer is None or self.regularizer_weight <= 0):
+            refuse("regularizer_weight", "a number above 0, with a regularizer")
+        if not 0.0 <= self.label_smoothing < 0.5 or (self.label_smoothing and not objective.has_labels):
+            smooth = [name for name, o in adversarial.OBJECTIVES.items() if o.has_labels]
+            refuse("label_smoothing", f"0 <= label_smoothing < 0.5, above 0 with loss {', '.join(smooth)}")
+        if regularizer and regularizer.wants_distance and objective.has_sigmoid:
+            free = [name for name, o in adversarial.OBJECTIVES.items() if not o.has_sigmoid]
+            refuse("regularizer", f"with loss={self.loss!r}, whose critic ends in a sigmoid: None, r1, r2, "
+                   f"approximate_r1; or a loss of {', '.join(free)}")  # fmt: skip
+        if not (objective.is_bounded or regularizer or self.spectral):
+            refuse("loss", "with a regularizer or spectral=True, since nothing else bounds the critic's slope")
+
+    def make_generator(self, name: str) -> keras.Model:
+        """Noise (n, latent_dim) to images (n, height, width, channels) in [-1, 1]."""
+        z, label = _conditioning.inputs(self, (self.latent_dim,))
+        x = _conditioning.joined(self, z, label)
+        for units in (256, 512, 1024):
+            x = layers.Dense(units)(x)  # (n, units)
+            x = layers.LeakyReLU(0.2)(x)
+            x = _conditioning.normalized(self, x, label, 0.8)
+        x = layers.Dense(int(np.prod(self.image_shape)), activation="tanh", dtype="float32")(x)
+        x = layers.Reshape(self.image_shape, dtype="float32")(x)  # (n, height, width, channels)
+        return _conditioning.network(z, label, x, name)
+
+    def make_discriminator(self) -> keras.Model:
         """Images (n, height, width, channels) in [-1, 1] to one logit each, (n, 1)."""
-        network = keras.Sequential([keras.Input(self.image_shape), layers.Flatten()], name="discriminator")
+        dense, _ = _conditioning.judging(self)
+        image, label = _conditioning.inputs(self, self.image_shape)
+        x = layers.Flatten()(image)
+        x = _conditioning.joined(self, x, label)
         for units in (1024, 512, 256):
-            network.add(layers.Dense(units))  # (n, units)
-            network.add(layers.LeakyReLU(0.2))
-        network.add(layers.Dense(1, dtype="float32"))  # (n, 1)
-        return network
+            x = dense(units)(x)  # (n, units)
+            x = layers.LeakyReLU(0.2)(x)
+        return _conditioning.network(image, label, _conditioning.verdict(self, x, label), "discriminator")
+
+    @property
+    def needs_labels(self) -> bool:
+        return self.classes > 0
 
     def phases(self):
         return [
-            Phase("discriminator", [self.discriminator], self.discriminator_loss),
+            Phase("discriminator", [self.discriminator], self.discriminator_loss, self.critic_steps),
             Phase("generator", [self.generator], self.generator_loss),
         ]
 
@@ -137,19 +205,26 @@ class GAN(PhasedModel):
         return Round(self, images, labels, training)
 
     def discriminator_loss(self, game: Round):
-        loss = losses.OBJECTIVES[self.loss].discriminator(game.real_logits, game.fake_logits)
-        return loss + 0.5 * self.r1 * ops.mean(game.steepness) if self.r1 else loss
+        smoothing = {"smoothing": self.label_smoothing} if self.label_smoothing else {}
+        loss = adversarial.OBJECTIVES[self.loss].discriminator(game.real_logits, game.fake_logits, **smoothing)
+        if self.regularizer is None:
+            return loss
+        regularizer = adversarial.REGULARIZERS[self.regularizer]
+        slope = game.estimated_slope() if regularizer.estimated else game.slope(regularizer.points)
+        return loss + self.regularizer_weight * regularizer.penalty(slope)
 
     def generator_loss(self, game: Round):
-        return losses.OBJECTIVES[self.loss].generator(game.fake_logits)
+        return adversarial.OBJECTIVES[self.loss].generator(game.fake_logits)
 
-    def labelled(self, x, labels):
-        """What a network sees of x, (n, ...): here x alone."""
-        return x
+    def told(self, x, labels):
+        """What a network takes: x, with the one-hot labels where there are classes."""
+        if not self.classes:
+            return x
+        return [ops.convert_to_tensor(x), ops.one_hot(labels, self.classes, dtype="float32")]
 
-    def draw(self, shape, training: bool):
-        """Gaussian noise; outside training always the same."""
-        return keras.random.normal(shape, seed=self.noise if training else 0)
+    def draw(self, shape, training: bool, distribution=keras.random.normal):
+        """Noise, by default N(0, 1); outside training always the same."""
+        return distribution(shape, seed=self.noise if training else 0)
 
     def averages(self):
         return [(self.generator, self.average)]
@@ -158,9 +233,34 @@ class GAN(PhasedModel):
         return {name: keras.optimizers.Adam(2e-4, beta_1=0.5) for name in ("discriminator", "generator")}
 
     def call(self, z, training=False):
-        """Noise (n, latent_dim) to images in [0, 1], (n, height, width, channels)."""
-        return 0.5 * (self.average(z, training=training) + 1.0)
+        """Noise (n, latent_dim) to images in [0, 1], (n, height, width, channels), of the classes in turn."""
+        return self.images_of(self.told(z, ops.arange(ops.shape(z)[0]) % max(self.classes, 1)), training)
 
-    def generate(self, n: int, seed: int = 0) -> np.ndarray:
-        """n images, float32 in [0, 1], (n, height, width, channels); the same seed gives the same ones."""
-        return _verbs.in_batches(self, _verbs.noise(self, n, seed))
+    def images_of(self, told, training=False):
+        """The averaged generator's images in [0, 1] for what `told` gives."""
+        return 0.5 * (self.average(told, training=training) + 1.0)
+
+    def generate(self, n: int, seed: int = 0, labels=None, truncation: float | None = None) -> np.ndarray:
+        """n images; equal arguments give equal ones.
+
+        Args:
+            n: How many, >= 1.
+            seed: Of the noise, >= 0.
+            labels: n integers in [0, classes), or one for all; by default the classes in turn.
+            truncation: The largest absolute value of a noise number, > 0: less than about 2 gives more typical and less
+                varied images (Brock et al., "Large Scale GAN Training", 2019, section 3.1).
+
+        Returns:
+            float32 in [0, 1], (n, height, width, channels).
+
+        Raises:
+            ValueError: For an argument out of range, or labels of a model that is told none.
+        """
+        z = _verbs.noise(self, n, seed, truncation)
+        if not self.classes:
+            if labels is not None:
+                raise ValueError(f"got labels for a {self.architecture} without classes; allowed: none")
+            return _verbs.in_batches(self, z)
+        rows = np.concatenate([z, _verbs.one_hot(self, n, labels)], axis=1)
+        split = self.latent_dim
+        return _verbs.in_batches(lambda rows: self.images_of([rows[:, :split], rows[:, split:]]), rows)

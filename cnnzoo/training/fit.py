@@ -104,9 +104,12 @@ def _plan(name: str, given: dict[str, Any]) -> tuple[dict[str, Any], Any, Any]:
     if "image_shape" in fields:
         plan["config"].setdefault("image_shape", fields["image_shape"])
     images = _load(plan, base.split)
-    if "data" in given and "classes" in fields and "classes" not in given.get("config", {}):
+    if "data" in given and fields.get("classes") and "classes" not in given.get("config", {}):
         plan["config"]["classes"] = len(images.classes)
     model = _build(plan)
+    _check_labels(plan, model, images)
+    if plan["batch_size"] < (least := max(phase.repeats for phase in model.phases())):
+        raise ValueError(f"got batch_size={plan['batch_size']}; allowed: {least} or more, one image for each update")
     plan["config"] = {key: value for key, value in model.get_config().items() if key in fields}
     plan["steps_per_epoch"] = images.steps_per_epoch(plan["batch_size"])
     plan["steps"] = plan["epochs"] * plan["steps_per_epoch"]
@@ -181,17 +184,22 @@ def _without_tensorflow() -> Iterator[None]:
 
 
 def _load(plan: dict[str, Any], split: str):
-    """The images of a plan, of the shape that the model takes.
-
-    Raises:
-        ValueError: They have no labels and the model is trained on labels.
-    """
+    """The images of a plan, of the shape that the model takes."""
     from cnnzoo.data import load
 
-    images = load(plan["data"], split, shape=plan["config"].get("image_shape"))
-    if images.labels is None and architecture(plan["architecture"]).needs_labels:
+    return load(plan["data"], split, shape=plan["config"].get("image_shape"))
+
+
+def _check_labels(plan: dict[str, Any], model, images) -> None:
+    """Raises a ValueError where a model that is told labels would get none, or one that it has no class for."""
+    if not model.needs_labels:
+        return
+    if images.labels is None:
         raise ValueError(f"{plan['data']} has no labels; {plan['architecture']} is trained on images with labels")
-    return images
+    if len(images.classes) > model.classes:
+        raise ValueError(
+            f"got classes={model.classes} for {plan['data']}, which has {len(images.classes)}; allowed: at least those"
+        )
 
 
 def _originals(plan: dict[str, Any], model):

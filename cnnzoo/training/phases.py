@@ -7,13 +7,15 @@ once, and nowhere else.
 """
 
 import inspect
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import keras
 from keras import ops
 
+from cnnzoo.layers import unit_range
 from cnnzoo.training.phase_optimizer import PhaseOptimizer
 
 
@@ -30,11 +32,14 @@ class Phase:
         layers: The layers whose trainable variables it updates; no others move.
         loss: A pure function of what `PhasedModel.forward` returned. It gives the scalar float32 loss, or the pair
             `(loss, {log name: scalar})`.
+        repeats: How often it is run in a step, each time on its own share of the batch. Where a phase repeats, all see
+            shares of the size that its have.
     """
 
     name: str
     layers: Sequence[keras.Layer]
     loss: Callable[[Any], Any]
+    repeats: int = 1
 
     @property
     def variables(self) -> list:
@@ -245,15 +250,30 @@ class PhasedModel(keras.Model):
             raise ValueError(f"got images alone; {type(self).__name__} is trained on pairs (images, labels)")
         return unit_range(images), labels
 
-    def _turns(self) -> list[list[Phase]]:
-        """The phases of a step, grouped by the forward pass that they share."""
+    def _turns(self, images, labels, train: bool) -> Iterator[tuple[list[Phase], Any, Any]]:
+        """The forward passes of a step: the phases that share each, and their images and labels."""
         phases = self.phases()
-        return [phases] if self.updates == "simultaneous" else [[phase] for phase in phases]
+        if not train or self.updates == "simultaneous":
+            yield phases, images, labels
+            return
+        shares = max(phase.repeats for phase in phases)
+        size = ops.shape(images)[0] // shares
+        if images.shape[0] is not None and images.shape[0] < shares:
+            raise ValueError(
+                f"got a batch of {images.shape[0]} images; allowed: {shares} or more, one an update"
+            )
+        for phase in phases:
+            for i in range(phase.repeats):
+                part = slice(i, size * shares, shares) if shares > 1 else slice(None)
+                yield [phase], images[part], None if labels is None else labels[part]
 
     def _record(self, results: list[tuple[Phase, Any, dict]], images) -> None:
-        logs = {"loss": sum(loss for _, loss, _ in results)}
+        times = Counter(phase.name for phase, _, _ in results)
+        logs = dict.fromkeys(self._trackers, 0.0)
         for phase, loss, extra in results:
-            logs |= extra | ({f"{phase.name}_loss": loss} if len(results) > 1 else {})
+            own = {"loss": loss, **extra, **({f"{phase.name}_loss": loss} if len(times) > 1 else {})}
+            for name, value in own.items():
+                logs[name] += value / times[phase.name]
         for name, value in logs.items():
             self._trackers[name].update_state(value, sample_weight=ops.shape(images)[0])  # a last batch may be short
 
@@ -275,15 +295,15 @@ class PhasedModel(keras.Model):
         strategy = tf.distribute.get_strategy()
         replicas = strategy.num_replicas_in_sync
         results = []
-        for turn in self._turns():
+        for turn, shown, told in self._turns(images, labels, train):
             if not train:
-                forward = self.forward(images, labels, training=False)
+                forward = self.forward(shown, told, training=False)
                 results += [(phase, *phase.evaluate(forward)) for phase in turn]
                 continue
             with tf.GradientTape(persistent=len(turn) > 1, watch_accessed_variables=False) as tape:
                 for phase in turn:
                     tape.watch([v.value for v in phase.variables])
-                forward = self.forward(images, labels, training=True)
+                forward = self.forward(shown, told, training=True)
                 scaled = []
                 for phase in turn:
                     loss, logs = phase.evaluate(forward)
@@ -342,13 +362,13 @@ class PhasedModel(keras.Model):
 
         side = self.non_trainable_variables  # what a forward pass may itself update
         results = []
-        for turn in self._turns():
+        for turn, shown, told in self._turns(images, labels, train):
             groups = [phase.variables for phase in turn]
 
-            def losses(current, turn=turn, groups=groups):
+            def losses(current, turn=turn, groups=groups, shown=shown, told=told):
                 trained = [p for group, xs in zip(groups, current, strict=True) for p in zip(group, xs, strict=True)]
                 with keras.StatelessScope(state_mapping=[*values.values(), *trained]) as scope:
-                    forward = self.forward(images, labels, training=train)
+                    forward = self.forward(shown, told, training=train)
                     evaluated = [phase.evaluate(forward) for phase in turn]
                     scaled = [
                         self.optimizer.by_phase[p.name].scale_loss(loss) if train else loss
@@ -381,13 +401,3 @@ class PhasedModel(keras.Model):
             logs = self._log_values()
             put(self.metrics_variables, [scope.get_current_value(v) for v in self.metrics_variables])
         return logs, tuple(get(group) for group in lists)
-
-
-def unit_range(images):
-    """uint8 images in [0, 255] or float images in [0, 1] as float32 in [0, 1], in any graph."""
-    dtype = keras.backend.standardize_dtype(images.dtype)
-    if dtype == "uint8":
-        return ops.cast(images, "float32") / 255.0
-    if not dtype.startswith(("float", "bfloat")):
-        raise ValueError(f"got images of dtype {dtype}; allowed: uint8 in [0, 255] or float32 in [0, 1]")
-    return ops.cast(images, "float32")

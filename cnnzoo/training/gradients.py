@@ -1,0 +1,31 @@
+"""The slope of a network by its input, for losses that are made of it."""
+
+import keras
+from keras import ops
+
+
+def input_gradient(model: keras.Model, function, x):
+    """The gradient of the sum of `function(x)` by x, in the shape of x; it can be differentiated once more.
+
+    Args:
+        model: Whose variables `function` uses. On JAX what the call does to its states (a moving mean, a random state)
+            is dropped, since it would belong to the inner differentiation.
+        function: Takes a tensor of the shape of x.
+        x: A float tensor.
+    """
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(x)
+            total = ops.sum(function(x))
+        return tape.gradient(total, x)
+    import jax
+
+    values = [(v, v.value) for v in model.variables]  # as the step has left them by now
+
+    def total(x):
+        with keras.StatelessScope(state_mapping=values):
+            return ops.sum(function(x))
+
+    return jax.grad(total)(x)

@@ -1,0 +1,111 @@
+"""The adversarial games against numbers worked out by hand, and the slopes that regularise them against JAX."""
+
+import keras
+import numpy as np
+import pytest
+from conformance import samples
+from keras import ops
+from scipy.special import expit
+
+from cnnzoo import adversarial
+from cnnzoo.training.gradients import input_gradient
+
+
+def check(found, expected, rtol=1e-5):
+    np.testing.assert_allclose(ops.convert_to_numpy(found), expected, rtol=rtol)
+
+
+REAL, FAKE = np.array([[2.0], [-0.5], [0.25]], np.float32), np.array([[-1.5], [0.5], [3.0]], np.float32)
+
+
+@pytest.mark.parametrize(
+    ("name", "discriminator", "generator"),
+    [
+        ("non_saturating", -np.log(expit(REAL)) - np.log(1 - expit(FAKE)), -np.log(expit(FAKE))),
+        ("minimax", -np.log(expit(REAL)) - np.log(1 - expit(FAKE)), np.log(1 - expit(FAKE))),
+        ("least_squares", ((REAL - 1) ** 2 + FAKE**2) / 2, (FAKE - 1) ** 2 / 2),
+        # By hand: max(0, 1 - x) is 0, 1.5 and 0.75 on the images, max(0, 1 + x) is 0, 1.5 and 4 on the fakes.
+        ("hinge", np.array([0.0, 3.0, 4.75]), np.array([1.5, -0.5, -3.0])),
+        ("wasserstein", FAKE - REAL, -FAKE),
+    ],
+)
+def test_the_two_sides_of_an_objective(name, discriminator, generator):
+    objective = adversarial.OBJECTIVES[name]
+    check(objective.discriminator(REAL, FAKE), np.mean(discriminator))
+    check(objective.generator(FAKE), np.mean(generator))
+
+
+def test_the_logistic_game_has_its_equilibrium_and_stays_finite():
+    undecided, sure = np.zeros((4, 1), np.float32), np.full((1, 1), -1e4, np.float32)
+    game = adversarial.OBJECTIVES["non_saturating"]
+    check(game.discriminator(undecided, undecided), 2 * np.log(2))
+    check(game.generator(sure), 1e4)  # where no fake passes
+    check(adversarial.OBJECTIVES["minimax"].generator(-sure), -1e4)  # where all do
+
+
+@pytest.mark.parametrize("name", [name for name, o in adversarial.OBJECTIVES.items() if o.has_labels])
+def test_smoothed_labels_are_targets_below_one(name):
+    smoothing = 0.1
+    logistic = -0.9 * np.log(expit(REAL)) - 0.1 * np.log(1 - expit(REAL)) - np.log(1 - expit(FAKE))
+    expected = ((REAL - 0.9) ** 2 + FAKE**2) / 2 if name == "least_squares" else logistic
+    check(adversarial.OBJECTIVES[name].discriminator(REAL, FAKE, smoothing), np.mean(expected))
+
+
+# Norms 0.5, 1 and 3.
+SLOPES = np.array([[[[0.3, 0.4]]], [[[0.0, 1.0]]], [[[-3.0, 0.0]]]], np.float32)
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("gradient_penalty", (0.25 + 0.0 + 4.0) / 3),
+        ("one_sided_gradient_penalty", (0.0 + 0.0 + 4.0) / 3),
+        ("r1", 0.5 * (0.25 + 1.0 + 9.0) / 3),
+        ("r2", 0.5 * (0.25 + 1.0 + 9.0) / 3),
+        ("approximate_r1", 0.5 * (0.25 + 1.0 + 9.0) / 3),
+    ],
+)
+def test_the_penalty_of_a_regularizer(name, expected):
+    check(adversarial.REGULARIZERS[name].penalty(SLOPES), expected)
+
+
+@pytest.mark.parametrize("name", adversarial.REGULARIZERS)
+def test_a_flat_discriminator_has_a_penalty_that_can_be_differentiated(name):
+    import tensorflow as tf
+
+    flat = tf.zeros((2, 3))
+    with tf.GradientTape() as tape:
+        tape.watch(flat)
+        penalty = adversarial.REGULARIZERS[name].penalty(flat)
+    assert np.isfinite(tape.gradient(penalty, flat)).all()
+
+
+def test_the_slope_is_that_of_back_propagation_by_hand():
+    model = samples.fresh("gan", image_shape=(2, 2, 1), latent_dim=2)
+    x = np.random.default_rng(0).uniform(-1, 1, (3, 2, 2, 1)).astype(np.float32)
+    found = input_gradient(model, lambda x: model.discriminator(x, training=False), ops.convert_to_tensor(x))
+    *hidden, last, _ = model.discriminator.get_weights()
+    layers = list(zip(hidden[::2], hidden[1::2], strict=True))
+    for image, gradient in zip(x, ops.convert_to_numpy(found), strict=True):
+        activity, slopes = image.ravel().astype(np.float64), []
+        for kernel, bias in layers:
+            activity = activity @ kernel + bias
+            slopes.append(np.where(activity > 0, 1.0, 0.2))
+            activity = activity * slopes[-1]
+        back = last[:, 0]
+        for (kernel, _), slope in zip(reversed(layers), reversed(slopes), strict=True):
+            back = kernel @ (slope * back)
+        np.testing.assert_allclose(gradient.ravel(), back, rtol=1e-4, atol=1e-7)
+
+
+def test_the_slope_can_be_differentiated_once_more():
+    import tensorflow as tf
+
+    dense = keras.layers.Dense(1, use_bias=False)
+    model = keras.Sequential([keras.Input((4,)), dense])
+    weights = np.array([[1.0], [2.0], [-2.0], [4.0]], np.float32)  # the slope of the logit, of norm 5
+    dense.kernel.assign(weights)
+    with tf.GradientTape() as tape:
+        penalty = adversarial.gradient_penalty(input_gradient(model, model, tf.zeros((3, 4))))
+    check(penalty, 16.0)
+    check(tape.gradient(penalty, dense.kernel.value), 2 * 4 * weights / 5)  # d (|w| - 1)^2 / dw = 2 (|w| - 1) w / |w|
