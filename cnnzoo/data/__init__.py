@@ -83,21 +83,26 @@ def load(
     split: str = "train",
     shape: tuple[int, int, int] | None = None,
     corrupt: str = "raise",
+    limit: int | None = None,
 ) -> ImageSet:
     """A split of a data set, decoded.
 
     Args:
         name: "mnist", "fashion_mnist", "cifar10", "cmaterdb", "cmaterdb/devanagari" or "cmaterdb/telugu", through
             tensorflow-datasets; "digits", the 1,797 scans that scikit-learn ships; "photos", crops of photographs that
-            scikit-image and scikit-learn ship; or a folder <folder>/<split>/<label>/<image>.
+            scikit-image and scikit-learn ship; "signs", photographs of hand signs, in `CNNZOO_DATA_DIR`; or a folder
+            <folder>/<split>/<label>/<image>. Where a folder has no <folder>/test, "test" is always the same fifth of
+            <folder>/train, and "train" the rest.
         split: "train", "test", or a part of "train": "validation", always the same 5,000 images of it (a tenth of a
             small set), and "fit", the others.
         shape: The (height, width, channels) that a model takes; the images are resized, and grey and colour converted.
         corrupt: Of a folder: "raise" or "skip" (with a warning) for a file that cannot be read.
+        limit: Take only so many images of the split, or all where it has fewer: always the same ones, from anywhere
+            in it, each larger choice with all of the smaller.
 
     Raises:
         DataNotFound: It is not prepared on this machine and there is no network; says what to do, in under a second.
-        ValueError: An unknown name or split, or an unreadable file.
+        ValueError: An unknown name or split, a limit below 1, or an unreadable file.
     """
     from cnnzoo.data.sources import read
     from cnnzoo.images import fit_to
@@ -106,6 +111,8 @@ def load(
         raise ValueError(f"got split={split!r}; allowed: train, test, fit, validation")
     if corrupt not in ("raise", "skip"):
         raise ValueError(f"got corrupt={corrupt!r}; allowed: raise, skip")
+    if limit is not None and limit < 1:
+        raise ValueError(f"got limit={limit}; allowed: limit >= 1")
     whole = split if split == "test" else "train"
     images, labels, classes = read(str(name), whole, shape, corrupt)
     if whole != split:
@@ -113,6 +120,9 @@ def load(
         held_out[order(len(images), 0, 0, np.arange(min(5000, len(images) // 10)))] = True
         part = held_out if split == "validation" else ~held_out
         images, labels = images[part], None if labels is None else labels[part]
+    if limit is not None and limit < len(images):
+        few = np.sort(order(len(images), 0, 0, np.arange(limit)))
+        images, labels = images[few], None if labels is None else labels[few]
     if shape is not None:
         images = fit_to(images, tuple(shape))
     return ImageSet(str(name), split, images, labels, classes)

@@ -22,6 +22,7 @@ LICENCES = {
     "cifar10": "none stated",
     "cmaterdb": "Apache-2.0, for non-commercial use",
     "digits": "CC BY 4.0",
+    "signs": "Apache-2.0",
 }
 # Networks of dense layers and those that carry an averaged copy are large; their weights are stored as float16.
 LARGE = 1_000_000
