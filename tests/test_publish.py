@@ -85,7 +85,7 @@ def test_its_card_says_how_it_was_made(runs, published):
     assert card["name"] == "lenet.digits" and card["description"] == "LeNet on scanned digits"
     assert card["data"] == {"name": "digits", "split": "train", "licence": "CC BY 4.0"}
     assert card["paper"].startswith("LeCun et al.") and "\n" not in card["paper"]
-    kept = ("epochs", "steps", "batch_size", "seed", "optimizers", "versions")
+    kept = ("epochs", "steps", "batch_size", "seed", "limit", "optimizers", "versions")
     assert card["recipe"] == {"command": "cnnzoo train lenet.digits", **{key: made[key] for key in kept}}
     assert card["recipe"]["seed"] == 7 and card["config"] == made["config"]
 
@@ -156,7 +156,7 @@ def test_weights_that_do_not_suit_the_run_are_refused(runs, tmp_path):
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.parametrize("change", [{"epochs": 2}, {"seed": 8}, {"data": "photos"}, {"batch_size": 64}])
+@pytest.mark.parametrize("change", [{"epochs": 2}, {"seed": 8}, {"data": "photos"}, {"batch_size": 64}, {"limit": 9}])
 def test_a_run_with_other_settings_than_its_recipe_is_refused(runs, tmp_path, change):
     run = altered(runs["lenet.digits"], tmp_path / "run", **change)
     with pytest.raises(ValueError, match=f"another {next(iter(change))}; allowed"):

@@ -14,7 +14,7 @@ from cnnzoo.images import fit_to, read_image
 
 BUILDERS = ("mnist", "fashion_mnist", "cifar10", "cmaterdb", "cmaterdb/devanagari", "cmaterdb/telugu")
 SHIPPED = ("digits", "photos")
-NAMES = (*BUILDERS, *SHIPPED, "signs")
+NAMES = (*BUILDERS, "signs", *SHIPPED)
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp")
 
 Arrays = tuple[np.ndarray, np.ndarray | None, tuple[str, ...]]  # images, labels, class names

@@ -51,7 +51,7 @@ def publish(run: str | Path, out: str | Path | None = None, progress=None) -> ch
     if half:
         checkpoints.round_to_half(model)  # what is scored is what is stored
     report = evaluate(model, data, progress=progress)
-    kept = ("epochs", "steps", "batch_size", "seed", "optimizers", "versions")
+    kept = ("epochs", "steps", "batch_size", "seed", "limit", "optimizers", "versions")
     return checkpoints.save(
         model,
         Path(out or checkpoints.saved_models_dir()) / name,
@@ -59,7 +59,7 @@ def publish(run: str | Path, out: str | Path | None = None, progress=None) -> ch
         description=_docstring(f"cnnzoo.training.recipes.{name.replace('.', '_')}").splitlines()[0].rstrip("."),
         paper=_source(plan["architecture"]),
         data={"name": data, "split": plan["split"], "licence": LICENCES.get(data, "not known")},
-        recipe={"command": f"cnnzoo train {name}", **{key: plan[key] for key in kept}},
+        recipe={"command": f"cnnzoo train {name}", **{key: plan.get(key) for key in kept}},
         scores=[score.to_json() for score in report.scores],
         half=half,
     )
@@ -70,8 +70,8 @@ def _departures(plan: dict[str, Any]) -> list[str]:
     base = recipe(plan["name"])
     own = from_config(plan["architecture"], dict(base.config)).get_config()
     config = [f"config {key}" for key, value in plan["config"].items() if own[key] != value]
-    kept = ("data", "split", "epochs", "batch_size", "seed")
-    return [key for key in kept if plan[key] != getattr(base, key)] + config
+    kept = ("data", "split", "epochs", "batch_size", "seed", "limit")
+    return [key for key in kept if plan.get(key) != getattr(base, key)] + config
 
 
 def _docstring(module: str) -> str:

@@ -10,13 +10,13 @@ from cnnzoo.training.recipes import Recipe, adam_cosine
 RECIPE = Recipe(
     checkpoint="cnn.signs",
     data="signs",
-    epochs=60,
-    batch_size=64,
+    epochs=80,
+    batch_size=32,
     expects="test accuracy about 95 %",
     config={
         "image_shape": (64, 64, 3),
-        "dropout": 0.2,
+        "dropout": 0.1,
         "augmentation": {"rotation": 10.0, "shift": 0.08, "zoom": 0.1, "mirror": True},
     },
-    optimizers=adam_cosine(2e-3, "classifier"),
+    optimizers=adam_cosine(1e-3, "classifier"),
 )
