@@ -133,7 +133,7 @@ def test_what_cannot_be_loaded_is_said_plainly(folder):
     with pytest.raises(ValueError, match="got batch_size=2000; allowed: 1 to 1437"):
         data.load("digits").stream(2000, seed=0)
     with pytest.raises(ValueError, match="got limit=0; allowed: limit >= 1"):
-        data.load("digits", limit=0)
+        data.load("digits").few(0)
     save_png(folder / "train" / "cat" / "other.png", np.zeros((5, 5, 3), np.uint8))
     with pytest.raises(ValueError, match="holds images of 2 shapes"):
         data.load(folder)
@@ -164,14 +164,14 @@ def test_a_folder_without_test_images_holds_out_a_fifth(tmp_path):
 
 def test_a_limit_takes_the_same_few_from_anywhere():
     whole = data.load("digits")
-    few, more, all_of_them = (data.load("digits", limit=n) for n in (100, 300, 10_000))
+    few, more, all_of_them = (whole.few(n) for n in (100, 300, 10_000))
     position = {image.tobytes(): i for i, image in enumerate(whole.images)}
     places = [position[image.tobytes()] for image in few.images]
     assert len(set(places)) == 100 and min(places) < 144 and max(places) > 1293  # a tenth from either end
     np.testing.assert_array_equal(few.labels, whole.labels[places])
     assert set(places) < {position[image.tobytes()] for image in more.images}
-    np.testing.assert_array_equal(all_of_them.images, whole.images)
-    np.testing.assert_array_equal(data.load("digits", limit=100).images, few.images)
+    assert all_of_them is whole.few(None) is whole
+    np.testing.assert_array_equal(data.load("digits").few(100).images, few.images)
 
 
 def test_signs_are_found_in_the_folder_of_the_environment(tmp_path, monkeypatch):

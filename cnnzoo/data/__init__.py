@@ -1,7 +1,7 @@
 """Images to train on: whole sets in memory, and batches of them as a pure function of (seed, step)."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +33,23 @@ class ImageSet:
     images: np.ndarray
     labels: np.ndarray | None
     classes: tuple[str, ...]
+
+    def few(self, limit: int | None) -> "ImageSet":
+        """So many of the images, or all where there are fewer or for None.
+
+        They are always the same ones, from anywhere in the set, which may be sorted by label; each larger choice holds
+        all of the smaller.
+
+        Raises:
+            ValueError: For limit < 1.
+        """
+        if limit is None or limit >= len(self.images):
+            return self
+        if limit < 1:
+            raise ValueError(f"got limit={limit}; allowed: limit >= 1")
+        chosen = np.sort(order(len(self.images), 0, 0, np.arange(limit)))
+        labels = None if self.labels is None else self.labels[chosen]
+        return replace(self, images=self.images[chosen], labels=labels)
 
     def steps_per_epoch(self, batch_size: int) -> int:
         """Whole batches in an epoch.
@@ -83,7 +100,6 @@ def load(
     split: str = "train",
     shape: tuple[int, int, int] | None = None,
     corrupt: str = "raise",
-    limit: int | None = None,
 ) -> ImageSet:
     """A split of a data set, decoded.
 
@@ -97,12 +113,10 @@ def load(
             small set), and "fit", the others.
         shape: The (height, width, channels) that a model takes; the images are resized, and grey and colour converted.
         corrupt: Of a folder: "raise" or "skip" (with a warning) for a file that cannot be read.
-        limit: Take only so many images of the split, or all where it has fewer: always the same ones, from anywhere
-            in it, each larger choice with all of the smaller.
 
     Raises:
         DataNotFound: It is not prepared on this machine and there is no network; says what to do, in under a second.
-        ValueError: An unknown name or split, a limit below 1, or an unreadable file.
+        ValueError: An unknown name or split, or an unreadable file.
     """
     from cnnzoo.data.sources import read
     from cnnzoo.images import fit_to
@@ -111,8 +125,6 @@ def load(
         raise ValueError(f"got split={split!r}; allowed: train, test, fit, validation")
     if corrupt not in ("raise", "skip"):
         raise ValueError(f"got corrupt={corrupt!r}; allowed: raise, skip")
-    if limit is not None and limit < 1:
-        raise ValueError(f"got limit={limit}; allowed: limit >= 1")
     whole = split if split == "test" else "train"
     images, labels, classes = read(str(name), whole, shape, corrupt)
     if whole != split:
@@ -120,9 +132,6 @@ def load(
         held_out[order(len(images), 0, 0, np.arange(min(5000, len(images) // 10)))] = True
         part = held_out if split == "validation" else ~held_out
         images, labels = images[part], None if labels is None else labels[part]
-    if limit is not None and limit < len(images):
-        few = np.sort(order(len(images), 0, 0, np.arange(limit)))
-        images, labels = images[few], None if labels is None else labels[few]
     if shape is not None:
         images = fit_to(images, tuple(shape))
     return ImageSet(str(name), split, images, labels, classes)

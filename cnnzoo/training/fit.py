@@ -43,7 +43,7 @@ def train(
         epochs: Passes over the data, >= 1; the recipe's, or 10.
         batch_size: Images a step, >= 1; the recipe's, or 128.
         seed: >= 0; the recipe's, or 0.
-        limit: Train on so many of the images alone, >= 1; the recipe's, or all. See `cnnzoo.data.load`.
+        limit: Train on so many of the images alone, >= 1; the recipe's, or all. See `cnnzoo.data.ImageSet.few`.
         out: The run folder; by default a new one in `runs/`.
         resume: The folder of a run to go on with, instead of all the above and `config`.
         config: Keywords of the architecture, over those of the recipe.
@@ -191,7 +191,7 @@ def _load(plan: dict[str, Any], split: str, limit: int | None = None):
     """
     from cnnzoo.data import load
 
-    images = load(plan["data"], split, shape=plan["config"].get("image_shape"), limit=limit)
+    images = load(plan["data"], split, shape=plan["config"].get("image_shape")).few(limit)
     if images.labels is None and architecture(plan["architecture"]).needs_labels:
         raise ValueError(f"{plan['data']} has no labels; {plan['architecture']} is trained on images with labels")
     return images

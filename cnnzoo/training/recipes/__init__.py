@@ -24,7 +24,7 @@ class Recipe:
         expects: The number that its evaluation should give, in words.
         split: "train" for all training images; "fit" to leave out the validation images and watch them.
         batch_size: Images a step.
-        limit: Only so many images of the split, as `cnnzoo.data.load` takes them; None for all.
+        limit: Only so many images of the split, as `cnnzoo.data.ImageSet.few` takes them; None for all.
         seed: Of the initial weights, the order of the images and all noise.
         config: Keywords of the architecture.
         optimizers: Takes the number of steps and gives `{phase name: optimizer}`; None for the published ones.
