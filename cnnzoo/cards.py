@@ -49,16 +49,24 @@ def headline(card: Mapping[str, Any]) -> str:
     by_name = scores(card)
     if "accuracy" in by_name:
         return f"accuracy {by_name['accuracy']}"
+    if "bits_per_dim" in by_name:
+        bound = by_name["bits_per_dim"]
+        return f"≤ {bound.value:.2f} bits per dimension (K = {bound.protocol['samples']})"
     if "iw_nll" in by_name:
         bound = by_name["iw_nll"]
         return f"NLL ≤ {bound.value:.2f} nats (K = {bound.protocol['samples']})"
     if "mse_over_pca" in by_name:
-        return f"MSE {by_name['mse']}, {by_name['mse_over_pca'].value:.2f} of PCA's"
+        made_up = f", samples: {_likeness(by_name)}" if "frechet" in by_name else ""
+        return f"MSE {by_name['mse']}, {by_name['mse_over_pca'].value:.2f} of PCA's{made_up}"
     if "frechet" in by_name:
-        values = [by_name[name].value for name in ("frechet", "frechet_over_floor", "density", "coverage")]
-        likeness = "Fréchet {:.2f} ({:.1f} times the floor), density {:.2f}, coverage {:.2f}".format(*values)
-        return likeness + (f", as asked {by_name['label_agreement']}" if "label_agreement" in by_name else "")
+        return _likeness(by_name)
     return ", ".join(f"{name} {score}" for name, score in by_name.items()) or "not scored"
+
+
+def _likeness(by_name: Mapping[str, Score]) -> str:
+    values = [by_name[name].value for name in ("frechet", "frechet_over_floor", "density", "coverage")]
+    text = "Fréchet {:.2f} ({:.1f} times the floor), density {:.2f}, coverage {:.2f}".format(*values)
+    return text + (f", as asked {by_name['label_agreement']}" if "label_agreement" in by_name else "")
 
 
 def size(count: float, unit: str) -> str:

@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 
 from cnnzoo import registry
-from cnnzoo.metrics import classification, features, likelihood, reconstruction
+from cnnzoo.data import ImageSet
+from cnnzoo.inception import network as inception_network
+from cnnzoo.likeness import Likeness, judge_of
+from cnnzoo.metrics import classification, likelihood, reconstruction
 from cnnzoo.metrics.scores import Score
 
-GENERATED = 10_000  # samples of a generator
-GENERATION_SEED = 1
-NEIGHBOURS = 5  # of density and coverage
 CHUNK = 50_000  # decoder passes at a time
 
 Progress = Callable[[int, int], None]
@@ -52,6 +52,7 @@ def evaluate(
     samples: int = 5000,
     images: int = 1000,
     extractor: str | None = None,
+    inception: bool = False,
     progress: Progress | None = None,
 ) -> Report:
     """Measures what a model is for: accuracy, reconstruction, likelihood or the likeness of what it generates.
@@ -60,16 +61,19 @@ def evaluate(
         model: "arch.tag", or a model; a model of your own needs `data`.
         data: A data set's name or a folder; by default the one that the checkpoint was trained on.
         split: "test", or as in `cnnzoo.data.load`.
-        limit: Use only the first so many images.
+        limit: Use only so many images; see `cnnzoo.data.ImageSet.few`.
         samples: Of the importance-weighted bound, for each image.
         images: Of the importance-weighted bound: the first so many.
-        extractor: The classifier whose features judge a generator: by default `cnn.fashion_mnist` on Fashion-MNIST and
-            `lenet.mnist` on anything else.
+        extractor: The classifier whose features judge what a model makes up: by default `lenet.cifar10` on CIFAR-10,
+            `cnn.signs` on the signs, `cnn.fashion_mnist` on Fashion-MNIST, `lenet.mnist` on other grey 28x28 images.
+        inception: Judge it by the Inception network of 2015 as well; see `cnnzoo.inception`.
         progress: Called with (done, total) in long measurements.
 
     Raises:
         UnknownName: No such checkpoint.
-        ValueError: No data, an option out of range, or a model whose task is not known.
+        DataNotFound: The data, or the Inception network, are not on this machine and cannot be fetched.
+        ValueError: No data, an option out of range, no classifier to judge a generator, or a model whose task is not
+            known.
     """
     from cnnzoo.data import load
 
@@ -82,24 +86,33 @@ def evaluate(
     for option, value in (("limit", limit), ("samples", samples), ("images", images)):
         if value is not None and value < 1:
             raise ValueError(f"got {option}={value}; allowed: {option} >= 1")
-    found = load(data, split, shape=model.image_shape)
-    chosen = slice(limit)
-    pictures = found.images[chosen]
+    if model.task not in ("classify", "reconstruct", "generate"):
+        raise ValueError(f"got a model with the task {model.task!r}; allowed: classify, reconstruct, generate")
+    generates = hasattr(model, "generate")
+    extractor = extractor or (judge_of(model.image_shape, data) if generates else None)
+    if model.task == "generate" and extractor is None:
+        raise ValueError(
+            f"no shipped classifier judges images {tuple(model.image_shape)} beside those of {data}; allowed: an "
+            "extractor, the name of a classifier of such images"
+        )
+    if inception and not generates:
+        raise ValueError(f"got inception=True for a model of the task {model.task!r}; allowed: a model that generates")
+    network = inception_network() if inception else None
+    found = load(data, split, shape=model.image_shape).few(limit)
     if model.task == "classify":
         if found.labels is None:
             raise ValueError(f"{data} has no labels; accuracy needs them")
-        scores = _classification(model, pictures, found.labels[chosen])
-    elif model.task == "reconstruct":
-        train = load(data, "train", shape=model.image_shape).images
-        scores = _reconstruction(model, pictures, train)
-        if hasattr(model, "log_weights"):
-            scores += _bounds(model, pictures, samples, images, progress)
-    elif model.task == "generate":
-        extractor = extractor or ("cnn.fashion_mnist" if str(data) == "fashion_mnist" else "lenet.mnist")
-        train = load(data, "train", shape=model.image_shape).images
-        scores = _generation(model, pictures, found.labels, train, extractor)
-    else:
-        raise ValueError(f"got a model with the task {model.task!r}; allowed: classify, reconstruct, generate")
+        return Report(name, str(data), split, tuple(_classification(model, found.images, found.labels)))
+    scores = []
+    train = load(data, "train", shape=model.image_shape)
+    if model.task == "reconstruct":
+        scores += _reconstruction(model, found, train.images)
+    if generates:
+        likeness = Likeness(model, found, train, progress)
+        scores += likeness.scores(extractor) if extractor else []
+        scores += likeness.inception_scores(network) if network else []
+    if hasattr(model, "log_weights"):
+        scores += _bounds(model, found.images, samples, images, progress)
     return Report(name, str(data), split, tuple(scores))
 
 
@@ -109,20 +122,31 @@ def _classification(model, images: np.ndarray, labels: np.ndarray) -> list[Score
     return [Score("accuracy", 100 * rate, "%", "higher", n, (100 * low, 100 * high), {"interval": "Wilson, 95 %"})]
 
 
-def _reconstruction(model, images: np.ndarray, train: np.ndarray) -> list[Score]:
-    truth = images.astype(np.float32) / 255
+def _reconstruction(model, found: ImageSet, train: np.ndarray) -> list[Score]:
+    truth = found.images.astype(np.float32) / 255
     made = model.reconstruct(truth)
-    n = len(images)
-    mse = float(reconstruction.mse_per_image(truth, made).mean())
+    n = len(truth)
+    errors = reconstruction.mse_per_image(truth, made)
+    mse = float(errors.mean())
     psnr = float(reconstruction.psnr_per_image(truth, made).mean())
     pca = reconstruction.pca_mse(train.astype(np.float32) / 255, truth, model.latent_dim)
     fitted = {"components": model.latent_dim, "fitted on": f"{len(train)} training images"}
-    return [
+    scores = [
         Score("mse", mse, "", "lower", n, protocol={"range": "[0, 1]", "mean over": "images, pixels and channels"}),
         Score("psnr", psnr, "dB", "higher", n, protocol={"data range": 1, "mean over": "images"}),
         Score("pca_mse", pca, "", "", n, protocol=fitted),
         Score("mse_over_pca", mse / pca, "", "lower", n, protocol=fitted),
     ]
+    return scores if found.labels is None else [*scores, _worst_class(errors, found.labels, found.classes)]
+
+
+def _worst_class(errors: np.ndarray, labels: np.ndarray, classes: tuple[str, ...]) -> Score:
+    """The mean error of the class that is reconstructed worst, with those of all classes in its protocol."""
+    means = {label: float(errors[labels == label].mean()) for label in np.unique(labels)}
+    worst = max(means, key=means.__getitem__)
+    table = {classes[label]: float(f"{mean:.4g}") for label, mean in means.items()}
+    protocol = {"class": classes[worst], "by class": table}
+    return Score("worst_class_mse", means[worst], "", "lower", int(np.sum(labels == worst)), protocol=protocol)
 
 
 def _bounds(model, images: np.ndarray, samples: int, count: int, progress: Progress | None) -> list[Score]:
@@ -156,53 +180,3 @@ def _nats(name: str, values: np.ndarray, protocol: dict[str, Any]) -> Score:
     margin = classification.Z95 * float(values.std(ddof=1)) / np.sqrt(n) if n > 1 else float("inf")
     interval = (mean - margin, mean + margin) if n > 1 else None
     return Score(name, mean, "nats", "lower", n, interval, {**protocol, "interval": "95 %, normal, over images"})
-
-
-def _generation(model, real: np.ndarray, labels: np.ndarray | None, train: np.ndarray, extractor: str) -> list[Score]:
-    judge = registry.build(extractor)
-    if judge.task != "classify" or tuple(judge.image_shape) != tuple(model.image_shape):
-        raise ValueError(
-            f"got the extractor {extractor!r} ({judge.task}, images {judge.image_shape}); allowed: a classifier of "
-            f"images {model.image_shape}"
-        )
-    n = min(GENERATED, len(real), len(train))
-    made = model.generate(n, seed=GENERATION_SEED)
-    fake = judge.features(made)
-    real, other = judge.features(real[:n]), judge.features(train[:n])
-    distance, floor = features.frechet_distance(fake, real), features.frechet_distance(other, real)
-    density, coverage = features.density_coverage(real, fake, NEIGHBOURS)
-    protocol = {
-        "extractor": extractor,
-        "extractor sha256": registry.card(extractor)["files"]["model.weights.h5"]["sha256"],
-        "features": int(real.shape[1]),
-        "generated": n,
-        "generation seed": GENERATION_SEED,
-    }
-    floor_protocol = {**protocol, "floor": f"the first {n} training images in place of the generated"}
-    neighbours = {**protocol, "k": NEIGHBOURS}
-    scores = [
-        Score("frechet", distance, "", "lower", n, protocol=protocol),
-        Score("frechet_floor", floor, "", "", n, protocol=floor_protocol),
-        Score("frechet_over_floor", distance / floor, "", "lower", n, protocol=floor_protocol),
-        Score("kernel_distance", features.kernel_distance(fake, real), "", "lower", n, protocol=protocol),
-        Score("density", density, "", "higher", n, protocol=neighbours),
-        Score("coverage", coverage, "", "higher", n, protocol=neighbours),
-    ]
-    if model.needs_labels:
-        scores += _obedience(model, made, fake, real, labels, judge, protocol)
-    return scores
-
-
-def _obedience(model, made, fake, real, labels, judge, protocol: dict[str, Any]) -> list[Score]:
-    """Whether a generator makes what it is asked for: the classes in turn, as `generate` takes them."""
-    n = len(made)
-    asked = np.arange(n) % model.classes
-    rate = classification.accuracy(judge.classify(made), asked)
-    low, high = (100 * bound for bound in classification.wilson_interval(rate, n))
-    interval = {**protocol, "interval": "Wilson, 95 %"}
-    scores = [Score("label_agreement", 100 * rate, "%", "higher", n, (low, high), interval)]
-    kinds = [(real[labels[:n] == label], fake[asked == label]) for label in range(model.classes)]
-    if all(len(images) > NEIGHBOURS for images, _ in kinds):
-        least = min(features.density_coverage(*kind, NEIGHBOURS)[1] for kind in kinds)
-        scores.append(Score("least_coverage", least, "", "higher", n, protocol={**protocol, "k": NEIGHBOURS}))
-    return scores

@@ -13,6 +13,11 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def data_dir() -> Path:
+    """Where what the zoo itself looks for on this machine lies: `CNNZOO_DATA_DIR`, or `~/.cache/cnnzoo`."""
+    return Path(os.environ.get("CNNZOO_DATA_DIR") or "~/.cache/cnnzoo").expanduser()
+
+
 def write_text(path: Path, text: str) -> None:
     """Writes a text file aside and renames it."""
     aside = path.with_name(f".{path.name}")

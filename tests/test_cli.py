@@ -451,6 +451,14 @@ def test_a_damaged_image_is_named(refusal, digits, tmp_path, damage):
 # -- cards ------------------------------------------------------------------------------------------------------------
 
 
+LIKENESS = [
+    Score("frechet", 12.345, "", "lower", 10),
+    Score("frechet_over_floor", 4.56, "", "lower", 10),
+    Score("density", 0.789, "", "higher", 10),
+    Score("coverage", 0.8, "", "higher", 10),
+]
+
+
 def card(*scores):
     return {"scores": [score.to_json() for score in scores]}
 
@@ -469,22 +477,39 @@ def card(*scores):
             "NLL ≤ 86.79 nats (K = 5000)",
         ),
         (
+            [
+                Score("iw_nll", 6789.0, "nats", "lower", 10, protocol={"samples": 5000}),
+                Score("bits_per_dim", 3.456, "bits", "lower", 10, protocol={"samples": 5000}),
+            ],
+            "≤ 3.46 bits per dimension (K = 5000)",
+        ),
+        (
             [Score("mse", 0.01234, "", "lower", 10), Score("mse_over_pca", 0.456, "", "lower", 10)],
             "MSE 0.01234, 0.46 of PCA's",
         ),
+        (LIKENESS, "Fréchet 12.35 (4.6 times the floor), density 0.79, coverage 0.80"),
         (
-            [
-                Score("frechet", 12.345, "", "lower", 10),
-                Score("frechet_over_floor", 4.56, "", "lower", 10),
-                Score("density", 0.789, "", "higher", 10),
-                Score("coverage", 0.8, "", "higher", 10),
-            ],
-            "Fréchet 12.35 (4.6 times the floor), density 0.79, coverage 0.80",
+            [*LIKENESS, Score("label_agreement", 98.765, "%", "higher", 30)],
+            "Fréchet 12.35 (4.6 times the floor), density 0.79, coverage 0.80, as asked 98.77 %",
+        ),
+        (
+            [Score("mse", 0.01234, "", "lower", 10), Score("mse_over_pca", 0.456, "", "lower", 10), *LIKENESS],
+            "MSE 0.01234, 0.46 of PCA's, samples: Fréchet 12.35 (4.6 times the floor), density 0.79, coverage 0.80",
         ),
         ([Score("psnr", 31.5, "dB", "higher", 5), Score("ssim", 0.9, "", "higher", 5)], "psnr 31.5 dB, ssim 0.9"),
         ([], "not scored"),
     ],
-    ids=["classifier", "vae", "autoencoder", "generator", "another", "none"],
+    ids=[
+        "classifier",
+        "vae",
+        "coder",
+        "autoencoder",
+        "generator",
+        "obedient",
+        "generating autoencoder",
+        "another",
+        "none",
+    ],
 )
 def test_the_headline_says_what_matters_most(scores, words):
     assert cards.headline(card(*scores)) == words

@@ -132,12 +132,59 @@ def test_what_cannot_be_loaded_is_said_plainly(folder):
         data.load(folder, corrupt="ignore")
     with pytest.raises(ValueError, match="got batch_size=2000; allowed: 1 to 1437"):
         data.load("digits").stream(2000, seed=0)
-    (folder / "test").rename(folder / "dev")
-    with pytest.raises(ValueError, match=r"has no 'test' \(it has: dev, train\)"):
-        data.load(folder, "test")
+    with pytest.raises(ValueError, match="got limit=0; allowed: limit >= 1"):
+        data.load("digits").few(0)
     save_png(folder / "train" / "cat" / "other.png", np.zeros((5, 5, 3), np.uint8))
     with pytest.raises(ValueError, match="holds images of 2 shapes"):
         data.load(folder)
+    (folder / "train").rename(folder / "dev")
+    with pytest.raises(ValueError, match=r"has no 'train' \(it has: dev, test\)"):
+        data.load(folder)
+
+
+def test_a_folder_without_test_images_holds_out_a_fifth(tmp_path):
+    values = iter(range(30))
+    for label in ("cat", "dog", "eel"):
+        for i in range(10):
+            save_png(tmp_path / "train" / label / f"{i}.png", np.full((4, 4, 3), next(values), np.uint8))
+    train, test, again = (data.load(tmp_path, split) for split in ("train", "test", "test"))
+    assert len(train.images) == 24 and len(test.images) == 6 and train.classes == test.classes
+    np.testing.assert_array_equal(test.images, again.images)
+    for part in (train, test):
+        np.testing.assert_array_equal(part.labels, part.images[:, 0, 0, 0] // 10)
+    both = [*train.images[:, 0, 0, 0], *test.images[:, 0, 0, 0]]
+    assert sorted(both) == list(range(30))
+    # A file that cannot be read changes nothing for the others.
+    (tmp_path / "train" / "cat" / f"{train.images[0, 0, 0, 0]}.png").write_bytes(b"no picture")
+    with pytest.warns(UserWarning, match="left out"):
+        fewer = data.load(tmp_path, corrupt="skip")
+    np.testing.assert_array_equal(fewer.images, train.images[1:])
+    np.testing.assert_array_equal(data.load(tmp_path, "test").images, test.images)
+
+
+def test_a_limit_takes_the_same_few_from_anywhere():
+    whole = data.load("digits")
+    few, more, all_of_them = (whole.few(n) for n in (100, 300, 10_000))
+    position = {image.tobytes(): i for i, image in enumerate(whole.images)}
+    places = [position[image.tobytes()] for image in few.images]
+    assert len(set(places)) == 100 and min(places) < 144 and max(places) > 1293  # a tenth from either end
+    np.testing.assert_array_equal(few.labels, whole.labels[places])
+    assert set(places) < {position[image.tobytes()] for image in more.images}
+    assert all_of_them is whole.few(None) is whole
+    np.testing.assert_array_equal(data.load("digits").few(100).images, few.images)
+
+
+def test_signs_are_found_in_the_folder_of_the_environment(tmp_path, monkeypatch):
+    monkeypatch.setenv("CNNZOO_DATA_DIR", str(tmp_path))
+    with pytest.raises(data.DataNotFound, match=r"signs is not in .*sign_digits.*CNNZOO_DATA_DIR"):
+        data.load("signs")
+    for label in "01":
+        for i in range(5):
+            save_png(tmp_path / "sign_digits" / "train" / label / f"{i}.jpg", np.full((100, 100, 3), 20 * i, np.uint8))
+    train, test = data.load("signs"), data.load("signs", "test")
+    assert train.images.shape == (8, 64, 64, 3) and test.images.shape == (2, 64, 64, 3)
+    assert data.load("signs", shape=(32, 32, 1)).images.shape == (8, 32, 32, 1)
+    assert train.classes == ("0", "1") and train.name == "signs"
 
 
 def test_without_network_a_missing_set_is_reported_at_once(tmp_path):

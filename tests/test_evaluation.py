@@ -1,5 +1,7 @@
 """Evaluation: the scores of each task, against the metrics applied by hand."""
 
+import statistics
+
 import numpy as np
 import pytest
 from scipy.special import logsumexp
@@ -7,6 +9,7 @@ from scipy.special import logsumexp
 import cnnzoo
 from cnnzoo.data import load
 from cnnzoo.evaluation import evaluate
+from cnnzoo.likeness import judge_of
 from cnnzoo.metrics import features, reconstruction
 
 
@@ -16,7 +19,7 @@ class Oracle:
     architecture, task, image_shape = "oracle", "classify", (28, 28, 1)
 
     def __init__(self, known: int):
-        self.answers = load("digits", "test").labels.copy()
+        self.answers = load("digits", "test").few(80).labels.copy()
         self.answers[known:] = -1
 
     def classify(self, images):
@@ -24,11 +27,10 @@ class Oracle:
 
 
 def test_a_classifier_is_scored_by_its_accuracy():
-    known = load("digits", "test").labels[:40]
     report = evaluate(Oracle(40), "digits", limit=80)
-    zeros = np.sum(load("digits", "test").labels[40:80] == 0)  # argmax of a row of zeros is class 0
+    zeros = np.sum(load("digits", "test").few(80).labels[40:] == 0)  # argmax of a row of zeros is class 0
     score = report["accuracy"]
-    assert score.value == pytest.approx(100 * (len(known) + zeros) / 80)
+    assert score.value == pytest.approx(100 * (40 + zeros) / 80)
     assert score.n == 80 and score.interval[0] < score.value < score.interval[1]
     assert (report.model, report.data, report.split) == ("oracle", "digits", "test")
 
@@ -74,37 +76,112 @@ def test_log_weights_are_the_elbo_on_average():
     assert (np.abs(sampled.mean(axis=0) - (likelihood.mean(axis=0) - kl)) < 2 * error).all()
 
 
-def test_a_generator_is_scored_by_its_likeness(monkeypatch):
+@pytest.fixture
+def judge(monkeypatch):
+    """An untrained classifier in the place of "lenet.mnist", so that the scores of an untrained GAN are no extremes."""
     judge = cnnzoo.build("lenet", image_shape=(28, 28, 1))
     card = {"files": {"model.weights.h5": {"sha256": "abc"}}}
     build = cnnzoo.registry.build
     monkeypatch.setattr("cnnzoo.registry.build", lambda name: judge if name == "lenet.mnist" else build(name))
     monkeypatch.setattr("cnnzoo.registry.card", lambda name: card)
+    return judge
+
+
+def test_a_generator_is_scored_by_its_likeness(judge):
     model = cnnzoo.build("gan")
     report = evaluate(model, "digits")
     real = judge.features(load("digits", "test").images)
-    fake = judge.features(model.generate(360, seed=1))
-    assert report["frechet"].value == pytest.approx(features.frechet_distance(fake, real), rel=1e-6)
-    floor = features.frechet_distance(judge.features(load("digits").images[:360]), real)
+    fakes = [judge.features(model.generate(360, seed=seed)) for seed in (1, 2, 3)]
+    pairs = [features.density_coverage(real, fake, 5) for fake in fakes]
+    expected = {
+        "frechet": [features.frechet_distance(fake, real) for fake in fakes],
+        "kernel_distance": [features.kernel_distance(fake, real) for fake in fakes],
+        "density": [density for density, _ in pairs],
+        "coverage": [coverage for _, coverage in pairs],
+    }
+    for name, values in expected.items():
+        assert report[name].value == pytest.approx(np.mean(values), rel=1e-6)
+        protocol = report[name].protocol
+        assert protocol["standard deviation over seeds"] == pytest.approx(statistics.stdev(values), rel=0.006, abs=1e-9)
+        assert protocol["generation seeds"] == [1, 2, 3] and protocol["generated"] == report[name].n == 360
+    floor = features.frechet_distance(judge.features(load("digits").few(360).images), real)
     assert report["frechet_floor"].value == pytest.approx(floor, rel=1e-6)
-    assert report["frechet"].n == 360
+    assert report["frechet_over_floor"].value == pytest.approx(report["frechet"].value / floor, rel=1e-6)
     assert report["frechet"].protocol["extractor"] == "lenet.mnist"
     assert report["frechet"].protocol["extractor sha256"] == "abc"
-    assert {"kernel_distance", "density", "coverage"} <= {score.name for score in report.scores}
+
+
+def test_an_autoencoder_that_generates_is_scored_by_its_likeness_too(judge):
+    model = cnnzoo.build("vae", latent_dim=4, width=2, hidden=4)
+    report = evaluate(model, "digits", limit=50, samples=2, images=4)
+    real = judge.features(load("digits", "test").few(50).images)
+    distances = [features.frechet_distance(judge.features(model.generate(50, seed=s)), real) for s in (1, 2, 3)]
+    assert report["frechet"].value == pytest.approx(np.mean(distances), rel=1e-6)
+    assert {"iw_nll", "mse"} <= {score.name for score in report.scores}
+
+
+@pytest.mark.parametrize(
+    ("shape", "data", "name"),
+    [
+        ((28, 28, 1), "mnist", "lenet.mnist"),
+        ((28, 28, 1), "digits", "lenet.mnist"),
+        ((28, 28, 1), "fashion_mnist", "cnn.fashion_mnist"),
+        ((32, 32, 3), "cifar10", "lenet.cifar10"),
+        ((64, 64, 3), "signs", "cnn.signs"),
+        ((64, 64, 3), "photos", None),
+        ((32, 32, 1), "mnist", None),
+    ],
+)
+def test_the_judge_suits_the_images_and_the_data(shape, data, name):
+    assert judge_of(shape, data) == judge_of(list(shape), data) == name
+
+
+def test_a_generator_without_a_judge_is_refused_and_an_autoencoder_is_scored_without_one():
+    model = cnnzoo.build("dcgan", image_shape=(32, 32, 3), width=2, latent_dim=4)
+    with pytest.raises(
+        ValueError, match=r"no shipped classifier judges images \(32, 32, 3\) .* photos; allowed: an extr"
+    ):
+        evaluate(model, "photos")
+    with pytest.raises(
+        ValueError, match=r"got the extractor 'lenet.mnist' .*allowed: a classifier of images \(32, 32, 3"
+    ):
+        evaluate(model, "photos", extractor="lenet.mnist")
+    vae = cnnzoo.build("vae", image_shape=(8, 8, 3), latent_dim=4, width=2, hidden=4)
+    names = {score.name for score in evaluate(vae, "photos", samples=2, images=4).scores}
+    assert "iw_nll" in names and "frechet" not in names
 
 
 def test_a_conditional_generator_is_scored_by_what_it_was_asked_for():
     judge = cnnzoo.build("lenet.mnist")
     model = cnnzoo.build("cgan", width=2, latent_dim=4)
     report = evaluate(model, "digits")
-    made, asked = model.generate(360, seed=1), np.arange(360) % 10
-    assert report["label_agreement"].value == pytest.approx(100 * np.mean(judge.classify(made).argmax(1) == asked))
+    made, asked = [model.generate(360, seed=seed) for seed in (1, 2, 3)], np.arange(360) % 10
+    rates = [np.mean(judge.classify(images).argmax(1) == asked) for images in made]
+    assert report["label_agreement"].value == pytest.approx(100 * np.mean(rates))
+    assert report["label_agreement"].n == 3 * 360
     test = load("digits", "test")
-    real, fake = judge.features(test.images), judge.features(made)
-    kinds = [(real[test.labels == label], fake[asked == label]) for label in range(10)]
-    assert report["least_coverage"].value == min(features.density_coverage(*kind, 5)[1] for kind in kinds)
+    real, fakes = judge.features(test.images), [judge.features(images) for images in made]
+    coverage = [
+        [features.density_coverage(real[test.labels == c], fake[asked == c], 5)[1] for fake in fakes] for c in range(10)
+    ]
+    least = report["least_coverage"]
+    assert least.value == pytest.approx(min(np.mean(row) for row in coverage))
+    assert np.mean(coverage[least.protocol["class"]]) == pytest.approx(least.value)
     few = {score.name for score in evaluate(model, "digits", limit=20).scores}  # too few of a class for neighbours
     assert "label_agreement" in few and "least_coverage" not in few
+
+
+def test_the_class_that_is_reconstructed_worst_is_named():
+    model = cnnzoo.build("autoencoder", latent_dim=4, width=2, hidden=4)
+    score = evaluate(model, "digits")["worst_class_mse"]
+    test = load("digits", "test")
+    truth = test.images / 255.0
+    errors = ((truth - model.reconstruct(truth)) ** 2).mean(axis=(1, 2, 3))
+    table = {str(c): errors[test.labels == c].mean() for c in range(10)}
+    assert score.protocol["class"] == max(table, key=table.get)
+    assert score.value == pytest.approx(max(table.values()), rel=1e-5)
+    assert score.n == np.sum(test.labels == int(score.protocol["class"]))
+    assert score.protocol["by class"] == pytest.approx(table, rel=1e-3)
 
 
 @pytest.mark.parametrize(
@@ -113,6 +190,10 @@ def test_a_conditional_generator_is_scored_by_what_it_was_asked_for():
         ({"data": None}, "got a model of 'oracle' without data"),
         ({"data": "digits", "limit": 0}, "got limit=0; allowed: limit >= 1"),
         ({"data": "digits", "samples": -1}, "got samples=-1"),
+        (
+            {"data": "digits", "inception": True},
+            "got inception=True for a model of the task 'classify'; allowed: a mod",
+        ),
         ({"data": "mnits"}, "got data 'mnits'; allowed"),
     ],
 )

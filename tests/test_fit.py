@@ -12,7 +12,7 @@ import pytest
 from keras import ops
 
 import cnnzoo
-from cnnzoo import registry
+from cnnzoo import data, registry
 from cnnzoo.registry import UnknownName, list_models, register
 from cnnzoo.training import fit
 from cnnzoo.training.callbacks import TrainingDiverged
@@ -305,3 +305,21 @@ def test_recipes_are_listed_without_keras():
     code = "import sys; from cnnzoo.training.recipes import *; print(*list_recipes('cnn_wide'), 'keras' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.stdout == "cnn_wide.mnist False\n", done.stderr
+
+
+def test_a_run_on_a_share_of_the_images_sees_those_alone_even_when_resumed(tmp_path, monkeypatch):
+    seen, stream = [], data.ImageSet.stream
+    monkeypatch.setattr(data.ImageSet, "stream", lambda images, *when: seen.append(images) or stream(images, *when))
+    path = toy(tmp_path / "run", limit=1300, epochs=1)
+    plan = json.loads((path / "run.json").read_text())
+    assert plan["limit"] == 1300 and plan["steps_per_epoch"] == 2
+    (path / "model.weights.h5").unlink()
+    (path / "run.json").write_text(json.dumps(plan | {"epochs": 2, "steps": 4}))
+    cnnzoo.train(resume=path, verbose=0)
+    expected = data.load("digits", shape=(8, 8, 1)).few(1300).images
+    assert len(seen) == 2 and len(expected) == 1300
+    for images in seen:
+        np.testing.assert_array_equal(images.images, expected)
+    with pytest.raises(ValueError, match="got limit=0; allowed: limit >= 1"):
+        toy(tmp_path / "other", limit=0)
+    assert not (tmp_path / "other").exists()

@@ -1,6 +1,7 @@
 """Metrics against SciPy, scikit-image, closed forms and plain loops."""
 
 import json
+import math
 
 import numpy as np
 import pytest
@@ -102,6 +103,21 @@ def test_a_collapsed_generator_covers_nothing_however_dense():
     assert density > 0.5 and coverage < 0.05
     _, alike = features.density_coverage(real, rng.normal(size=(500, 2)))
     assert alike > 0.9
+
+
+def test_the_inception_score_is_its_plain_sum():
+    chances = rng.dirichlet(np.full(7, 0.3), size=23)
+    expected = []
+    for part in (chances[:8], chances[8:16], chances[16:]):  # 23 in three parts
+        mean = sum(part) / len(part)
+        divergences = [sum(p * math.log(p / m) for p, m in zip(row, mean, strict=True) if p > 0) for row in part]
+        expected.append(math.exp(sum(divergences) / len(divergences)))
+    assert features.inception_score(chances, 3) == pytest.approx(np.mean(expected), rel=1e-9)
+    certain = np.eye(7)[np.arange(70) % 7]
+    assert features.inception_score(certain, 10) == pytest.approx(7)  # all sure, and evenly of all classes
+    assert features.inception_score(np.repeat(certain[:1], 70, axis=0)) == pytest.approx(1)
+    with pytest.raises(ValueError, match="got the chances of 9 images; allowed: at least one for each of 10 parts"):
+        features.inception_score(chances[:9])
 
 
 def test_importance_weights_find_the_evidence_of_a_linear_gaussian_model():

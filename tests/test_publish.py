@@ -85,7 +85,7 @@ def test_its_card_says_how_it_was_made(runs, published):
     assert card["name"] == "lenet.digits" and card["description"] == "LeNet on scanned digits"
     assert card["data"] == {"name": "digits", "split": "train", "licence": "CC BY 4.0"}
     assert card["paper"].startswith("LeCun et al.") and "\n" not in card["paper"]
-    kept = ("epochs", "steps", "batch_size", "seed", "optimizers", "versions")
+    kept = ("epochs", "steps", "batch_size", "seed", "limit", "optimizers", "versions")
     assert card["recipe"] == {"command": "cnnzoo train lenet.digits", **{key: made[key] for key in kept}}
     assert card["recipe"]["seed"] == 7 and card["config"] == made["config"]
 
@@ -126,6 +126,33 @@ def test_the_command_prints_the_scores_and_the_folder(runs, tmp_path, capsys):
     assert lines[-1] == str(tmp_path / "lenet.digits")
 
 
+def test_a_checkpoint_is_scored_anew_where_it_lies(runs, tmp_path, capsys):
+    made = publish(runs["autoencoder.digits"], tmp_path)
+    before = {path.name: path.read_bytes() for path in made.path.iterdir()}
+    old = {**made.card, "scores": [{"name": "mse", "value": 9.0, "protocol": {}}]}
+    (made.path / "card.json").write_text(json.dumps(old))
+    publishing.main(["--rescore", "autoencoder.digits", "--out", str(tmp_path)])
+    assert capsys.readouterr().out.splitlines()[-1] == str(made.path)
+    assert {path.name: path.read_bytes() for path in made.path.iterdir()} == before
+    assert publishing.rescore("autoencoder.digits", tmp_path) == made
+
+
+def test_a_checkpoint_with_altered_files_is_not_scored_anew(runs, tmp_path):
+    made = publish(runs["lenet.digits"], tmp_path)
+    (made.path / "model.weights.h5").write_bytes(b"other")
+    with pytest.raises(CheckpointError, match="was cut short or altered"):
+        publishing.rescore("lenet.digits", tmp_path)
+    with pytest.raises(CheckpointError, match=r"card\.json cannot be read"):
+        publishing.rescore("lenet.digist", tmp_path)
+
+
+@pytest.mark.parametrize("line", [[], ["runs/lenet.digits", "--rescore", "lenet.digits"]])
+def test_the_command_takes_a_run_or_a_checkpoint(line, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        publishing.main(line)
+    assert stopped.value.code == 2 and "--rescore" in capsys.readouterr().err
+
+
 def test_a_run_that_is_not_finished_is_refused(runs, tmp_path):
     run = altered(runs["lenet.digits"], tmp_path / "run")
     (run / "model.weights.h5").unlink()
@@ -156,7 +183,7 @@ def test_weights_that_do_not_suit_the_run_are_refused(runs, tmp_path):
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.parametrize("change", [{"epochs": 2}, {"seed": 8}, {"data": "photos"}, {"batch_size": 64}])
+@pytest.mark.parametrize("change", [{"epochs": 2}, {"seed": 8}, {"data": "photos"}, {"batch_size": 64}, {"limit": 9}])
 def test_a_run_with_other_settings_than_its_recipe_is_refused(runs, tmp_path, change):
     run = altered(runs["lenet.digits"], tmp_path / "run", **change)
     with pytest.raises(ValueError, match=f"another {next(iter(change))}; allowed"):

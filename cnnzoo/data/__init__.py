@@ -1,7 +1,7 @@
 """Images to train on: whole sets in memory, and batches of them as a pure function of (seed, step)."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +33,23 @@ class ImageSet:
     images: np.ndarray
     labels: np.ndarray | None
     classes: tuple[str, ...]
+
+    def few(self, limit: int | None) -> "ImageSet":
+        """So many of the images, or all where there are fewer or for None.
+
+        They are always the same ones, from anywhere in the set, which may be sorted by label; each larger choice holds
+        all of the smaller.
+
+        Raises:
+            ValueError: For limit < 1.
+        """
+        if limit is None or limit >= len(self.images):
+            return self
+        if limit < 1:
+            raise ValueError(f"got limit={limit}; allowed: limit >= 1")
+        chosen = np.sort(order(len(self.images), 0, 0, np.arange(limit)))
+        labels = None if self.labels is None else self.labels[chosen]
+        return replace(self, images=self.images[chosen], labels=labels)
 
     def steps_per_epoch(self, batch_size: int) -> int:
         """Whole batches in an epoch.
@@ -89,7 +106,9 @@ def load(
     Args:
         name: "mnist", "fashion_mnist", "cifar10", "cmaterdb", "cmaterdb/devanagari" or "cmaterdb/telugu", through
             tensorflow-datasets; "digits", the 1,797 scans that scikit-learn ships; "photos", crops of photographs that
-            scikit-image and scikit-learn ship; or a folder <folder>/<split>/<label>/<image>.
+            scikit-image and scikit-learn ship; "signs", photographs of hand signs, in `CNNZOO_DATA_DIR`; or a folder
+            <folder>/<split>/<label>/<image>. Where a folder has no <folder>/test, "test" is always the same fifth of
+            <folder>/train, and "train" the rest.
         split: "train", "test", or a part of "train": "validation", always the same 5,000 images of it (a tenth of a
             small set), and "fit", the others.
         shape: The (height, width, channels) that a model takes; the images are resized, and grey and colour converted.

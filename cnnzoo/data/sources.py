@@ -9,10 +9,12 @@ import numpy as np
 
 from cnnzoo.data import DataNotFound
 from cnnzoo.data.order import order
+from cnnzoo.files import data_dir
 from cnnzoo.images import fit_to, read_image
 
 BUILDERS = ("mnist", "fashion_mnist", "cifar10", "cmaterdb", "cmaterdb/devanagari", "cmaterdb/telugu")
 SHIPPED = ("digits", "photos")
+NAMES = (*BUILDERS, "signs", *SHIPPED)
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp")
 
 Arrays = tuple[np.ndarray, np.ndarray | None, tuple[str, ...]]  # images, labels, class names
@@ -26,9 +28,11 @@ def read(name: str, split: str, shape: tuple[int, int, int] | None, corrupt: str
         return _digits(split)
     if name == "photos":
         return _photos(split, shape or (64, 64, 3))
+    if name == "signs":
+        return _signs(split, shape or (64, 64, 3))
     if Path(name).is_dir():
         return _folder(Path(name), split, shape, corrupt)
-    raise ValueError(f"got data {name!r}; allowed: {', '.join(BUILDERS + SHIPPED)}, or an existing folder")
+    raise ValueError(f"got data {name!r}; allowed: {', '.join(NAMES)}, or an existing folder")
 
 
 @lru_cache(maxsize=4)
@@ -71,11 +75,16 @@ def _digits(split: str) -> Arrays:
     from sklearn.datasets import load_digits
 
     scans = load_digits()
-    test = np.zeros(len(scans.images), bool)
-    test[order(len(test), 0, 0, np.arange(360))] = True
-    chosen = test if split == "test" else ~test
+    chosen = _part(len(scans.images), 360, split)
     images = np.rint(scans.images[chosen] * (255 / 16)).astype(np.uint8)[..., None]
     return _framed(images), scans.target[chosen].astype(np.int64), tuple(str(i) for i in range(10))
+
+
+def _part(n: int, tests: int, split: str) -> np.ndarray:
+    """The indices of "train" or "test" of n images, of which always the same `tests` are for testing."""
+    test = np.zeros(n, bool)
+    test[order(n, 0, 0, np.arange(tests))] = True
+    return np.flatnonzero(test == (split == "test"))
 
 
 def _framed(scans: np.ndarray) -> np.ndarray:
@@ -118,27 +127,54 @@ def _photos(split: str, shape: tuple[int, int, int]) -> Arrays:
     return np.stack(crops), np.array(labels, np.int64), tuple(names)
 
 
+def _signs(split: str, shape: tuple[int, int, int]) -> Arrays:
+    """The 2,059 photographs of hand signs for the digits, 100x100 in colour, of which a fifth is for testing.
+
+    Source: Mavi and Dikle, "A New Dataset and Proposed Convolutional Neural Network Architecture for Classification of
+    American Sign Language Digits", 2020.
+    """
+    folder = data_dir() / "sign_digits"
+    if not folder.is_dir():
+        raise DataNotFound(
+            f"signs is not in {folder}. Put the images of https://github.com/ardamavi/Sign-Language-Digits-Dataset "
+            "there as train/<label>/<image>, without the three that are not 100x100, or name the folder that holds "
+            f"sign_digits in CNNZOO_DATA_DIR. Without a download: {', '.join(SHIPPED)}, or a folder."
+        )
+    return _folder(folder, split, shape, "raise")
+
+
 def _folder(folder: Path, split: str, shape: tuple[int, int, int] | None, corrupt: str) -> Arrays:
-    """<folder>/<split>/<label>/<image>, in the order of the names; without `shape` all must be of one size."""
-    root = folder / split
+    """<folder>/<split>/<label>/<image>, in the order of the names; without `shape` all must be of one size.
+
+    Where there is no <folder>/test, a fifth of <folder>/train stands for it and is left out of "train".
+    """
+    divided = (folder / "test").is_dir()
+    root = folder / (split if divided else "train")
+    allowed = f"allowed: {folder}/<split>/<label>/<image> of {', '.join(SUFFIXES)}"
     if not root.is_dir():
         have = ", ".join(sorted(p.name for p in folder.iterdir() if p.is_dir())) or "none"
-        raise ValueError(f"{folder} has no {split!r} (it has: {have}); allowed: {folder}/{split}/<label>/<image>")
+        raise ValueError(f"{folder} has no {root.name!r} (it has: {have}); {allowed}")
     classes = tuple(sorted(p.name for p in root.iterdir() if p.is_dir()))
+    files = [
+        (path, label)
+        for label, name in enumerate(classes)
+        for path in sorted(p for p in (root / name).iterdir() if p.suffix.lower() in SUFFIXES)
+    ]
+    if files and not divided:
+        files = [files[i] for i in _part(len(files), len(files) // 5, split)]
     images, labels = [], []
-    for label, name in enumerate(classes):
-        for path in sorted(p for p in (root / name).iterdir() if p.suffix.lower() in SUFFIXES):
-            try:
-                image = read_image(path, shape and shape[2])
-            except ValueError as error:
-                if corrupt == "raise":
-                    raise ValueError(f"{error}; leave it out with corrupt='skip'") from error
-                warnings.warn(f"left out: {error}", stacklevel=4)
-                continue
-            images.append(image if shape is None else fit_to(image[None], shape)[0])
-            labels.append(label)
+    for path, label in files:
+        try:
+            image = read_image(path, shape and shape[2])
+        except ValueError as error:
+            if corrupt == "raise":
+                raise ValueError(f"{error}; leave it out with corrupt='skip'") from error
+            warnings.warn(f"left out: {error}", stacklevel=4)
+            continue
+        images.append(image if shape is None else fit_to(image[None], shape)[0])
+        labels.append(label)
     if not images:
-        raise ValueError(f"{root} holds no images; allowed: {root}/<label>/<image> of {', '.join(SUFFIXES)}")
+        raise ValueError(f"{folder} holds no images for {split!r}; {allowed}")
     shapes = {image.shape for image in images}
     if len(shapes) > 1:
         raise ValueError(f"{root} holds images of {len(shapes)} shapes, {sorted(shapes)[:2]}…; give load a shape")

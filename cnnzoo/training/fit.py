@@ -25,6 +25,7 @@ def train(
     epochs: int | None = None,
     batch_size: int | None = None,
     seed: int | None = None,
+    limit: int | None = None,
     out: str | Path | None = None,
     resume: str | Path | None = None,
     config: Mapping[str, Any] | None = None,
@@ -42,6 +43,7 @@ def train(
         epochs: Passes over the data, >= 1; the recipe's, or 10.
         batch_size: Images a step, >= 1; the recipe's, or 128.
         seed: >= 0; the recipe's, or 0.
+        limit: Train on so many of the images alone, >= 1; the recipe's, or all. See `cnnzoo.data.ImageSet.few`.
         out: The run folder; by default a new one in `runs/`.
         resume: The folder of a run to go on with, instead of all the above and `config`.
         config: Keywords of the architecture, over those of the recipe.
@@ -55,7 +57,7 @@ def train(
         TrainingDiverged: A loss became NaN or infinite; the last good state stays.
         KeyboardInterrupt: After SIGINT or SIGTERM; the message says how to go on.
     """
-    asked = {"data": data, "epochs": epochs, "batch_size": batch_size, "seed": seed, "config": config}
+    asked = {"data": data, "epochs": epochs, "batch_size": batch_size, "seed": seed, "limit": limit, "config": config}
     given = {key: value for key, value in asked.items() if value is not None}
     if resume is not None:
         if extra := [key for key, value in {"name": name, "out": out, **given}.items() if value is not None]:
@@ -64,7 +66,7 @@ def train(
         if run.finished:
             _say(verbose, f"{run.path} is finished: {run.plan['epochs']} epochs")
             return run.path
-        images = _load(run.plan, run.plan["split"])
+        images = _load(run.plan, run.plan["split"], run.plan.get("limit"))
         model = _build(run.plan)
     else:
         if name is None:
@@ -99,11 +101,12 @@ def _plan(name: str, given: dict[str, Any]) -> tuple[dict[str, Any], Any, Any]:
         plan[key] = given.get(key, getattr(base, key))
         if not isinstance(plan[key], int) or plan[key] < least:
             raise ValueError(f"got {key}={plan[key]!r}; allowed: an integer >= {least}")
+    plan["limit"] = given.get("limit", base.limit)
     fields = architecture(arch).config_fields()
     plan["config"] = dict(base.config) | dict(given.get("config", {}))
     if "image_shape" in fields:
         plan["config"].setdefault("image_shape", fields["image_shape"])
-    images = _load(plan, base.split)
+    images = _load(plan, base.split, plan["limit"])
     if "data" in given and fields.get("classes") and "classes" not in given.get("config", {}):
         plan["config"]["classes"] = len(images.classes)
     model = _build(plan)
@@ -183,11 +186,11 @@ def _without_tensorflow() -> Iterator[None]:
             del sys.modules["tensorflow"]
 
 
-def _load(plan: dict[str, Any], split: str):
-    """The images of a plan, of the shape that the model takes."""
+def _load(plan: dict[str, Any], split: str, limit: int | None = None):
+    """The images of a plan, all or `limit` of them, of the shape that the model takes."""
     from cnnzoo.data import load
 
-    return load(plan["data"], split, shape=plan["config"].get("image_shape"))
+    return load(plan["data"], split, shape=plan["config"].get("image_shape")).few(limit)
 
 
 def _check_labels(plan: dict[str, Any], model, images) -> None:
@@ -226,9 +229,9 @@ def _batches(images, batch_size: int, seed: int, start_step: int):
 
 def _address(data: str | Path) -> str:
     """A data set's name as it is; a folder as its full path, so that the run can be resumed from anywhere."""
-    from cnnzoo.data.sources import BUILDERS, SHIPPED
+    from cnnzoo.data.sources import NAMES
 
-    return str(Path(data).resolve() if str(data) not in BUILDERS + SHIPPED and Path(data).is_dir() else data)
+    return str(Path(data).resolve() if str(data) not in NAMES and Path(data).is_dir() else data)
 
 
 def _vacant_folder(plan: dict[str, Any]) -> Path:

@@ -1,6 +1,7 @@
 """Makes a checkpoint of a finished training run: scores it on the test split and writes its card.
 
-    python -m cnnzoo.training.publish runs/cnn.mnist
+python -m cnnzoo.training.publish runs/cnn.mnist
+python -m cnnzoo.training.publish --rescore cnn.mnist    # a checkpoint that is there, whose files stay
 """
 
 import argparse
@@ -11,6 +12,7 @@ from typing import Any
 
 from cnnzoo import checkpoints
 from cnnzoo.evaluation import evaluate
+from cnnzoo.files import write_json
 from cnnzoo.registry import from_config
 from cnnzoo.training.recipes import recipe
 from cnnzoo.training.runs import Run
@@ -22,6 +24,7 @@ LICENCES = {
     "cifar10": "none stated",
     "cmaterdb": "Apache-2.0, for non-commercial use",
     "digits": "CC BY 4.0",
+    "signs": "Apache-2.0",
 }
 # Networks of dense layers and those that carry an averaged copy are large; their weights are stored as float16.
 LARGE = 1_000_000
@@ -50,7 +53,7 @@ def publish(run: str | Path, out: str | Path | None = None, progress=None) -> ch
     if half:
         checkpoints.round_to_half(model)  # what is scored is what is stored
     report = evaluate(model, data, progress=progress)
-    kept = ("epochs", "steps", "batch_size", "seed", "optimizers", "versions")
+    kept = ("epochs", "steps", "batch_size", "seed", "limit", "optimizers", "versions")
     return checkpoints.save(
         model,
         Path(out or checkpoints.saved_models_dir()) / name,
@@ -58,10 +61,28 @@ def publish(run: str | Path, out: str | Path | None = None, progress=None) -> ch
         description=_docstring(f"cnnzoo.training.recipes.{name.replace('.', '_')}").splitlines()[0].rstrip("."),
         paper=_source(plan["architecture"]),
         data={"name": data, "split": plan["split"], "licence": LICENCES.get(data, "not known")},
-        recipe={"command": f"cnnzoo train {name}", **{key: plan[key] for key in kept}},
+        recipe={"command": f"cnnzoo train {name}", **{key: plan.get(key) for key in kept}},
         scores=[score.to_json() for score in report.scores],
         half=half,
     )
+
+
+def rescore(name: str, out: str | Path | None = None, progress=None) -> checkpoints.Checkpoint:
+    """Measures a checkpoint anew and replaces the scores on its card; all else stays as it is.
+
+    Args:
+        name: "arch.tag".
+        out: The folder of all checkpoints; by default that of this installation.
+        progress: Called with (done, total) in long measurements.
+
+    Raises:
+        CheckpointError: There is none, or its files are not those of its card.
+    """
+    folder = Path(out or checkpoints.saved_models_dir()) / name
+    card = checkpoints.open_checkpoint(folder).card
+    report = evaluate(checkpoints.load(folder), card["data"]["name"], progress=progress)
+    write_json(folder / checkpoints.CARD, {**card, "scores": [score.to_json() for score in report.scores]})
+    return checkpoints.open_checkpoint(folder)
 
 
 def _departures(plan: dict[str, Any]) -> list[str]:
@@ -69,8 +90,8 @@ def _departures(plan: dict[str, Any]) -> list[str]:
     base = recipe(plan["name"])
     own = from_config(plan["architecture"], dict(base.config)).get_config()
     config = [f"config {key}" for key, value in plan["config"].items() if own[key] != value]
-    kept = ("data", "split", "epochs", "batch_size", "seed")
-    return [key for key in kept if plan[key] != getattr(base, key)] + config
+    kept = ("data", "split", "epochs", "batch_size", "seed", "limit")
+    return [key for key in kept if plan.get(key) != getattr(base, key)] + config
 
 
 def _docstring(module: str) -> str:
@@ -89,12 +110,15 @@ def main(arguments: list[str] | None = None) -> None:
     from rich.progress import Progress
 
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("run", help="the folder of a finished run")
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument("run", nargs="?", help="the folder of a finished run")
+    what.add_argument("--rescore", metavar="NAME", help="a checkpoint to measure anew")
     parser.add_argument("--out", help="the folder of all checkpoints (default: that of this installation)")
     asked = parser.parse_args(arguments)
     with Progress() as bars:
         bar = bars.add_task("scoring", total=None)
-        made = publish(asked.run, asked.out, lambda done, total: bars.update(bar, completed=done, total=total))
+        make, of = (rescore, asked.rescore) if asked.rescore else (publish, asked.run)
+        made = make(of, asked.out, lambda done, total: bars.update(bar, completed=done, total=total))
     for score in made.card["scores"]:
         print(f"{score['name']:20} {score['value']:.6g} {score['unit']}")
     print(made.path)

@@ -1,0 +1,132 @@
+"""The Inception network of 2015: only the file that is meant is read, and what is taken from the graph.
+
+The real one is not at hand where the tests run. A graph of three nodes with the same names goes the same way.
+"""
+
+import time
+
+import numpy as np
+import pytest
+
+import cnnzoo
+from cnnzoo import inception
+from cnnzoo.data import DataNotFound, load
+from cnnzoo.evaluation import evaluate
+from cnnzoo.files import sha256
+from cnnzoo.metrics import features
+
+WEIGHTS = np.random.default_rng(0).normal(size=(6, 5)).astype(np.float32)
+
+
+def write_graph(path):
+    """The mean and the squared mean of each channel as "features", and a last layer with a bias after it."""
+    tf = pytest.importorskip("tensorflow")
+    with tf.Graph().as_default() as graph:
+        picture = tf.compat.v1.placeholder(tf.float32, (None, None, 3), name="Cast")
+        images = tf.expand_dims(picture, 0, name="ExpandDims")  # one image alone, as in the real graph
+        small = tf.compat.v1.image.resize_bilinear(images, (8, 8)) / 255.0
+        mean = tf.reduce_mean(small, axis=(1, 2), keepdims=True)
+        pooled = tf.concat([mean, mean**2], axis=3, name="pool_3")  # (1, 1, 1, 6)
+        flat = tf.reshape(pooled, (1, 6))
+        logits = tf.matmul(flat, tf.constant(WEIGHTS), name="softmax/logits/MatMul")
+        tf.nn.softmax(logits + 3.0 * tf.range(5.0), name="softmax")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(graph.as_graph_def().SerializeToString())
+
+
+def by_hand(images):
+    """Features and chances of that graph for images of 8 pixels a side, or of any side with a multiple's mean."""
+    small = np.repeat(images, 3, axis=3) if images.shape[3] == 1 else images
+    mean = small.astype(np.float64).mean(axis=(1, 2)) / 255
+    found = np.concatenate([mean, mean**2], axis=1)
+    chances = np.exp(found @ WEIGHTS)
+    return found, chances / chances.sum(axis=1, keepdims=True)
+
+
+@pytest.fixture
+def place(tmp_path, monkeypatch):
+    """Where the network is looked for."""
+    monkeypatch.setenv("CNNZOO_DATA_DIR", str(tmp_path))
+    for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    return tmp_path / "inception-2015-12-05" / "classify_image_graph_def.pb"
+
+
+@pytest.fixture
+def small(place, monkeypatch):
+    """The graph of three nodes, taken for the network."""
+    write_graph(place)
+    monkeypatch.setattr(inception, "SHA256", sha256(place))
+    return place
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_features_and_chances_are_those_of_the_graph(small, channels):
+    images = np.random.default_rng(1).integers(0, 256, (120, 8, 8, channels), np.uint8)  # three batches
+    found, chances = inception.network()(images)
+    expected, expected_chances = by_hand(images)
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+    np.testing.assert_allclose(chances, expected_chances, atol=1e-5)  # without the bias
+
+
+def test_scores_have_names_of_their_own_and_are_those_of_the_metrics(small):
+    model = cnnzoo.build("gan")
+    report = evaluate(model, "digits", limit=60, inception=True)
+    network = inception.network()
+    real, _ = network(load("digits", "test").few(60).images)
+    fakes = [network(np.rint(255 * model.generate(60, seed=seed)).astype(np.uint8)) for seed in (1, 2, 3)]
+    expected = {
+        "inception2015_fid": [features.frechet_distance(fake, real) for fake, _ in fakes],
+        "inception2015_kid": [features.kernel_distance(fake, real) for fake, _ in fakes],
+        "inception2015_is": [features.inception_score(chances, 10) for _, chances in fakes],
+    }
+    for name, values in expected.items():
+        assert report[name].value == pytest.approx(np.mean(values), rel=1e-6)
+        assert report[name].protocol["network sha256"] == sha256(small)
+    without = {score.name for score in evaluate(model, "digits", limit=60).scores}
+    assert "frechet" in without and not any("inception" in name for name in without)
+
+
+def test_another_file_is_refused(place):
+    write_graph(place)
+    before = place.read_bytes()
+    with pytest.raises(
+        ValueError, match=f"is not the Inception network of 2015: got sha256 {sha256(place)}; allowed: "
+    ):
+        inception.network()
+    assert place.read_bytes() == before
+
+
+def test_it_is_fetched_once_and_kept(place, tmp_path, monkeypatch):
+    source = tmp_path / "elsewhere" / place.name
+    write_graph(source)
+    monkeypatch.setattr(inception, "URL", source.as_uri())
+    monkeypatch.setattr(inception, "SHA256", sha256(source))
+    monkeypatch.setattr("socket.create_connection", lambda *a, **k: source.open("rb"))  # anything that can be closed
+    assert inception.graph_file() == place and place.read_bytes() == source.read_bytes()
+    source.unlink()
+    assert inception.graph_file() == place
+
+
+def test_what_is_fetched_but_not_meant_is_not_kept(place, tmp_path, monkeypatch):
+    source = tmp_path / "elsewhere" / place.name
+    write_graph(source)
+    monkeypatch.setattr(inception, "URL", source.as_uri())
+    monkeypatch.setattr("socket.create_connection", lambda *a, **k: source.open("rb"))
+    with pytest.raises(ValueError, match="is not the Inception network of 2015"):
+        inception.graph_file()
+    assert list(place.parent.iterdir()) == []
+
+
+def test_without_a_network_it_is_missed_at_once(place, monkeypatch):
+    def cut(*arguments, **settings):
+        raise OSError("no network")
+
+    monkeypatch.setattr("socket.create_connection", cut)
+    began = time.monotonic()
+    with pytest.raises(
+        DataNotFound, match=r"is not at .*classify_image_graph_def\.pb and cannot be fetched .*CNNZOO_DATA"
+    ):
+        evaluate("dcgan.mnist", "digits", inception=True)
+    assert time.monotonic() - began < 30  # a bound on a slow machine; most of it builds the model
+    assert not place.parent.exists()
