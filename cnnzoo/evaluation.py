@@ -132,6 +132,8 @@ def _bounds(model, images: np.ndarray, samples: int, count: int, progress: Progr
     if model.binarize:
         truth = (np.random.default_rng(0).random(truth.shape) < truth).astype(np.float32)
         protocol["binarisation"] = "each pixel drawn once, NumPy default_rng(0)"
+    elif np.isin(images, (0, 255)).all():
+        protocol["binarisation"] = "static: the data are binary"
     elbo = np.concatenate([model.elbo(truth[i : i + 500], seed=i) for i in range(0, len(truth), 500)])
     few = truth[:count]
     bound = likelihood.importance_weighted_bound(_log_weights(model, few, samples, progress))

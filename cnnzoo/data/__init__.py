@@ -88,8 +88,10 @@ def load(
 
     Args:
         name: "mnist", "fashion_mnist", "cifar10", "cmaterdb", "cmaterdb/devanagari" or "cmaterdb/telugu", through
-            tensorflow-datasets; "digits", the 1,797 scans that scikit-learn ships; "photos", crops of photographs that
-            scikit-image and scikit-learn ship; or a folder <folder>/<split>/<label>/<image>.
+            tensorflow-datasets; "mnist/static", the images of MNIST with each pixel drawn once as 0 or 255, with its
+            brightness as the chance, by a fixed seed of NumPy (statically binarised; the draw is the zoo's own);
+            "digits", the 1,797 scans that scikit-learn ships; "photos", crops of photographs that scikit-image and
+            scikit-learn ship; or a folder <folder>/<split>/<label>/<image>.
         split: "train", "test", or a part of "train": "validation", always the same 5,000 images of it (a tenth of a
             small set), and "fit", the others.
         shape: The (height, width, channels) that a model takes; the images are resized, and grey and colour converted.

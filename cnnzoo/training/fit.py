@@ -218,9 +218,9 @@ def _batches(images, batch_size: int, seed: int, start_step: int):
 
 def _address(data: str | Path) -> str:
     """A data set's name as it is; a folder as its full path, so that the run can be resumed from anywhere."""
-    from cnnzoo.data.sources import BUILDERS, SHIPPED
+    from cnnzoo.data.sources import NAMES
 
-    return str(Path(data).resolve() if str(data) not in BUILDERS + SHIPPED and Path(data).is_dir() else data)
+    return str(Path(data).resolve() if str(data) not in NAMES and Path(data).is_dir() else data)
 
 
 def _vacant_folder(plan: dict[str, Any]) -> Path:
