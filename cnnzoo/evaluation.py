@@ -112,7 +112,8 @@ def evaluate(
         scores += likeness.scores(extractor) if extractor else []
         scores += likeness.inception_scores(network) if network else []
     if hasattr(model, "log_weights"):
-        scores += _bounds(model, found.images, samples, images, progress)
+        labels = found.labels if model.needs_labels else None
+        scores += _bounds(model, found.images, labels, samples, images, progress)
     return Report(name, str(data), split, tuple(scores))
 
 
@@ -149,34 +150,47 @@ def _worst_class(errors: np.ndarray, labels: np.ndarray, classes: tuple[str, ...
     return Score("worst_class_mse", means[worst], "", "lower", int(np.sum(labels == worst)), protocol=protocol)
 
 
-def _bounds(model, images: np.ndarray, samples: int, count: int, progress: Progress | None) -> list[Score]:
+def _bounds(model, images: np.ndarray, labels, samples: int, count: int, progress: Progress | None) -> list[Score]:
     """The ELBO of all images and the importance-weighted bound of the first `count`, with their standard errors."""
     truth = images.astype(np.float32) / 255
     protocol: dict[str, Any] = {"likelihood": model.likelihood, "latent layers": 1}
+    if labels is not None:
+        protocol["given"] = "the label of each image"
     if model.binarize:
         truth = (np.random.default_rng(0).random(truth.shape) < truth).astype(np.float32)
         protocol["binarisation"] = "each pixel drawn once, NumPy default_rng(0)"
-    elbo = np.concatenate([model.elbo(truth[i : i + 500], seed=i) for i in range(0, len(truth), 500)])
-    few = truth[:count]
+    elif np.isin(images, (0, 255)).all():
+        protocol["binarisation"] = "static: the data are binary"
+
+    def part(start: int, stop: int) -> dict[str, Any]:
+        given = {} if labels is None else {"labels": labels[start:stop]}
+        return {"images": truth[start:stop], **given}
+
+    elbo = np.concatenate([model.elbo(**part(i, i + 500), seed=i) for i in range(0, len(truth), 500)])
+    few = part(0, count)
     bound = likelihood.importance_weighted_bound(_log_weights(model, few, samples, progress))
-    return [
-        _nats("negative_elbo", -elbo, {**protocol, "samples": 1}),
-        _nats("iw_nll", -bound, {**protocol, "samples": samples, "images": f"the first {len(few)}"}),
+    weighted = {**protocol, "samples": samples, "images": f"the first {len(bound)}"}
+    scores = [
+        _mean("negative_elbo", -elbo, "nats", {**protocol, "samples": 1}),
+        _mean("iw_nll", -bound, "nats", weighted),
     ]
+    if model.likelihood == "logistic":
+        scores.append(_mean("bits_per_dim", -bound / (np.prod(truth.shape[1:]) * np.log(2)), "bits", weighted))
+    return scores
 
 
-def _log_weights(model, images: np.ndarray, samples: int, progress: Progress | None) -> Iterator[np.ndarray]:
-    """log p(x, z) - log q(z|x) for `samples` draws a image, a few at a time."""
-    step = max(1, min(samples, CHUNK // len(images)))
+def _log_weights(model, few: dict[str, Any], samples: int, progress: Progress | None) -> Iterator[np.ndarray]:
+    """log p(x, z) - log q(z|x) for `samples` draws an image, some at a time."""
+    step = max(1, min(samples, CHUNK // len(few["images"])))
     for done in range(0, samples, step):
         now = min(step, samples - done)
-        yield model.log_weights(images, now, seed=done)
+        yield model.log_weights(**few, samples=now, seed=done)
         if progress is not None:
             progress(done + now, samples)
 
 
-def _nats(name: str, values: np.ndarray, protocol: dict[str, Any]) -> Score:
+def _mean(name: str, values: np.ndarray, unit: str, protocol: dict[str, Any]) -> Score:
     mean, n = float(values.mean()), len(values)
     margin = classification.Z95 * float(values.std(ddof=1)) / np.sqrt(n) if n > 1 else float("inf")
     interval = (mean - margin, mean + margin) if n > 1 else None
-    return Score(name, mean, "nats", "lower", n, interval, {**protocol, "interval": "95 %, normal, over images"})
+    return Score(name, mean, unit, "lower", n, interval, {**protocol, "interval": "95 %, normal, over images"})

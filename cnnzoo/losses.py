@@ -53,15 +53,45 @@ def discretized_logistic_log_likelihood(images, mean, log_scale):
     return _per_image(ops.where(images < 0.5 / 255, first, ops.where(images > 254.5 / 255, last, inside)))
 
 
-def normal_kl(mean, log_variance):
-    """KL(N(mean, exp(log_variance)) || N(0, I)) = 1/2 sum of exp(log_variance) + mean^2 - 1 - log_variance.
+def normal_kl_by_latent(mean, log_variance):
+    """KL(N(mean, exp(log_variance)) || N(0, I)) as the terms of its sum, 1/2 (exp(log_variance) + mean^2 - 1 -
+    log_variance), of the shape of `mean`.
 
     Source: Kingma and Welling, "Auto-Encoding Variational Bayes", 2014, appendix B.
     """
-    return 0.5 * _per_image(ops.exp(log_variance) + ops.square(mean) - 1.0 - log_variance)
+    return 0.5 * (ops.exp(log_variance) + ops.square(mean) - 1.0 - log_variance)
+
+
+def normal_kl(mean, log_variance):
+    """KL(N(mean, exp(log_variance)) || N(0, I)); see `normal_kl_by_latent`."""
+    return _per_image(normal_kl_by_latent(mean, log_variance))
 
 
 def normal_log_density(x, mean=0.0, log_variance=0.0):
     """log N(x; mean, exp(log_variance)), summed over the last axis."""
     squared = ops.square(x - mean) * ops.exp(-log_variance)
     return -0.5 * ops.sum(squared + log_variance + math.log(2 * math.pi), axis=-1)
+
+
+def normal_mixture_log_density(x, means, log_variances):
+    """The log-density of an equal mixture of k diagonal normals at each row of x: (..., d) to (...).
+
+    Args:
+        x: (..., d).
+        means: (k, d).
+        log_variances: (k, d).
+    """
+    precisions = ops.exp(-log_variances)  # (k, d)
+    # The square is multiplied out, as a tensor (..., k, d) would be large.
+    squared = ops.matmul(ops.square(x), ops.transpose(precisions))  # (..., k)
+    squared = squared - ops.matmul(x, ops.transpose(2 * means * precisions))
+    constant = ops.sum(ops.square(means) * precisions + log_variances + math.log(2 * math.pi), axis=1)  # (k,)
+    return ops.logsumexp(-0.5 * (squared + constant), axis=-1) - math.log(means.shape[0])
+
+
+def importance_weighted_bound(log_weights):
+    """log of the mean of exp(log_weights) over the draws of each image, (n, k) to (n,).
+
+    Source: Burda et al., "Importance Weighted Autoencoders", 2016, equation 8.
+    """
+    return ops.logsumexp(log_weights, axis=1) - math.log(log_weights.shape[1])

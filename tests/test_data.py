@@ -1,5 +1,6 @@
 """Data sets and the batches made of them."""
 
+import hashlib
 import os
 import subprocess
 import sys
@@ -93,6 +94,31 @@ def test_mnist_is_the_official_one(tfds_data):
     assert train.images.shape == (60_000, 28, 28, 1) and test.images.shape == (10_000, 28, 28, 1)
     np.testing.assert_array_equal(np.bincount(test.labels), [980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009])
     assert round(train.images.mean() / 255, 4) == 0.1307  # as published everywhere
+
+
+@pytest.mark.parametrize("split", ["train", "test"])
+def test_static_mnist_is_drawn_once_from_the_grey_images(split, tfds_data):
+    grey, drawn = data.load("mnist", split), data.load("mnist/static", split)
+    np.testing.assert_array_equal(drawn.labels, grey.labels)
+    assert drawn.images.dtype == np.uint8 and drawn.images.shape == grey.images.shape
+    counts = np.bincount(grey.images.ravel(), minlength=256)
+    white = np.bincount(grey.images[drawn.images == 255], minlength=256)
+    assert np.count_nonzero(drawn.images) == white.sum()  # nothing but 0 and 255
+    chance = np.arange(256) / 255
+    deviation = np.sqrt(counts * chance * (1 - chance))
+    assert (np.abs(white - counts * chance) <= 5 * deviation).all()  # binomial; 5 sigma of 256 counts: one in 7,000
+    digest = {"train": "a0600f7dc7868e95", "test": "5de02e2364b76da4"}[split]  # the same bits, now and ever
+    assert hashlib.sha256(drawn.images.tobytes()).hexdigest().startswith(digest)
+
+
+def test_static_mnist_draws_train_and_test_from_different_streams(tfds_data):
+    agree = []
+    for split in ("train", "test"):
+        grey, drawn = data.load("mnist", split).images[:1000], data.load("mnist/static", split).images[:1000]
+        agree.append(np.where((grey > 100) & (grey < 155), drawn // 255, 2))  # where the draw decides
+    both = (agree[0] < 2) & (agree[1] < 2)
+    assert both.sum() > 500
+    assert np.mean(agree[0][both] == agree[1][both]) < 0.7  # 0.5 for independent draws, nearly 1 for the same one
 
 
 @pytest.fixture

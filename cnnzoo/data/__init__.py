@@ -105,8 +105,10 @@ def load(
 
     Args:
         name: "mnist", "fashion_mnist", "cifar10", "cmaterdb", "cmaterdb/devanagari" or "cmaterdb/telugu", through
-            tensorflow-datasets; "digits", the 1,797 scans that scikit-learn ships; "photos", crops of photographs that
-            scikit-image and scikit-learn ship; "signs", photographs of hand signs, in `CNNZOO_DATA_DIR`; or a folder
+            tensorflow-datasets; "mnist/static", the images of MNIST with each pixel drawn once as 0 or 255, with its
+            brightness as the chance, by a fixed seed of NumPy (statically binarised; the draw is the zoo's own);
+            "digits", the 1,797 scans that scikit-learn ships; "photos", crops of photographs that scikit-image and
+            scikit-learn ship; "signs", photographs of hand signs, in `CNNZOO_DATA_DIR`; or a folder
             <folder>/<split>/<label>/<image>. Where a folder has no <folder>/test, "test" is always the same fifth of
             <folder>/train, and "train" the rest.
         split: "train", "test", or a part of "train": "validation", always the same 5,000 images of it (a tenth of a

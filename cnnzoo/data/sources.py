@@ -13,8 +13,9 @@ from cnnzoo.files import data_dir
 from cnnzoo.images import fit_to, read_image
 
 BUILDERS = ("mnist", "fashion_mnist", "cifar10", "cmaterdb", "cmaterdb/devanagari", "cmaterdb/telugu")
+STATIC = "mnist/static"
 SHIPPED = ("digits", "photos")
-NAMES = (*BUILDERS, "signs", *SHIPPED)
+NAMES = (*BUILDERS, STATIC, "signs", *SHIPPED)
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp")
 
 Arrays = tuple[np.ndarray, np.ndarray | None, tuple[str, ...]]  # images, labels, class names
@@ -24,6 +25,8 @@ def read(name: str, split: str, shape: tuple[int, int, int] | None, corrupt: str
     """The images of "train" or "test"; see `cnnzoo.data.load`."""
     if name in BUILDERS:
         return _from_builder(name, split)
+    if name == STATIC:
+        return _static_mnist(split)
     if name == "digits":
         return _digits(split)
     if name == "photos":
@@ -48,6 +51,15 @@ def _from_builder(name: str, split: str) -> Arrays:
     rows = builder.as_dataset(split=split, batch_size=-1, shuffle_files=False, read_config=options)
     labels = builder.info.features["label"]
     return rows["image"].numpy(), rows["label"].numpy().astype(np.int64), tuple(labels.names)
+
+
+@lru_cache(maxsize=2)
+def _static_mnist(split: str) -> Arrays:
+    """MNIST with each pixel drawn once: white with its brightness as the chance, else black."""
+    images, labels, classes = _from_builder("mnist", split)
+    seed = {"train": 1, "test": 2}[split]
+    below = np.random.default_rng(seed).integers(255, size=images.shape, dtype=np.uint8)  # 0 to 254, equally often
+    return 255 * (below < images).astype(np.uint8), labels, classes
 
 
 def _check_network(name: str, builder) -> None:

@@ -10,22 +10,23 @@ from cnnzoo.images import as_batch
 BATCH = 256  # images a pass: large enough for full speed, small enough for any machine
 
 
-def in_batches(function: Callable, x: np.ndarray) -> np.ndarray:
-    """`function` over the rows of `x`, a batch at a time, as one float32 array."""
-    parts = [ops.convert_to_numpy(function(x[i : i + BATCH])) for i in range(0, len(x), BATCH)]
+def in_batches(function: Callable, *arrays: np.ndarray) -> np.ndarray:
+    """`function` over the rows of arrays of one length, a batch at a time, as one float32 array."""
+    starts = range(0, len(arrays[0]), BATCH)
+    parts = [ops.convert_to_numpy(function(*(x[i : i + BATCH] for x in arrays))) for i in starts]
     return np.concatenate(parts).astype(np.float32, copy=False)
 
 
-def images_to_rows(model, function: Callable, x) -> np.ndarray:
-    """`function` over one image or a batch, checked against the model's image shape: (n, ...)."""
+def images_to_rows(model, function: Callable, x, *beside: np.ndarray) -> np.ndarray:
+    """`function` over one image or a batch, checked against the model's image shape, and what lies beside: (n, ...)."""
     batch, _ = as_batch(x, model.image_shape)
-    return in_batches(function, batch)
+    return in_batches(function, batch, *beside)
 
 
-def images_to_images(model, function: Callable, x) -> np.ndarray:
+def images_to_images(model, function: Callable, x, *beside: np.ndarray) -> np.ndarray:
     """Like `images_to_rows` for a function that gives images in [0, 1]; what comes in is what goes out."""
     batch, single = as_batch(x, model.image_shape)
-    images = like(in_batches(function, batch), batch)
+    images = like(in_batches(function, batch, *beside), batch)
     return images[0] if single else images
 
 

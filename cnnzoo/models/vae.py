@@ -13,17 +13,20 @@ from keras import ops
 from cnnzoo import losses
 from cnnzoo.layers import LogScale, ReplicaSeedGenerator
 from cnnzoo.models import _encoding, _verbs
+from cnnzoo.models._latent import PseudoInputs, WarmUp
 from cnnzoo.registry import register
 from cnnzoo.training.phases import Phase, PhasedModel, unit_range
 
 LIKELIHOODS = ("bernoulli", "gaussian", "logistic")
+PRIORS = ("normal", "vampprior")
 
 
 class Bounded(NamedTuple):
-    """The two terms of the bound for each image of a batch, (n,), in nats."""
+    """The terms of the bound for each of n images, in nats."""
 
-    log_likelihood: object  # log p(x|z) with one z drawn from q(z|x)
-    kl: object  # KL(q(z|x) || p(z)), in closed form
+    log_likelihood: object  # log p(x|z), (n, k), with k draws of z from q(z|x)
+    kl: object  # KL(q(z|x) || p(z)) by latent, (n, latent_dim); or log q(z|x) - log p(z) of the draws, (n, k)
+    kl_weight: object  # of the KL in the loss
 
 
 @register("vae")
@@ -39,10 +42,22 @@ class VAE(PhasedModel):
             ("dynamic binarisation"); with "bernoulli" only.
         width: Filters of the first convolution.
         hidden: Units of the dense layers.
+        beta: The weight of the KL in the loss (Higgins et al., "beta-VAE", 2017, equation 4).
+        free_bits: The least KL that each latent is charged with, as the mean over the batch of a device, in nats, so
+            that none is given up early (Kingma et al., "Improved Variational Inference with Inverse Autoregressive
+            Flow", 2016, equation 15); with the normal prior only.
+        warmup: Training steps over which the weight of the KL rises linearly from 0 to `beta`.
+        importance_samples: k, the draws of z for each image. More than one maximise the tighter bound
+            E[log 1/k sum of p(x, z_i) / q(z_i|x)] (Burda et al., "Importance Weighted Autoencoders", 2016,
+            equation 8), in which the KL is no term to be weighted: `beta`, `free_bits` and `warmup` stay as they are.
+        prior: p(z): "normal", N(0, I); or "vampprior", the equal mixture of q(z|u) over trained pseudo-inputs u, whose
+            KL is estimated from the draws (Tomczak and Welling, "VAE with a VampPrior", 2018, equation 9).
+        pseudo_inputs: How many of them.
     """
 
     task = "reconstruct"
     log_names = ("negative_log_likelihood", "kl")
+    label_size = 0  # how much longer a label makes what the networks see
 
     def __init__(
         self,
@@ -53,6 +68,12 @@ class VAE(PhasedModel):
         binarize=False,
         width=16,
         hidden=256,
+        beta=1.0,
+        free_bits=0.0,
+        warmup=0,
+        importance_samples=1,
+        prior="normal",
+        pseudo_inputs=500,
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -60,36 +81,74 @@ class VAE(PhasedModel):
             raise ValueError(f"got likelihood={likelihood!r}; allowed: {', '.join(LIKELIHOODS)}")
         if binarize and likelihood != "bernoulli":
             raise ValueError(f"got binarize=True with likelihood={likelihood!r}; allowed: with 'bernoulli'")
+        _check_objective(beta, free_bits, warmup, importance_samples, prior, pseudo_inputs)
         self.image_shape = _encoding.check_shape(image_shape)
         self.latent_dim, self.likelihood, self.binarize = latent_dim, likelihood, binarize
         self.width, self.hidden = width, hidden
-        self.encoder = _encoding.encoder(self.image_shape, width, hidden, 2 * latent_dim)
-        self.decoder = _encoding.decoder(self.image_shape, width, hidden, latent_dim)
+        self.beta, self.free_bits, self.warmup = beta, free_bits, warmup
+        self.importance_samples, self.prior, self.pseudo_inputs = importance_samples, prior, pseudo_inputs
+        seen = (*self.image_shape[:2], self.image_shape[2] + self.label_size)
+        self.encoder = _encoding.encoder(seen, width, hidden, 2 * latent_dim)
+        self.decoder = _encoding.decoder(self.image_shape, width, hidden, latent_dim + self.label_size)
         # Without a floor the density of a flat background would grow without bound.
         self.scale = None if likelihood == "bernoulli" else LogScale(self.image_shape[-1], floor=math.log(0.5 / 255))
+        self.pseudo = PseudoInputs(pseudo_inputs, seen) if prior == "vampprior" else None
+        self.rise = WarmUp(warmup) if warmup else None
         self.noise = ReplicaSeedGenerator()
         self.build()
 
     def phases(self):
-        layers = [self.encoder, self.decoder]
-        return [Phase("elbo", layers if self.scale is None else [*layers, self.scale], self.negative_elbo)]
+        layers = [layer for layer in (self.encoder, self.decoder, self.scale, self.pseudo) if layer is not None]
+        return [Phase("elbo", layers, self.negative_elbo if self.importance_samples == 1 else self.negative_bound)]
 
     def forward(self, images, labels, training):
         seeds = (self.noise, self.noise) if training else (0, 1)  # an evaluation repeats, and advances nothing
         if self.binarize:
             images = ops.cast(keras.random.uniform(ops.shape(images), seed=seeds[0]) < images, "float32")
-        mean, log_variance = self.posterior(images, training)
-        z = mean + ops.exp(0.5 * log_variance) * keras.random.normal(ops.shape(mean), seed=seeds[1])
-        likelihood = self.log_likelihood(images, self.decoder(z, training=training))
-        return Bounded(likelihood, losses.normal_kl(mean, log_variance))
+        mean, log_variance = self.posterior(images, labels, training)
+        n, k = ops.shape(mean)[0], self.importance_samples
+        noise = keras.random.normal((n, k, self.latent_dim), seed=seeds[1])
+        z = mean[:, None] + ops.exp(0.5 * log_variance[:, None]) * noise  # (n, k, latent_dim)
+        if k == 1 and self.prior == "normal":
+            kl = losses.normal_kl_by_latent(mean, log_variance)
+        else:
+            kl = losses.normal_log_density(z, mean[:, None], log_variance[:, None]) - self.log_prior(z, training)
+        logits = self.logits(ops.reshape(z, (-1, self.latent_dim)), _each(labels, k), training)  # (n * k, ...)
+        likelihood = ops.reshape(self.log_likelihood(_each(images, k), logits), (-1, k))
+        return Bounded(likelihood, kl, self.beta * self.rise(training=training) if self.rise else self.beta)
 
     def negative_elbo(self, bounded: Bounded):
-        distortion, rate = -ops.mean(bounded.log_likelihood), ops.mean(bounded.kl)
-        return distortion + rate, {"negative_log_likelihood": distortion, "kl": rate}
+        distortion, rates = -ops.mean(bounded.log_likelihood), ops.mean(bounded.kl, axis=0)
+        charged = ops.maximum(rates, self.free_bits) if self.free_bits else rates  # (latent_dim,)
+        loss = distortion + bounded.kl_weight * ops.sum(charged)
+        return loss, {"negative_log_likelihood": distortion, "kl": ops.sum(rates)}
 
-    def posterior(self, images, training=False):
+    def negative_bound(self, bounded: Bounded):
+        bound = losses.importance_weighted_bound(bounded.log_likelihood - bounded.kl)
+        logs = {"negative_log_likelihood": -ops.mean(bounded.log_likelihood), "kl": ops.mean(bounded.kl)}
+        return -ops.mean(bound), logs
+
+    def labelled(self, x, labels):
+        """What a network sees of x, (n, ...): here x alone."""
+        return x
+
+    def posterior(self, images, labels=None, training=False):
         """Mean and log-variance of q(z|x), each (n, latent_dim)."""
-        return ops.split(self.encoder(images, training=training), 2, axis=-1)
+        return ops.split(self.encoder(self.labelled(images, labels), training=training), 2, axis=-1)
+
+    def logits(self, z, labels=None, training=False):
+        """What p(x|z) is made of, (n, height, width, channels), for latents (n, latent_dim)."""
+        return self.decoder(self.labelled(z, labels), training=training)
+
+    def components(self, training=False):
+        """Means and log-variances, each (pseudo_inputs, latent_dim), of the mixture that a learned prior is."""
+        return ops.split(self.encoder(self.pseudo(), training=training), 2, axis=-1)
+
+    def log_prior(self, z, training=False):
+        """log p(z) for latents (..., latent_dim): (...)."""
+        if self.prior == "normal":
+            return losses.normal_log_density(z)
+        return losses.normal_mixture_log_density(z, *self.components(training))
 
     def log_likelihood(self, images, logits):
         """log p(x|z) for each image, (n,), from the decoder's logits."""
@@ -105,8 +164,12 @@ class VAE(PhasedModel):
 
     def call(self, images, training=False):
         """Images, uint8 or float32 in [0, 1], to E[x|z] at the mean of q(z|x)."""
-        mean, _ = self.posterior(unit_range(images), training)
-        return ops.sigmoid(self.decoder(mean, training=training))
+        return self.reconstructions(unit_range(images), None, training)
+
+    def reconstructions(self, images, labels=None, training=False):
+        """E[x|z] at the mean of q(z|x), for float32 images."""
+        mean, _ = self.posterior(images, labels, training)
+        return ops.sigmoid(self.logits(mean, labels, training))
 
     def encode(self, x) -> np.ndarray:
         """The means (n, latent_dim) of q(z|x) for one image or a batch of n."""
@@ -114,17 +177,26 @@ class VAE(PhasedModel):
 
     def decode(self, z) -> np.ndarray:
         """E[x|z], float32 in [0, 1], (n, height, width, channels), for latents (n, latent_dim)."""
-        return _verbs.in_batches(lambda z: ops.sigmoid(self.decoder(z)), _verbs.latents(self, z))
+        return _verbs.in_batches(lambda z: ops.sigmoid(self.logits(z)), _verbs.latents(self, z))
 
     def reconstruct(self, x) -> np.ndarray:
         """decode(encode(x)) for one image or a batch, in the type that came in."""
         return _verbs.images_to_images(self, self, x)
 
-    def generate(self, n: int, seed: int = 0) -> np.ndarray:
-        """n images, E[x|z] with z drawn from N(0, I); float32 in [0, 1], (n, height, width, channels)."""
-        return self.decode(_verbs.noise(self, n, seed))
+    def draw(self, n: int, seed: int = 0) -> np.ndarray:
+        """n latents from the prior, float32 (n, latent_dim); the same seed gives the same ones."""
+        z = _verbs.noise(self, n, seed)
+        if self.prior == "normal":
+            return z
+        means, log_variances = (ops.convert_to_numpy(part) for part in self.components())
+        chosen = np.random.default_rng((seed, 1)).integers(self.pseudo_inputs, size=n)
+        return means[chosen] + np.exp(0.5 * log_variances[chosen]) * z
 
-    def log_weights(self, images, samples: int = 1, seed: int = 0) -> np.ndarray:
+    def generate(self, n: int, seed: int = 0) -> np.ndarray:
+        """n images, E[x|z] with z drawn from the prior; float32 in [0, 1], (n, height, width, channels)."""
+        return self.decode(self.draw(n, seed))
+
+    def log_weights(self, images, samples: int = 1, seed: int = 0, labels=None) -> np.ndarray:
         """log p(x, z) - log q(z|x) in nats, (samples, n), for z drawn from q(z|x).
 
         Their mean over samples is the ELBO; the logarithm of the mean of their exponentials is the importance-weighted
@@ -134,17 +206,44 @@ class VAE(PhasedModel):
             images: float32 (n, height, width, channels) in [0, 1], binarised already where the model wants that.
             samples: Draws for each image.
             seed: Of the draws.
+            labels: One-hot (n, classes), of a conditional model; the bounds are then on log p(x|label).
         """
         images = ops.convert_to_tensor(images, "float32")
-        mean, log_variance = self.posterior(images)  # (n, d)
+        mean, log_variance = self.posterior(images, labels)  # (n, d)
         shape = (samples, *mean.shape)
         z = np.random.default_rng(seed).standard_normal(shape, dtype=np.float32)
         z = mean + ops.exp(0.5 * log_variance) * z  # (samples, n, d)
-        logits = self.decoder(ops.reshape(z, (-1, self.latent_dim)))  # (samples * n, height, width, channels)
+        every = None if labels is None else np.tile(labels, (samples, 1))
+        logits = self.logits(ops.reshape(z, (-1, self.latent_dim)), every)  # (samples * n, height, width, channels)
         likelihood = self.log_likelihood(ops.tile(images, (samples, 1, 1, 1)), logits)
-        ratio = losses.normal_log_density(z) - losses.normal_log_density(z, mean, log_variance)  # (samples, n)
+        ratio = self.log_prior(z) - losses.normal_log_density(z, mean, log_variance)  # (samples, n)
         return ops.convert_to_numpy(ops.reshape(likelihood, (samples, -1)) + ratio)
 
-    def elbo(self, images, seed: int = 0) -> np.ndarray:
+    def elbo(self, images, seed: int = 0, labels=None) -> np.ndarray:
         """The bound on log p(x) for each image, (n,), in nats, with one draw of z; see `log_weights`."""
-        return self.log_weights(images, 1, seed)[0]
+        return self.log_weights(images, 1, seed, labels)[0]
+
+
+def _check_objective(beta, free_bits, warmup, importance_samples, prior, pseudo_inputs) -> None:
+    """Refuses what is out of range, and what does not go together."""
+    if prior not in PRIORS:
+        raise ValueError(f"got prior={prior!r}; allowed: {', '.join(PRIORS)}")
+    for name, value in (("beta", beta), ("free_bits", free_bits)):
+        if not 0 <= value < math.inf:
+            raise ValueError(f"got {name}={value!r}; allowed: a number >= 0")
+    counts = (("warmup", warmup, 0), ("importance_samples", importance_samples, 1), ("pseudo_inputs", pseudo_inputs, 1))
+    for name, value, least in counts:
+        if not isinstance(value, int) or value < least:
+            raise ValueError(f"got {name}={value!r}; allowed: an integer >= {least}")
+    if importance_samples > 1 and (beta, free_bits, warmup) != (1, 0, 0):
+        raise ValueError(
+            f"got beta={beta}, free_bits={free_bits}, warmup={warmup} with importance_samples={importance_samples}; "
+            "allowed: beta=1, free_bits=0, warmup=0, or importance_samples=1"
+        )
+    if free_bits and prior != "normal":
+        raise ValueError(f"got free_bits={free_bits} with prior={prior!r}; allowed: with 'normal'")
+
+
+def _each(x, k: int):
+    """Each row of x k times, (n, ...) to (n * k, ...)."""
+    return x if x is None or k == 1 else ops.repeat(x, k, axis=0)

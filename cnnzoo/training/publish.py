@@ -60,7 +60,7 @@ def publish(run: str | Path, out: str | Path | None = None, progress=None) -> ch
         name=name,
         description=_docstring(f"cnnzoo.training.recipes.{name.replace('.', '_')}").splitlines()[0].rstrip("."),
         paper=_source(plan["architecture"]),
-        data={"name": data, "split": plan["split"], "licence": LICENCES.get(data, "not known")},
+        data={"name": data, "split": plan["split"], "licence": LICENCES.get(data.split("/")[0], "not known")},
         recipe={"command": f"cnnzoo train {name}", **{key: plan.get(key) for key in kept}},
         scores=[score.to_json() for score in report.scores],
         half=half,
