@@ -36,8 +36,8 @@ from cnnzoo import checkpoints
 from cnnzoo.evaluation import GENERATED, GENERATION_SEED
 from cnnzoo.terminal import print_table
 
-COLUMNS = ("frechet", "frechet_over_floor", "density", "coverage")
-OBEDIENCE = ("label_agreement", "least_coverage")
+COLUMNS = {"frechet": "Fréchet", "frechet_over_floor": "/ floor", "density": "density", "coverage": "coverage"}
+OBEDIENCE = {"label_agreement": "labels", "least_coverage": "worst class"}
 
 
 @dataclass(frozen=True)
@@ -76,13 +76,13 @@ def main() -> None:
     parser.add_argument("--labels", action="store_true", help="the samples are of the classes in turn")
     asked = parser.parse_args()
 
-    columns = COLUMNS + (OBEDIENCE if asked.labels else ())
+    columns = COLUMNS | (OBEDIENCE if asked.labels else {})
     rows = []
     for side in asked.sides:
         name, _, source = side.rpartition("=")
         report = cnnzoo.evaluate(Samples(samples_of(source), needs_labels=asked.labels), asked.data)
         rows.append((name or source, *(str(report[column]) for column in columns)))
-    print_table(f"{asked.data}, floor {report['frechet_floor']}", ("side", *columns), rows)
+    print_table(f"{asked.data}, floor {report['frechet_floor']}", ("side", *columns.values()), rows)
 
 
 if __name__ == "__main__":

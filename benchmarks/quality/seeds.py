@@ -11,16 +11,27 @@ and resumes what is not.
 import argparse
 import json
 from pathlib import Path
+from typing import Any
 
 import keras
 
 import cnnzoo
 from cnnzoo import checkpoints
 from cnnzoo.terminal import print_table
+from cnnzoo.training.runs import Run
 
 SEEDS = 5
 COLLAPSED = 0.6  # coverage
 COLUMNS = ("coverage", "density", "frechet", "frechet_over_floor")
+
+
+def check_same(folder: Path, epochs: int, config: dict[str, Any]) -> None:
+    """Raises ValueError where a run was begun with other settings than it would be resumed for."""
+    plan = Run.open(folder).plan
+    other = [f"{key}={plan['config'].get(key)!r}" for key, value in config.items() if plan["config"].get(key) != value]
+    other += [f"epochs={plan['epochs']}"] if plan["epochs"] != epochs else []
+    if other:
+        raise ValueError(f"{folder} holds a run with {', '.join(other)}; allowed: the same settings, or another --out")
 
 
 def main() -> None:
@@ -28,7 +39,7 @@ def main() -> None:
     parser.add_argument("name", help="arch or arch.tag")
     parser.add_argument("--data", required=True)
     parser.add_argument("--epochs", type=int, required=True)
-    parser.add_argument("--config", type=json.loads, help="fields of the architecture, as a JSON object")
+    parser.add_argument("--config", type=json.loads, default={}, help="fields of the architecture, as a JSON object")
     parser.add_argument("--out", type=Path, required=True, help="the folder of the five run folders")
     asked = parser.parse_args()
 
@@ -36,10 +47,11 @@ def main() -> None:
     for seed in range(SEEDS):
         keras.backend.clear_session()
         folder = asked.out / f"{asked.name}.{asked.data}.seed{seed}"
-        settings = {"data": asked.data, "epochs": asked.epochs, "seed": seed, "config": asked.config}
         if (folder / "run.json").exists():
+            check_same(folder, asked.epochs, asked.config)
             cnnzoo.train(resume=folder, verbose=0)
         else:
+            settings = {"data": asked.data, "epochs": asked.epochs, "seed": seed, "config": asked.config}
             cnnzoo.train(asked.name, **settings, out=folder, verbose=0)
         report = cnnzoo.evaluate(checkpoints.load(folder), asked.data)
         holds = report["coverage"].value >= COLLAPSED

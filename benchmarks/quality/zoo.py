@@ -66,7 +66,7 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, required=True)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--batch-size", type=int, help="instead of the recipe's, or 128")
-    parser.add_argument("--config", type=json.loads, help="fields of the architecture, as a JSON object")
+    parser.add_argument("--config", type=json.loads, default={}, help="fields of the architecture, as a JSON object")
     parser.add_argument("--out", required=True, help="the run folder")
     asked = parser.parse_args()
 
