@@ -11,5 +11,5 @@ RECIPE = Recipe(
     checkpoint="gan.mnist",
     data="mnist",
     epochs=40,
-    expects="a lower Fréchet distance than benchmarks/quality/peer_gan.py",
+    expects="a lower Fréchet distance than benchmarks/quality/peers/gan.py",
 )

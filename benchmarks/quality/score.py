@@ -1,0 +1,89 @@
+"""Peers against the zoo: the usual example networks, re-run in plain Keras, for as much wall time, with one evaluator.
+
+The peers in `peers/` are written from the layer lists of the pages that people copy (TensorFlow's DCGAN tutorial, the
+WGAN-GP and the conditional GAN of Keras's examples, the dense GAN) and import nothing of the zoo. Each side has equal
+training images, the same core to itself and as many minutes, which count from its second step on: the first compiles.
+What the zoo does between epochs (states, contact sheets) is on its clock. To run it all, from the root of the checkout:
+
+    export OMP_NUM_THREADS=1
+    for data in mnist fashion_mnist; do
+        for arch in dcgan wgan_gp cgan; do
+            peer=$arch.$data.npy run=runs/equal/$arch.$data
+            labels=$([ $arch = cgan ] && echo --labels)
+            taskset -c 0 python benchmarks/quality/peers/$arch.py --data $data --minutes 60 --out $peer
+            taskset -c 0 python benchmarks/quality/zoo.py $arch --data $data --minutes 60 --out $run
+            python benchmarks/quality/score.py --data $data $labels peer=$peer zoo=$run
+        done
+    done
+
+The evaluator is `cnnzoo.evaluate`, given 10,000 samples of each side as uint8: Fréchet distance (lower is better) to
+the 10,000 test images in the features of `lenet.mnist` or `cnn.fashion_mnist`, and how many times that of as many
+training images (the floor); density and coverage (higher); with --labels also the share of samples that the classifier
+takes for what was asked for, and the coverage of the worst class. A side is a file of samples, a run folder or the name
+of a checkpoint, `name=` before it or not:
+
+    python benchmarks/quality/score.py --data mnist peer=gan.npy gan.mnist
+"""
+
+import argparse
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+import cnnzoo
+from cnnzoo import checkpoints
+from cnnzoo.evaluation import GENERATED, GENERATION_SEED
+from cnnzoo.terminal import print_table
+
+COLUMNS = {"frechet": "Fréchet", "frechet_over_floor": "/ floor", "density": "density", "coverage": "coverage"}
+OBEDIENCE = {"label_agreement": "labels", "least_coverage": "worst class"}
+
+
+@dataclass(frozen=True)
+class Samples:
+    """What `cnnzoo.evaluate` asks of a generator, answered from a file."""
+
+    images: np.ndarray
+    needs_labels: bool
+    architecture: str = "samples"
+    task: str = "generate"
+    classes: int = 10
+
+    @property
+    def image_shape(self) -> tuple[int, ...]:
+        return self.images.shape[1:]
+
+    def generate(self, n: int, seed: int) -> np.ndarray:
+        return self.images[:n]
+
+
+def samples_of(source: str) -> np.ndarray:
+    """10,000 samples, uint8, of a file, a run folder or a checkpoint."""
+    if source.endswith(".npy"):
+        images = np.load(source)
+        if images.dtype != np.uint8 or len(images) < GENERATED:
+            raise ValueError(f"got {images.dtype} {images.shape} in {source}; allowed: at least {GENERATED} of uint8")
+        return images
+    model = checkpoints.load(source) if Path(source).is_dir() else cnnzoo.build(source)
+    return np.rint(255 * model.generate(GENERATED, seed=GENERATION_SEED)).astype(np.uint8)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("sides", nargs="+", metavar="[NAME=]SIDE", help="samples.npy, a run folder or a checkpoint")
+    parser.add_argument("--data", choices=("mnist", "fashion_mnist"), required=True)
+    parser.add_argument("--labels", action="store_true", help="the samples are of the classes in turn")
+    asked = parser.parse_args()
+
+    columns = COLUMNS | (OBEDIENCE if asked.labels else {})
+    rows = []
+    for side in asked.sides:
+        name, _, source = side.rpartition("=")
+        report = cnnzoo.evaluate(Samples(samples_of(source), needs_labels=asked.labels), asked.data)
+        rows.append((name or source, *(str(report[column]) for column in columns)))
+    print_table(f"{asked.data}, floor {report['frechet_floor']}", ("side", *columns.values()), rows)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,66 @@
+"""Whether a GAN holds over five seeds: trains each and prints coverage, density and Fréchet distance.
+
+    python benchmarks/quality/seeds.py dcgan --data fashion_mnist --epochs 20 --out runs/seeds
+    python benchmarks/quality/seeds.py dcgan.mnist --data mnist --epochs 50 --out runs/seeds
+
+The name is an architecture, for its published settings, or a recipe. A run counts as collapsed whose coverage, measured
+as `cnnzoo evaluate` does, is under 0.6 at the end. Killed, the command goes on where it was: it skips what is finished
+and resumes what is not.
+"""
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+import keras
+
+import cnnzoo
+from cnnzoo import checkpoints
+from cnnzoo.terminal import print_table
+from cnnzoo.training.runs import Run
+
+SEEDS = 5
+COLLAPSED = 0.6  # coverage
+COLUMNS = ("coverage", "density", "frechet", "frechet_over_floor")
+
+
+def check_same(folder: Path, epochs: int, config: dict[str, Any]) -> None:
+    """Raises ValueError where a run was begun with other settings than it would be resumed for."""
+    plan = Run.open(folder).plan
+    other = [f"{key}={plan['config'].get(key)!r}" for key, value in config.items() if plan["config"].get(key) != value]
+    other += [f"epochs={plan['epochs']}"] if plan["epochs"] != epochs else []
+    if other:
+        raise ValueError(f"{folder} holds a run with {', '.join(other)}; allowed: the same settings, or another --out")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("name", help="arch or arch.tag")
+    parser.add_argument("--data", required=True)
+    parser.add_argument("--epochs", type=int, required=True)
+    parser.add_argument("--config", type=json.loads, default={}, help="fields of the architecture, as a JSON object")
+    parser.add_argument("--out", type=Path, required=True, help="the folder of the five run folders")
+    asked = parser.parse_args()
+
+    rows, whole = [], 0
+    for seed in range(SEEDS):
+        keras.backend.clear_session()
+        folder = asked.out / f"{asked.name}.{asked.data}.seed{seed}"
+        if (folder / "run.json").exists():
+            check_same(folder, asked.epochs, asked.config)
+            cnnzoo.train(resume=folder, verbose=0)
+        else:
+            settings = {"data": asked.data, "epochs": asked.epochs, "seed": seed, "config": asked.config}
+            cnnzoo.train(asked.name, **settings, out=folder, verbose=0)
+        report = cnnzoo.evaluate(checkpoints.load(folder), asked.data)
+        holds = report["coverage"].value >= COLLAPSED
+        whole += holds
+        rows.append((str(seed), *(str(report[column]) for column in COLUMNS), "no" if holds else "yes"))
+        print(*rows[-1], flush=True)
+    title = f"{asked.name} on {asked.data}, {asked.epochs} epochs: {whole} of {SEEDS} without a collapse"
+    print_table(title, ("seed", *COLUMNS, "collapsed"), rows)
+
+
+if __name__ == "__main__":
+    main()
