@@ -15,7 +15,7 @@ import cnnzoo
 from cnnzoo import data, registry
 from cnnzoo.registry import UnknownName, list_models, register
 from cnnzoo.training import fit
-from cnnzoo.training.callbacks import TrainingDiverged
+from cnnzoo.training.callbacks import CollapseWarning, Coverage, TrainingDiverged
 from cnnzoo.training.phases import Phase, PhasedModel
 from cnnzoo.training.recipes import Recipe, list_recipes, recipe
 
@@ -129,7 +129,7 @@ def test_tensorboard_reads_the_logs_and_the_sheets(run):
     events = EventAccumulator(str(run / "tensorboard"), size_guidance={"images": 0, "scalars": 0})
     events.Reload()
     history = json.loads((run / "history.json").read_text())
-    assert set(events.Tags()["scalars"]) == {"loss", "first_loss", "second_loss"}
+    assert set(events.Tags()["scalars"]) == {"loss", "first_loss", "second_loss", "coverage"}
     assert [s.step for s in events.Scalars("loss")] == [1, 2, 3]
     np.testing.assert_allclose([s.value for s in events.Scalars("loss")], [entry["loss"] for entry in history])
     png = (run / "samples" / "epoch-0003.png").read_bytes()
@@ -292,7 +292,7 @@ def test_every_recipe_is_one_of_its_name(name):
     mine = recipe(name)
     arch, tag = name.split(".")
     assert mine.checkpoint == name and arch in list_models()
-    assert tag.startswith(mine.data) and mine.expects and f"cnnzoo train {name}" in sys.modules[
+    assert tag.startswith(mine.data.split("/")[0]) and mine.expects and f"cnnzoo train {name}" in sys.modules[
         f"cnnzoo.training.recipes.{arch}_{tag}"
     ].__doc__  # fmt: skip
     model = fit._build({"architecture": arch, "config": mine.config, "seed": 0})
@@ -323,3 +323,39 @@ def test_a_run_on_a_share_of_the_images_sees_those_alone_even_when_resumed(tmp_p
     with pytest.raises(ValueError, match="got limit=0; allowed: limit >= 1"):
         toy(tmp_path / "other", limit=0)
     assert not (tmp_path / "other").exists()
+
+
+def test_the_coverage_of_a_few_training_images_is_in_the_history(tmp_path):
+    from cnnzoo.data import load
+    from cnnzoo.metrics.features import density_coverage
+
+    run = cnnzoo.train(
+        "dcgan", data="digits", epochs=1, batch_size=BATCH, config={"width": 2}, out=tmp_path / "run", verbose=0
+    )
+    logged = json.loads((run / "history.json").read_text())[0]["coverage"]
+    real = load("digits", shape=(28, 28, 1)).images[: fit.COVERED].reshape(fit.COVERED, -1) / 255
+    fake = cnnzoo.build("dcgan", weights=run).generate(fit.COVERED, seed=0).reshape(fit.COVERED, -1)
+    assert logged == pytest.approx(density_coverage(real, fake, 5)[1])
+
+
+def test_a_collapse_is_said_when_it_happens():
+    images = np.random.default_rng(0).integers(0, 256, (50, 4, 4, 1)).astype(np.uint8)
+    watch = Coverage(images)
+
+    class Generator:
+        kinds = 50
+
+        def generate(self, n, seed):
+            return np.resize(images[: self.kinds], images.shape) / 255
+
+    watch.set_model(Generator())
+    logs = {}
+    for kinds in (20, 50, 30):
+        Generator.kinds = kinds
+        watch.on_epoch_end(0, logs)
+    best = watch.best
+    assert best == 1.0
+    Generator.kinds = 2
+    with pytest.warns(CollapseWarning, match=r"the generator has collapsed: .* after epoch 7, and was 1\.00"):
+        watch.on_epoch_end(6, logs)
+    assert logs["coverage"] < 0.5

@@ -6,6 +6,7 @@ import signal
 import socket
 import threading
 import time
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +16,7 @@ import numpy as np
 
 from cnnzoo.files import write_json
 from cnnzoo.images import contact_sheet, save_png
+from cnnzoo.metrics.features import density_coverage
 from cnnzoo.training.runs import Run, State
 
 
@@ -148,6 +150,41 @@ class Journal(keras.callbacks.Callback):
             both = np.concatenate([self.originals, self.model.reconstruct(self.originals)])
             return contact_sheet(both, len(self.originals))
         return None
+
+
+class CollapseWarning(UserWarning):
+    """The samples of a run have become much less varied than they were."""
+
+
+class Coverage(keras.callbacks.Callback):
+    """After every epoch: the coverage of a few training images by as many samples, as `coverage` in the logs.
+
+    It is that of `cnnzoo.metrics.features.density_coverage` between pixels, always of the same images and the same
+    noise, so that it costs little, needs no judge and moves only when the generator does. A fall to less than half of
+    what it was is a collapse, and brings a `CollapseWarning`.
+
+    Args:
+        images: uint8 (n, height, width, channels), the images to be covered.
+        best: The highest coverage of the run so far.
+    """
+
+    NEIGHBOURS = 5
+
+    def __init__(self, images: np.ndarray, best: float = 0.0):
+        super().__init__()
+        self.real, self.best = images.reshape(len(images), -1) / 255, best
+
+    def on_epoch_end(self, epoch, logs=None):
+        fakes = self.model.generate(len(self.real), seed=0).reshape(len(self.real), -1)
+        logs["coverage"] = density_coverage(self.real, fakes, self.NEIGHBOURS)[1]
+        if logs["coverage"] < 0.5 * self.best:
+            warnings.warn(
+                f"the generator has collapsed: coverage of {len(self.real)} training images is {logs['coverage']:.2f} "
+                f"after epoch {epoch + 1}, and was {self.best:.2f}",
+                CollapseWarning,
+                stacklevel=2,
+            )
+        self.best = max(self.best, logs["coverage"])
 
 
 class _EventFile:

@@ -15,6 +15,7 @@ from cnnzoo.registry import architecture, from_config, split_name
 from cnnzoo.training.recipes import Recipe, recipe
 from cnnzoo.training.runs import Run, check_vacant, write_json
 
+COVERED = 500  # training images whose coverage by samples is watched
 ORIGINALS = 16  # images in the contact sheets of a model that reconstructs
 
 
@@ -138,7 +139,12 @@ def _fit(run: Run, model, images, callbacks: Sequence, verbose) -> None:
             model.load_weights(state.weights)
             write_json(run.path / "history.json", state.history)  # the kill may have come before this
         settings = {
-            "callbacks": [*callbacks, Journal(run.path, _originals(plan, model)), keeper],
+            "callbacks": [
+                *_watch(model, images, keeper.history),
+                *callbacks,
+                Journal(run.path, _originals(plan, model)),
+                keeper,
+            ],
             "shuffle": False,
             "verbose": verbose,
         }
@@ -214,6 +220,16 @@ def _originals(plan: dict[str, Any], model):
     except ValueError:  # a folder need not hold any
         images = _load(plan, "train")
     return images.images[:ORIGINALS]
+
+
+def _watch(model, images, history: list[dict[str, Any]]) -> list:
+    """The callback that notices when a generator collapses, where there are enough images to notice it by."""
+    from cnnzoo.training.callbacks import Coverage
+
+    if model.task != "generate" or len(images.images) <= Coverage.NEIGHBOURS:
+        return []
+    best = max((entry.get("coverage", 0.0) for entry in history), default=0.0)
+    return [Coverage(images.images[:COVERED], best)]
 
 
 def _batches(images, batch_size: int, seed: int, start_step: int):

@@ -1,0 +1,24 @@
+"""The DCGAN on photographs of hand signs: few images, and so differentiable augmentation.
+
+    cnnzoo train dcgan.signs
+
+A quarter of an hour on one core. `benchmarks/quality/signs_augmentation.py` shows what the augmentation is for.
+"""
+
+from cnnzoo.training.recipes import Recipe, adam_cosine
+
+RECIPE = Recipe(
+    checkpoint="dcgan.signs",
+    data="signs",
+    epochs=150,
+    batch_size=32,
+    expects="hands that show signs",
+    config={
+        "image_shape": (64, 64, 3),
+        "latent_dim": 64,
+        "width": 16,
+        "augmentation": ("color", "translation", "cutout"),
+        "ema_decay": 0.995,
+    },
+    optimizers=adam_cosine(5e-4, "discriminator", "generator", beta_1=0.5),
+)
