@@ -37,6 +37,6 @@ class WarmUp(keras.layers.Layer):
     def call(self, _=None, training=False):
         if not training:
             return 1.0
-        done = ops.convert_to_tensor(self.done)
-        self.done.assign(ops.minimum(done + 1.0, self.steps))
-        return done / self.steps
+        now = self.done + 1.0  # a tensor: the variable itself would be read after it is assigned
+        self.done.assign(ops.minimum(now, self.steps))
+        return (now - 1.0) / self.steps
