@@ -45,7 +45,12 @@ class Autoencoder(PhasedModel):
         return [Phase("reconstruction", [self.encoder, self.decoder], self.reconstruction_loss)]
 
     def forward(self, images, labels, training):
-        return Coded(images, ops.sigmoid(self.decoder(self.encoder(images, training=training), training=training)))
+        codes = self.code(images, training)
+        return Coded(images, ops.sigmoid(self.decoder(codes, training=training)))
+
+    def code(self, images, training=False):
+        """The codes (n, latent_dim) of images in [0, 1]."""
+        return self.encoder(images, training=training)
 
     def reconstruction_loss(self, coded: Coded):
         error = ops.mean(losses.squared_error(coded.images, coded.reconstructions))
@@ -60,7 +65,7 @@ class Autoencoder(PhasedModel):
 
     def encode(self, x) -> np.ndarray:
         """The codes (n, latent_dim) of one image or a batch of n."""
-        return _verbs.images_to_rows(self, lambda images: self.encoder(unit_range(images)), x)
+        return _verbs.images_to_rows(self, lambda images: self.code(unit_range(images)), x)
 
     def decode(self, z) -> np.ndarray:
         """float32 images in [0, 1], (n, height, width, channels), from codes (n, latent_dim)."""

@@ -1,0 +1,144 @@
+"""Symbols as bytes, in hardly more bits than their probabilities allow, by integer arithmetic alone.
+
+Source: Duda, "Asymmetric numeral systems: entropy coding combining speed of Huffman coding with compression rate of
+arithmetic coding", 2013; the range variant.
+
+The number that is written grows by a factor of total / frequency with each symbol. Whoever reads has to know the same
+frequencies, to the last unit. A symbol costs -log2(frequency / 2^16) bits, and a whole stream about 4 bytes more.
+"""
+
+import struct
+import zlib
+
+import numpy as np
+
+BITS = 16
+TOTAL = 1 << BITS  # what the frequencies of all symbols sum to
+LEAST = 1 << 24  # the state stays in [LEAST, 256 LEAST): bytes leave it and come back
+_HEADER = struct.Struct("<4sI4sI")  # magic, images, weights, checksum of the symbols
+_MAGIC = b"CNZ1"
+
+
+def frequencies(probabilities: np.ndarray) -> np.ndarray:
+    """Probabilities (n, symbols) as integers >= 1 that sum to 2^16, int64 (n, symbols).
+
+    Each symbol can be coded, however improbable; what rounding leaves over goes to the most probable one.
+
+    Raises:
+        ValueError: For more than 2^15 symbols, or rows that are no probabilities.
+    """
+    p = np.asarray(probabilities, np.float64)
+    if p.ndim != 2 or not 1 <= p.shape[1] <= TOTAL // 2:
+        raise ValueError(f"got probabilities of shape {p.shape}; allowed: (n, symbols) with 1 to {TOTAL // 2} symbols")
+    if not (p.min(initial=0.0) >= 0.0 and np.allclose(p.sum(axis=1), 1.0, atol=1e-6)):  # so written, NaN fails it too
+        raise ValueError("got rows that are no probabilities; allowed: numbers >= 0 that sum to 1")
+    p = p / p.sum(axis=1, keepdims=True)
+    counts = 1 + np.floor(p * (TOTAL - p.shape[1])).astype(np.int64)
+    counts[np.arange(len(p)), p.argmax(axis=1)] += TOTAL - counts.sum(axis=1)
+    return counts
+
+
+class Encoder:
+    """Takes symbols in the order in which a `Decoder` is to give them back."""
+
+    def __init__(self):
+        self._intervals: list[tuple[int, int]] = []
+
+    def write(self, symbols: np.ndarray, counts: np.ndarray) -> None:
+        """Appends integers (n,), each with its own frequencies: (n, symbols), as `frequencies` gives them."""
+        chosen = np.arange(len(symbols)), symbols
+        widths = counts[chosen]
+        starts = counts.cumsum(axis=1)[chosen] - widths
+        self._intervals += zip(starts.tolist(), widths.tolist(), strict=True)
+
+    def to_bytes(self) -> bytes:
+        """The stream."""
+        state, stream = LEAST, bytearray()
+        for start, width in reversed(self._intervals):  # a stack: what is read first is written last
+            while state >= width * (LEAST >> BITS << 8):
+                stream.append(state & 255)
+                state >>= 8
+            state = (state // width << BITS) + start + state % width
+        return state.to_bytes(4, "big") + bytes(reversed(stream))
+
+
+class Decoder:
+    """Reads what an `Encoder` wrote.
+
+    Raises:
+        ValueError: The stream is too short for a first symbol.
+    """
+
+    def __init__(self, stream: bytes):
+        if len(stream) < 4:
+            raise ValueError(f"got a stream of {len(stream)} bytes; allowed: at least 4")
+        self._state = int.from_bytes(stream[:4], "big")
+        self._rest = iter(stream[4:])
+
+    def read(self, counts: np.ndarray) -> np.ndarray:
+        """The next integers (n,), for the frequencies (n, symbols) that they were written with.
+
+        Raises:
+            ValueError: The stream is at its end.
+        """
+        symbols = np.empty(len(counts), np.int64)
+        for i, ends in enumerate(counts.cumsum(axis=1)):
+            place = self._state % TOTAL
+            symbol = int(ends.searchsorted(place, side="right"))
+            width = int(counts[i, symbol])
+            self._state = width * (self._state >> BITS) + place - int(ends[symbol]) + width
+            while self._state < LEAST:
+                byte = next(self._rest, None)
+                if byte is None:
+                    raise ValueError("the stream ends before its last symbol")
+                self._state = self._state << 8 | byte
+            symbols[i] = symbol
+        return symbols
+
+    def close(self, symbols: np.ndarray, expected: int) -> None:
+        """Checks that nothing is left to read, and that `symbols`, all that was read, are those that were written.
+
+        Raises:
+            ValueError: It is not so, or their `checksum` is not the expected one.
+        """
+        if self._state != LEAST or next(self._rest, None) is not None:
+            raise ValueError("the stream goes on after its last symbol")
+        if checksum(symbols) != expected:
+            raise ValueError("the symbols have another checksum")
+
+
+def pack(stream: bytes, count: int, digest: bytes, symbols: np.ndarray) -> bytes:
+    """A stream and 20 bytes that tell damage and the wrong reader apart.
+
+    Args:
+        stream: From an `Encoder`.
+        count: How many images it holds.
+        digest: 4 bytes that name the weights that the frequencies come from.
+        symbols: All integers in the stream, whose checksum is kept.
+    """
+    data = _HEADER.pack(_MAGIC, count, digest, checksum(symbols)) + stream
+    return data + zlib.crc32(data).to_bytes(4, "little")
+
+
+def unpack(data: bytes, digest: bytes) -> tuple[bytes, int, int]:
+    """(stream, count, checksum of the symbols) from what `pack` gave.
+
+    Raises:
+        ValueError: Something else, cut short or altered; or written with other weights than those named `digest`.
+    """
+    if not isinstance(data, (bytes, bytearray)) or data[:4] != _MAGIC:
+        raise ValueError(f"got {type(data).__name__} that holds no compressed images; allowed: what compress() gave")
+    body, end = bytes(data[:-4]), bytes(data[-4:])
+    if len(body) < _HEADER.size or zlib.crc32(body) != int.from_bytes(end, "little"):
+        raise ValueError(f"got {len(data)} bytes that were cut short or altered; allowed: what compress() gave")
+    _, count, writer, symbols = _HEADER.unpack_from(body)
+    if writer != digest:
+        raise ValueError(
+            f"got images compressed with the weights {writer.hex()}; allowed: those of this model, {digest.hex()}"
+        )
+    return body[_HEADER.size :], count, symbols
+
+
+def checksum(symbols: np.ndarray) -> int:
+    """The CRC-32 of integers, whatever type they are kept in."""
+    return zlib.crc32(np.ascontiguousarray(symbols, "<i4").tobytes())

@@ -1,0 +1,83 @@
+"""A gated PixelCNN: what to expect at each place of a grid of integers, given what stands above it and to its left.
+
+Source: van den Oord et al., "Conditional Image Generation with PixelCNN Decoders", 2016, section 2.2 and figure 2.
+"""
+
+import keras
+from keras import layers, ops
+
+from cnnzoo.layers import PACKAGE
+
+
+def _padded(x, top: int = 0, left: int = 0, right: int = 0):
+    """x (n, rows, columns, c) with zeros around it."""
+    return ops.pad(x, ((0, 0), (top, 0), (left, right), (0, 0)))
+
+
+def _gate(x):
+    """tanh(a) sigmoid(b) of the two halves of the channels: (..., 2 c) to (..., c); equation 2."""
+    a, b = ops.split(x, 2, axis=-1)
+    return ops.tanh(a) * ops.sigmoid(b)
+
+
+@keras.saving.register_keras_serializable(PACKAGE)
+class GatedLayer(keras.layers.Layer):
+    """One step of two stacks (n, rows, columns, width): one looks up, the other to the left and at what the first saw.
+
+    The padding keeps each convolution from looking ahead, so that no mask is needed.
+    """
+
+    def __init__(self, width: int, **kwargs):
+        super().__init__(**kwargs)
+        self.width = width
+        shapes = {"up": (2 * width, (2, 3)), "left": (2 * width, (1, 2)), "across": (2 * width, 1), "out": (width, 1)}
+        for name, (filters, size) in shapes.items():
+            layer = layers.Conv2D(filters, size, name=name, dtype=self.dtype_policy)
+            layer.build((None, None, None, 2 * width if name == "across" else width))
+            setattr(self, name, layer)
+        self.built = True
+
+    def call(self, vertical, horizontal):
+        above = self.up(_padded(vertical, top=1, left=1, right=1))  # (n, rows, columns, 2 width)
+        beside = self.left(_padded(horizontal, left=1)) + self.across(above)  # (n, rows, columns, 2 width)
+        return vertical + _gate(above), horizontal + self.out(_gate(beside))  # each (n, rows, columns, width)
+
+    def get_config(self):
+        return {**super().get_config(), "width": self.width}
+
+
+@keras.saving.register_keras_serializable(PACKAGE)
+class PixelCNN(keras.layers.Layer):
+    """Integers (n, rows, columns) in [0, classes) to float32 logits (n, rows, columns, classes).
+
+    The logits at a place depend on the integers in the rows above it and to its left, and on nothing else: both
+    stacks start one place behind.
+
+    Args:
+        classes: How many integers there are.
+        width: Channels of each stack.
+        depth: Gated layers.
+    """
+
+    def __init__(self, classes: int, width: int, depth: int, **kwargs):
+        super().__init__(**kwargs)
+        self.classes, self.width, self.depth = classes, width, depth
+        self.embedding = layers.Dense(width, use_bias=False, name="embedding", dtype=self.dtype_policy)
+        self.gated = [GatedLayer(width, dtype=self.dtype_policy) for _ in range(depth)]
+        self.hidden = layers.Conv2D(width, 1, activation="relu", name="hidden", dtype=self.dtype_policy)
+        self.head = layers.Conv2D(classes, 1, dtype="float32", name="head")
+        for layer, channels in ((self.embedding, classes), (self.hidden, width), (self.head, width)):
+            layer.build((None, None, None, channels))
+        self.built = True
+
+    def call(self, codes):
+        x = self.embedding(ops.one_hot(codes, self.classes, dtype=self.compute_dtype))  # (n, rows, columns, width)
+        vertical = _padded(x, top=1)[:, :-1]  # the row above
+        horizontal = _padded(x, left=1)[:, :, :-1]  # the place to the left
+        for layer in self.gated:
+            vertical, horizontal = layer(vertical, horizontal)
+        return self.head(self.hidden(ops.relu(horizontal)))  # (n, rows, columns, classes)
+
+    def get_config(self):
+        own = {"classes": self.classes, "width": self.width, "depth": self.depth}
+        return {**super().get_config(), **own}

@@ -1,0 +1,15 @@
+"""The denoising autoencoder on MNIST, a quarter of the pixels masked.
+
+cnnzoo train denoising_autoencoder.mnist
+"""
+
+from cnnzoo.training.recipes import Recipe, adam_cosine
+
+RECIPE = Recipe(
+    checkpoint="denoising_autoencoder.mnist",
+    data="mnist",
+    epochs=30,
+    expects="test MSE at most half of a 32-component PCA's",
+    config={"latent_dim": 32},
+    optimizers=adam_cosine(2e-3, "reconstruction"),
+)

@@ -1,0 +1,15 @@
+"""The k-sparse autoencoder on MNIST: codes of 256 numbers, 32 of them not 0.
+
+cnnzoo train sparse_autoencoder.mnist
+"""
+
+from cnnzoo.training.recipes import Recipe, adam_cosine
+
+RECIPE = Recipe(
+    checkpoint="sparse_autoencoder.mnist",
+    data="mnist",
+    epochs=30,
+    expects="test MSE below that of autoencoder.mnist",
+    config={"latent_dim": 256, "active": 32},
+    optimizers=adam_cosine(2e-3, "reconstruction"),
+)

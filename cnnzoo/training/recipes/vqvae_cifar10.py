@@ -1,0 +1,20 @@
+"""The VQ-VAE on CIFAR-10: 64 of 512 codes an image.
+
+    cnnzoo train vqvae.cifar10
+
+The prior goes on learning for a third of the steps after the autoencoder stands still.
+"""
+
+from cnnzoo.training.recipes import Recipe, adam_cosine
+
+RECIPE = Recipe(
+    checkpoint="vqvae.cifar10",
+    data="cifar10",
+    epochs=18,
+    expects="a PSNR above that of a JPEG of as many bytes",
+    config={"image_shape": (32, 32, 3), "codes": 512, "prior_width": 32, "prior_depth": 6},
+    optimizers=lambda steps: {
+        **adam_cosine(3e-3, "autoencoder")(2 * steps // 3),
+        **adam_cosine(3e-3, "prior")(steps),
+    },
+)
