@@ -9,12 +9,12 @@ import json
 import os
 import sys
 from collections.abc import Callable, Sequence
-from math import ceil, sqrt
 from pathlib import Path
 from typing import Any, NoReturn
 
 import cnnzoo
-from cnnzoo.terminal import bars, import_quietly, print_json, print_scores, print_table, progress
+from cnnzoo.commands import latent, pictures, zoo
+from cnnzoo.terminal import import_quietly
 
 
 class Parser(argparse.ArgumentParser):
@@ -29,7 +29,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow reads it when it is imported
     asked = parser().parse_args(argv)
     try:
-        if asked.run not in (list_, info):
+        if asked.run not in (zoo.list_, zoo.info):
             import_quietly()
         asked.run(asked)
         sys.stdout.flush()  # so that a reader that is gone is noticed here
@@ -75,24 +75,31 @@ def parser() -> argparse.ArgumentParser:
         return added
 
     add = command(
-        list_, "list what can be built and what is trained", "cnnzoo list", "cnnzoo list '*gan*'", "cnnzoo list --json"
+        zoo.list_,
+        "list what can be built and what is trained",
+        "cnnzoo list",
+        "cnnzoo list '*gan*'",
+        "cnnzoo list --json",
     )
     add.add_argument("pattern", nargs="?", default="*", help="a shell pattern of names (default: all)")
     _json(add)
 
     add = command(
-        info, "tell about an architecture or a checkpoint", "cnnzoo info lenet.mnist", "cnnzoo info dcgan --json"
+        zoo.info, "tell about an architecture or a checkpoint", "cnnzoo info lenet.mnist", "cnnzoo info dcgan --json"
     )
     add.add_argument("name", help="an architecture, such as lenet, or a checkpoint, such as lenet.mnist")
     _json(add)
 
     add = command(
-        demo, "run every shipped checkpoint on real images and write a gallery", "cnnzoo demo", "cnnzoo demo --out show"
+        zoo.demo,
+        "run every shipped checkpoint on real images and write a gallery",
+        "cnnzoo demo",
+        "cnnzoo demo --out show",
     )
     add.add_argument("--out", type=Path, default=Path("cnnzoo-demo"), help="its folder (default: ./cnnzoo-demo)")
 
     add = command(
-        train,
+        zoo.train,
         "train a recipe, or any architecture on any data; or go on with a run",
         "cnnzoo train cnn.mnist                     # the recipe of a checkpoint",
         "cnnzoo train dcgan --data digits --epochs 4 --seed 3 --out RUN",
@@ -104,6 +111,7 @@ def parser() -> argparse.ArgumentParser:
     add.add_argument("--epochs", type=int, help="passes over the data (default: the recipe's, or 10)")
     add.add_argument("--batch-size", type=int, help="images a step (default: the recipe's, or 128)")
     add.add_argument("--seed", type=int, help="of everything random (default: the recipe's, or 0)")
+    add.add_argument("--limit", type=int, help="train on so many of the images alone (default: the recipe's, or all)")
     add.add_argument("--out", type=Path, help="the run folder (default: a new one in ./runs)")
     add.add_argument(
         "--config", type=_setting, action="append", metavar="KEY=VALUE", help="a field of the architecture, as JSON"
@@ -111,37 +119,41 @@ def parser() -> argparse.ArgumentParser:
     add.add_argument("--resume", type=Path, metavar="RUN", help="go on with the run in this folder")
 
     add = command(
-        evaluate,
+        zoo.evaluate,
         "measure a model on a test split",
         "cnnzoo evaluate cnn.mnist",
         "cnnzoo evaluate lenet.mnist --data digits --json",
         "cnnzoo evaluate RUN                        # the folder of a finished run",
         "cnnzoo evaluate vae.mnist --images 100 --samples 500",
+        "cnnzoo evaluate dcgan.mnist --inception    # FID, KID and IS with the Inception network of 2015",
     )
     _model(add)
     add.add_argument("--data", help="a data set or a folder (default: what the model was trained on)")
     add.add_argument("--split", default="test", help="test, train, fit or validation (default: test)")
-    add.add_argument("--limit", type=int, help="use only the first so many images")
+    add.add_argument("--limit", type=int, help="use only so many images")
     add.add_argument("--samples", type=int, default=5000, help="K of the importance-weighted bound (default: 5000)")
     add.add_argument("--images", type=int, default=1000, help="images of that bound (default: the first 1000)")
     add.add_argument("--extractor", metavar="NAME", help="the classifier whose features judge a generator")
+    add.add_argument("--inception", action="store_true", help="add FID, KID and IS; fetches 96 MB once")
     _json(add)
 
     add = command(
-        generate,
+        pictures.generate,
         "make new images",
         "cnnzoo generate dcgan.mnist -n 64 --seed 0 --out sheet.png",
         "cnnzoo generate RUN -n 16",
         "cnnzoo generate RUN -n 16 --label 3        # of a cgan",
+        "cnnzoo generate dcgan.mnist --truncation 1.5",
     )
     _model(add)
     add.add_argument("-n", type=int, default=64, help="how many (default: 64)")
-    add.add_argument("--seed", type=int, default=0, help="of the noise (default: 0)")
-    add.add_argument("--label", type=int, help="the class to make, of a model that takes one (default: all in turn)")
-    add.add_argument("--out", type=Path, default=Path("sheet.png"), help="the contact sheet (default: ./sheet.png)")
+    _seed(add)
+    _label(add)
+    add.add_argument("--truncation", type=float, help="the largest noise number; less than 2 gives more typical images")
+    _sheet(add)
 
     add = command(
-        reconstruct,
+        pictures.reconstruct,
         "put images through an autoencoder",
         "cnnzoo reconstruct autoencoder.mnist three.png eight.png --out again",
     )
@@ -152,7 +164,7 @@ def parser() -> argparse.ArgumentParser:
     )
 
     add = command(
-        classify,
+        pictures.classify,
         "name what is in images",
         "cnnzoo classify lenet.mnist three.png eight.png",
         "cnnzoo classify cnn.fashion_mnist shoe.jpg --top 1 --json",
@@ -160,6 +172,62 @@ def parser() -> argparse.ArgumentParser:
     _model(add)
     _images(add)
     add.add_argument("--top", type=int, default=3, help="classes to show for each image (default: 3)")
+    _json(add)
+
+    add = command(
+        latent.interpolate,
+        "show the way from one image to another",
+        "cnnzoo interpolate dcgan.mnist --seed 3",
+        "cnnzoo interpolate autoencoder.mnist three.png eight.png",
+        "cnnzoo interpolate cgan.mnist --label 7 --steps 12",
+    )
+    _model(add)
+    _images(add, "*", "two or more images for an autoencoder to go through (default: random ones)")
+    add.add_argument("--steps", type=int, default=9, help="images of each way, both ends included (default: 9)")
+    add.add_argument("--ways", type=int, default=8, help="between random images (default: 8)")
+    add.add_argument("--straight", action="store_true", help="along a straight line rather than along the sphere")
+    _seed(add)
+    _label(add)
+    _sheet(add)
+
+    add = command(
+        latent.traverse,
+        "show what each latent number does: a row for a number, from -3 to 3",
+        "cnnzoo traverse vae.mnist --dimensions 12",
+        "cnnzoo traverse vae.mnist three.png",
+    )
+    _model(add)
+    _images(add, "?", "the image to begin with, for an autoencoder (default: a random one)")
+    add.add_argument("--dimensions", type=int, default=8, help="how many of the latent numbers (default: the first 8)")
+    add.add_argument("--steps", type=int, default=9, help="values of each (default: 9)")
+    _seed(add)
+    _label(add)
+    _sheet(add)
+
+    add = command(
+        latent.invert,
+        "find the latent vectors whose images come nearest to given ones; shown below them",
+        "cnnzoo invert dcgan.mnist three.png eight.png",
+    )
+    _model(add)
+    _images(add)
+    add.add_argument("--steps", type=int, default=300, help="of the search (default: 300)")
+    _seed(add)
+    _sheet(add)
+    _json(add)
+
+    add = command(
+        latent.nearest,
+        "show samples above the training images nearest to them, to see whether they are copies",
+        "cnnzoo nearest dcgan.mnist",
+        "cnnzoo nearest dcgan.fashion_mnist -n 100 --extractor cnn.fashion_mnist --json",
+    )
+    _model(add)
+    add.add_argument("-n", type=int, default=16, help="how many samples (default: 16)")
+    add.add_argument("--data", help="a data set or a folder (default: what the model was trained on)")
+    add.add_argument("--extractor", metavar="NAME", help="the classifier whose features are compared (default: pixels)")
+    _seed(add)
+    _sheet(add)
     _json(add)
     return top
 
@@ -172,8 +240,20 @@ def _model(to: argparse.ArgumentParser) -> None:
     to.add_argument("name", help="a checkpoint, such as lenet.mnist, or the folder of a checkpoint or finished run")
 
 
-def _images(to: argparse.ArgumentParser) -> None:
-    to.add_argument("image", nargs="+", type=Path, help="image files; resized, grey and colour converted, as needed")
+def _images(to: argparse.ArgumentParser, count: str = "+", help: str = "image files") -> None:
+    to.add_argument("image", nargs=count, type=Path, help=f"{help}; resized, grey and colour converted, as needed")
+
+
+def _seed(to: argparse.ArgumentParser) -> None:
+    to.add_argument("--seed", type=int, default=0, help="of the noise (default: 0)")
+
+
+def _label(to: argparse.ArgumentParser) -> None:
+    to.add_argument("--label", type=int, help="the class to make, of a model that takes one (default: all in turn)")
+
+
+def _sheet(to: argparse.ArgumentParser) -> None:
+    to.add_argument("--out", type=Path, default=Path("sheet.png"), help="the contact sheet (default: ./sheet.png)")
 
 
 def _setting(text: str) -> tuple[str, Any]:
@@ -189,205 +269,3 @@ def _setting(text: str) -> tuple[str, Any]:
         raise argparse.ArgumentTypeError(
             f"got {text!r}, whose value is not JSON; allowed: 0.5, true, null, [28, 28, 1], max"
         ) from None
-
-
-# -- the commands -----------------------------------------------------------------------------------------------------
-
-
-def list_(asked: argparse.Namespace) -> None:
-    from cnnzoo import cards, registry
-
-    architectures = [{"name": name, "summary": cards.summary(name)} for name in registry.list_models(asked.pattern)]
-    found = [registry.card(name) for name in registry.list_checkpoints(asked.pattern)]
-    if not (architectures or found):
-        known = [*registry.list_models(), *registry.list_checkpoints()]
-        raise registry.UnknownName("architecture or checkpoint", asked.pattern, known)
-    if asked.json:
-        kept = ("name", "description", "task", "data", "scores", "parameters", "bytes", "licence")
-        print_json({"architectures": architectures, "checkpoints": [{k: card[k] for k in kept} for card in found]})
-        return
-    if architectures:
-        print_table("Architectures", ("name", "what it is"), [tuple(a.values()) for a in architectures])
-    if found:
-        rows = [
-            (c["name"], c["task"], c["data"]["name"], cards.headline(c), cards.size(c["parameters"], "")) for c in found
-        ]
-        print_table("Checkpoints", ("name", "task", "data", "measured on the test split", "parameters"), rows)
-
-
-def info(asked: argparse.Namespace) -> None:
-    from cnnzoo import cards, registry
-
-    if registry.split_name(asked.name)[1]:
-        about = registry.card(asked.name)
-        return print_json(about) if asked.json else _print_checkpoint(about)
-    about = cards.architecture_card(asked.name)
-    if asked.json:
-        return print_json(about)
-    print(f"{about['name']}: {about['summary']}\n\n{about['description']}\n")
-    print_table("Configuration", ("field", "default"), [(k, json.dumps(v)) for k, v in about["config"].items()])
-    print(f"checkpoints: {', '.join(about['checkpoints']) or 'none'}")
-    print(f"recipes: {', '.join(about['recipes']) or 'none'}")
-
-
-def _print_checkpoint(card: dict[str, Any]) -> None:
-    from cnnzoo import cards
-
-    print(f"{card['name']}: {card['description']}\n")
-    rows = [
-        ("task", card["task"]),
-        ("source", card["paper"]),
-        ("trained on", f"{card['data']['name']}, split {card['data']['split']!r} ({card['data']['licence']})"),
-        ("made by", card["recipe"]["command"]),
-        ("configuration", ", ".join(f"{k}={json.dumps(v)}" for k, v in card["config"].items())),
-        ("parameters", f"{card['parameters']:,}"),
-        ("files", cards.size(card["bytes"], "B")),
-        ("licence", card["licence"]),
-    ]
-    width = max(len(key) for key, _ in rows)
-    print("\n".join(f"{key:{width}}  {value}" for key, value in rows) + "\n")
-    print_scores(cards.scores(card).values())
-
-
-def demo(asked: argparse.Namespace) -> None:
-    from cnnzoo.demo import make
-
-    with progress("demo") as update:
-        exhibits = make(asked.out, update)
-    rows = [(e.name, e.did, e.score, f"{e.milliseconds:.2f}") for e in exhibits]
-    print_table("", ("model", "what it did", "measured on its test split", "ms an image"), rows)
-    print(f"gallery: {asked.out / 'index.html'} and {asked.out / 'gallery.png'}")
-
-
-def train(asked: argparse.Namespace) -> None:
-    from cnnzoo.training.fit import train
-    from cnnzoo.training.progress import EpochBar
-
-    with bars() as shown:
-        run = train(
-            asked.name,
-            data=asked.data,
-            epochs=asked.epochs,
-            batch_size=asked.batch_size,
-            seed=asked.seed,
-            out=asked.out,
-            resume=asked.resume,
-            config=dict(asked.config) if asked.config else None,
-            callbacks=[EpochBar(shown)],
-            verbose=2,  # a line an epoch; the bar shows the steps
-        )
-    print(f"trained weights: {run / 'model.weights.h5'}")
-
-
-def evaluate(asked: argparse.Namespace) -> None:
-    from cnnzoo.checkpoints import load
-    from cnnzoo.evaluation import evaluate
-
-    options = {key: getattr(asked, key) for key in ("limit", "samples", "images", "extractor")}
-    with progress(f"evaluating {asked.name}") as update:
-        path, data = _find(asked.name)
-        report = evaluate(load(path), asked.data or data, asked.split, progress=update, **options)
-    if asked.json:
-        print_json({**report.to_json(), "model": asked.name})
-    else:
-        print_scores(report.scores, f"{asked.name} on {report.data}, split {report.split!r}")
-
-
-def generate(asked: argparse.Namespace) -> None:
-    from cnnzoo.images import contact_sheet, save_png
-
-    with progress(f"generating with {asked.name}"):
-        model = _able(asked.name, "generate")
-        if asked.label is not None and not model.needs_labels:
-            raise ValueError(f"got --label for {asked.name!r}, which takes none")
-        label = {} if asked.label is None else {"labels": asked.label}
-        images = model.generate(asked.n, seed=asked.seed, **label)
-    save_png(asked.out, contact_sheet(images, ceil(sqrt(asked.n))))
-    print(asked.out)
-
-
-def reconstruct(asked: argparse.Namespace) -> None:
-    from cnnzoo.images import save_png
-
-    stems = [path.stem for path in asked.image]
-    if twice := sorted({stem for stem in stems if stems.count(stem) > 1}):
-        raise ValueError(
-            f"got several images named {', '.join(twice)}; allowed: each name once, as the results take it"
-        )
-    targets = [asked.out / f"{stem}.png" for stem in stems]
-    for path, target in zip(asked.image, targets, strict=True):
-        if target.exists() and path.exists() and target.samefile(path):
-            raise ValueError(f"got the folder of {path} as --out, where the result would replace it")
-    with progress(f"reconstructing with {asked.name}"):
-        model = _able(asked.name, "reconstruct")
-        made = model.reconstruct(_read(asked.image, model))
-    for target, image in zip(targets, made, strict=True):
-        save_png(target, image)
-        print(target)
-
-
-def classify(asked: argparse.Namespace) -> None:
-    from cnnzoo.cards import class_names
-
-    if asked.top < 1:
-        raise ValueError(f"got --top {asked.top}; allowed: >= 1")
-    with progress(f"classifying with {asked.name}"):
-        model = _able(asked.name, "classify")
-        chances = model.classify(_read(asked.image, model))
-    names = class_names(_find(asked.name)[1], chances.shape[1])
-    answers = []
-    for path, row in zip(asked.image, chances, strict=True):
-        best = row.argsort()[::-1][: asked.top]
-        answers.append(
-            {"image": str(path), "classes": [{"name": names[i], "probability": float(row[i])} for i in best]}
-        )
-    if asked.json:
-        return print_json(answers)
-    rows = [(a["image"], *(f"{c['name']} {100 * c['probability']:.1f} %" for c in a["classes"])) for a in answers]
-    print_table("", ("image", *(f"{i + 1}." for i in range(len(rows[0]) - 1))), rows)
-
-
-# -- models and images ------------------------------------------------------------------------------------------------
-
-
-def _find(name: str) -> tuple[Path, str]:
-    """The folder of a trained model and the data it was trained on.
-
-    Raises:
-        ValueError: There is no trained model of that name.
-        CheckpointError: A card that cannot be read.
-    """
-    from cnnzoo import registry
-    from cnnzoo.checkpoints import open_checkpoint
-    from cnnzoo.training.runs import Run
-
-    known = registry.list_checkpoints()
-    if name in known or (Path(name) / "card.json").exists():
-        path = registry.checkpoint_path(name) if name in known else Path(name)
-        return path, open_checkpoint(path).card["data"]["name"]
-    if Path(name).is_dir():
-        run = Run.open(name)
-        return run.path, run.plan["data"]
-    if name in registry.list_models():
-        own = registry.list_checkpoints(name)
-        raise ValueError(f"got {name!r}, an architecture; allowed: {', '.join([*own, 'the folder of a run'])}")
-    raise registry.UnknownName("checkpoint", name, known)
-
-
-def _able(name: str, verb: str):
-    """The trained model `name`, which must have the verb."""
-    from cnnzoo.checkpoints import load
-
-    model = load(_find(name)[0])
-    if not hasattr(model, verb):
-        raise ValueError(f"got {name!r}, whose task is {model.task!r}; allowed: a model that can {verb}")
-    return model
-
-
-def _read(paths: Sequence[Path], model):
-    """Image files as one uint8 batch of the shape that the model takes."""
-    import numpy as np
-
-    from cnnzoo.images import fit_to, read_image
-
-    return np.concatenate([fit_to(read_image(path)[None], model.image_shape) for path in paths])

@@ -31,14 +31,14 @@ class Likeness:
     Args:
         model: Has `generate`.
         real: The images that it is compared with.
-        train: The images that it was trained on; as many of them give the floor.
+        train: The images that it was trained on; sets of as many of them give the floor.
         progress: Called with (done, total) after each part of the work.
     """
 
     def __init__(self, model, real: ImageSet, train: ImageSet, progress: Callable[[int, int], None] | None = None):
         self.model = model
         self.n = min(GENERATED, len(real.images), len(train.images))
-        self.real, self.train = real.few(self.n), train.few(self.n)
+        self.real, self.train = real.few(self.n), train
         self.progress = progress
 
     def scores(self, extractor: str) -> list[Score]:
@@ -54,8 +54,8 @@ class Likeness:
                 f"got the extractor {extractor!r} ({judge.task}, images {judge.image_shape}); allowed: a classifier of "
                 f"images {self.model.image_shape}"
             )
-        real, floor = judge.features(self.real.images), judge.features(self.train.images)
-        floor = features.frechet_distance(floor, real)
+        real = judge.features(self.real.images)
+        floor, sets = self._floor(judge, real)
         found: dict[str, list[float]] = {name: [] for name in ("frechet", "kernel_distance", "density", "coverage")}
         answers, by_class = [], []
         for images in self._samples():
@@ -73,7 +73,7 @@ class Likeness:
             "extractor sha256": registry.card(extractor)["files"]["model.weights.h5"]["sha256"],
             "features": int(real.shape[1]),
         }
-        floors = {**protocol, "floor": f"{self.n} training images in place of the generated"}
+        floors = {**protocol, "floor": f"mean of {sets} times {self.n} training images in place of the generated"}
         neighbours = {**protocol, "k": NEIGHBOURS}
         over_floor = [distance / floor for distance in found["frechet"]]
         scores = [
@@ -102,6 +102,12 @@ class Likeness:
             self._score("inception2015_kid", found["kid"], "lower", {**against, "pairs": "all"}),
             self._score("inception2015_is", found["is"], "higher", {**protocol, "splits": inception.SPLITS}),
         ]
+
+    def _floor(self, judge, real: np.ndarray) -> tuple[float, int]:
+        """The mean Fréchet distance of disjoint sets of training images, as many as there are seeds if there can be."""
+        sets = min(len(SEEDS), len(self.train.images) // self.n)
+        train = judge.features(self.train.few(sets * self.n).images)
+        return float(np.mean([features.frechet_distance(train[i::sets], real) for i in range(sets)])), sets
 
     def _samples(self):
         """The images of each seed, float32 (n, height, width, channels)."""

@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 
 import cnnzoo
-from cnnzoo import cards, checkpoints
+from cnnzoo import cards, checkpoints, latent
 from cnnzoo.cli import main
 from cnnzoo.data import load
 from cnnzoo.evaluation import evaluate
@@ -328,10 +328,10 @@ def test_evaluate_measures_a_checkpoint_on_other_data(command):
     report = json.loads(out)
     assert (report["model"], report["data"], report["split"]) == ("lenet.mnist", "digits", "test")
     (score,) = report["scores"]
-    test = load("digits", "test")
-    guesses = cnnzoo.build("lenet.mnist").classify(test.images[:50]).argmax(axis=1)
+    test = load("digits", "test").few(50)
+    guesses = cnnzoo.build("lenet.mnist").classify(test.images).argmax(axis=1)
     assert score["name"] == "accuracy" and score["n"] == 50
-    assert score["value"] == pytest.approx(100 * np.mean(guesses == test.labels[:50]))
+    assert score["value"] == pytest.approx(100 * np.mean(guesses == test.labels))
     assert err == ""
 
 
@@ -446,6 +446,123 @@ def test_a_damaged_image_is_named(refusal, digits, tmp_path, damage):
     broken = tmp_path / "broken.png"
     broken.write_bytes(whole.read_bytes()[:100] if damage == "cut" else b"not a picture")
     assert f"cnnzoo classify: {broken} cannot be read as an image" in refusal("classify", "lenet.mnist", whole, broken)
+
+
+# -- the latent space -------------------------------------------------------------------------------------------------
+
+
+def sheet(path):
+    return np.asarray(Image.open(path))
+
+
+def test_interpolate_shows_ways_between_random_images(command, runs, tmp_path):
+    out, err = command(
+        "interpolate", runs["dcgan"], "--ways", 2, "--steps", 4, "--seed", 3, "--out", tmp_path / "a.png"
+    )
+    assert (out, err) == (f"{tmp_path / 'a.png'}\n", "")
+    model = checkpoints.load(runs["dcgan"])
+    z = np.random.default_rng(3).standard_normal((4, 4), dtype=np.float32)
+    rows = np.concatenate([latent.interpolate(model, z[0], z[1], 4), latent.interpolate(model, z[2], z[3], 4)])
+    np.testing.assert_array_equal(sheet(tmp_path / "a.png"), contact_sheet(rows, 4)[..., 0])
+
+
+def test_interpolate_goes_from_image_to_image(command, runs, digits, tmp_path):
+    paths, images = digits
+    line = ["interpolate", runs["autoencoder"], *paths[:3], "--steps", 3, "--straight", "--out", tmp_path / "a.png"]
+    command(*line)
+    model = checkpoints.load(runs["autoencoder"])
+    a, b, c = model.encode(images[:3])
+    rows = np.concatenate([model.decode(np.stack(row)) for row in ([a, (a + b) / 2, b], [b, (b + c) / 2, c])])
+    difference = sheet(tmp_path / "a.png").astype(int) - contact_sheet(rows, 3)[..., 0]
+    assert np.abs(difference).max() <= 1  # a grey value may be rounded the other way
+
+
+def test_interpolate_keeps_to_a_class(command, runs, tmp_path):
+    line = ["interpolate", runs["cgan"], "--ways", 1, "--steps", 2, "--label", 7, "--out", tmp_path / "a.png"]
+    command(*line)
+    images = checkpoints.load(runs["cgan"]).generate(2, labels=7)
+    difference = sheet(tmp_path / "a.png").astype(int) - contact_sheet(images, 2)[..., 0]
+    assert np.abs(difference).max() <= 1
+
+
+def test_traverse_shows_a_row_for_each_number(command, runs, digits, tmp_path):
+    paths, images = digits
+    line = ["traverse", runs["autoencoder"], paths[0], "--dimensions", 9, "--steps", 3, "--out", tmp_path / "a.png"]
+    command(*line)
+    model = checkpoints.load(runs["autoencoder"])
+    codes = np.repeat(model.encode(images[:1]), 12, axis=0)  # four numbers, three values each
+    codes[np.arange(12), np.repeat(np.arange(4), 3)] = [-3, 0, 3] * 4
+    np.testing.assert_array_equal(sheet(tmp_path / "a.png"), contact_sheet(model.decode(codes), 3)[..., 0])
+
+
+def test_invert_shows_images_above_what_was_found(command, runs, digits, tmp_path):
+    paths, images = digits
+    line = ["invert", runs["autoencoder"], *paths, "--steps", 5, "--out", tmp_path / "a.png", "--json"]
+    answers = json.loads(command(*line)[0])
+    model = checkpoints.load(runs["autoencoder"])
+    made = model.decode(np.array([answer["z"] for answer in answers], np.float32))
+    errors = np.mean((made - images / 255.0) ** 2, axis=(1, 2, 3))
+    assert [answer["image"] for answer in answers] == [str(path) for path in paths]
+    np.testing.assert_allclose([answer["mse"] for answer in answers], errors, rtol=1e-4)
+    np.testing.assert_array_equal(sheet(tmp_path / "a.png")[: 28 + 2], contact_sheet(images, 5)[: 28 + 2, :, 0])
+    assert sheet(tmp_path / "a.png").shape == contact_sheet(np.concatenate([images, images]), 5).shape[:2]
+
+
+def test_nearest_shows_samples_above_training_images(command, runs, tmp_path):
+    line = ["nearest", runs["dcgan"], "-n", 5, "--seed", 2, "--out", tmp_path / "a.png"]
+    about = json.loads(command(*line, "--json")[0])
+    assert "times" in command(*line)[0]
+    samples = np.rint(255 * checkpoints.load(runs["dcgan"]).generate(5, seed=2)).astype(np.uint8)
+    train = load("digits").images
+    distances = [[np.linalg.norm((a / 255.0 - b / 255.0).ravel()) for b in train] for a in samples]
+    assert about["indices"] == np.argmin(distances, axis=1).tolist()
+    np.testing.assert_allclose(about["distances"], np.min(distances, axis=1), rtol=1e-4)
+    pair = np.concatenate([samples, train[about["indices"]]])
+    np.testing.assert_array_equal(sheet(tmp_path / "a.png"), contact_sheet(pair, 5)[..., 0])
+
+
+def test_what_cannot_be_looked_at_is_said_in_one_line(refusal, runs, digits, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    image, dcgan, coder = digits[0][0], runs["dcgan"], runs["autoencoder"]
+    for line, complaint in (
+        (["interpolate", "lenet.mnist"], "whose task is 'classify'; allowed: a model that generates or reconstructs"),
+        (["interpolate", coder], "which cannot generate; allowed: images to begin with"),
+        (["interpolate", coder, image], "got one image; allowed: none, or two and more"),
+        (["interpolate", dcgan, image, image], "which cannot encode them; allowed: none, or an autoencoder"),
+        (["interpolate", dcgan, "--ways", "0"], "got --ways 0; allowed: >= 1"),
+        (["interpolate", dcgan, "--label", "1"], "got label=1 for a dcgan, which takes none"),
+        (["traverse", dcgan, "--dimensions", "0"], "got --dimensions 0; allowed: >= 1"),
+        (["invert", runs["cgan"], image], "got a cgan; allowed: a generator that takes no labels"),
+        (["nearest", coder], "whose task is 'reconstruct'; allowed: a model that can generate"),
+        (["nearest", dcgan, "-n", "0"], "got n=0; allowed: an integer >= 1"),
+        (["generate", dcgan, "--truncation", "0.5"], "got --truncation for"),
+    ):
+        assert complaint in refusal(*line)
+    assert not (tmp_path / "sheet.png").exists()
+
+
+def test_generate_hands_on_a_truncation(command, runs, tmp_path, monkeypatch):
+    monkeypatch.setattr(
+        architecture("dcgan"), "generate", lambda self, n, seed=0, truncation=1.0: truncated(n, truncation)
+    )
+
+    def truncated(n, truncation):
+        return np.full((n, 28, 28, 1), truncation, np.float32)
+
+    command("generate", runs["dcgan"], "-n", 1, "--truncation", 0.5, "--out", tmp_path / "a.png")
+    assert sheet(tmp_path / "a.png")[14, 14] == 128
+    command("generate", runs["dcgan"], "-n", 1, "--out", tmp_path / "a.png")
+    assert sheet(tmp_path / "a.png")[14, 14] == 255
+
+
+def test_evaluate_misses_the_inception_network_in_one_line(refusal, runs, tmp_path, monkeypatch):
+    def cut(*arguments, **settings):
+        raise OSError("no network")
+
+    monkeypatch.setenv("CNNZOO_DATA_DIR", str(tmp_path))
+    monkeypatch.setattr("urllib.request.getproxies", dict)
+    monkeypatch.setattr("socket.create_connection", cut)
+    assert "the Inception network of 2015 is not at" in refusal("evaluate", runs["dcgan"], "--inception")
 
 
 # -- cards ------------------------------------------------------------------------------------------------------------
