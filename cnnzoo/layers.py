@@ -141,28 +141,6 @@ class BatchSpread(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable(PACKAGE)
-class Mode(keras.layers.Layer):
-    """Appends to each row (n, d) which of its first k numbers is the largest, as a one-hot vector: (n, d + k).
-
-    A continuous map of one normal distribution has no gaps. Told its mode, a generator can leave gaps between kinds of
-    images, as with the discrete noise of Chen et al., "InfoGAN", 2016, though all is still a function of normal noise.
-    """
-
-    def __init__(self, k: int, **kwargs):
-        super().__init__(**kwargs)
-        self.k = k
-
-    def call(self, x):
-        return ops.concatenate([x, ops.one_hot(ops.argmax(x[:, : self.k], axis=1), self.k, dtype=x.dtype)], axis=1)
-
-    def compute_output_shape(self, input_shape):
-        return (input_shape[0], input_shape[1] + self.k)
-
-    def get_config(self):
-        return {**super().get_config(), "k": self.k}
-
-
-@keras.saving.register_keras_serializable(PACKAGE)
 class LogScale(keras.layers.Layer):
     """A trained log-scale for each channel, at least `floor`."""
 

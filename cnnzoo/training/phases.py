@@ -32,8 +32,7 @@ class Phase:
         layers: The layers whose trainable variables it updates; no others move.
         loss: A pure function of what `PhasedModel.forward` returned. It gives the scalar float32 loss, or the pair
             `(loss, {log name: scalar})`.
-        repeats: How often it is run in a step, each time on its own share of the batch. Where a phase repeats, all see
-            shares of the size that its have.
+        repeats: How often it is run in a step, each time on its own share of the batch, of the size that all then see.
     """
 
     name: str
@@ -259,9 +258,7 @@ class PhasedModel(keras.Model):
         shares = max(phase.repeats for phase in phases)
         size = ops.shape(images)[0] // shares
         if images.shape[0] is not None and images.shape[0] < shares:
-            raise ValueError(
-                f"got a batch of {images.shape[0]} images; allowed: {shares} or more, one an update"
-            )
+            raise ValueError(f"got a batch of {images.shape[0]} images; allowed: {shares} or more, one an update")
         for phase in phases:
             for i in range(phase.repeats):
                 part = slice(i, size * shares, shares) if shares > 1 else slice(None)
