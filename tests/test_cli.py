@@ -1,4 +1,4 @@
-"""The command line through its public face, and the words and tables of the cards behind it."""
+"""The command line through its public face."""
 
 import io
 import json
@@ -20,7 +20,6 @@ from cnnzoo.cli import main
 from cnnzoo.data import load
 from cnnzoo.evaluation import evaluate
 from cnnzoo.images import contact_sheet, save_png
-from cnnzoo.metrics.scores import Score
 from cnnzoo.registry import architecture
 
 # Networks so small that an epoch on the digits takes a second.
@@ -563,117 +562,3 @@ def test_evaluate_misses_the_inception_network_in_one_line(refusal, runs, tmp_pa
     monkeypatch.setattr("urllib.request.getproxies", dict)
     monkeypatch.setattr("socket.create_connection", cut)
     assert "the Inception network of 2015 is not at" in refusal("evaluate", runs["dcgan"], "--inception")
-
-
-# -- cards ------------------------------------------------------------------------------------------------------------
-
-
-LIKENESS = [
-    Score("frechet", 12.345, "", "lower", 10),
-    Score("frechet_over_floor", 4.56, "", "lower", 10),
-    Score("density", 0.789, "", "higher", 10),
-    Score("coverage", 0.8, "", "higher", 10),
-]
-
-
-def card(*scores):
-    return {"scores": [score.to_json() for score in scores]}
-
-
-@pytest.mark.parametrize(
-    ("scores", "words"),
-    [
-        ([Score("accuracy", 99.471, "%", "higher", 10_000)], "accuracy 99.47 %"),
-        (
-            [
-                Score("mse", 0.01, "", "lower", 10),
-                Score("mse_over_pca", 0.4, "", "lower", 10),
-                Score("negative_elbo", 90.0, "nats", "lower", 10),
-                Score("iw_nll", 86.789, "nats", "lower", 10, protocol={"samples": 5000}),
-            ],
-            "NLL ≤ 86.79 nats (K = 5000)",
-        ),
-        (
-            [
-                Score("iw_nll", 6789.0, "nats", "lower", 10, protocol={"samples": 5000}),
-                Score("bits_per_dim", 3.456, "bits", "lower", 10, protocol={"samples": 5000}),
-            ],
-            "≤ 3.46 bits per dimension (K = 5000)",
-        ),
-        (
-            [Score("mse", 0.01234, "", "lower", 10), Score("mse_over_pca", 0.456, "", "lower", 10)],
-            "MSE 0.01234, 0.46 of PCA's",
-        ),
-        (LIKENESS, "Fréchet 12.35 (4.6 times the floor), density 0.79, coverage 0.80"),
-        (
-            [*LIKENESS, Score("label_agreement", 98.765, "%", "higher", 30)],
-            "Fréchet 12.35 (4.6 times the floor), density 0.79, coverage 0.80, as asked 98.77 %",
-        ),
-        (
-            [Score("mse", 0.01234, "", "lower", 10), Score("mse_over_pca", 0.456, "", "lower", 10), *LIKENESS],
-            "MSE 0.01234, 0.46 of PCA's, samples: Fréchet 12.35 (4.6 times the floor), density 0.79, coverage 0.80",
-        ),
-        ([Score("psnr", 31.5, "dB", "higher", 5), Score("ssim", 0.9, "", "higher", 5)], "psnr 31.5 dB, ssim 0.9"),
-        ([], "not scored"),
-    ],
-    ids=[
-        "classifier",
-        "vae",
-        "coder",
-        "autoencoder",
-        "generator",
-        "obedient",
-        "generating autoencoder",
-        "another",
-        "none",
-    ],
-)
-def test_the_headline_says_what_matters_most(scores, words):
-    assert cards.headline(card(*scores)) == words
-
-
-@pytest.mark.parametrize(
-    ("count", "unit", "text"),
-    [
-        (0, "", "0"),
-        (999, "", "999"),
-        (999, "B", "999 B"),
-        (1000, "B", "1 kB"),
-        (61_706, "", "61.7 k"),
-        (999_400, "B", "999 kB"),
-        (999_600, "B", "1 MB"),
-        (2_345_678, "", "2.35 M"),
-    ],
-)
-def test_sizes_are_told_in_three_digits(count, unit, text):
-    assert cards.size(count, unit) == text
-
-
-def test_the_table_has_a_row_for_each_checkpoint():
-    rows = [[cell.strip() for cell in row.strip("|").split("|")] for row in cards.table().splitlines()]
-    assert [row[0].strip("`") for row in rows[2:]] == cnnzoo.list_checkpoints()
-    assert {len(row) for row in rows} == {6}
-    lenet = next(row for row in rows if row[0] == "`lenet.mnist`")
-    assert lenet[1:5] == ["classify", "mnist", measured("lenet.mnist"), "61.7 k"]
-
-
-def test_the_table_replaces_what_lies_between_its_markers():
-    text = f"before\n{cards.BEGIN}\nold\n{cards.END}\nafter\n"
-    filled = cards.with_table(text)
-    assert filled == f"before\n{cards.BEGIN}\n\n{cards.table()}\n\n{cards.END}\nafter\n"
-    assert cards.with_table(filled) == filled
-
-
-@pytest.mark.parametrize("text", ["", cards.BEGIN, cards.END, f"{cards.END}\n{cards.BEGIN}"])
-def test_a_text_without_both_markers_in_order_has_no_place_for_the_table(text):
-    with pytest.raises(ValueError, match="got a text without the lines"):
-        cards.with_table(text)
-
-
-def test_the_classes_of_a_folder_are_those_of_its_folders(tmp_path):
-    for name in ("train/circle", "train/star", "test/square"):
-        (tmp_path / name).mkdir(parents=True)
-    assert cards.class_names(str(tmp_path), 2) == ["circle", "star"]
-    assert cards.class_names(str(tmp_path), 3) == ["0", "1", "2"]
-    assert cards.class_names("mnist", 10) == [str(i) for i in range(10)]
-    assert cards.class_names("cifar10", 10)[3] == "cat"
