@@ -37,20 +37,19 @@ class Autoencoder(PhasedModel):
         super().__init__(**kwargs)
         self.image_shape = _encoding.check_shape(image_shape)
         self.latent_dim, self.width, self.hidden = latent_dim, width, hidden
-        self.encoder = _encoding.encoder(self.image_shape, width, hidden, latent_dim)
+        self.encoder = self.make_encoder()
         self.decoder = _encoding.decoder(self.image_shape, width, hidden, latent_dim)
         self.build()
+
+    def make_encoder(self) -> keras.Sequential:
+        """Images (n, height, width, channels) to float32 codes (n, latent_dim)."""
+        return _encoding.encoder(self.image_shape, self.width, self.hidden, self.latent_dim)
 
     def phases(self):
         return [Phase("reconstruction", [self.encoder, self.decoder], self.reconstruction_loss)]
 
     def forward(self, images, labels, training):
-        codes = self.code(images, training)
-        return Coded(images, ops.sigmoid(self.decoder(codes, training=training)))
-
-    def code(self, images, training=False):
-        """The codes (n, latent_dim) of images in [0, 1]."""
-        return self.encoder(images, training=training)
+        return Coded(images, ops.sigmoid(self.decoder(self.encoder(images, training=training), training=training)))
 
     def reconstruction_loss(self, coded: Coded):
         error = ops.mean(losses.squared_error(coded.images, coded.reconstructions))
@@ -65,7 +64,7 @@ class Autoencoder(PhasedModel):
 
     def encode(self, x) -> np.ndarray:
         """The codes (n, latent_dim) of one image or a batch of n."""
-        return _verbs.images_to_rows(self, lambda images: self.code(unit_range(images)), x)
+        return _verbs.images_to_rows(self, lambda images: self.encoder(unit_range(images)), x)
 
     def decode(self, z) -> np.ndarray:
         """float32 images in [0, 1], (n, height, width, channels), from codes (n, latent_dim)."""

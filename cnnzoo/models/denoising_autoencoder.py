@@ -6,11 +6,42 @@ Source: Vincent et al., "Extracting and Composing Robust Features with Denoising
 import keras
 from keras import ops
 
-from cnnzoo.layers import ReplicaSeedGenerator
+from cnnzoo.layers import PACKAGE, ReplicaSeedGenerator
 from cnnzoo.models.autoencoder import Autoencoder
 from cnnzoo.registry import register
 
 CORRUPTIONS = ("masking", "gaussian")
+
+
+@keras.saving.register_keras_serializable(PACKAGE)
+class Damage(keras.layers.Layer):
+    """In training, damages images (n, height, width, channels) anew each time; else leaves them alone.
+
+    Args:
+        corruption: "masking" or "gaussian"; the latter may take images out of [0, 1].
+        level: See `DenoisingAutoencoder`.
+    """
+
+    def __init__(self, corruption: str, level: float, **kwargs):
+        super().__init__(**kwargs)
+        if corruption not in CORRUPTIONS:
+            raise ValueError(f"got corruption={corruption!r}; allowed: {', '.join(CORRUPTIONS)}")
+        if not 0.0 <= level <= 1.0:
+            raise ValueError(f"got level={level}; allowed: 0 to 1")
+        self.corruption, self.level = corruption, level
+        self.noise = ReplicaSeedGenerator()
+
+    def call(self, images, training=False):
+        if not training:
+            return images
+        n, height, width, _ = ops.shape(images)
+        if self.corruption == "gaussian":
+            return images + self.level * keras.random.normal(ops.shape(images), dtype=images.dtype, seed=self.noise)
+        chances = keras.random.uniform((n, height, width, 1), seed=self.noise)  # all channels of a pixel at once
+        return ops.where(chances < self.level, ops.zeros_like(images), images)
+
+    def get_config(self):
+        return {**super().get_config(), "corruption": self.corruption, "level": self.level}
 
 
 @register("denoising_autoencoder")
@@ -25,21 +56,9 @@ class DenoisingAutoencoder(Autoencoder):
     """
 
     def __init__(self, *, corruption="masking", level=0.25, **config):
-        super().__init__(**config)
-        if corruption not in CORRUPTIONS:
-            raise ValueError(f"got corruption={corruption!r}; allowed: {', '.join(CORRUPTIONS)}")
-        if not 0.0 <= level <= 1.0:
-            raise ValueError(f"got level={level}; allowed: 0 to 1")
         self.corruption, self.level = corruption, level
-        self.noise = ReplicaSeedGenerator()
+        super().__init__(**config)
 
-    def forward(self, images, labels, training):
-        seen = self.damaged(images) if training else images
-        return super().forward(seen, labels, training)._replace(images=images)
-
-    def damaged(self, images):
-        """Images (n, height, width, channels) with new damage; Gaussian noise may take them out of [0, 1]."""
-        if self.corruption == "gaussian":
-            return images + self.level * keras.random.normal(ops.shape(images), seed=self.noise)
-        chances = keras.random.uniform((*ops.shape(images)[:3], 1), seed=self.noise)  # all channels of a pixel at once
-        return ops.where(chances < self.level, 0.0, images)
+    def make_encoder(self) -> keras.Sequential:
+        damage = Damage(self.corruption, self.level)
+        return keras.Sequential([keras.Input(self.image_shape), damage, *super().make_encoder().layers], name="encoder")

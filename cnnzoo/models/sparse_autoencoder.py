@@ -3,10 +3,28 @@
 Source: Makhzani and Frey, "k-Sparse Autoencoders", 2014.
 """
 
+import keras
 from keras import ops
 
+from cnnzoo.layers import PACKAGE
 from cnnzoo.models.autoencoder import Autoencoder
 from cnnzoo.registry import register
+
+
+@keras.saving.register_keras_serializable(PACKAGE)
+class Largest(keras.layers.Layer):
+    """Keeps the `active` largest numbers of each row (n, d) and sets the others to 0."""
+
+    def __init__(self, active: int, **kwargs):
+        super().__init__(**kwargs)
+        self.active = active
+
+    def call(self, x):
+        least = ops.top_k(x, self.active)[0][:, -1:]  # (n, 1)
+        return ops.where(x >= least, x, ops.zeros_like(x))
+
+    def get_config(self):
+        return {**super().get_config(), "active": self.active}
 
 
 @register("sparse_autoencoder")
@@ -23,13 +41,12 @@ class SparseAutoencoder(Autoencoder):
     """
 
     def __init__(self, *, latent_dim=256, active=32, **config):
-        super().__init__(latent_dim=latent_dim, **config)
         if not 1 <= active <= latent_dim:
             raise ValueError(f"got active={active}; allowed: 1 to latent_dim={latent_dim}")
         self.active = active
+        super().__init__(latent_dim=latent_dim, **config)
 
-    def code(self, images, training=False):
-        """The codes (n, latent_dim) of images in [0, 1], with `active` numbers each."""
-        codes = super().code(images, training)
-        least = ops.top_k(codes, self.active)[0][:, -1:]  # (n, 1)
-        return ops.where(codes >= least, codes, 0.0)
+    def make_encoder(self) -> keras.Sequential:
+        encoder = super().make_encoder()
+        encoder.add(Largest(self.active, dtype="float32"))  # (n, latent_dim)
+        return encoder

@@ -122,7 +122,7 @@ class VQVAE(PhasedModel):
         x = layers.Conv2D(self.code_dim, 1, dtype="float32")(layers.ReLU()(x))  # (n, 8, 8, code_dim)
         # Of mean 0 and variance 1, as the codebook is at the start, the points neither run away from it nor crowd at a
         # few vectors (Łańcucki et al., "Robust Training of Vector Quantized Bottleneck Models", 2020).
-        points = layers.BatchNormalization(center=False, scale=False, dtype="float32")(x)
+        points = layers.BatchNormalization(momentum=0.9, center=False, scale=False, dtype="float32")(x)
         return keras.Model(images, points, name="encoder")
 
     def make_decoder(self) -> keras.Model:
@@ -150,7 +150,7 @@ class VQVAE(PhasedModel):
         points = self.encoder(images, training=training)
         codes = self.codebook.nearest(points)
         vectors = self.codebook(codes)
-        passed = points + ops.stop_gradient(vectors - points)
+        passed = ops.stop_gradient(vectors) + (points - ops.stop_gradient(points))  # the vectors, to the last bit
         made = ops.sigmoid(self.decoder(passed, training=training))
         return Quantized(images, made, points, vectors, codes, self.prior(codes))
 

@@ -1,0 +1,174 @@
+"""The kinds of autoencoder, and the mixture on their codes against scikit-learn and SciPy."""
+
+import keras
+import numpy as np
+import pytest
+from scipy.special import logsumexp
+from scipy.stats import multivariate_normal
+from sklearn.mixture import GaussianMixture
+
+import cnnzoo
+from cnnzoo.data import load
+from cnnzoo.density import CodeMixture
+from cnnzoo.models.denoising_autoencoder import Damage
+
+TINY = {"image_shape": (16, 16, 1), "width": 2, "hidden": 8}
+
+
+@pytest.fixture(scope="module")
+def images():
+    return load("digits", "train", shape=(16, 16, 1)).images[:500]
+
+
+def numbers(x) -> np.ndarray:
+    return keras.ops.convert_to_numpy(x)
+
+
+# -- denoising -----------------------------------------------------------------------------------------------------
+
+
+def test_masking_sets_whole_pixels_to_0_and_leaves_the_others():
+    images = np.random.default_rng(0).uniform(0.1, 1, (20, 32, 32, 3)).astype(np.float32)
+    damage = Damage("masking", 0.3)
+    first, second = (numbers(damage(images, training=True)) for _ in range(2))
+    masked = (first == 0).all(axis=-1)
+    np.testing.assert_array_equal(first, np.where(masked[..., None], 0, images))
+    assert masked.mean() == pytest.approx(0.3, abs=5 * np.sqrt(0.21 / masked.size))
+    assert not np.array_equal(first, second)
+    np.testing.assert_array_equal(numbers(damage(images)), images)
+
+
+def test_gaussian_damage_has_the_deviation_asked_for():
+    images = np.full((50, 16, 16, 1), 0.5, np.float32)
+    noise = numbers(Damage("gaussian", 0.2)(images, training=True)) - images
+    assert abs(noise.mean()) < 5 * 0.2 / np.sqrt(noise.size)
+    assert noise.std() == pytest.approx(0.2, abs=5 * 0.2 / np.sqrt(2 * noise.size))
+
+
+def test_it_sees_damage_in_training_alone_and_is_judged_by_the_clean_image(images):
+    model = cnnzoo.build("denoising_autoencoder", level=1.0, **TINY)
+    clean = images[:4].astype(np.float32) / 255
+    learnt = model.forward(clean, None, training=True)
+    black = numbers(model(np.zeros_like(clean)))
+    np.testing.assert_allclose(numbers(learnt.reconstructions), black, atol=1e-6)  # all it saw was black
+    np.testing.assert_array_equal(numbers(learnt.images), clean)
+    model.compile()
+    logs = model.evaluate(clean, verbose=0, return_dict=True)
+    assert logs["mse"] == pytest.approx(np.mean(np.square(model.reconstruct(clean) - clean)), rel=1e-5)
+    logs = model.fit(clean, batch_size=4, shuffle=False, verbose=0).history
+    assert logs["mse"][0] == pytest.approx(np.mean(np.square(black - clean)), rel=1e-5)
+
+
+@pytest.mark.parametrize("config", [{"corruption": "blur"}, {"level": -0.1}, {"level": 1.5}])
+def test_damage_that_it_does_not_know_is_refused(config):
+    with pytest.raises(ValueError, match=r"got .*allowed"):
+        cnnzoo.build("denoising_autoencoder", **config)
+
+
+# -- sparse --------------------------------------------------------------------------------------------------------
+
+
+def test_a_sparse_code_keeps_its_largest_numbers(images):
+    model = cnnzoo.build("sparse_autoencoder", latent_dim=20, active=3, **TINY)
+    x = images[:50].astype(np.float32) / 255
+    for layer in model.encoder.layers[:-1]:  # all but the one that makes the code sparse
+        x = layer(x)
+    whole = numbers(x)
+    expected = np.zeros_like(whole)
+    for row, code in zip(expected, whole, strict=True):
+        kept = np.argsort(code)[-3:]
+        row[kept] = code[kept]
+    found = model.encode(images[:50])
+    np.testing.assert_array_equal(found, expected)
+    np.testing.assert_allclose(model.reconstruct(images[:50].astype(np.float32) / 255), model.decode(found), atol=1e-6)
+
+
+@pytest.mark.parametrize("active", [0, 21])
+def test_more_or_less_active_numbers_than_there_are_are_refused(active):
+    with pytest.raises(ValueError, match=rf"got active={active}; allowed: 1 to latent_dim=20"):
+        cnnzoo.build("sparse_autoencoder", latent_dim=20, active=active)
+
+
+# -- a density of the codes ----------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def model():
+    keras.utils.set_random_seed(0)
+    return cnnzoo.build("autoencoder", latent_dim=3, **TINY)
+
+
+@pytest.fixture(scope="module")
+def mixture(model, images):
+    return CodeMixture.fit(model, images, components=4, seed=0)
+
+
+def test_the_mixture_is_that_of_scikit_learn(model, images, mixture):
+    codes = model.encode(images)
+    peer = GaussianMixture(4, max_iter=300, random_state=0).fit(codes.astype(np.float64))
+    np.testing.assert_allclose(mixture.log_density(codes), peer.score_samples(codes), rtol=1e-6, atol=1e-6)
+
+
+def test_its_density_is_that_of_scipy(mixture):
+    points = np.random.default_rng(0).normal(size=(20, 3))
+    parts = [
+        np.log(weight) + multivariate_normal(mean, factor @ factor.T).logpdf(points)
+        for weight, mean, factor in zip(mixture.weights, mixture.means, mixture.factors, strict=True)
+    ]
+    np.testing.assert_allclose(mixture.log_density(points), logsumexp(parts, axis=0), rtol=1e-9)
+
+
+def test_draws_have_the_moments_of_the_mixture(mixture):
+    codes = mixture.draw(40_000, seed=5)
+    assert codes.shape == (40_000, 3) and codes.dtype == np.float32
+    mean = mixture.weights @ mixture.means
+    apart = mixture.means - mean
+    second = mixture.factors @ mixture.factors.transpose(0, 2, 1) + apart[:, :, None] * apart[:, None, :]
+    covariance = np.tensordot(mixture.weights, second, 1)
+    deviation = np.sqrt(np.diag(covariance))
+    np.testing.assert_allclose((codes.mean(axis=0) - mean) / deviation, 0, atol=5 / np.sqrt(len(codes)))
+    scale = np.outer(deviation, deviation)
+    np.testing.assert_allclose(np.cov(codes, rowvar=False) / scale, covariance / scale, atol=15 / np.sqrt(len(codes)))
+    np.testing.assert_array_equal(mixture.draw(40_000, seed=5), codes)
+    assert not np.array_equal(mixture.draw(40_000, seed=6), codes)
+
+
+def test_components_are_drawn_as_often_as_they_weigh():
+    mixture = CodeMixture(np.array([0.2, 0.8]), np.array([[-9.0], [9.0]]), np.ones((2, 1, 1)))
+    share = (mixture.draw(10_000, seed=0) > 0).mean()
+    assert share == pytest.approx(0.8, abs=5 * np.sqrt(0.16 / 10_000))
+
+
+@pytest.mark.parametrize("name", ["autoencoder", "vae", "denoising_autoencoder", "sparse_autoencoder"])
+def test_any_model_with_a_code_makes_images(name, images):
+    sparse = {"active": 2} if name == "sparse_autoencoder" else {}
+    model = cnnzoo.build(name, latent_dim=3, **sparse, **TINY)
+    mixture = CodeMixture.fit(model, images[:100], components=1)
+    made = mixture.generate(model, 5, seed=1)
+    assert made.shape == (5, 16, 16, 1) and made.dtype == np.float32
+    np.testing.assert_array_equal(made, model.decode(mixture.draw(5, seed=1)))
+
+
+def test_saved_and_loaded_it_is_the_same(mixture, tmp_path):
+    mixture.save(tmp_path / "codes.npz")
+    again = CodeMixture.load(tmp_path / "codes.npz")
+    np.testing.assert_array_equal(again.draw(50), mixture.draw(50))
+    assert [p.name for p in tmp_path.iterdir()] == ["codes.npz"]
+
+
+def test_what_is_no_mixture_is_refused(model, images, mixture, tmp_path):
+    np.savez(tmp_path / "other.npz", weights=np.ones(2))
+    (tmp_path / "text.npz").write_text("weights")
+    for name in ("other.npz", "text.npz"):
+        with pytest.raises(ValueError, match=rf"{name} holds no mixture: .*; allowed: what CodeMixture.save wrote"):
+            CodeMixture.load(tmp_path / name)
+    for n, components in ((10, 11), (10, 0), (1, 1)):
+        with pytest.raises(ValueError, match=rf"got components={components} for {n} images; allowed: "):
+            CodeMixture.fit(model, images[:n], components=components)
+    with pytest.raises(ValueError, match=r"got codes int32 \(2, 4, 4\); allowed: floats"):
+        CodeMixture.fit(
+            cnnzoo.build("vqvae", image_shape=(16, 16, 1), width=2, prior_width=2, prior_depth=1), images[:2]
+        )
+    for arguments in ({"n": 0}, {"n": 1.5}, {"n": 1, "seed": -1}):
+        with pytest.raises(ValueError, match="allowed: an integer >="):
+            mixture.draw(**arguments)

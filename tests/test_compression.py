@@ -1,0 +1,101 @@
+"""The coder against the entropy of what it codes."""
+
+import numpy as np
+import pytest
+
+from cnnzoo import compression
+from cnnzoo.compression import Decoder, Encoder
+
+
+def skewed(n: int, symbols: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """n symbols, each drawn from a distribution of its own: (n,) and (n, symbols)."""
+    rng = np.random.default_rng(seed)
+    probabilities = rng.dirichlet(np.full(symbols, 0.2), n)
+    return np.array([rng.choice(symbols, p=p) for p in probabilities]), probabilities
+
+
+@pytest.mark.parametrize("symbols", [1, 2, 7, 512])
+def test_frequencies_are_whole_numbers_near_the_probabilities(symbols):
+    _, probabilities = skewed(50, symbols)
+    counts = compression.frequencies(probabilities)
+    assert counts.dtype == np.int64 and counts.min() >= 1
+    np.testing.assert_array_equal(counts.sum(axis=1), 2**16)
+    # Each symbol has one unit beforehand; those units, and what rounding leaves over, are at most 2 a symbol.
+    np.testing.assert_allclose(counts / 2**16, probabilities, atol=2 * symbols / 2**16)
+
+
+@pytest.mark.parametrize(
+    "bad", [np.full((2, 3), 0.5), np.array([[1.5, -0.5]]), np.full((1, 2), np.nan), np.ones(3), np.ones((1, 2**15 + 1))]
+)
+def test_what_are_no_probabilities_is_refused(bad):
+    with pytest.raises(ValueError, match=r"got .*allowed"):
+        compression.frequencies(bad)
+
+
+@pytest.mark.parametrize(("n", "symbols"), [(1, 2), (1000, 3), (3000, 300)])
+def test_what_was_written_is_read(n, symbols):
+    values, probabilities = skewed(n, symbols)
+    counts = compression.frequencies(probabilities)
+    encoder = Encoder()
+    for part in np.array_split(np.arange(n), 5):
+        encoder.write(values[part], counts[part])
+    stream = encoder.to_bytes()
+    decoder = Decoder(stream)
+    found = np.concatenate([decoder.read(counts[i : i + 7]) for i in range(0, n, 7)])  # in other portions
+    np.testing.assert_array_equal(found, values)
+    decoder.close(found, compression.checksum(values))
+
+
+def test_a_stream_is_as_long_as_the_information_in_it():
+    values, probabilities = skewed(20_000, 64)
+    counts = compression.frequencies(probabilities)
+    encoder = Encoder()
+    encoder.write(values, counts)
+    bits = 8 * len(encoder.to_bytes())
+    information = -np.log2(counts[np.arange(len(values)), values] / 2**16).sum()
+    # 4 bytes of state; a state of at least 2^24 tells the 2^16 apart to a 256th, hence less than 0.006 bits a symbol.
+    assert information <= bits + 1 and bits < information + 40 + 0.006 * len(values)
+    # Drawn from the distributions themselves, their information is the entropy.
+    entropy = -np.sum(probabilities * np.log2(np.maximum(probabilities, 1e-300)), axis=1)
+    assert bits / len(values) == pytest.approx(entropy.mean(), abs=0.05)  # five standard errors
+
+
+def test_a_certain_symbol_costs_next_to_nothing():
+    counts = compression.frequencies(np.tile([1.0, 0.0], (10_000, 1)))
+    encoder = Encoder()
+    encoder.write(np.zeros(10_000, np.int64), counts)
+    assert len(encoder.to_bytes()) < 4 + 10_000 / 8 * 0.006
+
+
+def test_a_stream_with_something_missing_or_left_over_is_refused():
+    values, probabilities = skewed(500, 16)
+    counts = compression.frequencies(probabilities)
+    encoder = Encoder()
+    encoder.write(values, counts)
+    stream = encoder.to_bytes()
+    with pytest.raises(ValueError, match="ends before its last symbol"):
+        Decoder(stream[:-1]).read(counts)
+    with pytest.raises(ValueError, match="at least 4"):
+        Decoder(stream[:3])
+    longer = Decoder(stream + b"\0")
+    with pytest.raises(ValueError, match="goes on after its last symbol"):
+        longer.close(longer.read(counts), compression.checksum(values))
+    right = Decoder(stream)
+    with pytest.raises(ValueError, match="another checksum"):
+        right.close(right.read(counts), compression.checksum(values + 1))
+
+
+def test_a_package_gives_back_what_was_put_in_and_refuses_every_altered_byte():
+    symbols = np.arange(6).reshape(1, 2, 3)
+    data = compression.pack(b"stream", 1, b"abcd", symbols)
+    assert compression.unpack(data, b"abcd") == (b"stream", 1, compression.checksum(symbols.astype(np.uint8)))
+    for i in range(len(data)):
+        altered = bytes([*data[:i], data[i] ^ 1, *data[i + 1 :]])
+        with pytest.raises(ValueError, match=r"cut short or altered|holds no compressed images"):
+            compression.unpack(altered, b"abcd")
+        with pytest.raises(ValueError, match=r"cut short or altered|holds no compressed images"):
+            compression.unpack(data[:i], b"abcd")
+    with pytest.raises(ValueError, match=r"with the weights 61626364; allowed: those of this model, 78797a30"):
+        compression.unpack(data, b"xyz0")
+    with pytest.raises(ValueError, match="got str"):
+        compression.unpack("CNZ1", b"abcd")

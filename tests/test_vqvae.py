@@ -1,0 +1,213 @@
+"""The vector-quantised autoencoder against SciPy, gradients put together by hand and the information in its codes."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from scipy.spatial.distance import cdist
+from scipy.special import log_softmax, softmax
+
+import cnnzoo
+from cnnzoo import compression
+from cnnzoo.data import load
+
+CODES = 8
+
+
+@pytest.fixture(scope="module")
+def images():
+    return load("digits", "test", shape=(16, 16, 1)).images[:8]
+
+
+@pytest.fixture
+def model():
+    keras.utils.set_random_seed(0)
+    config = {"codes": CODES, "width": 4, "prior_width": 4, "prior_depth": 2, "commitment": 0.5}
+    return cnnzoo.build("vqvae", image_shape=(16, 16, 1), **config)
+
+
+def numbers(x) -> np.ndarray:
+    return keras.ops.convert_to_numpy(x)
+
+
+def prior(model, codes) -> np.ndarray:
+    """Logits (n, rows, columns, codes)."""
+    return numbers(model.prior(codes)).astype(np.float64)
+
+
+def wide_awake(model):
+    """The model with a prior that has opinions: fresh, it has hardly any."""
+    for weight in model.prior.weights:
+        weight.assign(np.random.default_rng(1).normal(0, 0.7, weight.shape))
+    return model
+
+
+def test_codes_name_the_nearest_vectors(model, images):
+    points = numbers(model.encoder(images.astype(np.float32) / 255))
+    distances = cdist(points.reshape(-1, model.code_dim), numbers(model.codebook.vectors))
+    codes = model.encode(images)
+    assert codes.dtype == np.int32 and codes.shape == (8, 4, 4)
+    np.testing.assert_array_equal(codes.ravel(), distances.argmin(axis=1))
+    vectors = numbers(model.codebook.vectors)[codes]
+    expected = 1 / (1 + np.exp(-numbers(model.decoder(vectors))))
+    np.testing.assert_allclose(model.decode(codes), expected, atol=1e-6)
+    np.testing.assert_array_equal(model.reconstruct(images.astype(np.float32) / 255), model.decode(codes))
+    assert model.reconstruct(images[0]).shape == (16, 16, 1) and model.reconstruct(images).dtype == np.uint8
+
+
+def test_the_loss_is_distortion_codebook_and_commitment(model, images):
+    truth = images.astype(np.float32) / 255
+    made, points = model.reconstruct(truth), numbers(model.encoder(truth))
+    vectors = numbers(model.codebook.vectors)[model.encode(truth)]
+    apart = np.square(points - vectors).sum(axis=(1, 2, 3))
+    expected = np.mean(np.square(truth - made).sum(axis=(1, 2, 3)) + apart + 0.5 * apart)
+    model.compile()
+    logs = model.evaluate(truth, verbose=0, return_dict=True)
+    assert logs["autoencoder_loss"] == pytest.approx(expected, rel=1e-5)
+    assert logs["mse"] == pytest.approx(np.mean(np.square(truth - made)), rel=1e-5)
+    used = np.bincount(model.encode(truth).ravel(), minlength=CODES) / (8 * 16)
+    entropy = -np.sum(used[used > 0] * np.log(used[used > 0]))
+    assert logs["perplexity"] == pytest.approx(np.exp(entropy), rel=1e-5)
+    codes = model.encode(truth)
+    chosen = np.take_along_axis(log_softmax(prior(model, codes), axis=-1), codes[..., None], -1)
+    assert logs["prior_loss"] == pytest.approx(-chosen.mean(), rel=1e-5)
+
+
+def test_the_gradient_of_the_decoder_passes_straight_to_the_encoder(model, images):
+    truth = tf.constant(images.astype(np.float32) / 255)
+    model.commitment = 0.0
+    weights = [w.value for w in model.encoder.trainable_variables]
+    with tf.GradientTape() as tape:
+        loss, _ = model.autoencoder_loss(model.forward(truth, None, training=True))
+    found = tape.gradient(loss, weights)
+    with tf.GradientTape(persistent=True) as tape:
+        points = model.encoder(truth, training=True)
+        vectors = tf.constant(numbers(model.codebook(model.codebook.nearest(points))))
+        tape.watch(vectors)
+        made = tf.sigmoid(model.decoder(vectors))
+        distortion = tf.reduce_sum(tf.square(truth - made)) / len(images)
+    expected = tape.gradient(points, weights, output_gradients=tape.gradient(distortion, vectors))
+    for a, b in zip(found, expected, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5)
+
+
+def test_the_codebook_moves_to_the_middle_of_its_points_and_the_points_to_it(model, images):
+    truth = images.astype(np.float32) / 255
+    with tf.GradientTape(persistent=True) as tape:
+        passed = model.forward(truth, None, training=True)
+        tape.watch(passed.points)
+        loss, _ = model.autoencoder_loss(passed)
+        model.commitment = 0.0
+        uncommitted, _ = model.autoencoder_loss(passed)
+    codes, points = numbers(passed.codes), numbers(passed.points)
+    vectors = numbers(model.codebook.vectors)
+    expected = [2 * (vectors[k] - points[codes == k]).sum(axis=0) / len(images) for k in range(CODES)]
+    np.testing.assert_allclose(tape.gradient(loss, model.codebook.vectors.value), expected, rtol=1e-4, atol=1e-4)
+    pull = tape.gradient(loss, passed.points) - tape.gradient(uncommitted, passed.points)
+    np.testing.assert_allclose(pull, 0.5 * 2 * (points - vectors[codes]) / len(images), rtol=1e-3, atol=1e-5)
+
+
+def test_the_prior_sees_what_stands_above_and_to_the_left_all_of_it_and_nothing_else(model):
+    wide_awake(model)
+    codes = np.random.default_rng(0).integers(0, CODES, (1, 4, 4))
+    before = prior(model, codes)
+    for place in range(16):
+        changed = codes.copy()
+        changed.reshape(-1)[place] = (changed.reshape(-1)[place] + 3) % CODES
+        moved = np.abs(prior(model, changed) - before).max(axis=-1).reshape(-1) > 0
+        assert not moved[: place + 1].any(), place
+        if place < 15:
+            assert moved[place + 1 :].any(), place
+    # Two layers reach two rows up and two columns to each side beyond the first step.
+    corner = codes.copy()
+    corner[0, 1, 3] = (corner[0, 1, 3] + 1) % CODES
+    assert np.abs(prior(model, corner) - before)[0, 2, 1].max() > 0, "blind to what stands above and to the right"
+
+
+def test_the_prior_teaches_nobody_but_itself(model, images):
+    model.compile({"autoencoder": keras.optimizers.SGD(0.0), "prior": keras.optimizers.SGD(1.0)})
+    theirs = [model.encoder, model.codebook, model.decoder]
+    before = [numbers(w) for layer in theirs for w in layer.trainable_weights]
+    model.fit(images, batch_size=8, shuffle=False, verbose=0)
+    for old, weight in zip(before, [w for layer in theirs for w in layer.trainable_weights], strict=True):
+        np.testing.assert_array_equal(numbers(weight), old)
+
+
+def test_grids_are_drawn_from_the_prior(model, monkeypatch):
+    chances = softmax(np.linspace(-2, 1, CODES))
+    model.prior.head.kernel.assign(np.zeros(model.prior.head.kernel.shape))
+    model.prior.head.bias.assign(np.log(chances))
+    monkeypatch.setattr(type(model), "decode", lambda self, codes: codes)
+    codes = model.generate(400, seed=3)
+    assert codes.shape == (400, 4, 4)
+    share = np.bincount(codes.ravel(), minlength=CODES) / codes.size
+    np.testing.assert_allclose(share, chances, atol=5 * 0.5 / np.sqrt(codes.size))  # five standard errors
+    np.testing.assert_array_equal(model.generate(400, seed=3), codes)
+    assert not np.array_equal(model.generate(400, seed=4), codes)
+
+
+def test_each_place_is_drawn_in_sight_of_those_before_it(model, monkeypatch):
+    wide_awake(model)
+    monkeypatch.setattr(type(model), "decode", lambda self, codes: codes)
+    codes = model.generate(300, seed=0)
+    likely = log_softmax(prior(model, codes), axis=-1)
+    own = np.take_along_axis(likely, codes[..., None], -1)[..., 0]
+    entropy = -np.sum(np.exp(likely) * likely, axis=-1)
+    spread = own.std() / np.sqrt(own.size)
+    assert -own.mean() == pytest.approx(entropy.mean(), abs=5 * spread)
+
+
+def test_images_come_out_of_their_bytes_as_they_come_out_of_their_codes(model, images):
+    wide_awake(model)
+    data = model.compress(images)
+    assert isinstance(data, bytes)
+    np.testing.assert_array_equal(model.decompress(data), model.decode(model.encode(images)))
+    np.testing.assert_array_equal(model.decompress(model.compress(images[0])), model.decode(model.encode(images[0])))
+
+
+def test_the_bytes_are_as_many_as_the_prior_needs(model, images):
+    wide_awake(model)
+    codes = model.encode(images)
+    likely = np.take_along_axis(log_softmax(prior(model, codes), axis=-1), codes[..., None], -1)
+    bits = -likely.sum() / np.log(2)
+    # 24 bytes of frame and state; the codes' frequencies are rounded to 2^-16.
+    assert 8 * len(model.compress(images)) == pytest.approx(bits + 8 * 24, abs=8 + 0.01 * codes.size)
+
+
+def test_bytes_that_are_not_its_own_are_refused(model, images):
+    data = model.compress(images)
+    for bad in (b"", data[:-1], data[:10], data[:30] + bytes([data[30] ^ 4]) + data[31:]):
+        with pytest.raises(ValueError, match=r"cut short or altered|holds no compressed images"):
+            model.decompress(bad)
+    with pytest.raises(ValueError, match=r"got str .*allowed: what compress\(\) gave"):
+        model.decompress("text")
+    model.prior.head.bias.assign(model.prior.head.bias + 1e-3)
+    with pytest.raises(ValueError, match=r"compressed with the weights .*; allowed: those of this model"):
+        model.decompress(data)
+
+
+def test_numbers_that_round_otherwise_are_noticed(model, images, monkeypatch):
+    wide_awake(model)
+    data = model.compress(images)
+    frequencies = compression.frequencies
+    monkeypatch.setattr(compression, "frequencies", lambda p: np.roll(frequencies(p), 1, axis=1))
+    with pytest.raises(ValueError, match=r"probabilities this machine computes otherwise \(.*\); allowed"):
+        model.decompress(data)
+
+
+def test_what_it_cannot_take_is_said(model):
+    for codes, complaint in (
+        (np.zeros((1, 4, 3), int), r"got codes int64 \(1, 4, 3\); allowed: integers \(n, 4, 4\), n >= 1"),
+        (np.zeros((0, 4, 4), int), r"got codes int64 \(0, 4, 4\)"),
+        (np.zeros((1, 4, 4)), "got codes float64"),
+        (np.full((1, 4, 4), CODES), r"got codes in \[8, 8\]; allowed: \[0, 8\)"),
+        (np.full((1, 4, 4), -1), r"got codes in \[-1, -1\]"),
+    ):
+        with pytest.raises(ValueError, match=complaint):
+            model.decode(codes)
+    for arguments in ({"n": 0}, {"n": 1, "seed": -1}):
+        with pytest.raises(ValueError, match="allowed: an integer >="):
+            model.generate(**arguments)
+    for config in ({"codes": 1}, {"codes": 5000}, {"commitment": -1.0}, {"image_shape": (30, 32, 3)}):
+        with pytest.raises(ValueError, match=r"got .*allowed"):
+            cnnzoo.build("vqvae", **config)
