@@ -155,7 +155,7 @@ def invert(model, images, steps: int = 300, rate: float = 0.05, seed: int = 0) -
     Raises:
         ValueError: For images of another shape, type or range, steps < 1, or another model.
 
-    Source: Zhu et al., "Generative Visual Manipulation on the Natural Image Manifold", 2016, equation 3, in pixels.
+    Source: Zhu et al., "Generative Visual Manipulation on the Natural Image Manifold", 2016, in pixels.
     """
     if steps < 1:
         raise ValueError(f"got steps={steps}; allowed: steps >= 1")

@@ -142,7 +142,7 @@ def _photos(split: str, shape: tuple[int, int, int]) -> Arrays:
 def _signs(split: str, shape: tuple[int, int, int]) -> Arrays:
     """The 2,059 photographs of hand signs for the digits, 100x100 in colour, of which a fifth is for testing.
 
-    Source: Mavi and Dikle, "A New Dataset and Proposed Convolutional Neural Network Architecture for Classification of
+    Source: Mavi, "A New Dataset and Proposed Convolutional Neural Network Architecture for Classification of
     American Sign Language Digits", 2020.
     """
     folder = data_dir() / "sign_digits"
