@@ -90,15 +90,10 @@ def images_of(model, z, label: int | None = None) -> np.ndarray:
     """
     z = _verbs.latents(model, z)
     if label is None:
-        return model.decode(z) if hasattr(model, "decode") else _verbs.in_batches(model, z)
+        return model.decode(z)
     if not model.needs_labels:
         raise ValueError(f"got label={label} for a {model.architecture}, which takes none")
-    if not 0 <= label < model.classes:
-        raise ValueError(f"got label={label}; allowed: 0 to {model.classes - 1}")
-    if hasattr(model, "decode"):
-        return model.decode(z, labels=label)
-    # As many copies of a vector as there are classes are images of the classes in turn.
-    return np.stack([ops.convert_to_numpy(model(np.tile(row, (model.classes, 1))))[label] for row in z])
+    return model.decode(z, labels=label)
 
 
 # -- the way back -----------------------------------------------------------------------------------------------------
@@ -185,7 +180,7 @@ def _network(model):
 
 
 def _best_of_noise(model, truth: np.ndarray, seed: int) -> np.ndarray:
-    z = _verbs.noise(model, STARTS, seed)
+    z = model.draw(STARTS, seed)
     made = images_of(model, z)
     return np.stack([z[_errors(made, image).argmin()] for image in truth])
 

@@ -525,7 +525,7 @@ def test_what_cannot_be_looked_at_is_said_in_one_line(refusal, runs, digits, tmp
     image, dcgan, coder = digits[0][0], runs["dcgan"], runs["autoencoder"]
     for line, complaint in (
         (["interpolate", "lenet.mnist"], "whose task is 'classify'; allowed: a model that generates or reconstructs"),
-        (["interpolate", coder], "which cannot generate; allowed: images to begin with"),
+        (["interpolate", coder], "which cannot draw latents; allowed: images to begin with"),
         (["interpolate", coder, image], "got one image; allowed: none, or two and more"),
         (["interpolate", dcgan, image, image], "which cannot encode them; allowed: none, or an autoencoder"),
         (["interpolate", dcgan, "--ways", "0"], "got --ways 0; allowed: >= 1"),

@@ -191,7 +191,7 @@ def test_images_and_fakes_are_augmented_before_they_are_judged():
 def test_fakes_have_the_labels_of_the_images_beside_them(conditional):
     images, labels = np.zeros((6, 28, 28, 1), "float32"), np.array([2, 2, 0, 0, 1, 1])
     found = conditional.forward(images, labels, training=False).fakes
-    z = conditional.draw((6, 4), training=False)
+    z = conditional.random((6, 4), training=False)
     expected = conditional.generator([z, ops.convert_to_tensor(np.eye(3, dtype="float32")[labels])], training=False)
     np.testing.assert_allclose(found, expected, atol=1e-6)
 

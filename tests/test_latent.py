@@ -28,6 +28,8 @@ class Mirror:
     def __call__(self, z):
         return np.asarray(z).reshape(-1, 2, 2, 1)
 
+    decode = __call__
+
 
 def along(*arguments, **settings):
     return latent.interpolate(Mirror(), *arguments, **settings).reshape(-1, 4)
@@ -91,6 +93,12 @@ class Linear:
 
     def __call__(self, z):
         return ops.reshape(0.5 + ops.matmul(z, self.weights), (-1, 4, 4, 1))
+
+    def decode(self, z):
+        return ops.convert_to_numpy(self(z))
+
+    def draw(self, n, seed):
+        return np.random.default_rng(seed).standard_normal((n, 4), dtype=np.float32)
 
 
 IMAGES = np.random.default_rng(2).uniform(0, 1, (3, 4, 4, 1)).astype("float32")
@@ -203,7 +211,7 @@ def test_a_model_that_takes_labels_or_has_no_latent_vector_is_not_inverted():
     image = np.zeros((28, 28, 1), np.uint8)
     with pytest.raises(ValueError, match="got a cgan; allowed: a generator that takes no labels, or an autoencoder"):
         latent.invert(conditional, image)
-    with pytest.raises(ValueError, match="got label=10; allowed: 0 to 9"):
+    with pytest.raises(ValueError, match=r"got labels 10; allowed: 1 integers in \[0, 10\), or one"):
         latent.images_of(conditional, np.zeros((1, 4), np.float32), label=10)
     grid = SimpleNamespace(architecture="grid", task="reconstruct", image_shape=(28, 28, 1), latent_dim=4)
     with pytest.raises(ValueError, match="got a grid; allowed: a generator"):

@@ -97,9 +97,7 @@ def _codes(asked: argparse.Namespace, model):
 
 
 def _noise(asked: argparse.Namespace, model, n: int):
-    """n latent vectors of a model that makes images of noise."""
-    from cnnzoo.models import _verbs
-
-    if not hasattr(model, "generate"):
-        raise ValueError(f"got no image for {asked.name!r}, which cannot generate; allowed: images to begin with")
-    return _verbs.noise(model, n, asked.seed)
+    """n latent vectors of a model that makes images of them."""
+    if not hasattr(model, "draw"):
+        raise ValueError(f"got no image for {asked.name!r}, which cannot draw latents; allowed: images to begin with")
+    return model.draw(n, asked.seed)

@@ -32,7 +32,7 @@ class Round:
     @cached_property
     def fakes(self):
         """G(z), as many as there are images, in [-1, 1], as the discriminator sees them."""
-        z = self.game.draw((ops.shape(self.images)[0], self.game.latent_dim), self.training)
+        z = self.game.random((ops.shape(self.images)[0], self.game.latent_dim), self.training)
         made = self.game.generator(self.game.told(z, self.labels), training=self.training)
         return self.game.augment(made, training=self.training)
 
@@ -54,7 +54,7 @@ class Round:
         # The penalty is the discriminator's alone: none of it is to reach the generator.
         x = self.reals if points == "images" else ops.stop_gradient(self.fakes)
         if points == "between":
-            share = self.game.draw((ops.shape(self.images)[0], 1, 1, 1), self.training, keras.random.uniform)
+            share = self.game.random((ops.shape(self.images)[0], 1, 1, 1), self.training, keras.random.uniform)
             x = x + share * (self.reals - x)
         return input_gradient(self.game, self.judge, x)
 
@@ -64,7 +64,7 @@ class Round:
         For Gaussian u, E[(u . gradient)^2] = |gradient|^2. It is taken as a finite difference, which needs no
         derivative of a derivative (Lin et al., "Diffusion Adversarial Post-Training", 2025, equation 4).
         """
-        u = self.game.draw(ops.shape(self.images), self.training)
+        u = self.game.random(ops.shape(self.images), self.training)
         return (self.judge(self.reals + NUDGE * u) - self.real_logits) / NUDGE
 
 
@@ -222,8 +222,8 @@ class GAN(PhasedModel):
             return x
         return [ops.convert_to_tensor(x), ops.one_hot(labels, self.classes, dtype="float32")]
 
-    def draw(self, shape, training: bool, distribution=keras.random.normal):
-        """Noise, by default N(0, 1); outside training always the same."""
+    def random(self, shape, training: bool, distribution=keras.random.normal):
+        """Random numbers, by default of N(0, 1); outside training always the same."""
         return distribution(shape, seed=self.noise if training else 0)
 
     def averages(self):
@@ -239,6 +239,24 @@ class GAN(PhasedModel):
     def images_of(self, told, training=False):
         """The averaged generator's images in [0, 1] for what `told` gives."""
         return 0.5 * (self.average(told, training=training) + 1.0)
+
+    def draw(self, n: int, seed: int = 0, truncation: float | None = None) -> np.ndarray:
+        """n noise vectors, float32 (n, latent_dim); see `generate`."""
+        return _verbs.noise(self, n, seed, truncation)
+
+    def decode(self, z, labels=None) -> np.ndarray:
+        """The images, float32 in [0, 1], (n, height, width, channels), of noise vectors (n, latent_dim).
+
+        Raises:
+            ValueError: For noise or labels that are none; see `generate`.
+        """
+        z = _verbs.latents(self, z)
+        if self.classes:
+            one_hot = _verbs.one_hot(self, len(z), labels)
+            return _verbs.in_batches(lambda z, one_hot: self.images_of([z, one_hot]), z, one_hot)
+        if labels is not None:
+            raise ValueError(f"got labels for a {self.architecture} without classes; allowed: none")
+        return _verbs.in_batches(self, z)
 
     def generate(self, n: int, seed: int = 0, labels=None, truncation: float | None = None) -> np.ndarray:
         """n images; equal arguments give equal ones.
@@ -256,11 +274,4 @@ class GAN(PhasedModel):
         Raises:
             ValueError: For an argument out of range, or labels of a model that is told none.
         """
-        z = _verbs.noise(self, n, seed, truncation)
-        if not self.classes:
-            if labels is not None:
-                raise ValueError(f"got labels for a {self.architecture} without classes; allowed: none")
-            return _verbs.in_batches(self, z)
-        rows = np.concatenate([z, _verbs.one_hot(self, n, labels)], axis=1)
-        split = self.latent_dim
-        return _verbs.in_batches(lambda rows: self.images_of([rows[:, :split], rows[:, split:]]), rows)
+        return self.decode(self.draw(n, seed, truncation), labels)
