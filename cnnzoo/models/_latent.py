@@ -7,7 +7,7 @@ from keras import ops
 class PseudoInputs(keras.layers.Layer):
     """`count` trained inputs of an encoder, (count, *shape), in [0, 1].
 
-    Source: Tomczak and Welling, "VAE with a VampPrior", 2018, equation 9.
+    Source: Tomczak and Welling, "VAE with a VampPrior", 2018.
     """
 
     def __init__(self, count: int, shape: tuple[int, ...], **kwargs):
@@ -23,8 +23,8 @@ class PseudoInputs(keras.layers.Layer):
 class WarmUp(keras.layers.Layer):
     """t / steps at the training step t = 0, 1, 2, ..., and 1 from t = steps on; 1 outside training.
 
-    Source: Bowman et al., "Generating Sentences from a Continuous Space", 2016, section 3.1, and Sønderby et al.,
-    "Ladder Variational Autoencoders", 2016, section 2.3.
+    Source: Bowman et al., "Generating Sentences from a Continuous Space", 2016, and Sønderby et al., "Ladder
+    Variational Autoencoders", 2016.
     """
 
     def __init__(self, steps: int, **kwargs):

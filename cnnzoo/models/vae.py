@@ -51,7 +51,7 @@ class VAE(PhasedModel):
             E[log 1/k sum of p(x, z_i) / q(z_i|x)] (Burda et al., "Importance Weighted Autoencoders", 2016,
             equation 8), in which the KL is no term to be weighted: `beta`, `free_bits` and `warmup` stay as they are.
         prior: p(z): "normal", N(0, I); or "vampprior", the equal mixture of q(z|u) over trained pseudo-inputs u, whose
-            KL is estimated from the draws (Tomczak and Welling, "VAE with a VampPrior", 2018, equation 9).
+            KL is estimated from the draws (Tomczak and Welling, "VAE with a VampPrior", 2018).
         pseudo_inputs: How many of them.
     """
 
