@@ -13,7 +13,7 @@ from cnnzoo.likeness import Likeness, judge_of
 from cnnzoo.metrics import classification, likelihood, reconstruction
 from cnnzoo.metrics.scores import Score
 
-CHUNK = 50_000  # decoder passes at a time
+CHUNK = 50_000 * 28 * 28  # numbers that a decoder makes at a time
 
 Progress = Callable[[int, int], None]
 
@@ -181,7 +181,7 @@ def _bounds(model, images: np.ndarray, labels, samples: int, count: int, progres
 
 def _log_weights(model, few: dict[str, Any], samples: int, progress: Progress | None) -> Iterator[np.ndarray]:
     """log p(x, z) - log q(z|x) for `samples` draws an image, some at a time."""
-    step = max(1, min(samples, CHUNK // len(few["images"])))
+    step = max(1, min(samples, CHUNK // few["images"].size))
     for done in range(0, samples, step):
         now = min(step, samples - done)
         yield model.log_weights(**few, samples=now, seed=done)

@@ -414,7 +414,7 @@ def test_trained_it_makes_and_knows_what_it_is_asked_for():
 
 
 def test_a_learned_prior_takes_no_label(conditional):
-    model = samples.fresh("cvae", classes=3, prior="vampprior", pseudo_inputs=4, **TINY)
+    model = samples.fresh("cvae", classes=3, prior="vampprior", pseudo_inputs=4, importance_samples=2, **TINY)
     assert ops.convert_to_numpy(model.pseudo()).shape == (4, 28, 28, 1 + 3)
     model.compile()
     assert np.isfinite(model.fit(IMAGES, np.arange(8) % 3, shuffle=False, verbose=0).history["loss"]).all()

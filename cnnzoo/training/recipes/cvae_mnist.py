@@ -2,7 +2,7 @@
 
     cnnzoo train cvae.mnist
 
-A quarter of an hour on one core; a lower NLL, given the labels, than the VAE's without.
+Ten minutes on one core; a lower NLL, given the labels, than the VAE's without.
 """
 
 from cnnzoo.training.recipes import Recipe, adam_cosine

@@ -2,7 +2,7 @@
 
     cnnzoo train vae.mnist_static
 
-Half an hour on one core; importance-weighted NLL (K = 5000) of at most 86.2 nats.
+Twenty minutes on one core; importance-weighted NLL (K = 5000) of at most 86.2 nats.
 """
 
 from cnnzoo.training.recipes import Recipe, adam_cosine
