@@ -35,14 +35,15 @@ class Codebook(keras.layers.Layer):
         self.vectors = self.add_weight((codes, dim), keras.initializers.RandomNormal(stddev=1.0), name="vectors")
         self.built = True
 
-    def nearest(self, points):
-        """The integers of the vectors nearest to points (..., dim): int32 (...)."""
+    def call(self, points):
+        """Points (..., dim) to the integers of the vectors nearest to them, int32 (...), and those vectors."""
         vectors = ops.convert_to_tensor(self.vectors)
         # The least |z - e|^2 = |z|^2 - 2 z e + |e|^2 is where z e - |e|^2 / 2 is greatest.
         nearness = ops.matmul(points, ops.transpose(vectors)) - 0.5 * ops.sum(ops.square(vectors), axis=1)
-        return ops.argmax(nearness, axis=-1)
+        codes = ops.argmax(nearness, axis=-1)
+        return codes, self.look_up(codes)
 
-    def call(self, codes):
+    def look_up(self, codes):
         """The vectors of integers: (...) to (..., dim)."""
         return ops.matmul(ops.one_hot(codes, self.codes), self.vectors)
 
@@ -91,9 +92,9 @@ class VQVAE(PhasedModel):
         codes=256,
         code_dim=4,
         commitment=0.25,
-        width=64,
+        width=32,
         prior_width=32,
-        prior_depth=5,
+        prior_depth=4,
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -148,8 +149,7 @@ class VQVAE(PhasedModel):
 
     def forward(self, images, labels, training):
         points = self.encoder(images, training=training)
-        codes = self.codebook.nearest(points)
-        vectors = self.codebook(codes)
+        codes, vectors = self.codebook(points)
         passed = ops.stop_gradient(vectors) + (points - ops.stop_gradient(points))  # the vectors, to the last bit
         made = ops.sigmoid(self.decoder(passed, training=training))
         return Quantized(images, made, points, vectors, codes, self.prior(codes))
@@ -177,7 +177,7 @@ class VQVAE(PhasedModel):
 
     def encode(self, x) -> np.ndarray:
         """The codes of one image or a batch of n: int32 (n, height / 4, width / 4) in [0, codes)."""
-        codes = _verbs.images_to_rows(self, lambda x: self.codebook.nearest(self.encoder(unit_range(x))), x)
+        codes = _verbs.images_to_rows(self, lambda x: self.codebook(self.encoder(unit_range(x)))[0], x)
         return codes.astype(np.int32)
 
     def decode(self, codes) -> np.ndarray:
@@ -191,7 +191,7 @@ class VQVAE(PhasedModel):
             raise ValueError(f"got codes {codes.dtype} {codes.shape}; allowed: integers (n, {rows}, {columns}), n >= 1")
         if codes.min() < 0 or codes.max() >= self.codes:
             raise ValueError(f"got codes in [{codes.min()}, {codes.max()}]; allowed: [0, {self.codes})")
-        return _verbs.in_batches(lambda c: ops.sigmoid(self.decoder(self.codebook(c))), codes.astype(np.int32))
+        return _verbs.in_batches(lambda c: ops.sigmoid(self.decoder(self.codebook.look_up(c))), codes.astype(np.int32))
 
     def reconstruct(self, x) -> np.ndarray:
         """decode(encode(x)) for one image or a batch, in the type that came in."""
