@@ -141,7 +141,7 @@ def on_jax(tmp_path: Path, *names: str) -> dict:
     """Trains on JAX from the weights in `tmp_path` (see jax_steps.py)."""
     env = {**os.environ, "KERAS_BACKEND": "jax", "PYTHONPATH": str(HERE)}
     command = [sys.executable, str(HERE / "jax_steps.py"), str(tmp_path), *names]
-    done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=300)
+    done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=1200)
     assert done.returncode == 0, done.stderr[-3000:]
     return json.loads(done.stdout.splitlines()[-1])
 

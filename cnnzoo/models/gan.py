@@ -54,7 +54,7 @@ class Round:
         # The penalty is the discriminator's alone: none of it is to reach the generator.
         x = self.reals if points == "images" else ops.stop_gradient(self.fakes)
         if points == "between":
-            share = self.game.random((ops.shape(self.images)[0], 1, 1, 1), self.training, keras.random.uniform)
+            share = self.game.random((ops.shape(self.images)[0], 1, 1, 1), self.training, "uniform")
             x = x + share * (self.reals - x)
         return input_gradient(self.game, self.judge, x)
 
@@ -131,7 +131,7 @@ class GAN(PhasedModel):
         self.updates, self.critic_steps, self.ema_decay = updates, critic_steps, ema_decay
         self._check()
         self.noise = ReplicaSeedGenerator()
-        self.augment = DifferentiableAugmentation(self.augmentation)
+        self.augment = DifferentiableAugmentation(self.augmentation, dtype="float32")
         self.generator = self.make_generator("generator")
         self.average = self.make_generator("average")
         self.discriminator = self.make_discriminator()
@@ -222,9 +222,9 @@ class GAN(PhasedModel):
             return x
         return [ops.convert_to_tensor(x), ops.one_hot(labels, self.classes, dtype="float32")]
 
-    def random(self, shape, training: bool, distribution=keras.random.normal):
-        """Random numbers, by default of N(0, 1); outside training always the same."""
-        return distribution(shape, seed=self.noise if training else 0)
+    def random(self, shape, training: bool, distribution: str = "normal"):
+        """Random numbers of N(0, 1), or "uniform" in [0, 1); outside training always the same."""
+        return getattr(keras.random, distribution)(shape, seed=self.noise if training else 0)
 
     def averages(self):
         return [(self.generator, self.average)]

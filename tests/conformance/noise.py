@@ -1,4 +1,4 @@
-"""Stand-ins for `keras.random` that give the same numbers to each quarter of a batch, on every backend and replica."""
+"""Stand-ins for `keras.random` that give the same numbers to each half of a batch, on every backend and replica."""
 
 import keras
 import numpy as np
@@ -8,8 +8,8 @@ from conformance.samples import BATCH
 
 
 def _waves(shape):
-    """Numbers in (-1, 1) that repeat along the first axis every quarter of a batch: a half of the half of a replica."""
-    count = BATCH // 4
+    """Numbers in (-1, 1) that repeat along the first axis every half batch."""
+    count = BATCH // 2
     rows = np.random.default_rng(1).uniform(-1, 1, (count, *map(int, shape[1:]))).astype(np.float32)
     return ops.take(ops.convert_to_tensor(rows), ops.arange(shape[0]) % count, axis=0)
 

@@ -24,7 +24,7 @@ def start(script: str, *arguments: str, **environment: str) -> subprocess.Popen:
 
 def result(process: subprocess.Popen) -> dict:
     try:
-        out, errors = process.communicate(timeout=300)
+        out, errors = process.communicate(timeout=1200)
     except subprocess.TimeoutExpired:
         process.kill()
         raise
