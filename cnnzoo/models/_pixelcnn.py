@@ -62,7 +62,8 @@ class PixelCNN(keras.layers.Layer):
     def __init__(self, classes: int, width: int, depth: int, **kwargs):
         super().__init__(**kwargs)
         self.classes, self.width, self.depth = classes, width, depth
-        self.embedding = layers.Dense(width, use_bias=False, name="embedding", dtype=self.dtype_policy)
+        apart = keras.initializers.RandomNormal(stddev=1.0)  # each integer picks one weight a channel
+        self.embedding = layers.Dense(width, None, False, apart, name="embedding", dtype=self.dtype_policy)
         self.gated = [GatedLayer(width, dtype=self.dtype_policy) for _ in range(depth)]
         self.hidden = layers.Conv2D(width, 1, activation="relu", name="hidden", dtype=self.dtype_policy)
         self.head = layers.Conv2D(classes, 1, dtype="float32", name="head")

@@ -12,7 +12,7 @@ RECIPE = Recipe(
     data="cifar10",
     epochs=18,
     expects="a PSNR above that of a JPEG of as many bytes",
-    config={"image_shape": (32, 32, 3), "codes": 512, "width": 64, "prior_width": 32, "prior_depth": 6},
+    config={"image_shape": (32, 32, 3), "codes": 512, "width": 64, "prior_width": 32, "prior_depth": 5},
     optimizers=lambda steps: {
         **adam_cosine(3e-3, "autoencoder")(2 * steps // 3),
         **adam_cosine(3e-3, "prior")(steps),
