@@ -273,6 +273,7 @@ class DifferentiableAugmentation(keras.layers.Layer):
             raise ValueError(f"got augmentation {', '.join(map(repr, unknown))}; allowed: {', '.join(AUGMENTATIONS)}")
         self.kinds = tuple(kinds)
         self.noise = ReplicaSeedGenerator()
+        self.built = True  # as a part of a model it may never be called outside of a step
 
     def call(self, images, training=False):
         if not training:

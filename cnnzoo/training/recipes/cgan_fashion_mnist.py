@@ -2,7 +2,7 @@
 
     cnnzoo train cgan.fashion_mnist
 
-Half an hour on one core.
+Half an hour on one core; a Fréchet distance of 12 times the floor, 87 % of samples of the class asked for.
 """
 
 from cnnzoo.training.recipes import Recipe, adam_cosine
@@ -12,6 +12,6 @@ RECIPE = Recipe(
     data="fashion_mnist",
     epochs=25,
     batch_size=64,
-    expects="garments that are what was asked for in 95 of 100 cases",
+    expects="a Fréchet distance of 12 times the floor, 87 % of samples of the class asked for",
     optimizers=adam_cosine(5e-4, "discriminator", "generator", beta_1=0.5),
 )

@@ -2,7 +2,7 @@
 
     cnnzoo train dcgan.signs
 
-A quarter of an hour on one core. `benchmarks/quality/signs_augmentation.py` shows what the augmentation is for.
+`benchmarks/quality/signs_augmentation.py` shows what the augmentation is for.
 """
 
 from cnnzoo.training.recipes import Recipe, adam_cosine
@@ -12,7 +12,7 @@ RECIPE = Recipe(
     data="signs",
     epochs=150,
     batch_size=32,
-    expects="hands that show signs",
+    expects="no number yet, since no checkpoint of it is shipped",
     config={
         "image_shape": (64, 64, 3),
         "latent_dim": 64,
