@@ -116,11 +116,14 @@ class VQVAE(PhasedModel):
     def make_encoder(self) -> keras.Model:
         """Images (n, height, width, channels) to float32 points (n, rows, columns, code_dim)."""
         images = keras.Input(self.image_shape)
-        x = layers.Conv2D(self.width // 2, 4, 2, "same", activation="relu")(images)  # (n, 16, 16, width / 2)
-        x = layers.Conv2D(self.width, 4, 2, "same", activation="relu")(x)  # (n, 8, 8, width)
-        x = layers.Conv2D(self.width, 3, 1, "same")(x)
-        x = self.residual(self.residual(x))
-        x = layers.Conv2D(self.code_dim, 1, dtype="float32")(layers.ReLU()(x))  # (n, 8, 8, code_dim)
+        # Small points would have steep gradients behind the normalisation; these weights keep the scale through ReLUs.
+        start = "he_normal"
+        half = self.width // 2
+        x = layers.Conv2D(half, 4, 2, "same", activation="relu", kernel_initializer=start)(images)  # (n, 16, 16, half)
+        x = layers.Conv2D(self.width, 4, 2, "same", activation="relu", kernel_initializer=start)(x)  # (n, 8, 8, width)
+        x = layers.Conv2D(self.width, 3, 1, "same", kernel_initializer=start)(x)
+        x = layers.ReLU()(self.residual(self.residual(x)))
+        x = layers.Conv2D(self.code_dim, 1, use_bias=False, dtype="float32")(x)  # (n, 8, 8, code_dim)
         # Of mean 0 and variance 1, as the codebook is at the start, the points neither run away from it nor crowd at a
         # few vectors (Łańcucki et al., "Robust Training of Vector Quantized Bottleneck Models", 2020).
         points = layers.BatchNormalization(momentum=0.9, center=False, scale=False, dtype="float32")(x)
