@@ -172,9 +172,8 @@ class _Spectral:
         super().build(input_shape)
         start = keras.initializers.RandomNormal(stddev=1.0)
         shape = (super().kernel.shape[-1],)
-        # The kernels of all replicas are equal, and so are these vectors.
-        settings = {"trainable": False, "dtype": "float32", "autocast": False, "aggregation": "only_first_replica"}
-        self.u = self.add_weight(shape, start, name="u", **settings)
+        # The kernels of all replicas are equal, and so are these vectors without being aggregated.
+        self.u = self.add_weight(shape, start, name="u", trainable=False, dtype="float32", autocast=False)
 
     def _matrix(self):
         kernel = super().kernel
