@@ -1,6 +1,6 @@
 """Makes a checkpoint of a finished training run: scores it on the test split and writes its card.
 
-python -m cnnzoo.training.publish runs/cnn.mnist
+    python -m cnnzoo.training.publish runs/cnn.mnist
 """
 
 import argparse
