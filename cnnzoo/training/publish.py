@@ -1,10 +1,7 @@
 """Makes a checkpoint of a finished training run: scores it on the test split and writes its card.
 
     python -m cnnzoo.training.publish runs/cnn.mnist
-<<<<<<< HEAD
     python -m cnnzoo.training.publish --rescore cnn.mnist    # a checkpoint that is there, whose files stay
-=======
->>>>>>> ae
 """
 
 import argparse
