@@ -65,7 +65,8 @@ def evaluate(
         samples: Of the importance-weighted bound, for each image.
         images: Of the importance-weighted bound: the first so many.
         extractor: The classifier whose features judge what a model makes up: by default `lenet.cifar10` on CIFAR-10,
-            `cnn.signs` on the signs, `cnn.fashion_mnist` on Fashion-MNIST, `lenet.mnist` on other grey 28x28 images.
+            `cnn.signs` on the signs, `cnn.fashion_mnist` on Fashion-MNIST, `lenet.mnist` on other grey 28x28 images
+            but the binarised ones.
         inception: Judge it by the Inception network of 2015 as well; see `cnnzoo.inception`.
         progress: Called with (done, total) in long measurements.
 

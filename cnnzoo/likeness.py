@@ -7,6 +7,7 @@ import numpy as np
 
 from cnnzoo import inception, registry
 from cnnzoo.data import ImageSet
+from cnnzoo.data.sources import STATIC
 from cnnzoo.images import to_uint8
 from cnnzoo.metrics import classification, features
 from cnnzoo.metrics.scores import Score
@@ -22,6 +23,8 @@ Network = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
 
 def judge_of(image_shape, data: str) -> str | None:
     """The shipped classifier whose features judge images of that shape beside those of a data set, if there is one."""
+    if str(data) == STATIC:  # black and white, while the means that a model decodes are grey
+        return None
     return JUDGES.get(str(data)) or ("lenet.mnist" if tuple(image_shape) == (28, 28, 1) else None)
 
 

@@ -130,6 +130,7 @@ def test_an_autoencoder_that_generates_is_scored_by_its_likeness_too(judge):
         ((32, 32, 3), "cifar10", "lenet.cifar10"),
         ((64, 64, 3), "signs", "cnn.signs"),
         ((64, 64, 3), "photos", None),
+        ((28, 28, 1), "mnist/static", None),
         ((32, 32, 1), "mnist", None),
     ],
 )
