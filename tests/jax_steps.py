@@ -16,7 +16,7 @@ def main(folder: Path, names: list[str]) -> None:
     noise.replace()
     logs, sums = {}, {}
     for name in names:
-        model = samples.fresh(name, seed=9)
+        model = samples.repeating(name, seed=9)
         model.compile(samples.optimizers(model, lambda: keras.optimizers.Adam(1e-3)))
         model.load_weights(folder / f"{name}.weights.h5")
         logs[name] = samples.steps(model, 3)

@@ -156,7 +156,7 @@ def both(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         noise.replace(patch.setattr)
         for name in names:
-            model = samples.fresh(name)
+            model = samples.repeating(name)
             model.compile(samples.optimizers(model, lambda: keras.optimizers.Adam(1e-3)))
             model.save_weights(folder / f"{name}.weights.h5")
             logs[name] = samples.steps(model, 3)
@@ -179,7 +179,7 @@ def test_weights_saved_on_jax_load_here_bit_for_bit(name, both):
     folder, _, jax = both
     from conformance import samples
 
-    model = samples.fresh(name, seed=3)
+    model = samples.repeating(name, seed=3)
     model.compile(samples.optimizers(model, lambda: keras.optimizers.Adam(1e-3)))
     model.load_weights(folder / f"{name}.jax.weights.h5")
     found = [*model.variables, *model.optimizer.variables]

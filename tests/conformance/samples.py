@@ -34,10 +34,15 @@ def steps(model, count: int) -> dict[str, list[float]]:
 def fresh(name: str, seed: int = 0, **config):
     """An architecture with weights that depend on the seed alone."""
     random.seed(seed)  # where Keras takes the seeds that it is not given
-    fields = architecture(name).config_fields()
-    if fields.get("critic_steps", 1) > 1:
-        config.setdefault("critic_steps", 2)  # each is a part of the graph, and takes its time to compile
+    if "critic_steps" in architecture(name).config_fields():
+        config.setdefault("critic_steps", 1)  # each is as large as the last, and takes its time to compile
     return cnnzoo.build(name, **config)
+
+
+def repeating(name: str, seed: int = 0):
+    """Like `fresh`, but with phases that repeat where they do by default."""
+    repeats = architecture(name).config_fields().get("critic_steps", 1) > 1
+    return fresh(name, seed, **({"critic_steps": 2} if repeats else {}))
 
 
 def optimizers(model, make, only: str | None = None) -> dict[str, keras.optimizers.Optimizer]:

@@ -10,7 +10,6 @@ import numpy as np
 import tensorflow as tf
 
 import cnnzoo
-from cnnzoo.registry import architecture
 from conformance import noise, samples
 
 cpu = tf.config.list_physical_devices("CPU")[0]
@@ -18,10 +17,8 @@ tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfigur
 
 
 def trained(name: str, strategy: tf.distribute.Strategy):
-    # Shares of a batch would not have equal noise, which repeats along the whole of it.
-    once = {"critic_steps": 1} if "critic_steps" in architecture(name).config_fields() else {}
     with strategy.scope():
-        model = samples.fresh(name, **once)
+        model = samples.fresh(name)
         # Steps so small that rounding is not amplified: the penalty of a discriminator is steep.
         model.compile(samples.optimizers(model, lambda: keras.optimizers.SGD(1e-3)))
     data = tf.data.Dataset.from_tensors(samples.batch(model)).unbatch().batch(samples.BATCH, drop_remainder=True)
