@@ -534,7 +534,7 @@ def test_what_cannot_be_looked_at_is_said_in_one_line(refusal, runs, digits, tmp
         (["invert", runs["cgan"], image], "got a cgan; allowed: a generator that takes no labels"),
         (["nearest", coder], "whose task is 'reconstruct'; allowed: a model that can generate"),
         (["nearest", dcgan, "-n", "0"], "got n=0; allowed: an integer >= 1"),
-        (["generate", dcgan, "--truncation", "0.5"], "got --truncation for"),
+        (["generate", dcgan, "--truncation", "0"], "got truncation=0.0; allowed: a number above 0"),
     ):
         assert complaint in refusal(*line)
     assert not (tmp_path / "sheet.png").exists()

@@ -20,7 +20,7 @@ def trained(name: str, strategy: tf.distribute.Strategy):
     with strategy.scope():
         model = samples.fresh(name)
         # Steps so small that rounding is not amplified: the penalty of a discriminator is steep.
-        model.compile(samples.optimizers(model, lambda: keras.optimizers.SGD(1e-3)))
+        model.compile(samples.optimizers(model, lambda: keras.optimizers.SGD(1e-4)))
     data = tf.data.Dataset.from_tensors(samples.batch(model)).unbatch().batch(samples.BATCH, drop_remainder=True)
     logs = model.fit(data.repeat(3), verbose=0).history
     scores = model.evaluate(data, verbose=0, return_dict=True)
