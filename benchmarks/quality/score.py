@@ -16,11 +16,11 @@ What the zoo does between epochs (states, contact sheets) is on its clock. To ru
         done
     done
 
-The evaluator is `cnnzoo.evaluate`, given 10,000 samples of each side as uint8: Fréchet distance (lower is better) to
-the 10,000 test images in the features of `lenet.mnist` or `cnn.fashion_mnist`, and how many times that of as many
-training images (the floor); density and coverage (higher); with --labels also the share of samples that the classifier
-takes for what was asked for, and the coverage of the worst class. A side is a file of samples, a run folder or the name
-of a checkpoint, `name=` before it or not:
+The evaluator is `cnnzoo.evaluate`, given three times 10,000 samples of each side as uint8, of which it takes the mean:
+Fréchet distance (lower is better) to the 10,000 test images in the features of `lenet.mnist` or `cnn.fashion_mnist`,
+and how many times that of as many training images (the floor); density and coverage (higher); with --labels also the
+share of samples that the classifier takes for what was asked for, and the coverage of the worst class. A side is a file
+of samples, a run folder or the name of a checkpoint, `name=` before it or not:
 
     python benchmarks/quality/score.py --data mnist peer=gan.npy gan.mnist
 """
@@ -33,7 +33,8 @@ import numpy as np
 
 import cnnzoo
 from cnnzoo import checkpoints
-from cnnzoo.evaluation import GENERATED, GENERATION_SEED
+from cnnzoo.images import to_uint8
+from cnnzoo.likeness import GENERATED, SEEDS
 from cnnzoo.terminal import print_table
 
 COLUMNS = {"frechet": "Fréchet", "frechet_over_floor": "/ floor", "density": "density", "coverage": "coverage"}
@@ -42,7 +43,7 @@ OBEDIENCE = {"label_agreement": "labels", "least_coverage": "worst class"}
 
 @dataclass(frozen=True)
 class Samples:
-    """What `cnnzoo.evaluate` asks of a generator, answered from a file."""
+    """What `cnnzoo.evaluate` asks of a generator, answered from a file that holds the samples of each seed in turn."""
 
     images: np.ndarray
     needs_labels: bool
@@ -55,18 +56,19 @@ class Samples:
         return self.images.shape[1:]
 
     def generate(self, n: int, seed: int) -> np.ndarray:
-        return self.images[:n]
+        start = SEEDS.index(seed) * GENERATED
+        return self.images[start : start + n]
 
 
 def samples_of(source: str) -> np.ndarray:
-    """10,000 samples, uint8, of a file, a run folder or a checkpoint."""
+    """The samples of all seeds, uint8, of a file, a run folder or a checkpoint."""
     if source.endswith(".npy"):
-        images = np.load(source)
-        if images.dtype != np.uint8 or len(images) < GENERATED:
-            raise ValueError(f"got {images.dtype} {images.shape} in {source}; allowed: at least {GENERATED} of uint8")
+        images, least = np.load(source), len(SEEDS) * GENERATED
+        if images.dtype != np.uint8 or len(images) < least:
+            raise ValueError(f"got {images.dtype} {images.shape} in {source}; allowed: at least {least} of uint8")
         return images
     model = checkpoints.load(source) if Path(source).is_dir() else cnnzoo.build(source)
-    return np.rint(255 * model.generate(GENERATED, seed=GENERATION_SEED)).astype(np.uint8)
+    return to_uint8(np.concatenate([model.generate(GENERATED, seed=seed) for seed in SEEDS]))
 
 
 def main() -> None:

@@ -14,7 +14,7 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
-SAMPLES = 10_000
+SAMPLES = 30_000  # three sets of 10,000
 REPORT = 60  # seconds between two lines of losses
 
 # Takes float32 images in [0, 1], (batch, 28, 28, 1), and int64 labels (batch,); updates the weights, gives the losses.
@@ -24,7 +24,7 @@ Sample = Callable[[int], np.ndarray]
 
 
 def run(description: str, batch: int, make: Callable[[], tuple[Step, Sample]]) -> None:
-    """Trains a peer as the command line says and writes its samples, uint8 (10000, 28, 28, 1).
+    """Trains a peer as the command line says and writes its samples, uint8 (30000, 28, 28, 1).
 
     Args:
         description: What `--help` shows.
