@@ -142,7 +142,7 @@ def parser() -> argparse.ArgumentParser:
         "make new images",
         "cnnzoo generate dcgan.mnist -n 64 --seed 0 --out sheet.png",
         "cnnzoo generate RUN -n 16",
-        "cnnzoo generate RUN -n 16 --label 3        # of a cgan",
+        "cnnzoo generate cgan.mnist -n 16 --label 3",
         "cnnzoo generate dcgan.mnist --truncation 1.5",
     )
     _model(add)

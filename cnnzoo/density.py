@@ -3,8 +3,7 @@
 Source: Ghosh et al., "From Variational to Deterministic Autoencoders", 2020, section 4 ("ex-post density estimation").
 """
 
-import os
-import tempfile
+import io
 import zipfile
 from dataclasses import astuple, dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ import numpy as np
 from scipy.linalg import solve_triangular
 from scipy.special import logsumexp
 
+from cnnzoo.files import write_bytes
 from cnnzoo.models import _verbs
 
 FIELDS = ("weights", "means", "factors")
@@ -86,16 +86,9 @@ class CodeMixture:
 
     def save(self, path: str | Path) -> None:
         """Writes the three arrays to an `.npz` file, whole or not at all."""
-        path = Path(path)
-        descriptor, aside = tempfile.mkstemp(dir=path.parent, suffix=".npz")
-        try:
-            with os.fdopen(descriptor, "wb") as file:
-                np.savez(file, **dict(zip(FIELDS, astuple(self), strict=True)))
-            os.chmod(aside, 0o644)
-            os.replace(aside, path)
-        except BaseException:
-            os.unlink(aside)
-            raise
+        buffer = io.BytesIO()
+        np.savez(buffer, **dict(zip(FIELDS, astuple(self), strict=True)))
+        write_bytes(Path(path), buffer.getvalue())
 
     @classmethod
     def load(cls, path: str | Path) -> "CodeMixture":

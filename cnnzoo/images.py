@@ -4,12 +4,12 @@ Outside a model an image is uint8 in [0, 255] or float32 in [0, 1], channels las
 """
 
 import io
-import os
-import tempfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from cnnzoo.files import write_bytes
 
 Shape = tuple[int | None, int | None, int | None]
 
@@ -147,12 +147,4 @@ def save_png(path: str | Path, image: Any) -> None:
     """Writes one image (height, width, 1 or 3) as a PNG, whole or not at all; makes the folder."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, aside = tempfile.mkstemp(dir=path.parent, suffix=".tmp")
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(png_bytes(image))
-        os.chmod(aside, 0o644)
-        os.replace(aside, path)
-    except BaseException:
-        os.unlink(aside)
-        raise
+    write_bytes(path, png_bytes(image))

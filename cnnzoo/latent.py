@@ -13,8 +13,9 @@ from keras import ops
 from cnnzoo import registry
 from cnnzoo.data import load
 from cnnzoo.images import as_batch
+from cnnzoo.layers import unit_range
 from cnnzoo.models import _verbs
-from cnnzoo.training.phases import Phase, PhasedModel, unit_range
+from cnnzoo.training.phases import Phase, PhasedModel
 
 STARTS = 256  # noise vectors among which the search for an image begins
 HELD_OUT = 1000  # test images that show how far apart images are that were not copied

@@ -18,6 +18,13 @@ def unit_range(images):
     return ops.cast(images, "float32")
 
 
+def with_label(x, label):
+    """x (n, ..., c) with a one-hot label (n, classes) appended to its last axis, at every pixel where x is images."""
+    if len(x.shape) == 4:
+        label = label[:, None, None, :] * ops.ones_like(x[..., :1])  # (n, height, width, classes)
+    return ops.concatenate([x, label], axis=-1)
+
+
 @keras.saving.register_keras_serializable(PACKAGE)
 class ReplicaSeedGenerator(keras.random.SeedGenerator):
     """A `SeedGenerator` whose draws differ on every replica of a `tf.distribute` strategy.

@@ -14,7 +14,6 @@ from cnnzoo.metrics.scores import Score
 
 GENERATED = 10_000  # samples of each seed
 SEEDS = (1, 2, 3)
-NEIGHBOURS = 5  # of density and coverage
 
 JUDGES = {"fashion_mnist": "cnn.fashion_mnist", "cifar10": "lenet.cifar10", "signs": "cnn.signs"}
 
@@ -65,7 +64,7 @@ class Likeness:
             fake = judge.features(images)
             found["frechet"].append(features.frechet_distance(fake, real))
             found["kernel_distance"].append(features.kernel_distance(fake, real))
-            density, coverage = features.density_coverage(real, fake, NEIGHBOURS)
+            density, coverage = features.density_coverage(real, fake)
             found["density"].append(density)
             found["coverage"].append(coverage)
             if self.model.needs_labels:
@@ -77,7 +76,7 @@ class Likeness:
             "features": int(real.shape[1]),
         }
         floors = {**protocol, "floor": f"mean of {sets} times {self.n} training images in place of the generated"}
-        neighbours = {**protocol, "k": NEIGHBOURS}
+        neighbours = {**protocol, "k": features.NEIGHBOURS}
         over_floor = [distance / floor for distance in found["frechet"]]
         scores = [
             self._score("frechet", found["frechet"], "lower", protocol),
@@ -133,9 +132,9 @@ class Likeness:
         """The coverage of each class by the samples that were asked to be of it; none where a class has too few."""
         asked = self._asked()
         kinds = [(real[self.real.labels == label], fake[asked == label]) for label in range(self.model.classes)]
-        if any(len(images) <= NEIGHBOURS for images, _ in kinds):
+        if any(len(images) <= features.NEIGHBOURS for images, _ in kinds):
             return []
-        return [features.density_coverage(*kind, NEIGHBOURS)[1] for kind in kinds]
+        return [features.density_coverage(*kind)[1] for kind in kinds]
 
     def _obedience(self, answers: list[np.ndarray], by_class: list[list[float]], protocol) -> list[Score]:
         """Whether a generator makes what it is asked for."""
@@ -146,6 +145,6 @@ class Likeness:
         scores = [Score("label_agreement", 100 * rate, "%", "higher", n, interval, {**protocol, **seeds})]
         if by_class[0]:
             worst = int(np.argmin(np.mean(by_class, axis=0)))
-            of_it = {**protocol, "k": NEIGHBOURS, "class": worst}
+            of_it = {**protocol, "k": features.NEIGHBOURS, "class": worst}
             scores.append(self._score("least_coverage", [row[worst] for row in by_class], "higher", of_it))
         return scores

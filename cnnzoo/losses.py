@@ -62,11 +62,6 @@ def normal_kl_by_latent(mean, log_variance):
     return 0.5 * (ops.exp(log_variance) + ops.square(mean) - 1.0 - log_variance)
 
 
-def normal_kl(mean, log_variance):
-    """KL(N(mean, exp(log_variance)) || N(0, I)); see `normal_kl_by_latent`."""
-    return _per_image(normal_kl_by_latent(mean, log_variance))
-
-
 def normal_log_density(x, mean=0.0, log_variance=0.0):
     """log N(x; mean, exp(log_variance)), summed over the last axis."""
     squared = ops.square(x - mean) * ops.exp(-log_variance)

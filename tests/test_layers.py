@@ -19,6 +19,7 @@ from cnnzoo.layers import (
     ReplicaSeedGenerator,
     SpectralConv2D,
     SpectralDense,
+    with_label,
 )
 
 
@@ -173,6 +174,16 @@ def test_spectral_layers_are_saved_with_their_vectors(tmp_path):
     for a, b in zip(first.get_weights(), second.get_weights(), strict=True):
         np.testing.assert_array_equal(a, b)
     np.testing.assert_array_equal(first(x), second(x))
+
+
+def test_a_label_is_appended_at_every_pixel():
+    rng, labels = np.random.default_rng(0), np.eye(3, dtype="float32")[[2, 0, 1, 1]]
+    images, rows = rng.normal(size=(4, 5, 6, 2)).astype("float32"), rng.normal(size=(4, 7)).astype("float32")
+    seen = ops.convert_to_numpy(with_label(images, labels))
+    np.testing.assert_array_equal(seen[..., :2], images)
+    for image, label in zip(seen, labels, strict=True):
+        np.testing.assert_array_equal(image[..., 2:], np.broadcast_to(label, (5, 6, 3)))
+    np.testing.assert_array_equal(with_label(rows, labels), np.concatenate([rows, labels], axis=1))
 
 
 def test_batch_normalisation_of_a_class_is_a_plain_one_for_each_class():

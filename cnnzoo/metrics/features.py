@@ -2,6 +2,8 @@
 
 import numpy as np
 
+NEIGHBOURS = 5  # of density and coverage, where nothing else is said
+
 
 def frechet_distance(first: np.ndarray, second: np.ndarray) -> float:
     """The Fréchet distance between the Gaussians with the means and covariances of two sets of features.
@@ -42,7 +44,7 @@ def kernel_distance(first: np.ndarray, second: np.ndarray, block: int = 1000) ->
     return float(within(first) + within(second) - 2 * total(first, second) / (len(first) * len(second)))
 
 
-def density_coverage(real: np.ndarray, fake: np.ndarray, k: int = 5) -> tuple[float, float]:
+def density_coverage(real: np.ndarray, fake: np.ndarray, k: int = NEIGHBOURS) -> tuple[float, float]:
     """Density and coverage of fakes among the balls that reach from each real to its k-th neighbour.
 
     Density counts the balls that each fake lies in, divided by k (1 is expected of a perfect generator, more is

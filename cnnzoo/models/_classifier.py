@@ -7,9 +7,9 @@ import numpy as np
 from keras import ops
 
 from cnnzoo import losses
-from cnnzoo.layers import RandomAffine
+from cnnzoo.layers import RandomAffine, unit_range
 from cnnzoo.models import _verbs
-from cnnzoo.training.phases import Phase, PhasedModel, unit_range
+from cnnzoo.training.phases import Phase, PhasedModel
 
 
 class Scored(NamedTuple):

@@ -12,7 +12,7 @@ import keras
 from keras import layers
 
 from cnnzoo import adversarial
-from cnnzoo.layers import ConditionalBatchNormalization, SpectralConv2D, SpectralDense
+from cnnzoo.layers import ConditionalBatchNormalization, SpectralConv2D, SpectralDense, with_label
 
 WAYS = ("concatenation", "projection")
 
@@ -28,13 +28,8 @@ def network(x, label, output, name: str) -> keras.Model:
 
 
 def joined(game, x, label):
-    """x with the label appended to its last axis, at every pixel where x is images, if that is the way."""
-    if label is None or game.conditioning != "concatenation":
-        return x
-    if len(x.shape) == 4:
-        label = layers.Reshape((1, 1, game.classes))(label)
-        label = layers.UpSampling2D(x.shape[1:3])(label)  # (n, height, width, classes)
-    return layers.Concatenate()([x, label])
+    """x with the label appended, if that is the way; see `with_label`."""
+    return x if label is None or game.conditioning != "concatenation" else with_label(x, label)
 
 
 def normalized(game, x, label, momentum: float):

@@ -30,8 +30,8 @@ class WarmUp(keras.layers.Layer):
     def __init__(self, steps: int, **kwargs):
         super().__init__(dtype="float32", **kwargs)
         self.steps = steps
-        # Every replica counts the same steps, so that the first can speak for all.
-        self.done = self.add_weight((), "zeros", trainable=False, name="done", aggregation="only_first_replica")
+        # Every replica counts the same steps, so that nothing is to be aggregated.
+        self.done = self.add_weight((), "zeros", trainable=False, name="done")
         self.built = True
 
     def call(self, _=None, training=False):

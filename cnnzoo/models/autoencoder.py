@@ -7,9 +7,10 @@ import numpy as np
 from keras import ops
 
 from cnnzoo import losses
+from cnnzoo.layers import unit_range
 from cnnzoo.models import _encoding, _verbs
 from cnnzoo.registry import register
-from cnnzoo.training.phases import Phase, PhasedModel, unit_range
+from cnnzoo.training.phases import Phase, PhasedModel
 
 
 class Coded(NamedTuple):

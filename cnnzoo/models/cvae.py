@@ -8,10 +8,10 @@ from keras import ops
 
 from cnnzoo import losses
 from cnnzoo.images import as_batch
+from cnnzoo.layers import unit_range, with_label
 from cnnzoo.models import _verbs
 from cnnzoo.models.vae import VAE
 from cnnzoo.registry import register
-from cnnzoo.training.phases import unit_range
 
 
 @register("cvae")
@@ -37,10 +37,8 @@ class CVAE(VAE):
         return super().forward(images, ops.one_hot(labels, self.classes), training)
 
     def labelled(self, x, labels):
-        """x with the one-hot labels (n, classes) appended to its last axis, at every pixel where x is images."""
-        if len(x.shape) == 4:
-            labels = ops.broadcast_to(labels[:, None, None, :], (*ops.shape(x)[:3], self.classes))
-        return ops.concatenate([x, labels], axis=-1)
+        """x with the one-hot labels (n, classes) appended; see `with_label`."""
+        return with_label(x, labels)
 
     def infer(self, images):
         """The most likely labels of float32 images, one-hot (n, classes).
@@ -70,7 +68,10 @@ class CVAE(VAE):
         Raises:
             ValueError: For images or labels that are none.
         """
-        means = lambda images, labels: self.posterior(unit_range(images), labels)[0]  # noqa: E731
+
+        def means(images, labels):
+            return self.posterior(unit_range(images), labels)[0]
+
         return _verbs.images_to_rows(self, means, x, self._known(x, labels))
 
     def decode(self, z, labels=None) -> np.ndarray:
@@ -89,7 +90,10 @@ class CVAE(VAE):
 
     def reconstruct(self, x, labels=None) -> np.ndarray:
         """decode(encode(x)) for one image or a batch, in the type that came in; the arguments are those of `encode`."""
-        made = lambda images, labels: self.reconstructions(unit_range(images), labels)  # noqa: E731
+
+        def made(images, labels):
+            return self.reconstructions(unit_range(images), labels)
+
         return _verbs.images_to_images(self, made, x, self._known(x, labels))
 
     def generate(self, n: int, seed: int = 0, labels=None) -> np.ndarray:

@@ -11,11 +11,11 @@ import numpy as np
 from keras import ops
 
 from cnnzoo import losses
-from cnnzoo.layers import LogScale, ReplicaSeedGenerator
+from cnnzoo.layers import LogScale, ReplicaSeedGenerator, unit_range
 from cnnzoo.models import _encoding, _verbs
 from cnnzoo.models._latent import PseudoInputs, WarmUp
 from cnnzoo.registry import register
-from cnnzoo.training.phases import Phase, PhasedModel, unit_range
+from cnnzoo.training.phases import Phase, PhasedModel
 
 LIKELIHOODS = ("bernoulli", "gaussian", "logistic")
 PRIORS = ("normal", "vampprior")

@@ -13,11 +13,11 @@ from keras import layers, ops
 from scipy.special import ndtr, softmax
 
 from cnnzoo import compression, losses
-from cnnzoo.layers import PACKAGE, DepthToSpace
+from cnnzoo.layers import PACKAGE, DepthToSpace, unit_range
 from cnnzoo.models import _encoding, _verbs
 from cnnzoo.models._pixelcnn import PixelCNN
 from cnnzoo.registry import register
-from cnnzoo.training.phases import Phase, PhasedModel, unit_range
+from cnnzoo.training.phases import Phase, PhasedModel
 
 
 @keras.saving.register_keras_serializable(PACKAGE)

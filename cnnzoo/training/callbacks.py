@@ -168,15 +168,13 @@ class Coverage(keras.callbacks.Callback):
         best: The highest coverage of the run so far.
     """
 
-    NEIGHBOURS = 5
-
     def __init__(self, images: np.ndarray, best: float = 0.0):
         super().__init__()
         self.real, self.best = images.reshape(len(images), -1) / 255, best
 
     def on_epoch_end(self, epoch, logs=None):
         fakes = self.model.generate(len(self.real), seed=0).reshape(len(self.real), -1)
-        logs["coverage"] = density_coverage(self.real, fakes, self.NEIGHBOURS)[1]
+        logs["coverage"] = density_coverage(self.real, fakes)[1]
         if logs["coverage"] < 0.5 * self.best:
             warnings.warn(
                 f"the generator has collapsed: coverage of {len(self.real)} training images is {logs['coverage']:.2f} "

@@ -224,9 +224,10 @@ def _originals(plan: dict[str, Any], model):
 
 def _watch(model, images, history: list[dict[str, Any]]) -> list:
     """The callback that notices when a generator collapses, where there are enough images to notice it by."""
+    from cnnzoo.metrics.features import NEIGHBOURS
     from cnnzoo.training.callbacks import Coverage
 
-    if model.task != "generate" or len(images.images) <= Coverage.NEIGHBOURS:
+    if model.task != "generate" or len(images.images) <= NEIGHBOURS:
         return []
     best = max((entry.get("coverage", 0.0) for entry in history), default=0.0)
     return [Coverage(images.images[:COVERED], best)]
