@@ -21,7 +21,7 @@ from cnnzoo.files import sha256, write_json
 
 FORMAT = 1
 CARD, WEIGHTS, GOLDEN = "card.json", "model.weights.h5", "golden.npz"
-TASKS = ("classify", "reconstruct", "generate")
+TASKS = ("classify", "reconstruct", "generate", "restore", "inpaint", "upscale")
 
 # The fields of a card and their types; all are required.
 FIELDS: dict[str, type] = {
@@ -30,7 +30,7 @@ FIELDS: dict[str, type] = {
     "description": str,
     "architecture": str,
     "config": dict,  # keywords of build()
-    "task": str,  # "classify", "reconstruct" or "generate"
+    "task": str,  # one of TASKS
     "paper": str,  # where the architecture comes from
     "licence": str,  # of the weights
     "data": dict,  # name, split, licence
@@ -273,15 +273,24 @@ def _write_golden(model, file: Path) -> None:
 
 
 def _golden_input(model):
-    """Latents, or uint8 pictures that need no download: digits for grey models, photographs for colour ones."""
+    """Latents, or uint8 pictures that need no download: digits for grey models, photographs for colour ones.
+
+    A model of images of any size gets small photographs, and one that fills holes a hole in each, as the last channel.
+    """
     import numpy as np
 
     from cnnzoo.data import load as load_data
 
     if model.task == "generate":
         return np.random.default_rng(0).standard_normal((4, model.latent_dim), dtype=np.float32)
-    source = "digits" if model.image_shape[-1] == 1 else "photos"
-    return load_data(source, "test", shape=model.image_shape).images[:4]
+    height, width, channels = model.image_shape
+    source = "digits" if channels == 1 and height else "photos"
+    images = load_data(source, "test", shape=(height or 48, width or 48, channels)).images[:4]
+    if model.task != "inpaint":
+        return images
+    hole = np.zeros_like(images[..., :1])
+    hole[:, 10:22, 8:20] = 255
+    return np.concatenate([images, hole], axis=-1)
 
 
 def check_golden(checkpoint: Checkpoint, model) -> float:

@@ -111,6 +111,7 @@ def parser() -> argparse.ArgumentParser:
     add.add_argument("--epochs", type=int, help="passes over the data (default: the recipe's, or 10)")
     add.add_argument("--batch-size", type=int, help="images a step (default: the recipe's, or 128)")
     add.add_argument("--seed", type=int, help="of everything random (default: the recipe's, or 0)")
+    add.add_argument("--crop", type=int, help="side of the crops of photographs (default: the recipe's, or 64)")
     add.add_argument("--limit", type=int, help="train on so many of the images alone (default: the recipe's, or all)")
     add.add_argument("--out", type=Path, help="the run folder (default: a new one in ./runs)")
     add.add_argument(

@@ -22,6 +22,13 @@ def squared_error(images, reconstructions):
     return _per_image(ops.square(images - reconstructions))
 
 
+def psnr(images, reconstructions):
+    """10 log10(1 / mean squared error) in dB: the peak signal-to-noise ratio of images in [0, 1]."""
+    count = math.prod(images.shape[1:]) if None not in images.shape[1:] else ops.size(images[0])
+    mean = squared_error(images, reconstructions) / ops.cast(count, "float32")
+    return -10.0 * ops.log10(ops.maximum(mean, 1e-10))  # 100 dB for equal images
+
+
 def bernoulli_log_likelihood(images, logits):
     """sum of x log p + (1 - x) log(1 - p) with p = sigmoid(logits), for images in [0, 1]."""
     return _per_image(images * logits - ops.softplus(logits))

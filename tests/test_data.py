@@ -50,7 +50,7 @@ def test_images_come_in_the_shape_that_a_model_takes():
 def test_the_stream_reaches_any_step_and_numpy_gives_the_same(start):
     images = data.load("digits")
     stream = images.stream(100, seed=5, start_step=start)
-    steps = data.batches(images, 100, seed=5)
+    steps = images.batches(100, seed=5)
     for _ in range(start):
         next(steps)
     for (x, y), (expected_x, expected_y) in zip(stream.take(3), steps, strict=False):
@@ -62,7 +62,7 @@ def test_an_epoch_repeats_no_image_and_labels_stay_with_theirs():
     images = data.load("digits")
     label_of = {i.tobytes(): label for i, label in zip(images.images, images.labels, strict=True)}
     seen = set()
-    for _, (x, y) in zip(range(images.steps_per_epoch(100)), data.batches(images, 100, seed=0), strict=False):
+    for _, (x, y) in zip(range(images.steps_per_epoch(100)), images.batches(100, seed=0), strict=False):
         for image, label in zip(x, y, strict=True):
             assert label_of[image.tobytes()] == label
             assert image.tobytes() not in seen
@@ -74,7 +74,7 @@ def test_a_pipeline_takes_the_next_epoch_at_each_pass():
     pipeline = cnnzoo.pipeline("digits", batch_size=100, seed=2)
     assert pipeline.cardinality() == 14
     passes = [np.concatenate([y for _, y in pipeline]) for _ in range(2)]
-    steps = data.batches(data.load("digits"), 100, seed=2)
+    steps = data.load("digits").batches(100, seed=2)
     for labels in passes:
         np.testing.assert_array_equal(labels, np.concatenate([next(steps)[1] for _ in range(14)]))
 

@@ -84,6 +84,7 @@ def train(asked: argparse.Namespace) -> None:
             epochs=asked.epochs,
             batch_size=asked.batch_size,
             seed=asked.seed,
+            crop=asked.crop,
             limit=asked.limit,
             out=asked.out,
             resume=asked.resume,

@@ -9,7 +9,7 @@ import numpy as np
 
 from cnnzoo.data.order import order
 
-__all__ = ["DataNotFound", "ImageSet", "batches", "load", "order", "pipeline"]
+__all__ = ["DataNotFound", "ImageSet", "load", "order", "pipeline", "training_images"]
 
 
 class DataNotFound(ValueError):
@@ -70,8 +70,9 @@ class ImageSet:
         import tensorflow as tf
 
         per_epoch = self.steps_per_epoch(batch_size)
-        images = tf.constant(self.images)
-        labels = None if self.labels is None else tf.constant(self.labels)
+        with tf.init_scope():  # else they would become a part of the graph wherever this is called in one
+            images = tf.constant(self.images)
+            labels = None if self.labels is None else tf.constant(self.labels)
 
         def batch(step):
             positions = step % per_epoch * batch_size + tf.range(batch_size, dtype=tf.int64)
@@ -82,23 +83,22 @@ class ImageSet:
         steps = tf.data.Dataset.counter(start=start_step, dtype=tf.int64)
         return steps.map(batch, num_parallel_calls=2, deterministic=True).prefetch(2)
 
-
-def batches(images: ImageSet, batch_size: int, seed: int, start_step: int = 0) -> Iterator[tuple[np.ndarray, ...]]:
-    """The same batches as `ImageSet.stream`, in NumPy, for backends without TensorFlow."""
-    per_epoch = images.steps_per_epoch(batch_size)
-    step = start_step
-    while True:
-        positions = step % per_epoch * batch_size + np.arange(batch_size)
-        index = order(len(images.images), seed, step // per_epoch, positions)
-        taken = images.images[index]
-        yield (taken,) if images.labels is None else (taken, images.labels[index])
-        step += 1
+    def batches(self, batch_size: int, seed: int, start_step: int = 0) -> Iterator[tuple[np.ndarray, ...]]:
+        """The same batches as `stream`, in NumPy, for backends without TensorFlow."""
+        per_epoch = self.steps_per_epoch(batch_size)
+        step = start_step
+        while True:
+            positions = step % per_epoch * batch_size + np.arange(batch_size)
+            index = order(len(self.images), seed, step // per_epoch, positions)
+            taken = self.images[index]
+            yield (taken,) if self.labels is None else (taken, self.labels[index])
+            step += 1
 
 
 def load(
     name: str | Path,
     split: str = "train",
-    shape: tuple[int, int, int] | None = None,
+    shape: tuple[int | None, int | None, int] | None = None,
     corrupt: str = "raise",
 ) -> ImageSet:
     """A split of a data set, decoded.
@@ -114,6 +114,7 @@ def load(
         split: "train", "test", or a part of "train": "validation", always the same 5,000 images of it (a tenth of a
             small set), and "fit", the others.
         shape: The (height, width, channels) that a model takes; the images are resized, and grey and colour converted.
+            Where the sides are None they keep their size.
         corrupt: Of a folder: "raise" or "skip" (with a warning) for a file that cannot be read.
 
     Raises:
@@ -121,22 +122,41 @@ def load(
         ValueError: An unknown name or split, or an unreadable file.
     """
     from cnnzoo.data.sources import read
-    from cnnzoo.images import fit_to
+    from cnnzoo.images import fit_to, to_channels
 
     if split not in ("train", "test", "fit", "validation"):
         raise ValueError(f"got split={split!r}; allowed: train, test, fit, validation")
     if corrupt not in ("raise", "skip"):
         raise ValueError(f"got corrupt={corrupt!r}; allowed: raise, skip")
     whole = split if split == "test" else "train"
-    images, labels, classes = read(str(name), whole, shape, corrupt)
+    sized = shape is not None and None not in shape
+    images, labels, classes = read(str(name), whole, tuple(shape) if sized else None, corrupt)
     if whole != split:
         held_out = np.zeros(len(images), bool)
         held_out[order(len(images), 0, 0, np.arange(min(5000, len(images) // 10)))] = True
         part = held_out if split == "validation" else ~held_out
         images, labels = images[part], None if labels is None else labels[part]
     if shape is not None:
-        images = fit_to(images, tuple(shape))
+        images = fit_to(images, tuple(shape)) if sized else to_channels(images, shape[2])
     return ImageSet(str(name), split, images, labels, classes)
+
+
+def training_images(name: str | Path, split: str, shape: tuple | None, crop: int | None = None):
+    """What a model of images of `shape` is trained on: an `ImageSet`, or `Crops` of photographs.
+
+    Args:
+        name, split: As in `load`; where the sides in `shape` are None, also as in `photographs`, for crops of these.
+        shape: As in `load`.
+        crop: The side of the crops; 64 by default.
+
+    Raises:
+        DataNotFound, ValueError: As `load` or `photographs`.
+    """
+    from cnnzoo.data.photographs import Crops, is_photographs, photographs
+
+    if shape is not None and None in shape and (is_photographs(name) or Path(name).is_dir()):
+        return Crops(photographs(name, split, shape[2]), crop or 64)
+    return load(name, split, shape)
 
 
 def pipeline(name: str | Path, split: str = "train", batch_size: int = 128, seed: int = 0) -> Any:
@@ -147,7 +167,7 @@ def pipeline(name: str | Path, split: str = "train", batch_size: int = 128, seed
 
     Args:
         name: A data set or folder as in `load`; or a checkpoint, "arch.tag", for the data it was trained on, in the
-            shape that its model takes.
+            shape that its model takes: crops of photographs, if that is any.
         split: As in `load`.
         batch_size: Images a batch.
         seed: Of the order.
@@ -157,8 +177,8 @@ def pipeline(name: str | Path, split: str = "train", batch_size: int = 128, seed
     """
     import tensorflow as tf
 
-    images = load(*_data_of(str(name), split))
-    if split == "test":
+    images = training_images(*_data_of(str(name), split))
+    if split == "test" and isinstance(images, ImageSet):
         arrays = (images.images,) if images.labels is None else (images.images, images.labels)
         return tf.data.Dataset.from_tensor_slices(arrays).batch(batch_size)
     per_epoch = images.steps_per_epoch(batch_size)
@@ -173,16 +193,17 @@ def pipeline(name: str | Path, split: str = "train", batch_size: int = 128, seed
 
 
 def _data_of(name: str, split: str) -> tuple:
-    """The arguments of `load` for a data set, or for the data of a checkpoint."""
+    """The arguments of `training_images` for a data set, or for the data of a checkpoint."""
     from cnnzoo import registry
 
     arch, tag = registry.split_name(name)
     if not tag or arch not in registry.list_models() or Path(name).is_dir():
-        return name, split
+        return name, split, None
     if name in registry.list_checkpoints():
         card = registry.card(name)
-        return card["data"]["name"], split, registry.from_config(card["architecture"], card["config"]).image_shape
+        shape = registry.from_config(card["architecture"], card["config"]).image_shape
+        return card["data"]["name"], split, shape, card["recipe"].get("crop")
     from cnnzoo.training.recipes import recipe
 
     plan = recipe(name)
-    return plan.data, split, registry.from_config(arch, dict(plan.config)).image_shape
+    return plan.data, split, registry.from_config(arch, dict(plan.config)).image_shape, plan.crop

@@ -121,11 +121,11 @@ class Journal(keras.callbacks.Callback):
     """After every epoch: a contact sheet of what the model makes, as PNG, and it and the logs for TensorBoard.
 
     The sheet always shows the same things, so that epochs compare: what a generator makes of fixed noise; fixed images
-    above their reconstructions. A classifier has none.
+    above their reconstructions; fixed images damaged, restored and as they were. A classifier has none.
 
     Args:
         folder: The run folder.
-        originals: The images to be reconstructed, or None.
+        originals: The images to be reconstructed or restored, or None.
     """
 
     def __init__(self, folder: Path, originals: np.ndarray | None):
@@ -147,8 +147,11 @@ class Journal(keras.callbacks.Callback):
         if self.model.task == "generate":
             return contact_sheet(self.model.generate(64, seed=0), 8)
         if self.originals is not None:
-            both = np.concatenate([self.originals, self.model.reconstruct(self.originals)])
-            return contact_sheet(both, len(self.originals))
+            if self.model.task == "reconstruct":
+                rows = [self.originals, self.model.reconstruct(self.originals)]
+            else:
+                rows = self.model.before_after(self.originals)
+            return contact_sheet(np.concatenate(rows), len(self.originals))
         return None
 
 

@@ -16,7 +16,7 @@ from cnnzoo.training.recipes import Recipe, recipe
 from cnnzoo.training.runs import Run, check_vacant, write_json
 
 COVERED = 500  # training images whose coverage by samples is watched
-ORIGINALS = 16  # images in the contact sheets of a model that reconstructs
+ORIGINALS = 16  # images in the contact sheets of a model that changes images
 
 
 def train(
@@ -26,6 +26,7 @@ def train(
     epochs: int | None = None,
     batch_size: int | None = None,
     seed: int | None = None,
+    crop: int | None = None,
     limit: int | None = None,
     out: str | Path | None = None,
     resume: str | Path | None = None,
@@ -44,6 +45,7 @@ def train(
         epochs: Passes over the data, >= 1; the recipe's, or 10.
         batch_size: Images a step, >= 1; the recipe's, or 128.
         seed: >= 0; the recipe's, or 0.
+        crop: The side of the square crops of photographs, for a model of images of any size; the recipe's, or 64.
         limit: Train on so many of the images alone, >= 1; the recipe's, or all. See `cnnzoo.data.ImageSet.few`.
         out: The run folder; by default a new one in `runs/`.
         resume: The folder of a run to go on with, instead of all the above and `config`.
@@ -58,7 +60,8 @@ def train(
         TrainingDiverged: A loss became NaN or infinite; the last good state stays.
         KeyboardInterrupt: After SIGINT or SIGTERM; the message says how to go on.
     """
-    asked = {"data": data, "epochs": epochs, "batch_size": batch_size, "seed": seed, "limit": limit, "config": config}
+    asked = {"data": data, "epochs": epochs, "batch_size": batch_size, "seed": seed, "crop": crop, "limit": limit}
+    asked["config"] = config
     given = {key: value for key, value in asked.items() if value is not None}
     if resume is not None:
         if extra := [key for key, value in {"name": name, "out": out, **given}.items() if value is not None]:
@@ -98,7 +101,12 @@ def _plan(name: str, given: dict[str, Any]) -> tuple[dict[str, Any], Any, Any]:
     plan = {"name": name, "architecture": arch}
     plan["data"] = _address(given.get("data", base.data))
     plan["split"] = base.split
-    for key, least in (("epochs", 1), ("batch_size", 1), ("seed", 0)):
+    least_of = {"epochs": 1, "batch_size": 1, "seed": 0}
+    if None in architecture(arch).config_fields().get("image_shape", ()):
+        least_of["crop"] = 1
+    elif "crop" in given:
+        raise ValueError(f"got crop={given['crop']} for {arch!r}, which takes images of one size; allowed: none")
+    for key, least in least_of.items():
         plan[key] = given.get(key, getattr(base, key))
         if not isinstance(plan[key], int) or plan[key] < least:
             raise ValueError(f"got {key}={plan[key]!r}; allowed: an integer >= {least}")
@@ -193,10 +201,10 @@ def _without_tensorflow() -> Iterator[None]:
 
 
 def _load(plan: dict[str, Any], split: str, limit: int | None = None):
-    """The images of a plan, all or `limit` of them, of the shape that the model takes."""
-    from cnnzoo.data import load
+    """What a plan trains on: images of the shape that the model takes, or crops of photographs; all, or of `limit`."""
+    from cnnzoo.data import training_images
 
-    return load(plan["data"], split, shape=plan["config"].get("image_shape")).few(limit)
+    return training_images(plan["data"], split, plan["config"].get("image_shape"), plan.get("crop")).few(limit)
 
 
 def _check_labels(plan: dict[str, Any], model, images) -> None:
@@ -212,13 +220,19 @@ def _check_labels(plan: dict[str, Any], model, images) -> None:
 
 
 def _originals(plan: dict[str, Any], model):
-    """The images that the contact sheets show beside their reconstructions."""
-    if model.task != "reconstruct":
+    """The images that the contact sheets show beside what the model makes of them."""
+    from cnnzoo.data import load
+    from cnnzoo.data.photographs import Crops
+
+    if model.task in ("generate", "classify"):
         return None
     try:
         images = _load(plan, "test")
-    except ValueError:  # a folder need not hold any
+    except ValueError:  # a folder need not hold any, and photographs to train on have none beside them
         images = _load(plan, "train")
+    if isinstance(images, Crops):
+        side = plan["crop"]
+        images = load("photos", "test", (side, side, model.image_shape[2]))
     return images.images[:ORIGINALS]
 
 
@@ -237,11 +251,8 @@ def _batches(images, batch_size: int, seed: int, start_step: int):
     """The endless batches from a step on, the same on both backends."""
     import keras
 
-    from cnnzoo.data import batches
-
-    if keras.backend.backend() == "tensorflow":
-        return images.stream(batch_size, seed, start_step)
-    return batches(images, batch_size, seed, start_step)
+    on_tensorflow = keras.backend.backend() == "tensorflow"
+    return (images.stream if on_tensorflow else images.batches)(batch_size, seed, start_step)
 
 
 def _address(data: str | Path) -> str:

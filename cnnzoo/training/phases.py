@@ -67,18 +67,18 @@ class PhasedModel(keras.Model):
     Every keyword of its `__init__` is a config field, kept as an attribute of the same name.
 
     Attributes:
-        task: What the model is for: "classify", "reconstruct" or "generate".
+        task: What the model is for: "classify", "reconstruct", "generate", "restore", "inpaint" or "upscale".
         needs_labels: Whether training takes `(images, labels)` rather than images alone.
         log_names: Names of further quantities that the losses log.
         updates: "alternating" or "simultaneous".
-        image_shape: (height, width, channels) of the images it works on.
+        image_shape: (height, width, channels) of the images it works on; sides that are None may be any.
     """
 
     task = ""
     needs_labels = False
     log_names: tuple[str, ...] = ()
     updates = "alternating"
-    image_shape: tuple[int, int, int]
+    image_shape: tuple[int | None, int | None, int]
 
     # -- to be written by an architecture ---------------------------------------------------------------------------
 
@@ -223,6 +223,10 @@ class PhasedModel(keras.Model):
             if f"seed{i}" in store.keys():  # noqa: SIM118  (an H5 store is no dict)
                 state.assign(store[f"seed{i}"])
 
+    def fused(self) -> "PhasedModel":
+        """The same function in as few parameters as it takes, which is what a checkpoint holds."""
+        return self
+
     def bare(self) -> "PhasedModel":
         """A copy with the same weights and random states, without optimizers and running means."""
         copy = type(self).from_config(self.get_config())
@@ -242,8 +246,8 @@ class PhasedModel(keras.Model):
     def unpack(self, batch) -> tuple[Any, Any]:
         """A batch of `fit` as (float32 images in [0, 1], labels or None); checks its shape and dtype."""
         images, labels, _ = keras.utils.unpack_x_y_sample_weight(batch)
-        if tuple(images.shape[1:]) != tuple(self.image_shape):
-            sides = ", ".join(map(str, self.image_shape))
+        if any(want not in (None, have) for have, want in zip(images.shape[1:], self.image_shape, strict=True)):
+            sides = ", ".join("any" if side is None else str(side) for side in self.image_shape)
             raise ValueError(f"got images of shape {tuple(images.shape)}; allowed: (n, {sides})")
         if self.needs_labels and labels is None:
             raise ValueError(f"got images alone; {type(self).__name__} is trained on pairs (images, labels)")

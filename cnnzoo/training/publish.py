@@ -25,6 +25,9 @@ LICENCES = {
     "cmaterdb": "Apache-2.0, for non-commercial use",
     "digits": "CC BY 4.0",
     "signs": "Apache-2.0",
+    "t91": "none stated",
+    "bsds500": "for non-commercial research and education",
+    "train400": "for non-commercial research and education",
 }
 # Networks of dense layers and those that carry an averaged copy are large; their weights are stored as float16.
 LARGE = 1_000_000
@@ -48,20 +51,20 @@ def publish(run: str | Path, out: str | Path | None = None, progress=None) -> ch
         raise ValueError(f"got a run of {name!r}; allowed: one that was trained from a recipe, arch.tag")
     if other := _departures(plan):
         raise ValueError(f"got a run of {name!r} with another {', '.join(other)}; allowed: one as its recipe says")
-    model = checkpoints.load(run)
+    model = checkpoints.load(run).fused()
     half = sum(int(w.numpy().size) for w in model.weights) > LARGE
     if half:
         checkpoints.round_to_half(model)  # what is scored is what is stored
     report = evaluate(model, data, progress=progress)
-    kept = ("epochs", "steps", "batch_size", "seed", "limit", "optimizers", "versions")
+    kept = ("epochs", "steps", "batch_size", "seed", "crop", "limit", "optimizers", "versions")
     return checkpoints.save(
         model,
         Path(out or checkpoints.saved_models_dir()) / name,
         name=name,
         description=_docstring(f"cnnzoo.training.recipes.{name.replace('.', '_')}").splitlines()[0].rstrip("."),
         paper=_source(plan["architecture"]),
-        data={"name": data, "split": plan["split"], "licence": LICENCES.get(data.split("/")[0], "not known")},
-        recipe={"command": f"cnnzoo train {name}", **{key: plan.get(key) for key in kept}},
+        data={"name": data, "split": plan["split"], "licence": _licence(data)},
+        recipe={"command": f"cnnzoo train {name}", **{key: plan[key] for key in kept if key in plan}},
         scores=[score.to_json() for score in report.scores],
         half=half,
     )
@@ -90,8 +93,14 @@ def _departures(plan: dict[str, Any]) -> list[str]:
     base = recipe(plan["name"])
     own = from_config(plan["architecture"], dict(base.config)).get_config()
     config = [f"config {key}" for key, value in plan["config"].items() if own[key] != value]
-    kept = ("data", "split", "epochs", "batch_size", "seed", "limit")
-    return [key for key in kept if plan.get(key) != getattr(base, key)] + config
+    kept = ("data", "split", "epochs", "batch_size", "seed", "crop", "limit")
+    return [key for key in kept if key in plan and plan[key] != getattr(base, key)] + config
+
+
+def _licence(data: str) -> str:
+    """The terms of a data set, or of each of several joined by "+"."""
+    terms = [LICENCES.get(part.split("/")[0], "not known") for part in data.split("+")]
+    return "; ".join(dict.fromkeys(terms))
 
 
 def _docstring(module: str) -> str:

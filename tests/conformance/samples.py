@@ -10,11 +10,18 @@ import cnnzoo
 from cnnzoo.registry import architecture
 
 BATCH = 8
+SIDE = 24  # of the images for a model that takes any: a multiple of all scales and strides
+
+
+def shape(model) -> tuple[int, int, int]:
+    """Of the images here: the model's own, or small ones where it takes any."""
+    height, width, channels = model.image_shape
+    return height or SIDE, width or SIDE, channels
 
 
 def images(model, n: int = BATCH) -> np.ndarray:
     """n smooth random uint8 images of the model's shape; half as many distinct ones, each twice, where n is even."""
-    height, width, channels = model.image_shape
+    height, width, channels = shape(model)
     rng = np.random.default_rng(0)
     coarse = rng.uniform(0, 255, (n // 2, height // 4, width // 4, channels))
     return np.tile(np.kron(coarse, np.ones((1, 4, 4, 1))).astype(np.uint8), (2, 1, 1, 1))
@@ -52,10 +59,23 @@ def optimizers(model, make, only: str | None = None) -> dict[str, keras.optimize
 
 
 def inputs(model, n: int = BATCH) -> np.ndarray:
-    """What the model's main function takes: images, or latents for one that generates."""
+    """What the model's main function takes: images, those with holes marked, or latents for one that generates."""
     if model.task == "generate":
         return np.random.default_rng(0).standard_normal((n, model.latent_dim)).astype(np.float32)
+    if model.task == "inpaint":
+        hole = np.zeros((n, *shape(model)[:2], 1), np.uint8)
+        hole[:, 8:16, 4:12] = 255
+        return np.concatenate([images(model, n), hole], axis=-1)
     return images(model, n)
+
+
+def outputs_shape(model) -> tuple[int, ...]:
+    """What the model's main function gives for one input."""
+    if model.task == "classify":
+        return (model.classes,)
+    height, width, channels = shape(model)
+    scale = getattr(model, "scale", 1)
+    return height * scale, width * scale, channels
 
 
 def digest(array: np.ndarray) -> str:

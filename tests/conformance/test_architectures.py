@@ -45,8 +45,7 @@ def test_its_configuration_builds_it_again(name):
 def test_its_main_function_gives_what_its_task_says(name):
     model = samples.fresh(name)
     outputs = keras.ops.convert_to_numpy(model(samples.inputs(model)))
-    shape = (model.classes,) if model.task == "classify" else model.image_shape
-    assert outputs.shape == (samples.BATCH, *shape)
+    assert outputs.shape == (samples.BATCH, *samples.outputs_shape(model))
     assert outputs.dtype == np.float32
     assert outputs.min() >= 0.0 and outputs.max() <= 1.0
     if model.task == "classify":
@@ -162,25 +161,27 @@ def test_exported_it_gives_the_same_numbers(name, tmp_path):
 @every_architecture
 def test_images_that_it_cannot_take_are_refused_by_name(name):
     model = samples.fresh(name)
-    verb = {"classify": "classify", "reconstruct": "reconstruct"}.get(model.task)
-    height, width, channels = model.image_shape
+    height, width, channels = samples.shape(model)
     bad = {
-        "shape": np.zeros((2, height + 4, width, channels), np.uint8),
         "channels": np.zeros((2, height, width, channels + 1), np.uint8),
         "dtype": np.zeros((2, height, width, channels), np.int64),
         "range": np.full((2, height, width, channels), 2.0, np.float32),
         "empty": np.zeros((0, height, width, channels), np.uint8),
     }
-    if verb is None:
+    if None not in model.image_shape:
+        bad["shape"] = np.zeros((2, height + 4, width, channels), np.uint8)
+    if model.task == "generate":
         with pytest.raises(ValueError, match="allowed"):
             model.generate(0)
     else:
+        verb = "restore" if model.task == "inpaint" else model.task
         for what, images in bad.items():
+            given = (images, images[..., :1]) if model.task == "inpaint" else (images,)
             with pytest.raises(ValueError, match=r"got .*allowed"):
-                pytest.fail(f"took {what}: {getattr(model, verb)(images)}")
+                pytest.fail(f"took {what}: {getattr(model, verb)(*given)}")
     model.compile()
     with pytest.raises(ValueError, match="got images of shape"):
-        model.fit(bad["shape"], np.zeros(2, np.int64), verbose=0)
+        model.fit(bad["channels"], np.zeros(2, np.int64), verbose=0)
     with pytest.raises(ValueError, match="got images of dtype int64"):
         model.fit(bad["dtype"], np.zeros(2, np.int64), verbose=0)
     with pytest.raises(ValueError, match=r"no configuration field colour; allowed: .*image_shape"):

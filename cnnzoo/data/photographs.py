@@ -1,0 +1,242 @@
+"""Whole photographs of any size, and random crops of them to train on."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property, lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from cnnzoo.data import DataNotFound
+from cnnzoo.data.order import order
+from cnnzoo.files import data_dir
+from cnnzoo.images import read_image, to_channels
+
+# Where each set lies in `CNNZOO_DATA_DIR`. No photograph for testing is among those for training.
+TRAINING = {"t91": "t91/train", "bsds500": "bsds500/train", "train400": "train400/train"}
+TESTING = {
+    "set5": "set5/test",
+    "set14": "set14/test",
+    "bsd100": "bsds500/val",
+    "bsd68": "bsd68/test",
+    "set12": "set12/test",
+}
+SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp")
+SYMMETRIES = 8  # of the square: turned by quarters, and mirrored or not
+
+
+@dataclass(frozen=True)
+class Photographs:
+    """Photographs in memory, each of its own size.
+
+    Attributes:
+        name: Of the set, or of several joined by "+".
+        split: "train", "fit", "validation" or "test".
+        images: uint8 (height, width, channels) each, the channels the same for all.
+        names: Of their files, without suffix.
+    """
+
+    name: str
+    split: str
+    images: tuple[np.ndarray, ...]
+    names: tuple[str, ...]
+
+    def few(self, limit: int | None) -> "Photographs":
+        """The first so many, or all where there are fewer or for None.
+
+        Raises:
+            ValueError: For limit < 1.
+        """
+        if limit is not None and limit < 1:
+            raise ValueError(f"got limit={limit}; allowed: limit >= 1")
+        return replace(self, images=self.images[:limit], names=self.names[:limit])
+
+
+@dataclass(frozen=True)
+class Crops:
+    """Square crops of photographs, at any place and in any of the eight symmetries of the square.
+
+    An epoch takes as many crops as would cover the photographs once. Like the order of an `ImageSet`, they are a pure
+    function of (seed, step): of all crops in all symmetries, `order` says which comes next.
+
+    Args:
+        photographs: Those of which both sides are at least `size` are cropped.
+        size: The side, in pixels.
+
+    Raises:
+        ValueError: For size < 1, or if no photograph is as large.
+    """
+
+    photographs: Photographs
+    size: int
+    labels = None
+    classes = ()
+
+    def __post_init__(self):
+        sides = [side for image in self.photographs.images for side in image.shape[:2]]
+        if not 1 <= self.size <= max(map(min, zip(sides[::2], sides[1::2], strict=True)), default=0):
+            raise ValueError(f"got crop={self.size}; allowed: 1 to the shorter side of a photograph of {self.name}")
+
+    @property
+    def name(self) -> str:
+        return self.photographs.name
+
+    def few(self, limit: int | None) -> "Crops":
+        """Crops of the first so many photographs."""
+        return replace(self, photographs=self.photographs.few(limit))
+
+    @cached_property
+    def _images(self) -> list[np.ndarray]:
+        return [image for image in self.photographs.images if min(image.shape[:2]) >= self.size]
+
+    @cached_property
+    def _flat(self) -> np.ndarray:
+        """The pixels of all photographs one after the other, (pixels, channels)."""
+        return np.concatenate([image.reshape(-1, image.shape[2]) for image in self._images])
+
+    @property
+    def images(self) -> np.ndarray:
+        """The middle of each photograph, uint8 (n, size, size, channels): the same at every call."""
+        middles = []
+        for image in self._images:
+            top, left = ((side - self.size) // 2 for side in image.shape[:2])
+            middles.append(image[top : top + self.size, left : left + self.size])
+        return np.stack(middles)
+
+    def steps_per_epoch(self, batch_size: int) -> int:
+        """Whole batches in an epoch.
+
+        Raises:
+            ValueError: The batch is larger than an epoch.
+        """
+        crops = len(self._flat) // self.size**2
+        if not 1 <= batch_size <= crops:
+            raise ValueError(f"got batch_size={batch_size}; allowed: 1 to {crops}, the crops that cover {self.name}")
+        return crops // batch_size
+
+    def _pixels(self, seed: int, epoch: Any, positions: Any, take: Any, find: Any) -> Any:
+        """Which of the flat pixels the crops at some positions of an epoch are made of: (n, size, size).
+
+        Args:
+            seed, epoch, positions: As for `order`.
+            take: NumPy's or TensorFlow's way of taking entries of an array.
+            find: The same for searching in sorted numbers, from the right.
+        """
+        heights, widths = np.array([image.shape[:2] for image in self._images], np.int64).T
+        columns = widths - self.size + 1
+        counts = (heights - self.size + 1) * columns  # places for a crop in each photograph
+        ends, starts = np.cumsum(counts), np.concatenate([[0], np.cumsum(heights * widths)[:-1]])
+        drawn = order(SYMMETRIES * int(ends[-1]), seed, epoch, positions)
+        place, symmetry = drawn // SYMMETRIES, drawn % SYMMETRIES
+        which = find(ends, place)
+        place = place - take(ends - counts, which)
+        y, x = place // take(columns, which), place % take(columns, which)
+        width, first = take(widths, which), take(starts, which)
+        here = np.arange(self.size, dtype=np.int64)
+        rows, across = here[:, None], here[None, :]  # of the crop that is made
+
+        def mirrored(index, flip):
+            flip = flip[:, None, None]
+            return index + flip * (self.size - 1 - 2 * index)
+
+        turned = (symmetry % 2)[:, None, None]
+        rows, across = rows + turned * (across - rows), across + turned * (rows - across)  # transposed or not
+        rows, across = mirrored(rows, symmetry // 2 % 2), mirrored(across, symmetry // 4)
+        return first[:, None, None] + (y[:, None, None] + rows) * width[:, None, None] + x[:, None, None] + across
+
+    def stream(self, batch_size: int, seed: int, start_step: int = 0):
+        """Endless batches from a step on, as a `tf.data.Dataset` of (uint8 (n, size, size, channels),)."""
+        import tensorflow as tf
+
+        per_epoch = self.steps_per_epoch(batch_size)
+        with tf.init_scope():  # else it would become a part of the graph wherever this is called in one
+            flat = tf.constant(self._flat)
+
+        def find(ends, place):
+            return tf.searchsorted(tf.constant(ends), place, side="right")
+
+        def batch(step):
+            positions = step % per_epoch * batch_size + tf.range(batch_size, dtype=tf.int64)
+            index = self._pixels(seed, step // per_epoch, positions, tf.gather, find)
+            return (tf.gather(flat, index),)
+
+        steps = tf.data.Dataset.counter(start=start_step, dtype=tf.int64)
+        return steps.map(batch, num_parallel_calls=2, deterministic=True).prefetch(2)
+
+    def batches(self, batch_size: int, seed: int, start_step: int = 0) -> Iterator[tuple[np.ndarray]]:
+        """The same batches as `stream`, in NumPy, for backends without TensorFlow."""
+        per_epoch = self.steps_per_epoch(batch_size)
+        step = start_step
+        while True:
+            positions = step % per_epoch * batch_size + np.arange(batch_size)
+            index = self._pixels(
+                seed, step // per_epoch, positions, np.take, lambda ends, at: np.searchsorted(ends, at, side="right")
+            )
+            yield (self._flat[index],)
+            step += 1
+
+
+def is_photographs(name: str | Path) -> bool:
+    """Whether the name is that of a set of whole photographs, or of several joined by "+"."""
+    return all(part in TRAINING or part in TESTING for part in str(name).split("+"))
+
+
+def photographs(name: str | Path, split: str = "train", channels: int | None = None) -> Photographs:
+    """Whole photographs, decoded.
+
+    Args:
+        name: "t91" (Yang et al., 2010), "bsds500" (Arbelaez et al., 2011; its training part) and "train400" (Zhang et
+            al., 2017) to train on; "set5", "set14", "bsd100" (the validation part of BSDS500), "bsd68" and "set12" to
+            test on; several of these joined by "+"; or a folder <folder>/<split>/<label>/<image>. The sets are looked
+            for in `CNNZOO_DATA_DIR`.
+        split: "train", "test", or a part of "train": "validation", always the same tenth of it, and "fit", the rest.
+        channels: 1 or 3 to convert to grey or colour; None to keep what is there.
+
+    Raises:
+        DataNotFound: A set is not on this machine.
+        ValueError: An unknown name or split, or an unreadable file.
+    """
+    parts = {"train": TRAINING, "fit": TRAINING, "validation": TRAINING, "test": TESTING}
+    if split not in parts:
+        raise ValueError(f"got split={split!r}; allowed: {', '.join(parts)}")
+    if is_photographs(name):
+        allowed = parts[split]
+        if other := [part for part in str(name).split("+") if part not in allowed]:
+            raise ValueError(f"{', '.join(other)} has no photographs for {split!r}; allowed: {', '.join(allowed)}")
+        found = [item for part in str(name).split("+") for item in _files(part, data_dir() / allowed[part])]
+    else:
+        found = _of_folder(Path(name), "test" if split == "test" else "train")
+    if split in ("fit", "validation"):
+        held = np.zeros(len(found), bool)
+        held[order(len(found), 0, 0, np.arange(max(1, len(found) // 10)))] = True
+        found = [item for item, out in zip(found, held, strict=True) if out == (split == "validation")]
+    images = tuple(_decoded(path) for path in found)
+    if channels is not None:
+        images = tuple(to_channels(image[None], channels)[0] for image in images)
+    return Photographs(str(name), split, images, tuple(path.stem for path in found))
+
+
+def _files(name: str, folder: Path) -> list[Path]:
+    found = sorted(path for path in folder.glob("*/*") if path.suffix.lower() in SUFFIXES)
+    if not found:
+        raise DataNotFound(
+            f"{name} is not in {folder}. Put its photographs there as {folder.name}/<any>/<image>, or name the folder "
+            f"that holds {folder.parent.name} in CNNZOO_DATA_DIR."
+        )
+    return found
+
+
+def _of_folder(folder: Path, split: str) -> list[Path]:
+    found = sorted(path for path in (folder / split).glob("*/*") if path.suffix.lower() in SUFFIXES)
+    if not found:
+        raise ValueError(
+            f"got data {str(folder)!r}; allowed: {', '.join((*TRAINING, *TESTING))}, several of them joined by +, or a "
+            f"folder with {split}/<label>/<image> of {', '.join(SUFFIXES)}"
+        )
+    return found
+
+
+@lru_cache(maxsize=1024)
+def _decoded(path: Path) -> np.ndarray:
+    return read_image(path)

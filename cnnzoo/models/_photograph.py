@@ -1,0 +1,86 @@
+"""What the verbs that work on photographs of any size do before and after the network."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from keras import ops
+
+from cnnzoo.color import rgb_to_ycbcr, ycbcr_to_rgb
+from cnnzoo.resampling import upscale
+from cnnzoo.tiling import self_ensemble, tiled
+
+LARGEST = {np.dtype(np.uint8): 255, np.dtype(np.uint16): 65535, np.dtype(np.float32): 1}
+
+
+def as_photographs(x: Any, channels: Sequence[int]) -> tuple[np.ndarray, bool]:
+    """Checks photographs of any size.
+
+    Args:
+        x: uint8, uint16, or floats in [0, 1]: one image (height, width[, channels]) or a batch.
+        channels: How many there may be.
+
+    Returns:
+        The batch (n, height, width, channels), and whether it was a single image.
+
+    Raises:
+        ValueError: What came and what is allowed.
+    """
+    counts = " or ".join(map(str, channels))
+    allowed = f"allowed: uint8, uint16 or float32 in [0, 1], (height, width, {counts}) or a batch of them"
+    array = np.asarray(x)
+    if array.ndim == 2 and 1 in channels:
+        array = array[:, :, None]
+    single = array.ndim == 3
+    batch = array[None] if single else array
+    if batch.ndim != 4 or batch.shape[3] not in channels or batch.size == 0:
+        raise ValueError(f"got images of shape {np.shape(x)}; {allowed}")
+    if batch.dtype == np.float64:
+        batch = batch.astype(np.float32)
+    if batch.dtype not in LARGEST:
+        raise ValueError(f"got images of dtype {batch.dtype}; {allowed}")
+    low, high = batch.min(), batch.max()
+    if batch.dtype == np.float32 and not (low >= -1e-6 and high <= 1 + 1e-6):  # so written, NaN fails it too
+        raise ValueError(f"got images with values in [{low:g}, {high:g}]; {allowed}")
+    return batch, single
+
+
+def each_photograph(function: Callable, x: Any, channels: Sequence[int], ensemble: bool, **tiles: Any) -> np.ndarray:
+    """`function` over one photograph or a batch, of any size, tile by tile; in the type that came in.
+
+    Args:
+        function: float32 images in [0, 1] (1, height, width, channels) to the same, enlarged if it does.
+        x: See `as_photographs`.
+        channels: How many `x` may have.
+        ensemble: Take the mean over the eight symmetries of the square.
+        **tiles: `scale`, `margin` and `stride` of `cnnzoo.tiling.tiled`.
+    """
+    batch, single = as_photographs(x, channels)
+    largest = LARGEST[batch.dtype]
+
+    def plain(images):
+        return np.clip(ops.convert_to_numpy(function(ops.convert_to_tensor(images))), 0.0, 1.0)
+
+    def tile(part: np.ndarray) -> np.ndarray:
+        images = part.astype(np.float32) / largest
+        made = self_ensemble(plain, images) if ensemble else plain(images)
+        return made.astype(np.float32) if largest == 1 else np.rint(made * largest).astype(batch.dtype)
+
+    made = np.stack([tiled(tile, image, **tiles) for image in batch])
+    return made[0] if single else made
+
+
+def with_bicubic_color(function: Callable, scale: int) -> Callable:
+    """`function` on the luminance of images (n, height, width, 1 or 3), and bicubic enlargement of their colour.
+
+    The luminance that it is given is that of grey images, in [0, 1]; in Y'CbCr it lies in [16, 235] / 255.
+    """
+
+    def enlarge(images):
+        if images.shape[3] == 1:
+            return function(images)
+        ycbcr = rgb_to_ycbcr(images)
+        luma = function((ycbcr[..., :1] * 255.0 - 16.0) / 219.0)  # (n, height * scale, width * scale, 1)
+        return ycbcr_to_rgb(ops.concatenate([(luma * 219.0 + 16.0) / 255.0, upscale(ycbcr[..., 1:], scale)], axis=3))
+
+    return enlarge

@@ -1,0 +1,19 @@
+"""ESPCN that enlarges 3 times.
+
+    cnnzoo train espcn.x3
+
+No number yet.
+"""
+
+from cnnzoo.training.recipes import Recipe, adam_cosine
+
+RECIPE = Recipe(
+    checkpoint="espcn.x3",
+    data="t91+bsds500+train400",
+    epochs=200,
+    expects="no number yet",
+    batch_size=16,
+    crop=144,
+    config={"scale": 3},
+    optimizers=adam_cosine(2e-3, "pixels"),
+)

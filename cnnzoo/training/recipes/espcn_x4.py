@@ -1,0 +1,19 @@
+"""ESPCN that enlarges 4 times.
+
+    cnnzoo train espcn.x4
+
+No number yet.
+"""
+
+from cnnzoo.training.recipes import Recipe, adam_cosine
+
+RECIPE = Recipe(
+    checkpoint="espcn.x4",
+    data="t91+bsds500+train400",
+    epochs=200,
+    expects="no number yet",
+    batch_size=16,
+    crop=192,
+    config={"scale": 4},
+    optimizers=adam_cosine(2e-3, "pixels"),
+)
