@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import cnnzoo
-from cnnzoo.commands import latent, pictures, zoo
+from cnnzoo.commands import latent, pictures, restore, zoo
 from cnnzoo.terminal import import_quietly
 
 
@@ -176,6 +176,38 @@ def parser() -> argparse.ArgumentParser:
     _json(add)
 
     add = command(
+        restore.upscale,
+        "make photographs larger",
+        "cnnzoo upscale in.jpg out.png --scale 3",
+        "cnnzoo upscale photos/ larger/ --scale 2 --ensemble",
+    )
+    _photos(add)
+    add.add_argument("--scale", type=int, required=True, help="how many times as high and as wide")
+    _other_model(add, "espcn.x<scale>")
+    _ensemble(add)
+
+    add = command(
+        restore.denoise,
+        "take the noise out of photographs",
+        "cnnzoo denoise in.png out.png",
+        "cnnzoo denoise scans/ clean/ --model denoiser.gray_s25 --ensemble",
+    )
+    _photos(add)
+    _other_model(add, "denoiser.gray_blind or denoiser.color_blind, as the picture is")
+    _ensemble(add)
+
+    add = command(
+        restore.inpaint,
+        "fill what is missing in photographs",
+        "cnnzoo inpaint in.png out.png --mask mask.png",
+    )
+    _photos(add)
+    add.add_argument(
+        "--mask", type=Path, required=True, help="a picture of the same size: black is kept, the rest is filled"
+    )
+    _other_model(add, "inpainter.photos64")
+
+    add = command(
         latent.interpolate,
         "show the way from one image to another",
         "cnnzoo interpolate dcgan.mnist --seed 3",
@@ -243,6 +275,19 @@ def _model(to: argparse.ArgumentParser) -> None:
 
 def _images(to: argparse.ArgumentParser, count: str = "+", help: str = "image files") -> None:
     to.add_argument("image", nargs=count, type=Path, help=f"{help}; resized, grey and colour converted, as needed")
+
+
+def _photos(to: argparse.ArgumentParser) -> None:
+    to.add_argument("input", metavar="in", type=Path, help="an image file, or a folder of them")
+    to.add_argument("output", metavar="out", type=Path, help="a .png, .jpg or .webp file; for a folder, a folder")
+
+
+def _other_model(to: argparse.ArgumentParser, default: str) -> None:
+    to.add_argument("--model", metavar="NAME", help=f"a checkpoint or the folder of a run (default: {default})")
+
+
+def _ensemble(to: argparse.ArgumentParser) -> None:
+    to.add_argument("--ensemble", action="store_true", help="the mean over eight flips and turns: better, 8x slower")
 
 
 def _seed(to: argparse.ArgumentParser) -> None:

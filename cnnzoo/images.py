@@ -4,12 +4,17 @@ Outside a model an image is uint8 in [0, 255] or float32 in [0, 1], channels las
 """
 
 import io
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from cnnzoo.files import write_bytes
+
+if TYPE_CHECKING:
+    import PIL.Image
 
 Shape = tuple[int | None, int | None, int | None]
 
@@ -25,18 +30,10 @@ def read_image(source: Any, channels: int | None = None) -> np.ndarray:
         ValueError: The file is no image, cut short or damaged; the message names it.
         FileNotFoundError: There is no such file.
     """
-    from PIL import Image, UnidentifiedImageError
+    from PIL import Image
 
     if isinstance(source, (str, Path, bytes, bytearray)):
-        name = "the bytes given" if isinstance(source, (bytes, bytearray)) else str(source)
-        raw = bytes(source) if isinstance(source, (bytes, bytearray)) else Path(source).read_bytes()
-        try:
-            source = Image.open(io.BytesIO(raw))
-            source.load()
-        except UnidentifiedImageError:
-            raise ValueError(f"{name} cannot be read as an image: no known format") from None
-        except (OSError, SyntaxError, Image.DecompressionBombError) as error:
-            raise ValueError(f"{name} cannot be read as an image: {error}") from error
+        source = open_image(*contents(source))
     if isinstance(source, Image.Image):
         grey = source.mode in ("1", "L", "LA", "I", "I;16", "F")
         array = np.asarray(source.convert("L" if grey else "RGB"))
@@ -47,6 +44,40 @@ def read_image(source: Any, channels: int | None = None) -> np.ndarray:
     if array.ndim != 3:
         raise ValueError(f"got an array of shape {array.shape}; allowed: (height, width) or (height, width, channels)")
     return array if channels is None else to_channels(array[None], channels)[0]
+
+
+def contents(source: str | Path | bytes | bytearray) -> tuple[bytes, str]:
+    """The bytes of a file, from its path or as they are, and what an error calls them."""
+    if isinstance(source, (bytes, bytearray)):
+        return bytes(source), "the bytes given"
+    return Path(source).read_bytes(), str(source)
+
+
+def open_image(raw: bytes, name: str) -> "PIL.Image.Image":
+    """The decoded picture in the bytes of a file.
+
+    Raises:
+        ValueError: They are no image, cut short, damaged or too large for Pillow; the message gives the name.
+    """
+    from PIL import Image
+
+    with decoding(name):
+        image = Image.open(io.BytesIO(raw))
+        image.load()
+    return image
+
+
+@contextmanager
+def decoding(name: str) -> Iterator[None]:
+    """Makes a ValueError with the name of whatever a decoder raises inside, which for damaged bytes may be anything."""
+    from PIL import UnidentifiedImageError
+
+    try:
+        yield
+    except UnidentifiedImageError:
+        raise ValueError(f"{name} cannot be read as an image: no known format") from None
+    except Exception as error:
+        raise ValueError(f"{name} cannot be read as an image: {error}") from error
 
 
 def to_channels(images: np.ndarray, channels: int) -> np.ndarray:

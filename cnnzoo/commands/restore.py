@@ -1,0 +1,181 @@
+"""Restoring photographs: making them larger, taking away noise and filling holes, in one file or a folder of them."""
+
+import argparse
+import sys
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
+from functools import cache
+from inspect import signature
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cnnzoo.commands.models import able
+from cnnzoo.terminal import progress
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from cnnzoo.photos import Photo
+
+DENOISERS = {1: "denoiser.gray_blind", 3: "denoiser.color_blind"}  # by the channels of the picture
+INPAINTER = "inpainter.photos64"
+
+
+def upscale(asked: argparse.Namespace) -> None:
+    from cnnzoo import registry
+
+    name = asked.model or f"espcn.x{asked.scale}"
+    if asked.model is None and name not in (known := registry.list_checkpoints("espcn")):
+        raise ValueError(f"got --scale {asked.scale}; allowed: the scale of {' or '.join(known) or 'a --model'}")
+    model = able(name, "upscale")
+    if model.scale != asked.scale:
+        raise ValueError(f"got --scale {asked.scale} for {name!r}; allowed: {model.scale}")
+
+    def larger(photo: "Photo") -> "Photo":
+        alpha = None if photo.alpha is None else _enlarged(photo.alpha, model.scale)
+        return replace(photo, pixels=model.upscale(photo.pixels, ensemble=asked.ensemble), alpha=alpha)
+
+    _each(asked, larger)
+
+
+def denoise(asked: argparse.Namespace) -> None:
+    restorer = cache(lambda name: _restorer(name, DENOISERS[3]))
+    if asked.model:
+        restorer(asked.model)  # so that a wrong name is told of once, not for each file of a folder
+
+    def clean(photo: "Photo") -> "Photo":
+        return restorer(asked.model or DENOISERS[photo.pixels.shape[2]])(photo, ensemble=asked.ensemble)
+
+    _each(asked, clean)
+
+
+def inpaint(asked: argparse.Namespace) -> None:
+    mask = _mask(asked.mask)
+    restorer = _restorer(asked.model or INPAINTER, INPAINTER)
+
+    def whole(photo: "Photo") -> "Photo":
+        if photo.pixels.shape[:2] != mask.shape:
+            sizes = ["{1}x{0}".format(*shape) for shape in (mask.shape, photo.pixels.shape)]
+            raise ValueError(f"got the mask {asked.mask} of {sizes[0]} pixels; allowed: {sizes[1]}, as the picture")
+        return restorer(photo, mask)
+
+    _each(asked, whole, asked.mask)
+
+
+# -- what they are made of --------------------------------------------------------------------------------------------
+
+
+def _restorer(name: str, like: str) -> Callable[..., "Photo"]:
+    """What the trained model `name` makes of a photograph and of what its verb `restore` takes besides.
+
+    A grey photograph goes through a model that takes colour as three equal channels, and the mean of them comes back.
+
+    Raises:
+        ValueError: It is not of the architecture of the checkpoint `like`; or, when called, it takes grey pictures and
+            is given colour.
+    """
+    import numpy as np
+
+    from cnnzoo.images import to_channels
+
+    model, kind = able(name, "restore"), like.split(".")[0]
+    if ("mask" in signature(model.restore).parameters) != (kind == "inpainter"):
+        raise ValueError(f"got {name!r}, which is no {kind}; allowed: one such as {like}")
+
+    def restored(photo: "Photo", *beside, **options) -> "Photo":
+        have, taken = photo.pixels.shape[2], model.image_shape[2]
+        if have > taken:
+            raise ValueError(f"got a colour picture for {name!r}, which takes grey ones; allowed: {like}")
+        made = model.restore(to_channels(photo.pixels[None], taken)[0], *beside, **options)
+        if have < taken:
+            made = np.rint(made.mean(axis=2, keepdims=True, dtype=np.float32)).astype(made.dtype)
+        return replace(photo, pixels=made)
+
+    return restored
+
+
+def _enlarged(alpha: "np.ndarray", scale: int) -> "np.ndarray":
+    """A channel (height, width) of whole numbers, `scale` times as large (bicubic)."""
+    import numpy as np
+    from PIL import Image
+
+    size = (scale * alpha.shape[1], scale * alpha.shape[0])
+    large = np.asarray(Image.fromarray(alpha.astype(np.float32)).resize(size, Image.Resampling.BICUBIC))
+    return np.rint(np.clip(large, 0, np.iinfo(alpha.dtype).max)).astype(alpha.dtype)
+
+
+def _mask(path: Path) -> "np.ndarray":
+    """Where pixels are missing, bool (height, width): where the picture is neither black nor transparent."""
+    from cnnzoo.photos import read_photo
+
+    photo = read_photo(path)
+    missing = photo.pixels.any(axis=2)
+    if photo.alpha is not None:
+        missing &= photo.alpha > 0
+    if missing.all() or not missing.any():
+        what = "everything is missing" if missing.all() else "nothing is missing"
+        raise ValueError(f"got the mask {path}, by which {what}; allowed: black where pixels are kept, else not black")
+    return missing
+
+
+# -- the files --------------------------------------------------------------------------------------------------------
+
+
+def _each(asked: argparse.Namespace, work: Callable[["Photo"], "Photo"], *inputs: Path) -> None:
+    """Puts the photograph, or each of those in a folder, through `work` and writes it; none of the inputs is replaced.
+
+    Raises:
+        ValueError: For names that cannot be, or, in the end, for the files of a folder that were left out.
+    """
+    from cnnzoo.photos import format_for, read_photo, save_photo
+
+    pairs = _pairs(asked.input, asked.output)
+    for path, target in pairs:
+        for kept in (path, *inputs):
+            if target.exists() and kept.exists() and target.samefile(kept):
+                raise ValueError(f"got {target} as the result, which would replace {kept}; allowed: another name")
+    left_out = 0
+    with progress(f"{asked.command} {asked.input}") as update:
+        for done, (path, target) in enumerate(pairs):
+            update(done, len(pairs), path.name)
+            try:
+                photo = read_photo(path)
+                format_for(target, photo.alpha is not None)  # before the work, which may take long
+                photo = work(photo)
+                save_photo(target, photo.pixels, photo)
+            except (ValueError, OSError) as error:
+                if not asked.input.is_dir():
+                    raise
+                left_out += 1
+                said = " ".join(str(error).split())
+                print(f"left out: {said if str(path) in said else f'{path}: {said}'}", file=sys.stderr)
+            else:
+                print(target)
+        update(len(pairs), len(pairs))
+    if left_out:
+        raise ValueError(f"left out {left_out} of the {len(pairs)} pictures in {asked.input}")
+
+
+def _pairs(source: Path, target: Path) -> list[tuple[Path, Path]]:
+    """What is read and what is written: the two files, or those in the two folders.
+
+    In a folder a result has the name of its picture, but ends in .png where that format cannot be written.
+    """
+    from cnnzoo.data.sources import SUFFIXES
+    from cnnzoo.photos import FORMATS
+
+    if not source.is_dir():
+        return [(source, target)]
+    if target.exists() and not target.is_dir():
+        raise ValueError(f"got the folder {source}, but the file {target} for its results; allowed: a folder")
+    paths = sorted(path for path in source.iterdir() if path.suffix.lower() in SUFFIXES and path.is_file())
+    if not paths:
+        raise ValueError(f"{source} holds no pictures; allowed: a folder with files of {', '.join(SUFFIXES)}")
+    pairs = [
+        (path, target / (path.name if path.suffix.lower() in FORMATS else f"{path.stem}.png")) for path in paths
+    ]
+    uses = Counter(made.name for _, made in pairs)
+    if twice := [name for name in uses if uses[name] > 1]:
+        raise ValueError(f"got several pictures for the result {', '.join(twice)}; allowed: one for each name")
+    return pairs
