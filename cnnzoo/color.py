@@ -1,0 +1,56 @@
+"""Y'CbCr of ITU-R BT.601 in studio swing, as MATLAB's rgb2ycbcr has it.
+
+Each function takes float arrays or tensors of any backend, in a graph or out of it, with their channels last, and gives
+the same kind in the same precision. They multiply and add channel by channel, since a matrix product on a GPU may be
+rounded to ten bits.
+
+Source: ITU-R BT.601-7, 2011, section 2.5; the constants are those of Poynton, "A Technical Introduction to Digital
+Video", 1996, equation 9.6.
+"""
+
+import numpy as np
+
+# One row for each of R, G and B in [0, 1]; the columns are Y in [16, 235] / 255, Cb and Cr in [16, 240] / 255.
+YCBCR_OF_RGB = np.array([[65.481, -37.797, 112.0], [128.553, -74.203, -93.786], [24.966, 112.0, -18.214]]) / 255.0
+YCBCR_OF_BLACK = np.array([16.0, 128.0, 128.0]) / 255.0
+RGB_OF_YCBCR = np.linalg.inv(YCBCR_OF_RGB)
+
+
+def rgb_to_ycbcr(images):
+    """R'G'B' in [0, 1] (..., 3) as Y'CbCr (..., 3): Y in [16, 235] / 255, Cb and Cr in [16, 240] / 255.
+
+    Raises:
+        ValueError: For another number of channels, or numbers that are no floats.
+    """
+    return _affine(images, YCBCR_OF_RGB, YCBCR_OF_BLACK)
+
+
+def ycbcr_to_rgb(images):
+    """The inverse of `rgb_to_ycbcr`, (..., 3) to (..., 3). It clips nothing: not all Y'CbCr is a colour in [0, 1].
+
+    Raises:
+        ValueError: As `rgb_to_ycbcr`.
+    """
+    return _affine(images, RGB_OF_YCBCR, -YCBCR_OF_BLACK @ RGB_OF_YCBCR)
+
+
+def luma(images):
+    """Y in [16, 235] / 255 of images in [0, 1]: (..., 3) or (..., 1) to (..., 1).
+
+    A grey image is one with three equal channels, so that its Y is (16 + 219 g) / 255 and not g itself.
+
+    Raises:
+        ValueError: For another number of channels, or numbers that are no floats.
+    """
+    weights = YCBCR_OF_RGB[:, :1]
+    grey = images.shape[-1] == 1
+    return _affine(images, weights.sum(axis=0, keepdims=True) if grey else weights, YCBCR_OF_BLACK[:1])
+
+
+def _affine(images, matrix: np.ndarray, offset: np.ndarray):
+    """images (..., k) @ matrix (k, m) + offset (m,)."""
+    dtype = getattr(images.dtype, "name", images.dtype)  # Keras names it by a string, the others by an object
+    if images.shape[-1] != len(matrix) or "float" not in dtype:
+        raise ValueError(f"got {dtype} images of shape {tuple(images.shape)}; allowed: floats (..., {len(matrix)})")
+    weighted = (images[..., k : k + 1] * row for k, row in enumerate(matrix.astype(dtype)))  # each (..., m)
+    return sum(weighted) + offset.astype(dtype)

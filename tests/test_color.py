@@ -1,0 +1,66 @@
+"""Colour conversion against scikit-image, the published matrix and itself backwards, in arrays and in graphs."""
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+from skimage import color as reference
+
+from cnnzoo import color
+
+rng = np.random.default_rng(0)
+IMAGES = rng.random((2, 5, 4, 3))
+
+
+def test_it_is_scikit_image_s():
+    np.testing.assert_allclose(255 * color.rgb_to_ycbcr(IMAGES), reference.rgb2ycbcr(IMAGES), atol=1e-10)
+    np.testing.assert_allclose(color.ycbcr_to_rgb(reference.rgb2ycbcr(IMAGES) / 255), IMAGES, atol=1e-12)
+    np.testing.assert_array_equal(color.luma(IMAGES), color.rgb_to_ycbcr(IMAGES)[..., :1])
+
+
+@pytest.mark.parametrize(
+    ("rgb", "ycbcr"),
+    [
+        ((0, 0, 0), (16, 128, 128)),
+        ((1, 1, 1), (235, 128, 128)),
+        ((1, 0, 0), (81.481, 90.203, 240)),
+        ((0, 1, 0), (144.553, 53.797, 34.214)),
+        ((0, 0, 1), (40.966, 240, 109.786)),
+    ],
+)
+def test_the_corners_are_the_published_ones(rgb, ycbcr):
+    found = color.rgb_to_ycbcr(np.array(rgb, np.float64))
+    np.testing.assert_allclose(255 * found, ycbcr, atol=1e-10)
+
+
+def test_there_and_back_is_where_it_was():
+    np.testing.assert_allclose(color.ycbcr_to_rgb(color.rgb_to_ycbcr(IMAGES)), IMAGES, atol=1e-14)
+    single = IMAGES.astype(np.float32)
+    there = color.rgb_to_ycbcr(single)
+    assert there.dtype == np.float32
+    np.testing.assert_allclose(color.ycbcr_to_rgb(there), single, atol=1e-6)
+
+
+def test_a_grey_image_is_one_with_equal_channels():
+    grey = IMAGES[..., :1]
+    np.testing.assert_allclose(color.luma(grey), color.luma(np.repeat(grey, 3, axis=-1)), atol=1e-14)
+    np.testing.assert_allclose(color.luma(grey), (16 + 219 * grey) / 255, atol=1e-14)
+
+
+@pytest.mark.parametrize("function", [color.rgb_to_ycbcr, color.ycbcr_to_rgb, color.luma])
+def test_tensors_and_graphs_give_the_numbers_of_arrays(function):
+    single = IMAGES.astype(np.float32)
+    expected = function(single)
+    tensor = function(ops.convert_to_tensor(single))
+    assert ops.is_tensor(tensor) and keras.backend.standardize_dtype(tensor.dtype) == "float32"
+    np.testing.assert_allclose(ops.convert_to_numpy(tensor), expected, atol=1e-6)
+    inputs = keras.Input((None, None, 3))
+    model = keras.Model(inputs, function(inputs))
+    np.testing.assert_allclose(model.predict(single, verbose=0), expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("images", [np.zeros((2, 2, 2), np.float32), np.zeros((2, 2, 3), np.uint8)])
+def test_what_is_no_float_colour_is_refused(images):
+    for function in (color.rgb_to_ycbcr, color.ycbcr_to_rgb, color.luma):
+        with pytest.raises(ValueError, match=r"got (float32|uint8) images of shape .*; allowed: floats \(\.\.\., 3\)"):
+            function(images)
