@@ -4,7 +4,7 @@ Outside a model an image is uint8 in [0, 255] or float32 in [0, 1], channels las
 """
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -109,6 +109,16 @@ def fit_to(images: np.ndarray, shape: tuple[int, int, int]) -> np.ndarray:
     return resized
 
 
+def fits(shape: Sequence[int | None], wanted: Shape) -> bool:
+    """Whether images of one shape are of another, where None stands for any side."""
+    return len(shape) == len(wanted) and all(want in (None, have) for have, want in zip(shape, wanted, strict=True))
+
+
+def in_words(shape: Shape) -> str:
+    """A shape for an error: "any, any, 3"."""
+    return ", ".join("any" if side is None else str(side) for side in shape)
+
+
 def as_batch(x: Any, shape: Shape) -> tuple[np.ndarray, bool]:
     """Checks images for a model.
 
@@ -123,14 +133,14 @@ def as_batch(x: Any, shape: Shape) -> tuple[np.ndarray, bool]:
     Raises:
         ValueError: What came and what is allowed.
     """
-    sides = ", ".join("any" if side is None else str(side) for side in shape)
+    sides = in_words(shape)
     allowed = f"allowed: uint8 in [0, 255] or float32 in [0, 1], ({sides}) or (n, {sides})"
     array = np.asarray(x)
     if array.ndim == 2 and shape[2] == 1:
         array = array[:, :, None]
     single = array.ndim == 3
     batch = array[None] if single else array
-    if batch.ndim != 4 or any(want not in (None, have) for have, want in zip(batch.shape[1:], shape, strict=True)):
+    if batch.ndim != 4 or not fits(batch.shape[1:], shape):
         raise ValueError(f"got images of shape {np.shape(x)}; {allowed}")
     if batch.size == 0:
         raise ValueError(f"got an empty batch of shape {batch.shape}; {allowed} with n >= 1")

@@ -69,3 +69,19 @@ class PhaseOptimizer(keras.optimizers.Optimizer):
         deserialize = keras.saving.deserialize_keras_object
         optimizers = {k: deserialize(v, custom_objects) for k, v in config["optimizers"].items()}
         return cls(optimizers, name=config["name"])
+
+
+def refuse_what_strategies_cannot_do(optimizer: PhaseOptimizer, jit_compile, steps_per_execution: int) -> None:
+    """Raises a ValueError for settings that Keras cannot run under the current `tf.distribute` strategy."""
+    import tensorflow as tf
+
+    if tf.distribute.get_strategy().num_replicas_in_sync == 1:
+        return
+    accumulates = any(getattr(o, "gradient_accumulation_steps", None) for o in optimizer.by_phase.values())
+    for asked, what in (
+        (steps_per_execution != 1, f"steps_per_execution={steps_per_execution}"),
+        (accumulates, "gradient_accumulation_steps"),
+        (jit_compile is True, "jit_compile=True"),
+    ):
+        if asked:
+            raise ValueError(f"got {what} under a strategy with several replicas, where Keras fails; leave it out")

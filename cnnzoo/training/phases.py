@@ -15,8 +15,9 @@ from typing import Any
 import keras
 from keras import ops
 
+from cnnzoo.images import fits, in_words
 from cnnzoo.layers import unit_range
-from cnnzoo.training.phase_optimizer import PhaseOptimizer
+from cnnzoo.training.phase_optimizer import PhaseOptimizer, refuse_what_strategies_cannot_do
 
 
 def _on_tensorflow() -> bool:
@@ -151,7 +152,8 @@ class PhasedModel(keras.Model):
                 "allowed: optimizer, jit_compile, run_eagerly, steps_per_execution"
             )
         optimizer = self._phase_optimizer(optimizer)
-        self._refuse_what_strategies_cannot_do(optimizer, jit_compile, settings.get("steps_per_execution", 1))
+        if _on_tensorflow():
+            refuse_what_strategies_cannot_do(optimizer, jit_compile, settings.get("steps_per_execution", 1))
         optimizer.groups = lambda: {phase.name: phase.variables for phase in self.phases()}
         self._jit_request = jit_compile
         settings["auto_scale_loss"] = False  # each phase's optimizer was wrapped already
@@ -176,22 +178,6 @@ class PhasedModel(keras.Model):
             scaled = keras.optimizers.LossScaleOptimizer
             optimizers = {k: v if isinstance(v, scaled) else scaled(v) for k, v in optimizers.items()}
         return PhaseOptimizer(optimizers)
-
-    def _refuse_what_strategies_cannot_do(self, optimizer, jit_compile, steps_per_execution) -> None:
-        if not _on_tensorflow():
-            return
-        import tensorflow as tf
-
-        if tf.distribute.get_strategy().num_replicas_in_sync == 1:
-            return
-        accumulates = any(getattr(o, "gradient_accumulation_steps", None) for o in optimizer.by_phase.values())
-        for asked, what in (
-            (steps_per_execution != 1, f"steps_per_execution={steps_per_execution}"),
-            (accumulates, "gradient_accumulation_steps"),
-            (jit_compile is True, "jit_compile=True"),
-        ):
-            if asked:
-                raise ValueError(f"got {what} under a strategy with several replicas, where Keras fails; leave it out")
 
     def get_compile_config(self) -> dict | None:
         config = super().get_compile_config()
@@ -246,9 +232,8 @@ class PhasedModel(keras.Model):
     def unpack(self, batch) -> tuple[Any, Any]:
         """A batch of `fit` as (float32 images in [0, 1], labels or None); checks its shape and dtype."""
         images, labels, _ = keras.utils.unpack_x_y_sample_weight(batch)
-        if any(want not in (None, have) for have, want in zip(images.shape[1:], self.image_shape, strict=True)):
-            sides = ", ".join("any" if side is None else str(side) for side in self.image_shape)
-            raise ValueError(f"got images of shape {tuple(images.shape)}; allowed: (n, {sides})")
+        if not fits(images.shape[1:], self.image_shape):
+            raise ValueError(f"got images of shape {tuple(images.shape)}; allowed: (n, {in_words(self.image_shape)})")
         if self.needs_labels and labels is None:
             raise ValueError(f"got images alone; {type(self).__name__} is trained on pairs (images, labels)")
         return unit_range(images), labels
