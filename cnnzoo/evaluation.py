@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from cnnzoo import registry
+from cnnzoo.checkpoints import TASKS
 from cnnzoo.data import ImageSet
 from cnnzoo.inception import network as inception_network
 from cnnzoo.likeness import Likeness, judge_of
@@ -55,11 +56,12 @@ def evaluate(
     inception: bool = False,
     progress: Progress | None = None,
 ) -> Report:
-    """Measures what a model is for: accuracy, reconstruction, likelihood or the likeness of what it generates.
+    """Measures what a model is for: accuracy, reconstruction, likelihood, restoration, or likeness of what it makes up.
 
     Args:
         model: "arch.tag", or a model; a model of your own needs `data`.
-        data: A data set's name or a folder; by default the one that the checkpoint was trained on.
+        data: A data set's name or a folder; by default the one that the checkpoint was trained on, and for one that
+            was trained on whole photographs the usual sets to test on (see `cnnzoo.restoration`).
         split: "test", or as in `cnnzoo.data.load`.
         limit: Use only so many images; see `cnnzoo.data.ImageSet.few`.
         samples: Of the importance-weighted bound, for each image.
@@ -87,8 +89,8 @@ def evaluate(
     for option, value in (("limit", limit), ("samples", samples), ("images", images)):
         if value is not None and value < 1:
             raise ValueError(f"got {option}={value}; allowed: {option} >= 1")
-    if model.task not in ("classify", "reconstruct", "generate"):
-        raise ValueError(f"got a model with the task {model.task!r}; allowed: classify, reconstruct, generate")
+    if model.task not in TASKS:
+        raise ValueError(f"got a model with the task {model.task!r}; allowed: {', '.join(TASKS)}")
     generates = hasattr(model, "generate")
     extractor = extractor or (judge_of(model.image_shape, data) if generates else None)
     if model.task == "generate" and extractor is None:
@@ -98,6 +100,10 @@ def evaluate(
         )
     if inception and not generates:
         raise ValueError(f"got inception=True for a model of the task {model.task!r}; allowed: a model that generates")
+    if model.task in ("upscale", "restore"):
+        from cnnzoo import restoration
+
+        return Report(name, str(data), split, tuple(restoration.measure(model, str(data), split, limit, progress)))
     network = inception_network() if inception else None
     found = load(data, split, shape=model.image_shape).few(limit)
     if model.task == "classify":

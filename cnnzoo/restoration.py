@@ -1,0 +1,125 @@
+"""Scores of models that enlarge or denoise photographs, beside those of methods that need no training."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from cnnzoo import baselines
+from cnnzoo.data.photographs import TRAINING, Photographs, photographs
+from cnnzoo.metrics.perceptual import PerceptualDistance
+from cnnzoo.metrics.reconstruction import prepare, psnr_per_image, ssim_per_image
+from cnnzoo.metrics.scores import Score
+from cnnzoo.resampling import crop_to_multiple, downscale
+
+ENLARGED = ("set5", "set14", "bsd100")
+DENOISED = {1: ("bsd68", "set12"), 3: ("bsd100",)}
+SIGMAS = (15.0, 25.0, 50.0)  # at which a blind denoiser is measured
+SHOWN = "Y-shave"  # the protocol of most papers
+
+Progress = Callable[[int, int], None]
+Method = Callable[[np.ndarray], np.ndarray]
+
+
+def sets_of(model, data: str, split: str) -> tuple[str, ...]:
+    """What a model is measured on: `data`, or where that is what it was trained on, the usual sets for testing."""
+    if split != "test" or any(part not in TRAINING for part in data.split("+")):
+        return (data,)
+    return ENLARGED if model.task == "upscale" else DENOISED[model.image_shape[2]]
+
+
+def enlarging(model, found: Photographs, progress: Progress | None = None) -> list[Score]:
+    """PSNR, SSIM and perceptual distance of photographs made small and enlarged again.
+
+    The small images are antialiased bicubic ones of 256 grey values, as in `cnnzoo.resampling`; sides that are no
+    multiples of the scale are cut first.
+    """
+    scale = model.scale
+    truths = [crop_to_multiple(image, scale) for image in found.images]
+    small = [_rounded(downscale(image[None] / np.float32(255), scale)[0]) for image in truths]
+    methods: dict[str, Method] = {
+        "": model.upscale,
+        "bicubic": lambda image: baselines.bicubic(image, scale),
+        "lanczos": lambda image: baselines.lanczos(image, scale),
+    }
+    made = _made(methods, small, progress)
+    base = {"data": found.name, "scale": scale, "small images": "antialiased bicubic, 8 bit"}
+    scores = []
+    for method, images in made.items():
+        for protocol in ("Y-shave", "Y-noshave", "RGB-shave") if not method else (SHOWN,):
+            pairs = [[prepare(image, protocol, scale) for image in side] for side in (truths, images)]
+            about = {**base, "protocol": protocol}
+            suffix = "" if protocol == SHOWN else f"_{protocol.lower().replace('-', '_')}"
+            scores.append(_mean(_name(method, "psnr", found.name) + suffix, psnr_per_image(*pairs), "dB", about))
+            if protocol == SHOWN:
+                scores.append(_mean(_name(method, "ssim", found.name), ssim_per_image(*pairs), "", about))
+    distance = PerceptualDistance()
+    for method, images in made.items():
+        values = np.concatenate([distance(a[None], b[None]) for a, b in zip(truths, images, strict=True)])
+        about = {**base, **distance.protocol}
+        scores.append(_mean(_name(method, "perceptual", found.name), values, "", about, "lower"))
+    return scores
+
+
+def denoising(model, found: Photographs, progress: Progress | None = None) -> list[Score]:
+    """PSNR and SSIM of photographs behind Gaussian noise, which is neither clipped nor rounded."""
+    sigmas = SIGMAS if isinstance(model.sigma, tuple) else (model.sigma,)
+    scores = []
+    for sigma in sigmas:
+        noisy = []
+        for index, image in enumerate(found.images):
+            noise = np.random.default_rng(index).standard_normal(image.shape, dtype=np.float32)
+            noisy.append(image / np.float32(255) + sigma / np.float32(255) * noise)
+        methods: dict[str, Method] = {
+            "": model.restore,
+            "non_local_means": lambda image, sigma=sigma: baselines.non_local_means(image, sigma),
+            "total_variation": lambda image, sigma=sigma: baselines.total_variation(image, sigma),
+        }
+        about = {
+            "data": found.name,
+            "sigma": sigma,
+            "noise": "NumPy default_rng(index of the image), neither clipped nor rounded",
+            "channels": "grey" if model.image_shape[2] == 1 else "RGB",
+        }
+        truths = [image / 255 for image in found.images]
+        for method, images in _made(methods, noisy, progress).items():
+            images = [_rounded(image) / 255 for image in images]
+            suffix = f"_s{sigma:g}"
+            psnr, ssim = psnr_per_image(truths, images), ssim_per_image(truths, images)
+            scores.append(_mean(_name(method, "psnr", found.name) + suffix, psnr, "dB", about))
+            scores.append(_mean(_name(method, "ssim", found.name) + suffix, ssim, "", about))
+    return scores
+
+
+def measure(model, data: str, split: str, limit: int | None, progress: Progress | None) -> list[Score]:
+    """All scores of a model of the task "upscale" or "restore" on `sets_of` it."""
+    task = enlarging if model.task == "upscale" else denoising
+    channels = None if model.task == "upscale" else model.image_shape[2]
+    scores = []
+    for name in sets_of(model, data, split):
+        scores += task(model, photographs(name, split, channels).few(limit), progress)
+    return scores
+
+
+def _made(methods: Mapping[str, Method], images: Sequence[np.ndarray], progress) -> dict[str, list[np.ndarray]]:
+    """What each method makes of each image."""
+    made: dict[str, list[np.ndarray]] = {method: [] for method in methods}
+    for done, image in enumerate(images, start=1):
+        for method, work in methods.items():
+            made[method].append(work(image))
+        if progress is not None:
+            progress(done, len(images))
+    return made
+
+
+def _rounded(image) -> np.ndarray:
+    return np.rint(np.clip(np.asarray(image), 0.0, 1.0) * 255.0).astype(np.uint8)
+
+
+def _name(method: str, quantity: str, data: str) -> str:
+    """ "psnr_set5" of a model, "bicubic_psnr_set5" of another method."""
+    return "_".join(part for part in (method, quantity, data.rpartition("/")[2]) if part)
+
+
+def _mean(name: str, values: np.ndarray, unit: str, protocol: dict[str, Any], better: str = "higher") -> Score:
+    return Score(name, float(values.mean()), unit, better, len(values), protocol={**protocol, "mean over": "images"})
