@@ -287,7 +287,7 @@ def _other_model(to: argparse.ArgumentParser, default: str) -> None:
 
 
 def _ensemble(to: argparse.ArgumentParser) -> None:
-    to.add_argument("--ensemble", action="store_true", help="the mean over eight flips and turns: better, 8x slower")
+    to.add_argument("--ensemble", action="store_true", help="the mean over eight flips and turns; 8 times slower")
 
 
 def _seed(to: argparse.ArgumentParser) -> None:

@@ -27,7 +27,7 @@ def upscale(asked: argparse.Namespace) -> None:
 
     name = asked.model or f"espcn.x{asked.scale}"
     if asked.model is None and name not in (known := registry.list_checkpoints("espcn")):
-        raise ValueError(f"got --scale {asked.scale}; allowed: the scale of {' or '.join(known) or 'a --model'}")
+        raise ValueError(f"got --scale {asked.scale}; allowed: that of {' or '.join(known) or 'none yet'}")
     model = able(name, "upscale")
     if model.scale != asked.scale:
         raise ValueError(f"got --scale {asked.scale} for {name!r}; allowed: {model.scale}")
@@ -96,13 +96,12 @@ def _restorer(name: str, like: str) -> Callable[..., "Photo"]:
 
 
 def _enlarged(alpha: "np.ndarray", scale: int) -> "np.ndarray":
-    """A channel (height, width) of whole numbers, `scale` times as large (bicubic)."""
+    """A channel (height, width) of 8 or 16 bits, `scale` times as large (bicubic)."""
     import numpy as np
     from PIL import Image
 
     size = (scale * alpha.shape[1], scale * alpha.shape[0])
-    large = np.asarray(Image.fromarray(alpha.astype(np.float32)).resize(size, Image.Resampling.BICUBIC))
-    return np.rint(np.clip(large, 0, np.iinfo(alpha.dtype).max)).astype(alpha.dtype)
+    return np.asarray(Image.fromarray(alpha).resize(size, Image.Resampling.BICUBIC))
 
 
 def _mask(path: Path) -> "np.ndarray":

@@ -1,0 +1,270 @@
+"""`cnnzoo upscale`, `denoise` and `inpaint`, with toy models in place of the trained ones."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from cnnzoo.cli import main
+from cnnzoo.photos import Photo, read_photo, save_photo
+
+EXIF = Image.Exif()
+EXIF[271] = "Maker"
+
+
+class Enlarger:
+    """Repeats pixels; the ensemble turns them over, so that it shows."""
+
+    image_shape = (None, None, 1)
+
+    def __init__(self, scale):
+        self.scale = scale
+
+    def upscale(self, x, ensemble=False):
+        large = x.repeat(self.scale, axis=0).repeat(self.scale, axis=1)
+        return np.iinfo(x.dtype).max - large if ensemble else large
+
+
+class Denoiser:
+    """Adds one, and to the last channel two more; the ensemble adds ten."""
+
+    def __init__(self, channels):
+        self.image_shape = (None, None, channels)
+
+    def restore(self, x, ensemble=False):
+        assert x.shape[2] == self.image_shape[2]
+        return x + np.array([1] * (x.shape[2] - 1) + [3], x.dtype) + x.dtype.type(10 * ensemble)
+
+
+class Inpainter:
+    """Fills with 200."""
+
+    image_shape = (None, None, 3)
+
+    def restore(self, x, mask):
+        assert x.shape[2] == 3
+        return np.where(mask[..., None], x.dtype.type(200), x)
+
+
+MODELS = {
+    "espcn.x2": Enlarger(2),
+    "espcn.x3": Enlarger(3),
+    "denoiser.gray_blind": Denoiser(1),
+    "denoiser.color_blind": Denoiser(3),
+    "inpainter.photos64": Inpainter(),
+}
+
+
+@pytest.fixture(autouse=True)
+def models(monkeypatch):
+    def able(name, verb):
+        if name not in MODELS:
+            raise ValueError(f"no checkpoint is named {name!r}")
+        assert hasattr(MODELS[name], verb)
+        return MODELS[name]
+
+    monkeypatch.setattr("cnnzoo.commands.restore.able", able)
+    monkeypatch.setattr("cnnzoo.registry.list_checkpoints", lambda pattern="*": ["espcn.x2", "espcn.x3"])
+
+
+@pytest.fixture
+def command(capsys):
+    """Runs a command line; gives what it wrote on stdout and stderr."""
+
+    def run(*words, code=0):
+        assert main([str(word) for word in words]) == code
+        return capsys.readouterr()
+
+    return run
+
+
+@pytest.fixture
+def refusal(command):
+    """Runs a command line that must be refused; gives the one line that says why."""
+
+    def run(*words):
+        out, err = command(*words, code=2)
+        assert out == "" and err.count("\n") == 1
+        return err
+
+    return run
+
+
+@pytest.fixture
+def photo():
+    rng = np.random.default_rng(0)
+    pixels, alpha = rng.integers(0, 200, (6, 5, 3), np.uint8), rng.integers(0, 256, (6, 5), np.uint8)
+    return Photo(pixels, alpha, EXIF.tobytes())
+
+
+@pytest.fixture
+def path(photo, tmp_path):
+    """The file of the photograph, in colour and with alpha."""
+    save_photo(tmp_path / "in.png", photo.pixels, photo)
+    return tmp_path / "in.png"
+
+
+@pytest.fixture
+def grey(photo, tmp_path):
+    """The file of a grey photograph."""
+    save_photo(tmp_path / "grey.png", photo.pixels[..., :1], Photo(photo.pixels))
+    return tmp_path / "grey.png"
+
+
+@pytest.fixture
+def mask(tmp_path):
+    missing = np.zeros((6, 5), bool)
+    missing[2:4, 1:3] = True
+    Image.fromarray(missing).save(tmp_path / "mask.png")
+    return missing, tmp_path / "mask.png"
+
+
+# -- one file ---------------------------------------------------------------------------------------------------------
+
+
+def test_upscale_makes_the_picture_and_its_alpha_larger(command, photo, path, tmp_path):
+    target = tmp_path / "new" / "out.png"
+    assert command("upscale", path, target, "--scale", 3) == (f"{target}\n", "")
+    made = read_photo(target)
+    np.testing.assert_array_equal(made.pixels, photo.pixels.repeat(3, 0).repeat(3, 1))
+    by_pillow = np.asarray(Image.fromarray(photo.alpha).resize((15, 18), Image.Resampling.BICUBIC))
+    np.testing.assert_array_equal(made.alpha, by_pillow)
+    assert made.exif == photo.exif
+    command("upscale", path, target, "--scale", 2, "--model", "espcn.x2", "--ensemble")
+    np.testing.assert_array_equal(read_photo(target).pixels, 255 - photo.pixels.repeat(2, 0).repeat(2, 1))
+
+
+def test_upscale_keeps_sixteen_bits(command, photo, tmp_path):
+    deep = Photo(photo.pixels.astype(np.uint16) * 257 + 5, photo.alpha.astype(np.uint16) * 257)
+    save_photo(tmp_path / "in.png", deep.pixels, deep)
+    command("upscale", tmp_path / "in.png", tmp_path / "out.png", "--scale", 2)
+    made = read_photo(tmp_path / "out.png")
+    np.testing.assert_array_equal(made.pixels, deep.pixels.repeat(2, 0).repeat(2, 1))
+    by_pillow = np.asarray(Image.fromarray(photo.alpha).resize((10, 12), Image.Resampling.BICUBIC))
+    assert np.abs(made.alpha / 257 - by_pillow).max() <= 1  # Pillow rounds the eight bits twice, by rows and columns
+
+
+def test_denoise_takes_the_model_for_the_channels_of_the_picture(command, photo, path, grey, tmp_path):
+    command("denoise", path, tmp_path / "out.png")
+    made = read_photo(tmp_path / "out.png")
+    np.testing.assert_array_equal(made.pixels, photo.pixels + np.array([1, 1, 3], np.uint8))
+    np.testing.assert_array_equal(made.alpha, photo.alpha)
+    assert made.exif == photo.exif
+    command("denoise", grey, tmp_path / "out.png", "--ensemble")
+    np.testing.assert_array_equal(read_photo(tmp_path / "out.png").pixels, photo.pixels[..., :1] + 13)
+
+
+def test_a_grey_picture_goes_through_a_model_of_colour_and_stays_grey(command, photo, grey, mask, tmp_path):
+    command("denoise", grey, tmp_path / "out.png", "--model", "denoiser.color_blind")
+    mean = np.rint((1 + 1 + 3) / 3).astype(np.uint8)
+    np.testing.assert_array_equal(read_photo(tmp_path / "out.png").pixels, photo.pixels[..., :1] + mean)
+    command("inpaint", grey, tmp_path / "out.png", "--mask", mask[1])
+    expected = np.where(mask[0], 200, photo.pixels[..., 0])
+    np.testing.assert_array_equal(read_photo(tmp_path / "out.png").pixels[..., 0], expected)
+
+
+def test_inpaint_fills_what_is_not_black_in_the_mask(command, photo, path, mask, tmp_path):
+    command("inpaint", path, tmp_path / "out.png", "--mask", mask[1])
+    made = read_photo(tmp_path / "out.png")
+    np.testing.assert_array_equal(made.pixels, np.where(mask[0][..., None], 200, photo.pixels))
+    np.testing.assert_array_equal(made.alpha, photo.alpha)
+
+
+def test_what_is_transparent_in_a_mask_is_kept(command, photo, path, mask, tmp_path):
+    painted = np.zeros((6, 5, 4), np.uint8)
+    painted[..., 1] = 90  # green all over, but seen only where it is opaque
+    painted[mask[0], 3] = 255
+    Image.fromarray(painted).save(tmp_path / "painted.png")
+    command("inpaint", path, tmp_path / "out.png", "--mask", tmp_path / "painted.png")
+    expected = np.where(mask[0][..., None], 200, photo.pixels)
+    np.testing.assert_array_equal(read_photo(tmp_path / "out.png").pixels, expected)
+
+
+def test_bad_input_is_answered_in_one_line(refusal, path, grey, mask, photo, tmp_path):
+    out, before = tmp_path / "out.png", path.read_bytes()
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "broken.png").write_bytes(before[:60])
+    for name, value in (("all", 255), ("none", 0)):
+        Image.new("L", (5, 6), value).save(tmp_path / f"{name}.png")
+    Image.new("L", (6, 5), 255).save(tmp_path / "turned.png")
+    turned = np.zeros((5, 6), np.uint8)
+    turned[1] = 9
+    Image.fromarray(turned).save(tmp_path / "turned.png")
+    for line, complaint in (
+        (["upscale", path, out, "--scale", 5], "got --scale 5; allowed: that of espcn.x2 or espcn.x3"),
+        (["upscale", path, out, "--scale", 2, "--model", "espcn.x3"], "got --scale 2 for 'espcn.x3'; allowed: 3"),
+        (["upscale", path, out, "--scale", 2, "--model", "espcn.y"], "no checkpoint is named 'espcn.y'"),
+        (["upscale", path, path, "--scale", 2], f"got {path} as the result, which would replace {path}"),
+        (["upscale", tmp_path / "x.png", out, "--scale", 2], f"{tmp_path / 'x.png'}: No such file or directory"),
+        (["upscale", tmp_path / "broken.png", out, "--scale", 2], "broken.png cannot be read as an image"),
+        (["upscale", path, tmp_path / "out.bmp", "--scale", 2], "allowed: .png, .jpg, .jpeg, .webp"),
+        (["upscale", path, tmp_path / "out.jpg", "--scale", 2], "which JPEG cannot keep; allowed: .png, .webp"),
+        (["upscale", tmp_path / "empty", tmp_path / "new", "--scale", 2], "empty holds no pictures; allowed: a folder"),
+        (["upscale", tmp_path, tmp_path, "--scale", 2], "as the result, which would replace"),
+        (["upscale", tmp_path, path, "--scale", 2], "for its results; allowed: a folder"),
+        (
+            ["denoise", path, out, "--model", "denoiser.gray_blind"],
+            "got a colour picture for 'denoiser.gray_blind', which takes grey ones; allowed: denoiser.color_blind",
+        ),
+        (["denoise", path, out, "--model", "inpainter.photos64"], "which is no denoiser; allowed: one such as d"),
+        (
+            ["inpaint", path, out, "--mask", mask[1], "--model", "denoiser.gray_blind"],
+            "which is no inpainter; allowed: one such as inpainter.photos64",
+        ),
+        (["inpaint", path, mask[1], "--mask", mask[1]], "mask.png as the result, which would replace"),
+        (["inpaint", path, out, "--mask", tmp_path / "turned.png"], "turned.png of 6x5 pixels; allowed: 5x6"),
+        (["inpaint", path, out, "--mask", tmp_path / "all.png"], "all.png, by which everything is missing"),
+        (["inpaint", path, out, "--mask", tmp_path / "none.png"], "none.png, by which nothing is missing"),
+        (["inpaint", path, out, "--mask", tmp_path / "x.png"], "x.png: No such file or directory"),
+    ):
+        assert complaint in refusal(*line)
+    assert not out.exists() and path.read_bytes() == before and read_photo(mask[1]).pixels.any()
+
+
+# -- a folder ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def folder(photo, tmp_path):
+    """Photographs of several formats, and a file that is none."""
+    made = tmp_path / "folder"
+    save_photo(made / "a.png", photo.pixels, photo)
+    save_photo(made / "b.JPG", photo.pixels, Photo(photo.pixels))
+    Image.fromarray(photo.pixels).save(made / "c.bmp")
+    save_photo(made / "d.webp", photo.pixels[..., :1], Photo(photo.pixels))
+    (made / "readme.txt").write_text("no picture")
+    return made
+
+
+def test_every_picture_of_a_folder_is_made(command, folder, tmp_path):
+    out, err = command("upscale", folder, tmp_path / "new", "--scale", 2)
+    names = ["a.png", "b.JPG", "c.png", "d.webp"]  # a bitmap is not written
+    assert (out.splitlines(), err) == ([str(tmp_path / "new" / name) for name in names], "")
+    assert sorted(path.name for path in (tmp_path / "new").iterdir()) == names
+    assert read_photo(tmp_path / "new" / "c.png").pixels.shape == (12, 10, 3)
+
+
+def test_what_cannot_be_made_is_told_and_the_others_are_made(command, folder, mask, tmp_path):
+    (folder / "b.JPG").write_text("no picture")
+    out, err = command("denoise", folder, tmp_path / "new", code=2)
+    assert [line.rpartition("/")[2] for line in out.splitlines()] == ["a.png", "c.png", "d.webp"]
+    assert err.splitlines() == [
+        f"left out: {folder / 'b.JPG'} cannot be read as an image: no known format",
+        f"cnnzoo denoise: left out 1 of the 4 pictures in {folder}",
+    ]
+    Image.new("RGB", (9, 9)).save(folder / "c.bmp")
+    out, err = command("inpaint", folder, tmp_path / "filled", "--mask", mask[1], code=2)
+    assert [line.rpartition("/")[2] for line in out.splitlines()] == ["a.png", "d.webp"]
+    assert f"left out: {folder / 'c.bmp'}: got the mask {mask[1]} of 5x6 pixels; allowed: 9x9" in err
+
+
+def test_two_pictures_are_never_written_into_one_file(refusal, folder, tmp_path):
+    (folder / "a.bmp").write_bytes((folder / "c.bmp").read_bytes())
+    complaint = refusal("denoise", folder, tmp_path / "new")
+    assert "got several pictures for the result a.png; allowed: one for each name" in complaint
+    assert not (tmp_path / "new").exists()
+
+
+def test_a_wrong_model_is_told_of_once(refusal, folder, tmp_path):
+    complaint = refusal("denoise", folder, tmp_path / "new", "--model", "denoiser.x")
+    assert "no checkpoint is named 'denoiser.x'" in complaint
+    assert not (tmp_path / "new").exists()
