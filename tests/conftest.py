@@ -30,3 +30,14 @@ def tfds_data(tmp_path_factory) -> Path:
     subprocess.run(seed, check=True, capture_output=True)
     os.environ["TFDS_DATA_DIR"] = str(folder)
     return folder
+
+
+@pytest.fixture
+def photograph_sets(monkeypatch) -> Path:
+    """The folder of the sets of whole photographs, set as CNNZOO_DATA_DIR; skipped where they are not at hand."""
+    folder = Path(os.environ.get("CNNZOO_DATA_DIR") or SOURCE)
+    sets = ("t91", "bsds500", "train400", "set5", "set14", "bsd68", "set12")
+    if missing := [name for name in sets if not (folder / name).is_dir()]:
+        pytest.skip(f"needs {', '.join(missing)}: neither CNNZOO_DATA_DIR nor ../shared/data has them")
+    monkeypatch.setenv("CNNZOO_DATA_DIR", str(folder))
+    return folder

@@ -1,0 +1,132 @@
+"""Whole photographs, and crops of them as a pure function of (seed, step)."""
+
+import hashlib
+import itertools
+
+import numpy as np
+import pytest
+
+import cnnzoo
+from cnnzoo.data import DataNotFound, training_images
+from cnnzoo.data.photographs import TESTING, TRAINING, Crops, photographs
+from cnnzoo.images import save_png
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Three photographs of different sizes for training, whose pixels are all different, and one for testing."""
+    rng = np.random.default_rng(0)
+    for name, height, width in (("a", 12, 20), ("b", 9, 8), ("c", 6, 30)):
+        save_png(tmp_path / f"train/any/{name}.png", rng.integers(0, 256, (height, width, 3), np.uint8))
+    save_png(tmp_path / "test/any/d.png", rng.integers(0, 256, (10, 11, 3), np.uint8))
+    return tmp_path
+
+
+def symmetries(square: np.ndarray) -> set[bytes]:
+    turned = [np.rot90(square, k) for k in range(4)]
+    return {np.ascontiguousarray(x).tobytes() for t in turned for x in (t, t[:, ::-1])}
+
+
+def test_a_folder_is_read_in_the_order_of_its_names(folder):
+    found = photographs(folder)
+    assert found.names == ("a", "b", "c")
+    assert [image.shape for image in found.images] == [(12, 20, 3), (9, 8, 3), (6, 30, 3)]
+    assert photographs(folder, "test", channels=1).images[0].shape == (10, 11, 1)
+    assert photographs(folder).few(2).names == ("a", "b")
+
+
+def test_fit_and_validation_are_train(folder):
+    parts = [photographs(folder, split).names for split in ("fit", "validation")]
+    assert sorted(parts[0] + parts[1]) == ["a", "b", "c"] and len(parts[1]) == 1
+
+
+def test_an_epoch_of_single_pixels_comes_from_everywhere(folder):
+    crops = Crops(photographs(folder), 1)
+    everywhere = np.concatenate([image.reshape(-1, 3) for image in photographs(folder).images])
+    epoch = len(everywhere) // 6
+    taken = np.concatenate([batch for (batch,) in itertools.islice(crops.batches(6, 0), epoch)])
+    known = {pixel.tobytes() for pixel in everywhere}
+    drawn = [pixel.tobytes() for pixel in taken.reshape(-1, 3)]
+    assert set(drawn) <= known
+    assert len(set(drawn)) > 0.55 * len(known)  # about 1 - 1/e: a place comes again turned
+
+
+def test_every_crop_is_a_symmetry_of_a_square_of_a_photograph(folder):
+    images, size = photographs(folder).images, 6
+    squares = set()
+    for image in images:
+        for y in range(image.shape[0] - size + 1):
+            for x in range(image.shape[1] - size + 1):
+                squares |= symmetries(image[y : y + size, x : x + size])
+    crops = Crops(photographs(folder), size)
+    taken = [crop.tobytes() for (b,) in itertools.islice(crops.batches(4, seed=1), 40) for crop in b]
+    assert set(taken) <= squares
+    assert len(set(taken)) > 100
+
+
+def test_the_stream_reaches_any_step_and_numpy_gives_the_same(folder):
+    crops = Crops(photographs(folder), 5)
+    for start in (0, 7):
+        stream = crops.stream(4, seed=3, start_step=start)
+        for (x,), (expected,) in zip(stream.take(3), crops.batches(4, seed=3, start_step=start), strict=False):
+            np.testing.assert_array_equal(x, expected)
+
+
+def test_the_middles_of_photographs_stay_the_same(folder):
+    middle = Crops(photographs(folder), 6).images
+    assert middle.shape == (3, 6, 6, 3)
+    np.testing.assert_array_equal(middle[0], photographs(folder).images[0][3:9, 7:13])
+
+
+def test_a_pipeline_of_crops_is_for_training(folder):
+    images = training_images(folder, "train", (None, None, 1), crop=6)
+    assert images.steps_per_epoch(2) == (12 * 20 + 9 * 8 + 6 * 30) // 36 // 2
+    (batch,) = next(iter(images.stream(2, 0)))
+    assert batch.shape == (2, 6, 6, 1)
+
+
+def test_what_is_not_there_or_too_small_is_refused(folder, monkeypatch, tmp_path):
+    monkeypatch.setenv("CNNZOO_DATA_DIR", str(tmp_path / "none"))
+    with pytest.raises(DataNotFound, match=r"t91 is not in .*CNNZOO_DATA_DIR"):
+        photographs("t91")
+    with pytest.raises(ValueError, match=r"set5 has no photographs for 'train'; allowed: t91, bsds500, train400"):
+        photographs("t91+set5")
+    with pytest.raises(ValueError, match=r"got data .*allowed: t91, "):
+        photographs(tmp_path / "nothing")
+    with pytest.raises(ValueError, match=r"got split='all'; allowed: "):
+        photographs(folder, "all")
+    with pytest.raises(ValueError, match=r"got crop=13; allowed: 1 to "):
+        Crops(photographs(folder), 13)
+    with pytest.raises(ValueError, match=r"got batch_size=100; allowed: 1 to "):
+        Crops(photographs(folder), 6).steps_per_epoch(100)
+
+
+def test_training_by_crops_leaves_its_side_in_the_plan(folder, tmp_path):
+    run = cnnzoo.train("espcn", data=folder, epochs=1, batch_size=4, crop=6, out=tmp_path / "run", verbose=0)
+    assert cnnzoo.build("espcn", weights=run).scale == 3
+    with pytest.raises(ValueError, match=r"got crop=6 for 'cnn', which takes images of one size"):
+        cnnzoo.train("cnn", data="digits", crop=6, out=tmp_path / "other")
+
+
+def test_no_photograph_for_testing_is_among_those_for_training(photograph_sets):
+    """By their pixels, and by small grey copies, which also tell one that was resized or compressed anew."""
+
+    def all_of(names, split):
+        return [image for name in names for image in photographs(name, split, channels=1).images]
+
+    train, test = all_of(TRAINING, "train"), all_of(TESTING, "test")
+    hashes = [{hashlib.sha256(image.tobytes()).digest() for image in images} for images in (train, test)]
+    assert not hashes[0] & hashes[1]
+    small = [np.stack([_thumbnail(image) for image in images]) for images in (train, test)]
+    alike = small[0] @ small[1].T
+    # The most alike that are not the same, a sky above an edge, come to 0.92; one at another size comes to 0.97.
+    assert alike.max() < 0.95, "a photograph for testing is nearly one for training"
+
+
+def _thumbnail(image: np.ndarray) -> np.ndarray:
+    """48x48 numbers of mean 0 and length 1."""
+    from PIL import Image
+
+    small = np.asarray(Image.fromarray(image[:, :, 0]).resize((48, 48), Image.Resampling.BOX), np.float64).ravel()
+    small -= small.mean()
+    return small / np.linalg.norm(small)

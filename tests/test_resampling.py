@@ -1,0 +1,95 @@
+"""Bicubic resampling against the formula of MATLAB's imresize, and against Pillow where the two agree."""
+
+import numpy as np
+import pytest
+from PIL import Image
+from skimage.data import camera
+
+from cnnzoo.resampling import crop_to_multiple, downscale, upscale
+
+TOLERANCE = 1e-3 / 255  # a thousandth of a grey value
+
+
+def cubic(x: float) -> float:
+    x = abs(x)
+    if x <= 1:
+        return 1.5 * x**3 - 2.5 * x**2 + 1
+    return -0.5 * x**3 + 2.5 * x**2 - 4 * x + 2 if x <= 2 else 0.0
+
+
+def matrix(length: int, scale: float) -> np.ndarray:
+    """The rows of weights of imresize(…, scale, 'bicubic') along one axis, pixel by pixel, counted from 1."""
+    rows = int(np.ceil(length * scale))
+    squeeze = min(scale, 1.0)
+    width = 4.0 / squeeze
+    weights = np.zeros((rows, length))
+    for x in range(1, rows + 1):
+        u = x / scale + 0.5 * (1 - 1 / scale)
+        left = int(np.floor(u - width / 2))
+        near = [(left + k, squeeze * cubic(squeeze * (u - left - k))) for k in range(int(np.ceil(width)) + 2)]
+        total = sum(weight for _, weight in near)
+        for pixel, weight in near:
+            inside = (pixel - 1) % (2 * length)
+            weights[x - 1, min(inside, 2 * length - 1 - inside)] += weight / total
+    return weights
+
+
+def by_formula(images: np.ndarray, scale: float) -> np.ndarray:
+    rows, columns = (matrix(side, scale) for side in images.shape[1:3])
+    return np.einsum("ij,njkc,lk->nilc", rows, images.astype(np.float64), columns)
+
+
+def noise(*shape: int) -> np.ndarray:
+    return np.random.default_rng(0).random(shape, dtype=np.float32)
+
+
+@pytest.mark.parametrize("scale", [2, 3, 4, 5])
+@pytest.mark.parametrize("shape", [(2, 60, 120, 3), (1, 60, 60, 1)])
+def test_it_is_the_formula(scale, shape):
+    images = noise(*shape)
+    np.testing.assert_allclose(downscale(images, scale), by_formula(images, 1 / scale), atol=TOLERANCE)
+    np.testing.assert_allclose(upscale(images, scale), by_formula(images, scale), atol=TOLERANCE)
+
+
+@pytest.mark.parametrize("scale", [2, 3, 4])
+def test_images_smaller_than_the_kernel_are_mirrored_as_often_as_it_takes(scale):
+    small, tiny = noise(1, scale, 2 * scale, 1), noise(1, 1, 2, 1)
+    np.testing.assert_allclose(downscale(small, scale), by_formula(small, 1 / scale), atol=TOLERANCE)
+    np.testing.assert_allclose(upscale(tiny, scale), by_formula(tiny, scale), atol=TOLERANCE)
+
+
+@pytest.mark.parametrize("scale", [2, 3, 4])
+def test_away_from_the_border_it_is_what_pillow_gives(scale):
+    photograph = crop_to_multiple(camera()[:, :, None], scale).astype(np.float32)
+    height, width, _ = photograph.shape
+    picture = Image.fromarray(photograph[:, :, 0])
+    smaller = picture.resize((width // scale, height // scale), Image.Resampling.BICUBIC)
+    inside = (slice(4, -4), slice(4, -4))
+    ours = np.asarray(downscale(photograph[None], scale))[0, :, :, 0]
+    np.testing.assert_allclose(ours[inside], np.asarray(smaller)[inside], atol=1e-3)
+
+
+def test_in_a_graph_the_sides_need_not_be_known():
+    import tensorflow as tf
+
+    signature = [tf.TensorSpec((None, None, None, 3), tf.float32)]
+    there_and_back = tf.function(lambda x: downscale(upscale(x, 3), 3), input_signature=signature)
+    images = noise(2, 7, 11, 3)
+    np.testing.assert_allclose(there_and_back(images), by_formula(by_formula(images, 3), 1 / 3), atol=TOLERANCE)
+
+
+def test_constant_images_stay_constant():
+    np.testing.assert_allclose(upscale(np.full((1, 5, 6, 1), 0.3, np.float32), 4), 0.3, atol=1e-6)
+    np.testing.assert_allclose(downscale(np.full((1, 12, 9, 1), 0.3, np.float32), 3), 0.3, atol=1e-6)
+
+
+def test_what_it_cannot_do_is_refused():
+    with pytest.raises(ValueError, match=r"got images of 10x9; allowed: multiples of 2"):
+        downscale(noise(1, 10, 9, 1), 2)
+    for scale in (1, 2.0, True, "2"):
+        with pytest.raises(ValueError, match=r"got scale=.*; allowed: an integer >= 2"):
+            upscale(noise(1, 4, 4, 1), scale)
+
+
+def test_cropping_takes_as_little_as_it_must():
+    assert crop_to_multiple(np.zeros((10, 12, 3)), 4).shape == (8, 12, 3)
