@@ -1,0 +1,124 @@
+"""Enlarging by sub-pixel convolution, through the public face."""
+
+import numpy as np
+import pytest
+from keras import ops
+from scipy import signal
+from skimage.data import astronaut
+
+import cnnzoo
+from cnnzoo.models.espcn import CollapsibleConv2D
+from cnnzoo.resampling import downscale, upscale
+
+PUBLISHED = {2: 21_284, 3: 22_729, 4: 24_752}  # 64 of 5x5, 32 of 3x3 and scale^2 of 3x3, with biases
+
+
+@pytest.fixture(scope="module")
+def photograph() -> np.ndarray:
+    return astronaut()[:301:2, :281:2]  # 151x141
+
+
+@pytest.mark.parametrize("scale", [2, 3, 4])
+def test_its_size_is_that_of_the_published_network_or_little_more(scale):
+    classic = cnnzoo.build("espcn_classic", scale=scale)
+    assert classic.count_params() == PUBLISHED[scale]
+    small = cnnzoo.build("espcn", scale=scale).fused()
+    assert small.count_params() <= 25_000
+    # As many multiplications for a pixel as there are weights, since no layer has a stride.
+    weights = [sum(w.numpy().size for w in m.trainable_weights if len(w.shape) == 4) for m in (small, classic)]
+    assert weights[0] <= 1.04 * weights[1]
+
+
+def test_a_linear_block_is_its_three_parts_one_after_the_other():
+    block = CollapsibleConv2D(6, 3, expansion=20)
+    x = np.random.default_rng(0).normal(size=(1, 9, 8, 6)).astype(np.float32)
+    made = ops.convert_to_numpy(block(x))
+    wide, narrow, bias = block.get_weights()
+    expected = np.tile(x[0] + bias, 1)
+    for inside in range(20):
+        response = sum(
+            signal.correlate2d(x[0, :, :, k].astype(np.float64), wide[:, :, k, inside], mode="same") for k in range(6)
+        )
+        expected = expected + response[..., None] * narrow[inside]
+    np.testing.assert_allclose(made[0], expected, atol=1e-4)
+
+
+@pytest.mark.parametrize("scale", [2, 3])
+def test_fused_it_gives_the_same_image_from_fewer_parameters(photograph, scale):
+    model = cnnzoo.build("espcn", scale=scale)
+    fused = model.fused()
+    assert fused.count_params() < 0.3 * model.count_params()
+    np.testing.assert_allclose(fused(photograph[None, :, :, :1]), model(photograph[None, :, :, :1]), atol=1e-5)
+    assert fused.get_config()["expansion"] == 0
+
+
+@pytest.mark.parametrize("name", ["espcn", "espcn_classic"])
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
+def test_what_comes_in_is_what_goes_out_at_any_size(name, dtype, photograph):
+    model = cnnzoo.build(name, scale=3)
+    largest = {np.uint8: 255, np.uint16: 65535, np.float32: 1}[dtype]
+    image = (photograph / 255 * largest).astype(dtype)
+    made = model.upscale(image)
+    assert made.shape == (453, 423, 3) and made.dtype == dtype
+    assert model.upscale(image[:1, :1]).shape == (3, 3, 3)
+    assert model.upscale(image[:, :, 0]).shape == (453, 423, 1)
+    np.testing.assert_array_equal(model.upscale(np.stack([image, image]))[1], made)
+
+
+def test_the_colour_is_enlarged_bicubically(photograph):
+    """Cb and Cr of the result are those of bicubic enlargement, wherever clipping to [0, 1] left it alone."""
+    from skimage.color import rgb2ycbcr
+
+    image = (0.3 + 0.4 * photograph / 255).astype(np.float32)
+    made = cnnzoo.build("espcn_classic", scale=2).upscale(image)
+    inside = ((made > 0) & (made < 1)).all(axis=2)
+    assert inside.mean() > 0.3
+    expected = rgb2ycbcr(ops.convert_to_numpy(upscale(image[None], 2))[0])
+    np.testing.assert_allclose(rgb2ycbcr(made)[inside][:, 1:], expected[inside][:, 1:], atol=2e-2)
+
+
+def test_large_pictures_are_the_same_in_tiles():
+    image = np.tile(astronaut(), (1, 2, 1))[:330, :700]
+    model = cnnzoo.build("espcn", scale=2)
+    whole = np.rint(np.asarray(model(image[None, :, :, :1])) * 255)[0]
+    tiled = model.upscale(image[:, :, :1])
+    assert np.abs(tiled.astype(int) - whole).max() <= 1
+
+
+def test_the_mean_over_eight_views_turns_with_the_picture(photograph):
+    model, image = cnnzoo.build("espcn", scale=2), photograph[:64, :64].astype(np.float32) / 255
+    turned = model.upscale(np.rot90(image), ensemble=True)
+    np.testing.assert_allclose(turned, np.rot90(model.upscale(image, ensemble=True)), atol=1e-5)
+    plain = model.upscale(np.rot90(image))
+    assert np.abs(plain - np.rot90(model.upscale(image))).max() > 1e-3  # one view alone does not
+
+
+def test_training_beats_the_nearest_neighbour(photograph):
+    """What it starts from is about the small image repeated; a few steps bring it nearer to the photograph."""
+    import keras
+
+    model = cnnzoo.build("espcn", scale=2, width=8, depth=2)
+    grey = np.stack([photograph[y : y + 32, x : x + 32, :1] for y in range(0, 96, 16) for x in range(0, 96, 16)])
+    small = ops.convert_to_numpy(downscale(grey / np.float32(255), 2))
+    repeated = np.repeat(np.repeat(small, 2, axis=1), 2, axis=2)
+    model.compile({"pixels": keras.optimizers.Adam(3e-3)})
+    model.fit(grey, epochs=60, batch_size=12, verbose=0)
+    errors = [np.mean((x - grey / 255) ** 2) for x in (np.asarray(model(small)), repeated)]
+    assert errors[0] < 0.8 * errors[1]
+
+
+def test_what_it_cannot_take_is_refused():
+    with pytest.raises(ValueError, match=r"got scale=5; allowed: 2, 3, 4"):
+        cnnzoo.build("espcn", scale=5)
+    with pytest.raises(ValueError, match=r"got image_shape=.*; allowed: \(None, None, 1\)"):
+        cnnzoo.build("espcn", image_shape=(32, 32, 3))
+    model = cnnzoo.build("espcn_classic")
+    for bad in (np.zeros((4, 4, 2), np.uint8), np.zeros((0, 4, 3), np.uint8), np.zeros((4, 4), np.int32)):
+        with pytest.raises(ValueError, match=r"got images of .*; allowed: uint8, uint16 or float32"):
+            model.upscale(bad)
+    for value in (np.nan, 1.5):
+        with pytest.raises(ValueError, match=r"got images with values in"):
+            model.upscale(np.full((4, 4), value, np.float32))
+    model.compile()
+    with pytest.raises(ValueError, match=r"got images of 16x17; allowed: multiples of 3"):
+        model.fit(np.zeros((2, 16, 17, 1), np.uint8), verbose=0)
