@@ -60,7 +60,17 @@ def headline(card: Mapping[str, Any]) -> str:
         return f"MSE {by_name['mse']}, {by_name['mse_over_pca'].value:.2f} of PCA's{made_up}"
     if "frechet" in by_name:
         return _likeness(by_name)
+    restored = [score for name, score in by_name.items() if name.startswith("psnr_")]
+    if restored := [score for score in restored if score.protocol.get("protocol", "Y-shave") == "Y-shave"]:
+        return "PSNR " + ", ".join(_restored(score) for score in restored)
     return ", ".join(f"{name} {score}" for name, score in by_name.items()) or "not scored"
+
+
+def _restored(score: Score) -> str:
+    """A PSNR and what it was measured on: "33.25 dB (Set5)"."""
+    about = score.protocol
+    noise = f", sigma {about['sigma']:g}" if "sigma" in about else ""
+    return f"{score.value:.2f} dB ({about['data']}{noise})"
 
 
 def _likeness(by_name: Mapping[str, Score]) -> str:

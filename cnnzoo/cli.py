@@ -125,10 +125,13 @@ def parser() -> argparse.ArgumentParser:
         "cnnzoo evaluate cnn.mnist",
         "cnnzoo evaluate lenet.mnist --data digits --json",
         "cnnzoo evaluate RUN                        # the folder of a finished run",
+        "cnnzoo evaluate espcn.x2 espcn.x3 espcn.x4 # on Set5, Set14 and BSD100, beside bicubic enlargement",
         "cnnzoo evaluate vae.mnist --images 100 --samples 500",
         "cnnzoo evaluate dcgan.mnist --inception    # FID, KID and IS with the Inception network of 2015",
     )
-    _model(add)
+    add.add_argument(
+        "name", nargs="+", help="checkpoints, such as lenet.mnist, or folders of checkpoints or finished runs"
+    )
     add.add_argument("--data", help="a data set or a folder (default: what the model was trained on)")
     add.add_argument("--split", default="test", help="test, train, fit or validation (default: test)")
     add.add_argument("--limit", type=int, help="use only so many images")

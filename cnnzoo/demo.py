@@ -19,6 +19,7 @@ from cnnzoo.images import fit_to, save_png, to_uint8
 
 COLUMNS = 12
 SIDE = 84  # pixels of an image in the gallery
+LARGE = 176  # of a photograph: as wide as two and the gap between them
 GAP = 8
 MARGIN = 150  # for the names of the rows
 CAPTION = 20
@@ -34,11 +35,12 @@ class Row:
     name: str
     images: np.ndarray
     captions: Sequence[str] = ()
+    side: int = SIDE
 
     @property
     def height(self) -> int:
         """In the gallery, in pixels."""
-        return SIDE + GAP + (CAPTION if self.captions else 0)
+        return self.side + GAP + (CAPTION if self.captions else 0)
 
 
 @dataclass(frozen=True)
@@ -82,9 +84,8 @@ def make(out: str | Path, progress: Callable[..., None] | None = None) -> list[E
 def exhibit(name: str) -> Exhibit:
     """One shipped checkpoint at work."""
     card, model = registry.card(name), registry.build(name)
-    did, milliseconds, rows = {"classify": _classify, "reconstruct": _reconstruct, "generate": _generate}[card["task"]](
-        model, card["data"]["name"]
-    )
+    work = {"classify": _classify, "reconstruct": _reconstruct, "generate": _generate}.get(card["task"], _restore)
+    did, milliseconds, rows = work(model, card["data"]["name"])
     return Exhibit(name, did, cards.headline(card), milliseconds, rows)
 
 
@@ -117,6 +118,27 @@ def _reconstruct(model, data: str) -> Work:
 def _generate(model, data: str) -> Work:
     images, milliseconds = _timed(model.generate, 2 * COLUMNS)
     return f"made up {len(images)} images", milliseconds, (Row("made up", images[:COLUMNS]), Row("", images[COLUMNS:]))
+
+
+# What stands in the rows of a model that restores or enlarges.
+RESTORED = {
+    "upscale": ("enlarged", ("made small", "enlarged", "original")),
+    "restore": ("denoised", ("with noise", "denoised", "original")),
+    "inpaint": ("filled holes in", ("with holes", "filled", "original")),
+}
+
+
+def _restore(model, data: str) -> Work:
+    if data in ("cifar10", "fashion_mnist"):
+        kind, images, _ = _material(data, (32, 32, 3) if data == "cifar10" else (28, 28, 1))
+    else:
+        kind = f"crops of {LARGE}x{LARGE} pixels"
+        images = load("photos", "test", (LARGE, LARGE, model.image_shape[2])).images
+    images = images[: COLUMNS // 2]
+    did, names = RESTORED[model.task]
+    made, milliseconds = _timed(lambda x: np.stack(model.before_after(x), axis=1), images)
+    rows = tuple(Row(name, made[:, i], side=LARGE) for i, name in enumerate(names))
+    return f"{did} {len(images)} {kind}", milliseconds, rows
 
 
 def _material(data: str, shape: tuple[int, int, int]) -> tuple[str, np.ndarray, list[str] | None]:
@@ -156,11 +178,11 @@ def _picture(rows: Sequence[Row]) -> Image.Image:
     for row in rows:
         pen.multiline_text((0, top), row.name.replace(" ", "\n"), FAINT, _font(15))
         for i, image in enumerate(to_uint8(row.images)):
-            left = MARGIN + i * (SIDE + GAP)
+            left = MARGIN + i * (row.side + GAP)
             picture = Image.fromarray(image.squeeze(2) if image.shape[2] == 1 else image).convert("RGB")
-            sheet.paste(picture.resize((SIDE, SIDE), Image.Resampling.NEAREST), (left, top))
+            sheet.paste(picture.resize((row.side, row.side), Image.Resampling.NEAREST), (left, top))
             if row.captions:
-                pen.text((left + SIDE / 2, top + SIDE + 2), row.captions[i], INK, _font(14), anchor="ma")
+                pen.text((left + row.side / 2, top + row.side + 2), row.captions[i], INK, _font(14), anchor="ma")
         top += row.height
     return sheet
 

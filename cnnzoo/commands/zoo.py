@@ -100,10 +100,13 @@ def evaluate(asked: argparse.Namespace) -> None:
     from cnnzoo.evaluation import evaluate
 
     options = {key: getattr(asked, key) for key in ("limit", "samples", "images", "extractor", "inception")}
-    with progress(f"evaluating {asked.name}") as update:
-        path, data = find(asked.name)
-        report = evaluate(load(path), asked.data or data, asked.split, progress=update, **options)
+    reports = []
+    for name in asked.name:
+        with progress(f"evaluating {name}") as update:
+            path, data = find(name)
+            reports.append(evaluate(load(path), asked.data or data, asked.split, progress=update, **options))
     if asked.json:
-        print_json({**report.to_json(), "model": asked.name})
-    else:
-        print_scores(report.scores, f"{asked.name} on {report.data}, split {report.split!r}")
+        found = [{**report.to_json(), "model": name} for name, report in zip(asked.name, reports, strict=True)]
+        return print_json(found if len(found) > 1 else found[0])
+    for name, report in zip(asked.name, reports, strict=True):
+        print_scores(report.scores, f"{name} on {report.data}, split {report.split!r}")

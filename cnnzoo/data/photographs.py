@@ -189,9 +189,9 @@ def photographs(name: str | Path, split: str = "train", channels: int | None = N
 
     Args:
         name: "t91" (Yang et al., 2010), "bsds500" (Arbelaez et al., 2011; its training part) and "train400" (Zhang et
-            al., 2017) to train on, but for one photograph of each of the last two that shows what one of Set5 does; "set5", "set14", "bsd100" (the validation part of BSDS500), "bsd68" and "set12" to
-            test on; several of these joined by "+"; or a folder <folder>/<split>/<label>/<image>. The sets are looked
-            for in `CNNZOO_DATA_DIR`.
+            al., 2017) to train on, but for one photograph of each of the last two that shows what one of Set5 does;
+            "set5", "set14", "bsd100" (the validation part of BSDS500), "bsd68" and "set12" to test on; several of these
+            joined by "+"; or a folder <folder>/<split>/<label>/<image>. The sets are looked for in `CNNZOO_DATA_DIR`.
         split: "train", "test", or a part of "train": "validation", always the same tenth of it, and "fit", the rest.
         channels: 1 or 3 to convert to grey or colour; None to keep what is there.
 
