@@ -43,6 +43,19 @@ class SubPixelModel(PhasedModel):
         """Small images (n, height, width, 1) to float32 (n, height, width, scale^2)."""
         raise TypeError(f"{type(self).__name__} has no network; define make_network()")
 
+    def begin_with(self, other: "SubPixelModel") -> None:
+        """Takes the weights of another network, of the same scale or, but for what depends on it, of another.
+
+        Raises:
+            ValueError: Its layers are others.
+        """
+        mine, others = self.network.weights, other.network.weights
+        if [w.shape[:-1] for w in mine] != [w.shape[:-1] for w in others]:
+            raise ValueError(f"got {other.architecture!r} to begin {self.architecture!r} with; allowed: equal layers")
+        for weight, value in zip(mine, others, strict=True):
+            if weight.shape == value.shape:
+                weight.assign(value)
+
     def phases(self):
         return [Phase("pixels", [self.network], self.pixel_loss)]
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import cnnzoo
-from cnnzoo.registry import architecture, from_config, split_name
+from cnnzoo.registry import architecture, build, from_config, split_name
 from cnnzoo.training.recipes import Recipe, recipe
 from cnnzoo.training.runs import Run, check_vacant, write_json
 
@@ -111,6 +111,8 @@ def _plan(name: str, given: dict[str, Any]) -> tuple[dict[str, Any], Any, Any]:
         if not isinstance(plan[key], int) or plan[key] < least:
             raise ValueError(f"got {key}={plan[key]!r}; allowed: an integer >= {least}")
     plan["limit"] = given.get("limit", base.limit)
+    if base.start is not None:
+        plan["start"] = base.start
     fields = architecture(arch).config_fields()
     plan["config"] = dict(base.config) | dict(given.get("config", {}))
     if "image_shape" in fields:
@@ -146,6 +148,8 @@ def _fit(run: Run, model, images, callbacks: Sequence, verbose) -> None:
         if state:
             model.load_weights(state.weights)
             write_json(run.path / "history.json", state.history)  # the kill may have come before this
+        elif "start" in plan:
+            model.begin_with(build(plan["start"]))
         settings = {
             "callbacks": [
                 *_watch(model, images, keeper.history),

@@ -56,7 +56,7 @@ def publish(run: str | Path, out: str | Path | None = None, progress=None) -> ch
     if half:
         checkpoints.round_to_half(model)  # what is scored is what is stored
     report = evaluate(model, data, progress=progress)
-    kept = ("epochs", "steps", "batch_size", "seed", "crop", "limit", "optimizers", "versions")
+    kept = ("epochs", "steps", "batch_size", "seed", "crop", "start", "limit", "optimizers", "versions")
     return checkpoints.save(
         model,
         Path(out or checkpoints.saved_models_dir()) / name,

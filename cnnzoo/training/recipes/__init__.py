@@ -25,6 +25,7 @@ class Recipe:
         split: "train" for all training images; "fit" to leave out the validation images and watch them.
         batch_size: Images a step.
         crop: The side of the square crops of photographs that a model of images of any size is trained on.
+        start: The checkpoint whose network the training begins with; None for weights drawn at random.
         limit: Only so many images of the split, as `cnnzoo.data.ImageSet.few` takes them; None for all.
         seed: Of the initial weights, the order of the images and all noise.
         config: Keywords of the architecture.
@@ -38,6 +39,7 @@ class Recipe:
     split: str = "train"
     batch_size: int = 128
     crop: int = 64
+    start: str | None = None
     limit: int | None = None
     seed: int = 0
     config: Mapping[str, Any] = field(default_factory=dict)
