@@ -30,3 +30,16 @@ def tfds_data(tmp_path_factory) -> Path:
     subprocess.run(seed, check=True, capture_output=True)
     os.environ["TFDS_DATA_DIR"] = str(folder)
     return folder
+
+
+@pytest.fixture(scope="session")
+def set5() -> list:
+    """The five images of Set5, uint8 (height, width, 3), from CNNZOO_DATA_DIR or `shared/data` beside the checkout."""
+    from cnnzoo.images import read_image
+
+    named = os.environ.get("CNNZOO_DATA_DIR")
+    folders = [folder / "set5" / "test" for folder in (SOURCE, *([Path(named)] if named else []))]
+    files = next((found for folder in folders if (found := sorted(folder.glob("*/*.png")))), None)
+    if files is None:
+        pytest.skip("needs Set5: neither CNNZOO_DATA_DIR nor ../shared/data has it")
+    return [read_image(file, 3) for file in files]
