@@ -41,3 +41,11 @@ def photograph_sets(monkeypatch) -> Path:
         pytest.skip(f"needs {', '.join(missing)}: neither CNNZOO_DATA_DIR nor ../shared/data has them")
     monkeypatch.setenv("CNNZOO_DATA_DIR", str(folder))
     return folder
+
+
+@pytest.fixture
+def set5(photograph_sets) -> list:
+    """The five images of Set5, uint8 (height, width, 3)."""
+    from cnnzoo.data.photographs import photographs
+
+    return list(photographs("set5", "test", 3).images)

@@ -5,10 +5,12 @@ import math
 
 import numpy as np
 import pytest
-from scipy import linalg, stats
+from scipy import linalg, signal, stats
+from skimage.color import rgb2ycbcr
 from skimage.metrics import mean_squared_error, peak_signal_noise_ratio
 from sklearn.linear_model import LinearRegression
 
+from cnnzoo import color
 from cnnzoo.metrics import classification, features, likelihood, reconstruction
 from cnnzoo.metrics.scores import Score
 
@@ -34,6 +36,95 @@ def test_errors_are_scikit_image_s():
     expected = [peak_signal_noise_ratio(a, b, data_range=1) for a, b in pairs]
     np.testing.assert_allclose(reconstruction.psnr_per_image(images, made), expected)
     assert reconstruction.psnr_per_image(images, images).tolist() == [np.inf] * 3
+
+
+def test_images_of_different_sizes_are_scored_one_by_one():
+    sizes = [(12, 15, 3), (20, 11, 1), (11, 11, 3)]
+    images = [rng.random(size) for size in sizes]
+    made = [np.clip(image + 0.1 * rng.normal(size=image.shape), 0, 1) for image in images]
+    for score in (reconstruction.mse_per_image, reconstruction.psnr_per_image, reconstruction.ssim_per_image):
+        alone = [score(a[None], b[None])[0] for a, b in zip(images, made, strict=True)]
+        assert score(images, made).tolist() == alone
+        with pytest.raises(ValueError, match=r"got images of shapes \(12, 15, 3\) and \(12, 15, 1\)"):
+            score(images, [image[..., :1] for image in made])
+        with pytest.raises(ValueError, match="zip"):
+            score(images, made[:2])
+
+
+def wang(a, b):
+    """The mean structural similarity of two planes, as it is written in the paper."""
+    axis = np.arange(11) - 5
+    window = np.exp(-(axis[:, None] ** 2 + axis[None, :] ** 2) / (2 * 1.5**2))
+    window /= window.sum()
+
+    def mean(x):
+        return signal.convolve2d(x, window, mode="valid")
+
+    c1, c2 = 0.01**2, 0.03**2
+    var_a, var_b = mean(a * a) - mean(a) ** 2, mean(b * b) - mean(b) ** 2
+    cov = mean(a * b) - mean(a) * mean(b)
+    luminance = (2 * mean(a) * mean(b) + c1) / (mean(a) ** 2 + mean(b) ** 2 + c1)
+    return np.mean(luminance * (2 * cov + c2) / (var_a + var_b + c2))
+
+
+def test_structural_similarity_is_that_of_the_paper():
+    images = rng.random((2, 17, 23, 3))
+    made = np.clip(images + 0.2 * rng.normal(size=images.shape), 0, 1)
+    expected = [np.mean([wang(a[..., k], b[..., k]) for k in range(3)]) for a, b in zip(images, made, strict=True)]
+    np.testing.assert_allclose(reconstruction.ssim_per_image(images, made), expected, rtol=1e-9)
+    np.testing.assert_allclose(reconstruction.ssim_per_image(images, images), 1, rtol=1e-12)
+    light, dark = np.full((1, 11, 11, 1), 0.6), np.full((1, 11, 11, 1), 0.2)  # all that is left is the luminance
+    expected = (2 * 0.6 * 0.2 + 1e-4) / (0.6**2 + 0.2**2 + 1e-4)
+    np.testing.assert_allclose(reconstruction.ssim_per_image(light, dark), expected, rtol=1e-9)
+    with pytest.raises(ValueError, match=r"got an image of shape \(10, 30, 1\); allowed: .* 11 and more"):
+        reconstruction.ssim_per_image(np.zeros((1, 10, 30, 1)), np.zeros((1, 10, 30, 1)))
+
+
+def test_super_resolution_is_scored_by_its_protocols():
+    image = rng.integers(0, 256, (12, 14, 3), np.uint8)
+    y = rgb2ycbcr(image)[..., :1] / 255
+    np.testing.assert_allclose(reconstruction.prepare(image, "Y-noshave", 3), y, atol=1e-12)
+    np.testing.assert_allclose(reconstruction.prepare(image, "Y-shave", 3), y[3:-3, 3:-3], atol=1e-12)
+    np.testing.assert_array_equal(reconstruction.prepare(image, "RGB-shave", 2), image[2:-2, 2:-2] / 255)
+    # What is scored is what a file would hold: clipped and rounded.
+    floats = np.float32(image / 255 + rng.uniform(-0.4, 0.4, image.shape) / 255)
+    floats[0, 0], image[0, 0] = (-0.3, 1.7, 0.5), (0, 255, 128)
+    for protocol in reconstruction.PROTOCOLS:
+        expected = reconstruction.prepare(image, protocol, 1)
+        np.testing.assert_array_equal(reconstruction.prepare(floats, protocol, 1), expected)
+    grey = image[..., :1]
+    np.testing.assert_array_equal(reconstruction.prepare(grey, "Y-shave", 2), grey[2:-2, 2:-2] / 255)
+
+
+@pytest.mark.parametrize(
+    ("shape", "protocol", "scale", "message"),
+    [
+        ((9, 9, 3), "Y", 2, "got protocol='Y'; allowed: Y-shave, Y-noshave, RGB-shave"),
+        ((9, 9, 3), "Y-shave", 0, "got scale=0; allowed: an integer >= 1"),
+        ((9, 9), "Y-shave", 2, r"got an image of shape \(9, 9\)"),
+        ((9, 9, 4), "Y-shave", 2, r"got an image of shape \(9, 9, 4\)"),
+        ((9, 4, 3), "Y-shave", 2, r"got an image of shape \(9, 4, 3\); allowed: .* sides above 4"),
+    ],
+)
+def test_what_cannot_be_scored_is_refused(shape, protocol, scale, message):
+    with pytest.raises(ValueError, match=message):
+        reconstruction.prepare(np.zeros(shape, np.uint8), protocol, scale)
+
+
+@pytest.mark.parametrize(("scale", "psnr", "ssim"), [(2, 33.66, 0.9299), (3, 30.39, 0.8682), (4, 28.42, 0.8104)])
+def test_bicubic_enlargement_of_set5_scores_as_published(set5, scale, psnr, ssim):
+    # In Kim et al., "Accurate Image Super-Resolution Using Very Deep Convolutional Networks", 2016. There Y itself is
+    # made small, kept as it is, enlarged and rounded.
+    from cnnzoo.resampling import crop_to_multiple, downscale, upscale
+
+    truths, made = [], []
+    for image in set5:
+        y = np.rint(255 * color.luma(crop_to_multiple(image, scale) / 255)) / 255
+        enlarged = np.asarray(upscale(downscale(y[None], scale), scale))[0]
+        truths.append(y[scale:-scale, scale:-scale])
+        made.append(np.rint(255 * np.clip(enlarged, 0, 1))[scale:-scale, scale:-scale] / 255)
+    assert reconstruction.psnr_per_image(truths, made).mean() == pytest.approx(psnr, abs=0.006)
+    assert reconstruction.ssim_per_image(truths, made).mean() == pytest.approx(ssim, abs=0.0001)
 
 
 def test_pca_is_the_best_linear_code():

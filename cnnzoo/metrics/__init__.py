@@ -1,1 +1,1 @@
-"""Metrics in NumPy and SciPy: they judge arrays and know nothing of models."""
+"""Metrics in NumPy and SciPy: they judge arrays, and but for `perceptual` know nothing of models."""

@@ -1,0 +1,126 @@
+"""ESPCN trained against a discriminator: sharper, at the price of pixels that are further from the truth.
+
+Source: Ledig et al., "Photo-Realistic Single Image Super-Resolution Using a Generative Adversarial Network", 2017; the
+dial between sharp and faithful is that of Wang et al., "ESRGAN: Enhanced Super-Resolution Generative Adversarial
+Networks", 2018, section 3.4.
+"""
+
+from functools import cached_property
+
+import keras
+import numpy as np
+from keras import layers, ops
+
+from cnnzoo import adversarial
+from cnnzoo.layers import SpectralConv2D
+from cnnzoo.models.espcn import ESPCN
+from cnnzoo.perceptual import FeatureMaps, unit_distance
+from cnnzoo.registry import register
+from cnnzoo.training.phases import Phase
+
+
+class Enlargement:
+    """Photographs, and what the network makes of them made small. Each quantity is computed when it is asked for."""
+
+    def __init__(self, model: "ESPCNGAN", images, training: bool):
+        self.model, self.images, self.training = model, images, training
+
+    @cached_property
+    def enlarged(self):
+        """(n, height, width, 1), not clipped."""
+        return self.model.enlarged(self.model.small(self.images), self.training)
+
+    @cached_property
+    def fake_logits(self):
+        return self.model.discriminator(self.enlarged, training=self.training)
+
+    @cached_property
+    def real_logits(self):
+        return self.model.discriminator(self.images, training=self.training)
+
+
+@register("espcn_gan")
+class ESPCNGAN(ESPCN):
+    """Minimises |x - x'| plus the distance of x' from x in the features of a classifier, plus the loss of a GAN.
+
+    The discriminator has spectral normalisation, sees patches, and plays the game of Goodfellow. Beside the network lies the
+    one that its training began with, if it did begin with one: the two are a line of networks from faithful to sharp.
+
+    Args:
+        content_weight: Of the distance in the features of `lenet.cifar10` (see `cnnzoo.perceptual`).
+        adversarial_weight: Of the generator's loss.
+        judge_width: Filters of the first convolution of the discriminator.
+        **config: See `cnnzoo.models.espcn.ESPCN`; the convolutions are plain ones by default.
+    """
+
+    def __init__(
+        self, *, scale=4, expansion=0, content_weight=0.1, adversarial_weight=0.005, judge_width=32, **config
+    ):
+        self.content_weight, self.adversarial_weight = content_weight, adversarial_weight
+        self.judge_width = judge_width
+        super().__init__(scale=scale, expansion=expansion, **config)
+
+    def build(self, input_shape=None):
+        if not self.built:
+            self.discriminator = self.make_discriminator()
+            self.faithful = keras.models.clone_model(self.network)
+            self.faithful.trainable = False
+            self.faithful.set_weights(self.network.get_weights())
+            self._features = FeatureMaps()
+        super().build(input_shape)
+
+    def make_discriminator(self) -> keras.Sequential:
+        """Images (n, height, width, 1) to one logit for each patch, (n, height / 8, width / 8, 1)."""
+        stack = [keras.Input(self.image_shape)]
+        for i in range(3):
+            stack += [SpectralConv2D(self.judge_width * min(2**i, 2), 4, 2, "same"), layers.LeakyReLU(0.2)]
+        return keras.Sequential([*stack, SpectralConv2D(1, 3, 1, "same", dtype="float32")], name="discriminator")
+
+    def begin_with(self, other: ESPCN) -> None:
+        super().begin_with(other)
+        self.faithful.set_weights(self.network.get_weights())
+
+    def phases(self):
+        return [
+            Phase("discriminator", [self.discriminator], self.discriminator_loss),
+            Phase("generator", [self.network], self.generator_loss),
+        ]
+
+    def forward(self, images, labels, training):
+        return Enlargement(self, images, training)
+
+    def discriminator_loss(self, pair: Enlargement):
+        return adversarial.logistic_discriminator_loss(pair.real_logits, pair.fake_logits)
+
+    def generator_loss(self, pair: Enlargement):
+        pixels, logs = self.pixel_loss((pair.images, pair.enlarged))
+        content = ops.mean(unit_distance(self._features(pair.images), self._features(pair.enlarged)))
+        fooled = adversarial.non_saturating_generator_loss(pair.fake_logits)
+        return pixels + self.content_weight * content + self.adversarial_weight * fooled, logs
+
+    def published_optimizers(self):
+        return {name: keras.optimizers.Adam(1e-4) for name in ("discriminator", "generator")}
+
+    def between(self, sharpness: float) -> ESPCN:
+        """The network at a point of the line from the faithful one, 0, to the sharp one, 1, as an ESPCN.
+
+        Raises:
+            ValueError: For a sharpness outside of [0, 1].
+        """
+        if not 0.0 <= sharpness <= 1.0:
+            raise ValueError(f"got sharpness={sharpness!r}; allowed: 0 to 1")
+        kept = {key: value for key, value in self.get_config().items() if key in ESPCN.config_fields()}
+        mixed = ESPCN(**kept)
+        pairs = zip(self.faithful.get_weights(), self.network.get_weights(), strict=True)
+        mixed.network.set_weights([(1.0 - sharpness) * a + sharpness * b for a, b in pairs])
+        return mixed
+
+    def upscale(self, x, ensemble: bool = False, sharpness: float = 1.0) -> np.ndarray:
+        """One image or a batch `scale` times as high and wide; see `cnnzoo.models._subpixel.SubPixelModel.upscale`.
+
+        Args:
+            x: As there.
+            ensemble: As there.
+            sharpness: From 0, the network that training began with, to 1, the one that it ended with.
+        """
+        return self.between(sharpness).upscale(x, ensemble)

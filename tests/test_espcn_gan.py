@@ -1,0 +1,75 @@
+"""ESPCN against a discriminator, and the dial between faithful and sharp."""
+
+import keras
+import numpy as np
+import pytest
+from skimage.data import astronaut
+
+import cnnzoo
+from conformance import samples
+
+
+@pytest.fixture(scope="module")
+def trained():
+    """A model that began with an ESPCN, after a few steps, and that ESPCN."""
+    start = cnnzoo.build("espcn", scale=2, expansion=0, width=8, depth=2)
+    model = cnnzoo.build("espcn_gan", scale=2, width=8, depth=2, judge_width=8)
+    model.begin_with(start)
+    model.compile(samples.optimizers(model, lambda: keras.optimizers.Adam(1e-3)))
+    samples.steps(model, 4)
+    return model, start
+
+
+@pytest.fixture(scope="module")
+def photograph() -> np.ndarray:
+    return astronaut()[100:140, 200:243]
+
+
+def test_the_dial_goes_from_where_it_began_to_where_it_ended(trained, photograph):
+    model, start = trained
+    np.testing.assert_array_equal(model.upscale(photograph, sharpness=0.0), start.upscale(photograph))
+    sharp = model.upscale(photograph)
+    np.testing.assert_array_equal(model.upscale(photograph, sharpness=1.0), sharp)
+    assert np.abs(sharp.astype(int) - start.upscale(photograph)).max() > 0
+    grey = photograph[None, :, :, :1]
+    np.testing.assert_array_equal(np.asarray(model(grey)), np.asarray(model.between(1.0)(grey)))
+
+
+def test_the_faithful_network_is_kept_when_it_is_saved(trained, tmp_path, photograph):
+    model, _ = trained
+    model.save(tmp_path / "model.keras")
+    again = keras.saving.load_model(tmp_path / "model.keras")
+    for sharpness in (0.0, 0.4):
+        expected = model.upscale(photograph, sharpness=sharpness)
+        np.testing.assert_array_equal(again.upscale(photograph, sharpness=sharpness), expected)
+
+
+def test_neither_the_classifier_nor_the_faithful_network_is_trained(trained):
+    model, start = trained
+    for weight, kept in zip(start.network.get_weights(), model.faithful.get_weights(), strict=True):
+        np.testing.assert_array_equal(kept, weight)
+    assert sum(w.numpy().size for w in model.network.weights) == sum(w.numpy().size for w in start.network.weights)
+    trained_ones = {id(v) for layer in (model.network, model.discriminator) for v in layer.trainable_variables}
+    assert {id(v) for v in model.trainable_variables} == trained_ones
+
+
+def test_its_weights_follow_from_what_is_asked(photograph):
+    """Without content and game it is an ESPCN: the same step from the same weights."""
+    plain = cnnzoo.build("espcn", scale=2, expansion=0, width=8, depth=1)
+    model = cnnzoo.build(
+        "espcn_gan", scale=2, width=8, depth=1, judge_width=8, content_weight=0.0, adversarial_weight=0.0
+    )
+    model.begin_with(plain)
+    for each in (plain, model):
+        each.compile(samples.optimizers(each, lambda: keras.optimizers.SGD(0.1)))
+        samples.steps(each, 2)
+    for a, b in zip(plain.network.get_weights(), model.network.get_weights(), strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-6)
+
+
+def test_what_makes_no_sense_is_refused(trained):
+    model, _ = trained
+    with pytest.raises(ValueError, match=r"got sharpness=1.5; allowed: 0 to 1"):
+        model.between(1.5)
+    with pytest.raises(ValueError, match=r"got 'espcn' to begin 'espcn_gan' with; allowed: equal layers"):
+        model.begin_with(cnnzoo.build("espcn", scale=2))
