@@ -7,6 +7,7 @@ import numpy as np
 
 from cnnzoo import baselines
 from cnnzoo.data.photographs import TRAINING, Photographs, photographs
+from cnnzoo.images import to_uint8
 from cnnzoo.metrics.perceptual import PerceptualDistance
 from cnnzoo.metrics.reconstruction import prepare, psnr_per_image, ssim_per_image
 from cnnzoo.metrics.scores import Score
@@ -36,7 +37,7 @@ def enlarging(model, found: Photographs, progress: Progress | None = None) -> li
     """
     scale = model.scale
     truths = [crop_to_multiple(image, scale) for image in found.images]
-    small = [_rounded(downscale(image[None] / np.float32(255), scale)[0]) for image in truths]
+    small = [to_uint8(downscale(image[None] / np.float32(255), scale)[0]) for image in truths]
     methods: dict[str, Method] = {
         "": model.upscale,
         "bicubic": lambda image: baselines.bicubic(image, scale),
@@ -83,7 +84,7 @@ def denoising(model, found: Photographs, progress: Progress | None = None) -> li
         }
         truths = [image / 255 for image in found.images]
         for method, images in _made(methods, noisy, progress).items():
-            images = [_rounded(image) / 255 for image in images]
+            images = [image / 255 for image in images]
             suffix = f"_s{sigma:g}"
             psnr, ssim = psnr_per_image(truths, images), ssim_per_image(truths, images)
             scores.append(_mean(_name(method, "psnr", found.name) + suffix, psnr, "dB", about))
@@ -102,18 +103,14 @@ def measure(model, data: str, split: str, limit: int | None, progress: Progress 
 
 
 def _made(methods: Mapping[str, Method], images: Sequence[np.ndarray], progress) -> dict[str, list[np.ndarray]]:
-    """What each method makes of each image."""
+    """What each method makes of each image, as it would be written to a file: uint8."""
     made: dict[str, list[np.ndarray]] = {method: [] for method in methods}
     for done, image in enumerate(images, start=1):
         for method, work in methods.items():
-            made[method].append(work(image))
+            made[method].append(to_uint8(work(image)))
         if progress is not None:
             progress(done, len(images))
     return made
-
-
-def _rounded(image) -> np.ndarray:
-    return np.rint(np.clip(np.asarray(image), 0.0, 1.0) * 255.0).astype(np.uint8)
 
 
 def _name(method: str, quantity: str, data: str) -> str:

@@ -3,10 +3,10 @@
 import keras
 import numpy as np
 import pytest
+from conformance import samples
 from skimage.data import astronaut
 
 import cnnzoo
-from conformance import samples
 
 
 @pytest.fixture(scope="module")

@@ -43,8 +43,8 @@ class Enlargement:
 class ESPCNGAN(ESPCN):
     """Minimises |x - x'| plus the distance of x' from x in the features of a classifier, plus the loss of a GAN.
 
-    The discriminator has spectral normalisation, sees patches, and plays the game of Goodfellow. Beside the network lies the
-    one that its training began with, if it did begin with one: the two are a line of networks from faithful to sharp.
+    The discriminator has spectral normalisation and sees patches. Beside the network lies the one that its training
+    began with, if it did begin with one: the two are a line of networks from faithful to sharp.
 
     Args:
         content_weight: Of the distance in the features of `lenet.cifar10` (see `cnnzoo.perceptual`).
