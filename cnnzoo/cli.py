@@ -183,10 +183,12 @@ def parser() -> argparse.ArgumentParser:
         "make photographs larger",
         "cnnzoo upscale in.jpg out.png --scale 3",
         "cnnzoo upscale photos/ larger/ --scale 2 --ensemble",
+        "cnnzoo upscale in.jpg out.png --scale 4 --model espcn_gan.x4 --sharpness 0.5",
     )
     _photos(add)
     add.add_argument("--scale", type=int, required=True, help="how many times as high and as wide")
     _other_model(add, "espcn.x<scale>")
+    add.add_argument("--sharpness", type=float, help="of espcn_gan, from 0, faithful, to 1, sharp (default: 1)")
     _ensemble(add)
 
     add = command(

@@ -53,9 +53,10 @@ def commands():
 @pytest.mark.parametrize("command", list(commands()), ids=" ".join)
 def test_each_command_of_the_documents_is_one(command):
     asked = cli.parser().parse_args(command)
-    name = getattr(asked, "name", None)
-    if name and name not in ("RUN", "NAME", "arch.tag"):
-        registry.architecture(registry.split_name(name)[0])
+    names = getattr(asked, "name", None) or []
+    for name in names if isinstance(names, list) else [names]:
+        if name not in ("RUN", "NAME", "arch.tag"):
+            registry.architecture(registry.split_name(name)[0])
 
 
 def test_the_table_of_the_readme_is_that_of_the_cards():

@@ -192,6 +192,7 @@ def test_bad_input_is_answered_in_one_line(refusal, path, grey, mask, photo, tmp
     for line, complaint in (
         (["upscale", path, out, "--scale", 5], "got --scale 5; allowed: that of espcn.x2 or espcn.x3"),
         (["upscale", path, out, "--scale", 2, "--model", "espcn.x3"], "got --scale 2 for 'espcn.x3'; allowed: 3"),
+        (["upscale", path, out, "--scale", 2, "--sharpness", 0.5], "got --sharpness for 'espcn.x2', which has no such"),
         (["upscale", path, out, "--scale", 2, "--model", "espcn.y"], "no checkpoint is named 'espcn.y'"),
         (["upscale", path, path, "--scale", 2], f"got {path} as the result, which would replace {path}"),
         (["upscale", tmp_path / "x.png", out, "--scale", 2], f"{tmp_path / 'x.png'}: No such file or directory"),

@@ -31,10 +31,15 @@ def upscale(asked: argparse.Namespace) -> None:
     model = able(name, "upscale")
     if model.scale != asked.scale:
         raise ValueError(f"got --scale {asked.scale} for {name!r}; allowed: {model.scale}")
+    options = {"ensemble": asked.ensemble}
+    if asked.sharpness is not None:
+        if "sharpness" not in signature(model.upscale).parameters:
+            raise ValueError(f"got --sharpness for {name!r}, which has no such dial; allowed: none")
+        options["sharpness"] = asked.sharpness
 
     def larger(photo: "Photo") -> "Photo":
         alpha = None if photo.alpha is None else _enlarged(photo.alpha, model.scale)
-        return replace(photo, pixels=model.upscale(photo.pixels, ensemble=asked.ensemble), alpha=alpha)
+        return replace(photo, pixels=model.upscale(photo.pixels, **options), alpha=alpha)
 
     _each(asked, larger)
 
