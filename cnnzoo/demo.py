@@ -13,7 +13,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from cnnzoo import cards, registry
 from cnnzoo.data import load
-from cnnzoo.data.sources import photographs
+from cnnzoo.data.sources import shipped_photographs
 from cnnzoo.files import write_text
 from cnnzoo.images import fit_to, save_png, to_uint8
 
@@ -146,8 +146,8 @@ def _material(data: str, shape: tuple[int, int, int]) -> tuple[str, np.ndarray, 
     if data == "fashion_mnist":
         return f"samples of {CLOTHES}", to_uint8(registry.build(CLOTHES).generate(COLUMNS, seed=1)), None
     if data == "cifar10":
-        pictures = [_square(p) for split in ("test", "train") for p in photographs(split).values() if p.shape[2] == 3]
-        fitted = np.concatenate([fit_to(picture[None], shape) for picture in pictures])
+        whole = [p for split in ("test", "train") for p in shipped_photographs(split).values() if p.shape[2] == 3]
+        fitted = np.concatenate([fit_to(_square(picture)[None], shape) for picture in whole])
         return "photographs, of which only the cat is of its classes", fitted, None
     digits = load("digits", "test", shape=shape)
     return "scanned digits", digits.images, [digits.classes[i] for i in digits.labels]

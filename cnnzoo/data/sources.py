@@ -112,7 +112,7 @@ _PHOTOS = {
 }
 
 
-def photographs(split: str) -> dict[str, np.ndarray]:
+def shipped_photographs(split: str) -> dict[str, np.ndarray]:
     """`{name: uint8 image (height, width, channels)}` of whole photographs that need no download."""
     from skimage import data
     from sklearn.datasets import load_sample_image
@@ -128,7 +128,7 @@ def _photos(split: str, shape: tuple[int, int, int]) -> Arrays:
     """Crops that do not overlap, of photographs halved until a crop shows something, all of one shape."""
     height, width, channels = shape
     crops, labels, names = [], [], []
-    for label, (name, picture) in enumerate(photographs(split).items()):
+    for label, (name, picture) in enumerate(shipped_photographs(split).items()):
         names.append(name)
         rows, columns = 4, round(4 * picture.shape[1] / picture.shape[0] * height / width)
         small = fit_to(picture[None], (rows * height, columns * width, channels))[0]
