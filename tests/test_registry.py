@@ -10,7 +10,7 @@ from cnnzoo.registry import UnknownName, architecture, register, split_name
 
 
 def test_architectures_are_listed_by_pattern():
-    assert cnnzoo.list_models("*gan") == ["cgan", "dcgan", "gan", "sngan"]
+    assert cnnzoo.list_models("*gan") == ["cgan", "dcgan", "espcn_gan", "gan", "sngan"]
     assert {"cnn", "cnn_wide", "lenet", "autoencoder", "vae"} <= set(cnnzoo.list_models())
 
 

@@ -46,14 +46,16 @@ class Recipe:
     optimizers: Callable[[int], dict[str, Any]] | None = None
 
 
-def adam_cosine(rate: float, *phases: str, beta_1: float = 0.9) -> Callable[[int], dict[str, Any]]:
+def adam_cosine(
+    rate: float, *phases: str, beta_1: float = 0.9, beta_2: float = 0.999
+) -> Callable[[int], dict[str, Any]]:
     """`Recipe.optimizers`: an Adam for each phase, whose rate falls from `rate` to 0 along half a cosine."""
 
     def optimizers(steps: int) -> dict[str, Any]:
         import keras
 
         schedule = keras.optimizers.schedules.CosineDecay(rate, steps)
-        return {phase: keras.optimizers.Adam(schedule, beta_1=beta_1) for phase in phases}
+        return {phase: keras.optimizers.Adam(schedule, beta_1=beta_1, beta_2=beta_2) for phase in phases}
 
     return optimizers
 
