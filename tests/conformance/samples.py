@@ -74,7 +74,7 @@ def outputs_shape(model) -> tuple[int, ...]:
     if model.task == "classify":
         return (model.classes,)
     height, width, channels = shape(model)
-    scale = getattr(model, "scale", 1)
+    scale = model.scale if model.task == "upscale" else 1
     return height * scale, width * scale, channels
 
 
