@@ -63,7 +63,7 @@ class ESPCNGAN(ESPCN):
     def build(self, input_shape=None):
         if not self.built:
             self.discriminator = self.make_discriminator()
-            self.faithful = keras.models.clone_model(self.network)
+            self.faithful = self.make_network()
             self.faithful.trainable = False
             self.faithful.set_weights(self.network.get_weights())
             self._features = FeatureMaps()
