@@ -49,7 +49,7 @@ def poisson_noise(images, peak, seed):
     """
     _check("peak", peak, 0.0, above=True)
     mean = ops.maximum(ops.cast(images, "float32"), 0.0) * peak
-    return ops.cast(_poisson(mean, seed), "float32") / peak
+    return _poisson(mean, seed) / peak
 
 
 def salt_and_pepper(images, share, seed):
@@ -192,12 +192,14 @@ def _check(name: str, value, low: float, high: float = math.inf, above: bool = F
 
 
 def _poisson(mean, seed):
-    """Draws of Poisson distributions. Keras has none of its own, so that each backend's is called."""
-    state = seed.next() if isinstance(seed, keras.random.SeedGenerator) else ops.convert_to_tensor([seed, 0], "uint32")
-    if keras.backend.backend() == "tensorflow":
-        import tensorflow as tf
+    """Draws of Poisson distributions, from those that Keras has.
 
-        return tf.random.stateless_poisson(tf.shape(mean), tf.cast(state, tf.int64), mean, tf.float32)
-    import jax
-
-    return jax.random.poisson(state, mean)
+    Of a process with one event a second, the n-th comes after a time t ~ Gamma(n), and the n - 1 before it are spread
+    evenly over t: that many as Binomial(n - 1, mean / t) are in the first `mean` seconds. For an n that is large enough
+    t is longer than that.
+    """
+    longest = ops.max(mean)
+    n = ops.ceil(longest + 10.0 * ops.sqrt(longest) + 30.0)
+    time = keras.random.gamma(ops.shape(mean), n, seed=seed)
+    another = seed if isinstance(seed, keras.random.SeedGenerator) else seed + 1
+    return keras.random.binomial(ops.shape(mean), n - 1.0, ops.minimum(mean / time, 1.0), seed=another)
