@@ -1,4 +1,4 @@
-"""Y'CbCr of ITU-R BT.601 in studio swing, as MATLAB's rgb2ycbcr has it.
+"""Y'CbCr of ITU-R BT.601: in studio swing, as MATLAB's rgb2ycbcr has it, and of full range, as JPEG files have it.
 
 Each function takes float arrays or tensors of any backend, in a graph or out of it, with their channels last, and gives
 the same kind in the same precision. They multiply and add channel by channel, since a matrix product on a GPU may be
@@ -14,6 +14,12 @@ import numpy as np
 YCBCR_OF_RGB = np.array([[65.481, -37.797, 112.0], [128.553, -74.203, -93.786], [24.966, 112.0, -18.214]]) / 255.0
 YCBCR_OF_BLACK = np.array([16.0, 128.0, 128.0]) / 255.0
 RGB_OF_YCBCR = np.linalg.inv(YCBCR_OF_RGB)
+# The same for all three in [0, 1], with grey at 128 / 255: JFIF 1.02.
+FULL_YCBCR_OF_RGB = np.array(
+    [[0.299, -0.299 / 1.772, 0.5], [0.587, -0.587 / 1.772, -0.587 / 1.402], [0.114, 0.5, -0.114 / 1.402]]
+)
+FULL_YCBCR_OF_BLACK = np.array([0.0, 128.0, 128.0]) / 255.0
+RGB_OF_FULL_YCBCR = np.linalg.inv(FULL_YCBCR_OF_RGB)
 
 
 def rgb_to_ycbcr(images):
@@ -32,6 +38,26 @@ def ycbcr_to_rgb(images):
         ValueError: As `rgb_to_ycbcr`.
     """
     return _affine(images, RGB_OF_YCBCR, -YCBCR_OF_BLACK @ RGB_OF_YCBCR)
+
+
+def rgb_to_full_ycbcr(images):
+    """R'G'B' in [0, 1] (..., 3) as the Y'CbCr of JPEG files (..., 3): of full range, so that white has Y = 1.
+
+    Raises:
+        ValueError: As `rgb_to_ycbcr`.
+
+    Source: JPEG File Interchange Format, version 1.02, 1992, page 3.
+    """
+    return _affine(images, FULL_YCBCR_OF_RGB, FULL_YCBCR_OF_BLACK)
+
+
+def full_ycbcr_to_rgb(images):
+    """The inverse of `rgb_to_full_ycbcr`, (..., 3) to (..., 3); like `ycbcr_to_rgb` it clips nothing.
+
+    Raises:
+        ValueError: As `rgb_to_ycbcr`.
+    """
+    return _affine(images, RGB_OF_FULL_YCBCR, -FULL_YCBCR_OF_BLACK @ RGB_OF_FULL_YCBCR)
 
 
 def luma(images):

@@ -13,12 +13,14 @@ from cnnzoo.tiling import self_ensemble, tiled
 LARGEST = {np.dtype(np.uint8): 255, np.dtype(np.uint16): 65535, np.dtype(np.float32): 1}
 
 
-def as_photographs(x: Any, channels: Sequence[int]) -> tuple[np.ndarray, bool]:
+def as_photographs(x: Any, channels: Sequence[int], noisy: bool = False) -> tuple[np.ndarray, bool]:
     """Checks photographs of any size.
 
     Args:
         x: uint8, uint16, or floats in [0, 1]: one image (height, width[, channels]) or a batch.
         channels: How many there may be.
+        noisy: Whether single floats may be anywhere: noise has the mean 0, so that only the mean of an image tells
+            whether it is in [0, 1].
 
     Returns:
         The batch (n, height, width, channels), and whether it was a single image.
@@ -39,23 +41,38 @@ def as_photographs(x: Any, channels: Sequence[int]) -> tuple[np.ndarray, bool]:
         batch = batch.astype(np.float32)
     if batch.dtype not in LARGEST:
         raise ValueError(f"got images of dtype {batch.dtype}; {allowed}")
-    low, high = batch.min(), batch.max()
-    if batch.dtype == np.float32 and not (low >= -1e-6 and high <= 1 + 1e-6):  # so written, NaN fails it too
-        raise ValueError(f"got images with values in [{low:g}, {high:g}]; {allowed}")
+    if batch.dtype == np.float32:
+        what, values, slack = "values", batch, 1e-6
+        if noisy and np.isfinite(batch).all():
+            what, values, slack = "means", batch.mean(axis=(1, 2, 3)), 0.5
+        low, high = values.min(), values.max()
+        if not (low >= -slack and high <= 1 + slack):  # so written, NaN fails it too
+            raise ValueError(f"got images with {what} in [{low:g}, {high:g}]; {allowed}")
     return batch, single
 
 
-def each_photograph(function: Callable, x: Any, channels: Sequence[int], ensemble: bool, **tiles: Any) -> np.ndarray:
+def each_photograph(
+    function: Callable,
+    x: Any,
+    channels: Sequence[int],
+    ensemble: bool,
+    *,
+    noisy: bool = False,
+    scale: int = 1,
+    margin: int,
+    stride: int = 1,
+) -> np.ndarray:
     """`function` over one photograph or a batch, of any size, tile by tile; in the type that came in.
 
     Args:
         function: float32 images in [0, 1] (1, height, width, channels) to the same, enlarged if it does.
-        x: See `as_photographs`.
+        x, noisy: See `as_photographs`.
         channels: How many `x` may have.
         ensemble: Take the mean over the eight symmetries of the square.
-        **tiles: `scale`, `margin` and `stride` of `cnnzoo.tiling.tiled`.
+        scale, margin, stride: See `cnnzoo.tiling.tiled`. Sides that are no multiples of the stride are mirrored until
+            they are, so that what is turned round still lies on the same grid.
     """
-    batch, single = as_photographs(x, channels)
+    batch, single = as_photographs(x, channels, noisy)
     largest = LARGEST[batch.dtype]
 
     def plain(images):
@@ -66,7 +83,10 @@ def each_photograph(function: Callable, x: Any, channels: Sequence[int], ensembl
         made = self_ensemble(plain, images) if ensemble else plain(images)
         return made.astype(np.float32) if largest == 1 else np.rint(made * largest).astype(batch.dtype)
 
-    made = np.stack([tiled(tile, image, **tiles) for image in batch])
+    height, width = batch.shape[1:3]
+    batch = np.pad(batch, ((0, 0), (0, -height % stride), (0, -width % stride), (0, 0)), mode="reflect")
+    made = np.stack([tiled(tile, image, scale=scale, margin=margin, stride=stride) for image in batch])
+    made = made[:, : scale * height, : scale * width]
     return made[0] if single else made
 
 

@@ -1,0 +1,19 @@
+"""The denoiser for grey photographs with noise of sigma 15.
+
+    cnnzoo train denoiser.gray_s15
+
+No number yet.
+"""
+
+from cnnzoo.training.recipes import Recipe, adam_cosine
+
+RECIPE = Recipe(
+    checkpoint="denoiser.gray_s15",
+    data="t91+bsds500+train400",
+    epochs=45,
+    expects="no number yet",
+    batch_size=16,
+    crop=64,
+    config={"sigma": 15.0},
+    optimizers=adam_cosine(2e-3, "pixels"),
+)

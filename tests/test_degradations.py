@@ -1,0 +1,168 @@
+"""Damage against closed-form means and variances, SciPy and Pillow, in arrays and in graphs of any size."""
+
+import io
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+from PIL import Image
+from scipy import ndimage, stats
+from skimage import data
+
+from cnnzoo import degradations
+from cnnzoo.color import rgb_to_full_ycbcr
+
+rng = np.random.default_rng(0)
+PIXELS = 1 << 16  # of a flat image, whose statistics are looked at
+
+
+def array(x) -> np.ndarray:
+    return ops.convert_to_numpy(x)
+
+
+def flat(value: float) -> np.ndarray:
+    return np.full((1, 256, PIXELS // 256, 1), value, np.float32)
+
+
+# -- noise ------------------------------------------------------------------------------------------------------------
+
+
+def assert_drawn_from(x: np.ndarray, mean: float, variance: float, kurtosis: float):
+    """The mean and the variance of all numbers, within five standard errors of what they should be."""
+    assert abs(x.mean() - mean) < 5 * np.sqrt(variance / x.size)
+    assert abs(x.var() / variance - 1) < 5 * np.sqrt((kurtosis - 1) / x.size)
+
+
+def test_gaussian_noise_is_normal_and_leaves_the_range():
+    noisy = array(degradations.gaussian_noise(flat(1.0), 25, seed=1))
+    assert_drawn_from(noisy, 1.0, (25 / 255) ** 2, 3.0)
+    assert stats.kstest((noisy.ravel() - 1) * 255 / 25, "norm").pvalue > 1e-3
+    assert noisy.max() > 1.2 and noisy.dtype == np.float32
+
+
+@pytest.mark.parametrize("shape", [(3,), (3, 1, 1, 1)])
+def test_each_image_may_have_its_own_noise(shape):
+    sigmas = np.array([0.0, 10.0, 50.0], np.float32)
+    noisy = array(degradations.gaussian_noise(np.repeat(flat(0.5), 3, axis=0), sigmas.reshape(shape), seed=1))
+    np.testing.assert_array_equal(noisy[0], 0.5)
+    for image, sigma in zip(noisy[1:], sigmas[1:], strict=True):
+        assert_drawn_from(image, 0.5, (sigma / 255) ** 2, 3.0)
+
+
+@pytest.mark.parametrize("value", [0.02, 0.9])
+def test_poisson_noise_counts_photons(value):
+    peak = 30.0
+    noisy = array(degradations.poisson_noise(flat(value), peak, seed=1))
+    counts = noisy * peak
+    np.testing.assert_allclose(counts, np.rint(counts), atol=1e-4)
+    assert_drawn_from(noisy, value, value / peak, 3 + 1 / (peak * value))
+    at = int(peak * value)
+    chance = stats.poisson(peak * value).cdf(at)
+    assert abs((counts < at + 0.5).mean() - chance) < 5 * np.sqrt(chance * (1 - chance) / PIXELS)
+
+
+def test_there_are_no_photons_where_it_is_black():
+    assert not array(degradations.poisson_noise(flat(0.0), 10.0, seed=1)).any()
+    assert not array(degradations.poisson_noise(flat(-0.1), 10.0, seed=1)).any()
+
+
+def test_salt_and_pepper_are_equally_many():
+    noisy = array(degradations.salt_and_pepper(flat(0.4), 0.2, seed=1))
+    spread = 5 * np.sqrt(0.1 * 0.9 / PIXELS)
+    assert abs((noisy == 0).mean() - 0.1) < spread and abs((noisy == 1).mean() - 0.1) < spread
+    assert set(np.unique(noisy)) == {0.0, np.float32(0.4), 1.0}
+    np.testing.assert_array_equal(degradations.salt_and_pepper(flat(0.4), 0.0, seed=1), flat(0.4))
+
+
+DRAWN = [(degradations.gaussian_noise, 25), (degradations.poisson_noise, 30), (degradations.salt_and_pepper, 0.5)]
+
+
+@pytest.mark.parametrize(("damage", "strength"), DRAWN)
+def test_the_seed_says_what_is_drawn(damage, strength):
+    first, again, other = (array(damage(flat(0.5), strength, seed)) for seed in (1, 1, 2))
+    np.testing.assert_array_equal(first, again)
+    assert (first != other).any()
+    generator = keras.random.SeedGenerator(1)
+    assert (array(damage(flat(0.5), strength, generator)) != array(damage(flat(0.5), strength, generator))).any()
+
+
+# -- blur -------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("sigma", "size"), [(0.4, (9, 7)), (1.6, (20, 31)), (3.0, (5, 40))])
+def test_blur_is_scipy_s(sigma, size):
+    images = rng.random((2, *size, 3))
+    expected = ndimage.gaussian_filter(images, (0, sigma, sigma, 0), mode="reflect")
+    np.testing.assert_allclose(degradations.blur(images, sigma), expected, atol=1e-6)  # float32
+
+
+# -- JPEG -------------------------------------------------------------------------------------------------------------
+
+
+def through_pillow(image: np.ndarray, quality: int) -> np.ndarray:
+    buffer = io.BytesIO()
+    Image.fromarray(image.squeeze()).save(buffer, "JPEG", quality=quality, subsampling=0)
+    return np.asarray(Image.open(buffer)).reshape(image.shape)
+
+
+@pytest.mark.parametrize("photograph", [data.camera()[..., None], data.astronaut()], ids=["grey", "colour"])
+@pytest.mark.parametrize("quality", [5, 30, 75, 95])
+@pytest.mark.parametrize("size", [(96, 104), (99, 101)])
+def test_jpeg_is_pillow_s(size, quality, photograph):
+    image = photograph[100:, 200:][: size[0], : size[1]]
+    made = array(degradations.jpeg(image[None].astype(np.float32) / 255, quality))[0] * 255
+    np.testing.assert_allclose(made, np.rint(made), atol=1e-4)
+    # libjpeg transforms in whole numbers, so that some coefficients near a half are rounded the other way. At the next
+    # lower or higher quality no more than 86 % of the numbers are that close.
+    assert (np.abs(made - through_pillow(image, quality)) < 1.5).mean() > 0.92
+
+
+def test_a_flat_block_loses_what_the_rounding_of_its_mean_takes():
+    """At quality 50 the step of the mean is 16 / 8 = 2 levels from 128 on, and a tie goes away from there."""
+    levels = np.array([128, 129, 130, 131, 127, 125], np.float32)
+    blocks = np.ones((1, 8, 8, 1), np.float32) * levels[:, None, None, None] / 255
+    made = array(degradations.jpeg(blocks, 50)) * 255
+    np.testing.assert_allclose(made[:, 0, 0, 0], [128, 130, 130, 132, 126, 124], atol=1e-4)
+    assert np.ptp(made, axis=(1, 2, 3)).max() < 1e-4
+
+
+def test_the_colours_of_jpeg_are_pillow_s():
+    image = data.astronaut()[:64, :64]
+    expected = np.asarray(Image.fromarray(image).convert("YCbCr"))
+    assert np.abs(255 * rgb_to_full_ycbcr(image / 255) - expected).max() < 1.0  # Pillow's are rounded
+
+
+# -- all of them ------------------------------------------------------------------------------------------------------
+
+UNDRAWN = [(lambda x, *sigma: degradations.blur(x, sigma[0]), 1.6), (lambda x, *q: degradations.jpeg(x, q[0]), 30)]
+
+
+@pytest.mark.parametrize(("damage", "strength"), DRAWN + UNDRAWN)
+def test_in_a_graph_of_any_size_they_do_the_same(damage, strength):
+    import tensorflow as tf
+
+    graph = tf.function(
+        lambda x: damage(x, strength, 1), input_signature=[tf.TensorSpec((None, None, None, 3), tf.float32)]
+    )
+    for shape in ((1, 13, 18, 3), (2, 8, 8, 3)):
+        images = rng.random(shape, np.float32)
+        np.testing.assert_allclose(graph(images), damage(images, strength, 1), atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("call", "complaint"),
+    [
+        (lambda x: degradations.gaussian_noise(x, -1, 0), "got sigma=-1; allowed: >= 0"),
+        (lambda x: degradations.gaussian_noise(x, float("nan"), 0), "got sigma=nan; allowed: >= 0"),
+        (lambda x: degradations.poisson_noise(x, 0, 0), "got peak=0; allowed: above 0"),
+        (lambda x: degradations.salt_and_pepper(x, 1.5, 0), "got share=1.5; allowed: 0 to 1"),
+        (lambda x: degradations.blur(x, 0), "got sigma=0; allowed: above 0"),
+        (lambda x: degradations.jpeg(x, 0), "got quality=0; allowed: an integer from 1 to 100"),
+        (lambda x: degradations.jpeg(x, 75.5), "got quality=75.5; allowed: an integer from 1 to 100"),
+        (lambda x: degradations.jpeg(x[..., :2], 75), "got images with 2 channels; allowed: 1 or 3"),
+    ],
+)
+def test_what_cannot_be_is_refused(call, complaint):
+    with pytest.raises(ValueError, match=complaint):
+        call(np.zeros((1, 8, 8, 3), np.float32))

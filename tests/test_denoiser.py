@@ -1,0 +1,185 @@
+"""The denoisers: what they take and give, what the noise is, and that training takes it away."""
+
+import keras
+import numpy as np
+import pytest
+from scipy import ndimage, stats
+
+import cnnzoo
+
+rng = np.random.default_rng(0)
+
+
+def picture(height: int, width: int, channels: int = 1) -> np.ndarray:
+    """Smooth waves with edges, uint8."""
+    waves = ndimage.gaussian_filter(rng.standard_normal((height, width, channels)), (6, 6, 0), mode="wrap")
+    waves = waves / np.abs(waves).max() + 0.5 * (waves > 0)
+    return np.rint(np.clip(127.5 + 85 * waves, 0, 255)).astype(np.uint8)
+
+
+def noisy(image: np.ndarray, sigma: float = 25.0) -> np.ndarray:
+    """float32, not clipped."""
+    return (image / 255 + sigma / 255 * rng.standard_normal(image.shape)).astype(np.float32)
+
+
+def array(x) -> np.ndarray:
+    return keras.ops.convert_to_numpy(x)
+
+
+def awake(name: str = "denoiser", **config):
+    """An untrained network of which all weights, the last ones too, are at work."""
+    model = cnnzoo.build(name, **config)
+    for weight in model.trainable_weights:
+        weight.assign(0.7 * rng.standard_normal(weight.shape) / np.sqrt(np.prod(weight.shape[:-1])))
+    return model
+
+
+@pytest.mark.parametrize(("name", "most"), [("denoiser", 70_000), ("denoiser_large", 560_000)])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_they_are_as_small_as_is_said(name, most, channels):
+    assert cnnzoo.build(name, image_shape=(None, None, channels)).count_params() <= most
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("size", [(1, 1), (2, 7), (5, 3), (24, 33), (30, 50)])
+def test_a_picture_of_any_size_keeps_it(size, channels):
+    model = awake(image_shape=(None, None, channels))
+    image = picture(*size, channels)
+    restored = model.restore(image)
+    assert restored.shape == image.shape and restored.dtype == np.uint8
+    assert (restored != image).any()
+
+
+@pytest.mark.parametrize("ensemble", [False, True])
+@pytest.mark.parametrize("size", [(300, 301), (302, 300)])
+def test_tiles_give_what_the_whole_gives(size, ensemble, monkeypatch):
+    model = awake()
+    image = picture(*size)
+    in_tiles = model.restore(image, ensemble)
+    from cnnzoo.models import _photograph
+
+    monkeypatch.setattr(_photograph, "tiled", lambda function, whole, **_: function(whole[None])[0])
+    whole = model.restore(image, ensemble)
+    assert np.abs(in_tiles.astype(int) - whole).max() <= 1
+    assert (whole != image).mean() > 0.9
+
+
+def test_in_a_graph_of_any_size_it_does_the_same():
+    import tensorflow as tf
+
+    model = awake()
+    graph = tf.function(model, input_signature=[tf.TensorSpec((None, None, None, 1), tf.float32)])
+    for size in ((21, 30), (24, 24)):
+        image = noisy(picture(*size))[None]
+        np.testing.assert_allclose(graph(image), model(image), atol=1e-5)
+
+
+# -- what comes in is what goes out -----------------------------------------------------------------------------------
+
+
+def test_all_types_hold_the_same_picture():
+    model = awake()
+    image = picture(40, 31)
+    single = model.restore(image.astype(np.float32) / 255)
+    deep = model.restore(image.astype(np.uint16) * 257)  # 65535 / 255
+    assert single.dtype == np.float32 and deep.dtype == np.uint16
+    np.testing.assert_allclose(deep / 65535, single, atol=1e-5)
+    np.testing.assert_allclose(model.restore(image) / 255, single, atol=0.51 / 255)
+    np.testing.assert_array_equal(model.restore(image[:, :, 0]), model.restore(image))
+    batch = np.stack([image, image[::-1]])
+    np.testing.assert_array_equal(model.restore(batch), [model.restore(image), model.restore(image[::-1])])
+
+
+def test_noise_that_leaves_the_range_is_seen():
+    model = awake()
+    image = noisy(picture(24, 24), 50.0)
+    assert image.min() < 0 and image.max() > 1
+    restored = model.restore(image)
+    np.testing.assert_allclose(restored, np.clip(array(model.denoised(image[None]))[0], 0, 1), atol=1e-6)
+    assert np.abs(restored - model.restore(np.clip(image, 0, 1))).max() > 1e-2
+    assert restored.min() >= 0 and restored.max() <= 1
+
+
+@pytest.mark.parametrize("odd", [np.nan, np.inf, -np.inf])
+def test_numbers_that_are_not_finite_are_refused(odd):
+    image = noisy(picture(24, 24))
+    image[3, 4] = odd
+    with pytest.raises(ValueError, match=r"got images with values in \[.*allowed: uint8, uint16 or float32 in"):
+        cnnzoo.build("denoiser").restore(image)
+
+
+def test_grey_levels_as_floats_are_refused():
+    with pytest.raises(ValueError, match=r"got images with means in \[.*allowed: uint8, uint16 or float32 in"):
+        cnnzoo.build("denoiser").restore(picture(24, 24).astype(np.float32))
+
+
+@pytest.mark.parametrize(
+    ("config", "complaint"),
+    [
+        ({"sigma": -1}, "got sigma=-1; allowed: a number from 0 to 255, or a pair"),
+        ({"sigma": float("nan")}, "got sigma=nan; allowed"),
+        ({"sigma": [50, 10]}, r"got sigma=\[50, 10\]; allowed"),
+        ({"sigma": [1, 2, 3]}, r"got sigma=\[1, 2, 3\]; allowed"),
+        ({"sigma": "blind"}, "got sigma='blind'; allowed"),
+        ({"image_shape": (32, 32, 1)}, r"got image_shape=\(32, 32, 1\); allowed: \(None, None, 1\) or"),
+    ],
+)
+def test_what_it_cannot_be_is_said(config, complaint):
+    with pytest.raises(ValueError, match=complaint):
+        cnnzoo.build("denoiser", **config)
+
+
+# -- noise ------------------------------------------------------------------------------------------------------------
+
+
+def test_without_biases_it_is_homogeneous():
+    image = noisy(picture(24, 29))[None]
+
+    def strays(model) -> float:
+        """How far f(3 x) is from 3 f(x)."""
+        return float(np.abs(array(model.denoised(3 * image)) - 3 * array(model.denoised(image))).max())
+
+    assert strays(awake(bias=False)) < 1e-4 < 1e-1 < strays(awake())
+
+
+def levels(images) -> np.ndarray:
+    """The standard deviation of each in grey levels."""
+    return 255 * array(images).std(axis=(1, 2, 3))
+
+
+def test_the_noise_is_of_the_level_that_was_asked_for():
+    model = cnnzoo.build("denoiser", sigma=15.0)
+    found = levels(model.with_noise(np.full((50, 64, 64, 1), 0.5, np.float32), 0, 1))
+    np.testing.assert_allclose(found, 15.0, rtol=5 / np.sqrt(2 * 64 * 64))  # five standard errors
+
+
+def test_the_noise_of_a_blind_one_is_of_any_level_in_its_range():
+    model = cnnzoo.build("denoiser", sigma=[5, 55])
+    flat = np.full((200, 64, 64, 1), 0.5, np.float32)
+    found = levels(model.with_noise(flat, model.noise, model.noise))
+    assert stats.kstest(found, stats.uniform(5, 50).cdf).pvalue > 1e-3
+    again = levels(model.with_noise(flat, model.noise, model.noise))
+    assert np.abs(found - again).max() > 10
+
+
+def test_training_takes_noise_away():
+    keras.utils.set_random_seed(0)
+    model = cnnzoo.build("denoiser")
+    model.compile(keras.optimizers.Adam(3e-3))
+    model.fit(np.stack([picture(32, 32) for _ in range(16)]), batch_size=16, epochs=60, verbose=0)
+    image = picture(96, 96)
+    given = noisy(image)
+    before, after = (np.mean((x - image / 255) ** 2) for x in (given, model.restore(given)))
+    assert after < before / 2
+    assert np.mean((model.restore(given, ensemble=True) - image / 255) ** 2) < after
+
+
+def test_the_sheet_shows_what_was_done():
+    model = cnnzoo.build("denoiser", image_shape=(None, None, 3))
+    images = np.stack([picture(24, 24, 3)] * 2)
+    noisy_ones, restored, clean = model.before_after(images)
+    assert clean is images and noisy_ones.shape == restored.shape == images.shape
+    assert noisy_ones.dtype == restored.dtype == np.uint8
+    off = noisy_ones.astype(float) - images
+    assert 20 < off.std() < 30 and (off[0] != off[1]).any()
+    np.testing.assert_array_equal(noisy_ones, model.before_after(images)[0])
