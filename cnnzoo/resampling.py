@@ -44,7 +44,7 @@ def downscale(images, scale: int):
     x = ops.cast(images, "float32")
     for axis in (1, 2):
         size = ops.shape(x)[axis] // scale
-        padded = _mirrored(x, axis, 2 * scale)
+        padded = mirrored(x, axis, 2 * scale)
         total = 0.0
         for offset, weight in zip(offsets, weights, strict=True):
             if weight:
@@ -68,7 +68,7 @@ def upscale(images, scale: int):
     x = ops.cast(images, "float32")
     for axis in (1, 2):
         size = ops.shape(x)[axis]
-        padded = _mirrored(x, axis, 2)
+        padded = mirrored(x, axis, 2)
         shifted = [_strided(padded, axis, int(offset) + 2, size, 1) for offset in offsets]
         phases = []
         for phase in range(scale):  # the pixel scale * i + phase of the result lies at i + centre
@@ -87,7 +87,17 @@ def crop_to_multiple(image: np.ndarray, scale: int) -> np.ndarray:
     return image[:height, :width]
 
 
-def _mirrored(x, axis: int, margin: int):
+def mirror_to_multiple(images, multiple: int):
+    """Images with more rows below and columns on the right, mirrored, until both sides are multiples; in any graph."""
+    x = images
+    for axis in (1, 2):
+        size = ops.shape(x)[axis]
+        if not isinstance(size, int) or size % multiple:
+            x = _strided(mirrored(x, axis, multiple - 1), axis, multiple - 1, -(-size // multiple) * multiple, 1)
+    return x
+
+
+def mirrored(x, axis: int, margin: int):
     """x with `margin` more on both sides of an axis, mirrored so that the border stands twice, as often as it takes."""
     size = ops.shape(x)[axis]
     index = (ops.arange(-margin, size + margin) + 2 * margin * size) % (2 * size)  # a positive remainder everywhere
