@@ -12,6 +12,7 @@ from scipy.special import expit
 
 import cnnzoo
 from cnnzoo import data, masks
+from cnnzoo.metrics.perceptual import PerceptualDistance
 from cnnzoo.models import inpainter
 from cnnzoo.models.inpainter import GatedConv2D, smooth_filling
 
@@ -199,7 +200,8 @@ def test_what_it_cannot_restore_is_refused(x, mask, complaint):
         ({"image_shape": (32, 32, 3)}, r"got image_shape=\(32, 32, 3\); allowed: \(None, None, 1 or 3\)"),
         ({"masks": ("text",)}, r"got masks=\('text',\); allowed: one or more of centre"),
         ({"depth": 0}, "got depth=0; allowed: >= 1"),
-        ({"adversarial": -1.0}, "got adversarial=-1.0; allowed: 0 for no discriminator"),
+        ({"adversarial": -1.0}, "got adversarial=-1.0; allowed: 0 to leave it out"),
+        ({"content": -1.0}, "got content=-1.0; allowed: 0 to leave it out"),
     ],
 )
 def test_a_configuration_that_makes_no_sense_is_refused(config, complaint):
@@ -264,6 +266,19 @@ def test_there_is_a_discriminator_only_if_asked_for():
     for variable, old in zip(game.trainable_variables, before, strict=True):
         if variable.name == "kernel":  # what the last bias says of images it says of fakes
             assert not np.array_equal(variable.numpy(), old), variable.path
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_the_content_counts_as_it_is_weighted(channels):
+    images = ops.convert_to_tensor(picture(32, 32, channels, dtype="float32", n=4))
+    plain, model = (fresh(image_shape=(None, None, channels), content=weight) for weight in (0.0, 0.7))
+    filled = model.forward(images, None, False)
+    images, mask, made = (ops.convert_to_numpy(x) for x in filled[:3])
+    whole = np.where(mask > 0, np.clip(made, 0, 1), images)
+    expected = 0.7 * PerceptualDistance()(images, whole).mean()
+    found = float(model.restoration_loss(filled)[0]) - float(plain.restoration_loss(filled)[0])
+    assert found == pytest.approx(expected, rel=1e-4)
+    assert len(model.trainable_variables) == len(plain.trainable_variables)
 
 
 @pytest.mark.parametrize("phase", ["discriminator", "restoration"])

@@ -7,8 +7,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from collections.abc import Sequence
-
 import numpy as np
 
 from cnnzoo import color
@@ -136,7 +134,7 @@ def pca_mse(train: np.ndarray, test: np.ndarray, components: int) -> float:
     return float(np.mean(mse_per_image(test, pca.inverse_transform(pca.transform(test)))))
 
 
-def hole_psnr_per_image(images: Sequence, reconstructions: Sequence, masks: Sequence) -> np.ndarray:
+def hole_psnr_per_image(images: Images, reconstructions: Images, masks: Images) -> np.ndarray:
     """10 log10(1 / MSE) of each image in dB, (n,), with the mean over its missing pixels and their channels alone.
 
     Args:

@@ -19,6 +19,7 @@ from cnnzoo.adversarial import hinge_discriminator_loss, wasserstein_generator_l
 from cnnzoo.layers import PACKAGE, ReplicaSeedGenerator, SpectralConv2D, unit_range
 from cnnzoo.masks import as_missing, check_kinds, sample
 from cnnzoo.models._photograph import LARGEST, as_photographs, each_photograph
+from cnnzoo.perceptual import FeatureMaps, unit_distance
 from cnnzoo.registry import register
 from cnnzoo.resampling import mirror_to_multiple
 from cnnzoo.training.phases import Phase, PhasedModel
@@ -144,6 +145,7 @@ class Inpainter(PhasedModel):
         width: Channels at half of the resolution; each further halving adds as many.
         depth: How often the U-Net halves that.
         masks: The kinds of holes it is trained on; see `cnnzoo.masks.sample`.
+        content: The weight of the distance in the features of `lenet.cifar10` (see `cnnzoo.perceptual`).
         adversarial: The weight of the opinion of a discriminator of patches, which is trained beside it; without one
             there is no discriminator (Yu et al., section 3.2).
     """
@@ -159,6 +161,7 @@ class Inpainter(PhasedModel):
         width=24,
         depth=2,
         masks=("strokes", "box", "pixels"),
+        content=0.0,
         adversarial=0.0,
         **kwargs,
     ):
@@ -167,13 +170,15 @@ class Inpainter(PhasedModel):
             raise ValueError(f"got image_shape={image_shape}; allowed: (None, None, 1 or 3), images of any size")
         if depth < 1:
             raise ValueError(f"got depth={depth}; allowed: >= 1")
-        if adversarial < 0:
-            raise ValueError(f"got adversarial={adversarial}; allowed: 0 for no discriminator, or a weight above it")
+        for name, weight in (("content", content), ("adversarial", adversarial)):
+            if weight < 0:
+                raise ValueError(f"got {name}={weight}; allowed: 0 to leave it out, or a weight above it")
         check_kinds(masks)
         self.image_shape, self.width, self.depth = tuple(image_shape), width, depth
-        self.masks, self.adversarial = tuple(masks), adversarial
+        self.masks, self.content, self.adversarial = tuple(masks), content, adversarial
         self.noise = ReplicaSeedGenerator()
         self.network = self.make_network()
+        self._features = FeatureMaps() if content else None
         if adversarial:
             self.discriminator = self.make_discriminator()
         self.build()
@@ -224,8 +229,11 @@ class Inpainter(PhasedModel):
     def restoration_loss(self, filled: Filled):
         error = filled.mask * (filled.images - filled.made)
         loss = ops.mean(ops.abs(error))  # over all pixels: an image with large holes counts for more
+        if self.content:
+            whole = composed(filled.images, filled.mask, filled.made)
+            loss += self.content * ops.mean(unit_distance(self._features(filled.images), self._features(whole)))
         if self.adversarial:
-            loss = loss + self.adversarial * wasserstein_generator_loss(filled.fake_logits)
+            loss += self.adversarial * wasserstein_generator_loss(filled.fake_logits)
         missing = self.image_shape[2] * ops.sum(filled.mask, axis=(1, 2, 3))
         squared = ops.sum(ops.square(error), axis=(1, 2, 3)) / missing
         return loss, {"hole_psnr": ops.mean(-10.0 * ops.log10(ops.maximum(squared, 1e-10)))}
