@@ -87,6 +87,16 @@ def crop_to_multiple(image: np.ndarray, scale: int) -> np.ndarray:
     return image[:height, :width]
 
 
+def mirror_to_multiple(images, multiple: int):
+    """Images with more rows below and columns on the right, mirrored, until both sides are multiples; in any graph."""
+    x = images
+    for axis in (1, 2):
+        size = ops.shape(x)[axis]
+        if not isinstance(size, int) or size % multiple:
+            x = _strided(mirrored(x, axis, multiple - 1), axis, multiple - 1, -(-size // multiple) * multiple, 1)
+    return x
+
+
 def mirrored(x, axis: int, margin: int):
     """x with `margin` more on both sides of an axis, mirrored so that the border stands twice, as often as it takes."""
     size = ops.shape(x)[axis]

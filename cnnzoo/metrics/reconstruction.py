@@ -132,3 +132,22 @@ def pca_mse(train: np.ndarray, test: np.ndarray, components: int) -> float:
     train, test = (images.reshape(len(images), -1) for images in (train, test))
     pca = PCA(components, svd_solver="covariance_eigh").fit(train)
     return float(np.mean(mse_per_image(test, pca.inverse_transform(pca.transform(test)))))
+
+
+def hole_psnr_per_image(images: Images, reconstructions: Images, masks: Images) -> np.ndarray:
+    """10 log10(1 / MSE) of each image in dB, (n,), with the mean over its missing pixels and their channels alone.
+
+    Args:
+        images, reconstructions: (height, width, channels) each, in [0, 1].
+        masks: (height, width, 1) each, not 0 where a pixel is missing; see `cnnzoo.masks.for_evaluation`.
+
+    Raises:
+        ValueError: Nothing is missing in an image, or there are more of one than of another.
+    """
+    values = []
+    for image, made, mask in zip(images, reconstructions, masks, strict=True):
+        missing = np.asarray(mask)[..., 0] != 0
+        if not missing.any():
+            raise ValueError("got a mask by which nothing is missing; allowed: masks that are not 0 somewhere")
+        values.append(psnr_per_image(image[missing][None], made[missing][None])[0])
+    return np.array(values)

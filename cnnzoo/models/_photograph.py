@@ -61,6 +61,7 @@ def each_photograph(
     scale: int = 1,
     margin: int,
     stride: int = 1,
+    tile: int = 256,
 ) -> np.ndarray:
     """`function` over one photograph or a batch, of any size, tile by tile; in the type that came in.
 
@@ -69,8 +70,8 @@ def each_photograph(
         x, noisy: See `as_photographs`.
         channels: How many `x` may have.
         ensemble: Take the mean over the eight symmetries of the square.
-        scale, margin, stride: See `cnnzoo.tiling.tiled`. Sides that are no multiples of the stride are mirrored until
-            they are, so that what is turned round still lies on the same grid.
+        scale, margin, stride, tile: See `cnnzoo.tiling.tiled`. Sides that are no multiples of the stride are mirrored
+            until they are, so that what is turned round still lies on the same grid.
     """
     batch, single = as_photographs(x, channels, noisy)
     largest = LARGEST[batch.dtype]
@@ -78,14 +79,15 @@ def each_photograph(
     def plain(images):
         return np.clip(ops.convert_to_numpy(function(ops.convert_to_tensor(images))), 0.0, 1.0)
 
-    def tile(part: np.ndarray) -> np.ndarray:
+    def each_tile(part: np.ndarray) -> np.ndarray:
         images = part.astype(np.float32) / largest
         made = self_ensemble(plain, images) if ensemble else plain(images)
         return made.astype(np.float32) if largest == 1 else np.rint(made * largest).astype(batch.dtype)
 
     height, width = batch.shape[1:3]
-    batch = np.pad(batch, ((0, 0), (0, -height % stride), (0, -width % stride), (0, 0)), mode="reflect")
-    made = np.stack([tiled(tile, image, scale=scale, margin=margin, stride=stride) for image in batch])
+    batch = np.pad(batch, ((0, 0), (0, -height % stride), (0, -width % stride), (0, 0)), mode="symmetric")
+    tiles = {"scale": scale, "margin": margin, "stride": stride, "tile": tile}
+    made = np.stack([tiled(each_tile, image, **tiles) for image in batch])
     made = made[:, : scale * height, : scale * width]
     return made[0] if single else made
 

@@ -19,6 +19,7 @@ from cnnzoo.layers import DepthToSpace, ReplicaSeedGenerator, unit_range
 from cnnzoo.losses import psnr
 from cnnzoo.models._photograph import each_photograph
 from cnnzoo.registry import register
+from cnnzoo.resampling import mirror_to_multiple
 from cnnzoo.training.phases import Phase, PhasedModel
 
 SCALES = 3
@@ -98,7 +99,7 @@ class Denoiser(PhasedModel):
     def denoised(self, noisy, training=False):
         """(n, height, width, c) to the same, not clipped to [0, 1]."""
         height, width = ops.shape(noisy)[1:3]
-        return noisy - self.network(_extended(noisy), training=training)[:, :height, :width]
+        return noisy - self.network(mirror_to_multiple(noisy, STRIDE), training=training)[:, :height, :width]
 
     def pixel_loss(self, pair):
         images, denoised = pair
@@ -147,13 +148,3 @@ def _checked(sigma):
     if len(pair) != 2 or not all(isinstance(s, numbers.Real) for s in pair) or not 0 <= pair[0] <= pair[1] <= 255:
         raise ValueError(f"got sigma={sigma!r}; allowed: a number from 0 to 255, or a pair (low, high)")
     return pair if isinstance(sigma, (list, tuple)) else sigma
-
-
-def _extended(images):
-    """Images with their last rows and columns mirrored until the sides are multiples of the stride."""
-    for axis in (1, 2):
-        if (images.shape[axis] or 1) % STRIDE:  # else there is nothing to gather, as in training
-            size = ops.shape(images)[axis]
-            index = ops.arange(-(-size // STRIDE) * STRIDE)
-            images = ops.take(images, ops.minimum(index, ops.maximum(2 * size - 2 - index, 0)), axis=axis)
-    return images

@@ -1,0 +1,106 @@
+"""What it is worth to see the mask: the inpainter and a plain U-Net of its size that does not, trained by one recipe.
+
+    python benchmarks/quality/inpainting.py inpainter.cifar10 --out runs/inpainting
+
+The plain U-Net has equal strides and dilations, convolutions without gates that are wider by the root of 2, and so as
+many parameters; it is shown grey holes and gives the image. Data, steps, optimizers, loss and seeds are equal, and so
+are the holes. The score is the mean PSNR over missing pixels alone, with the fixed masks of `cnnzoo.masks`, on test
+images; for photographs, on the middles of those of BSD100. A side that is finished is not trained again.
+"""
+
+import argparse
+import random
+from pathlib import Path
+
+import keras
+import numpy as np
+from keras import layers, ops
+
+from cnnzoo import masks
+from cnnzoo.data import load, training_images
+from cnnzoo.data.photographs import Crops, is_photographs, photographs
+from cnnzoo.layers import PACKAGE
+from cnnzoo.metrics.reconstruction import hole_psnr_per_image
+from cnnzoo.models._verbs import in_batches
+from cnnzoo.models.inpainter import Inpainter, mirror_to_multiple, u_net
+from cnnzoo.terminal import print_table
+from cnnzoo.training.recipes import Recipe, recipe
+
+LIMIT = 2000  # test images
+
+
+def plain(filters: int, strides: int = 1, dilation: int = 1) -> layers.Layer:
+    settings = {"dilation_rate": dilation, "activation": "elu", "kernel_initializer": "he_normal"}
+    return layers.Conv2D(round(2**0.5 * filters), 3, strides, "same", **settings)
+
+
+@keras.saving.register_keras_serializable(PACKAGE)
+class PlainUNet(Inpainter):
+    """The same task without the mask."""
+
+    def make_network(self) -> keras.Model:
+        channels = 4 * self.image_shape[2]
+        return u_net(channels, channels, self.width, self.depth, plain)
+
+    def made(self, images, mask, training=False):
+        height, width = ops.shape(images)[1:3]
+        shown = mirror_to_multiple((2.0 * images - 1.0) * (1.0 - mask), self.stride)
+        made = ops.nn.depth_to_space(self.network(ops.nn.space_to_depth(shown, 2), training=training), 2)
+        return 0.5 * (made[:, :height, :width] + 1.0)
+
+
+def trained(kind: type, plan: Recipe, epochs: int, file: Path) -> Inpainter:
+    """A model of that class with the weights in `file`, which are trained if they are not there."""
+    random.seed(plan.seed)  # where Keras takes the seeds that it is not given
+    model = kind(**plan.config)
+    if file.exists():
+        model.load_weights(file)
+        return model
+    images = training_images(plan.data, plan.split, model.image_shape, plan.crop)
+    steps = images.steps_per_epoch(plan.batch_size)
+    model.compile(plan.optimizers(epochs * steps))
+    stream = images.stream(plan.batch_size, plan.seed)
+    model.fit(stream, steps_per_epoch=steps, epochs=epochs, shuffle=False, verbose=2)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    model.bare().save_weights(file)
+    return model
+
+
+def test_images(plan: Recipe, shape: tuple) -> np.ndarray:
+    if is_photographs(plan.data):
+        return Crops(photographs("bsd100", "test", shape[2]), plan.crop).images
+    return load(plan.data, "test", shape).few(LIMIT).images
+
+
+def scores(model: Inpainter, images: np.ndarray) -> list[float]:
+    """The mean PSNR over the holes of each kind."""
+    found = []
+    for kind in masks.EVALUATED:
+        hidden = masks.for_evaluation(images, kind)
+        made = in_batches(model, np.concatenate([images, 255 * hidden.astype(np.uint8)], axis=3))
+        found.append(float(np.mean(hole_psnr_per_image(images / 255, made, hidden))))
+    return found
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("name", help="of the recipe, inpainter.tag")
+    parser.add_argument("--epochs", type=int, help="other than the recipe's")
+    parser.add_argument("--out", type=Path, required=True, help="the folder of the weights")
+    asked = parser.parse_args()
+    plan = recipe(asked.name)
+    epochs = asked.epochs or plan.epochs
+    rows, found = [], {}
+    for title, kind in {"inpainter": Inpainter, "plain U-Net": PlainUNet}.items():
+        keras.backend.clear_session()
+        file = asked.out / f"{asked.name}.{kind.__name__}.{epochs}.weights.h5"
+        model = trained(kind, plan, epochs, file)
+        found[title] = scores(model, test_images(plan, model.image_shape))
+        rows.append((title, f"{model.network.count_params():,}", *(f"{psnr:.2f}" for psnr in found[title])))
+    gains = (f"{ours - other:+.2f}" for ours, other in zip(*found.values(), strict=True))
+    title = f"{asked.name}, {epochs} epochs: PSNR over holes in dB"
+    print_table(title, ("", "parameters", *masks.EVALUATED), [*rows, ("difference", "", *gains)])
+
+
+if __name__ == "__main__":
+    main()

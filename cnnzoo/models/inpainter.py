@@ -1,0 +1,311 @@
+"""The inpainter: a small U-Net of gated convolutions that fills holes of any shape in images of any size.
+
+Source: Yu et al., "Free-Form Image Inpainting with Gated Convolution", 2019.
+
+A gated convolution is told the mask and learns, for each channel and place, how far to trust what it sees. A partial
+convolution (Liu et al., "Image Inpainting for Irregular Holes Using Partial Convolutions", 2018) does that by a fixed
+rule: it divides by how much of its window is known. That division, which a network cannot learn easily, is done here
+once, by the smooth filling that the network starts from; what is left to learn is then a matter of gates.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import keras
+import numpy as np
+from keras import layers, ops
+
+from cnnzoo.adversarial import hinge_discriminator_loss, wasserstein_generator_loss
+from cnnzoo.layers import PACKAGE, ReplicaSeedGenerator, SpectralConv2D, unit_range
+from cnnzoo.masks import as_missing, check_kinds, sample
+from cnnzoo.models._photograph import LARGEST, as_photographs, each_photograph
+from cnnzoo.perceptual import FeatureMaps, unit_distance
+from cnnzoo.registry import register
+from cnnzoo.resampling import mirror_to_multiple
+from cnnzoo.training.phases import Phase, PhasedModel
+
+LEVELS = 10  # how often the smooth filling halves an image at most: it reaches into holes of 1024 pixels
+DILATIONS = (1, 2, 4)  # of the convolutions at the coarsest stride of the U-Net
+GAIN = 5.0  # of a gated convolution's kernel: elu(f) * sigmoid(g) then has the mean square of its inputs, if that is 1
+GREY = 128  # how holes are shown
+TILE = 512  # pixels a side of what is kept of a tile: several times the margin around it
+
+
+def smooth_filling(images, known):
+    """Images with their holes filled by averages of what is known around them, the nearer the finer.
+
+    The image and its mask are halved until one pixel is left; back from that one, each pixel takes the average of what
+    was known in it or, as far as that was less than a quarter of it, the smoothed average of the next coarser.
+
+    Source: the pull-push algorithm of Gortler et al., "The Lumigraph", 1996, section 3.4.
+
+    Args:
+        images: float32 (n, height, width, channels).
+        known: (n, height, width, 1), 1 where a pixel is known, 0 where it is not.
+
+    Returns:
+        float32 of the shape of `images`, which it equals where they are known.
+    """
+    sides = images.shape[1:3]
+    levels = LEVELS if None in sides else min(LEVELS, (max(sides) - 1).bit_length())
+    pyramid = [(images * known, known)]
+    for _ in range(levels):
+        pyramid.append(tuple(ops.average_pool(part, 2, 2, "same") for part in pyramid[-1]))
+    total, share = pyramid.pop()
+    filled = total / ops.maximum(share, 1e-9)
+    for level, (total, share) in reversed(list(enumerate(pyramid))):
+        height, width = ops.shape(total)[1:3]
+        filled = ops.repeat(ops.repeat(filled, 2, axis=1), 2, axis=2)[:, :height, :width]
+        filled = ops.pad(filled, ((0, 0), (1, 1), (1, 1), (0, 0)), "symmetric")
+        filled = ops.average_pool(filled, 3, 1, "valid")
+        trust = ops.minimum(4.0 * share, 1.0) if level else share
+        filled = trust * total / ops.maximum(share, 1e-9) + (1.0 - trust) * filled
+    return filled
+
+
+@keras.saving.register_keras_serializable(PACKAGE)
+class GatedConv2D(layers.Layer):
+    """elu(f) * sigmoid(g), with f and g the halves of a convolution of 3x3.
+
+    Args:
+        filters: Channels of the result.
+        strides, dilation: Of the convolution.
+
+    Source: Yu et al., 2019, section 3.1.
+    """
+
+    def __init__(self, filters: int, strides: int = 1, dilation: int = 1, **kwargs):
+        super().__init__(**kwargs)
+        self.filters, self.strides, self.dilation = filters, strides, dilation
+        start = keras.initializers.VarianceScaling(GAIN)
+        settings = {"dilation_rate": dilation, "kernel_initializer": start, "dtype": self.dtype_policy}
+        self.both = layers.Conv2D(2 * filters, 3, strides, "same", **settings)
+
+    def build(self, input_shape):
+        self.both.build(input_shape)
+
+    def call(self, x):
+        features, gate = ops.split(self.both(x), 2, axis=-1)
+        return ops.elu(features) * ops.sigmoid(gate)
+
+    def compute_output_shape(self, input_shape):
+        return (*self.both.compute_output_shape(input_shape)[:-1], self.filters)
+
+    def get_config(self):
+        own = {"filters": self.filters, "strides": self.strides, "dilation": self.dilation}
+        return {**super().get_config(), **own}
+
+
+def u_net(seen: int, made: int, width: int, depth: int, convolution: Callable[..., layers.Layer]) -> keras.Model:
+    """Maps (n, height, width, seen), with sides that are multiples of 2^depth, to float32 (n, height, width, made).
+
+    Args:
+        seen, made: Channels.
+        width: Channels of the convolutions at first; each halving adds as many.
+        depth: How often the sides are halved.
+        convolution: Gives a layer for its filters, `strides` and `dilation`.
+    """
+    x = shown = keras.Input((None, None, seen))
+    x = convolution(width)(x)  # (n, height, width, width)
+    beside = []
+    for level in range(1, depth + 1):
+        beside.append(x)
+        x = convolution((level + 1) * width, strides=2)(x)  # (n, height / 2, width / 2, 2 * width)
+        for dilation in DILATIONS if level == depth else (1,):
+            x = convolution((level + 1) * width, dilation=dilation)(x)
+    for level in reversed(range(depth)):
+        x = layers.Concatenate()([layers.UpSampling2D(2)(x), beside.pop()])  # (n, height, width, 3 * width)
+        x = convolution((level + 1) * width)(x)
+    start = keras.initializers.RandomNormal(stddev=0.01)  # so that at first it makes little
+    x = layers.Conv2D(made, 3, padding="same", kernel_initializer=start, dtype="float32")(x)
+    return keras.Model(shown, x, name="network")
+
+
+class Filled(NamedTuple):
+    """A batch with holes that were filled."""
+
+    images: object  # (n, height, width, channels) in [0, 1], as they were without holes
+    mask: object  # (n, height, width, 1)
+    made: object  # what the network makes of all pixels; it is only asked about those that are missing
+    real_logits: object = None  # of each patch, (n, rows, columns, 1)
+    fake_logits: object = None
+
+
+@register("inpainter")
+class Inpainter(PhasedModel):
+    """Minimises |x - x'| over the missing pixels; the known ones stay as they are.
+
+    In training, holes of the kinds in `masks` are drawn anew for each image. The network sees the image without what is
+    missing, the mask and the smooth filling, rearranged to half of the resolution (as in Zhang et al., "FFDNet", 2018,
+    section III-B); it gives the difference from the smooth filling. Known pixels do not count, unlike in Liu et al.,
+    equation 7: as the smooth filling is exact there, asking for them keeps the network from leaving it anywhere.
+
+    Args:
+        image_shape: (None, None, channels): images of any size, with 1 or 3 channels.
+        width: Channels at half of the resolution; each further halving adds as many.
+        depth: How often the U-Net halves that.
+        masks: The kinds of holes it is trained on; see `cnnzoo.masks.sample`.
+        content: The weight of the distance in the features of `lenet.cifar10` (see `cnnzoo.perceptual`).
+        adversarial: The weight of the opinion of a discriminator of patches, which is trained beside it; without one
+            there is no discriminator (Yu et al., section 3.2).
+    """
+
+    task = "inpaint"
+    log_names = ("hole_psnr",)
+    updates = "simultaneous"
+
+    def __init__(
+        self,
+        *,
+        image_shape=(None, None, 3),
+        width=24,
+        depth=2,
+        masks=("strokes", "box", "pixels"),
+        content=0.0,
+        adversarial=0.0,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        if tuple(image_shape) not in ((None, None, 1), (None, None, 3)):
+            raise ValueError(f"got image_shape={image_shape}; allowed: (None, None, 1 or 3), images of any size")
+        if depth < 1:
+            raise ValueError(f"got depth={depth}; allowed: >= 1")
+        for name, weight in (("content", content), ("adversarial", adversarial)):
+            if weight < 0:
+                raise ValueError(f"got {name}={weight}; allowed: 0 to leave it out, or a weight above it")
+        check_kinds(masks)
+        self.image_shape, self.width, self.depth = tuple(image_shape), width, depth
+        self.masks, self.content, self.adversarial = tuple(masks), content, adversarial
+        self.noise = ReplicaSeedGenerator()
+        self.network = self.make_network()
+        self._features = FeatureMaps() if content else None
+        if adversarial:
+            self.discriminator = self.make_discriminator()
+        self.build()
+
+    def make_network(self) -> keras.Model:
+        """What is seen, (n, height, width, 4 * (2 * channels + 1)), to (n, height, width, 4 * channels)."""
+        channels = self.image_shape[2]
+        return u_net(4 * (2 * channels + 1), 4 * channels, self.width, self.depth, GatedConv2D)
+
+    def make_discriminator(self) -> keras.Model:
+        """Images in [-1, 1] with their mask (n, height, width, channels + 1) to a logit for each patch."""
+        x = seen = keras.Input((None, None, self.image_shape[2] + 1))
+        for level in range(1, 4):
+            x = layers.LeakyReLU(0.2)(SpectralConv2D(2 * level * self.width, 5, 2, "same")(x))
+        return keras.Model(seen, SpectralConv2D(1, 3, padding="same", dtype="float32")(x), name="discriminator")
+
+    def phases(self):
+        restoration = Phase("restoration", [self.network], self.restoration_loss)
+        if not self.adversarial:
+            return [restoration]
+        return [Phase("discriminator", [self.discriminator], self.discriminator_loss), restoration]
+
+    def forward(self, images, labels, training):
+        shape = (ops.shape(images)[0], *images.shape[1:3])
+        mask = sample(self.masks, shape, self.noise if training else 0)
+        made = self.made(images, mask, training)
+        if not self.adversarial:
+            return Filled(images, mask, made)
+        real, fake = (
+            self.discriminator(ops.concatenate([2.0 * shown - 1.0, mask], axis=-1), training=training)
+            for shown in (images, composed(images, mask, made))
+        )
+        return Filled(images, mask, made, real, fake)
+
+    def made(self, images, mask, training=False):
+        """What becomes of images in [0, 1], whatever stands where the mask is 1; not clipped to [0, 1]."""
+        return self.refined(images, mask, smooth_filling(images, 1.0 - mask), training)
+
+    def refined(self, images, mask, smooth, training=False):
+        """The smooth filling and what the network adds to it."""
+        height, width = ops.shape(images)[1:3]
+        known = 1.0 - mask
+        seen = ops.concatenate([known * (2.0 * images - 1.0), known, 2.0 * smooth - 1.0], axis=-1)
+        seen = ops.nn.space_to_depth(mirror_to_multiple(seen, self.stride), 2)
+        added = ops.nn.depth_to_space(self.network(seen, training=training), 2)
+        return smooth + 0.5 * added[:, :height, :width]
+
+    def restoration_loss(self, filled: Filled):
+        error = filled.mask * (filled.images - filled.made)
+        loss = ops.mean(ops.abs(error))  # over all pixels: an image with large holes counts for more
+        if self.content:
+            whole = composed(filled.images, filled.mask, filled.made)
+            loss += self.content * ops.mean(unit_distance(self._features(filled.images), self._features(whole)))
+        if self.adversarial:
+            loss += self.adversarial * wasserstein_generator_loss(filled.fake_logits)
+        missing = self.image_shape[2] * ops.sum(filled.mask, axis=(1, 2, 3))
+        squared = ops.sum(ops.square(error), axis=(1, 2, 3)) / missing
+        return loss, {"hole_psnr": ops.mean(-10.0 * ops.log10(ops.maximum(squared, 1e-10)))}
+
+    def discriminator_loss(self, filled: Filled):
+        return hinge_discriminator_loss(filled.real_logits, filled.fake_logits)
+
+    def published_optimizers(self):
+        return {phase.name: keras.optimizers.Adam(1e-3) for phase in self.phases()}
+
+    def call(self, x, training=False):
+        """Images with their mask as the last channel (n, height, width, channels + 1) to whole ones in [0, 1].
+
+        The images are uint8 or float32 in [0, 1]; the mask is not 0 where a pixel is missing.
+        """
+        images, mask = unit_range(x[..., :-1]), ops.cast(x[..., -1:] != 0, "float32")
+        return composed(images, mask, self.made(images, mask, training))
+
+    @property
+    def stride(self) -> int:
+        """The pixels that the coarsest map of the U-Net has one for."""
+        return 2 ** (self.depth + 1)
+
+    @property
+    def margin(self) -> int:
+        """How many pixels away from its own, in the image and its smooth filling, a pixel of the result depends on."""
+        finer = [2 ** (level + 1) for level in range(self.depth)]  # the strides of the maps but the coarsest
+        # At each of them there is a convolution on the way down, one to the next coarser and one on the way up.
+        reach = 3 * sum(finer) + self.stride * sum(DILATIONS) + finer[0]  # … and the last
+        return reach + self.stride  # a pixel may lie at either side of the coarse one that it belongs to
+
+    def restore(self, x, mask) -> np.ndarray:
+        """One image or a batch, of any size, with the missing pixels filled in, in the type that came in.
+
+        Args:
+            x: uint8, uint16 or float32 in [0, 1], (height, width, channels) or a batch of them; for a model of grey
+                images (height, width) too. What stands in the holes does not matter.
+            mask: Not 0 where a pixel is missing, of booleans or any numbers: (height, width[, 1]) for all images, or
+                (n, height, width[, 1]).
+
+        Returns:
+            The images; known pixels are those that came in, bit for bit.
+
+        Raises:
+            ValueError: For images of another shape, type or range, a mask of another size, or one by which all of an
+                image or none of it is missing.
+        """
+        batch, single = as_photographs(x, self.image_shape[2:])
+        missing = as_missing(mask, batch.shape[:3])
+        largest, beside = LARGEST[batch.dtype], missing.astype(np.float32)
+        images = batch.astype(np.float32) / largest
+        pairs = zip(images, 1.0 - beside, strict=True)
+        # The smooth filling sees the whole picture; what the network adds to it is computed tile by tile.
+        smooth = [ops.convert_to_numpy(smooth_filling(image[None], known[None])) for image, known in pairs]
+        seen = np.concatenate([images, np.concatenate(smooth), beside], axis=3)
+        tiles = {"margin": self.margin, "stride": self.stride, "tile": TILE}
+        made = each_photograph(self._refined_tile, seen, seen.shape[3:], False, **tiles)
+        made = made if largest == 1 else np.rint(largest * made).astype(batch.dtype)
+        made = np.where(missing, made, batch)
+        return made[0] if single else made
+
+    def _refined_tile(self, seen):
+        """`refined` for its three images in one; where nothing is missing, as in most of a large picture, they do."""
+        images, smooth, mask = ops.split(seen, (self.image_shape[2], 2 * self.image_shape[2]), axis=3)
+        return self.refined(images, mask, smooth) if ops.any(mask != 0) else images
+
+    def before_after(self, images: np.ndarray) -> list[np.ndarray]:
+        """uint8 images (n, height, width, channels) with holes, shown grey, then without, and as they are."""
+        mask = ops.convert_to_numpy(sample(self.masks, images.shape[:3], seed=0))
+        return [np.where(mask > 0, GREY, images).astype(np.uint8), self.restore(images, mask), images]
+
+
+def composed(images, mask, made):
+    """The images, with what was made of their missing pixels, clipped to [0, 1]."""
+    return ops.where(mask > 0, ops.clip(made, 0.0, 1.0), images)

@@ -1,0 +1,289 @@
+"""The inpainter against plain loops, SciPy and what a restorer of holes owes its user."""
+
+import math
+
+import keras
+import numpy as np
+import pytest
+from conformance import samples
+from keras import ops
+from scipy.signal import correlate2d
+from scipy.special import expit
+
+import cnnzoo
+from cnnzoo import data, masks
+from cnnzoo.metrics.perceptual import PerceptualDistance
+from cnnzoo.models import inpainter
+from cnnzoo.models.inpainter import GatedConv2D, smooth_filling
+
+LARGEST = {"uint8": 255, "uint16": 65535, "float32": 1}
+
+
+def fresh(**config):
+    """A narrow model whose network says a lot: as built it would say little more than the smooth filling."""
+    model = samples.fresh("inpainter", **{"width": 4, **config})
+    rng = np.random.default_rng(0)
+    for layer in model.network.layers:
+        layer.set_weights([rng.normal(0, 0.15, w.shape) for w in layer.get_weights()])
+    return model
+
+
+def picture(height: int, width: int, channels: int = 3, dtype: str = "uint8", n: int = 1) -> np.ndarray:
+    x = np.random.default_rng(1).random((n, height, width, channels), np.float32)
+    return x if dtype == "float32" else (x * LARGEST[dtype]).astype(dtype)
+
+
+# -- its parts --------------------------------------------------------------------------------------------------------
+
+
+def halved(image: np.ndarray) -> np.ndarray:
+    """The means of blocks of 2x2, and of what there is of them at odd sides."""
+    rows, columns = (range(0, side, 2) for side in image.shape)
+    return np.array([[image[row : row + 2, column : column + 2].mean() for column in columns] for row in rows])
+
+
+def filling_by_hand(total: np.ndarray, share: np.ndarray, level: int = 0) -> np.ndarray:
+    """The smooth filling of an image (height, width) times its mask, from its definition."""
+    mean = np.divide(total, share, out=np.zeros_like(total), where=share > 0)
+    if mean.size == 1:
+        return mean
+    coarse = np.kron(filling_by_hand(halved(total), halved(share), level + 1), np.ones((2, 2)))
+    coarse = np.pad(coarse[: mean.shape[0], : mean.shape[1]], 1, mode="edge")
+    smooth = np.zeros_like(mean)
+    for row, column in np.ndindex(mean.shape):
+        smooth[row, column] = coarse[row : row + 3, column : column + 3].mean()
+    trust = np.minimum(4 * share, 1) if level else share
+    return trust * mean + (1 - trust) * smooth
+
+
+@pytest.mark.parametrize("kind", ["strokes", "pixels", "centre"])
+@pytest.mark.parametrize("size", [(32, 64), (21, 13), (1, 6)])
+def test_holes_are_first_filled_smoothly(kind, size):
+    image = np.random.default_rng(0).random(size)
+    known = 1 - masks.draw(kind, (1, *size), 3)[0, :, :, 0].astype(np.float64)
+    filled = smooth_filling(*(x[None, :, :, None].astype(np.float32) for x in (image, known)))
+    filled = ops.convert_to_numpy(filled)[0, :, :, 0]
+    np.testing.assert_allclose(filled, filling_by_hand(image * known, known), atol=1e-5)
+    np.testing.assert_allclose(filled[known > 0], image[known > 0], atol=1e-6)
+
+
+def test_one_known_pixel_fills_all():
+    known = np.zeros((1, 300, 200, 1), np.float32)
+    known[0, 5, 7] = 1
+    np.testing.assert_allclose(smooth_filling(np.full_like(known, 0.7), known), 0.7, rtol=1e-5)
+
+
+def test_a_gated_convolution_is_its_formula():
+    layer = GatedConv2D(2, dilation=2)
+    x = np.random.default_rng(0).normal(size=(1, 9, 8, 1)).astype(np.float32)
+    layer.build(x.shape)
+    kernel, bias = np.random.default_rng(1).normal(size=(3, 3, 1, 4)), np.array([0.1, -0.2, 0.3, 0.4])
+    layer.both.set_weights([kernel, bias])
+    found = ops.convert_to_numpy(layer(x))[0]
+    spread = np.zeros((5, 5, 4))
+    spread[::2, ::2] = kernel[:, :, 0]
+    features = [correlate2d(x[0, :, :, 0], spread[:, :, i], mode="same") + bias[i] for i in range(4)]
+    for i in range(2):
+        elu = np.where(features[i] > 0, features[i], np.expm1(features[i]))
+        np.testing.assert_allclose(found[:, :, i], elu * expit(features[2 + i]), atol=1e-5)
+
+
+@pytest.mark.parametrize("depth", [1, 2, 3])
+def test_it_sees_no_further_than_its_margin(depth):
+    model = fresh(depth=depth, image_shape=(None, None, 1))
+    length = 4 * (-(-model.margin // model.stride)) * model.stride
+    farthest = 0
+    for at in range(length // 2, length // 2 + model.stride):
+        image = np.zeros((1, model.stride, length, 1), np.float32)
+        image[:, :, at] = np.nan  # reaches all that depends on it, however little
+        made = ops.convert_to_numpy(model.refined(image, np.zeros_like(image), np.zeros_like(image)))
+        reached = np.flatnonzero(np.isnan(made).any(axis=(0, 1, 3)))
+        farthest = max(farthest, at - reached.min(), reached.max() - at)
+    assert model.margin - model.stride < farthest <= model.margin
+
+
+# -- what it gives ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("size", [(1, 2), (3, 5), (33, 47), (64, 64)])
+@pytest.mark.parametrize("dtype", LARGEST)
+def test_known_pixels_come_back_bit_for_bit_in_the_type_that_came_in(size, dtype):
+    model, x = fresh(), picture(*size, dtype=dtype, n=2)
+    mask = masks.draw("pixels", (2, *size), 5)
+    whole = model.restore(x, mask)
+    assert whole.dtype == dtype and whole.shape == x.shape
+    known = np.broadcast_to(mask == 0, x.shape)
+    np.testing.assert_array_equal(whole[known], x[known])
+    assert not np.array_equal(whole, x)
+    single = model.restore(x[1], mask[1, :, :, 0])
+    np.testing.assert_array_equal(single, whole[1])
+
+
+@pytest.mark.parametrize("size", [(30, 40), (32, 32)])
+def test_what_stands_in_a_hole_does_not_matter(size):
+    model, x = fresh(), picture(*size)[0]
+    mask = masks.draw("strokes", (1, *size), 0)[0, :, :, 0]
+    other = np.where(mask[:, :, None] > 0, 255 - x, x)
+    np.testing.assert_array_equal(model.restore(x, mask), model.restore(other, mask))
+    shown, changed = (np.concatenate([y, 255 * mask[:, :, None].astype(np.uint8)], axis=2)[None] for y in (x, other))
+    np.testing.assert_array_equal(model(shown), model(changed))
+    assert not np.array_equal(model.restore(x, mask), model.restore(255 - x, mask))
+
+
+def test_equal_pictures_of_other_types_are_filled_equally():
+    model, x, mask = fresh(), picture(33, 20)[0], masks.draw("box", (1, 33, 20), 0)[0]
+    as_bytes = model.restore(x, mask)
+    as_floats = model.restore(x.astype(np.float32) / 255, mask)
+    as_words = model.restore(x.astype(np.uint16) * 257, mask)
+    np.testing.assert_allclose(as_floats, as_bytes / 255, atol=0.5 / 255 + 1e-6)
+    np.testing.assert_allclose(as_words, 65535 * as_floats, atol=0.6)
+
+
+def test_grey_pictures_may_have_no_axis_of_channels():
+    model, x = fresh(image_shape=(None, None, 1)), picture(20, 30, 1)[0]
+    np.testing.assert_array_equal(model.restore(x[:, :, 0], np.eye(20, 30)), model.restore(x, np.eye(20, 30)))
+
+
+@pytest.mark.parametrize("length", [1500, 1491])
+def test_a_large_picture_is_filled_as_though_at_once(length, monkeypatch):
+    model, x = fresh(), picture(40, length, dtype="float32")[0]
+    mask = masks.draw("strokes", (1, 40, length), 0)[0] + masks.draw("box", (1, 40, length), 0)[0]
+    tiled = model.restore(x, mask)
+    monkeypatch.setattr(inpainter, "TILE", length)
+    whole = model.restore(x, mask)
+    np.testing.assert_allclose(tiled, whole, atol=1e-5)
+    assert np.abs(np.rint(255 * tiled) - np.rint(255 * whole)).max() <= 1
+    monkeypatch.setattr(inpainter, "TILE", 512)
+    monkeypatch.setattr(type(model), "margin", 0)
+    assert np.abs(model.restore(x, mask) - whole).max() > 1 / 255  # there would be seams
+
+
+def test_only_tiles_with_a_hole_go_through_the_network(monkeypatch):
+    model, x = fresh(), picture(8, 4000)[0]
+    mask = np.zeros((8, 4000), bool)
+    mask[3:5, 100:120] = True
+    widths, refined = [], model.refined
+    monkeypatch.setattr(model, "refined", lambda x, *beside: widths.append(x.shape[2]) or refined(x, *beside))
+    filled = model.restore(x, mask)
+    assert len(widths) == 1 and widths[0] < 800
+    np.testing.assert_allclose(filled[:, :1000], model.restore(x[:, :1000], mask[:, :1000]), atol=1)
+
+
+def test_a_mask_is_for_each_image_or_for_all():
+    model, x = fresh(), picture(16, 24, n=3)
+    each = masks.draw("box", (3, 16, 24), 0)
+    together = model.restore(x, each)
+    for image, mask, expected in zip(x, each, together, strict=True):
+        np.testing.assert_array_equal(model.restore(image, mask), expected)
+    np.testing.assert_array_equal(model.restore(x, each[1])[1], together[1])
+
+
+@pytest.mark.parametrize(
+    ("x", "mask", "complaint"),
+    [
+        (picture(8, 9)[0], np.eye(9, 8), r"got a mask of shape \(9, 8\); allowed: \(8, 9\[, 1\]\) or \(1, 8, 9"),
+        (picture(8, 9)[0], np.zeros((8, 9)), "nothing is missing in image 0; allowed: not 0"),
+        (picture(8, 9)[0], np.ones((8, 9)), "everything is missing in image 0; allowed: not 0"),
+        (picture(8, 9, 1)[0], np.eye(8, 9), r"got images of shape \(8, 9, 1\); allowed: .*3\)"),
+        (picture(8, 9)[0].astype(np.int32), np.eye(8, 9), "got images of dtype int32; allowed"),
+        (np.full((8, 9, 3), np.nan, np.float32), np.eye(8, 9), "got images with values in"),
+    ],
+)
+def test_what_it_cannot_restore_is_refused(x, mask, complaint):
+    with pytest.raises(ValueError, match=complaint):
+        fresh().restore(x, mask)
+
+
+@pytest.mark.parametrize(
+    ("config", "complaint"),
+    [
+        ({"image_shape": (32, 32, 3)}, r"got image_shape=\(32, 32, 3\); allowed: \(None, None, 1 or 3\)"),
+        ({"masks": ("text",)}, r"got masks=\('text',\); allowed: one or more of centre"),
+        ({"depth": 0}, "got depth=0; allowed: >= 1"),
+        ({"adversarial": -1.0}, "got adversarial=-1.0; allowed: 0 to leave it out"),
+        ({"content": -1.0}, "got content=-1.0; allowed: 0 to leave it out"),
+    ],
+)
+def test_a_configuration_that_makes_no_sense_is_refused(config, complaint):
+    with pytest.raises(ValueError, match=complaint):
+        cnnzoo.build("inpainter", **config)
+
+
+def test_pictures_before_and_after():
+    model = fresh()
+    images = picture(28, 20, n=4)
+    shown, whole, same = model.before_after(images)
+    assert same is images and shown.dtype == whole.dtype == np.uint8
+    hidden = (shown != images).any(axis=3)
+    assert 0 < hidden.mean() < 1 and (shown[hidden] == 128).all()
+    np.testing.assert_array_equal(whole[~hidden], images[~hidden])
+    assert not np.array_equal(whole, images)
+
+
+# -- how it is trained ------------------------------------------------------------------------------------------------
+
+
+def test_the_loss_and_the_score_are_of_missing_pixels():
+    model = fresh()
+    images = ops.convert_to_tensor(picture(32, 32, dtype="float32", n=4))
+    filled = model.forward(images, None, False)
+    loss, logs = model.restoration_loss(filled)
+    images, mask, made = (ops.convert_to_numpy(x) for x in filled[:3])
+    error = (images - made)[np.broadcast_to(mask > 0, images.shape)]
+    assert float(loss) == pytest.approx(np.abs(error).sum() / images.size, rel=1e-5)
+    scores = [
+        -10 * math.log10(np.mean(np.square(x - y)[m[:, :, 0] > 0])) for x, y, m in zip(images, made, mask, strict=True)
+    ]
+    assert float(logs["hole_psnr"]) == pytest.approx(np.mean(scores), rel=1e-5)
+
+
+def test_a_few_steps_of_training_fill_holes_better_than_the_smooth_filling():
+    model = samples.fresh("inpainter", width=8, masks=("pixels",))
+    model.compile({"restoration": keras.optimizers.Adam(4e-3)})
+    crops = data.load("photos", "train", (32, 32, 3)).images
+    last = model.network.layers[-1]
+    start = last.get_weights()
+    last.set_weights([np.zeros_like(w) for w in start])  # what is left is the smooth filling
+    before = model.evaluate(crops, verbose=0, return_dict=True)
+    last.set_weights(start)
+    model.fit(crops, batch_size=16, epochs=10, shuffle=False, verbose=0)
+    after = model.evaluate(crops, verbose=0, return_dict=True)
+    assert after["loss"] < 0.99 * before["loss"]
+    assert after["hole_psnr"] > before["hole_psnr"] + 0.1
+
+
+def test_there_is_a_discriminator_only_if_asked_for():
+    alone, game = fresh(), fresh(adversarial=0.1)
+    assert [phase.name for phase in alone.phases()] == ["restoration"]
+    assert not hasattr(alone, "discriminator")
+    assert {v.path for v in alone.trainable_variables} == {v.path for v in alone.network.trainable_variables}
+    assert [phase.name for phase in game.phases()] == ["discriminator", "restoration"]
+    game.compile(samples.optimizers(game, lambda: keras.optimizers.SGD(1e-2)))
+    before = [v.numpy() for v in game.trainable_variables]
+    assert len(before) == len(game.network.trainable_variables) + len(game.discriminator.trainable_variables)
+    history = samples.steps(game, 2)
+    assert set(history) == {"loss", "restoration_loss", "discriminator_loss", "hole_psnr"}
+    for variable, old in zip(game.trainable_variables, before, strict=True):
+        if variable.name == "kernel":  # what the last bias says of images it says of fakes
+            assert not np.array_equal(variable.numpy(), old), variable.path
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_the_content_counts_as_it_is_weighted(channels):
+    images = ops.convert_to_tensor(picture(32, 32, channels, dtype="float32", n=4))
+    plain, model = (fresh(image_shape=(None, None, channels), content=weight) for weight in (0.0, 0.7))
+    filled = model.forward(images, None, False)
+    images, mask, made = (ops.convert_to_numpy(x) for x in filled[:3])
+    whole = np.where(mask > 0, np.clip(made, 0, 1), images)
+    expected = 0.7 * PerceptualDistance()(images, whole).mean()
+    found = float(model.restoration_loss(filled)[0]) - float(plain.restoration_loss(filled)[0])
+    assert found == pytest.approx(expected, rel=1e-4)
+    assert len(model.trainable_variables) == len(plain.trainable_variables)
+
+
+@pytest.mark.parametrize("phase", ["discriminator", "restoration"])
+def test_each_side_of_the_game_lowers_its_own_loss(phase):
+    model = fresh(adversarial=1.0, masks=("centre",))
+    model.compile(samples.optimizers(model, lambda: keras.optimizers.Adam(1e-3), only=phase))
+    losses = samples.steps(model, 12)[f"{phase}_loss"]
+    assert losses[-1] < losses[0] - 0.01

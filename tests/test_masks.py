@@ -1,0 +1,207 @@
+"""Masks against closed forms, a plain loop over pixels and segments, and the other backend."""
+
+import hashlib
+import math
+import os
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+from skimage.metrics import peak_signal_noise_ratio
+
+from cnnzoo import masks
+from cnnzoo.masks import EVALUATED, KINDS, SCRATCHES, STROKES
+from cnnzoo.metrics.reconstruction import hole_psnr_per_image
+
+SIZES = [(1, 2), (2, 1), (3, 5), (7, 7), (28, 28), (24, 40)]
+
+
+def shares(kind: str, n: int = 400, side: int = 32) -> np.ndarray:
+    return masks.draw(kind, (n, side, side), 0).mean(axis=(1, 2, 3)).astype(float)
+
+
+@pytest.mark.parametrize("kind", EVALUATED)
+@pytest.mark.parametrize("size", SIZES)
+def test_some_pixels_are_missing_and_some_are_not(kind, size):
+    found = masks.draw(kind, (6, *size), 3)
+    assert found.shape == (6, *size, 1) and found.dtype == np.float32
+    assert set(np.unique(found)) == {0.0, 1.0}
+    missing = found.sum(axis=(1, 2, 3))
+    assert (missing > 0).all() and (missing < size[0] * size[1]).all()
+
+
+@pytest.mark.parametrize("kind", EVALUATED)
+def test_a_seed_gives_the_same_masks_and_their_number_does_not_matter(kind):
+    found = masks.draw(kind, (5, 16, 24), 7)
+    np.testing.assert_array_equal(masks.draw(kind, (3, 16, 24), 7), found[:3])
+    if kind != "centre":
+        assert not np.array_equal(masks.draw(kind, (5, 16, 24), 8), found)
+        assert len({mask.tobytes() for mask in found}) == 5
+
+
+def test_many_masks_are_those_of_few(monkeypatch):
+    whole = masks.draw("strokes", (9, 12, 12), 0)
+    monkeypatch.setattr(masks, "LARGEST_CHUNK", 1)
+    np.testing.assert_array_equal(masks.draw("strokes", (9, 12, 12), 0), whole)
+
+
+def test_holes_have_the_shares_that_their_kinds_say():
+    centre = masks.draw("centre", (2, 32, 48), 0)
+    assert centre[:, 8:24, 12:36].all() and centre.mean() == 0.25
+    box = shares("box")
+    assert box.min() >= (7 / 32) ** 2 and box.max() <= (17 / 32) ** 2  # a side in pixels is within 1 of its length
+    assert box.mean() == pytest.approx((3 / 8) ** 2, abs=4 * float(box.std()) / 20)
+    pixels = shares("pixels")
+    spread = 4 * math.sqrt(0.25 / 32**2)  # of a share, given its chance
+    assert 0.25 - spread < pixels.min() < 0.3 and 0.7 < pixels.max() < 0.75 + spread
+    assert pixels.mean() == pytest.approx(0.5, abs=4 * float(pixels.std()) / 20)
+    strokes, scratches, text = (shares(kind) for kind in ("strokes", "scratches", "text"))
+    assert 0.05 < scratches.mean() < strokes.mean() < 0.25
+    assert text.min() > 0.05 and text.max() < 0.3
+
+
+def test_boxes_are_rectangles_and_lie_anywhere():
+    found = masks.draw("box", (400, 20, 30), 1)[..., 0]
+    for mask in found:
+        rows, columns = mask.any(axis=1), mask.any(axis=0)
+        np.testing.assert_array_equal(mask, rows[:, None] & columns[None, :])
+        assert 4 <= rows.sum() <= 11 and 6 <= columns.sum() <= 16
+    assert found.any(axis=(0, 1)).all() and found.any(axis=(0, 2)).all()
+
+
+def chains_by_hand(brush, numbers: np.ndarray, height: int, width: int) -> np.ndarray:
+    """The mask of one image in a loop over chains, links and pixels, in float64."""
+    mask, side = np.zeros((height, width), bool), min(height, width)
+    numbers = numbers.astype(np.float64)
+    for chain in range(math.floor(1 + brush.chains * numbers[0])):
+        own = numbers[1 + chain * (3 + 3 * brush.links) :]
+        x, y, heading = own[0] * width, own[1] * height, 2 * math.pi * own[2]
+        for link in range(brush.links):
+            turn, length, radius = (own[3 + part * brush.links + link] for part in range(3))
+            heading += brush.turn * (2 * turn - 1)
+            length = side * np.interp(length, [0, 1], brush.length)
+            radius = max(side * np.interp(radius, [0, 1], brush.radius), brush.least)
+            dx, dy = length * math.cos(heading), length * math.sin(heading)
+            for row in range(height):
+                for column in range(width):
+                    px, py = column + 0.5 - x, row + 0.5 - y
+                    share = min(max((px * dx + py * dy) / (dx * dx + dy * dy), 0), 1)
+                    mask[row, column] |= math.hypot(px - share * dx, py - share * dy) < radius
+            x, y = x + dx, y + dy
+    return mask
+
+
+@pytest.mark.parametrize(("kind", "brush"), [("strokes", STROKES), ("scratches", SCRATCHES)])
+def test_brushes_hide_what_is_near_their_segments(kind, brush):
+    numbers = np.random.default_rng(5).random((3, brush.numbers(20, 28)), np.float32)
+    found = masks.draw(kind, (3, 20, 28), 5)[..., 0] > 0
+    for mask, own in zip(found, numbers, strict=True):
+        # A pixel on the very rim may fall to either side in float32.
+        assert np.sum(mask != chains_by_hand(brush, own, 20, 28)) <= 1
+    assert found.any(axis=(1, 2)).all()
+
+
+def test_in_training_each_image_gets_a_kind_at_random():
+    centre = masks.draw("centre", (1, 16, 16), 0)[0]
+    drawn = ops.convert_to_numpy(masks.sample(("centre", "pixels", "box"), (600, 16, 16), 0))
+    assert drawn.shape == (600, 16, 16, 1) and drawn.dtype == np.float32 and set(np.unique(drawn)) == {0.0, 1.0}
+    alike = np.mean((drawn == centre).all(axis=(1, 2, 3)))
+    assert alike == pytest.approx(1 / 3, abs=4 * math.sqrt(2 / 9 / 600))
+    twice = ops.convert_to_numpy(masks.sample(("centre", "pixels", "centre"), (600, 16, 16), 0))
+    assert np.mean((twice == centre).all(axis=(1, 2, 3))) == pytest.approx(2 / 3, abs=4 * math.sqrt(2 / 9 / 600))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_masks_of_training_are_those_of_evaluation_but_for_their_numbers(kind, monkeypatch):
+    height, width = 16, 24
+    numbers = np.random.default_rng(4).random((5, KINDS[kind].numbers(height, width)), np.float32)
+    with_choice = np.concatenate([np.zeros((5, 1), np.float32), numbers], axis=1)
+    monkeypatch.setattr(keras.random, "uniform", lambda shape, seed: ops.convert_to_tensor(with_choice))
+    expected = masks.draw(kind, (5, height, width), 4)
+    np.testing.assert_array_equal(masks.sample((kind,), (5, height, width), 0), expected)
+
+
+def test_a_generator_goes_on_and_a_number_begins_anew():
+    def draw(seed):
+        return ops.convert_to_numpy(masks.sample(("strokes", "box", "pixels"), (4, 16, 16), seed))
+
+    np.testing.assert_array_equal(draw(1), draw(1))
+    assert not np.array_equal(draw(1), draw(2))
+    generator = keras.random.SeedGenerator(1)
+    assert not np.array_equal(draw(generator), draw(generator))
+
+
+def digests() -> list[str]:
+    return [hashlib.sha256(masks.draw(kind, (20, 32, 32), 0).tobytes()).hexdigest() for kind in EVALUATED]
+
+
+def test_the_other_backend_draws_the_same():
+    script = "import test_masks; print(*test_masks.digests())"
+    other = {"tensorflow": "jax", "jax": "tensorflow"}[keras.backend.backend()]
+    env = {**os.environ, "KERAS_BACKEND": other, "PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run([sys.executable, "-c", script], env=env, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == digests()
+
+
+def test_evaluation_hides_the_same_of_photographs_of_any_size():
+    photographs = [np.zeros((20, 30, 3), np.uint8), np.zeros((16, 16, 1), np.uint8), np.zeros((20, 30, 3), np.uint8)]
+    found = masks.for_evaluation(photographs, "strokes", 2)
+    assert [mask.shape for mask in found] == [(20, 30, 1), (16, 16, 1), (20, 30, 1)]
+    assert not np.array_equal(found[0], found[2])
+    np.testing.assert_array_equal(found[0], masks.for_evaluation(photographs[:1], "strokes", 2)[0])
+    together = masks.for_evaluation(np.zeros((4, 20, 30, 3), np.uint8), "box", 2)
+    np.testing.assert_array_equal(together, masks.draw("box", (4, 20, 30), 2))
+
+
+def test_only_missing_pixels_are_scored():
+    rng = np.random.default_rng(0)
+    images = [rng.random((9, 7, 3)), rng.random((5, 8, 1))]
+    made = [rng.random(image.shape) for image in images]
+    hidden = masks.for_evaluation(images, "pixels")
+    expected = [
+        peak_signal_noise_ratio(a[m[:, :, 0] > 0], b[m[:, :, 0] > 0], data_range=1)
+        for a, b, m in zip(images, made, hidden, strict=True)
+    ]
+    np.testing.assert_allclose(hole_psnr_per_image(images, made, hidden), expected)
+    with pytest.raises(ValueError, match="nothing is missing; allowed"):
+        hole_psnr_per_image(images[:1], made[:1], [np.zeros((9, 7, 1))])
+
+
+@pytest.mark.parametrize("given", ["(h, w)", "(h, w, 1)", "(n, h, w)", "(n, h, w, 1)"])
+@pytest.mark.parametrize("dtype", [bool, np.uint8, np.int64, np.float32])
+def test_a_mask_of_a_user_may_have_many_forms(given, dtype):
+    hole = masks.draw("box", (3, 6, 8), 0)
+    hole = hole if "n" in given else hole[:1]
+    mask = {"(h, w)": hole[0, :, :, 0], "(h, w, 1)": hole[0], "(n, h, w)": hole[..., 0], "(n, h, w, 1)": hole}[given]
+    found = masks.as_missing((200 * mask).astype(dtype), (3, 6, 8))
+    np.testing.assert_array_equal(found, np.broadcast_to(hole > 0, (3, 6, 8, 1)))
+
+
+@pytest.mark.parametrize(
+    ("mask", "complaint"),
+    [
+        (np.eye(6, 7), r"got a mask of shape \(6, 7\); allowed: \(6, 8\[, 1\]\) or \(2, 6, 8\[, 1\]\)"),
+        (np.ones((3, 6, 8)), r"got a mask of shape \(3, 6, 8\)"),
+        (np.eye(6, 8, dtype=complex), "got a mask of dtype complex128; allowed: booleans or numbers"),
+        (np.zeros((6, 8)), "nothing is missing in image 0; allowed: not 0 where"),
+        (np.stack([np.eye(6, 8), np.ones((6, 8))]), "everything is missing in image 1"),
+    ],
+)
+def test_a_mask_that_is_none_is_refused(mask, complaint):
+    with pytest.raises(ValueError, match=complaint):
+        masks.as_missing(mask, (2, 6, 8))
+
+
+def test_unknown_kinds_and_single_pixels_are_refused():
+    with pytest.raises(ValueError, match=r"got masks=\('text',\); allowed: one or more of centre, box, strokes"):
+        masks.sample(("text",), (1, 8, 8), 0)
+    with pytest.raises(ValueError, match=r"got masks=\(\)"):
+        masks.check_kinds(())
+    with pytest.raises(ValueError, match=r"got the kind of mask 'round'; allowed: centre, .*, text"):
+        masks.draw("round", (1, 8, 8), 0)
+    for draw in (lambda: masks.draw("box", (1, 1, 1), 0), lambda: masks.sample(("box",), (1, 1, 1), 0)):
+        with pytest.raises(ValueError, match="got images of 1x1 pixels; allowed: two"):
+            draw()
