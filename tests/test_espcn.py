@@ -1,5 +1,6 @@
 """Enlarging by sub-pixel convolution, through the public face."""
 
+import keras
 import numpy as np
 import pytest
 from keras import ops
@@ -52,6 +53,20 @@ def test_fused_it_gives_the_same_image_from_fewer_parameters(photograph, scale):
     assert fused.get_config()["expansion"] == 0
 
 
+def test_training_can_begin_with_what_is_shipped(photograph):
+    """A fused network unfolds into one that is trained as a product, and is the same function."""
+    shipped = cnnzoo.build("espcn", scale=3, expansion=0)
+    model, larger = cnnzoo.build("espcn", scale=3), cnnzoo.build("espcn", scale=4)
+    model.begin_with(shipped)
+    small = photograph[None, :, :, :1]
+    np.testing.assert_allclose(model(small), shipped(small), atol=1e-5)
+    larger.begin_with(shipped)
+    *kept, last = zip(larger.convolutions, shipped.convolutions, strict=True)
+    for mine, theirs in kept:
+        np.testing.assert_allclose(mine.kernel, theirs.kernel, atol=1e-6)
+    assert last[0].kernel.shape[:-1] == last[1].kernel.shape[:-1]
+
+
 @pytest.mark.parametrize("name", ["espcn", "espcn_classic"])
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
 def test_what_comes_in_is_what_goes_out_at_any_size(name, dtype, photograph):
@@ -70,6 +85,7 @@ def test_the_colour_is_enlarged_bicubically(photograph):
     from skimage.color import rgb2ycbcr
 
     image = (0.3 + 0.4 * photograph / 255).astype(np.float32)
+    keras.utils.set_random_seed(0)
     made = cnnzoo.build("espcn_classic", scale=2).upscale(image)
     inside = ((made > 0) & (made < 1)).all(axis=2)
     assert inside.mean() > 0.3

@@ -30,6 +30,7 @@ def test_the_dial_goes_from_where_it_began_to_where_it_ended(trained, photograph
     np.testing.assert_array_equal(model.upscale(photograph, sharpness=0.0), start.upscale(photograph))
     sharp = model.upscale(photograph)
     np.testing.assert_array_equal(model.upscale(photograph, sharpness=1.0), sharp)
+    assert model.fused() is model
     assert np.abs(sharp.astype(int) - start.upscale(photograph)).max() > 0
     grey = photograph[None, :, :, :1]
     np.testing.assert_array_equal(np.asarray(model(grey)), np.asarray(model.between(1.0)(grey)))
@@ -73,3 +74,5 @@ def test_what_makes_no_sense_is_refused(trained):
         model.between(1.5)
     with pytest.raises(ValueError, match=r"got 'espcn' to begin 'espcn_gan' with; allowed: equal layers"):
         model.begin_with(cnnzoo.build("espcn", scale=2))
+    with pytest.raises(ValueError, match=r"got expansion=8; allowed: 0"):
+        cnnzoo.build("espcn_gan", expansion=8)

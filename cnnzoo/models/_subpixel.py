@@ -49,12 +49,18 @@ class SubPixelModel(PhasedModel):
         Raises:
             ValueError: Its layers are others.
         """
-        mine, others = self.network.weights, other.network.weights
-        if [w.shape[:-1] for w in mine] != [w.shape[:-1] for w in others]:
+        pairs = list(zip(self.convolutions, other.convolutions, strict=False))
+        if len(self.convolutions) != len(other.convolutions) or any(
+            mine.kernel.shape[:-1] != theirs.kernel.shape[:-1] for mine, theirs in pairs
+        ):
             raise ValueError(f"got {other.architecture!r} to begin {self.architecture!r} with; allowed: equal layers")
-        for weight, value in zip(mine, others, strict=True):
-            if weight.shape == value.shape:
-                weight.assign(value)
+        for mine, theirs in pairs:
+            if mine.kernel.shape == theirs.kernel.shape:
+                set_kernel(mine, *map(ops.convert_to_numpy, (theirs.kernel, theirs.bias)))
+
+    @property
+    def convolutions(self) -> list[keras.layers.Layer]:
+        return [layer for layer in self.network.layers if hasattr(layer, "kernel_size")]
 
     def phases(self):
         return [Phase("pixels", [self.network], self.pixel_loss)]
@@ -85,7 +91,7 @@ class SubPixelModel(PhasedModel):
     @property
     def margin(self) -> int:
         """How many pixels away from its own, in the small image, a pixel of the result depends on."""
-        return sum((layer.kernel_size[0] - 1) // 2 for layer in self.network.layers if hasattr(layer, "kernel_size"))
+        return sum((layer.kernel_size[0] - 1) // 2 for layer in self.convolutions)
 
     def upscale(self, x, ensemble: bool = False) -> np.ndarray:
         """One image or a batch, grey or colour, of any size, `scale` times as high and wide, in the type that came in.
@@ -104,3 +110,9 @@ class SubPixelModel(PhasedModel):
         small = ops.convert_to_numpy(self.small(unit_range(ops.convert_to_tensor(images))))
         blocks = np.repeat(np.repeat(small, self.scale, axis=1), self.scale, axis=2)
         return [to_uint8(blocks), to_uint8(self.upscale(small)), images]
+
+
+def set_kernel(layer: keras.layers.Layer, kernel: np.ndarray, bias: np.ndarray) -> None:
+    """Makes a convolution, plain or collapsible, the one with that kernel and bias."""
+    parts = layer.factors(kernel) if hasattr(layer, "factors") else [kernel]
+    layer.set_weights([*parts, bias])

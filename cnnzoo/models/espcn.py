@@ -50,6 +50,14 @@ class CollapsibleConv2D(keras.layers.Layer):
         wide = ops.convert_to_tensor(self.wide)
         return ops.tensordot(wide, ops.convert_to_tensor(self.narrow), 1) + ops.cast(self.beside, wide.dtype)
 
+    def factors(self, kernel: np.ndarray) -> list[np.ndarray]:
+        """The two weights whose product, with the identity beside it, is that kernel; `narrow` stays as it is.
+
+        It has more rows than columns, so that its pseudo-inverse undoes it.
+        """
+        narrow = ops.convert_to_numpy(self.narrow)
+        return [(kernel - self.beside) @ np.linalg.pinv(narrow), narrow]
+
     def call(self, x):
         return ops.conv(x, self.kernel, padding="same") + self.bias
 
@@ -99,8 +107,8 @@ class ESPCN(SubPixelModel):
 
     def fused(self) -> "ESPCN":
         """The same function with each linear block as the one convolution that it is."""
+        if not self.expansion:
+            return self
         plain = type(self).from_config({**self.get_config(), "expansion": 0})
-        for mine, other in zip(self.network.layers, plain.network.layers, strict=True):
-            if hasattr(mine, "kernel_size"):
-                other.set_weights([ops.convert_to_numpy(mine.kernel), ops.convert_to_numpy(mine.bias)])
+        plain.begin_with(self)
         return plain

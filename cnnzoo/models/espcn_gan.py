@@ -50,12 +50,15 @@ class ESPCNGAN(ESPCN):
         content_weight: Of the distance in the features of `lenet.cifar10` (see `cnnzoo.perceptual`).
         adversarial_weight: Of the generator's loss.
         judge_width: Filters of the first convolution of the discriminator.
-        **config: See `cnnzoo.models.espcn.ESPCN`; the convolutions are plain ones by default.
+        expansion: 0; the convolutions are plain ones.
+        **config: See `cnnzoo.models.espcn.ESPCN`.
     """
 
     def __init__(
         self, *, scale=4, expansion=0, content_weight=0.1, adversarial_weight=0.005, judge_width=32, **config
     ):
+        if expansion != 0:
+            raise ValueError(f"got expansion={expansion!r}; allowed: 0, as between products there is no straight line")
         self.content_weight, self.adversarial_weight = content_weight, adversarial_weight
         self.judge_width = judge_width
         super().__init__(scale=scale, expansion=expansion, **config)

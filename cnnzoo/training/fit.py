@@ -113,6 +113,8 @@ def _plan(name: str, given: dict[str, Any]) -> tuple[dict[str, Any], Any, Any]:
     plan["limit"] = given.get("limit", base.limit)
     if base.start is not None:
         plan["start"] = base.start
+    if base.bfloat16:
+        plan["bfloat16"] = True
     fields = architecture(arch).config_fields()
     plan["config"] = dict(base.config) | dict(given.get("config", {}))
     if "image_shape" in fields:
@@ -143,7 +145,7 @@ def _fit(run: Run, model, images, callbacks: Sequence, verbose) -> None:
     deserialize = keras.saving.deserialize_keras_object
     model.compile({name: deserialize(config) for name, config in plan["optimizers"].items()})
     state = run.newest_state()
-    with stop_on_signals() as stop:
+    with stop_on_signals() as stop, _bfloat16(plan.get("bfloat16", False)):
         keeper = Keeper(run, state, stop)
         if state:
             model.load_weights(state.weights)
@@ -189,6 +191,25 @@ def _seeded(seed: int) -> Iterator[None]:
         yield
     finally:
         random.setstate(before)
+
+
+@contextmanager
+def _bfloat16(wanted: bool) -> Iterator[None]:
+    """Has TensorFlow rewrite the graphs that it optimises meanwhile; JAX has no such switch."""
+    import keras
+
+    if not wanted or keras.backend.backend() != "tensorflow":
+        yield
+        return
+    import tensorflow as tf
+
+    switch = "auto_mixed_precision_onednn_bfloat16"
+    before = tf.config.optimizer.get_experimental_options().get(switch, False)
+    tf.config.optimizer.set_experimental_options({switch: True})
+    try:
+        yield
+    finally:
+        tf.config.optimizer.set_experimental_options({switch: before})
 
 
 @contextmanager

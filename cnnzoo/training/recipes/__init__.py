@@ -28,6 +28,8 @@ class Recipe:
         start: The checkpoint whose network the training begins with; None for weights drawn at random.
         limit: Only so many images of the split, as `cnnzoo.data.ImageSet.few` takes them; None for all.
         seed: Of the initial weights, the order of the images and all noise.
+        bfloat16: Let TensorFlow compute convolutions and matrix products in bfloat16, in training alone; the weights
+            stay float32. Twice as fast on a CPU that has it, and without effect elsewhere.
         config: Keywords of the architecture.
         optimizers: Takes the number of steps and gives `{phase name: optimizer}`; None for the published ones.
     """
@@ -42,6 +44,7 @@ class Recipe:
     start: str | None = None
     limit: int | None = None
     seed: int = 0
+    bfloat16: bool = False
     config: Mapping[str, Any] = field(default_factory=dict)
     optimizers: Callable[[int], dict[str, Any]] | None = None
 

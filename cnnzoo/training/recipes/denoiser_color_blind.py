@@ -10,10 +10,11 @@ from cnnzoo.training.recipes import Recipe, adam_cosine
 RECIPE = Recipe(
     checkpoint="denoiser.color_blind",
     data="t91+bsds500",
-    epochs=60,
+    epochs=45,
     expects="no number yet",
     batch_size=16,
     crop=64,
     config={"sigma": [0.0, 55.0], "image_shape": [None, None, 3]},
+    bfloat16=True,
     optimizers=adam_cosine(2e-3, "pixels"),
 )

@@ -15,5 +15,6 @@ RECIPE = Recipe(
     batch_size=16,
     crop=64,
     config={"sigma": 25.0},
+    bfloat16=True,
     optimizers=adam_cosine(2e-3, "pixels"),
 )

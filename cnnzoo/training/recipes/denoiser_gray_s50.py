@@ -10,10 +10,12 @@ from cnnzoo.training.recipes import Recipe, adam_cosine
 RECIPE = Recipe(
     checkpoint="denoiser.gray_s50",
     data="t91+bsds500+train400",
-    epochs=45,
+    epochs=15,
     expects="no number yet",
     batch_size=16,
     crop=64,
     config={"sigma": 50.0},
-    optimizers=adam_cosine(2e-3, "pixels"),
+    start="denoiser.gray_s25",
+    bfloat16=True,
+    optimizers=adam_cosine(1e-3, "pixels"),
 )

@@ -10,7 +10,7 @@ from cnnzoo.training.recipes import Recipe, adam_cosine
 RECIPE = Recipe(
     checkpoint="espcn_classic.x3",
     data="t91",
-    epochs=1500,
+    epochs=700,
     expects="no number yet",
     batch_size=16,
     crop=72,

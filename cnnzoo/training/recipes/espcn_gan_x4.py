@@ -10,7 +10,7 @@ from cnnzoo.training.recipes import Recipe, adam_cosine
 RECIPE = Recipe(
     checkpoint="espcn_gan.x4",
     data="t91+bsds500+train400",
-    epochs=60,
+    epochs=20,
     expects="no number yet",
     batch_size=16,
     crop=128,

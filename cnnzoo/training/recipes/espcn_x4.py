@@ -10,10 +10,11 @@ from cnnzoo.training.recipes import Recipe, adam_cosine
 RECIPE = Recipe(
     checkpoint="espcn.x4",
     data="t91+bsds500+train400",
-    epochs=300,
+    epochs=120,
     expects="no number yet",
     batch_size=16,
     crop=160,
     config={"scale": 4},
+    start="espcn.x2",
     optimizers=adam_cosine(1e-3, "pixels"),
 )

@@ -10,9 +10,10 @@ from cnnzoo.training.recipes import Recipe, adam_cosine
 RECIPE = Recipe(
     checkpoint="inpainter.fashion_mnist",
     data="fashion_mnist",
-    epochs=14,
+    epochs=10,
     expects="no number yet",
     batch_size=16,
     config={"image_shape": (None, None, 1)},
+    bfloat16=True,
     optimizers=adam_cosine(2e-3, "restoration"),
 )

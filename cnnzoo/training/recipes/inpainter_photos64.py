@@ -10,9 +10,10 @@ from cnnzoo.training.recipes import Recipe, adam_cosine
 RECIPE = Recipe(
     checkpoint="inpainter.photos64",
     data="t91+bsds500",
-    epochs=30,
+    epochs=24,
     expects="no number yet",
     batch_size=8,
     crop=64,
+    bfloat16=True,
     optimizers=adam_cosine(2e-3, "restoration"),
 )
