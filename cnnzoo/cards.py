@@ -60,6 +60,9 @@ def headline(card: Mapping[str, Any]) -> str:
         return f"MSE {by_name['mse']}, {by_name['mse_over_pca'].value:.2f} of PCA's{made_up}"
     if "frechet" in by_name:
         return _likeness(by_name)
+    if "hole_psnr" in by_name:
+        ours, other = (by_name[name].value for name in ("hole_psnr", "biharmonic_hole_psnr"))
+        return f"PSNR in holes {ours:.2f} dB, biharmonic {other:.2f} dB ({by_name['hole_psnr'].protocol['data']})"
     restored = [score for name, score in by_name.items() if name.startswith("psnr_")]
     if restored := [score for score in restored if score.protocol.get("protocol", "Y-shave") == "Y-shave"]:
         return "PSNR " + ", ".join(_restored(score) for score in restored)

@@ -1,19 +1,30 @@
-"""Scores of models that enlarge or denoise photographs, beside those of methods that need no training."""
+"""Scores of models that enlarge, denoise or fill holes, beside those of methods that need no training."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from cnnzoo import baselines
+from cnnzoo import baselines, masks
+from cnnzoo.data import training_images
 from cnnzoo.data.photographs import TRAINING, Photographs, photographs
 from cnnzoo.images import to_uint8
 from cnnzoo.metrics.perceptual import PerceptualDistance
-from cnnzoo.metrics.reconstruction import prepare, psnr_per_image, ssim_per_image
+from cnnzoo.metrics.reconstruction import (
+    hole_mse_per_image,
+    hole_ssim_per_image,
+    prepare,
+    psnr_per_image,
+    ssim_per_image,
+)
 from cnnzoo.metrics.scores import Score
+from cnnzoo.models._verbs import in_batches
 from cnnzoo.resampling import crop_to_multiple, downscale
 
 ENLARGED = ("set5", "set14", "bsd100")
+FILLED = "bsd100"
+CROP = 64  # pixels a side of the middles of photographs that are given holes
+HOLES = 2000  # images that are given holes
 DENOISED = {1: ("bsd68", "set12"), 3: ("bsd100",)}
 SIGMAS = (15.0, 25.0, 50.0)  # at which a blind denoiser is measured
 SHOWN = "Y-shave"  # the protocol of most papers
@@ -26,7 +37,7 @@ def sets_of(model, data: str, split: str) -> tuple[str, ...]:
     """What a model is measured on: `data`, or where that is what it was trained on, the usual sets for testing."""
     if split != "test" or any(part not in TRAINING for part in data.split("+")):
         return (data,)
-    return ENLARGED if model.task == "upscale" else DENOISED[model.image_shape[2]]
+    return {"upscale": ENLARGED, "inpaint": (FILLED,), "restore": DENOISED[model.image_shape[2]]}[model.task]
 
 
 def enlarging(model, found: Photographs, progress: Progress | None = None) -> list[Score]:
@@ -92,14 +103,55 @@ def denoising(model, found: Photographs, progress: Progress | None = None) -> li
     return scores
 
 
+def filling(model, name: str, images: np.ndarray, progress: Progress | None = None) -> list[Score]:
+    """PSNR and SSIM over the missing pixels of images (n, height, width, channels), for each kind of mask and all.
+
+    The squared errors of all images are averaged before the logarithm, since a hole in an even background may be filled
+    without any error.
+    """
+    base = {"data": name, "size": list(images.shape[1:]), "masks": "cnnzoo.masks.for_evaluation, seed 0"}
+    truths, scores, errors = images / 255, [], {}
+    for kind in masks.EVALUATED:
+        hidden = masks.for_evaluation(images, kind)
+        shown = np.where(hidden, 0, images)
+        made = {
+            "": in_batches(model, np.concatenate([shown, hidden.astype(np.uint8)], axis=3)),
+            "biharmonic": _each(baselines.biharmonic, shown, hidden, progress),
+        }
+        about = {**base, "mask": kind, "missing": f"{hidden.mean():.1%}"}
+        for method, filled in made.items():
+            filled = to_uint8(filled) / 255
+            squared = hole_mse_per_image(truths, filled, hidden)
+            errors.setdefault(method, []).append(squared)
+            scores.append(_pooled(f"{_name(method, 'hole_psnr', '')}_{kind}", squared, about))
+            ssim = hole_ssim_per_image(truths, filled, hidden)
+            scores.append(_mean(f"{_name(method, 'hole_ssim', '')}_{kind}", ssim, "", about))
+    about = {**base, "mask": f"each of {', '.join(masks.EVALUATED)}"}
+    return [*(_pooled(_name(method, "hole_psnr", ""), np.stack(e), about) for method, e in errors.items()), *scores]
+
+
 def measure(model, data: str, split: str, limit: int | None, progress: Progress | None) -> list[Score]:
-    """All scores of a model of the task "upscale" or "restore" on `sets_of` it."""
-    task = enlarging if model.task == "upscale" else denoising
-    channels = None if model.task == "upscale" else model.image_shape[2]
+    """All scores of a model of the task "upscale", "restore" or "inpaint" on `sets_of` it."""
     scores = []
     for name in sets_of(model, data, split):
-        scores += task(model, photographs(name, split, channels).few(limit), progress)
+        if model.task == "inpaint":
+            found = training_images(name, split, model.image_shape, CROP).few(limit or HOLES)
+            scores += filling(model, found.name, found.images, progress)
+        elif model.task == "upscale":
+            scores += enlarging(model, photographs(name, split).few(limit), progress)
+        else:
+            scores += denoising(model, photographs(name, split, model.image_shape[2]).few(limit), progress)
     return scores
+
+
+def _each(method: Callable, images: np.ndarray, hidden: np.ndarray, progress: Progress | None) -> np.ndarray:
+    """What a method makes of each image and its mask."""
+    made = []
+    for image, mask in zip(images, hidden, strict=True):
+        made.append(method(image, mask))
+        if progress is not None:
+            progress(len(made), len(images))
+    return np.stack(made)
 
 
 def _made(methods: Mapping[str, Method], images: Sequence[np.ndarray], progress) -> dict[str, list[np.ndarray]]:
@@ -120,3 +172,9 @@ def _name(method: str, quantity: str, data: str) -> str:
 
 def _mean(name: str, values: np.ndarray, unit: str, protocol: dict[str, Any], better: str = "higher") -> Score:
     return Score(name, float(values.mean()), unit, better, len(values), protocol={**protocol, "mean over": "images"})
+
+
+def _pooled(name: str, squared: np.ndarray, protocol: dict[str, Any]) -> Score:
+    """The PSNR of squared errors, the last axis of which are the images; those of several masks count alike."""
+    value = float(-10.0 * np.log10(squared.mean(axis=-1)).mean())
+    return Score(name, value, "dB", "higher", squared.shape[-1], protocol={**protocol, "mean over": "squared errors"})

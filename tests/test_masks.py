@@ -10,11 +10,11 @@ import keras
 import numpy as np
 import pytest
 from keras import ops
-from skimage.metrics import peak_signal_noise_ratio
+from skimage.metrics import mean_squared_error, structural_similarity
 
 from cnnzoo import masks
 from cnnzoo.masks import EVALUATED, KINDS, SCRATCHES, STROKES
-from cnnzoo.metrics.reconstruction import hole_psnr_per_image
+from cnnzoo.metrics.reconstruction import hole_mse_per_image, hole_ssim_per_image
 
 SIZES = [(1, 2), (2, 1), (3, 5), (7, 7), (28, 28), (24, 40)]
 
@@ -158,16 +158,21 @@ def test_evaluation_hides_the_same_of_photographs_of_any_size():
 
 def test_only_missing_pixels_are_scored():
     rng = np.random.default_rng(0)
-    images = [rng.random((9, 7, 3)), rng.random((5, 8, 1))]
+    images = [rng.random((19, 17, 3)), rng.random((15, 18, 1))]
     made = [rng.random(image.shape) for image in images]
     hidden = masks.for_evaluation(images, "pixels")
-    expected = [
-        peak_signal_noise_ratio(a[m[:, :, 0] > 0], b[m[:, :, 0] > 0], data_range=1)
-        for a, b, m in zip(images, made, hidden, strict=True)
-    ]
-    np.testing.assert_allclose(hole_psnr_per_image(images, made, hidden), expected)
+    squared, ssim = [], []
+    for a, b, m in zip(images, made, hidden, strict=True):
+        missing = m[:, :, 0] > 0
+        squared.append(mean_squared_error(a[missing], b[missing]))
+        _, similar = structural_similarity(
+            a, b, data_range=1, channel_axis=2, gaussian_weights=True, use_sample_covariance=False, full=True
+        )
+        ssim.append(similar[missing].mean())
+    np.testing.assert_allclose(hole_mse_per_image(images, made, hidden), squared)
+    np.testing.assert_allclose(hole_ssim_per_image(images, made, hidden), ssim)
     with pytest.raises(ValueError, match="nothing is missing; allowed"):
-        hole_psnr_per_image(images[:1], made[:1], [np.zeros((9, 7, 1))])
+        hole_mse_per_image(images[:1], made[:1], [np.zeros((19, 17, 1))])
 
 
 @pytest.mark.parametrize("given", ["(h, w)", "(h, w, 1)", "(n, h, w)", "(n, h, w, 1)"])

@@ -1,12 +1,13 @@
-"""The scores of what enlarges and denoises photographs, through `evaluate`, on photographs made for it."""
+"""The scores of what enlarges, denoises and fills photographs, through `evaluate`, on photographs made for it."""
 
 import numpy as np
 import pytest
 from skimage.data import astronaut, camera
-from skimage.metrics import peak_signal_noise_ratio, structural_similarity
+from skimage.metrics import mean_squared_error, peak_signal_noise_ratio, structural_similarity
+from skimage.restoration import inpaint_biharmonic
 
 import cnnzoo
-from cnnzoo import baselines
+from cnnzoo import baselines, masks
 from cnnzoo.cards import headline
 from cnnzoo.images import save_png
 from cnnzoo.resampling import downscale
@@ -18,7 +19,7 @@ def sets(tmp_path, monkeypatch):
     for name in ("set5", "set14"):
         save_png(tmp_path / f"{name}/test/hr/a.png", astronaut()[:101, :83])
         save_png(tmp_path / f"{name}/test/hr/b.png", astronaut()[100:160, 100:190])
-    save_png(tmp_path / "bsds500/val/photo/c.png", astronaut()[200:260, 200:270])
+    save_png(tmp_path / "bsds500/val/photo/c.png", astronaut()[200:266, 200:270])
     for name in ("bsd68", "set12"):
         save_png(tmp_path / f"{name}/test/gray/a.png", camera()[:64, :80, None])
     monkeypatch.setenv("CNNZOO_DATA_DIR", str(tmp_path))
@@ -57,6 +58,41 @@ def test_a_model_that_enlarges_bicubically_scores_as_bicubic_and_as_written_out(
     assert headline({"scores": [s.to_json() for s in report.scores]}).startswith(
         f"PSNR {report['psnr_set5'].value:.2f} dB (set5)"
     )
+
+
+def test_noise_is_the_same_for_every_model_and_a_blind_one_is_scored_at_three_levels(sets):
+    """An untrained denoiser changes nothing, so that what is scored is the noise, clipped and rounded."""
+    report = cnnzoo.evaluate(cnnzoo.build("denoiser", sigma=[0.0, 55.0]), data="t91+bsds500+train400")
+    truth = camera()[:64, :80, None]
+    noise = np.random.default_rng(0).standard_normal(truth.shape, dtype=np.float32)
+    for sigma in (15, 25, 50):
+        noisy = np.rint(np.clip(truth + sigma * noise, 0, 255)).astype(np.uint8)
+        for data in ("bsd68", "set12"):
+            expected = peak_signal_noise_ratio(truth, noisy)
+            assert report[f"psnr_{data}_s{sigma}"].value == pytest.approx(expected, abs=0.01)
+        for method in ("non_local_means", "total_variation"):
+            assert report[f"{method}_psnr_bsd68_s{sigma}"].value > expected + 1
+
+
+def test_holes_are_scored_as_written_out_and_beside_biharmonic_filling(sets):
+    model = cnnzoo.build("inpainter")
+    report = cnnzoo.evaluate(model, data="t91+bsds500")
+    truth = astronaut()[201:265, 203:267]  # the middle 64 pixels of the only photograph
+    ours, others = [], []
+    for kind in masks.EVALUATED:
+        hidden = masks.draw(kind, (1, 64, 64), seed=0)[0, :, :, 0] > 0
+        made = model.restore(truth, hidden)
+        smooth = inpaint_biharmonic(np.where(hidden[..., None], 0, truth) / 255, hidden, channel_axis=-1)
+        smooth = np.rint(255 * np.clip(smooth, 0, 1))
+        for found, image in ((ours, made), (others, smooth)):
+            found.append(-10 * np.log10(mean_squared_error(truth[hidden] / 255, image[hidden] / 255)))
+        assert report[f"hole_psnr_{kind}"].value == pytest.approx(ours[-1], abs=0.02)  # a level, here and there
+        assert report[f"biharmonic_hole_psnr_{kind}"].value == pytest.approx(others[-1], abs=1e-3)
+        assert 0 < report[f"hole_ssim_{kind}"].value < 1
+    assert report["hole_psnr"].value == pytest.approx(np.mean(ours), abs=0.02)
+    assert report["biharmonic_hole_psnr"].value == pytest.approx(np.mean(others), abs=1e-3)
+    assert report["hole_psnr"].protocol["data"] == "bsd100" and report["hole_psnr"].n == 1
+    assert headline({"scores": [s.to_json() for s in report.scores]}).startswith("PSNR in holes ")
 
 
 def test_one_set_or_a_folder_of_ones_own_can_be_asked_for(sets):

@@ -4,11 +4,12 @@
 
 The plain U-Net has equal strides and dilations, convolutions without gates that are wider by the root of 2, and so as
 many parameters; it is shown grey holes and gives the image. Data, steps, optimizers, loss and seeds are equal, and so
-are the holes. The score is the mean PSNR over missing pixels alone, with the fixed masks of `cnnzoo.masks`, on test
+are the holes. The score is the PSNR over missing pixels alone, with the fixed masks of `cnnzoo.masks`, on test
 images; for photographs, on the middles of those of BSD100. A side that is finished is not trained again.
 """
 
 import argparse
+import math
 import random
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from cnnzoo import masks
 from cnnzoo.data import load, training_images
 from cnnzoo.data.photographs import Crops, is_photographs, photographs
 from cnnzoo.layers import PACKAGE
-from cnnzoo.metrics.reconstruction import hole_psnr_per_image
+from cnnzoo.metrics.reconstruction import hole_mse_per_image
 from cnnzoo.models._verbs import in_batches
 from cnnzoo.models.inpainter import Inpainter, mirror_to_multiple, u_net
 from cnnzoo.terminal import print_table
@@ -73,12 +74,12 @@ def test_images(plan: Recipe, shape: tuple) -> np.ndarray:
 
 
 def scores(model: Inpainter, images: np.ndarray) -> list[float]:
-    """The mean PSNR over the holes of each kind."""
+    """The PSNR over the holes of each kind."""
     found = []
     for kind in masks.EVALUATED:
         hidden = masks.for_evaluation(images, kind)
         made = in_batches(model, np.concatenate([images, 255 * hidden.astype(np.uint8)], axis=3))
-        found.append(float(np.mean(hole_psnr_per_image(images / 255, made, hidden))))
+        found.append(-10 * math.log10(hole_mse_per_image(images / 255, made, hidden).mean()))
     return found
 
 

@@ -49,15 +49,16 @@ def ssim_per_image(images: Images, reconstructions: Images) -> np.ndarray:
 
     Source: Wang et al., "Image Quality Assessment: From Error Visibility to Structural Similarity", 2004.
     """
+    return np.array([_similarity(a, b) for a, b in _pairs(images, reconstructions)])
+
+
+def _similarity(a: np.ndarray, b: np.ndarray, **options):
     from skimage.metrics import structural_similarity
 
+    if a.ndim != 3 or min(a.shape[:2]) < WINDOW:
+        raise ValueError(f"got an image of shape {a.shape}; allowed: (height, width, channels), {WINDOW} and more")
     settings = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False, "data_range": 1.0}
-    values = []
-    for a, b in _pairs(images, reconstructions):
-        if a.ndim != 3 or min(a.shape[:2]) < WINDOW:
-            raise ValueError(f"got an image of shape {a.shape}; allowed: (height, width, channels), {WINDOW} and more")
-        values.append(structural_similarity(a, b, win_size=WINDOW, channel_axis=-1, **settings))
-    return np.array(values)
+    return structural_similarity(a, b, win_size=WINDOW, channel_axis=-1, **settings, **options)
 
 
 def _pairs(images: Images, reconstructions: Images) -> Iterator[tuple[np.ndarray, np.ndarray]]:
@@ -134,20 +135,32 @@ def pca_mse(train: np.ndarray, test: np.ndarray, components: int) -> float:
     return float(np.mean(mse_per_image(test, pca.inverse_transform(pca.transform(test)))))
 
 
-def hole_psnr_per_image(images: Images, reconstructions: Images, masks: Images) -> np.ndarray:
-    """10 log10(1 / MSE) of each image in dB, (n,), with the mean over its missing pixels and their channels alone.
+def hole_mse_per_image(images: Images, reconstructions: Images, masks: Images) -> np.ndarray:
+    """The mean squared error of each image over its missing pixels and their channels alone, (n,).
 
     Args:
         images, reconstructions: (height, width, channels) each, in [0, 1].
         masks: (height, width, 1) each, not 0 where a pixel is missing; see `cnnzoo.masks.for_evaluation`.
 
     Raises:
-        ValueError: Nothing is missing in an image, or there are more of one than of another.
+        ValueError: As `mse_per_image`, or nothing is missing in an image.
     """
-    values = []
-    for image, made, mask in zip(images, reconstructions, masks, strict=True):
-        missing = np.asarray(mask)[..., 0] != 0
-        if not missing.any():
-            raise ValueError("got a mask by which nothing is missing; allowed: masks that are not 0 somewhere")
-        values.append(psnr_per_image(image[missing][None], made[missing][None])[0])
-    return np.array(values)
+    pairs = _pairs(images, reconstructions)
+    return np.array([_in_hole(np.square(a - b), mask) for (a, b), mask in zip(pairs, masks, strict=True)])
+
+
+def hole_ssim_per_image(images: Images, reconstructions: Images, masks: Images) -> np.ndarray:
+    """The mean of the structural similarity at the missing pixels of each image alone, (n,).
+
+    The windows around them reach over what is known, and beyond the border over the mirrored image; else the settings
+    are those of `ssim_per_image`. Arguments and errors are those of `hole_mse_per_image`.
+    """
+    maps = (_similarity(a, b, full=True)[1] for a, b in _pairs(images, reconstructions))
+    return np.array([_in_hole(values, mask) for values, mask in zip(maps, masks, strict=True)])
+
+
+def _in_hole(values: np.ndarray, mask: np.ndarray) -> float:
+    missing = np.asarray(mask)[..., 0] != 0
+    if not missing.any():
+        raise ValueError("got a mask by which nothing is missing; allowed: masks that are not 0 somewhere")
+    return float(values[missing].mean())
