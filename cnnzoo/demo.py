@@ -2,8 +2,8 @@
 
 import html
 import unicodedata
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -25,6 +25,7 @@ MARGIN = 150  # for the names of the rows
 CAPTION = 20
 TITLE = 60
 INK, FAINT, PAPER = (30, 34, 40), (105, 112, 122), (255, 255, 255)
+WHOLE = {"espcn.x3": "coffee", "denoiser.color_blind": "cat", "inpainter.photos64": "astronaut"}  # photographs
 CLOTHES = "dcgan.fashion_mnist"  # no real image of clothes comes with an installed package, so its samples stand in
 
 
@@ -53,6 +54,7 @@ class Exhibit:
         score: What its card says that was measured on its test split.
         milliseconds: For each image of one call, after a first call that is not counted.
         rows: Pictures of it.
+        pair: A whole photograph "before" and "after", or nothing.
     """
 
     name: str
@@ -60,13 +62,15 @@ class Exhibit:
     score: str
     milliseconds: float
     rows: tuple[Row, ...]
+    pair: Mapping[str, np.ndarray] = field(default_factory=dict)
 
 
 def make(out: str | Path, progress: Callable[..., None] | None = None) -> list[Exhibit]:
     """Lets every shipped checkpoint work and writes the gallery.
 
     Args:
-        out: Its folder, which gets `index.html`, `gallery.png` and `<arch.tag>.png`.
+        out: Its folder, which gets `index.html`, `gallery.png`, `<arch.tag>.png`, and `<arch.tag>.before.png` and
+            `<arch.tag>.after.png` where there is a pair.
         progress: Called with (done, total, name of the checkpoint).
     """
     out, names, exhibits, pictures = Path(out), registry.list_checkpoints(), [], []
@@ -76,6 +80,8 @@ def make(out: str | Path, progress: Callable[..., None] | None = None) -> list[E
         exhibits.append(exhibit(name))
         pictures.append(_picture(exhibits[-1].rows))
         save_png(out / f"{name}.png", np.asarray(pictures[-1]))
+        for when, image in exhibits[-1].pair.items():
+            save_png(out / f"{name}.{when}.png", image)
     save_png(out / "gallery.png", np.asarray(_poster(exhibits, pictures)))
     write_text(out / "index.html", _page(exhibits))
     return exhibits
@@ -86,7 +92,8 @@ def exhibit(name: str) -> Exhibit:
     card, model = registry.card(name), registry.build(name)
     work = {"classify": _classify, "reconstruct": _reconstruct, "generate": _generate}.get(card["task"], _restore)
     did, milliseconds, rows = work(model, card["data"]["name"])
-    return Exhibit(name, did, cards.headline(card), milliseconds, rows)
+    pair = _pair(model, WHOLE[name]) if name in WHOLE else {}
+    return Exhibit(name, did, cards.headline(card), milliseconds, rows, pair)
 
 
 Work = tuple[str, float, tuple[Row, ...]]
@@ -139,6 +146,15 @@ def _restore(model, data: str) -> Work:
     made, milliseconds = _timed(lambda x: np.stack(model.before_after(x), axis=1), images)
     rows = tuple(Row(name, made[:, i], side=LARGE) for i, name in enumerate(names))
     return f"{did} {len(images)} {kind}", milliseconds, rows
+
+
+def _pair(model, photograph: str) -> dict[str, np.ndarray]:
+    """A whole colour photograph before and after."""
+    whole = {**shipped_photographs("train"), **shipped_photographs("test")}[photograph]
+    if model.task == "upscale":
+        return {"before": whole.repeat(model.scale, axis=0).repeat(model.scale, axis=1), "after": model.upscale(whole)}
+    before, after, _ = model.before_after(whole[None])
+    return {"before": before[0], "after": after[0]}
 
 
 def _material(data: str, shape: tuple[int, int, int]) -> tuple[str, np.ndarray, list[str] | None]:
@@ -220,6 +236,8 @@ h2 { font: 600 1.15rem ui-monospace, monospace; margin: 0; }
 p { margin: 0 0 .75rem; color: var(--faint); }
 section { border-top: 1px solid var(--line); padding: 1.5rem 0 .75rem; }
 img { display: block; width: 100%; max-width: 1254px; height: auto; }
+figure { display: inline-block; width: 49%; margin: 1rem 1% 0 0; color: var(--faint); }
+figure:last-child { margin-right: 0; }
 table { border-collapse: collapse; margin: 1rem 0 2rem; font-size: .9rem; width: 100%; }
 th, td { text-align: left; padding: .3rem .8rem .3rem 0; border-bottom: 1px solid var(--line); vertical-align: top; }
 td:last-child, th:last-child { text-align: right; padding-right: 0; white-space: nowrap; }
@@ -234,6 +252,9 @@ def _page(exhibits: Sequence[Exhibit]) -> str:
         link = f'<a href="#{name}"><code>{name}</code></a>'
         rows.append(f"<tr><td>{link}</td><td>{did}</td><td>{score}</td><td>{e.milliseconds:.2f}</td></tr>")
         picture = f'<img src="{name}.png" alt="{name} {did}">'
+        for when in e.pair:
+            image = f'<a href="{name}.{when}.png"><img src="{name}.{when}.png" alt="{name} {when}"></a>'
+            picture += f"<figure>{image}<figcaption>{when}</figcaption></figure>"
         sections.append(f'<section id="{name}"><h2>{name}</h2><p>{did}; {score}</p>{picture}</section>')
     head = "<tr><th>model</th><th>what it did</th><th>measured on its test split</th><th>ms an image</th></tr>"
     return f"""<!doctype html>

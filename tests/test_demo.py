@@ -2,6 +2,7 @@
 
 import re
 
+import numpy as np
 import pytest
 
 import cnnzoo
@@ -25,15 +26,25 @@ def test_every_shipped_checkpoint_is_shown_with_its_own_score(gallery):
     assert [e.name for e in exhibits] == names == [name for _, _, name in told]
     assert [e.score for e in exhibits] == [cards.headline(cnnzoo.card(name)) for name in names]
     assert all(e.milliseconds > 0 for e in exhibits)
-    assert sorted(p.name for p in folder.iterdir()) == sorted(
-        [f"{name}.png" for name in names] + ["gallery.png", "index.html"]
-    )
+    pictures = [f"{name}.png" for name in names] + [f"{e.name}.{when}.png" for e in exhibits for when in e.pair]
+    assert sorted(p.name for p in folder.iterdir()) == sorted([*pictures, "gallery.png", "index.html"])
+
+
+def test_whole_photographs_are_shown_before_and_after(gallery):
+    folder, exhibits, _ = gallery
+    pairs = [e for e in exhibits if e.pair]
+    assert {e.name for e in pairs} == demo.WHOLE.keys() & set(cnnzoo.list_checkpoints())
+    for e in pairs:
+        before, after = (read_image(folder / f"{e.name}.{when}.png") for when in ("before", "after"))
+        assert before.shape == after.shape and min(after.shape[:2]) >= 300
+        assert not np.array_equal(before, after)
 
 
 def test_the_page_shows_each_picture_and_asks_the_network_for_nothing(gallery):
     folder, exhibits, _ = gallery
     page = (folder / "index.html").read_text()
-    assert re.findall(r'<img src="([^"]+)"', page) == [f"{e.name}.png" for e in exhibits]
+    shown = [f"{e.name}{part}.png" for e in exhibits for part in ("", *(f".{when}" for when in e.pair))]
+    assert re.findall(r'<img src="([^"]+)"', page) == shown
     assert "http" not in page and "<script" not in page
     for e in exhibits:
         assert e.did in page and f'href="#{e.name}"' in page

