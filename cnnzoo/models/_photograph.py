@@ -85,11 +85,11 @@ def each_photograph(
         return made.astype(np.float32) if largest == 1 else np.rint(made * largest).astype(batch.dtype)
 
     height, width = batch.shape[1:3]
-    batch = np.pad(batch, ((0, 0), (0, -height % stride), (0, -width % stride), (0, 0)), mode="symmetric")
+    beyond = ((0, 0), (0, -height % stride), (0, -width % stride), (0, 0))
+    batch = np.pad(batch, beyond, mode="symmetric") if np.any(beyond) else batch
     tiles = {"scale": scale, "margin": margin, "stride": stride, "tile": tile}
-    made = np.stack([tiled(each_tile, image, **tiles) for image in batch])
-    made = made[:, : scale * height, : scale * width]
-    return made[0] if single else made
+    made = [tiled(each_tile, image, **tiles)[: scale * height, : scale * width] for image in batch]
+    return made[0] if single else np.stack(made)
 
 
 def with_bicubic_color(function: Callable, scale: int) -> Callable:

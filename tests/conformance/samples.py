@@ -10,6 +10,7 @@ import cnnzoo
 from cnnzoo.registry import architecture
 
 BATCH = 8
+WIDTH = 16  # of the convolutions at most
 SIDE = 24  # of the images for a model that takes any: a multiple of all scales and strides
 
 
@@ -41,8 +42,11 @@ def steps(model, count: int) -> dict[str, list[float]]:
 def fresh(name: str, seed: int = 0, **config):
     """An architecture with weights that depend on the seed alone."""
     random.seed(seed)  # where Keras takes the seeds that it is not given
-    if "critic_steps" in architecture(name).config_fields():
+    fields = architecture(name).config_fields()
+    if "critic_steps" in fields:
         config.setdefault("critic_steps", 1)  # each is as large as the last, and takes its time to compile
+    if fields.get("width", 0) > WIDTH:
+        config.setdefault("width", WIDTH)
     return cnnzoo.build(name, **config)
 
 

@@ -1,0 +1,54 @@
+"""How much memory the command takes for a large photograph, and how long.
+
+    python benchmarks/large_photographs.py
+
+Each run is a process of its own on an image of noise: `cnnzoo denoise` of 8192x8192 pixels and `cnnzoo upscale` to as
+many, in colour. The memory is the largest that the process held, with Python and TensorFlow.
+"""
+
+import argparse
+import os
+import sys
+import tempfile
+from pathlib import Path
+from time import perf_counter
+
+import numpy as np
+
+from cnnzoo.images import save_png
+from cnnzoo.terminal import print_table
+
+SIDE = 8192
+RUNS = {
+    "denoise": (1, ["denoise"]),
+    "upscale": (2, ["upscale", "--scale", "2"]),
+}
+
+
+def measured(command: list[str]) -> tuple[float, float]:
+    """The seconds that a command took, and the most memory it held, in GB."""
+    begun = perf_counter()
+    child = os.posix_spawn(sys.executable, [sys.executable, "-m", "cnnzoo", *command], os.environ)
+    _, status, usage = os.wait4(child, 0)
+    if status:
+        raise SystemExit(f"{' '.join(command)} failed")
+    return perf_counter() - begun, usage.ru_maxrss * 1024 / 1e9
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--side", type=int, default=SIDE, help="pixels a side of the result")
+    side = parser.parse_args().side
+    rows = []
+    with tempfile.TemporaryDirectory() as folder:
+        for name, (scale, options) in RUNS.items():
+            source, target = Path(folder, "in.png"), Path(folder, "out.png")
+            pixels = np.random.default_rng(0).integers(0, 256, (side // scale, side // scale, 3), dtype=np.uint8)
+            save_png(source, pixels)
+            seconds, memory = measured([options[0], str(source), str(target), *options[1:]])
+            rows.append((name, f"{side}x{side}", f"{seconds:.0f}", f"{memory:.2f}"))
+    print_table("cnnzoo", ("", "result", "seconds", "GB"), rows)
+
+
+if __name__ == "__main__":
+    main()
