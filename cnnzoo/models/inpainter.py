@@ -16,7 +16,7 @@ import numpy as np
 from keras import layers, ops
 
 from cnnzoo.adversarial import hinge_discriminator_loss, wasserstein_generator_loss
-from cnnzoo.layers import PACKAGE, ReplicaSeedGenerator, SpectralConv2D, unit_range
+from cnnzoo.layers import PACKAGE, DepthToSpace, ReplicaSeedGenerator, SpectralConv2D, unit_range
 from cnnzoo.masks import as_missing, check_kinds, sample
 from cnnzoo.models._photograph import LARGEST, as_photographs, each_photograph
 from cnnzoo.perceptual import FeatureMaps, unit_distance
@@ -25,22 +25,27 @@ from cnnzoo.resampling import mirror_to_multiple
 from cnnzoo.training.phases import Phase, PhasedModel
 
 LEVELS = 10  # how often the smooth filling halves an image at most: it reaches into holes of 1024 pixels
+HARMONIC = 5  # how often each pixel of a level takes the mean of its neighbours
+BIHARMONIC = 16  # how often the finest level is smoothed further
 DILATIONS = (1, 2, 4)  # of the convolutions at the coarsest stride of the U-Net
-GAIN = 5.0  # of a gated convolution's kernel: elu(f) * sigmoid(g) then has the mean square of its inputs, if that is 1
 GREY = 128  # how holes are shown
 TILE = 512  # pixels a side of what is kept of a tile: several times the margin around it
 
 
 def smooth_filling(images, known):
-    """Images with their holes filled by averages of what is known around them, the nearer the finer.
+    """Images with their holes filled as smoothly as a few steps can.
 
-    The image and its mask are halved until one pixel is left; back from that one, each pixel takes the average of what
-    was known in it or, as far as that was less than a quarter of it, the smoothed average of the next coarser.
+    The image and its mask are halved until one pixel is left. Back from that one, each pixel takes the average of what
+    was known in it or, as far as that was less than a quarter of it, what the next coarser has, relaxed some times
+    towards the mean of its neighbours: a solution of Laplace's equation. At full size further steps go towards that of
+    the biharmonic equation, which goes on slopes as well as levels; they are few, so that only thin holes, where it is
+    the better one, come to it.
 
-    Source: the pull-push algorithm of Gortler et al., "The Lumigraph", 1996, section 3.4.
+    Source: the pull-push algorithm of Gortler et al., "The Lumigraph", 1996, section 3.4; Damelin and Hoang, "On
+    Surface Completion and Image Inpainting by Biharmonic Functions", 2018.
 
     Args:
-        images: float32 (n, height, width, channels).
+        images: float32 (n, height, width, channels) in [0, 1].
         known: (n, height, width, 1), 1 where a pixel is known, 0 where it is not.
 
     Returns:
@@ -56,40 +61,51 @@ def smooth_filling(images, known):
     for level, (total, share) in reversed(list(enumerate(pyramid))):
         height, width = ops.shape(total)[1:3]
         filled = ops.repeat(ops.repeat(filled, 2, axis=1), 2, axis=2)[:, :height, :width]
-        filled = ops.pad(filled, ((0, 0), (1, 1), (1, 1), (0, 0)), "symmetric")
-        filled = ops.average_pool(filled, 3, 1, "valid")
         trust = ops.minimum(4.0 * share, 1.0) if level else share
-        filled = trust * total / ops.maximum(share, 1e-9) + (1.0 - trust) * filled
-    return filled
+        found = trust * total / ops.maximum(share, 1e-9)
+        filled = found + (1.0 - trust) * filled
+        for _ in range(HARMONIC):
+            filled = found + (1.0 - trust) * (filled + _laplacian(filled))
+    for _ in range(BIHARMONIC):
+        # The largest eigenvalue of the Laplacian here is 2, so that steps of up to 1/2 are stable.
+        filled = found + (1.0 - trust) * (filled - 0.48 * _laplacian(_laplacian(filled)))
+    return ops.clip(filled, 0.0, 1.0)  # from slopes the biharmonic steps go beyond
+
+
+def _laplacian(x):
+    """How far the mean of its four neighbours lies above each pixel; the border is mirrored."""
+    around = ops.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)), "symmetric")
+    rows, columns = around[:, :, 1:-1], around[:, 1:-1]
+    return (rows[:, :-2] + rows[:, 2:] + columns[:, :, :-2] + columns[:, :, 2:]) / 4.0 - x
 
 
 @keras.saving.register_keras_serializable(PACKAGE)
 class GatedConv2D(layers.Layer):
-    """elu(f) * sigmoid(g), with f and g the halves of a convolution of 3x3.
+    """f(relu(x)) * 2 sigmoid(g(x)), with f and g convolutions of 3x3; g begins at 0, so that all gates are half open.
 
     Args:
         filters: Channels of the result.
-        strides, dilation: Of the convolution.
+        strides, dilation: Of both convolutions.
 
-    Source: Yu et al., 2019, section 3.1.
+    Source: Yu et al., 2019, section 3.1; there the activation stands behind f and not before it.
     """
 
     def __init__(self, filters: int, strides: int = 1, dilation: int = 1, **kwargs):
         super().__init__(**kwargs)
         self.filters, self.strides, self.dilation = filters, strides, dilation
-        start = keras.initializers.VarianceScaling(GAIN)
-        settings = {"dilation_rate": dilation, "kernel_initializer": start, "dtype": self.dtype_policy}
-        self.both = layers.Conv2D(2 * filters, 3, strides, "same", **settings)
+        settings = {"dilation_rate": dilation, "dtype": self.dtype_policy}
+        self.features = layers.Conv2D(filters, 3, strides, "same", **settings)
+        self.gates = layers.Conv2D(filters, 3, strides, "same", kernel_initializer="zeros", **settings)
 
     def build(self, input_shape):
-        self.both.build(input_shape)
+        self.features.build(input_shape)
+        self.gates.build(input_shape)
 
     def call(self, x):
-        features, gate = ops.split(self.both(x), 2, axis=-1)
-        return ops.elu(features) * ops.sigmoid(gate)
+        return self.features(ops.relu(x)) * (2.0 * ops.sigmoid(self.gates(x)))
 
     def compute_output_shape(self, input_shape):
-        return (*self.both.compute_output_shape(input_shape)[:-1], self.filters)
+        return self.features.compute_output_shape(input_shape)
 
     def get_config(self):
         own = {"filters": self.filters, "strides": self.strides, "dilation": self.dilation}
@@ -99,25 +115,31 @@ class GatedConv2D(layers.Layer):
 def u_net(seen: int, made: int, width: int, depth: int, convolution: Callable[..., layers.Layer]) -> keras.Model:
     """Maps (n, height, width, seen), with sides that are multiples of 2^depth, to float32 (n, height, width, made).
 
+    What each convolution gives is added to what it was given, but for those that halve the sides.
+
     Args:
         seen, made: Channels.
         width: Channels of the convolutions at first; each halving adds as many.
         depth: How often the sides are halved.
         convolution: Gives a layer for its filters, `strides` and `dilation`.
     """
-    x = shown = keras.Input((None, None, seen))
-    x = convolution(width)(x)  # (n, height, width, width)
+
+    def further(x, dilation=1):
+        return layers.Add()([x, convolution(x.shape[-1], dilation=dilation)(x)])
+
+    shown = keras.Input((None, None, seen))
+    x = further(layers.Conv2D(width, 3, padding="same")(shown))  # (n, height, width, width)
     beside = []
     for level in range(1, depth + 1):
         beside.append(x)
         x = convolution((level + 1) * width, strides=2)(x)  # (n, height / 2, width / 2, 2 * width)
         for dilation in DILATIONS if level == depth else (1,):
-            x = convolution((level + 1) * width, dilation=dilation)(x)
-    for level in reversed(range(depth)):
-        x = layers.Concatenate()([layers.UpSampling2D(2)(x), beside.pop()])  # (n, height, width, 3 * width)
-        x = convolution((level + 1) * width)(x)
-    start = keras.initializers.RandomNormal(stddev=0.01)  # so that at first it makes little
-    x = layers.Conv2D(made, 3, padding="same", kernel_initializer=start, dtype="float32")(x)
+            x = further(x, dilation)
+    for finer in reversed(beside):
+        x = DepthToSpace(2)(layers.Conv2D(4 * finer.shape[-1], 1)(x))  # the shape of what lies beside
+        x = further(layers.Add()([x, finer]))
+    # It begins with nothing to add.
+    x = layers.Conv2D(made, 3, padding="same", kernel_initializer="zeros", dtype="float32")(layers.ReLU()(x))
     return keras.Model(shown, x, name="network")
 
 
@@ -136,13 +158,13 @@ class Inpainter(PhasedModel):
     """Minimises |x - x'| over the missing pixels; the known ones stay as they are.
 
     In training, holes of the kinds in `masks` are drawn anew for each image. The network sees the image without what is
-    missing, the mask and the smooth filling, rearranged to half of the resolution (as in Zhang et al., "FFDNet", 2018,
-    section III-B); it gives the difference from the smooth filling. Known pixels do not count, unlike in Liu et al.,
-    equation 7: as the smooth filling is exact there, asking for them keeps the network from leaving it anywhere.
+    missing, the mask and the smooth filling; it gives the difference from the smooth filling. Known pixels do not
+    count, unlike in Liu et al., equation 7: as the smooth filling is exact there, asking for them keeps the network
+    from leaving it anywhere.
 
     Args:
         image_shape: (None, None, channels): images of any size, with 1 or 3 channels.
-        width: Channels at half of the resolution; each further halving adds as many.
+        width: Channels at full size; each halving adds as many.
         depth: How often the U-Net halves that.
         masks: The kinds of holes it is trained on; see `cnnzoo.masks.sample`.
         content: The weight of the distance in the features of `lenet.cifar10` (see `cnnzoo.perceptual`).
@@ -158,8 +180,8 @@ class Inpainter(PhasedModel):
         self,
         *,
         image_shape=(None, None, 3),
-        width=24,
-        depth=2,
+        width=16,
+        depth=3,
         masks=("strokes", "box", "pixels"),
         content=0.0,
         adversarial=0.0,
@@ -184,9 +206,9 @@ class Inpainter(PhasedModel):
         self.build()
 
     def make_network(self) -> keras.Model:
-        """What is seen, (n, height, width, 4 * (2 * channels + 1)), to (n, height, width, 4 * channels)."""
+        """What is seen, (n, height, width, 2 * channels + 1), to (n, height, width, channels)."""
         channels = self.image_shape[2]
-        return u_net(4 * (2 * channels + 1), 4 * channels, self.width, self.depth, GatedConv2D)
+        return u_net(2 * channels + 1, channels, self.width, self.depth, GatedConv2D)
 
     def make_discriminator(self) -> keras.Model:
         """Images in [-1, 1] with their mask (n, height, width, channels + 1) to a logit for each patch."""
@@ -222,8 +244,7 @@ class Inpainter(PhasedModel):
         height, width = ops.shape(images)[1:3]
         known = 1.0 - mask
         seen = ops.concatenate([known * (2.0 * images - 1.0), known, 2.0 * smooth - 1.0], axis=-1)
-        seen = ops.nn.space_to_depth(mirror_to_multiple(seen, self.stride), 2)
-        added = ops.nn.depth_to_space(self.network(seen, training=training), 2)
+        added = self.network(mirror_to_multiple(seen, self.stride), training=training)
         return smooth + 0.5 * added[:, :height, :width]
 
     def restoration_loss(self, filled: Filled):
@@ -255,14 +276,14 @@ class Inpainter(PhasedModel):
     @property
     def stride(self) -> int:
         """The pixels that the coarsest map of the U-Net has one for."""
-        return 2 ** (self.depth + 1)
+        return 2**self.depth
 
     @property
     def margin(self) -> int:
         """How many pixels away from its own, in the image and its smooth filling, a pixel of the result depends on."""
-        finer = [2 ** (level + 1) for level in range(self.depth)]  # the strides of the maps but the coarsest
+        finer = [2**level for level in range(self.depth)]  # the strides of the maps but the coarsest
         # At each of them there is a convolution on the way down, one to the next coarser and one on the way up.
-        reach = 3 * sum(finer) + self.stride * sum(DILATIONS) + finer[0]  # … and the last
+        reach = 3 * sum(finer) + self.stride * sum(DILATIONS) + 2  # … and the first and the last
         return reach + self.stride  # a pixel may lie at either side of the coarse one that it belongs to
 
     def restore(self, x, mask) -> np.ndarray:

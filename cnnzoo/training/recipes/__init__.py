@@ -50,14 +50,20 @@ class Recipe:
 
 
 def adam_cosine(
-    rate: float, *phases: str, beta_1: float = 0.9, beta_2: float = 0.999
+    rate: float, *phases: str, beta_1: float = 0.9, beta_2: float = 0.999, warmup: float = 0.0
 ) -> Callable[[int], dict[str, Any]]:
-    """`Recipe.optimizers`: an Adam for each phase, whose rate falls from `rate` to 0 along half a cosine."""
+    """`Recipe.optimizers`: an Adam for each phase, whose rate falls from `rate` to 0 along half a cosine.
+
+    For the share `warmup` of the steps it rises to `rate` before, from 0 along a line.
+    """
 
     def optimizers(steps: int) -> dict[str, Any]:
         import keras
 
         schedule = keras.optimizers.schedules.CosineDecay(rate, steps)
+        if rising := round(warmup * steps):
+            decay = {"decay_steps": steps - rising, "warmup_target": rate, "warmup_steps": rising}
+            schedule = keras.optimizers.schedules.CosineDecay(0.0, **decay)
         return {phase: keras.optimizers.Adam(schedule, beta_1=beta_1, beta_2=beta_2) for phase in phases}
 
     return optimizers

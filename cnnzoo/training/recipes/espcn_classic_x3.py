@@ -2,7 +2,7 @@
 
     cnnzoo train espcn_classic.x3
 
-No number yet.
+A quarter of an hour on one core; 32.32 dB on Set5, where 32.55 dB was published.
 """
 
 from cnnzoo.training.recipes import Recipe, adam_cosine
@@ -11,7 +11,7 @@ RECIPE = Recipe(
     checkpoint="espcn_classic.x3",
     data="t91",
     epochs=700,
-    expects="no number yet",
+    expects="PSNR (Y-shave) of 32.32 dB on Set5, 28.95 on Set14, 28.15 on BSD100",
     batch_size=16,
     crop=72,
     config={"scale": 3},

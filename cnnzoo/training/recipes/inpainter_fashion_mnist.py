@@ -15,5 +15,5 @@ RECIPE = Recipe(
     batch_size=16,
     config={"image_shape": (None, None, 1)},
     bfloat16=True,
-    optimizers=adam_cosine(2e-3, "restoration"),
+    optimizers=adam_cosine(2e-3, "restoration", warmup=0.05),
 )

@@ -15,5 +15,5 @@ RECIPE = Recipe(
     batch_size=8,
     crop=64,
     bfloat16=True,
-    optimizers=adam_cosine(2e-3, "restoration"),
+    optimizers=adam_cosine(2e-3, "restoration", warmup=0.05),
 )
