@@ -2,8 +2,8 @@
 
     python benchmarks/large_photographs.py
 
-Each run is a process of its own on an image of noise: `cnnzoo denoise` of 8192x8192 pixels and `cnnzoo upscale` to as
-many, in colour. The memory is the largest that the process held, with Python and TensorFlow.
+Each run is a process of its own on an image of noise: `cnnzoo denoise` of 8192x8192 grey pixels and `cnnzoo upscale` to
+as many, in colour. The memory is the largest that the process held, with Python and TensorFlow.
 """
 
 import argparse
@@ -19,9 +19,9 @@ from cnnzoo.images import save_png
 from cnnzoo.terminal import print_table
 
 SIDE = 8192
-RUNS = {
-    "denoise": (1, ["denoise"]),
-    "upscale": (2, ["upscale", "--scale", "2"]),
+RUNS = {  # by the command: the scale, the channels and the options
+    "denoise": (1, 1, ["--model", "denoiser.gray_s25"]),
+    "upscale": (2, 3, ["--scale", "2"]),
 }
 
 
@@ -41,11 +41,11 @@ def main() -> None:
     side = parser.parse_args().side
     rows = []
     with tempfile.TemporaryDirectory() as folder:
-        for name, (scale, options) in RUNS.items():
+        for name, (scale, channels, options) in RUNS.items():
             source, target = Path(folder, "in.png"), Path(folder, "out.png")
-            pixels = np.random.default_rng(0).integers(0, 256, (side // scale, side // scale, 3), dtype=np.uint8)
+            pixels = np.random.default_rng(0).integers(0, 256, (side // scale, side // scale, channels), dtype=np.uint8)
             save_png(source, pixels)
-            seconds, memory = measured([options[0], str(source), str(target), *options[1:]])
+            seconds, memory = measured([name, str(source), str(target), *options])
             rows.append((name, f"{side}x{side}", f"{seconds:.0f}", f"{memory:.2f}"))
     print_table("cnnzoo", ("", "result", "seconds", "GB"), rows)
 

@@ -30,7 +30,7 @@ SIGMAS = (15.0, 25.0, 50.0)  # at which a blind denoiser is measured
 SHOWN = "Y-shave"  # the protocol of most papers
 
 Progress = Callable[[int, int], None]
-Method = Callable[[np.ndarray], np.ndarray]
+Method = Callable[[Any], np.ndarray]  # of an image, or of one and its mask
 
 
 def sets_of(model, data: str, split: str) -> tuple[str, ...]:
@@ -110,17 +110,15 @@ def filling(model, name: str, images: np.ndarray, progress: Progress | None = No
     without any error.
     """
     base = {"data": name, "size": list(images.shape[1:]), "masks": "cnnzoo.masks.for_evaluation, seed 0"}
+    methods: dict[str, Method] = {"biharmonic": lambda pair: baselines.biharmonic(*pair)}
     truths, scores, errors = images / 255, [], {}
     for kind in masks.EVALUATED:
         hidden = masks.for_evaluation(images, kind)
-        shown = np.where(hidden, 0, images)
-        made = {
-            "": in_batches(model, np.concatenate([shown, hidden.astype(np.uint8)], axis=3)),
-            "biharmonic": _each(baselines.biharmonic, shown, hidden, progress),
-        }
+        pairs = list(zip(images, hidden, strict=True))
+        made = {"": filled_by(model, images, hidden), **_made(methods, pairs, progress)}
         about = {**base, "mask": kind, "missing": f"{hidden.mean():.1%}"}
         for method, filled in made.items():
-            filled = to_uint8(filled) / 255
+            filled = [image / 255 for image in filled]
             squared = hole_mse_per_image(truths, filled, hidden)
             errors.setdefault(method, []).append(squared)
             scores.append(_pooled(f"{_name(method, 'hole_psnr', '')}_{kind}", squared, about))
@@ -130,12 +128,23 @@ def filling(model, name: str, images: np.ndarray, progress: Progress | None = No
     return [*(_pooled(_name(method, "hole_psnr", ""), np.stack(e), about) for method, e in errors.items()), *scores]
 
 
+def to_fill(model, name: str, split: str = "test", limit: int | None = None):
+    """What is given holes: the images of a set, or the middles of photographs, at most `limit` or else `HOLES`."""
+    return training_images(name, split, model.image_shape, CROP).few(limit or HOLES)
+
+
+def filled_by(model, images: np.ndarray, hidden: np.ndarray) -> np.ndarray:
+    """uint8 images (n, height, width, channels) with what a model makes of their missing pixels."""
+    shown = np.where(hidden, 0, images)
+    return to_uint8(in_batches(model, np.concatenate([shown, hidden.astype(np.uint8)], axis=3)))
+
+
 def measure(model, data: str, split: str, limit: int | None, progress: Progress | None) -> list[Score]:
     """All scores of a model of the task "upscale", "restore" or "inpaint" on `sets_of` it."""
     scores = []
     for name in sets_of(model, data, split):
         if model.task == "inpaint":
-            found = training_images(name, split, model.image_shape, CROP).few(limit or HOLES)
+            found = to_fill(model, name, split, limit)
             scores += filling(model, found.name, found.images, progress)
         elif model.task == "upscale":
             scores += enlarging(model, photographs(name, split).few(limit), progress)
@@ -144,17 +153,7 @@ def measure(model, data: str, split: str, limit: int | None, progress: Progress 
     return scores
 
 
-def _each(method: Callable, images: np.ndarray, hidden: np.ndarray, progress: Progress | None) -> np.ndarray:
-    """What a method makes of each image and its mask."""
-    made = []
-    for image, mask in zip(images, hidden, strict=True):
-        made.append(method(image, mask))
-        if progress is not None:
-            progress(len(made), len(images))
-    return np.stack(made)
-
-
-def _made(methods: Mapping[str, Method], images: Sequence[np.ndarray], progress) -> dict[str, list[np.ndarray]]:
+def _made(methods: Mapping[str, Method], images: Sequence[Any], progress) -> dict[str, list[np.ndarray]]:
     """What each method makes of each image, as it would be written to a file: uint8."""
     made: dict[str, list[np.ndarray]] = {method: [] for method in methods}
     for done, image in enumerate(images, start=1):

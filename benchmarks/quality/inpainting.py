@@ -18,16 +18,14 @@ import numpy as np
 from keras import layers, ops
 
 from cnnzoo import masks
-from cnnzoo.data import load, training_images
-from cnnzoo.data.photographs import Crops, is_photographs, photographs
+from cnnzoo.data import training_images
 from cnnzoo.layers import PACKAGE
 from cnnzoo.metrics.reconstruction import hole_mse_per_image
-from cnnzoo.models._verbs import in_batches
-from cnnzoo.models.inpainter import Inpainter, mirror_to_multiple, u_net
+from cnnzoo.models.inpainter import Inpainter, u_net
+from cnnzoo.resampling import mirror_to_multiple
+from cnnzoo.restoration import filled_by, sets_of, to_fill
 from cnnzoo.terminal import print_table
 from cnnzoo.training.recipes import Recipe, recipe
-
-LIMIT = 2000  # test images
 
 
 def plain(filters: int, strides: int = 1, dilation: int = 1) -> layers.Layer:
@@ -65,18 +63,12 @@ def trained(kind: type, plan: Recipe, epochs: int, file: Path) -> Inpainter:
     return model
 
 
-def test_images(plan: Recipe, shape: tuple) -> np.ndarray:
-    if is_photographs(plan.data):
-        return Crops(photographs("bsd100", "test", shape[2]), plan.crop).images
-    return load(plan.data, "test", shape).few(LIMIT).images
-
-
 def scores(model: Inpainter, images: np.ndarray) -> list[float]:
     """The PSNR over the holes of each kind."""
     found = []
     for kind in masks.EVALUATED:
         hidden = masks.for_evaluation(images, kind)
-        made = in_batches(model, np.concatenate([images, 255 * hidden.astype(np.uint8)], axis=3))
+        made = filled_by(model, images, hidden) / 255
         found.append(-10 * math.log10(hole_mse_per_image(images / 255, made, hidden).mean()))
     return found
 
@@ -94,7 +86,7 @@ def main() -> None:
         keras.backend.clear_session()
         file = asked.out / f"{asked.name}.{kind.__name__}.{epochs}.weights.h5"
         model = trained(kind, plan, epochs, file)
-        found[title] = scores(model, test_images(plan, model.image_shape))
+        found[title] = scores(model, to_fill(model, *sets_of(model, plan.data, "test")).images)
         rows.append((title, f"{model.network.count_params():,}", *(f"{psnr:.2f}" for psnr in found[title])))
     gains = (f"{ours - other:+.2f}" for ours, other in zip(*found.values(), strict=True))
     title = f"{asked.name}, {epochs} epochs: PSNR over holes in dB"
