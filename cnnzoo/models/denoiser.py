@@ -82,17 +82,6 @@ class Denoiser(PhasedModel):
         noise = conv(relu(x), self.image_shape[2], kernel_initializer="zeros", dtype="float32")
         return keras.Model(noisy, noise, name="network")
 
-    def begin_with(self, other: "Denoiser") -> None:
-        """Takes the weights of a denoiser of the same size, whatever noise it was trained for.
-
-        Raises:
-            ValueError: Its layers are others.
-        """
-        values = other.network.get_weights()
-        if [weight.shape for weight in self.network.weights] != [value.shape for value in values]:
-            raise ValueError(f"got {other.architecture!r} to begin {self.architecture!r} with; allowed: equal layers")
-        self.network.set_weights(values)
-
     def phases(self):
         return [Phase("pixels", [self.network], self.pixel_loss)]
 

@@ -213,6 +213,13 @@ class PhasedModel(keras.Model):
         """The same function in as few parameters as it takes, which is what a checkpoint holds."""
         return self
 
+    def begin_with(self, other: "PhasedModel") -> None:
+        """Takes the weights of a model with equal layers, for training to begin with; else raises a ValueError."""
+        values = other.get_weights()
+        if [weight.shape for weight in self.weights] != [value.shape for value in values]:
+            raise ValueError(f"got {other.architecture!r} to begin {self.architecture!r} with; allowed: equal layers")
+        self.set_weights(values)
+
     def bare(self) -> "PhasedModel":
         """A copy with the same weights and random states, without optimizers and running means."""
         copy = type(self).from_config(self.get_config())
