@@ -2,8 +2,9 @@
 
     python benchmarks/large_photographs.py
 
-Each run is a process of its own on an image of noise: `cnnzoo denoise` of 8192x8192 grey pixels and `cnnzoo upscale` to
-as many, in colour. The memory is the largest that the process held, with Python and TensorFlow.
+Each run is a process of its own on an image of noise: `cnnzoo denoise` of 8192x8192 grey pixels, `cnnzoo upscale` to
+as many, in colour, and `cnnzoo inpaint` of as many with scratches of 50 to 160 pixels all over. The memory is the largest
+that the process held, with Python and TensorFlow.
 """
 
 import argparse
@@ -15,6 +16,7 @@ from time import perf_counter
 
 import numpy as np
 
+from cnnzoo import masks
 from cnnzoo.images import save_png
 from cnnzoo.terminal import print_table
 
@@ -22,7 +24,9 @@ SIDE = 8192
 RUNS = {  # by the command: the scale, the channels and the options
     "denoise": (1, 1, ["--model", "denoiser.gray_s25"]),
     "upscale": (2, 3, ["--scale", "2"]),
+    "inpaint": (1, 3, ["--mask", "MASK"]),
 }
+MASKED = 16  # the mask is drawn as many times smaller
 
 
 def measured(command: list[str]) -> tuple[float, float]:
@@ -41,8 +45,11 @@ def main() -> None:
     side = parser.parse_args().side
     rows = []
     with tempfile.TemporaryDirectory() as folder:
+        source, target, mask = (Path(folder, name) for name in ("in.png", "out.png", "mask.png"))
+        missing = masks.draw("scratches", (1, side // MASKED, side // MASKED), 0)[0].astype(np.uint8)
+        save_png(mask, 255 * missing.repeat(MASKED, axis=0).repeat(MASKED, axis=1))
         for name, (scale, channels, options) in RUNS.items():
-            source, target = Path(folder, "in.png"), Path(folder, "out.png")
+            options = [str(mask) if option == "MASK" else option for option in options]
             pixels = np.random.default_rng(0).integers(0, 256, (side // scale, side // scale, channels), dtype=np.uint8)
             save_png(source, pixels)
             seconds, memory = measured([name, str(source), str(target), *options])

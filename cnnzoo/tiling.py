@@ -8,9 +8,10 @@ import numpy as np
 
 
 def tiled(
-    function: Callable[[np.ndarray], Any],
+    function: Callable[..., Any],
     image: np.ndarray,
     *,
+    beside: np.ndarray | None = None,
     scale: int = 1,
     margin: int,
     stride: int = 1,
@@ -29,6 +30,8 @@ def tiled(
         function: From an array (1, h, w, c) of the image's dtype to one (1, h * scale, w * scale, d). Sides that are
             no multiple of `stride` it pads at the bottom and on the right.
         image: (height, width, c).
+        beside: What is known of the whole image at the stride, (⌈height / stride⌉, ⌈width / stride⌉, e); the function
+            is given the part (1, ⌈h / stride⌉, ⌈w / stride⌉, e) of it that belongs to its tile as well.
         scale: How many times larger the result is.
         margin: How far a pixel of the result sees, in pixels of the image; rounded up to a multiple of `stride`.
         stride: The pixels of the image that the coarsest feature map has one for; tiles start at multiples of it.
@@ -51,7 +54,10 @@ def tiled(
     windows = list(product(*(_windows(side, tile, margin, stride) for side in image.shape[:2])))
     whole = None
     for done, ((rows, kept_rows), (columns, kept_columns)) in enumerate(windows, start=1):
-        part = np.asarray(function(image[None, rows, columns]))
+        seen = [image[None, rows, columns]]
+        if beside is not None:
+            seen.append(beside[None, _coarser(rows, stride), _coarser(columns, stride)])
+        part = np.asarray(function(*seen))
         height, width = (scale * (side.stop - side.start) for side in (rows, columns))
         if part.ndim != 4 or part.shape[:3] != (1, height, width):
             raise ValueError(f"got {part.shape} from the function; allowed: (1, {height}, {width}, channels)")
@@ -83,6 +89,11 @@ def _windows(length: int, tile: int, margin: int, stride: int) -> list[tuple[sli
 def _scaled(part: slice, scale: int, origin: int = 0) -> slice:
     """Where a part of an axis is in the result for what begins at `origin`."""
     return slice(scale * (part.start - origin), scale * (part.stop - origin))
+
+
+def _coarser(part: slice, stride: int) -> slice:
+    """Where a part of an axis that begins at a multiple of the stride is in what has one pixel for each stride."""
+    return slice(part.start // stride, -(-part.stop // stride))
 
 
 def self_ensemble(function: Callable[[np.ndarray], Any], images: np.ndarray) -> np.ndarray:

@@ -18,10 +18,11 @@ from keras import layers, ops
 from cnnzoo.adversarial import hinge_discriminator_loss, wasserstein_generator_loss
 from cnnzoo.layers import PACKAGE, DepthToSpace, ReplicaSeedGenerator, SpectralConv2D, unit_range
 from cnnzoo.masks import as_missing, check_kinds, sample
-from cnnzoo.models._photograph import LARGEST, as_photographs, each_photograph
+from cnnzoo.models._photograph import LARGEST, as_photographs
 from cnnzoo.perceptual import FeatureMaps, unit_distance
 from cnnzoo.registry import register
 from cnnzoo.resampling import mirror_to_multiple
+from cnnzoo.tiling import tiled
 from cnnzoo.training.phases import Phase, PhasedModel
 
 LEVELS = 10  # how often the smooth filling halves an image at most: it reaches into holes of 1024 pixels
@@ -53,12 +54,21 @@ def smooth_filling(images, known):
     """
     sides = images.shape[1:3]
     levels = LEVELS if None in sides else min(LEVELS, (max(sides) - 1).bit_length())
-    pyramid = [(images * known, known)]
-    for _ in range(levels):
+    *pyramid, (total, share) = _halved(images * known, known, levels)
+    return _refilled(pyramid, total / ops.maximum(share, 1e-9))
+
+
+def _halved(total, share, times: int) -> list[tuple]:
+    """Images without their holes and how much of each pixel is known, at full size and after each halving."""
+    pyramid = [(total, share)]
+    for _ in range(times):
         pyramid.append(tuple(ops.average_pool(part, 2, 2, "same") for part in pyramid[-1]))
-    total, share = pyramid.pop()
-    filled = total / ops.maximum(share, 1e-9)
-    for level, (total, share) in reversed(list(enumerate(pyramid))):
+    return pyramid
+
+
+def _refilled(pyramid: list[tuple], filled, finest: int = 0):
+    """The finest level of a pyramid, which was halved `finest` times, filled from what lies beyond its coarsest."""
+    for level, (total, share) in reversed(list(enumerate(pyramid, finest))):
         height, width = ops.shape(total)[1:3]
         filled = ops.repeat(ops.repeat(filled, 2, axis=1), 2, axis=2)[:, :height, :width]
         trust = ops.minimum(4.0 * share, 1.0) if level else share
@@ -66,6 +76,8 @@ def smooth_filling(images, known):
         filled = found + (1.0 - trust) * filled
         for _ in range(HARMONIC):
             filled = found + (1.0 - trust) * (filled + _laplacian(filled))
+    if finest:
+        return filled
     for _ in range(BIHARMONIC):
         # The largest eigenvalue of the Laplacian here is 2, so that steps of up to 1/2 are stable.
         filled = found + (1.0 - trust) * (filled - 0.48 * _laplacian(_laplacian(filled)))
@@ -286,6 +298,11 @@ class Inpainter(PhasedModel):
         reach = 3 * sum(finer) + self.stride * sum(DILATIONS) + 2  # … and the first and the last
         return reach + self.stride  # a pixel may lie at either side of the coarse one that it belongs to
 
+    @property
+    def smooth_margin(self) -> int:
+        """How far a pixel of the smooth filling depends on the image, if that is known at the coarsest stride."""
+        return HARMONIC * (self.stride - 1) + 2 * BIHARMONIC + self.stride
+
     def restore(self, x, mask) -> np.ndarray:
         """One image or a batch, of any size, with the missing pixels filled in, in the type that came in.
 
@@ -304,22 +321,34 @@ class Inpainter(PhasedModel):
         """
         batch, single = as_photographs(x, self.image_shape[2:])
         missing = as_missing(mask, batch.shape[:3])
-        largest, beside = LARGEST[batch.dtype], missing.astype(np.float32)
-        images = batch.astype(np.float32) / largest
-        pairs = zip(images, 1.0 - beside, strict=True)
-        # The smooth filling sees the whole picture; what the network adds to it is computed tile by tile.
-        smooth = [ops.convert_to_numpy(smooth_filling(image[None], known[None])) for image, known in pairs]
-        seen = np.concatenate([images, np.concatenate(smooth), beside], axis=3)
-        tiles = {"margin": self.margin, "stride": self.stride, "tile": TILE}
-        made = each_photograph(self._refined_tile, seen, seen.shape[3:], False, **tiles)
-        made = made if largest == 1 else np.rint(largest * made).astype(batch.dtype)
-        made = np.where(missing, made, batch)
+        made = np.empty_like(batch)
+        tiles = {"margin": self.margin + self.smooth_margin, "stride": self.stride, "tile": TILE}
+        for i in range(len(batch)):
+            seen = np.concatenate([batch[i], missing[i]], axis=2)
+            made[i] = tiled(self._filled_tile, seen, beside=self._coarsely_filled(seen), **tiles)
         return made[0] if single else made
 
-    def _refined_tile(self, seen):
-        """`refined` for its three images in one; where nothing is missing, as in most of a large picture, they do."""
-        images, smooth, mask = ops.split(seen, (self.image_shape[2], 2 * self.image_shape[2]), axis=3)
-        return self.refined(images, mask, smooth) if ops.any(mask != 0) else images
+    def _coarsely_filled(self, seen: np.ndarray) -> np.ndarray:
+        """The smooth filling at the coarsest stride of a whole image (height, width, channels + 1) with its mask."""
+        rows = -(-TILE // self.stride) * self.stride
+        strips = (_as_seen(seen[None, top : top + rows])[:2] for top in range(0, len(seen), rows))
+        coarse = [_halved(images * known, known, self.depth)[-1] for images, known in strips]
+        total, share = (ops.concatenate(parts, axis=1) for parts in zip(*coarse, strict=True))
+        further = min(LEVELS - self.depth, (max(total.shape[1:3]) - 1).bit_length())
+        *pyramid, (least, known) = _halved(total, share, max(further, 0))
+        filled = _refilled(pyramid, least / ops.maximum(known, 1e-9), finest=self.depth)
+        return ops.convert_to_numpy(filled)[0]
+
+    def _filled_tile(self, seen: np.ndarray, coarse: np.ndarray) -> np.ndarray:
+        """Images with their masks as last channel, filled where they are missing; in their type."""
+        images, known, missing = _as_seen(seen)
+        if not missing.any():  # as in most of a large picture
+            return seen[..., :-1]
+        smooth = _refilled(_halved(images * known, known, self.depth - 1), ops.convert_to_tensor(coarse))
+        made = ops.convert_to_numpy(self.refined(images, 1.0 - known, smooth)).clip(0.0, 1.0)
+        largest = LARGEST[seen.dtype]
+        made = made if largest == 1 else np.rint(largest * made).astype(seen.dtype)
+        return np.where(missing, made, seen[..., :-1])
 
     def before_after(self, images: np.ndarray) -> list[np.ndarray]:
         """uint8 images (n, height, width, channels) with holes, shown grey, then without, and as they are."""
@@ -330,3 +359,10 @@ class Inpainter(PhasedModel):
 def composed(images, mask, made):
     """The images, with what was made of their missing pixels, clipped to [0, 1]."""
     return ops.where(mask > 0, ops.clip(made, 0.0, 1.0), images)
+
+
+def _as_seen(seen: np.ndarray) -> tuple:
+    """Of images with their masks as last channel the images in [0, 1], what is known and what is missing."""
+    missing = seen[..., -1:] != 0
+    images = seen[..., :-1].astype(np.float32) / LARGEST[seen.dtype]
+    return ops.convert_to_tensor(images), ops.convert_to_tensor(1.0 - missing.astype(np.float32)), missing
