@@ -3,8 +3,8 @@
     python benchmarks/large_photographs.py
 
 Each run is a process of its own on an image of noise: `cnnzoo denoise` of 8192x8192 grey pixels, `cnnzoo upscale` to
-as many, in colour, and `cnnzoo inpaint` of as many with scratches of 50 to 160 pixels all over. The memory is the largest
-that the process held, with Python and TensorFlow.
+as many, in colour, and `cnnzoo inpaint` of as many with scratches of 50 to 160 pixels all over. The memory is the
+largest that the process held, with Python and TensorFlow.
 """
 
 import argparse

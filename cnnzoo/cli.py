@@ -136,7 +136,7 @@ def parser() -> argparse.ArgumentParser:
     add.add_argument("--split", default="test", help="test, train, fit or validation (default: test)")
     add.add_argument("--limit", type=int, help="use only so many images")
     add.add_argument("--samples", type=int, default=5000, help="K of the importance-weighted bound (default: 5000)")
-    add.add_argument("--images", type=int, default=1000, help="images of that bound (default: the first 1000)")
+    add.add_argument("--images", type=int, help="images of that bound (default: the first 1000 of 28x28)")
     add.add_argument("--extractor", metavar="NAME", help="the classifier whose features judge a generator")
     add.add_argument("--inception", action="store_true", help="add FID, KID and IS; fetches 96 MB once")
     _json(add)

@@ -15,6 +15,7 @@ from cnnzoo.metrics import classification, likelihood, reconstruction
 from cnnzoo.metrics.scores import Score
 
 CHUNK = 50_000 * 28 * 28  # numbers that a decoder makes at a time
+BOUNDED = 1000 * 28 * 28  # values of the images whose likelihood is bounded with many samples
 
 Progress = Callable[[int, int], None]
 
@@ -51,7 +52,7 @@ def evaluate(
     *,
     limit: int | None = None,
     samples: int = 5000,
-    images: int = 1000,
+    images: int | None = None,
     extractor: str | None = None,
     inception: bool = False,
     progress: Progress | None = None,
@@ -65,7 +66,8 @@ def evaluate(
         split: "test", or as in `cnnzoo.data.load`.
         limit: Use only so many images; see `cnnzoo.data.ImageSet.few`.
         samples: Of the importance-weighted bound, for each image.
-        images: Of the importance-weighted bound: the first so many.
+        images: Of the importance-weighted bound: the first so many; by default 1000 of 28x28, and as many fewer of
+            others as they have more values.
         extractor: The classifier whose features judge what a model makes up: by default `lenet.cifar10` on CIFAR-10,
             `cnn.signs` on the signs, `cnn.fashion_mnist` on Fashion-MNIST, `lenet.mnist` on other grey 28x28 images
             but the binarised ones.
@@ -120,6 +122,7 @@ def evaluate(
         scores += likeness.inception_scores(network) if network else []
     if hasattr(model, "log_weights"):
         labels = found.labels if model.needs_labels else None
+        images = images or max(1, BOUNDED // found.images[0].size)
         scores += _bounds(model, found.images, labels, samples, images, progress)
     return Report(name, str(data), split, tuple(scores))
 
