@@ -12,5 +12,6 @@ RECIPE = Recipe(
     batch_size=64,
     expects="no number yet, since no checkpoint of it is shipped",
     config={"image_shape": (32, 32, 3), "latent_dim": 64},
+    bfloat16=True,
     optimizers=adam_cosine(5e-4, "discriminator", "generator", beta_1=0.5),
 )

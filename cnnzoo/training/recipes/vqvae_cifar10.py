@@ -13,6 +13,7 @@ RECIPE = Recipe(
     epochs=18,
     expects="no number yet, since no checkpoint of it is shipped",
     config={"image_shape": (32, 32, 3), "codes": 512, "width": 64, "prior_width": 32, "prior_depth": 5},
+    bfloat16=True,
     optimizers=lambda steps: {
         **adam_cosine(3e-3, "autoencoder")(2 * steps // 3),
         **adam_cosine(3e-3, "prior")(steps),

@@ -15,5 +15,6 @@ RECIPE = Recipe(
     batch_size=192,
     expects="no number yet, since no checkpoint of it is shipped",
     config={"latent_dim": 64, "width": 32, "critic_steps": 3, "ema_decay": 0.995},
+    bfloat16=True,
     optimizers=adam_cosine(2e-4, "discriminator", "generator", beta_1=0.0, beta_2=0.9),
 )
