@@ -1,0 +1,50 @@
+"""A small VGG with batch normalisation for colour images of 32 pixels a side: 1.2 million parameters.
+
+Source: Simonyan and Zisserman, "Very Deep Convolutional Networks for Large-Scale Image Recognition", 2015,
+configuration B without its last block; batch normalisation of Ioffe and Szegedy, 2015, before each activation, and one
+mean over all positions instead of the hidden dense layers.
+"""
+
+import keras
+from keras import layers
+
+from cnnzoo.models._classifier import Classifier
+from cnnzoo.registry import register
+
+BLOCKS = 4  # each with twice the filters of the one before, at half its sides
+MOMENTUM = 0.9  # of the moving means of batch normalisation
+
+
+@register("vgg_small")
+class VGGSmall(Classifier):
+    """Four blocks of two 3x3 convolutions each, with max-pooling in between.
+
+    What follows each convolution is named `block1_relu1` and so on: the maps that other networks are judged by.
+
+    Args:
+        image_shape: (height, width, channels) with sides of 8 and more.
+        width: Filters of the first block.
+        **config: See `cnnzoo.models._classifier.Classifier`: classes, l1, l2, augmentation.
+    """
+
+    def __init__(self, *, image_shape=(32, 32, 3), width=32, **config):
+        super().__init__(image_shape=image_shape, **config)
+        least = 2 ** (BLOCKS - 1)
+        if min(self.image_shape[:2]) < least:
+            raise ValueError(f"got image_shape={self.image_shape}; allowed: sides of {least} and more")
+        self.width = width
+        self.backbone = keras.Sequential([keras.Input(self.image_shape)], name="backbone")  # (n, 32, 32, 3)
+        for block in range(1, BLOCKS + 1):
+            filters = width * 2 ** (block - 1)
+            for i in (1, 2):
+                name = f"block{block}_{{}}{i}".format
+                # A bias would be lost in the normalisation.
+                self.backbone.add(layers.Conv2D(filters, 3, padding="same", use_bias=False, name=name("conv")))
+                self.backbone.add(layers.BatchNormalization(momentum=MOMENTUM, name=name("norm")))
+                self.backbone.add(layers.ReLU(name=name("relu")))
+            if block < BLOCKS:
+                self.backbone.add(layers.MaxPooling2D(name=f"block{block}_pool"))  # 16, then 8, then 4 pixels a side
+        self.backbone.add(layers.GlobalAveragePooling2D())  # (n, 8 * width)
+        self.head = layers.Dense(self.classes, dtype="float32", name="head")  # (n, classes)
+        self.head.build((None, filters))
+        self.build()

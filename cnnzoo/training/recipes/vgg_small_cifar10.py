@@ -1,0 +1,18 @@
+"""The small VGG on CIFAR-10. What it sees in images is what styles and likenesses are measured by.
+
+    cnnzoo train vgg_small.cifar10
+
+No number yet.
+"""
+
+from cnnzoo.training.recipes import Recipe, adam_cosine
+
+RECIPE = Recipe(
+    checkpoint="vgg_small.cifar10",
+    data="cifar10",
+    epochs=24,
+    expects="no number yet",
+    config={"l2": 5e-5, "augmentation": {"shift": 0.125, "mirror": True}},
+    bfloat16=True,
+    optimizers=adam_cosine(2e-3, "classifier", warmup=0.05),
+)
