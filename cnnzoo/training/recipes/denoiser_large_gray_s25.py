@@ -2,7 +2,7 @@
 
     cnnzoo train denoiser_large.gray_s25
 
-No number yet.
+Twenty-five minutes on one core, beside another training; 29.10 dB on BSD68.
 """
 
 from cnnzoo.training.recipes import Recipe, adam_cosine
@@ -11,7 +11,7 @@ RECIPE = Recipe(
     checkpoint="denoiser_large.gray_s25",
     data="t91+bsds500+train400",
     epochs=16,
-    expects="no number yet",
+    expects="PSNR of 29.10 dB on BSD68, 30.24 on Set12",
     batch_size=16,
     crop=64,
     config={"sigma": 25.0},
