@@ -10,7 +10,7 @@ from cnnzoo.training.recipes import Recipe, adam_cosine
 RECIPE = Recipe(
     checkpoint="inpainter.fashion_mnist",
     data="fashion_mnist",
-    epochs=10,
+    epochs=6,
     expects="no number yet",
     batch_size=16,
     config={"image_shape": (None, None, 1)},
