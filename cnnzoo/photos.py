@@ -88,7 +88,7 @@ def _pixels(image: Any, name: str) -> np.ndarray:
     mode = "L" if image.mode in ("1", "L", "LA", "La") else "RGB"
     if image.has_transparency_data:
         mode = {"L": "LA", "RGB": "RGBA"}[mode]
-    array = np.asarray(image.convert(mode))
+    array = np.asarray(image if image.mode == mode else image.convert(mode))  # which copies, needed or not
     return array if array.ndim == 3 else array[..., None]
 
 
@@ -174,7 +174,7 @@ def save_photo(path: str | Path, pixels: np.ndarray, like: Photo) -> None:
     write_bytes(path, raw)
 
 
-def _bytes(array: np.ndarray, kind: str, exif: bytes | None, icc: bytes | None, path: Path) -> bytes:
+def _bytes(array: np.ndarray, kind: str, exif: bytes | None, icc: bytes | None, path: Path) -> memoryview:
     from PIL import Image
 
     if array.dtype == np.uint16:  # round(v / 257), without a larger dtype
@@ -186,7 +186,7 @@ def _bytes(array: np.ndarray, kind: str, exif: bytes | None, icc: bytes | None, 
         Image.fromarray(array[..., 0] if array.shape[2] == 1 else array).save(buffer, kind, **options, **carried)
     except (OSError, ValueError) as error:
         raise ValueError(f"{path} cannot be written as {kind}: {error}") from error
-    return buffer.getvalue()
+    return buffer.getbuffer()  # no copy, since it may be large
 
 
 def _png16_bytes(array: np.ndarray, exif: bytes | None, icc: bytes | None) -> bytes:

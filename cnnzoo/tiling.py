@@ -1,6 +1,6 @@
 """Large pictures through a network: tile by tile as though at once, and as the mean over flips and rotations."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import product
 from typing import Any
 
@@ -11,7 +11,7 @@ def tiled(
     function: Callable[..., Any],
     image: np.ndarray,
     *,
-    beside: np.ndarray | None = None,
+    beside: Sequence[tuple[np.ndarray, int]] = (),
     scale: int = 1,
     margin: int,
     stride: int = 1,
@@ -30,8 +30,8 @@ def tiled(
         function: From an array (1, h, w, c) of the image's dtype to one (1, h * scale, w * scale, d). Sides that are
             no multiple of `stride` it pads at the bottom and on the right.
         image: (height, width, c).
-        beside: What is known of the whole image at the stride, (⌈height / stride⌉, ⌈width / stride⌉, e); the function
-            is given the part (1, ⌈h / stride⌉, ⌈w / stride⌉, e) of it that belongs to its tile as well.
+        beside: Further arrays (⌈height / s⌉, ⌈width / s⌉, e), each with its s, a divisor of `stride`; the function is
+            given the part (1, ⌈h / s⌉, ⌈w / s⌉, e) of each that belongs to its tile as well.
         scale: How many times larger the result is.
         margin: How far a pixel of the result sees, in pixels of the image; rounded up to a multiple of `stride`.
         stride: The pixels of the image that the coarsest feature map has one for; tiles start at multiples of it.
@@ -54,10 +54,8 @@ def tiled(
     windows = list(product(*(_windows(side, tile, margin, stride) for side in image.shape[:2])))
     whole = None
     for done, ((rows, kept_rows), (columns, kept_columns)) in enumerate(windows, start=1):
-        seen = [image[None, rows, columns]]
-        if beside is not None:
-            seen.append(beside[None, _coarser(rows, stride), _coarser(columns, stride)])
-        part = np.asarray(function(*seen))
+        parts = (array[None, _coarser(rows, s), _coarser(columns, s)] for array, s in ((image, 1), *beside))
+        part = np.asarray(function(*parts))
         height, width = (scale * (side.stop - side.start) for side in (rows, columns))
         if part.ndim != 4 or part.shape[:3] != (1, height, width):
             raise ValueError(f"got {part.shape} from the function; allowed: (1, {height}, {width}, channels)")
@@ -92,7 +90,7 @@ def _scaled(part: slice, scale: int, origin: int = 0) -> slice:
 
 
 def _coarser(part: slice, stride: int) -> slice:
-    """Where a part of an axis that begins at a multiple of the stride is in what has one pixel for each stride."""
+    """Where a part of an axis that begins at a multiple of the stride is in what has one pixel for so many."""
     return slice(part.start // stride, -(-part.stop // stride))
 
 

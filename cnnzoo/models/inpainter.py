@@ -30,7 +30,7 @@ HARMONIC = 5  # how often each pixel of a level takes the mean of its neighbours
 BIHARMONIC = 16  # how often the finest level is smoothed further
 DILATIONS = (1, 2, 4)  # of the convolutions at the coarsest stride of the U-Net
 GREY = 128  # how holes are shown
-TILE = 512  # pixels a side of what is kept of a tile: several times the margin around it
+TILE = 256  # pixels a side of what is kept of a tile
 
 
 def smooth_filling(images, known):
@@ -321,34 +321,37 @@ class Inpainter(PhasedModel):
         """
         batch, single = as_photographs(x, self.image_shape[2:])
         missing = as_missing(mask, batch.shape[:3])
-        made = np.empty_like(batch)
-        tiles = {"margin": self.margin + self.smooth_margin, "stride": self.stride, "tile": TILE}
-        for i in range(len(batch)):
-            seen = np.concatenate([batch[i], missing[i]], axis=2)
-            made[i] = tiled(self._filled_tile, seen, beside=self._coarsely_filled(seen), **tiles)
-        return made[0] if single else made
+        made = [self._filled(*pair) for pair in zip(batch, missing, strict=True)]
+        return made[0] if single else np.stack(made)
 
-    def _coarsely_filled(self, seen: np.ndarray) -> np.ndarray:
-        """The smooth filling at the coarsest stride of a whole image (height, width, channels + 1) with its mask."""
-        rows = -(-TILE // self.stride) * self.stride
-        strips = (_as_seen(seen[None, top : top + rows])[:2] for top in range(0, len(seen), rows))
-        coarse = [_halved(images * known, known, self.depth)[-1] for images, known in strips]
-        total, share = (ops.concatenate(parts, axis=1) for parts in zip(*coarse, strict=True))
+    def _filled(self, image: np.ndarray, missing: np.ndarray) -> np.ndarray:
+        """An image filled where `missing` (height, width, 1) is true; tile by tile."""
+        beside = [(missing, 1), (self._coarsely_filled(image, missing), self.stride)]
+        tiles = {"margin": self.margin + self.smooth_margin, "stride": self.stride, "tile": TILE}
+        return tiled(self._filled_tile, image, beside=beside, **tiles)
+
+    def _coarsely_filled(self, image: np.ndarray, missing: np.ndarray) -> np.ndarray:
+        """The smooth filling of a whole image at the coarsest stride."""
+        rows = 8 * self.stride  # few, as none of the image is to be held in floats
+        strips = (slice(top, top + rows) for top in range(0, len(image), rows))
+        parts = (_as_floats(image[None, strip], missing[None, strip]) for strip in strips)
+        coarse = [_halved(images * known, known, self.depth)[-1] for images, known in parts]
+        total, share = (ops.concatenate(part, axis=1) for part in zip(*coarse, strict=True))
         further = min(LEVELS - self.depth, (max(total.shape[1:3]) - 1).bit_length())
         *pyramid, (least, known) = _halved(total, share, max(further, 0))
         filled = _refilled(pyramid, least / ops.maximum(known, 1e-9), finest=self.depth)
         return ops.convert_to_numpy(filled)[0]
 
-    def _filled_tile(self, seen: np.ndarray, coarse: np.ndarray) -> np.ndarray:
-        """Images with their masks as last channel, filled where they are missing; in their type."""
-        images, known, missing = _as_seen(seen)
+    def _filled_tile(self, images: np.ndarray, missing: np.ndarray, coarse: np.ndarray) -> np.ndarray:
+        """Part of an image, (1, height, width, channels), filled, given that of its smooth filling at the stride."""
         if not missing.any():  # as in most of a large picture
-            return seen[..., :-1]
-        smooth = _refilled(_halved(images * known, known, self.depth - 1), ops.convert_to_tensor(coarse))
-        made = ops.convert_to_numpy(self.refined(images, 1.0 - known, smooth)).clip(0.0, 1.0)
-        largest = LARGEST[seen.dtype]
-        made = made if largest == 1 else np.rint(largest * made).astype(seen.dtype)
-        return np.where(missing, made, seen[..., :-1])
+            return images
+        shown, known = _as_floats(images, missing)
+        smooth = _refilled(_halved(shown * known, known, self.depth - 1), ops.convert_to_tensor(coarse))
+        made = ops.convert_to_numpy(self.refined(shown, 1.0 - known, smooth)).clip(0.0, 1.0)
+        largest = LARGEST[images.dtype]
+        made = made if largest == 1 else np.rint(largest * made).astype(images.dtype)
+        return np.where(missing, made, images)
 
     def before_after(self, images: np.ndarray) -> list[np.ndarray]:
         """uint8 images (n, height, width, channels) with holes, shown grey, then without, and as they are."""
@@ -361,8 +364,7 @@ def composed(images, mask, made):
     return ops.where(mask > 0, ops.clip(made, 0.0, 1.0), images)
 
 
-def _as_seen(seen: np.ndarray) -> tuple:
-    """Of images with their masks as last channel the images in [0, 1], what is known and what is missing."""
-    missing = seen[..., -1:] != 0
-    images = seen[..., :-1].astype(np.float32) / LARGEST[seen.dtype]
-    return ops.convert_to_tensor(images), ops.convert_to_tensor(1.0 - missing.astype(np.float32)), missing
+def _as_floats(images: np.ndarray, missing: np.ndarray) -> tuple:
+    """Images in [0, 1], and 1 where they are known, 0 where not."""
+    shown = images.astype(np.float32) / LARGEST[images.dtype]
+    return ops.convert_to_tensor(shown), ops.convert_to_tensor(1.0 - missing.astype(np.float32))

@@ -15,5 +15,5 @@ RECIPE = Recipe(
     expects="no number yet, since no checkpoint of it is shipped",
     config={"classes": 10, "latent_dim": 64, "width": 32, "critic_steps": 2, "ema_decay": 0.995},
     bfloat16=True,
-    optimizers=adam_cosine(5e-4, "discriminator", "generator", beta_1=0.0),
+    optimizers=adam_cosine(2e-4, "discriminator", "generator", beta_1=0.0, beta_2=0.9),
 )
