@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import cnnzoo
-from cnnzoo.commands import latent, pictures, restore, zoo
+from cnnzoo.commands import explain, latent, pictures, restore, zoo
 from cnnzoo.terminal import import_quietly
 
 
@@ -179,6 +179,19 @@ def parser() -> argparse.ArgumentParser:
     _json(add)
 
     add = command(
+        explain.explain,
+        "show what a classifier or a discriminator sees in an image; for an autoencoder there is traverse",
+        "cnnzoo explain lenet.mnist three.png -o report.png",
+        "cnnzoo explain cnn.mnist three.png --label 8 --method grad_cam --method occlusion",
+        "cnnzoo explain cgan.mnist three.png --label 3",
+    )
+    _model(add)
+    _images(add, None, "an image file")
+    add.add_argument("--label", type=int, help="the class asked about (default: the most likely one)")
+    add.add_argument("--method", action="append", metavar="NAME", help="one of the maps (default: all)")
+    add.add_argument("-o", "--out", type=Path, default=Path("report.png"), help="the report (default: ./report.png)")
+
+    add = command(
         restore.upscale,
         "make photographs larger",
         "cnnzoo upscale in.jpg out.png --scale 3",
@@ -278,7 +291,7 @@ def _model(to: argparse.ArgumentParser) -> None:
     to.add_argument("name", help="a checkpoint, such as lenet.mnist, or the folder of a checkpoint or finished run")
 
 
-def _images(to: argparse.ArgumentParser, count: str = "+", help: str = "image files") -> None:
+def _images(to: argparse.ArgumentParser, count: str | None = "+", help: str = "image files") -> None:
     to.add_argument("image", nargs=count, type=Path, help=f"{help}; resized, grey and colour converted, as needed")
 
 

@@ -78,7 +78,7 @@ def make(out: str | Path, progress: Callable[..., None] | None = None) -> list[E
         if progress is not None:
             progress(i, len(names), name)
         exhibits.append(exhibit(name))
-        pictures.append(_picture(exhibits[-1].rows))
+        pictures.append(picture(exhibits[-1].rows))
         save_png(out / f"{name}.png", np.asarray(pictures[-1]))
         for when, image in exhibits[-1].pair.items():
             save_png(out / f"{name}.{when}.png", image)
@@ -187,7 +187,7 @@ def _timed(verb: Callable, x: Any) -> tuple[np.ndarray, float]:
 # -- pictures ---------------------------------------------------------------------------------------------------------
 
 
-def _picture(rows: Sequence[Row]) -> Image.Image:
+def picture(rows: Sequence[Row]) -> Image.Image:
     """Rows of images, each row with its name at the left."""
     sheet = Image.new("RGB", (MARGIN + COLUMNS * (SIDE + GAP), sum(row.height for row in rows)), PAPER)
     pen, top = ImageDraw.Draw(sheet), 0

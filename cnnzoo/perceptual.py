@@ -36,7 +36,7 @@ class FeatureMaps:
     def __init__(self, network: str = NETWORK):
         classifier = registry.build(network)
         layers = classifier.backbone.layers if classifier.task == "classify" else []
-        maps = [layer.output for layer in layers if _activates(layer) and len(layer.output.shape) == 4]
+        maps = [layer.output for layer in layers if activates(layer) and len(layer.output.shape) == 4]
         if not maps:
             raise ValueError(f"got the network {network!r}; allowed: a classifier with convolutions")
         self.network = network
@@ -78,7 +78,7 @@ class FeatureMaps:
         return True
 
 
-def _activates(layer: keras.Layer) -> bool:
+def activates(layer: keras.Layer) -> bool:
     linear = keras.activations.linear
     return isinstance(layer, _LAYERS) or getattr(layer, "activation", linear) is not linear
 

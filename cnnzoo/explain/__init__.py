@@ -1,0 +1,44 @@
+"""Seeing what a network sees: what in an image a classifier's class, or a discriminator's verdict, rests on.
+
+A map is float32 (n, height, width) for n images; see `cnnzoo.explain.target.Target` for what is explained.
+"""
+
+from collections.abc import Callable
+
+from cnnzoo.explain.activations import activation_maximization, feature_maps, filters
+from cnnzoo.explain.cam import grad_cam, grad_cam_plus_plus
+from cnnzoo.explain.faithfulness import deletion, insertion, randomized, rank_correlation
+from cnnzoo.explain.gradients import integrated_gradients, saliency, smooth_grad
+from cnnzoo.explain.occlusion import occlusion
+
+_MAPS = (saliency, smooth_grad, integrated_gradients, occlusion, grad_cam, grad_cam_plus_plus)
+METHODS = {function.__name__: function for function in _MAPS}
+
+__all__ = [
+    "METHODS",
+    "activation_maximization",
+    "deletion",
+    "feature_maps",
+    "filters",
+    "grad_cam",
+    "grad_cam_plus_plus",
+    "insertion",
+    "integrated_gradients",
+    "method",
+    "occlusion",
+    "randomized",
+    "rank_correlation",
+    "saliency",
+    "smooth_grad",
+]
+
+
+def method(name: str) -> Callable:
+    """What makes maps of the kind `name`: a function of a model, images and classes.
+
+    Raises:
+        ValueError: There is none of that name.
+    """
+    if name not in METHODS:
+        raise ValueError(f"got method {name!r}; allowed: {', '.join(METHODS)}")
+    return METHODS[name]

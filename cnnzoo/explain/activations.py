@@ -1,0 +1,105 @@
+"""What the parts of a network answer to: feature maps, filters and the images that a unit likes most."""
+
+from collections.abc import Iterator, Sequence
+
+import keras
+import numpy as np
+from keras import ops
+from scipy.ndimage import gaussian_filter
+
+from cnnzoo.explain.gradients import check_baseline
+from cnnzoo.explain.target import Target, has_classes, network
+
+RATE, DECAY, BLUR = 0.1, 0.02, 0.7  # of activation maximisation, a step: grey values, share, pixels
+SIDE = 64  # of its images, where the network sets none
+
+
+def feature_maps(model, images, classes=None) -> list[np.ndarray]:
+    """What is left of images after each activation of the network, from the first to the last.
+
+    Args:
+        model, images: See `cnnzoo.explain.target.Target`, with its errors.
+        classes: Those that a discriminator is told.
+
+    Returns:
+        float32 (n, h, w, c) for each; nothing for a network of dense layers.
+    """
+    target = Target(model, images, classes)
+    return [target.each(target.map_of(i)) for i in range(len(target.maps))]
+
+
+def filters(model) -> np.ndarray:
+    """The kernels of the first convolution that is larger than a pixel, as it looks at the image.
+
+    Args:
+        model: Classifies, or has a discriminator.
+
+    Returns:
+        float32 (filters, h, w, channels), signed.
+
+    Raises:
+        ValueError: For another model, or one without convolutions.
+    """
+    for layer in _layers(network(model)):
+        if isinstance(layer, keras.layers.Conv2D) and max(layer.kernel_size) > 1:
+            kernel = np.asarray(ops.convert_to_numpy(layer.kernel), np.float32)  # (h, w, channels, filters)
+            return np.moveaxis(kernel[:, :, : model.image_shape[2]], -1, 0)  # without the channels of a label
+    raise ValueError(f"got a {model.architecture}, which has no convolution; allowed: a network of convolutions")
+
+
+def _layers(model: keras.Model) -> Iterator[keras.Layer]:
+    for layer in model.layers:
+        yield from _layers(layer) if isinstance(layer, keras.Model) else (layer,)
+
+
+def activation_maximization(
+    model, units: Sequence[int], layer: int | None = None, baseline: float = 0.0, steps: int = 100, seed: int = 0
+) -> np.ndarray:
+    """Images that units answer to as strongly as gradient ascent finds, kept calm by decay and blur.
+
+    x <- blur(x + 0.1 g / |g| + 0.02 (baseline - x)), clipped to [0, 1], where g is the gradient of the unit's answer
+    and |g| its root mean square.
+
+    Args:
+        model: Classifies, or has a discriminator.
+        units: Classes, whose logits are raised; [0] for a discriminator that is told none. With `layer`, channels of
+            that map, whose means are raised; a discriminator is told no class then.
+        layer: Which of the maps, as in `feature_maps`.
+        baseline: The grey value, in [0, 1], of the noise that it begins with and of what does not matter.
+        steps: >= 0.
+        seed: Of the noise.
+
+    Returns:
+        float32 in [0, 1], (units, height, width, channels), of 64 pixels a side for a model of images of any size.
+
+    Raises:
+        ValueError: For another model, or units or a layer that it does not have.
+
+    Source: Erhan et al., "Visualizing Higher-Layer Features of a Deep Network", 2009; Yosinski et al., "Understanding
+    Neural Networks Through Deep Visualization", 2015, equation 2.
+    """
+    check_baseline(baseline)
+    height, width, channels = model.image_shape
+    shape = (len(units), height or SIDE, width or SIDE, channels)
+    noise = np.random.default_rng(seed).uniform(-0.2, 0.2, shape).astype(np.float32)
+    x = np.clip(baseline + noise, 0.0, 1.0)
+    target = Target(model, x, (list(units) if layer is None else 0) if has_classes(model) else None)
+    answer, chosen = target.logit, ops.convert_to_tensor(target.chosen)
+    if layer is not None:
+        answer, chosen = _channels(target, units, layer), chosen * 0
+    for _ in range(steps):
+        slope = ops.convert_to_numpy(target.gradient(ops.convert_to_tensor(x), chosen, answer))
+        length = np.sqrt(np.mean(slope**2, axis=(1, 2, 3), keepdims=True)) + 1e-12
+        x = x + RATE * slope / length + DECAY * (baseline - x)
+        x = np.clip(gaussian_filter(x, (0, BLUR, BLUR, 0)), 0.0, 1.0)
+    return x
+
+
+def _channels(target: Target, units: Sequence[int], layer: int):
+    """The mean over the places of one channel of a map for each image, in the way of `Target.logit`."""
+    map_of = target.map_of(layer)
+    there = target.maps[layer].shape[-1]
+    if not all(0 <= unit < there for unit in units):
+        raise ValueError(f"got units {list(units)}; allowed: channels of the map, 0 to {there - 1}")
+    wanted = np.eye(there, dtype=np.float32)[list(units)]  # (units, c)
+    return lambda x, chosen: ops.sum(ops.mean(map_of(x, chosen), (1, 2)) * wanted, axis=-1)

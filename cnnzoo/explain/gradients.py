@@ -1,0 +1,100 @@
+"""Maps made of the gradient of the logit by the pixels."""
+
+import numpy as np
+from keras import ops
+
+from cnnzoo.explain.target import Target
+
+
+def saliency(model, images, classes=None) -> np.ndarray:
+    """How much the logit y moves with each pixel: the largest over the channels of |dy/dx|.
+
+    Args:
+        model, images, classes: See `cnnzoo.explain.target.Target`, with its errors.
+
+    Returns:
+        float32 >= 0, (n, height, width).
+
+    Source: Simonyan et al., "Deep Inside Convolutional Networks: Visualising Image Classification Models and Saliency
+    Maps", 2014, section 3.1.
+    """
+    target = Target(model, images, classes)
+    return target.each(lambda x, chosen: _magnitude(target.gradient(x, chosen)))
+
+
+def smooth_grad(model, images, classes=None, noise: float = 0.15, samples: int = 25, seed: int = 0) -> np.ndarray:
+    """`saliency` of the mean gradient over noisy copies x + N(0, sigma^2) of an image.
+
+    Args:
+        model, images, classes: See `cnnzoo.explain.target.Target`, with its errors.
+        noise: sigma as a fraction of the image's range, >= 0.
+        samples: Noisy copies, >= 1. Each has the same noise in every image.
+        seed: Of the noise.
+
+    Returns:
+        float32 >= 0, (n, height, width).
+
+    Raises:
+        ValueError: For noise below 0 or no samples.
+
+    Source: Smilkov et al., "SmoothGrad: Removing Noise by Adding Noise", 2017.
+    """
+    if noise < 0:
+        raise ValueError(f"got noise={noise}; allowed: noise >= 0")
+    _check_count("samples", samples)
+    target = Target(model, images, classes)
+    drawn = np.random.default_rng(seed).standard_normal((samples, *target.images.shape[1:]), dtype=np.float32)
+
+    def mean(x, chosen):
+        sigma = noise * (ops.max(x, (1, 2, 3), keepdims=True) - ops.min(x, (1, 2, 3), keepdims=True))
+        slopes = target.over(drawn, lambda z: x + sigma * z[:, None], target.gradient, x, chosen)
+        return _magnitude(sum(ops.sum(slope, axis=0) for _, slope in slopes) / samples)
+
+    return target.each(mean)
+
+
+def integrated_gradients(model, images, classes=None, baseline: float = 0.0, steps: int = 64) -> np.ndarray:
+    """The share of each pixel in how far the logit y of an image x is from that of a plain one x': signed.
+
+    (x - x') times the mean of dy/dx along the straight line from x' to x, by the midpoint rule, summed over the
+    channels. Over the pixels it sums to y(x) - y(x') (completeness), the nearer the more steps there are.
+
+    Args:
+        model, images, classes: See `cnnzoo.explain.target.Target`, with its errors.
+        baseline: The grey value of x', in [0, 1]. A pixel that is equal to it gets 0.
+        steps: Points on the line, >= 1.
+
+    Returns:
+        float32, (n, height, width); positive where a pixel speaks for the class.
+
+    Raises:
+        ValueError: For a baseline that is no grey value, or no steps.
+
+    Source: Sundararajan et al., "Axiomatic Attribution for Deep Networks", 2017, equations 1 and 3.
+    """
+    check_baseline(baseline)
+    _check_count("steps", steps)
+    target = Target(model, images, classes)
+    shares = (np.arange(steps, dtype=np.float32).reshape(-1, 1, 1, 1, 1) + 0.5) / steps
+
+    def integral(x, chosen):
+        way = x - baseline
+        slopes = target.over(shares, lambda share: baseline + share * way, target.gradient, x, chosen)
+        return ops.sum(way * sum(ops.sum(slope, axis=0) for _, slope in slopes) / steps, axis=-1)
+
+    return target.each(integral)
+
+
+def check_baseline(baseline: float) -> None:
+    """Raises a ValueError for what is no grey value."""
+    if not 0.0 <= baseline <= 1.0:
+        raise ValueError(f"got baseline={baseline}; allowed: 0 to 1")
+
+
+def _check_count(name: str, value: int) -> None:
+    if value < 1:
+        raise ValueError(f"got {name}={value}; allowed: {name} >= 1")
+
+
+def _magnitude(gradient):
+    return ops.max(ops.abs(gradient), axis=-1)

@@ -1,0 +1,53 @@
+"""What is lost where a part of the image is covered."""
+
+from itertools import product
+
+import numpy as np
+from keras import ops
+
+from cnnzoo.explain.gradients import check_baseline
+from cnnzoo.explain.target import Target
+
+
+def occlusion(model, images, classes=None, size: int | None = None, stride: int | None = None, baseline: float = 0.0):
+    """How far the logit falls when a square over a pixel is covered: signed, the mean over the squares that cover it.
+
+    Args:
+        model, images, classes: See `cnnzoo.explain.target.Target`, with its errors.
+        size: The side of the square, in pixels; by default a seventh of the image's shorter side.
+        stride: How far apart the squares are, at most `size`; by default half of it. The last ones end at the edges.
+        baseline: The grey value of the square, in [0, 1].
+
+    Returns:
+        float32, (n, height, width); positive where what is covered spoke for the class.
+
+    Raises:
+        ValueError: For a square that does not fit, a stride that leaves gaps, or a baseline that is no grey value.
+
+    Source: Zeiler and Fergus, "Visualizing and Understanding Convolutional Networks", 2014, section 4.2.
+    """
+    check_baseline(baseline)
+    target = Target(model, images, classes)
+    sides = target.images.shape[1:3]
+    size = max(min(sides) // 7, 1) if size is None else size
+    stride = max(size // 2, 1) if stride is None else stride
+    if not 1 <= size <= min(sides):
+        raise ValueError(f"got size={size}; allowed: 1 to {min(sides)}")
+    if not 1 <= stride <= size:
+        raise ValueError(f"got stride={stride}; allowed: 1 to {size}")
+    tops, lefts = (sorted({*range(0, side - size, stride), side - size}) for side in sides)
+    squares = np.zeros((len(tops) * len(lefts), *sides, 1), np.float32)
+    for square, (top, left) in zip(squares, product(tops, lefts), strict=True):
+        square[top : top + size, left : left + size] = 1.0
+
+    def fallen(x, chosen):
+        whole = target.logit(x, chosen)[:, None, None]  # (n, 1, 1)
+        total = 0.0
+        for square, logit in target.over(squares, covered(x), target.logit, x, chosen):
+            total += ops.sum((whole - logit[..., None, None]) * square[:, None, :, :, 0], axis=0)  # (n, height, width)
+        return total / squares.sum(axis=0)[..., 0]
+
+    def covered(x):
+        return lambda square: x + (baseline - x) * square[:, None]
+
+    return target.each(fallen)

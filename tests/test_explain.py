@@ -1,0 +1,365 @@
+"""Seeing what a network sees: closed forms of small networks, plain loops, and maps that must depend on the weights."""
+
+import json
+import os
+import subprocess
+import sys
+from functools import cache
+from itertools import pairwise
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+from conformance import samples
+from keras import layers
+from PIL import Image
+from skimage.transform import resize
+
+import cnnzoo
+from cnnzoo import explain
+from cnnzoo.cli import main
+from cnnzoo.data import load
+from cnnzoo.explain.report import overlay
+from cnnzoo.images import save_png
+from cnnzoo.models._classifier import Classifier
+
+rng = np.random.default_rng(0)
+DIGITS = load("digits", "test").images[:8]
+every_method = pytest.mark.parametrize("name", explain.METHODS)
+
+
+class Toy(Classifier):
+    """A classifier of given layers."""
+
+    architecture = "toy"
+
+    def __init__(self, image_shape, *backbone, classes=3):
+        super().__init__(image_shape=image_shape, classes=classes)
+        self.backbone = keras.Sequential([keras.Input(self.image_shape), *backbone])
+        self.head = layers.Dense(classes)
+        self.head.build(self.backbone.output_shape)
+        self.build()
+
+
+def linear(image_shape=(4, 6, 3)):
+    """A model whose logits are sums of weighted pixels, and the weights (height, width, channels, classes)."""
+    model = Toy(image_shape, layers.Flatten())
+    return model, model.head.kernel.numpy().reshape(*image_shape, -1)
+
+
+@cache
+def trained():
+    return cnnzoo.build("cnn.mnist")
+
+
+@cache
+def maps_of(name, seed=None):
+    """The maps of the digits, by the trained network or with its weights shuffled, for the classes of the former."""
+    model = trained() if seed is None else explain.randomized(trained(), seed)
+    return explain.method(name)(model, DIGITS, trained().classify(DIGITS).argmax(axis=1))
+
+
+def logits(model, images):
+    return model.head(model.backbone(images)).numpy()
+
+
+IMAGES = rng.uniform(0, 1, (2, 4, 6, 3)).astype(np.float32)
+
+
+# -- the maps ---------------------------------------------------------------------------------------------------------
+
+
+def test_of_a_linear_model_all_is_known():
+    model, weights = linear()
+    for c in range(3):
+        steepest = np.broadcast_to(np.abs(weights[..., c]).max(axis=-1), (2, 4, 6))
+        np.testing.assert_allclose(explain.saliency(model, IMAGES, c), steepest, rtol=1e-5)
+        np.testing.assert_allclose(explain.smooth_grad(model, IMAGES, c), steepest, rtol=1e-5)
+        shares = np.sum((IMAGES - 0.25) * weights[..., c], axis=-1)
+        kwargs = {"baseline": 0.25}
+        np.testing.assert_allclose(explain.integrated_gradients(model, IMAGES, c, steps=3, **kwargs), shares, atol=1e-6)
+        np.testing.assert_allclose(explain.occlusion(model, IMAGES, c, size=1, **kwargs), shares, atol=1e-6)
+
+
+def test_the_class_that_is_not_given_is_the_most_likely_one():
+    found = trained().classify(DIGITS[:4]).argmax(axis=1)
+    for method in (explain.saliency, explain.grad_cam):
+        np.testing.assert_array_equal(method(trained(), DIGITS[:4]), method(trained(), DIGITS[:4], found))
+        assert np.abs(method(trained(), DIGITS[0], int(found[0])) - method(trained(), DIGITS[0], 1)).max() > 0.1
+
+
+def test_integrated_gradients_are_complete():
+    images = DIGITS.astype(np.float32) / 255
+    found = logits(trained(), images).argmax(axis=1)
+    way = (logits(trained(), images) - logits(trained(), np.zeros_like(images)))[np.arange(len(images)), found]
+    error = explain.integrated_gradients(trained(), images, steps=128).sum(axis=(1, 2)) - way
+    assert np.abs(error / way).max() < 0.02  # the gradient jumps where a ReLU turns, which the midpoints hit or miss
+    coarse = explain.integrated_gradients(trained(), images, steps=2).sum(axis=(1, 2)) - way
+    assert np.abs(error).mean() < np.abs(coarse).mean() / 4
+
+
+def test_smooth_grad_without_noise_is_saliency_and_noise_changes_it_steadily():
+    sharp = explain.saliency(trained(), DIGITS[:4])
+
+    def change(noise):
+        return np.abs(explain.smooth_grad(trained(), DIGITS[:4], noise=noise, samples=4) - sharp).mean()
+
+    assert change(0.0) < 1e-6 < change(1e-3) < change(0.15)
+    # One image has the same noise as in company.
+    alone = explain.smooth_grad(trained(), DIGITS[2], samples=4)
+    np.testing.assert_allclose(alone[0], explain.smooth_grad(trained(), DIGITS[:4], samples=4)[2], atol=1e-4)
+
+
+def test_occlusion_is_what_a_plain_loop_finds():
+    image, size, stride = DIGITS[0].astype(np.float32) / 255, 8, 6
+    whole = logits(trained(), image[None])[0]
+    c = whole.argmax()
+    total, times = np.zeros((28, 28)), np.zeros((28, 28))
+    for top in (0, 6, 12, 18, 20):
+        for left in (0, 6, 12, 18, 20):
+            covered = image.copy()
+            covered[top : top + size, left : left + size] = 0.5
+            total[top : top + size, left : left + size] += whole[c] - logits(trained(), covered[None])[0, c]
+            times[top : top + size, left : left + size] += 1
+    found = explain.occlusion(trained(), image, size=size, stride=stride, baseline=0.5)
+    np.testing.assert_allclose(found[0], total / times, atol=1e-4)
+
+
+def colours(stride=1):
+    """Two positive 1x1 filters of three channels and the mean of each: its maps and gradients have a closed form."""
+    conv = layers.Conv2D(2, 1, strides=stride, activation="relu")
+    model = Toy((4, 6, 3), conv, layers.GlobalAveragePooling2D())
+    kernel = rng.uniform(0, 1, (3, 2)).astype(np.float32)
+    conv.set_weights([kernel[None, None], np.zeros(2, np.float32)])
+    return model, IMAGES[:, ::stride, ::stride] @ kernel, model.head.kernel.numpy()  # maps (n, h, w, 2), (2, classes)
+
+
+@pytest.mark.parametrize("c", range(3))
+def test_grad_cam_in_closed_form(c):
+    model, maps, weights = colours()
+    slope = weights[:, c] / (4 * 6)  # everywhere, since the head sees means
+    np.testing.assert_allclose(explain.grad_cam(model, IMAGES, c), np.maximum(maps @ slope, 0), atol=1e-6)
+    sums = maps.sum(axis=(1, 2))  # (n, 2)
+    shares = 4 * 6 * np.maximum(slope, 0) / (2 + slope * sums)  # equation 19, divided by the square of the slope
+    expected = np.maximum(np.einsum("nhwk,nk->nhw", maps, shares), 0)
+    np.testing.assert_allclose(explain.grad_cam_plus_plus(model, IMAGES, c), expected, atol=1e-5)
+
+
+def test_a_small_map_is_enlarged_bilinearly():
+    model, maps, weights = colours(stride=2)
+    small = np.maximum(maps @ weights[:, 1] / (2 * 3), 0)
+    expected = [resize(each, (4, 6), order=1, mode="edge", anti_aliasing=False) for each in small]
+    np.testing.assert_allclose(explain.grad_cam(model, IMAGES, 1), expected, atol=1e-6)
+
+
+def test_networks_inside_of_networks_are_looked_into():
+    block = keras.Sequential([layers.Conv2D(4, 3, activation="relu"), layers.BatchNormalization(), layers.Dropout(0.5)])
+    deep = [keras.Sequential([block, layers.MaxPooling2D()]), layers.Conv2D(5, 2), layers.LeakyReLU(), layers.Flatten()]
+    model = Toy((12, 12, 1), *deep)
+    images = rng.uniform(0, 1, (2, 12, 12, 1)).astype(np.float32)
+    maps = explain.feature_maps(model, images)
+    assert [each.shape for each in maps] == [(2, 10, 10, 4), (2, 4, 4, 5)]
+    np.testing.assert_allclose(maps[0], block.layers[0](images), atol=1e-6)
+    np.testing.assert_allclose(maps[1].reshape(2, -1), model.backbone(images), atol=1e-6)
+    assert explain.grad_cam(model, images, layer=0).shape == (2, 12, 12)
+    kernel = block.layers[0].kernel.numpy()
+    np.testing.assert_array_equal(explain.filters(model), [kernel[..., i] for i in range(4)])
+
+
+def test_maximised_classes_are_found_and_channels_answer():
+    made = explain.activation_maximization(trained(), range(10), steps=60)
+    assert made.dtype == np.float32 and made.min() >= 0 and made.max() <= 1
+    assert trained().classify(made).diagonal().min() > 0.9
+    channels = [0, 7, 9]
+    made = explain.activation_maximization(trained(), channels, layer=0, steps=30)
+    answers = explain.feature_maps(trained(), made)[0].mean(axis=(1, 2))
+    usual = explain.feature_maps(trained(), DIGITS)[0].mean(axis=(1, 2))
+    assert (answers[range(3), channels] > 2 * usual[:, channels].max(axis=0)).all()
+
+
+# -- whether they show what the model uses ----------------------------------------------------------------------------
+
+
+@every_method
+def test_what_a_map_points_at_is_what_the_model_needs(name):
+    maps, chance = maps_of(name), np.random.default_rng(0).random(DIGITS.shape[:3])
+    assert explain.deletion(trained(), DIGITS, maps).mean() < explain.deletion(trained(), DIGITS, chance).mean()
+    assert explain.insertion(trained(), DIGITS, maps).mean() > explain.insertion(trained(), DIGITS, chance).mean()
+
+
+@every_method
+def test_shuffled_weights_change_the_map(name):
+    maps, first, second = maps_of(name), maps_of(name, seed=0), maps_of(name, seed=1)
+    # What two networks without sense have in common is the image and where the edges of a network are.
+    assert explain.rank_correlation(maps, first).mean() < explain.rank_correlation(first, second).mean() + 0.15 < 0.9
+    np.testing.assert_allclose(explain.rank_correlation(maps, 2 * maps), 1)
+
+
+def test_shuffling_keeps_the_numbers_and_the_model():
+    before = trained().get_weights()
+    first, second, other = (explain.randomized(trained(), seed).get_weights() for seed in (0, 0, 1))
+    for old, new, again, shuffled in zip(before, first, second, other, strict=True):
+        np.testing.assert_array_equal(np.sort(old, axis=None), np.sort(new, axis=None))
+        np.testing.assert_array_equal(new, again)
+        assert not np.array_equal(old, new) and not np.array_equal(new, shuffled)
+    assert all(np.array_equal(old, new) for old, new in zip(before, trained().get_weights(), strict=True))
+
+
+def test_deletion_and_insertion_are_those_of_a_plain_loop():
+    image, ranks = DIGITS[3], rng.permutation(28 * 28).reshape(28, 28)
+    away, put = [], []
+    for step in range(8):
+        chosen = (ranks >= 28 * 28 - 112 * step)[..., None]  # those with the largest values first
+        away.append(trained().classify(np.where(chosen, 51, image).astype(np.uint8))[0, 3])
+        put.append(trained().classify(np.where(chosen, image, 51).astype(np.uint8))[0, 3])
+    for score, curve in ((explain.deletion, away), (explain.insertion, put)):
+        area = sum((a + b) / 14 for a, b in pairwise(curve))
+        np.testing.assert_allclose(score(trained(), image, ranks[None], 3, baseline=0.2, steps=7), [area], atol=1e-5)
+
+
+# -- every model ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", cnnzoo.list_models())
+def test_every_classifier_and_discriminator_is_explained(name):
+    model = samples.fresh(name)
+    images = samples.images(model, 4)[:3]
+    if model.task != "classify" and not hasattr(model, "discriminator"):
+        with pytest.raises(ValueError, match=f"got an? {name}, which neither classifies nor has a discriminator; allo"):
+            explain.saliency(model, images)
+        return
+    classes = [1, 0, 2] if model.task == "generate" and model.needs_labels else None
+    before = model.get_weights()
+    for method in (explain.saliency, explain.integrated_gradients, explain.occlusion, explain.grad_cam_plus_plus):
+        if method is explain.grad_cam_plus_plus and not explain.feature_maps(model, images, classes):
+            continue
+        maps = method(model, images, classes)
+        assert maps.shape == images.shape[:3] and maps.dtype == np.float32 and np.isfinite(maps).all()
+    # What is explained is the model's own logit for the image by itself: all of it is lost where all is covered.
+    lost = explain.occlusion(model, images, classes, size=images.shape[1])
+    for i, image in enumerate(images / np.float32(255)):
+        full, black = (own_logit(model, x[None], classes and classes[i]) for x in (image, 0 * image))
+        np.testing.assert_allclose(lost[i], (full - black)[full.argmax()], atol=1e-5)
+    assert all(np.array_equal(old, new) for old, new in zip(before, model.get_weights(), strict=True))
+
+
+def own_logit(model, image, label):
+    """The logits of one image, from the model's own networks."""
+    if model.task == "classify":
+        return logits(model, image)[0]
+    if model.task == "generate":
+        return model.discriminator(model.told(2 * image - 1, np.array([label or 0]))).numpy()[0]
+    return model.discriminator(image).numpy().mean(axis=(1, 2))[0]
+
+
+def few_maps():
+    """By the gradient at the input, and at a map."""
+    return {name: explain.method(name)(trained(), DIGITS[:2]).tolist() for name in ("saliency", "grad_cam")}
+
+
+def test_both_backends_find_the_same():
+    script = """if True:
+        import json, keras, test_explain as t
+        print(json.dumps([keras.backend.backend(), t.few_maps()]))
+    """
+    paths = os.pathsep.join([str(Path(__file__).parent), str(Path(__file__).parents[1])])
+    env = {**os.environ, "KERAS_BACKEND": "jax", "PYTHONPATH": paths}
+    done = subprocess.run([sys.executable, "-c", script], env=env, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+    ran, found = json.loads(done.stdout.splitlines()[-1])
+    assert ran == "jax"
+    for name, maps in few_maps().items():
+        np.testing.assert_allclose(found[name], maps, atol=1e-3 * np.abs(maps).max(), err_msg=name)
+
+
+# -- what cannot be asked ---------------------------------------------------------------------------------------------
+
+SMALL = np.zeros((8, 8, 1), np.uint8)
+
+
+@pytest.mark.parametrize(
+    ("call", "complaint"),
+    [
+        (lambda m: explain.method("gradcam"), "got method 'gradcam'; allowed: saliency, .*, grad_cam, grad_cam_plus"),
+        (lambda m: explain.saliency(m, SMALL), r"got images of shape \(8, 8, 1\); allowed"),
+        (lambda m: explain.saliency(m, DIGITS[0], 10), r"got labels 10; allowed: 1 integers in \[0, 10\)"),
+        (lambda m: explain.smooth_grad(m, DIGITS[0], noise=-1), "got noise=-1; allowed: noise >= 0"),
+        (lambda m: explain.smooth_grad(m, DIGITS[0], samples=0), "got samples=0; allowed: samples >= 1"),
+        (lambda m: explain.integrated_gradients(m, DIGITS[0], steps=0), "got steps=0; allowed: steps >= 1"),
+        (lambda m: explain.integrated_gradients(m, DIGITS[0], baseline=255), "got baseline=255; allowed: 0 to 1"),
+        (lambda m: explain.occlusion(m, DIGITS[0], size=29), "got size=29; allowed: 1 to 28"),
+        (lambda m: explain.occlusion(m, DIGITS[0], size=4, stride=5), "got stride=5; allowed: 1 to 4"),
+        (lambda m: explain.grad_cam(m, DIGITS[0], layer=3), "got layer=3; allowed: -3 to 2"),
+        (lambda m: explain.grad_cam(linear((28, 28, 1))[0], DIGITS[0]), "got a toy, which has no feature maps; allow"),
+        (lambda m: explain.filters(linear()[0]), "got a toy, which has no convolution; allowed"),
+        (lambda m: explain.activation_maximization(m, [64], layer=2), r"got units \[64\]; allowed: .*, 0 to 63"),
+        (lambda m: explain.deletion(m, DIGITS[0], np.zeros((28, 28))), r"got maps of shape \(28, 28\); allowed: \(1"),
+        (lambda m: explain.insertion(m, DIGITS[0], DIGITS[:1, ..., 0], steps=0), "got steps=0; allowed: steps >= 1"),
+    ],
+)
+def test_what_cannot_be_explained_is_said(call, complaint):
+    with pytest.raises(ValueError, match=complaint):
+        call(trained())
+
+
+def test_an_image_that_is_smaller_than_the_network_reaches_is_refused():
+    backbone = [layers.Conv2D(2, 5, activation="relu"), layers.Conv2D(2, 5), layers.GlobalAveragePooling2D()]
+    model = Toy((None, None, 1), *backbone)
+    assert explain.saliency(model, np.zeros((9, 9, 1), np.uint8), 0).shape == (1, 9, 9)
+    with pytest.raises(ValueError, match=r"^got images of 8x8 pixels; allowed: sides of 9 and more$"):
+        explain.saliency(model, SMALL)
+
+
+def test_labels_are_for_those_who_take_them():
+    image = DIGITS[0]
+    with pytest.raises(ValueError, match=r"got no classes for a cgan, .*; allowed: integers in \[0, 10\)"):
+        explain.saliency(cnnzoo.build("cgan", width=2), image)
+    with pytest.raises(ValueError, match="got classes for a dcgan without classes; allowed: none"):
+        explain.saliency(cnnzoo.build("dcgan", width=2), image, 3)
+    with pytest.raises(ValueError, match="got a dcgan; allowed: a classifier"):
+        explain.deletion(cnnzoo.build("dcgan", width=2), image, image[None, ..., 0])
+
+
+# -- the report -------------------------------------------------------------------------------------------------------
+
+
+def test_an_overlay_is_red_for_and_blue_against():
+    image = np.full((2, 2, 3), 200, np.uint8)
+    plain = overlay(image, np.zeros((2, 2), np.float32))
+    assert (plain == plain[0, 0, 0]).all()
+    colored = overlay(image, np.array([[3.0, -3.0], [0.0, 1.5]], np.float32)).astype(int)
+    red, blue, grey, half = colored.reshape(4, 3)
+    assert red[0] > 150 > 100 > red[2] and blue[2] > 150 > 100 > blue[0]
+    np.testing.assert_array_equal(grey, plain[0, 0])
+    np.testing.assert_allclose(half, (red + grey) / 2, atol=1)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [["cgan.mnist", "--label", "3", "--method", "occlusion"], ["gan.mnist"], ["cnn.mnist", "--method", "grad_cam"]],
+    ids=" ".join,
+)
+def test_the_command_writes_a_report(words, tmp_path, capsys):
+    save_png(tmp_path / "digit.png", np.kron(DIGITS[0], np.ones((2, 2, 1), np.uint8)))
+    out = tmp_path / "deep" / "report.png"
+    assert main(["explain", words[0], str(tmp_path / "digit.png"), *words[1:], "-o", str(out)]) == 0
+    assert capsys.readouterr().out == f"{out}\n"
+    colors = np.asarray(Image.open(out)).reshape(-1, 3)
+    assert len(np.unique(colors, axis=0)) > 100
+
+
+@pytest.mark.parametrize(
+    ("words", "complaint"),
+    [
+        (["vae.mnist"], "got a vae, which neither classifies nor has a discriminator; allowed: a classifier or a GAN"),
+        (["cnn.mnist", "--method", "gradcam"], "got method 'gradcam'; allowed: saliency, smooth_grad"),
+        (["gan.mnist", "--method", "grad_cam"], "got a gan, which has no feature maps"),
+        (["cgan.mnist"], "got no classes for a cgan"),
+    ],
+)
+def test_the_command_refuses_in_a_line(words, complaint, tmp_path, capsys):
+    save_png(tmp_path / "digit.png", DIGITS[0])
+    assert main(["explain", words[0], str(tmp_path / "digit.png"), *words[1:]]) == 2
+    said = capsys.readouterr().err
+    assert complaint in said and said.count("\n") == 1
