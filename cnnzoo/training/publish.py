@@ -29,8 +29,8 @@ LICENCES = {
     "bsds500": "for non-commercial research and education",
     "train400": "for non-commercial research and education",
 }
-# Networks of dense layers and those that carry an averaged copy are large; their weights are stored as float16.
-LARGE = 1_000_000
+# Most of the autoencoders and games are larger; their weights are stored as float16.
+LARGE = 400_000
 
 
 def publish(run: str | Path, out: str | Path | None = None, progress=None) -> checkpoints.Checkpoint:
