@@ -40,7 +40,7 @@ class Codebook(keras.layers.Layer):
         vectors = ops.convert_to_tensor(self.vectors)
         # The least |z - e|^2 = |z|^2 - 2 z e + |e|^2 is where z e - |e|^2 / 2 is greatest.
         nearness = ops.matmul(points, ops.transpose(vectors)) - 0.5 * ops.sum(ops.square(vectors), axis=1)
-        codes = ops.argmax(nearness, axis=-1)
+        codes = ops.top_k(nearness, 1)[1][..., 0]  # Keras's argmax is made of operations that LiteRT lacks
         return codes, self.look_up(codes)
 
     def look_up(self, codes):
