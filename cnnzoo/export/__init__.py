@@ -20,8 +20,8 @@ def export(
 ) -> Path:
     """Writes `<folder>/<name>/<version>`, which the stock TensorFlow Serving takes as it is.
 
-    The version is the next free integer. It is written aside and renamed, so that a server that watches the folder never
-    sees half of it. `<folder>/models.config` and `batching.config` are written anew for all models in the folder.
+    The version is the next free integer. It is written aside and renamed, so that a server that watches the folder
+    never sees half of it. `<folder>/models.config` and `batching.config` tell a server of all models in the folder.
 
         saved_model.pb, variables/       the signatures (see `cnnzoo.export.signatures`)
         batching_params.pbtxt            where the requests of several clients can be joined

@@ -2,8 +2,8 @@
 
 python -I _clean.py FOLDER...     # version folders; gives {folder: {what: largest difference}}
 
-A difference is that of float32 numbers; of files, 1 where a pixel is more than one grey value off, else 0; of a string, 1
-where it is another. This file imports nothing of the package that it lies in.
+A difference is that of float32 numbers; of files, 1 where a pixel is more than one grey value off, else 0; of a string,
+1 where it is another. This file imports nothing of the package that it lies in.
 """
 
 import json
@@ -40,9 +40,9 @@ def differences(folder: Path) -> dict[str, float]:
     main = golden["decode" if about["main"] == "generate" else about["main"]]
     (expected,) = (value for name, value in main["out"].items() if name in ("image", "probabilities"))
     for path in sorted(folder.glob("litert/*.tflite")):
-        found[f"litert/{path.name}"] = difference(run_litert(path.read_bytes(), main["in"]), expected)
+        found[f"litert/{path.name}"] = difference(Litert(path.read_bytes())(main["in"]), expected)
     for path in sorted(folder.glob("onnx/*.onnx")):
-        found[f"onnx/{path.name}"] = difference(run_onnx(path.read_bytes(), main["in"]), expected)
+        found[f"onnx/{path.name}"] = difference(Onnx(path.read_bytes())(main["in"]), expected)
     return found
 
 
@@ -64,35 +64,44 @@ def as_files(images: np.ndarray) -> np.ndarray:
     return np.array([tf.io.encode_png(np.rint(image * 255).astype(np.uint8)).numpy() for image in images])
 
 
-def run_litert(content: bytes, inputs: dict[str, np.ndarray]) -> np.ndarray:
-    """The float32 output (n, ...) of a LiteRT file for inputs (n, ...), one at a time; integers are scaled as it says."""
-    from ai_edge_litert.interpreter import Interpreter
+class Litert:
+    """A LiteRT file as a function of inputs (n, ...) by name to its float32 output (n, ...)."""
 
-    runner = Interpreter(model_content=content).get_signature_runner()
-    takes, gives = runner.get_input_details(), runner.get_output_details()
+    def __init__(self, content: bytes):
+        from ai_edge_litert.interpreter import Interpreter
 
-    def quantized(name: str, value: np.ndarray) -> np.ndarray:
-        if takes[name]["dtype"] != np.int8:
-            return value
-        scale, zero = takes[name]["quantization"]
-        return np.clip(np.rint(value / scale + zero), -128, 127).astype(np.int8)
+        self.run = Interpreter(model_content=content).get_signature_runner()
+        self.takes, self.gives = self.run.get_input_details(), self.run.get_output_details()
 
-    made = []
-    for i in range(len(next(iter(inputs.values())))):
-        given = {name: quantized(name, value[i : i + 1]) for name, value in inputs.items()}
-        ((name, value),) = runner(**given).items()
-        if value.dtype == np.int8:
-            scale, zero = gives[name]["quantization"]
-            value = (value.astype(np.float32) - zero) * scale
-        made.append(value)
-    return np.concatenate(made)
+    def __call__(self, inputs: dict[str, np.ndarray]) -> np.ndarray:
+        count = len(next(iter(inputs.values())))
+        return np.concatenate([self.one({k: v[i : i + 1] for k, v in inputs.items()}) for i in range(count)])
+
+    def one(self, inputs: dict[str, np.ndarray]) -> np.ndarray:
+        """The output of a batch of one. Where the file is of integers, it says how numbers become them."""
+        given = {}
+        for name, value in inputs.items():
+            given[name] = value
+            if self.takes[name]["dtype"] == np.int8:
+                scale, zero = self.takes[name]["quantization"]
+                given[name] = np.clip(np.rint(value / scale + zero), -128, 127).astype(np.int8)
+        ((name, made),) = self.run(**given).items()
+        if made.dtype != np.int8:
+            return made
+        scale, zero = self.gives[name]["quantization"]
+        return (made.astype(np.float32) - zero) * scale
 
 
-def run_onnx(content: bytes, inputs: dict[str, np.ndarray]) -> np.ndarray:
-    """The output (n, ...) of an ONNX file for inputs (n, ...)."""
-    import onnxruntime
+class Onnx:
+    """An ONNX file as a function of inputs (n, ...) by name to its output (n, ...)."""
 
-    return onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"]).run(None, inputs)[0]
+    def __init__(self, content: bytes):
+        import onnxruntime
+
+        self.session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
+
+    def __call__(self, inputs: dict[str, np.ndarray]) -> np.ndarray:
+        return self.session.run(None, inputs)[0]
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ OUTPUT_AXIS = {layers.Dense: 1, layers.Conv2D: 3, layers.Conv2DTranspose: 2}
 
 
 class Affine(layers.Layer):
-    """x * scale + shift with a scale and a shift for each channel (..., d), or for each class (n, classes) and channel."""
+    """x * scale + shift, both of each channel (..., d), or of each class (n, classes) and channel."""
 
     def __init__(self, scale: np.ndarray, shift: np.ndarray, **kwargs):
         super().__init__(dtype="float32", **kwargs)
@@ -110,7 +110,7 @@ def folded(network: keras.Model) -> keras.Model:
 
 
 def affine(layer) -> tuple[np.ndarray, np.ndarray]:
-    """What a batch normalisation is outside training: scale and shift, each (d,), or (classes, d) of a conditional one."""
+    """Scale and shift of a batch normalisation outside training, each (d,), or (classes, d) of a conditional one."""
     if isinstance(layer, ConditionalBatchNormalization):
         scale, shift = affine(layer.normalize)
         own, offset = (ops.convert_to_numpy(table) for table in (layer.scale, layer.shift))

@@ -1,7 +1,7 @@
 """LiteRT, once called TensorFlow Lite: the main verb of a model for phones, in three precisions.
 
-The batch is one image, since what runs on phones wants fixed shapes; sides that are free for the model are free here too,
-by `resize_tensor_input`.
+The batch is one image, since what runs on phones wants fixed shapes; sides that are free for the model are free here
+too, by `resize_tensor_input`.
 """
 
 import tempfile
@@ -25,8 +25,8 @@ def write_litert(folder: Path, signature: Signature, model, data: str | None) ->
     """Writes float32.tflite, float16.tflite and, where it can be had, int8.tflite.
 
     In int8 all computation is on integers, inputs and outputs included; the ranges of all tensors are those seen on
-    training images. There is none of an inpainter, whose smooth filling divides by what int8 rounds to 0, nor of a model
-    that infers labels, whose sums of logarithms the integer kernels of LiteRT 2.3 abort on.
+    training images. There is none of an inpainter, whose smooth filling divides by what int8 rounds to 0, nor of a
+    model that infers labels, whose sums of logarithms the integer kernels of LiteRT 2.3 abort on.
 
     Args:
         folder: Is made.

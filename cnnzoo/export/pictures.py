@@ -1,7 +1,7 @@
 """Files of pictures as tensors in a TensorFlow graph, and back: what the `*_bytes` signatures do around a model.
 
-Of stock operations alone, so that a server needs no Python for them. What cannot be decoded raises InvalidArgument, which
-fails the one request.
+Of stock operations alone, so that a server needs no Python for them. What cannot be decoded raises InvalidArgument,
+which fails the one request.
 """
 
 import numpy as np
@@ -87,9 +87,12 @@ def _pixels(contents):
     def starts(*magic):
         return tf.reduce_any([tf.strings.substr(head, 0, len(m)) == m for m in magic])
 
+    def of_jpeg():
+        return tf.reduce_prod(tf.cast(tf.image.extract_jpeg_shape(contents)[:2], tf.float32))
+
     return tf.case(
         [
-            (starts(b"\xff\xd8"), lambda: tf.reduce_prod(tf.cast(tf.image.extract_jpeg_shape(contents)[:2], tf.float32))),
+            (starts(b"\xff\xd8"), of_jpeg),
             (starts(b"\x89PNG"), lambda: numbers(16, 4, -1)),
             (starts(b"GIF8"), lambda: numbers(6, 2, 1)),
         ],

@@ -13,7 +13,12 @@ import numpy as np
 from cnnzoo.export.writing import ABOUT, EXTRA, versions
 
 # How far the numbers of a runtime may be from those of the model; where there is none, that is measured elsewhere.
-TOLERANCES = {"litert/float32.tflite": 1e-4, "onnx/model.onnx": 1e-4, "litert/float16.tflite": None, "litert/int8.tflite": None}
+TOLERANCES = {
+    "litert/float32.tflite": 1e-4,
+    "onnx/model.onnx": 1e-4,
+    "litert/float16.tflite": None,
+    "litert/int8.tflite": None,
+}
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""What TensorFlow Serving reads beside a SavedModel: requests to warm up with, and how to serve the models of a folder."""
+"""What TensorFlow Serving reads beside a SavedModel: requests to warm up with, and which models to serve and how."""
 
 from pathlib import Path
 
@@ -10,9 +10,10 @@ from cnnzoo.files import write_text
 WARMUP = "tf_serving_warmup_requests"
 
 MODELS = """\
-# The models of this folder, as a container sees it that has it mounted at /models. Written by cnnzoo export.
+# The models of this folder, as a container sees it that has it mounted at /models. Written by cnnzoo export, which
+# leaves what is here and adds what is new.
 # Without a policy the highest version of each is served, and a new one takes its place as soon as it is there. To hold
-# on to one, or to serve two of them under labels, add for example
+# on to one, or to serve two of them under labels, write into its braces for example
 #     model_version_policy { specific { versions: 1 versions: 2 } }
 #     version_labels { key: "stable" value: 1 } version_labels { key: "canary" value: 2 }
 """
@@ -32,13 +33,21 @@ max_enqueued_batches { value: 128 }
 
 
 def write_configs(root: Path) -> None:
-    """Writes models.config and batching.config for all models in a folder."""
-    names = sorted(path.name for path in root.iterdir() if path.is_dir() and versions(path))
-    config = "".join(
-        f'  config {{ name: "{name}" base_path: "/models/{name}" model_platform: "tensorflow" }}\n' for name in names
+    """Writes models.config and batching.config of a folder, or adds the models that the former lacks."""
+    from google.protobuf import text_format
+    from tensorflow_serving.config import model_server_config_pb2
+
+    file = root / "models.config"
+    text = file.read_text() if file.exists() else f"{MODELS}model_config_list {{\n}}\n"
+    config = text_format.Parse(text, model_server_config_pb2.ModelServerConfig())
+    known = {model.name for model in config.model_config_list.config}
+    lacking = sorted({path.name for path in root.iterdir() if path.is_dir() and versions(path)} - known)
+    added = "".join(
+        f'  config {{ name: "{name}" base_path: "/models/{name}" model_platform: "tensorflow" }}\n' for name in lacking
     )
-    write_text(root / "models.config", f"{MODELS}model_config_list {{\n{config}}}\n")
-    if not (root / "batching.config").exists():  # which is for the owner to change
+    before, end, after = text.rpartition("}")
+    write_text(file, before + added + end + after)
+    if not (root / "batching.config").exists():
         write_text(root / "batching.config", THREADS)
 
 

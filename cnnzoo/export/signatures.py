@@ -1,7 +1,7 @@
 """What a served model can be asked: the verbs of a model as functions of a TensorFlow graph, with named tensors.
 
-A verb that takes or gives images has two signatures: one of float32 numbers in [0, 1], and one of files, `<verb>_bytes`,
-whose strings are PNG, JPEG or GIF on the way in and PNG on the way out.
+A verb that takes or gives images has two signatures: one of float32 numbers in [0, 1], and one of files,
+`<verb>_bytes`, whose strings are PNG, JPEG or GIF on the way in and PNG on the way out.
 """
 
 from collections.abc import Callable, Sequence
@@ -112,7 +112,8 @@ def portable(model, images: np.ndarray) -> Signature:
 def classify(model, shown, classes) -> Signature:
     def function(image):
         chances = model(image)
-        return {"probabilities": chances, "class_names": tf.tile(tf.constant([*classes])[None], [tf.shape(chances)[0], 1])}
+        names = tf.tile(tf.constant([*classes])[None], [tf.shape(chances)[0], 1])
+        return {"probabilities": chances, "class_names": names}
 
     outputs = {
         "probabilities": Tensor("float32", (None, model.classes), "of each class"),

@@ -51,8 +51,8 @@ class CVAE(VAE):
         z, log_variance = self.posterior(each, labels)
         bounds = self.log_likelihood(each, self.logits(z, labels)) + self.log_prior(z)
         bounds = bounds - losses.normal_log_density(z, z, log_variance)
-        best = ops.top_k(ops.reshape(bounds, (n, k)), 1)[1][:, 0]  # Keras's argmax is made of operations that LiteRT lacks
-        return ops.one_hot(best, k)
+        # Keras's argmax is made of operations that LiteRT lacks.
+        return ops.one_hot(ops.top_k(ops.reshape(bounds, (n, k)), 1)[1][:, 0], k)
 
     def call(self, images, training=False):
         """Images, uint8 or float32 in [0, 1], to E[x|z, y] at the mean of q(z|x, y), with inferred labels y."""
