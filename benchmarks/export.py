@@ -3,8 +3,8 @@
     python benchmarks/export.py                          # every shipped checkpoint, as far as its data are at hand
     python benchmarks/export.py espcn.x3 lenet.mnist --images 1000
 
-Sizes are of the weights and graph in memory of a file: the SavedModel with all its signatures, beside the weights file
-of the model in training. The accuracy is that of a classifier on its test images, the PSNR on the luminance of Set5 of
+The size is that of the SavedModel with the graphs of all its signatures, of each file, and of the weights of the model
+in training. The accuracy is that of a classifier on its test images, the PSNR on the luminance of Set5 of
 what enlarges, and that of BSD68 of what denoises grey images. The time is the median over runs of one image of the
 golden, on the cores that are there; the model in training is its own graph, compiled by `tf.function`.
 """
@@ -12,7 +12,6 @@ golden, on the cores that are there; the model in training is its own graph, com
 import argparse
 import tempfile
 from collections.abc import Callable
-from pathlib import Path
 from time import perf_counter
 
 import numpy as np
@@ -81,31 +80,38 @@ def measured(name: str, images: int) -> list[tuple[str, ...]]:
     """A row for each form of a checkpoint."""
     model, card = cnnzoo.build(name), cnnzoo.card(name)
     with tempfile.TemporaryDirectory() as folder:
-        version = cnnzoo.export(model, folder, litert=True, onnx=True, data=card["data"]["name"])
-        off = next(iter(verify(version).values()))
+        version = cnnzoo.export(name, folder, litert=True, onnx=True)
+        (off,) = verify(version).values()
         export = cnnzoo.load_export(version)
         verb = "decode" if model.task == "generate" else export.about["main"]
         with np.load(version / "assets.extra" / "golden.npz") as file:
             given = {key.split("/")[2]: file[key][:1] for key in file.files if key.startswith(f"{verb}/in/")}
-        training = tf.function(lambda **x: graph_of(model, verb, **x), autograph=False)
-        forms = {"in training": (None, lambda x: training(**x).numpy(), weights_bytes(model))}
-        size = sum(path.stat().st_size for path in [version / "saved_model.pb", *version.glob("variables/*")])
-        forms["SavedModel"] = (max(off[v] for v in export.signatures), lambda x: first(export(verb, **x)), size)
-        files = [*sorted(version.glob("litert/*")), *version.glob("onnx/*")]
-        for path in files:
+        training = tf.function(lambda **x: graph_of(model, verb, **x), autograph=False, reduce_retracing=True)
+        saved = sum(path.stat().st_size for path in [version / "saved_model.pb", *version.glob("variables/*")])
+        forms = [
+            ("in training", 0.0, lambda x: training(**x).numpy(), sum(w.numpy().nbytes for w in model.weights)),
+            ("SavedModel", max(off[v] for v in export.signatures), lambda x: first(export(verb, **x)), saved),
+        ]
+        for path in sorted([*version.glob("litert/*"), *version.glob("onnx/*")]):
             runner = (Litert if path.suffix == ".tflite" else Onnx)(path.read_bytes())
-            forms[f"{path.parent.name} {path.stem}"] = (off[f"{path.parent.name}/{path.name}"], runner, path.stat().st_size)
+            kind = f"{path.parent.name}/{path.name}"
+            forms.append((kind, off[kind], runner, path.stat().st_size))
         rows = []
-        for form, (difference, function, size) in forms.items():
-            quality = ""
-            if model.task in MEASURES:
-                try:
-                    quality = f"{MEASURES[model.task](model, lambda x, f=function: f({'image': x}), card, images):.3f}"
-                except DataNotFound:
-                    quality = "no data"
+        for form, difference, function, size in forms:
+            quality = scored(model, lambda x, f=function: f({"image": x}), card, images)
             time = f"{milliseconds(function, given):.2f}"
-            rows.append((name, form, "" if difference is None else f"{difference:.1e}", quality, f"{size / 1e3:.0f}", time))
+            rows.append((name, form, f"{difference:.1e}", quality, f"{size / 1e3:.0f}", time))
     return rows
+
+
+def scored(model, function: Function, card: dict, images: int) -> str:
+    """What `function` does as well as the model, where that is measured here."""
+    if model.task not in MEASURES:
+        return ""
+    try:
+        return f"{MEASURES[model.task](model, function, card, images):.3f}"
+    except DataNotFound:
+        return "no data"
 
 
 def graph_of(model, verb: str, **given):
@@ -118,10 +124,6 @@ def graph_of(model, verb: str, **given):
 
 def first(made: dict[str, np.ndarray]) -> np.ndarray:
     return next(value for key, value in made.items() if key != "class_names")
-
-
-def weights_bytes(model) -> int:
-    return sum(weight.numpy().nbytes for weight in model.weights)
 
 
 def main() -> None:
