@@ -93,7 +93,7 @@ def measured(name: str, images: int) -> list[tuple[str, ...]]:
             ("SavedModel", max(off[v] for v in export.signatures), lambda x: first(export(verb, **x)), saved),
         ]
         for path in sorted([*version.glob("litert/*"), *version.glob("onnx/*")]):
-            runner = (Litert if path.suffix == ".tflite" else Onnx)(path.read_bytes())
+            runner = (Litert if path.suffix == ".tflite" else Onnx)(path)
             kind = f"{path.parent.name}/{path.name}"
             forms.append((kind, off[kind], runner, path.stat().st_size))
         rows = []
@@ -119,6 +119,8 @@ def graph_of(model, verb: str, **given):
     if verb == "decode":
         labels = {"one_hot": tf.one_hot(given["labels"], model.classes)} if "labels" in given else {}
         return model.decoded(given["code"], **labels)
+    if verb == "upscale":
+        return with_bicubic_color(model, model.scale)(given["image"])
     return model(tf.concat([given["image"], given["mask"]], axis=3) if "mask" in given else given["image"])
 
 
