@@ -10,10 +10,22 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from cnnzoo.data import pipeline
     from cnnzoo.evaluation import evaluate
+    from cnnzoo.export import export, load_export
     from cnnzoo.registry import build, card, list_checkpoints, list_models
     from cnnzoo.training.fit import train
 
-__all__ = ["__version__", "build", "card", "evaluate", "list_checkpoints", "list_models", "pipeline", "train"]
+__all__ = [
+    "__version__",
+    "build",
+    "card",
+    "evaluate",
+    "export",
+    "list_checkpoints",
+    "list_models",
+    "load_export",
+    "pipeline",
+    "train",
+]
 
 _HOME = {
     "build": "cnnzoo.registry",
@@ -21,6 +33,8 @@ _HOME = {
     "list_checkpoints": "cnnzoo.registry",
     "list_models": "cnnzoo.registry",
     "evaluate": "cnnzoo.evaluation",
+    "export": "cnnzoo.export",
+    "load_export": "cnnzoo.export",
     "pipeline": "cnnzoo.data",
     "train": "cnnzoo.training.fit",
 }

@@ -273,24 +273,29 @@ def _write_golden(model, file: Path) -> None:
 
 
 def _golden_input(model):
-    """Latents, or uint8 pictures that need no download: digits for grey models, photographs for colour ones.
-
-    A model of images of any size gets small photographs, and one that fills holes a hole in each, as the last channel.
-    """
+    """Latents, or uint8 pictures; for a model that fills holes with a hole in each, as the last channel."""
     import numpy as np
-
-    from cnnzoo.data import load as load_data
 
     if model.task == "generate":
         return np.random.default_rng(0).standard_normal((4, model.latent_dim), dtype=np.float32)
-    height, width, channels = model.image_shape
-    source = "digits" if channels == 1 and height else "photos"
-    images = load_data(source, "test", shape=(height or 48, width or 48, channels)).images[:4]
+    images = sample_images(model)
     if model.task != "inpaint":
         return images
     hole = np.zeros_like(images[..., :1])
     hole[:, 10:22, 8:20] = 255
     return np.concatenate([images, hole], axis=-1)
+
+
+def sample_images(model):
+    """Four uint8 pictures of the shape that a model takes, or small ones where it takes any, that need no download.
+
+    They are digits for grey models, photographs for colour ones and for those of images of any size.
+    """
+    from cnnzoo.data import load as load_data
+
+    height, width, channels = model.image_shape
+    source = "digits" if channels == 1 and height else "photos"
+    return load_data(source, "test", shape=(height or 48, width or 48, channels)).images[:4]
 
 
 def check_golden(checkpoint: Checkpoint, model) -> float:

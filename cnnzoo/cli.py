@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import cnnzoo
-from cnnzoo.commands import explain, latent, pictures, restore, zoo
+from cnnzoo.commands import explain, latent, pictures, restore, ship, zoo
 from cnnzoo.terminal import import_quietly
 
 
@@ -279,6 +279,27 @@ def parser() -> argparse.ArgumentParser:
     add.add_argument("--extractor", metavar="NAME", help="the classifier whose features are compared (default: pixels)")
     _seed(add)
     _sheet(add)
+    _json(add)
+
+    add = command(
+        ship.export,
+        "write a model as TensorFlow Serving, LiteRT and ONNX runtimes load it",
+        "cnnzoo export espcn.x3 exports/            # exports/espcn/1, and the next time exports/espcn/2",
+        "cnnzoo export espcn.x2 exports/ --name espcn_x2 --litert --onnx",
+    )
+    _model(add)
+    add.add_argument("folder", type=Path, help="where all exports lie")
+    add.add_argument("--name", dest="called", help="what a client calls it by (default: its architecture)")
+    add.add_argument("--litert", action="store_true", help="for phones as well: float32, float16 and int8")
+    add.add_argument("--onnx", action="store_true", help="for ONNX as well")
+    add.add_argument("--data", help="what calibrates int8: a data set or a folder (default: what it was trained on)")
+
+    add = command(
+        ship.verify,
+        "compare exports with the numbers of their models, in a process without cnnzoo",
+        "cnnzoo verify exports/espcn",
+    )
+    add.add_argument("folder", nargs="+", type=Path, help="the folder of an exported model, or of one version of it")
     _json(add)
     return top
 

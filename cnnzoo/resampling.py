@@ -93,7 +93,8 @@ def mirror_to_multiple(images, multiple: int):
     for axis in (1, 2):
         size = ops.shape(x)[axis]
         if not isinstance(size, int) or size % multiple:
-            x = _strided(mirrored(x, axis, multiple - 1), axis, multiple - 1, -(-size // multiple) * multiple, 1)
+            whole = (size + multiple - 1) // multiple * multiple  # not all runtimes round negative numbers down
+            x = _strided(mirrored(x, axis, multiple - 1), axis, multiple - 1, whole, 1)
     return x
 
 

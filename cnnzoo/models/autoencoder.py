@@ -63,13 +63,21 @@ class Autoencoder(PhasedModel):
         """Images, uint8 or float32 in [0, 1], to their reconstructions in [0, 1]."""
         return self.forward(unit_range(images), None, training).reconstructions
 
+    def encoded(self, images):
+        """Images, uint8 or float32 in [0, 1], to their codes (n, latent_dim)."""
+        return self.encoder(unit_range(images))
+
+    def decoded(self, codes):
+        """Codes (n, latent_dim) to images in [0, 1]."""
+        return ops.sigmoid(self.decoder(codes))
+
     def encode(self, x) -> np.ndarray:
         """The codes (n, latent_dim) of one image or a batch of n."""
-        return _verbs.images_to_rows(self, lambda images: self.encoder(unit_range(images)), x)
+        return _verbs.images_to_rows(self, self.encoded, x)
 
     def decode(self, z) -> np.ndarray:
         """float32 images in [0, 1], (n, height, width, channels), from codes (n, latent_dim)."""
-        return _verbs.in_batches(lambda codes: ops.sigmoid(self.decoder(codes)), _verbs.latents(self, z))
+        return _verbs.in_batches(self.decoded, _verbs.latents(self, z))
 
     def reconstruct(self, x) -> np.ndarray:
         """decode(encode(x)) for one image or a batch, in the type that came in."""

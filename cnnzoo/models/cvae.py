@@ -51,12 +51,17 @@ class CVAE(VAE):
         z, log_variance = self.posterior(each, labels)
         bounds = self.log_likelihood(each, self.logits(z, labels)) + self.log_prior(z)
         bounds = bounds - losses.normal_log_density(z, z, log_variance)
-        return ops.one_hot(ops.argmax(ops.reshape(bounds, (n, k)), axis=1), k)
+        # Keras's argmax is made of operations that LiteRT lacks.
+        return ops.one_hot(ops.top_k(ops.reshape(bounds, (n, k)), 1)[1][:, 0], k)
 
     def call(self, images, training=False):
         """Images, uint8 or float32 in [0, 1], to E[x|z, y] at the mean of q(z|x, y), with inferred labels y."""
         images = unit_range(images)
         return self.reconstructions(images, self.infer(images), training)
+
+    def encoded(self, images, labels=None):
+        """As that of `VAE`, given one-hot labels (n, classes), or else those inferred."""
+        return super().encoded(images, self.infer(unit_range(images)) if labels is None else labels)
 
     def encode(self, x, labels=None) -> np.ndarray:
         """The means (n, latent_dim) of q(z|x, y) for one image or a batch of n.
@@ -68,11 +73,7 @@ class CVAE(VAE):
         Raises:
             ValueError: For images or labels that are none.
         """
-
-        def means(images, labels):
-            return self.posterior(unit_range(images), labels)[0]
-
-        return _verbs.images_to_rows(self, means, x, self._known(x, labels))
+        return _verbs.images_to_rows(self, self.encoded, x, self._known(x, labels))
 
     def decode(self, z, labels=None) -> np.ndarray:
         """E[x|z, y], float32 in [0, 1], (n, height, width, channels).
@@ -86,7 +87,7 @@ class CVAE(VAE):
         """
         z = _verbs.latents(self, z)
         labels = _verbs.one_hot(self, len(z), labels)
-        return _verbs.in_batches(lambda z, labels: ops.sigmoid(self.logits(z, labels)), z, labels)
+        return _verbs.in_batches(self.decoded, z, labels)
 
     def reconstruct(self, x, labels=None) -> np.ndarray:
         """decode(encode(x)) for one image or a batch, in the type that came in; the arguments are those of `encode`."""

@@ -240,6 +240,10 @@ class GAN(PhasedModel):
         """The averaged generator's images in [0, 1] for what `told` gives."""
         return 0.5 * (self.average(told, training=training) + 1.0)
 
+    def decoded(self, z, one_hot=None):
+        """Noise (n, latent_dim), and labels (n, classes) where there are classes, to images in [0, 1]."""
+        return self.images_of(z if one_hot is None else [z, one_hot])
+
     def draw(self, n: int, seed: int = 0, truncation: float | None = None) -> np.ndarray:
         """n noise vectors, float32 (n, latent_dim); see `generate`."""
         return _verbs.noise(self, n, seed, truncation)
@@ -252,11 +256,10 @@ class GAN(PhasedModel):
         """
         z = _verbs.latents(self, z)
         if self.classes:
-            one_hot = _verbs.one_hot(self, len(z), labels)
-            return _verbs.in_batches(lambda z, one_hot: self.images_of([z, one_hot]), z, one_hot)
+            return _verbs.in_batches(self.decoded, z, _verbs.one_hot(self, len(z), labels))
         if labels is not None:
             raise ValueError(f"got labels for a {self.architecture} without classes; allowed: none")
-        return _verbs.in_batches(self, z)
+        return _verbs.in_batches(self.decoded, z)
 
     def generate(self, n: int, seed: int = 0, labels=None, truncation: float | None = None) -> np.ndarray:
         """n images; equal arguments give equal ones.

@@ -26,6 +26,7 @@ from cnnzoo.tiling import tiled
 from cnnzoo.training.phases import Phase, PhasedModel
 
 LEVELS = 10  # how often the smooth filling halves an image at most: it reaches into holes of 1024 pixels
+LEAST = 1e-7  # less than any known share of a pixel of the coarsest level, 4^-10, and no 0 in half precision
 HARMONIC = 5  # how often each pixel of a level takes the mean of its neighbours
 BIHARMONIC = 16  # how often the finest level is smoothed further
 DILATIONS = (1, 2, 4)  # of the convolutions at the coarsest stride of the U-Net
@@ -55,7 +56,7 @@ def smooth_filling(images, known):
     sides = images.shape[1:3]
     levels = LEVELS if None in sides else min(LEVELS, (max(sides) - 1).bit_length())
     *pyramid, (total, share) = _halved(images * known, known, levels)
-    return _refilled(pyramid, total / ops.maximum(share, 1e-9))
+    return _refilled(pyramid, total / ops.maximum(share, LEAST))
 
 
 def _halved(total, share, times: int) -> list[tuple]:
@@ -72,7 +73,7 @@ def _refilled(pyramid: list[tuple], filled, finest: int = 0):
         height, width = ops.shape(total)[1:3]
         filled = ops.repeat(ops.repeat(filled, 2, axis=1), 2, axis=2)[:, :height, :width]
         trust = ops.minimum(4.0 * share, 1.0) if level else share
-        found = trust * total / ops.maximum(share, 1e-9)
+        found = trust * total / ops.maximum(share, LEAST)
         filled = found + (1.0 - trust) * filled
         for _ in range(HARMONIC):
             filled = found + (1.0 - trust) * (filled + _laplacian(filled))
@@ -339,7 +340,7 @@ class Inpainter(PhasedModel):
         total, share = (ops.concatenate(part, axis=1) for part in zip(*coarse, strict=True))
         further = min(LEVELS - self.depth, (max(total.shape[1:3]) - 1).bit_length())
         *pyramid, (least, known) = _halved(total, share, max(further, 0))
-        filled = _refilled(pyramid, least / ops.maximum(known, 1e-9), finest=self.depth)
+        filled = _refilled(pyramid, least / ops.maximum(known, LEAST), finest=self.depth)
         return ops.convert_to_numpy(filled)[0]
 
     def _filled_tile(self, images: np.ndarray, missing: np.ndarray, coarse: np.ndarray) -> np.ndarray:

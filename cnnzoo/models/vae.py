@@ -171,13 +171,21 @@ class VAE(PhasedModel):
         mean, _ = self.posterior(images, labels, training)
         return ops.sigmoid(self.logits(mean, labels, training))
 
+    def encoded(self, images, labels=None):
+        """Images, uint8 or float32 in [0, 1], to the means (n, latent_dim) of q(z|x)."""
+        return self.posterior(unit_range(images), labels)[0]
+
+    def decoded(self, z, labels=None):
+        """Latents (n, latent_dim) to E[x|z], images in [0, 1]."""
+        return ops.sigmoid(self.logits(z, labels))
+
     def encode(self, x) -> np.ndarray:
         """The means (n, latent_dim) of q(z|x) for one image or a batch of n."""
-        return _verbs.images_to_rows(self, lambda images: self.posterior(unit_range(images))[0], x)
+        return _verbs.images_to_rows(self, self.encoded, x)
 
     def decode(self, z) -> np.ndarray:
         """E[x|z], float32 in [0, 1], (n, height, width, channels), for latents (n, latent_dim)."""
-        return _verbs.in_batches(lambda z: ops.sigmoid(self.logits(z)), _verbs.latents(self, z))
+        return _verbs.in_batches(self.decoded, _verbs.latents(self, z))
 
     def reconstruct(self, x) -> np.ndarray:
         """decode(encode(x)) for one image or a batch, in the type that came in."""

@@ -40,7 +40,7 @@ class Codebook(keras.layers.Layer):
         vectors = ops.convert_to_tensor(self.vectors)
         # The least |z - e|^2 = |z|^2 - 2 z e + |e|^2 is where z e - |e|^2 / 2 is greatest.
         nearness = ops.matmul(points, ops.transpose(vectors)) - 0.5 * ops.sum(ops.square(vectors), axis=1)
-        codes = ops.argmax(nearness, axis=-1)
+        codes = ops.top_k(nearness, 1)[1][..., 0]  # Keras's argmax is made of operations that LiteRT lacks
         return codes, self.look_up(codes)
 
     def look_up(self, codes):
@@ -178,10 +178,17 @@ class VQVAE(PhasedModel):
         """Images, uint8 or float32 in [0, 1], to their reconstructions in [0, 1]."""
         return self.forward(unit_range(images), None, training).reconstructions
 
+    def encoded(self, images):
+        """Images, uint8 or float32 in [0, 1], to their codes (n, height / 4, width / 4)."""
+        return self.codebook(self.encoder(unit_range(images)))[0]
+
+    def decoded(self, codes):
+        """Codes (n, height / 4, width / 4) to images in [0, 1]."""
+        return ops.sigmoid(self.decoder(self.codebook.look_up(codes)))
+
     def encode(self, x) -> np.ndarray:
         """The codes of one image or a batch of n: int32 (n, height / 4, width / 4) in [0, codes)."""
-        codes = _verbs.images_to_rows(self, lambda x: self.codebook(self.encoder(unit_range(x)))[0], x)
-        return codes.astype(np.int32)
+        return _verbs.images_to_rows(self, self.encoded, x).astype(np.int32)
 
     def decode(self, codes) -> np.ndarray:
         """float32 images in [0, 1], (n, height, width, channels), from integers (n, height / 4, width / 4).
@@ -194,7 +201,7 @@ class VQVAE(PhasedModel):
             raise ValueError(f"got codes {codes.dtype} {codes.shape}; allowed: integers (n, {rows}, {columns}), n >= 1")
         if codes.min() < 0 or codes.max() >= self.codes:
             raise ValueError(f"got codes in [{codes.min()}, {codes.max()}]; allowed: [0, {self.codes})")
-        return _verbs.in_batches(lambda c: ops.sigmoid(self.decoder(self.codebook.look_up(c))), codes.astype(np.int32))
+        return _verbs.in_batches(self.decoded, codes.astype(np.int32))
 
     def reconstruct(self, x) -> np.ndarray:
         """decode(encode(x)) for one image or a batch, in the type that came in."""

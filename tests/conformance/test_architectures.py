@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 import cnnzoo
+from cnnzoo.export.reading import verify
 from cnnzoo.registry import architecture
-from conformance import noise, samples
+from conformance import exported, noise, samples
 
 every_architecture = pytest.mark.parametrize("name", cnnzoo.list_models())
 
@@ -145,17 +146,38 @@ def test_compiled_with_xla_it_takes_the_same_step(name, monkeypatch):
         np.testing.assert_allclose(a.numpy(), b.numpy(), atol=2e-5, err_msg=a.path)
 
 
-@every_architecture
-def test_exported_it_gives_the_same_numbers(name, tmp_path):
-    model = samples.fresh(name)
-    x = samples.inputs(model)
-    x = x.astype(np.float32) / 255 if x.dtype == np.uint8 else x
-    signature = [keras.InputSpec(shape=(None, *x.shape[1:]), dtype="float32")]
-    model.export(tmp_path / "exported", input_signature=signature, verbose=False)
-    import tensorflow as tf
+@pytest.fixture(scope="module")
+def exports(tmp_path_factory):
+    """Exports by the names of architectures, each written when it is first asked for, with the model that it is of."""
 
-    exported = tf.saved_model.load(tmp_path / "exported")
-    np.testing.assert_allclose(exported.serve(x), model(x), atol=1e-6)
+    class Exports(dict):
+        def __missing__(self, name):
+            model = samples.fresh(name)
+            self[name] = cnnzoo.export(model, tmp_path_factory.mktemp("exports")), model
+            return self[name]
+
+    return Exports()
+
+
+@every_architecture
+def test_exported_it_has_its_verbs_in_stock_operations_and_no_weights_beyond(name, exports):
+    folder, model = exports[name]
+    golden = exported.golden(folder)
+    about = json.loads((folder / "assets.extra" / "export.json").read_text())["signatures"]
+    assert set(about) == {"serving_default", *golden, *(f"{verb}_bytes" for verb in golden)}
+    for verb in set(golden) - {"generate"}:  # whose noise is another one
+        given, made = golden[verb]
+        (wanted,) = (made[name] for name in made if name != "class_names")
+        np.testing.assert_allclose(getattr(model, verb)(*given.values()), wanted, atol=1e-5)
+    graph = exported.graph(folder)
+    assert exported.operations(graph) <= exported.STOCK
+    assert graph.versions.min_consumer <= 12  # of TensorFlow 1.4
+    assert exported.weights(folder) <= sum(weight.numpy().size for weight in model.fused().weights)
+
+
+def test_exported_they_give_these_numbers_where_cnnzoo_is_not(exports):
+    folders = [exports[name][0] for name in cnnzoo.list_models()]
+    assert set(verify(*folders)) == set(map(str, folders))
 
 
 @every_architecture

@@ -1,0 +1,142 @@
+"""What an export costs: how far its numbers are off, its accuracy on test images, its size, and the time of one image.
+
+    python benchmarks/export.py                          # every shipped checkpoint, as far as its data are at hand
+    python benchmarks/export.py espcn.x3 lenet.mnist --images 1000
+
+The size is that of the SavedModel with the graphs of all its signatures, of each file, and of the weights of the model
+in training. The accuracy is that of a classifier on its test images, the PSNR on the luminance of Set5 of
+what enlarges, and that of BSD68 of what denoises grey images. The time is the median over runs of one image of the
+golden, on the cores that are there; the model in training is its own graph, compiled by `tf.function`.
+"""
+
+import argparse
+import tempfile
+from collections.abc import Callable
+from time import perf_counter
+
+import numpy as np
+import tensorflow as tf
+
+import cnnzoo
+from cnnzoo.data import DataNotFound, load
+from cnnzoo.data.photographs import photographs
+from cnnzoo.export._clean import Litert, Onnx
+from cnnzoo.export.reading import verify
+from cnnzoo.images import to_uint8
+from cnnzoo.metrics.reconstruction import prepare, psnr_per_image
+from cnnzoo.models._photograph import with_bicubic_color
+from cnnzoo.resampling import crop_to_multiple, downscale
+from cnnzoo.terminal import print_table
+
+RUNS = 30
+Function = Callable[[np.ndarray], np.ndarray]  # the portable verb of one image, (1, ...) to (1, ...)
+
+
+def accuracy(model, function: Function, card: dict, images: int) -> float:
+    """Percent of test images."""
+    found = load(card["data"]["name"], "test", model.image_shape).few(images)
+    shown = found.images.astype(np.float32) / 255
+    named = [function(image[None]).argmax() for image in shown]
+    return 100.0 * float(np.mean(named == found.labels))
+
+
+def enlarged(model, function: Function, card: dict, images: int) -> float:
+    """PSNR on Set5, Y-shave."""
+    truths = [crop_to_multiple(image, model.scale) for image in photographs("set5", "test", 3).images]
+    enlarge = with_bicubic_color(lambda image: function(np.asarray(image)), model.scale)
+    made = []
+    for truth in truths:
+        small = to_uint8(downscale(truth[None] / np.float32(255), model.scale)) / np.float32(255)
+        made.append(to_uint8(np.asarray(enlarge(tf.constant(small)))[0]))
+    pairs = ([prepare(image, "Y-shave", model.scale) for image in side] for side in (truths, made))
+    return float(psnr_per_image(*pairs).mean())
+
+
+def denoised(model, function: Function, card: dict, images: int) -> float:
+    """PSNR on the first photographs of BSD68, at the level of the model, or 25."""
+    sigma = 25.0 if isinstance(model.sigma, tuple) else model.sigma
+    truths = photographs("bsd68", "test", 1).few(10).images
+    made = []
+    for index, truth in enumerate(truths):
+        noise = np.random.default_rng(index).standard_normal(truth.shape, dtype=np.float32)
+        made.append(to_uint8(function((truth / np.float32(255) + sigma / np.float32(255) * noise)[None])[0]) / 255)
+    return float(psnr_per_image([truth / 255 for truth in truths], made).mean())
+
+
+MEASURES = {"classify": accuracy, "upscale": enlarged, "restore": denoised}
+
+
+def milliseconds(function: Callable, *given) -> float:
+    """The median time of a call, after two that are not counted."""
+    times = []
+    for _ in range(RUNS + 2):
+        begun = perf_counter()
+        function(*given)
+        times.append(perf_counter() - begun)
+    return 1000.0 * float(np.median(times[2:]))
+
+
+def measured(name: str, images: int) -> list[tuple[str, ...]]:
+    """A row for each form of a checkpoint."""
+    model, card = cnnzoo.build(name), cnnzoo.card(name)
+    with tempfile.TemporaryDirectory() as folder:
+        version = cnnzoo.export(name, folder, litert=True, onnx=True)
+        (off,) = verify(version).values()
+        export = cnnzoo.load_export(version)
+        verb = "decode" if model.task == "generate" else export.about["main"]
+        with np.load(version / "assets.extra" / "golden.npz") as file:
+            given = {key.split("/")[2]: file[key][:1] for key in file.files if key.startswith(f"{verb}/in/")}
+        training = tf.function(lambda **x: graph_of(model, verb, **x), autograph=False, reduce_retracing=True)
+        saved = sum(path.stat().st_size for path in [version / "saved_model.pb", *version.glob("variables/*")])
+        forms = [
+            ("in training", 0.0, lambda x: training(**x).numpy(), sum(w.numpy().nbytes for w in model.weights)),
+            ("SavedModel", max(off[v] for v in export.signatures), lambda x: first(export(verb, **x)), saved),
+        ]
+        for path in sorted([*version.glob("litert/*"), *version.glob("onnx/*")]):
+            runner = (Litert if path.suffix == ".tflite" else Onnx)(path)
+            kind = f"{path.parent.name}/{path.name}"
+            forms.append((kind, off[kind], runner, path.stat().st_size))
+        rows = []
+        for form, difference, function, size in forms:
+            quality = scored(model, lambda x, f=function: f({"image": x}), card, images)
+            time = f"{milliseconds(function, given):.2f}"
+            rows.append((name, form, f"{difference:.1e}", quality, f"{size / 1e3:.0f}", time))
+    return rows
+
+
+def scored(model, function: Function, card: dict, images: int) -> str:
+    """What `function` does as well as the model, where that is measured here."""
+    if model.task not in MEASURES:
+        return ""
+    try:
+        return f"{MEASURES[model.task](model, function, card, images):.3f}"
+    except DataNotFound:
+        return "no data"
+
+
+def graph_of(model, verb: str, **given):
+    """The verb of a model in training, in a graph."""
+    if verb == "decode":
+        labels = {"one_hot": tf.one_hot(given["labels"], model.classes)} if "labels" in given else {}
+        return model.decoded(given["code"], **labels)
+    if verb == "upscale":
+        return with_bicubic_color(model, model.scale)(given["image"])
+    return model(tf.concat([given["image"], given["mask"]], axis=3) if "mask" in given else given["image"])
+
+
+def first(made: dict[str, np.ndarray]) -> np.ndarray:
+    return next(value for key, value in made.items() if key != "class_names")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("name", nargs="*", default=cnnzoo.list_checkpoints())
+    parser.add_argument("--images", type=int, default=2000, help="test images of a classifier")
+    asked = parser.parse_args()
+    for name in asked.name:
+        rows = measured(name, asked.images)
+        print_table("", ("checkpoint", "form", "off by", "% or dB", "kB", "ms an image"), rows)
+
+
+if __name__ == "__main__":
+    main()

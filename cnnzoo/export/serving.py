@@ -1,0 +1,76 @@
+"""What TensorFlow Serving reads beside a SavedModel: requests to warm up with, and which models to serve and how."""
+
+from pathlib import Path
+
+import numpy as np
+
+from cnnzoo.export.writing import versions
+from cnnzoo.files import write_text
+
+WARMUP = "tf_serving_warmup_requests"
+
+MODELS = """\
+# The models of this folder, as a container sees it that has it mounted at /models. Written by cnnzoo export, which
+# leaves what is here and adds what is new.
+# Without a policy the highest version of each is served, and a new one takes its place as soon as it is there. To hold
+# on to one, or to serve two of them under labels, write into its braces for example
+#     model_version_policy { specific { versions: 1 versions: 2 } }
+#     version_labels { key: "stable" value: 1 } version_labels { key: "canary" value: 2 }
+"""
+
+THREADS = """\
+# For --enable_batching --enable_per_model_batching_parameters: the threads that all models share. Which models join
+# requests, and how many, is said by the batching_params.pbtxt of their versions; those without do not. Set it to the
+# number of cores. Written by cnnzoo export.
+num_batch_threads { value: 4 }
+"""
+
+BATCHING = """\
+max_batch_size { value: 32 }
+batch_timeout_micros { value: 2000 }
+max_enqueued_batches { value: 128 }
+"""
+
+
+def write_configs(root: Path) -> None:
+    """Writes models.config and batching.config of a folder, or adds the models that the former lacks."""
+    from google.protobuf import text_format
+    from tensorflow_serving.config import model_server_config_pb2
+
+    file = root / "models.config"
+    text = file.read_text() if file.exists() else f"{MODELS}model_config_list {{\n}}\n"
+    config = text_format.Parse(text, model_server_config_pb2.ModelServerConfig())
+    known = {model.name for model in config.model_config_list.config}
+    lacking = sorted({path.name for path in root.iterdir() if path.is_dir() and versions(path)} - known)
+    added = "".join(
+        f'  config {{ name: "{name}" base_path: "/models/{name}" model_platform: "tensorflow" }}\n' for name in lacking
+    )
+    before, end, after = text.rpartition("}")
+    write_text(file, before + added + end + after)
+    if not (root / "batching.config").exists():
+        write_text(root / "batching.config", THREADS)
+
+
+def write_batching(version: Path, asked: dict) -> None:
+    """Allows the joining of requests, unless an input is a number or images of any size, which cannot be joined."""
+    inputs = [tensor for signature in asked.values() for tensor in signature.inputs.values()]
+    if all(tensor.shape and None not in tensor.shape[1:] for tensor in inputs):
+        (version / "batching_params.pbtxt").write_text(BATCHING)
+
+
+def write_warmup(extra: Path, name: str, asked: dict) -> None:
+    """Writes a request for each signature, which a server replays before it calls the model loaded."""
+    import tensorflow as tf
+    from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
+
+    with tf.io.TFRecordWriter(str(extra / WARMUP)) as file:
+        for verb, signature in asked.items():
+            request = predict_pb2.PredictRequest()
+            request.model_spec.name, request.model_spec.signature_name = name, verb
+            for key, value in signature.example.items():
+                tensor = signature.inputs[key]
+                first = value[:1] if np.ndim(value) else value
+                dtype = None if tensor.dtype == "string" else tensor.dtype
+                request.inputs[key].CopyFrom(tf.make_tensor_proto(first, dtype=dtype))
+            log = prediction_log_pb2.PredictionLog(predict_log=prediction_log_pb2.PredictLog(request=request))
+            file.write(log.SerializeToString())

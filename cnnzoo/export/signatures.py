@@ -1,0 +1,332 @@
+"""What a served model can be asked: the verbs of a model as functions of a TensorFlow graph, with named tensors.
+
+A verb that takes or gives images has two signatures: one of float32 numbers in [0, 1], and one of files,
+`<verb>_bytes`, whose strings are PNG, JPEG or GIF on the way in and PNG on the way out.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from keras import ops
+
+from cnnzoo.export.pictures import from_bytes, to_bytes
+from cnnzoo.models._photograph import with_bicubic_color
+
+MOST = 1024  # images of one request for new ones
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """An input or an output.
+
+    Attributes:
+        dtype: As NumPy names it, or "string".
+        shape: With None where a side is free; the first one is the batch, unless it is a scalar.
+        about: What it is, in words.
+        pictures: Whether it is images or masks, which `<verb>_bytes` takes and gives as files.
+    """
+
+    dtype: str
+    shape: tuple[int | None, ...]
+    about: str
+    pictures: bool = False
+
+
+@dataclass(frozen=True)
+class Signature:
+    """One thing to ask for: named inputs to named outputs.
+
+    Attributes:
+        function: Takes the inputs as keywords and gives a dict of the outputs, in any TensorFlow graph.
+        example: Inputs to try it with, as NumPy arrays.
+    """
+
+    about: str
+    inputs: dict[str, Tensor]
+    outputs: dict[str, Tensor]
+    function: Callable[..., dict[str, Any]]
+    example: dict[str, np.ndarray]
+
+
+def signatures(model, images: np.ndarray, classes: Sequence[str] = ()) -> dict[str, Signature]:
+    """All that an export is asked, by name, as concrete functions; "serving_default" is the main one again.
+
+    Args:
+        model, images, classes: See `verbs`.
+    """
+    asked = {verb: traced(signature) for verb, signature in verbs(model, images, classes).items()}
+    files = {f"{verb}_bytes": traced(of_files(signature)) for verb, signature in asked.items()}
+    return {"serving_default": asked[main(model)], **asked, **files}
+
+
+def verbs(model, images: np.ndarray, classes: Sequence[str] = ()) -> dict[str, Signature]:
+    """The verbs of a model, in float32 numbers.
+
+    Args:
+        model: A `PhasedModel`.
+        images: uint8 pictures (n, height, width, channels) of its shape, for the examples.
+        classes: The names of a classifier's classes.
+    """
+    shown = images.astype(np.float32) / 255.0
+    known = (classify, upscale, restore, reconstruct, encode, decode, generate)
+    return {verb.__name__: verb(model, shown, classes) for verb in known if hasattr(model, verb.__name__)}
+
+
+def main(model) -> str:
+    """The verb of a model's task."""
+    return "restore" if model.task == "inpaint" else model.task
+
+
+def traced(signature: Signature) -> Signature:
+    """The signature with its function as one graph, which those that call it share."""
+    specs = {key: tf.TensorSpec(tensor.shape, tensor.dtype, name=key) for key, tensor in signature.inputs.items()}
+
+    def function(**given):
+        return {key: tf.identity(value, name=key) for key, value in signature.function(**given).items()}
+
+    return replace(signature, function=tf.function(function, autograph=False).get_concrete_function(**specs))
+
+
+def portable(model, images: np.ndarray) -> Signature:
+    """The main verb in float32 numbers alone, for runtimes without strings and random numbers.
+
+    Of an enlarging model it is that of grey images, the luminance; of one that generates, that of latent vectors.
+    """
+    verb = "decode" if model.task == "generate" else main(model)
+    whole = verbs(model, images)[verb]
+    if model.task == "classify":
+        chances = {"probabilities": whole.outputs["probabilities"]}
+        return replace(whole, outputs=chances, function=lambda image: {"probabilities": model(image)})
+    if model.task == "upscale":
+        grey = {"image": replace(images_of(model), about="grey images in [0, 1], or the luminance of colour ones")}
+        return replace(whole, inputs=grey, outputs=grey, function=lambda image: {"image": model(image)})
+    return whole
+
+
+# -- the verbs ---------------------------------------------------------------------------------------------------------
+
+
+def classify(model, shown, classes) -> Signature:
+    def function(image):
+        chances = model(image)
+        names = tf.tile(tf.constant([*classes])[None], [tf.shape(chances)[0], 1])
+        return {"probabilities": chances, "class_names": names}
+
+    outputs = {
+        "probabilities": Tensor("float32", (None, model.classes), "of each class"),
+        "class_names": Tensor("string", (None, model.classes), "of the classes, in the order of the probabilities"),
+    }
+    return Signature("What is in images", {"image": images_of(model)}, outputs, function, {"image": shown})
+
+
+def reconstruct(model, shown, classes) -> Signature:
+    about = "Images as they come back from their code"
+    return Signature(about, *from_image_to_image(model), lambda image: {"image": model(image)}, {"image": shown})
+
+
+def upscale(model, shown, classes) -> Signature:
+    enlarge = with_bicubic_color(model, model.scale)
+
+    def function(image):
+        colour = image * tf.ones(3)  # grey is colour with three equal channels, whose colour stays grey
+        return {"image": tf.clip_by_value(enlarge(colour), 0.0, 1.0)[..., : tf.shape(image)[3]]}
+
+    image = Tensor("float32", (None, None, None, None), "images in [0, 1], of 1 channel or 3", True)
+    larger = replace(image, about=f"the images {model.scale} times as high and wide")
+    about = "Larger images: their luminance by the network, their colour bicubically"
+    return Signature(about, {"image": image}, {"image": larger}, function, {"image": shown})
+
+
+def restore(model, shown, classes) -> Signature:
+    inputs, outputs = from_image_to_image(model)
+    if model.task != "inpaint":
+        about = "Images without their noise"
+        return Signature(about, inputs, outputs, lambda image: {"image": model(image)}, {"image": shown})
+    inputs["mask"] = Tensor("float32", (None, None, None, 1), "not 0 where a pixel is missing", True)
+    hole = np.zeros_like(shown[..., :1])
+    hole[:, 10:22, 8:20] = 1.0
+
+    def function(image, mask):
+        return {"image": model(tf.concat([image, mask], axis=3))}
+
+    return Signature("Images with their holes filled", inputs, outputs, function, {"image": shown, "mask": hole})
+
+
+def encode(model, shown, classes) -> Signature:
+    about = "The codes of images" + ("; their labels are inferred" if has_labels(model) else "")
+    code = {"code": code_of(model)}
+    example = {"image": shown}
+    return Signature(about, {"image": images_of(model)}, code, lambda image: {"code": model.encoded(image)}, example)
+
+
+def decode(model, shown, classes) -> Signature:
+    """Codes to images, with labels if there are classes."""
+    code, rng = code_of(model), np.random.default_rng(0)
+    if code.dtype == "int32":
+        example = {"code": rng.integers(model.codes, size=(4, *model.grid)).astype(np.int32)}
+    else:
+        example = {"code": rng.standard_normal((4, model.latent_dim), dtype=np.float32)}
+    inputs = {"code": code}
+    if has_labels(model):
+        inputs["labels"] = labels_of(model)
+        example["labels"] = np.arange(4, dtype=np.int32) % model.classes
+
+    def function(code, labels=None):
+        return {"image": decoded(model, code, labels)}
+
+    return Signature("The images of codes", inputs, {"image": images_of(model)}, function, example)
+
+
+def generate(model, shown, classes) -> Signature:
+    """New images from a seed: as many as are asked for, or one for each label."""
+    inputs = {"seed": Tensor("int64", (), "of the noise; the same seed gives the same images, of this export alone")}
+    example = {"seed": np.int64(0)}
+    if has_labels(model):
+        inputs["labels"] = labels_of(model)
+        example["labels"] = np.arange(4, dtype=np.int32) % model.classes
+    else:
+        inputs["n"] = Tensor("int32", (), f"how many images, 1 to {MOST}")
+        example["n"] = np.int32(4)
+    draw = drawing(model)
+
+    def function(seed, n=None, labels=None):
+        n = tf.shape(labels)[0] if n is None else n
+        tf.debugging.assert_equal((n >= 1) & (n <= MOST), True, f"the number of images is not in [1, {MOST}]")
+        code = draw(n, seed)
+        return {"image": decoded(model, code, labels), "code": code}
+
+    outputs = {"image": images_of(model), "code": replace(code_of(model), about="what `decode` makes the images of")}
+    return Signature("New images", inputs, outputs, function, example)
+
+
+# -- what they share ---------------------------------------------------------------------------------------------------
+
+
+def has_labels(model) -> bool:
+    return getattr(model, "classes", 0) > 0
+
+
+def images_of(model) -> Tensor:
+    return Tensor("float32", (None, *model.image_shape), "images in [0, 1]", True)
+
+
+def from_image_to_image(model) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    return {"image": images_of(model)}, {"image": images_of(model)}
+
+
+def labels_of(model) -> Tensor:
+    return Tensor("int32", (None,), f"classes, 0 to {model.classes - 1}")
+
+
+def code_of(model) -> Tensor:
+    if hasattr(model, "codebook"):
+        return Tensor("int32", (None, *model.grid), f"codes, 0 to {model.codes - 1}")
+    return Tensor("float32", (None, model.latent_dim), "latent vectors")
+
+
+def decoded(model, code, labels):
+    if labels is None:
+        return model.decoded(code)
+    tf.debugging.assert_equal(
+        (labels >= 0) & (labels < model.classes), True, f"a label is not in [0, {model.classes - 1}]"
+    )
+    return model.decoded(code, tf.one_hot(labels, model.classes))
+
+
+def drawing(model) -> Callable:
+    """A function that draws n codes from the prior of a model, (n, seed) to codes, by stateless random numbers."""
+
+    def normal(n, seed):
+        return tf.random.stateless_normal((n, model.latent_dim), tf.stack([seed, 0]), alg="philox")
+
+    if hasattr(model, "codebook"):
+        return tf.function(lambda n, seed: grids(model, n, seed), autograph=False)
+    if getattr(model, "prior", "normal") == "normal":
+        return normal
+    # The mixture is computed once, here, so that neither its inputs nor their way through the encoder are exported.
+    means, log_variances = (ops.convert_to_numpy(part) for part in model.components())
+
+    def of_mixture(n, seed):
+        count = tf.constant(len(means))
+        chosen = tf.random.stateless_uniform((n,), tf.stack([seed, 1]), 0, count, tf.int32, alg="philox")
+        return tf.gather(means, chosen) + tf.exp(0.5 * tf.gather(log_variances, chosen)) * normal(n, seed)
+
+    return of_mixture
+
+
+def grids(model, n, seed):
+    """n grids of codes (n, rows, columns) from the prior of a VQ-VAE, place by place."""
+    (rows, columns), places = model.grid, model.latent_dim
+    chances = tf.random.stateless_uniform((places, n, 1), tf.stack([seed, 0]), alg="philox")
+
+    def filled(place, codes):
+        logits = model.prior(tf.reshape(codes, (n, rows, columns)))
+        chance = tf.nn.softmax(tf.gather(tf.reshape(logits, (n, places, model.codes)), place, axis=1))  # (n, codes)
+        below = tf.reduce_sum(tf.cast(tf.cumsum(chance, axis=1) < chances[place], tf.int32), axis=1)
+        drawn = tf.minimum(below, model.codes - 1)  # the sum of all may be a rounding below 1
+        return place + 1, tf.where(tf.range(places) == place, drawn[:, None], codes)
+
+    start = tf.constant(0), tf.zeros((n, places), tf.int32)
+    shapes = tf.TensorShape(()), tf.TensorShape((None, places))
+    _, codes = tf.while_loop(lambda place, _: place < places, filled, start, shapes)
+    return tf.reshape(codes, (n, rows, columns))
+
+
+# -- files -------------------------------------------------------------------------------------------------------------
+
+
+def of_files(signature: Signature) -> Signature:
+    """The signature with files in place of images. Where these may be of any size, each is worked through by itself."""
+    into = {name: tensor for name, tensor in signature.inputs.items() if tensor.pictures}
+    out = {name for name, tensor in signature.outputs.items() if tensor.pictures}
+    shapes = {name: (*tensor.shape[1:3], tensor.shape[3] or 3) for name, tensor in into.items()}
+
+    def whole(**given):
+        """All at once: they are brought to one size."""
+        shown = {
+            name: tf.map_fn(lambda file, s=shape: from_bytes(file, s), given.pop(f"{name}_bytes"), fn_output_signature=
+                            tf.TensorSpec(shape, tf.float32))
+            for name, shape in shapes.items()
+        }  # fmt: skip
+        made = signature.function(**shown, **given)
+        return {
+            (f"{k}_bytes" if k in out else k): tf.map_fn(to_bytes, v, fn_output_signature=tf.string) if k in out else v
+            for k, v in made.items()
+        }
+
+    def single(files):
+        made = signature.function(**{name: from_bytes(files[f"{name}_bytes"], shapes[name])[None] for name in shapes})
+        return {f"{name}_bytes": to_bytes(image[0]) for name, image in made.items()}
+
+    def one_by_one(**given):
+        return tf.map_fn(single, given, fn_output_signature={f"{name}_bytes": tf.string for name in out})
+
+    free = any(None in shape for shape in shapes.values())
+
+    def named(tensors: dict[str, Tensor], what: str) -> dict[str, Tensor]:
+        return {
+            (f"{k}_bytes" if v.pictures else k): (Tensor("string", (None,), f"{what}: {v.about}") if v.pictures else v)
+            for k, v in tensors.items()
+        }
+
+    example = {
+        (f"{k}_bytes" if k in into else k): (files_of(v) if k in into else v) for k, v in signature.example.items()
+    }
+    sizes = "; of any sizes" if free else "; resized to that of the model" if into else ""
+    return Signature(
+        f"{signature.about}, as files",
+        named(signature.inputs, f"PNG, JPEG or GIF files{sizes}"),
+        named(signature.outputs, "PNG files"),
+        one_by_one if free else whole,
+        example,
+    )
+
+
+def files_of(images: np.ndarray) -> np.ndarray:
+    """float32 images (n, height, width, channels) as PNG files, an array of n byte strings."""
+    from cnnzoo.images import png_bytes
+
+    return np.array([png_bytes(image) for image in images])

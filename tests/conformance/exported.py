@@ -1,0 +1,52 @@
+"""What is inside a SavedModel, read without loading it."""
+
+import math
+from pathlib import Path
+
+import numpy as np
+
+# Operations of TensorFlow itself that no server has to be built for, and that reach neither files nor Python.
+_NAMES = """
+    AddV2 All Any Assert AssignVariableOp AvgPool BatchToSpaceND BiasAdd BitwiseOr Cast ConcatV2 Const Conv2D
+    Conv2DBackpropInput Cumsum DecodeJpeg DecodeRaw DepthToSpace DisableCopyOnRead Elu EncodePng EnsureShape Equal Exp
+    ExpandDims ExtractJpegShape Fill FloorDiv FloorMod GatherV2 Greater GreaterEqual Identity If LeakyRelu LeftShift
+    Less LessEqual Log LogicalAnd LogicalOr MatMul MaxPool Maximum MergeV2Checkpoints Minimum MirrorPad Mul Neg NoOp
+    NotEqual OneHot OnesLike Pack Pad Placeholder Prod Range ReadVariableOp RealDiv Relu Reshape RestoreV2 Reverse Round
+    SaveV2 ScaleAndTranslate Select SelectV2 Shape ShardedFilename Sigmoid Size Softmax Softplus SpaceToBatchND Split
+    Square Squeeze StatefulPartitionedCall StatelessIf StatelessRandomNormalV2 StatelessRandomUniformFullIntV2
+    StatelessRandomUniformV2 StatelessWhile StaticRegexFullMatch StopGradient StridedSlice StringJoin Sub Substr Sum
+    Tanh TensorListFromTensor TensorListGetItem TensorListReserve TensorListSetItem TensorListStack Tile TopKV2
+    Transpose VarHandleOp Where While ZerosLike"""
+STOCK = frozenset(_NAMES.split())
+
+
+def graph(folder: Path):
+    """The graph of a version, a GraphDef."""
+    from tensorflow.core.protobuf import saved_model_pb2
+
+    saved = saved_model_pb2.SavedModel.FromString((folder / "saved_model.pb").read_bytes())
+    return saved.meta_graphs[0].graph_def
+
+
+def weights(folder: Path) -> int:
+    """How many numbers its variables hold."""
+    import tensorflow as tf
+
+    held = tf.train.list_variables(str(folder / "variables" / "variables"))
+    return sum(math.prod(shape) for name, shape in held if name.endswith("VARIABLE_VALUE"))
+
+
+def operations(whole) -> set[str]:
+    """The names of all operations of a graph, those of its functions included."""
+    inside = (node for function in whole.library.function for node in function.node_def)
+    return {node.op for nodes in (whole.node, inside) for node in nodes}
+
+
+def golden(folder: Path) -> dict[str, tuple[dict, dict]]:
+    """The inputs and the outputs of its golden, by verb."""
+    found = {}
+    with np.load(folder / "assets.extra" / "golden.npz") as file:
+        for key in file.files:
+            verb, way, name = key.split("/")
+            found.setdefault(verb, ({}, {}))[way == "out"][name] = file[key]
+    return found

@@ -1,0 +1,385 @@
+"""Exports in the hands of others: what loads them here is TensorFlow, its C interface, LiteRT and onnxruntime."""
+
+import io
+import json
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from conformance import exported, samples
+from google.protobuf import text_format
+from PIL import Image, ImageOps
+from skimage.data import astronaut
+from tensorflow.core.protobuf import saved_model_pb2
+from tensorflow.python.tools import saved_model_cli
+
+import cnnzoo
+from cnnzoo.cli import main
+from cnnzoo.export._clean import Litert, Onnx
+from cnnzoo.export.pictures import from_bytes
+from cnnzoo.export.reading import verify
+from cnnzoo.export.serving import write_configs
+from cnnzoo.images import fit_to, png_bytes, read_image
+
+PHOTO = np.ascontiguousarray(astronaut()[::8, ::6])  # (64, 86, 3)
+NAMES = {"espcn": "espcn.x3", "lenet": "lenet.mnist", "cgan": "cgan.mnist"}
+ODD = np.random.default_rng(0).random((1, 37, 29, 1), np.float32)  # of sides that are multiples of nothing
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A folder of three exports, each of one version."""
+    root = tmp_path_factory.mktemp("exports")
+    for name in NAMES.values():
+        cnnzoo.export(name, root, litert=True, onnx=True, data="photos" if name == "espcn.x3" else "digits")
+    return root
+
+
+@pytest.fixture(scope="module")
+def loaded(folder):
+    return {name: cnnzoo.load_export(folder / name) for name in NAMES}
+
+
+# -- the folder --------------------------------------------------------------------------------------------------------
+
+
+def test_the_files_are_those_that_a_server_looks_for(folder):
+    for name in NAMES:
+        inside = {str(path.relative_to(folder / name)) for path in (folder / name).rglob("*") if path.is_file()}
+        serving = {"saved_model.pb", "variables/variables.index", "assets.extra/tf_serving_warmup_requests"}
+        ours = {"assets.extra/export.json", "assets.extra/golden.npz", "assets.extra/card.json", "onnx/model.onnx"}
+        assert {f"1/{file}" for file in serving | ours} <= inside
+        assert ("1/batching_params.pbtxt" in inside) == (name == "lenet")  # no free sides, no numbers without a batch
+        assert json.loads((folder / name / "1/assets.extra/card.json").read_text()) == cnnzoo.card(NAMES[name])
+
+
+def test_a_version_is_the_next_integer_and_never_of_another_model(folder, tmp_path):
+    shutil.copytree(folder / "lenet", tmp_path / "lenet")
+    assert cnnzoo.export("lenet.mnist", tmp_path) == tmp_path / "lenet" / "2"
+    (tmp_path / "lenet" / "1").rename(tmp_path / "lenet" / "9")
+    (tmp_path / "lenet" / "10").mkdir()  # of somebody else
+    (tmp_path / "lenet" / "10" / "file").touch()
+    assert cnnzoo.export("lenet.mnist", tmp_path).name == "11"
+    with pytest.raises(ValueError, match=r"got 'lenet.cifar10' for .*lenet, whose versions are 'lenet.mnist'; allowed"):
+        cnnzoo.export("lenet.cifar10", tmp_path)
+    assert sorted(path.name for path in (tmp_path / "lenet").iterdir()) == ["10", "11", "2", "9"]
+    with pytest.raises(ValueError, match=r"no checkpoint is named 'lenet.mnits'; did you mean lenet.mnist"):
+        cnnzoo.export("lenet.mnits", tmp_path)
+
+
+def test_the_configurations_are_those_that_a_server_parses_and_keep_what_is_theirs(folder, tmp_path):
+    from tensorflow_serving.config import model_server_config_pb2
+
+    config = model_server_config_pb2.ModelServerConfig()
+    text_format.Parse((folder / "models.config").read_text(), config)
+    found = {model.name: (model.base_path, model.model_platform) for model in config.model_config_list.config}
+    assert found == {name: (f"/models/{name}", "tensorflow") for name in NAMES}
+    text = (folder / "models.config").read_text()
+    example = re.findall(r"^# +(model_version_policy.*|version_labels.*)$", text, re.MULTILINE)
+    model = text_format.Parse("\n".join(example), model_server_config_pb2.ModelConfig())
+    assert list(model.model_version_policy.specific.versions) == [1, 2]
+    assert dict(model.version_labels) == {"stable": 1, "canary": 2}
+    for name in ("lenet", "espcn"):
+        shutil.copytree(folder / name, tmp_path / name)
+    held = 'model_config_list { config { name: "lenet" base_path: "/x" model_version_policy { all {} } } } # mine\n'
+    (tmp_path / "models.config").write_text(held)
+    write_configs(tmp_path)
+    text_format.Parse((tmp_path / "models.config").read_text(), config := model_server_config_pb2.ModelServerConfig())
+    found = {model.name: model.base_path for model in config.model_config_list.config}
+    assert found == {"lenet": "/x", "espcn": "/models/espcn"} and "# mine" in (tmp_path / "models.config").read_text()
+
+
+def test_the_warm_up_asks_for_every_signature_and_is_answered(folder, loaded):
+    from tensorflow_serving.apis import prediction_log_pb2
+
+    for name, export in loaded.items():
+        file = str(folder / name / "1/assets.extra/tf_serving_warmup_requests")
+        asked = set()
+        for record in tf.data.TFRecordDataset(file).as_numpy_iterator():
+            request = prediction_log_pb2.PredictionLog.FromString(record).predict_log.request
+            assert request.model_spec.name == name
+            signature = request.model_spec.signature_name
+            export(signature, **{key: tf.make_ndarray(value) for key, value in request.inputs.items()})
+            asked.add(signature)
+        assert asked == set(export.signatures)
+
+
+def test_every_input_and_output_has_a_name_and_a_description(folder):
+    saved = saved_model_pb2.SavedModel.FromString((folder / "espcn/1/saved_model.pb").read_bytes())
+    signature = saved.meta_graphs[0].signature_def["upscale"]
+    assert signature.method_name == "tensorflow/serving/predict"
+    about = json.loads((folder / "espcn/1/assets.extra/export.json").read_text())["signatures"]
+    for key, of_graph in saved.meta_graphs[0].signature_def.items():
+        if key in about:
+            for side in ("inputs", "outputs"):
+                assert set(about[key][side]) == set(getattr(of_graph, side))
+                assert all(tensor["description"] for tensor in about[key][side].values())
+    assert [side.size for side in signature.inputs["image"].tensor_shape.dim] == [-1] * 4
+
+
+# -- loaders that are not ours -----------------------------------------------------------------------------------------
+
+
+def test_the_goldens_hold_in_a_process_without_cnnzoo_and_a_change_is_noticed(folder, tmp_path, capsys):
+    assert main(["verify", *(str(folder / name) for name in NAMES), "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert list(found) == [str(folder / name / "1") for name in NAMES]
+    files = {"litert/float32.tflite", "litert/float16.tflite", "litert/int8.tflite", "onnx/model.onnx"}
+    assert all(files < set(differences) for differences in found.values())
+    shutil.copytree(folder / "lenet", tmp_path / "lenet")
+    file = tmp_path / "lenet/1/assets.extra/golden.npz"
+    with np.load(file) as golden:
+        changed = dict(golden)
+    changed["classify/out/probabilities"] = changed["classify/out/probabilities"] + np.float32(2e-5)
+    np.savez_compressed(file, **changed)
+    with pytest.raises(ValueError, match="lenet/1: classify is off by 2e-05"):
+        verify(tmp_path / "lenet")
+    with pytest.raises(ValueError, match="allowed: a folder that cnnzoo export wrote"):
+        verify(tmp_path)
+
+
+def test_saved_model_cli_runs_it(folder, tmp_path, monkeypatch, capsys):
+    image = PHOTO[None].astype(np.float32) / 255
+    np.save(tmp_path / "image.npy", image)
+    arguments = ["run", "--dir", folder / "espcn/1", "--tag_set", "serve", "--signature_def", "upscale"]
+    arguments += ["--inputs", f"image={tmp_path / 'image.npy'}", "--outdir", tmp_path / "made"]
+    monkeypatch.setattr(sys, "argv", ["saved_model_cli", *map(str, arguments)])
+    with pytest.raises(SystemExit) as ended:
+        saved_model_cli.main()
+    assert not ended.value.code
+    wanted = cnnzoo.build("espcn.x3").upscale(image)
+    np.testing.assert_allclose(np.load(tmp_path / "made" / "image.npy"), wanted, atol=1e-5)
+
+
+@pytest.fixture(scope="module")
+def program(tmp_path_factory):
+    """`saved_model.c`, compiled against the libraries inside the TensorFlow package."""
+    if shutil.which("gcc") is None:
+        pytest.skip("needs gcc to compile a program that uses the C interface of TensorFlow")
+    target, home = tmp_path_factory.mktemp("program") / "saved_model", Path(tf.sysconfig.get_lib())
+    libraries = [str(home / "libtensorflow_cc.so.2"), str(home / "libtensorflow_framework.so.2")]
+    if not Path(libraries[0]).exists():
+        pytest.skip("needs the libtensorflow_cc.so.2 that TensorFlow has on Linux")
+    source = Path(__file__).with_name("saved_model.c")
+    command = ["gcc", source, "-o", target, f"-I{tf.sysconfig.get_include()}", *libraries, f"-Wl,-rpath,{home}"]
+    subprocess.run([*map(str, command)], check=True)
+    return target
+
+
+@pytest.mark.parametrize("name, verb", [("espcn", "upscale"), ("lenet", "classify"), ("cgan", "decode")])
+def test_the_c_interface_of_tensorflow_runs_it(name, verb, program, folder, tmp_path):
+    version = folder / name / "1"
+    saved = saved_model_pb2.SavedModel.FromString((version / "saved_model.pb").read_bytes())
+    signature = saved.meta_graphs[0].signature_def[verb]
+    given, wanted = exported.golden(version)[verb]
+    words = []
+    for key, value in given.items():
+        value.tofile(tmp_path / key)
+        sides = ",".join(map(str, (tf.as_dtype(value.dtype).as_datatype_enum, *value.shape)))
+        words.append(f"{signature.inputs[key].name}={sides}={tmp_path / key}")
+    (output,) = (key for key in wanted if key != "class_names")
+    command = [program, version, tmp_path / "made", *words, signature.outputs[output].name]
+    subprocess.run([*map(str, command)], check=True, capture_output=True)
+    made = np.fromfile(tmp_path / "made", np.float32).reshape(wanted[output].shape)
+    np.testing.assert_allclose(made, wanted[output], atol=1e-5)
+
+
+def test_other_sizes_run_where_the_model_takes_them(folder, tmp_path):
+    denoiser = cnnzoo.export("denoiser.gray_s25", tmp_path, litert=True, onnx=True, data="photos")
+    for version, verb in ((folder / "espcn" / "1", "upscale"), (denoiser, "restore")):
+        about = json.loads((version / "assets.extra" / "export.json").read_text())
+        wanted = getattr(cnnzoo.build(about["model"]), verb)(ODD)
+        assert wanted.std() > 0.05
+        for form in (Onnx(version / "onnx/model.onnx"), Litert(version / "litert/float32.tflite")):
+            np.testing.assert_allclose(form({"image": ODD}), wanted, atol=1e-4)
+
+
+def test_int8_is_on_integers_alone_and_costs_little(folder):
+    from ai_edge_litert.interpreter import Interpreter
+
+    sizes = [(folder / f"espcn/1/litert/{kind}.tflite").stat().st_size for kind in ("float32", "float16", "int8")]
+    assert sizes[0] > 1.5 * sizes[1] > 2 * sizes[2]
+    file = folder / "espcn/1/litert/int8.tflite"
+    details = Interpreter(model_path=str(file)).get_tensor_details()
+    assert {detail["dtype"] for detail in details if len(detail["shape"]) == 4} == {np.int8}
+    model = cnnzoo.build("espcn.x3")
+    truth = astronaut()[None, :255, :255, :1].astype(np.float32) / 255
+    small = np.asarray(model.small(truth))
+
+    def psnr(made):
+        return -10 * np.log10(np.mean(np.square(truth - np.rint(made * 255) / 255)))
+
+    assert psnr(Litert(file)({"image": small})) > psnr(model.upscale(small)) - 0.15
+
+
+# -- files -------------------------------------------------------------------------------------------------------------
+
+
+def file_of(image: np.ndarray, kind: str, orientation: int = 0, order: str = "<") -> bytes:
+    exif = Image.Exif()
+    exif.endian = order
+    if orientation:
+        exif[0x010F], exif[0x0112] = "Maker", orientation
+    buffer = io.BytesIO()
+    Image.fromarray(image).save(buffer, kind, exif=exif)
+    return buffer.getvalue()
+
+
+@pytest.fixture(scope="module")
+def decode():
+    spec = tf.TensorSpec((), tf.string)
+    whole = tf.function(lambda file: from_bytes(file, (None, None, 3)), [spec], autograph=False)
+    return lambda file: np.rint(whole(file).numpy() * 255).astype(np.uint8)
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG"])
+def test_files_are_decoded_upright_as_pillow_does(kind, decode):
+    for orientation in range(9):
+        for order in "<>":
+            file = file_of(PHOTO, kind, orientation, order)
+            wanted = ImageOps.exif_transpose(Image.open(io.BytesIO(file)))
+            np.testing.assert_array_equal(decode(file), wanted)
+    damaged = file.replace(b"II*\0", b"II*\xff").replace(b"MM\0*", b"MM\xff\xff")
+    assert decode(damaged).size == PHOTO.size
+    at = file.index(b"MM\0*")
+    lost = file[: at + 4] + b"\xff\xff\xff\xff" + file[at + 8 :]  # whose directory is beyond the end
+    if kind == "JPEG":  # of a PNG the checksum then is wrong
+        np.testing.assert_array_equal(decode(lost), np.asarray(Image.open(io.BytesIO(file))))
+
+
+def test_other_kinds_of_files_are_brought_to_what_the_model_takes(decode, loaded):
+    buffer = io.BytesIO()
+    Image.fromarray(np.dstack([PHOTO, PHOTO[..., :1]]), "RGBA").save(buffer, "PNG")
+    np.testing.assert_array_equal(decode(buffer.getvalue()), PHOTO)
+    buffer = io.BytesIO()
+    Image.fromarray(PHOTO).quantize(64).save(buffer, "PNG")
+    np.testing.assert_array_equal(decode(buffer.getvalue()), read_image(buffer.getvalue()))
+    model, made = cnnzoo.build("lenet.mnist"), loaded["lenet"]("classify_bytes", image_bytes=[file_of(PHOTO, "PNG")])
+    np.testing.assert_allclose(made["probabilities"], model.classify(fit_to(PHOTO[None], model.image_shape)), atol=1e-5)
+    assert made["class_names"].tolist() == [[str(i).encode() for i in range(10)]]
+
+
+def test_files_of_several_sizes_go_in_one_request_and_come_out_as_files(loaded):
+    photos = [PHOTO, PHOTO[:20, :31], PHOTO[:9, :9, :1]]
+    made = loaded["espcn"]("upscale_bytes", image_bytes=[png_bytes(photo) for photo in photos])["image_bytes"]
+    model = cnnzoo.build("espcn.x3")
+    for photo, file in zip(photos, made, strict=True):
+        difference = read_image(file, 3).astype(int) - model.upscale(np.repeat(photo, 3 // photo.shape[2], axis=2))
+        assert np.abs(difference).max() <= 1
+
+
+def test_a_bad_file_fails_its_request_and_nothing_else(loaded):
+    png = png_bytes(PHOTO)
+    header = png[:16] + (2**16).to_bytes(4) * 2 + png[24:]  # claims 4 gigapixels
+    bad = [(b"", "empty"), (b"no", "Unknown image"), (png[:200], "PNG"), (png[:8], "PNG"), (header, "more than")]
+    for file, message in bad:
+        with pytest.raises(tf.errors.InvalidArgumentError, match=message):
+            loaded["espcn"]("upscale_bytes", image_bytes=[png, file])
+    assert len(loaded["espcn"]("upscale_bytes", image_bytes=[png])["image_bytes"]) == 1
+
+
+# -- the verbs ---------------------------------------------------------------------------------------------------------
+
+
+def test_generate_gives_the_same_images_for_the_same_seed_and_refuses_what_it_cannot_make(loaded):
+    ask, labels = loaded["cgan"], [3, 3, 7]
+    first, again, other = (ask("generate", seed=seed, labels=labels) for seed in (5, 5, 6))
+    np.testing.assert_array_equal(first["image"], again["image"])
+    assert np.abs(first["image"] - other["image"]).max() > 0.5
+    assert not np.array_equal(first["image"][0], first["image"][1])
+    of_codes = cnnzoo.build("cgan.mnist").decode(first["code"], np.array(labels))
+    np.testing.assert_allclose(first["image"], of_codes, atol=1e-5)
+    files = ask("generate_bytes", seed=5, labels=labels)["image_bytes"]
+    assert max(np.abs(read_image(f) - 255 * x).max() for f, x in zip(files, first["image"], strict=True)) <= 0.51
+    named = cnnzoo.build("lenet.mnist").classify(first["image"]).argmax(axis=1)
+    assert named.tolist() == labels
+    for wrong in ([10], [-1], [0] * 1025, []):
+        with pytest.raises(tf.errors.InvalidArgumentError, match="is not in"):
+            ask("generate", seed=0, labels=np.array(wrong, np.int32))
+
+
+@pytest.mark.parametrize("prior", ["normal", "vampprior"])
+def test_a_vae_draws_from_its_prior(prior, tmp_path):
+    small = {"image_shape": (4, 4, 1), "width": 2, "hidden": 4, "latent_dim": 3}
+    model = cnnzoo.build("vae", prior=prior, pseudo_inputs=4, **small)
+    if prior == "vampprior":  # a narrow component at each of four places
+        means, log_variances = (keras.ops.convert_to_numpy(part) for part in model.components())
+    export = cnnzoo.load_export(cnnzoo.export(model, tmp_path))
+    code = export("generate", seed=1, n=1024)["code"]
+    if prior == "normal":
+        np.testing.assert_allclose([code.mean(axis=0), code.std(axis=0)], [[0] * 3, [1] * 3], atol=0.12)
+    else:
+        spread = np.exp(log_variances).mean(axis=0) + means.var(axis=0)
+        np.testing.assert_allclose(code.mean(axis=0), means.mean(axis=0), atol=0.15)
+        np.testing.assert_allclose(code.var(axis=0), spread, rtol=0.2)
+    with pytest.raises(tf.errors.InvalidArgumentError, match="number of images"):
+        export("generate", seed=1, n=0)
+
+
+def test_what_only_training_needs_is_not_exported(tmp_path):
+    for name in ("espcn", "dcgan", "vqvae"):
+        model = samples.fresh(name)
+        version = cnnzoo.export(model, tmp_path)
+        trained = sum(weight.numpy().size for weight in model.weights)
+        left = {"espcn": 0.25, "dcgan": 0.5, "vqvae": 1.0}[name]  # collapsed; without a critic; without statistics
+        assert exported.weights(version) < left * trained
+        assert not {"FusedBatchNormV3", "Rsqrt"} & exported.operations(exported.graph(version))
+
+
+def test_a_model_of_mixed_precision_is_exported_in_float32(tmp_path):
+    policy = keras.config.dtype_policy()
+    try:
+        keras.config.set_dtype_policy("mixed_bfloat16")
+        model = samples.fresh("dcgan")
+        version = cnnzoo.export(model, tmp_path)
+        assert keras.config.dtype_policy().name == "mixed_bfloat16"
+    finally:
+        keras.config.set_dtype_policy(policy)
+    whole = model.bare()
+    z = np.random.default_rng(0).standard_normal((3, model.latent_dim), dtype=np.float32)
+    made = cnnzoo.load_export(version)("decode", code=z)["image"]
+    np.testing.assert_allclose(made, whole.decode(z), atol=1e-5)
+
+
+def test_an_export_read_back_says_what_it_takes(loaded, folder):
+    export = loaded["lenet"]
+    assert export.path == folder / "lenet" / "1" and export.about["model"] == "lenet.mnist"
+    assert export.signatures == ["classify", "classify_bytes", "serving_default"]
+    with pytest.raises(ValueError, match="got signature 'upscale'; allowed: classify, classify_bytes, serving_default"):
+        export("upscale")
+    with pytest.raises(ValueError, match="got inputs x; allowed: image"):
+        export("classify", x=0)
+    with pytest.raises(ValueError, match="allowed: a folder that cnnzoo export wrote"):
+        cnnzoo.load_export(folder)
+
+
+def test_under_jax_it_is_written_by_tensorflow(tmp_path):
+    script = f"""if True:
+        import os
+        os.environ["KERAS_BACKEND"] = "jax"
+        import cnnzoo, numpy as np
+        model = cnnzoo.build("lenet.mnist")
+        print(cnnzoo.export(model, {str(tmp_path)!r}, name="digits"))
+        np.save({str(tmp_path / "made.npy")!r}, model.classify(np.full((1, 28, 28, 1), 0.5, np.float32)))
+    """
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == [str(tmp_path / "digits" / "1")]
+    made = cnnzoo.load_export(tmp_path / "digits")("classify", image=np.full((1, 28, 28, 1), 0.5, np.float32))
+    np.testing.assert_allclose(made["probabilities"], np.load(tmp_path / "made.npy"), atol=1e-4)
+
+
+# -- the command -------------------------------------------------------------------------------------------------------
+
+
+def test_the_command_says_where_it_wrote(tmp_path, capsys):
+    assert main(["export", "lenet.mnist", str(tmp_path), "--name", "digits"]) == 0
+    assert capsys.readouterr().out.splitlines() == [str(tmp_path / "digits" / "1")]
+    assert main(["export", "nonsense", str(tmp_path)]) == 2
+    assert "no checkpoint is named 'nonsense'" in capsys.readouterr().err
