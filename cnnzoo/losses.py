@@ -135,10 +135,11 @@ def _positions(features):
 
 
 def total_variation(images, rounding=0.01):
-    """The mean over pixels and channels of |right - here| and |below - here|, of images (n, height, width, c): (n,).
+    """The mean over pixels and channels of |below - here| and of |right - here|, of images (n, height, width, c): (n,).
 
-    Source: Rudin et al., "Nonlinear Total Variation Based Noise Removal Algorithms", 1992; the absolute value of d is
-    rounded off at 0 to sqrt(d^2 + r^2) - r, so that it has a slope everywhere.
+    Each absolute value |d| is rounded off at 0, to sqrt(d^2 + r^2) - r, so that it has a slope everywhere.
+
+    Source: Rudin et al., "Nonlinear Total Variation Based Noise Removal Algorithms", 1992, along both axes by itself.
     """
     steps = (images[:, 1:] - images[:, :-1], images[:, :, 1:] - images[:, :, :-1])
     return sum(ops.mean(ops.sqrt(ops.square(d) + rounding**2) - rounding, axis=(1, 2, 3)) for d in steps)

@@ -41,6 +41,7 @@ class Seen(NamedTuple):
     """A picture beside its targets."""
 
     picture: Any  # (n, height, width, 1 or 3)
+    maps: dict  # its maps, by their layers
     targets: Targets
 
 
@@ -89,8 +90,8 @@ class StyleTransfer(PhasedModel):
         network=STYLE_NETWORK,
         statistic="gram",
         content_weight=1.0,
-        style_weight=100.0,
-        variation_weight=1.0,
+        style_weight=50.0,
+        variation_weight=3.0,
         image_shape=(64, 64, 3),
         **kwargs,
     ):
@@ -109,23 +110,24 @@ class StyleTransfer(PhasedModel):
 
     def forward(self, images, labels, training):
         picture = ops.convert_to_tensor(self.picture.pixels)[None]  # (1, height, width, 3)
-        return Seen(picture, self.targets(images, images if labels is None else unit_range(labels)))
+        content = self.maps.features(images)
+        style = content if labels is None else self.maps.features(labels)
+        return Seen(picture, self.maps.features(picture), self.targets(content, style))
 
-    def targets(self, contents, styles, places=None) -> Targets:
-        """What a picture is to be like: contents and styles, float32 in [0, 1] (n, height, width, c), each of any size.
+    def targets(self, content: dict, style: dict, places=None) -> Targets:
+        """What a picture is to be like.
 
         Args:
-            contents, styles: The same number of them.
+            content, style: The maps of as many contents and styles, by their layers.
             places: (n, height, width, 1), more than 0 where of the contents the style goes; everywhere if None.
         """
-        content, style = self.maps.features(contents), self.maps.features(styles)
         names = self.maps.style_layers
         statistics = [STATISTICS[self.statistic](style[name]) for name in names]
         weights = [None if places is None else _shares_of_places(places, content[name]) for name in names]
         return Targets(content[self.maps.content_layer], statistics, weights)
 
     def stylization_loss(self, seen: Seen):
-        maps, targets = self.maps.features(seen.picture), seen.targets
+        maps, targets = seen.maps, seen.targets
         wanted = targets.content
         spread = ops.mean(ops.square(wanted - ops.mean(wanted, (1, 2), keepdims=True)), (1, 2, 3))
         error = ops.mean(ops.square(maps[self.maps.content_layer] - wanted), (1, 2, 3))
@@ -234,18 +236,18 @@ class StyleTransfer(PhasedModel):
         places = None
         if mask is not None:
             places = (resized(mask[None].astype(np.float32), (height, width), "bilinear") > 0).astype(np.float32)
-        found = []
+        found, seen = [], self.maps.features(content)
         for style in styles:
             ratio = math.sqrt(height * width / (style.shape[1] * style.shape[2]))
             size = tuple(max(self.maps.least_side, round(ratio * side)) for side in style.shape[1:3])
-            found.append(self.targets(content, resized(style, size).clip(0.0, 1.0), places))
+            found.append(self.targets(seen, self.maps.features(resized(style, size).clip(0.0, 1.0)), places))
         layers = zip(*(targets.style for targets in found), strict=True)
         mixed = [sum(share * statistic for share, statistic in zip(shares, layer, strict=True)) for layer in layers]
         targets = found[0]._replace(style=mixed)
 
         def loss(picture):
             shown = picture if places is None else ops.where(places > 0, picture, content)
-            return self.stylization_loss(Seen(shown, targets))[0]
+            return self.stylization_loss(Seen(shown, self.maps.features(shown), targets))[0]
 
         return loss
 
