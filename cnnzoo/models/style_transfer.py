@@ -111,7 +111,8 @@ class StyleTransfer(PhasedModel):
     def forward(self, images, labels, training):
         picture = ops.convert_to_tensor(self.picture.pixels)[None]  # (1, height, width, 3)
         content = self.maps.features(images)
-        style = content if labels is None else self.maps.features(labels)
+        pictures = labels is not None and len(labels.shape) == 4  # rather than the classes of a data set
+        style = self.maps.features(labels) if pictures else content
         return Seen(picture, self.maps.features(picture), self.targets(content, style))
 
     def targets(self, content: dict, style: dict, places=None) -> Targets:
