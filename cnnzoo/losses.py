@@ -134,7 +134,7 @@ def _positions(features):
     return ops.cast(ops.shape(features)[1] * ops.shape(features)[2], features.dtype)
 
 
-def total_variation(images, rounding=0.01):
+def total_variation(images, rounding=0.03):
     """The mean over pixels and channels of |below - here| and of |right - here|, of images (n, height, width, c): (n,).
 
     Each absolute value |d| is rounded off at 0, to sqrt(d^2 + r^2) - r, so that it has a slope everywhere.

@@ -9,6 +9,7 @@ from keras import ops
 from cnnzoo.training.gradients import value_and_gradient
 
 MEMORY = 10  # steps that L-BFGS knows the curvature from
+WALL = 1000.0  # so steep that what is clipped in the end changes no digit of the loss that matters
 RATE = 0.02  # of Adam
 
 Loss = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]  # a picture to the value there and the gradient
@@ -17,22 +18,20 @@ Loss = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]  # a picture to the
 def lbfgs(loss: Loss, start: np.ndarray, steps: int) -> np.ndarray:
     """By SciPy's L-BFGS, from a float32 picture to another.
 
-    It knows no bounds, so it is shown the loss at the nearest picture within them, plus the squared distance to that.
-    It costs nothing, where the bounded search of L-BFGS-B takes longer than a small network.
+    It knows no bounds, so a steep wall stands around the pictures in [0, 1]: `WALL` times the mean squared distance to
+    the nearest of them. That costs nothing, where the bounded search of L-BFGS-B takes longer than a small network.
 
     Source: Liu and Nocedal, "On the Limited Memory BFGS Method for Large Scale Optimization", 1989.
     """
     from scipy.optimize import minimize
 
-    def unbounded(x):
-        inside = x.clip(0.0, 1.0)
-        beyond = x - inside
-        value, gradient = loss(inside.reshape(start.shape).astype(np.float32))
-        gradient = gradient.ravel() * (beyond == 0.0) + 2.0 * beyond / x.size
-        return float(value) + np.dot(beyond, beyond) / x.size, gradient
+    def walled(x):
+        value, gradient = loss(x.reshape(start.shape).astype(np.float32))
+        beyond = x - x.clip(0.0, 1.0)
+        return float(value) + WALL * np.dot(beyond, beyond) / x.size, gradient.ravel() + 2.0 * WALL / x.size * beyond
 
     options = {"maxfun": steps, "maxiter": steps, "maxcor": MEMORY, "ftol": 0.0, "gtol": 0.0}
-    found = minimize(unbounded, start.ravel().astype(np.float64), jac=True, method="L-BFGS-B", options=options)
+    found = minimize(walled, start.ravel().astype(np.float64), jac=True, method="L-BFGS-B", options=options)
     return found.x.clip(0.0, 1.0).reshape(start.shape).astype(np.float32)
 
 
