@@ -50,7 +50,7 @@ def main() -> None:
     parser.add_argument("--side", type=int, default=512, help="the longer one, in pixels (default: 512)")
     parser.add_argument("--network", help="that sees the pictures (default: the model's own)")
     parser.add_argument("--reference", type=int, default=500, help="steps of Adam (default: 500)")
-    parser.add_argument("--steps", type=int, nargs="+", default=[100, 150, 200], help="of stylize, at each scale")
+    parser.add_argument("--steps", type=int, nargs="+", default=[100, 125, 150], help="of stylize, at each scale")
     parser.add_argument("--once", action="store_true", help="show Adam's network content and style once, not each step")
     asked = parser.parse_args()
     model = cnnzoo.build("style_transfer", **({"network": asked.network} if asked.network else {}))

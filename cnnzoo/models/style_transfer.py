@@ -78,7 +78,7 @@ class StyleTransfer(PhasedModel):
         image_shape: (height, width, 3) of the picture that `fit` trains.
 
     Raises:
-        ValueError, DataNotFound: For an unknown statistic, a picture too small for the network, or as `FeatureMaps`.
+        ValueError, DataNotFound: For an unknown statistic, or as `cnnzoo.perceptual.FeatureMaps`.
     """
 
     task = "stylize"
