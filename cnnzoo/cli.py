@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import cnnzoo
-from cnnzoo.commands import explain, latent, pictures, restore, ship, zoo
+from cnnzoo.commands import edit, explain, latent, pictures, restore, ship, zoo
 from cnnzoo.terminal import import_quietly
 
 
@@ -224,6 +224,24 @@ def parser() -> argparse.ArgumentParser:
         "--mask", type=Path, required=True, help="a picture of the same size: black is kept, the rest is filled"
     )
     _other_model(add, "inpainter.photos64")
+
+    add = command(
+        edit.stylize,
+        "paint photographs in the style of other pictures",
+        "cnnzoo stylize photo.jpg out.png --style starry_night",
+        "cnnzoo stylize photo.jpg out.png --style my_painting.jpg --keep-color --frames frames/",
+        "cnnzoo stylize photo.jpg out.png --style wave --weight 2 --style udnie --weight 1 --mask sky.png",
+    )
+    _photos(add)
+    add.add_argument("--style", action="append", required=True, help="a picture or a painting's name; or several")
+    add.add_argument("--weight", action="append", type=float, help="of each style (default: all the same)")
+    add.add_argument("--mask", type=Path, help="a picture of the same size: black is kept, the rest is painted")
+    add.add_argument("--keep-color", action="store_true", help="paint the luma alone")
+    add.add_argument("--network", help="a classifier, random_vgg, random_scales or vgg19 (default: the model's own)")
+    add.add_argument("--optimizer", default="lbfgs", help="lbfgs or adam (default: lbfgs)")
+    add.add_argument("--steps", type=int, default=100, help="evaluations of the loss at each scale (default: 100)")
+    add.add_argument("--side", type=int, default=1024, help="the largest that is painted, in pixels (default: 1024)")
+    add.add_argument("--frames", type=Path, metavar="FOLDER", help="where pictures of every tenth step go")
 
     add = command(
         latent.interpolate,

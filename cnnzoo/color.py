@@ -73,6 +73,17 @@ def luma(images):
     return _affine(images, weights.sum(axis=0, keepdims=True) if grey else weights, YCBCR_OF_BLACK[:1])
 
 
+def with_luma(images, luma):
+    """R'G'B' (..., 3) with another Y, (..., 1) of full range, and the Cb and Cr that they have; (..., 3), not clipped.
+
+    To add as much to all three channels changes Y by that, and no chroma.
+
+    Raises:
+        ValueError: As `rgb_to_ycbcr`.
+    """
+    return images + (luma - _affine(images, FULL_YCBCR_OF_RGB[:, :1], FULL_YCBCR_OF_BLACK[:1]))
+
+
 def _affine(images, matrix: np.ndarray, offset: np.ndarray):
     """images (..., k) @ matrix (k, m) + offset (m,)."""
     dtype = getattr(images.dtype, "name", images.dtype)  # Keras names it by a string, the others by an object

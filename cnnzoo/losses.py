@@ -1,6 +1,7 @@
 """Losses, as pure functions of arrays, in nats where they are likelihoods.
 
-Each gives one float32 number for each image of the batch, unless it says otherwise.
+Each gives one float32 number for each image of the batch, unless it says otherwise. What styles are compared by stands
+here too: the statistics of maps.
 """
 
 import math
@@ -97,3 +98,48 @@ def importance_weighted_bound(log_weights):
     Source: Burda et al., "Importance Weighted Autoencoders", 2016, equation 8.
     """
     return ops.logsumexp(log_weights, axis=1) - math.log(log_weights.shape[1])
+
+
+def gram_matrix(features, weights=None):
+    """sum of w f f^T over the positions of maps (n, height, width, c), with w = 1 / (height width): (n, c, c).
+
+    It says which features occur together, but not where: the style of a picture.
+
+    Args:
+        features: (n, height, width, c).
+        weights: w, (n or 1, height, width, 1), where not all positions count the same.
+
+    Source: Gatys et al., "Image Style Transfer Using Convolutional Neural Networks", 2016, equation 3; with weights
+    Gatys et al., "Controlling Perceptual Factors in Neural Style Transfer", 2017, equation 5.
+    """
+    weighted = features / _positions(features) if weights is None else features * weights
+    n, channels = ops.shape(features)[0], features.shape[3]
+    rows, weighted = (ops.reshape(x, (n, -1, channels)) for x in (features, weighted))  # (n, height * width, c)
+    return ops.matmul(ops.transpose(rows, (0, 2, 1)), weighted)
+
+
+def mean_and_deviation(features, weights=None):
+    """The mean and the standard deviation of each feature over the positions, (n, 2 c), for the same arguments.
+
+    Source: Huang and Belongie, "Arbitrary Style Transfer in Real-time with Adaptive Instance Normalization", 2017,
+    section 3; as statistics of a style, equation 13.
+    """
+    weights = 1.0 / _positions(features) if weights is None else weights
+    mean = ops.sum(weights * features, axis=(1, 2), keepdims=True)
+    variance = ops.sum(weights * ops.square(features - mean), axis=(1, 2))
+    return ops.concatenate([mean[:, 0, 0], ops.sqrt(variance + 1e-8)], axis=1)  # 1e-8: the root has no slope at 0
+
+
+def _positions(features):
+    return ops.cast(ops.shape(features)[1] * ops.shape(features)[2], features.dtype)
+
+
+def total_variation(images, rounding=0.03):
+    """The mean over pixels and channels of |below - here| and of |right - here|, of images (n, height, width, c): (n,).
+
+    Each absolute value |d| is rounded off at 0, to sqrt(d^2 + r^2) - r, so that it has a slope everywhere.
+
+    Source: Rudin et al., "Nonlinear Total Variation Based Noise Removal Algorithms", 1992, along both axes by itself.
+    """
+    steps = (images[:, 1:] - images[:, :-1], images[:, :, 1:] - images[:, :, :-1])
+    return sum(ops.mean(ops.sqrt(ops.square(d) + rounding**2) - rounding, axis=(1, 2, 3)) for d in steps)

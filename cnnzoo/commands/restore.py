@@ -5,7 +5,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -41,7 +41,7 @@ def upscale(asked: argparse.Namespace) -> None:
         alpha = None if photo.alpha is None else _enlarged(photo.alpha, model.scale)
         return replace(photo, pixels=model.upscale(photo.pixels, **options), alpha=alpha)
 
-    _each(asked, larger)
+    each(asked, larger)
 
 
 def denoise(asked: argparse.Namespace) -> None:
@@ -52,11 +52,11 @@ def denoise(asked: argparse.Namespace) -> None:
     def clean(photo: "Photo") -> "Photo":
         return restorer(asked.model or DENOISERS[photo.pixels.shape[2]])(photo, ensemble=asked.ensemble)
 
-    _each(asked, clean)
+    each(asked, clean)
 
 
 def inpaint(asked: argparse.Namespace) -> None:
-    mask = _mask(asked.mask)
+    mask = mask_of(asked.mask)
     restorer = _restorer(asked.model or INPAINTER, INPAINTER)
 
     def whole(photo: "Photo") -> "Photo":
@@ -65,7 +65,7 @@ def inpaint(asked: argparse.Namespace) -> None:
             raise ValueError(f"got the mask {asked.mask} of {sizes[0]} pixels; allowed: {sizes[1]}, as the picture")
         return restorer(photo, mask)
 
-    _each(asked, whole, asked.mask)
+    each(asked, whole, asked.mask)
 
 
 # -- what they are made of --------------------------------------------------------------------------------------------
@@ -109,7 +109,7 @@ def _enlarged(alpha: "np.ndarray", scale: int) -> "np.ndarray":
     return np.asarray(Image.fromarray(alpha).resize(size, Image.Resampling.BICUBIC))
 
 
-def _mask(path: Path) -> "np.ndarray":
+def mask_of(path: Path) -> "np.ndarray":
     """Where pixels are missing, bool (height, width): where the picture is neither black nor transparent."""
     from cnnzoo.photos import read_photo
 
@@ -126,8 +126,10 @@ def _mask(path: Path) -> "np.ndarray":
 # -- the files --------------------------------------------------------------------------------------------------------
 
 
-def _each(asked: argparse.Namespace, work: Callable[["Photo"], "Photo"], *inputs: Path) -> None:
+def each(asked: argparse.Namespace, work: Callable[..., "Photo"], *inputs: Path, stepwise: bool = False) -> None:
     """Puts the photograph, or each of those in a folder, through `work` and writes it; none of the inputs is replaced.
+
+    With `stepwise`, the work is also given a function to call with (done, total) while it is at a photograph.
 
     Raises:
         ValueError: For names that cannot be, or, in the end, for the files of a folder that were left out.
@@ -140,13 +142,17 @@ def _each(asked: argparse.Namespace, work: Callable[["Photo"], "Photo"], *inputs
             if target.exists() and kept.exists() and target.samefile(kept):
                 raise ValueError(f"got {target} as the result, which would replace {kept}; allowed: another name")
     left_out = 0
+
+    def within(update: Callable, before: int, pairs: int, name: str, done: int, total: int) -> None:
+        update(before * total + done, pairs * total, name)
+
     with progress(f"{asked.command} {asked.input}") as update:
         for done, (path, target) in enumerate(pairs):
             update(done, len(pairs), path.name)
             try:
                 photo = read_photo(path)
                 format_for(target, photo.alpha is not None)  # before the work, which may take long
-                photo = work(photo)
+                photo = work(photo, partial(within, update, done, len(pairs), path.name)) if stepwise else work(photo)
                 save_photo(target, photo.pixels, photo)
             except (ValueError, OSError) as error:
                 if not asked.input.is_dir():

@@ -1,4 +1,4 @@
-"""The slope of a network by its input, for losses that are made of it."""
+"""The slope of a network by its input, for losses that are made of it and searches that go down it."""
 
 import keras
 from keras import ops
@@ -29,3 +29,25 @@ def input_gradient(model: keras.Model, function, x):
             return ops.sum(function(x))
 
     return jax.grad(total)(x)
+
+
+def value_and_gradient(function):
+    """A compiled function from x to the pair of `function(x)`, a scalar, and its gradient by x, in the shape of x.
+
+    Args:
+        function: Takes a float tensor, and changes no variable.
+    """
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        @tf.function
+        def both(x):
+            with tf.GradientTape(watch_accessed_variables=False) as tape:
+                tape.watch(x)
+                value = function(x)
+            return value, tape.gradient(value, x)
+
+        return both
+    import jax
+
+    return jax.jit(jax.value_and_grad(function))

@@ -73,6 +73,11 @@ def inputs(model, n: int = BATCH) -> np.ndarray:
     return images(model, n)
 
 
+def beside(model, images: np.ndarray) -> tuple[np.ndarray, ...]:
+    """What the verb of the model's task takes beside images."""
+    return {"inpaint": (images[..., :1],), "stylize": (np.zeros((SIDE, SIDE, 3), np.uint8),)}.get(model.task, ())
+
+
 def outputs_shape(model) -> tuple[int, ...]:
     """What the model's main function gives for one input."""
     if model.task == "classify":

@@ -1,0 +1,80 @@
+"""How long it takes to be as far as the usual example gets: `StyleTransfer.stylize` against 500 steps of Adam.
+
+    python benchmarks/style_transfer.py photo.jpg painting.jpg --side 512
+
+The usual example, Keras's "Neural style transfer", begins with the content at its whole size, has the style at the same
+size, and at each step shows content, style and picture to the network in one batch and takes a step down the gradient:
+here Adam's with a rate of 0.02, clipped to [0, 1]. With `--once` it is spared to see content and style again, which is
+two thirds of its work. Network, targets and loss are the same on both sides, and both are compiled. `stylize` goes from
+coarse to fine with L-BFGS. For each number of its steps there are the loss of its result and the time, also as a part
+of that of the 500 steps; compiling counts on both sides.
+"""
+
+import argparse
+from time import perf_counter
+
+import numpy as np
+from keras import ops
+
+import cnnzoo
+from cnnzoo.data.paintings import painting
+from cnnzoo.images import to_channels
+from cnnzoo.models.style_transfer import Seen, StyleTransfer
+from cnnzoo.optimisation import adam, resized
+from cnnzoo.terminal import print_table
+from cnnzoo.training.gradients import value_and_gradient
+
+
+def plain(model: StyleTransfer, content: np.ndarray, style: np.ndarray, steps: int, once: bool) -> np.ndarray:
+    """The usual example's picture, (1, height, width, 3)."""
+    given = ops.convert_to_tensor(np.concatenate([content, style]))
+
+    def loss(picture):
+        maps = model.maps.features(ops.concatenate([given, picture]))
+        first, second, third = ({name: x[i : i + 1] for name, x in maps.items()} for i in range(3))
+        return model.stylization_loss(Seen(picture, third, model.targets(first, second)))[0]
+
+    evaluate = value_and_gradient(model.objective(ops.convert_to_tensor(content), [style], [1.0]) if once else loss)
+    return adam(lambda x: tuple(map(ops.convert_to_numpy, evaluate(ops.convert_to_tensor(x)))), content, steps)
+
+
+def _unit_range(name: str) -> np.ndarray:
+    """A picture of 8 bits, float32 (1, height, width, 3)."""
+    return to_channels(painting(name).pixels[None], 3) / np.float32(255)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("content", help="a photograph")
+    parser.add_argument("style", help="a picture, or the name of a painting")
+    parser.add_argument("--side", type=int, default=512, help="the longer one, in pixels (default: 512)")
+    parser.add_argument("--network", help="that sees the pictures (default: the model's own)")
+    parser.add_argument("--reference", type=int, default=500, help="steps of Adam (default: 500)")
+    parser.add_argument("--steps", type=int, nargs="+", default=[100, 125, 150], help="of stylize, at each scale")
+    parser.add_argument("--once", action="store_true", help="show Adam's network content and style once, not each step")
+    asked = parser.parse_args()
+    model = cnnzoo.build("style_transfer", **({"network": asked.network} if asked.network else {}))
+    content, style = (_unit_range(asked.content), _unit_range(asked.style))
+    ratio = asked.side / max(content.shape[1:3])
+    size = tuple(round(ratio * side) for side in content.shape[1:3])
+    content, style = (resized(picture, size).clip(0.0, 1.0) for picture in (content, style))
+    loss = model.objective(ops.convert_to_tensor(content), [style], [1.0])
+
+    rows, whole = [], None
+    for steps in (None, *asked.steps):
+        begun = perf_counter()
+        if steps is None:
+            title, made = f"Adam, {asked.reference} steps", plain(model, content, style, asked.reference, asked.once)
+        else:
+            title = f"stylize, {steps} steps a scale"
+            made = model.stylize(content, style[0], steps=steps, side=asked.side)
+        seconds = perf_counter() - begun
+        whole = whole or seconds
+        value = float(loss(ops.convert_to_tensor(made)))
+        rows.append((title, f"{value:.4f}", f"{seconds:.1f}", f"{seconds / whole:.3f}"))
+    title = f"{content.shape[2]}x{content.shape[1]} pixels, {model.network}"
+    print_table(title, ("", "loss", "seconds", "of Adam's"), rows)
+
+
+if __name__ == "__main__":
+    main()

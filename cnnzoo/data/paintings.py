@@ -1,0 +1,31 @@
+"""Paintings to take styles from."""
+
+from pathlib import Path
+
+from cnnzoo.data.photographs import SUFFIXES
+from cnnzoo.files import data_dir
+from cnnzoo.photos import Photo, read_photo
+
+
+def paintings() -> dict[str, Path]:
+    """The files of the paintings on this machine, in `CNNZOO_DATA_DIR`/style/train/style, by their names."""
+    folder = data_dir() / "style" / "train" / "style"
+    return {path.stem: path for path in sorted(folder.glob("*")) if path.suffix.lower() in SUFFIXES}
+
+
+def painting(name: str | Path) -> Photo:
+    """A painting by its name, or a picture of one's own by its path.
+
+    Raises:
+        ValueError: There is neither, or the file is no image; the message gives the names.
+    """
+    known = paintings()
+    names = ", ".join(known) or "the names of paintings in style/train/style of CNNZOO_DATA_DIR, where none is now"
+    allowed = f"allowed: {names}, or the path of a picture"
+    path = known.get(str(name), Path(name))
+    if not path.is_file():
+        raise ValueError(f"got the style {str(name)!r}; {allowed}")
+    try:
+        return read_photo(path)
+    except ValueError as error:
+        raise ValueError(f"got a style that is no picture: {error}; {allowed}") from None

@@ -1,0 +1,311 @@
+"""Style transfer: its statistics against NumPy, its search, and what stays of a content."""
+
+import threading
+import urllib.request
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+from PIL import Image
+from skimage import data
+
+import cnnzoo
+from cnnzoo import registry, untrained
+from cnnzoo.cli import main
+from cnnzoo.color import rgb_to_full_ycbcr, with_luma
+from cnnzoo.data import DataNotFound
+from cnnzoo.images import read_image
+from cnnzoo.losses import gram_matrix, mean_and_deviation, total_variation
+from cnnzoo.models.style_transfer import StyleTransfer
+from cnnzoo.perceptual import FeatureMaps
+from cnnzoo.training.gradients import value_and_gradient
+
+rng = np.random.default_rng(0)
+FACE = data.astronaut()[60:188:2, 160:288:2]  # (64, 64, 3) uint8
+TISSUE = data.immunohistochemistry()[100:180, 100:196]  # (80, 96, 3) uint8
+IMAGE, STYLE = FACE / np.float32(255), TISSUE / np.float32(255)
+
+
+@pytest.fixture(scope="module")
+def model():
+    return cnnzoo.build("style_transfer", network="lenet.cifar10")  # a small one
+
+
+def evaluation(model):
+    """Of a picture of the face the loss, painted as the tissue is, and its gradient."""
+    function = value_and_gradient(model.objective(ops.convert_to_tensor(IMAGE[None]), [STYLE[None]], [1.0]))
+    return lambda x: tuple(ops.convert_to_numpy(y) for y in function(ops.convert_to_tensor(x[None], "float32")))
+
+
+def numpy(x):
+    return ops.convert_to_numpy(x).astype(np.float64)
+
+
+# -- what styles are compared by --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_statistics_are_those_of_numpy(weighted):
+    maps = rng.standard_normal((2, 5, 7, 3)).astype(np.float32)
+    weights = rng.random((2, 5, 7, 1), dtype=np.float32) if weighted else np.ones((2, 5, 7, 1), np.float32)
+    weights /= weights.sum((1, 2, 3), keepdims=True)
+    given = (weights,) if weighted else ()
+    grams, moments = (numpy(statistic(maps, *given)) for statistic in (gram_matrix, mean_and_deviation))
+    for features, w, gram, moment in zip(maps, weights, grams, moments, strict=True):
+        rows, w = (x.astype(np.float64).reshape(35, -1) for x in (features, w))
+        w = w[:, 0]
+        np.testing.assert_allclose(gram, (rows * w[:, None]).T @ rows, atol=1e-6)
+        mean = np.average(rows, 0, w)
+        deviation = np.sqrt(np.average((rows - mean) ** 2, 0, w))
+        np.testing.assert_allclose(moment, [*mean, *deviation], atol=1e-6)
+
+
+def test_total_variation_is_a_plain_loop():
+    images = rng.random((2, 4, 5, 3)).astype(np.float32)
+    for image, found in zip(images.astype(np.float64), numpy(total_variation(images)), strict=True):
+        down = [image[i + 1, j] - image[i, j] for i in range(3) for j in range(5)]
+        right = [image[i, j + 1] - image[i, j] for i in range(4) for j in range(4)]
+        expected = sum(np.mean([(step**2 + 0.03**2) ** 0.5 - 0.03 for step in steps]) for steps in (down, right))
+        assert found == pytest.approx(expected, rel=1e-5)
+    assert float(total_variation(np.ones((1, 4, 5, 3), np.float32))[0]) == 0.0
+
+
+# -- what sees the pictures -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("network", "style_layers", "content_layer", "least"),
+    [
+        ("random_vgg", 5, "conv4_2", 16),
+        ("random_scales", 4, "conv3_1", 8),
+        ("lenet.cifar10", 2, "conv1_1", 14),
+    ],
+)
+def test_each_network_has_maps_by_the_names_of_vgg(network, style_layers, content_layer, least):
+    maps = FeatureMaps(network)
+    found = maps.features(IMAGE[None])
+    assert tuple(found) == maps.layers
+    assert maps.style_layers == tuple(f"conv{block}_1" for block in range(1, style_layers + 1))
+    assert (maps.content_layer, maps.least_side) == (content_layer, least)
+    for name, features in found.items():
+        assert features.shape[1] == pytest.approx(64 / 2 ** (int(name[4]) - 1), abs=6)  # LeNet does not pad
+
+
+@pytest.mark.parametrize("make", [untrained.random_vgg, untrained.random_scales])
+def test_random_weights_are_always_the_same(make):
+    for a, b in zip(make().get_weights(), make().get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_random_layers_are_normalised():
+    x = untrained._picture()[None].astype(np.float32)
+    for layer in untrained.random_vgg().layers[1:]:
+        if isinstance(layer, keras.layers.Conv2D):
+            layer.activation = keras.activations.linear
+            answers = layer(x)
+            np.testing.assert_allclose(numpy(answers).mean((0, 1, 2)), 0.0, atol=1e-3)
+            np.testing.assert_allclose(numpy(answers).std((0, 1, 2)), 1.0, atol=1e-3)
+            x = ops.relu(answers)
+        else:
+            x = layer(x)
+
+
+def test_vgg19_is_shown_what_it_was_trained_on(monkeypatch):
+    """No weights are needed to see that its layers are found, and that colours come in their order."""
+    vgg19 = keras.applications.VGG19
+    monkeypatch.setattr("cnnzoo.vgg19._unreachable", lambda: "")
+    monkeypatch.setattr(keras.applications, "VGG19", lambda include_top, weights: vgg19(include_top, weights=None))
+    maps = FeatureMaps("vgg19")
+    assert len(maps.layers) == 16
+    assert maps.style_layers == tuple(f"conv{block}_1" for block in range(1, 6))
+    assert (maps.content_layer, maps.least_side) == ("conv4_2", 16)
+    kernel, bias = maps._model.layers[1].get_weights()
+    x = keras.applications.vgg19.preprocess_input(FACE[None].astype(np.float32))
+    expected = np.maximum(np.einsum("ijc,ijco->o", x[0, 9:12, 9:12], kernel) + bias, 0)
+    np.testing.assert_allclose(numpy(maps.features(FACE[None])["conv1_1"])[0, 10, 10], expected, rtol=1e-4, atol=1e-3)
+
+
+def test_without_a_network_vgg19_is_refused_and_nothing_hangs(monkeypatch, tmp_path):
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    answer = threading.Event()
+
+    def hang(*args, **options):
+        answer.wait(60)
+        raise OSError("at last")
+
+    monkeypatch.setattr(urllib.request, "urlopen", hang)
+    with pytest.raises(DataNotFound, match=r"no answer.*allowed: .*random_vgg or random_scales"):
+        cnnzoo.build("style_transfer", network="vgg19")
+    answer.set()
+
+
+# -- the search -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("statistic", ["gram", "moments"])
+def test_the_gradient_is_that_of_finite_differences(statistic):
+    """Along random directions, and along the gradient itself; the loss is of single precision."""
+    evaluate = evaluation(cnnzoo.build("style_transfer", statistic=statistic))
+    picture = (0.5 * IMAGE + 0.25 + 0.05 * rng.standard_normal(IMAGE.shape)).astype(np.float32)
+    gradient = evaluate(picture)[1][0].astype(np.float64)
+    for direction in (gradient, *rng.standard_normal((3, *IMAGE.shape))):
+        direction = direction / np.sqrt(np.mean(direction**2))
+        step = 2e-4
+        ahead, behind = (float(evaluate(picture + sign * step * direction)[0]) for sign in (1, -1))
+        slope = np.sum(gradient * direction)
+        scale = np.sqrt(np.sum(gradient**2)) * np.sqrt(np.sum(direction**2))
+        assert (ahead - behind) / (2 * step) == pytest.approx(slope, rel=0.02, abs=1e-3 * scale)
+
+
+def test_lbfgs_gets_further_than_adam(model):
+    evaluate = evaluation(model)
+    losses = {
+        name: float(evaluate(model.stylize(IMAGE, STYLE, optimizer=name, steps=25, scales=1))[0])
+        for name in ("lbfgs", "adam")
+    }
+    assert losses["lbfgs"] < losses["adam"] < 0.5 * float(evaluate(IMAGE)[0])
+
+
+def test_fit_trains_the_picture_of_the_model():
+    own = StyleTransfer(network="lenet.cifar10")
+    own.compile({"picture": keras.optimizers.Adam(0.05)})
+    many = (np.repeat(x[None], 20, axis=0) for x in (IMAGE, STYLE))
+    history = own.fit(*many, batch_size=1, epochs=2, verbose=0).history
+    picture = numpy(own(IMAGE[None]))[0]
+    assert picture.min() >= 0.0 and picture.max() <= 1.0
+    assert history["loss"][1] < 0.5 * history["loss"][0]
+    last = own.evaluate(IMAGE[None], STYLE[None], verbose=0, return_dict=True)
+    terms = last["content"] + own.style_weight * last["style"] + own.variation_weight * last["variation"]
+    assert last["loss"] == pytest.approx(terms, rel=1e-5)
+
+
+# -- what comes out ---------------------------------------------------------------------------------------------------
+
+
+def paint(model, content=FACE, style=TISSUE, **options):
+    return model.stylize(content, style, **{"steps": 4, **options})
+
+
+def test_what_comes_in_goes_out(model):
+    floats = paint(model, IMAGE, STYLE)
+    assert floats.dtype == np.float32 and floats.shape == IMAGE.shape and 0 <= floats.min() <= floats.max() <= 1
+    for dtype, largest in ((np.uint8, 255), (np.uint16, 65535)):
+        found = paint(model, (FACE * np.uint16(largest // 255)).astype(dtype), STYLE)
+        assert found.dtype == dtype
+        np.testing.assert_allclose(found / largest, floats, atol=0.6 / largest + 0.01)
+    both = paint(model, np.stack([FACE, FACE[::-1]]))
+    assert both.shape == (2, *FACE.shape)
+    np.testing.assert_allclose(both[0], paint(model), atol=1)
+
+
+def test_several_styles_are_mixed_by_their_weights(model):
+    other = data.coffee()[100:164, 100:164]
+    alone = paint(model)
+    np.testing.assert_array_equal(paint(model, style=[TISSUE, other], weights=[3, 1e-9]), alone)
+    mixed = paint(model, style=[TISSUE, other])
+    assert np.abs(mixed.astype(int) - alone).mean() > 1
+
+
+def test_outside_of_a_mask_the_content_stays_bit_for_bit(model):
+    mask = np.zeros((64, 64), np.uint8)
+    mask[8:40, 20:60] = 200
+    for content in (FACE, IMAGE):
+        found = paint(model, content, mask=mask, scales=2)
+        np.testing.assert_array_equal(found[mask == 0], content[mask == 0])
+        assert (found[mask > 0] != content[mask > 0]).mean() > 0.9
+
+
+def test_the_luma_of_one_picture_and_the_chroma_of_another():
+    luma = rng.random((6, 6, 1))
+    made = rgb_to_full_ycbcr(with_luma(rng.random((6, 6, 3)), luma))
+    np.testing.assert_allclose(made[..., :1], luma, atol=1e-12)
+
+
+def test_kept_colours_are_those_of_the_content(model):
+    soft = 0.4 + 0.2 * IMAGE  # so that all colours can be had
+    found = paint(model, soft, keep_color=True, steps=12)
+    made, before = (rgb_to_full_ycbcr(x.astype(np.float64)) for x in (found, soft))
+    inside = ((found > 0) & (found < 1)).all(axis=2)
+    assert inside.mean() > 0.9
+    np.testing.assert_allclose(made[inside][:, 1:], before[inside][:, 1:], atol=1e-5)
+    assert np.abs(made - before)[..., 0].mean() > 0.004
+
+
+def test_a_large_content_is_painted_small(model):
+    sizes = []
+    progress = lambda done, total, picture: sizes.append((done, total, picture.shape))  # noqa: E731
+    assert paint(model, np.tile(FACE, (2, 3, 1)), side=64, progress=progress).shape == (128, 192, 3)
+    assert {shape for *_, shape in sizes} == {(43, 64, 3)}
+    assert sizes[-1][:2] == (4, 4)
+
+
+# -- what is refused --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("options", "complaint"),
+    [
+        ({"content": FACE[:12]}, r"got a content of 64x12 pixels; allowed by 'lenet.cifar10': 14 and more a side"),
+        ({"side": 12}, "got a content of 64x64 pixels and side=12; allowed"),
+        ({"scales": 4}, r"got scales=4; allowed: 1 to 3"),
+        ({"style": []}, "got 0 styles"),
+        ({"style": [FACE, FACE], "weights": [1, 0]}, r"weights=\[1, 0\]; allowed: one above 0"),
+        ({"style": FACE[None].repeat(2, axis=0)}, "got style 0 of shape"),
+        ({"optimizer": "sgd"}, "got optimizer='sgd'; allowed: lbfgs, adam"),
+        ({"steps": 0}, "got steps=0; allowed: steps >= 1"),
+        ({"mask": np.ones((3, 3))}, r"got a mask of shape \(3, 3\)"),
+    ],
+)
+def test_what_cannot_be_painted_is_said(model, options, complaint):
+    with pytest.raises(ValueError, match=complaint):
+        paint(model, **options)
+
+
+def test_what_cannot_be_built_is_said():
+    with pytest.raises(ValueError, match="got statistic='median'; allowed: gram, moments"):
+        cnnzoo.build("style_transfer", statistic="median")
+    with pytest.raises(registry.UnknownName, match="no network is named 'random_vg'; did you mean random_vgg"):
+        cnnzoo.build("style_transfer", network="random_vg")
+
+
+# -- the command ------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def files(tmp_path, monkeypatch):
+    """A folder with a photograph, a picture to paint after, and a painting with a name."""
+    monkeypatch.setenv("CNNZOO_DATA_DIR", str(tmp_path))
+    (tmp_path / "style/train/style").mkdir(parents=True)
+    Image.fromarray(FACE).save(tmp_path / "in.png")
+    Image.fromarray(TISSUE).save(tmp_path / "mine.png")
+    Image.fromarray(TISSUE).save(tmp_path / "style/train/style/tissue.jpg")
+    return tmp_path
+
+
+def test_the_command_paints_after_a_name_and_after_a_file(files, capsys):
+    for style in ("tissue", str(files / "mine.png")):
+        words = [files / "in.png", files / "out.png", "--style", style, "--frames", files / "frames"]
+        assert main(["stylize", *map(str, words), "--steps", "5", "--network", "lenet.cifar10"]) == 0
+        assert read_image(files / "out.png").shape == (64, 64, 3)
+        assert (files / "frames/00005.png").exists()
+        (files / "out.png").unlink()
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize(
+    ("style", "complaint"),
+    [
+        ("tisue", "got the style 'tisue'; allowed: tissue, or the path of a picture"),
+        ("notes.txt", "notes.txt cannot be read as an image: no known format; allowed: tissue, or the path"),
+    ],
+)
+def test_the_command_says_which_styles_there_are(files, capsys, monkeypatch, style, complaint):
+    monkeypatch.chdir(files)
+    (files / "notes.txt").write_text("no picture")
+    assert main(["stylize", "in.png", "out.png", "--style", style]) == 2
+    error = capsys.readouterr().err
+    assert complaint in error and error.count("\n") == 1
+    monkeypatch.setenv("CNNZOO_DATA_DIR", str(files / "nowhere"))
+    assert main(["stylize", "in.png", "out.png", "--style", style]) == 2
+    assert "allowed: the names of paintings in style/train/style of CNNZOO_DATA_DIR" in capsys.readouterr().err
