@@ -59,6 +59,7 @@ def is_normalization(layer: layers.Layer) -> bool:
 
 def folded(network: keras.Model) -> keras.Model:
     """The same function of a functional model outside training, without batch normalisation."""
+    network = functional(network) if isinstance(network, keras.Sequential) else network
     producers = {id(layer.output): layer for layer in network.layers}
     consumers = Counter(id(x) for layer in network.layers for x in _inputs(layer))
     behind, before, left = {}, {}, {}  # what goes into a layer behind its own kernel, before it, and what stays
@@ -106,6 +107,16 @@ def folded(network: keras.Model) -> keras.Model:
                 kernel, bias = kernel * outwards, bias * scale + shift
             weights = [kernel, np.broadcast_to(bias, layer.bias.shape)]
         layer.set_weights(weights)
+    return made
+
+
+def functional(network: keras.Sequential) -> keras.Model:
+    """The same network of layers that were called once; those of a `Sequential` may have been called at each `add`."""
+    x = given = keras.Input(network.input_shape[1:])
+    for layer in network.layers:
+        x = type(layer).from_config(layer.get_config())(x)
+    made = keras.Model(given, x)
+    made.set_weights(network.get_weights())
     return made
 
 

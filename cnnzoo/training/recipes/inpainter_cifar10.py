@@ -2,7 +2,7 @@
 
     cnnzoo train inpainter.cifar10
 
-About 40 minutes on one core. No number yet.
+An hour on a shared core; 22.50 dB over the missing pixels of test images, 1.29 above biharmonic filling.
 """
 
 from cnnzoo.training.recipes import Recipe, adam_cosine
@@ -11,7 +11,7 @@ RECIPE = Recipe(
     checkpoint="inpainter.cifar10",
     data="cifar10",
     epochs=12,
-    expects="no number yet",
+    expects="PSNR over missing pixels of 22.5 dB on 2000 test images, 21.2 by biharmonic filling",
     batch_size=16,
     bfloat16=True,
     optimizers=adam_cosine(2e-3, "restoration", warmup=0.05),

@@ -2,7 +2,7 @@
 
     cnnzoo train inpainter.fashion_mnist
 
-About 40 minutes on one core. No number yet.
+About 40 minutes on a shared core; 19.92 dB over the missing pixels of test images, 4.29 above biharmonic filling.
 """
 
 from cnnzoo.training.recipes import Recipe, adam_cosine
@@ -11,7 +11,7 @@ RECIPE = Recipe(
     checkpoint="inpainter.fashion_mnist",
     data="fashion_mnist",
     epochs=6,
-    expects="no number yet",
+    expects="PSNR over missing pixels of 19.9 dB on 2000 test images, 15.6 by biharmonic filling",
     batch_size=16,
     config={"image_shape": (None, None, 1)},
     bfloat16=True,
