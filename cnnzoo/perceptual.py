@@ -13,7 +13,6 @@ from cnnzoo.layers import unit_range
 from cnnzoo.vgg19 import prepared, vgg19
 
 NETWORK = "lenet.cifar10"  # that distances are measured by
-STYLE_NETWORK = "random_vgg"  # that styles are measured by
 
 _LAYERS = (keras.layers.ReLU, keras.layers.LeakyReLU)  # that are an activation and no more
 _PROBE = 512  # pixels a side, to see by how much a map is smaller

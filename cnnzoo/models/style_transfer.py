@@ -20,7 +20,7 @@ from cnnzoo.losses import gram_matrix, mean_and_deviation, total_variation
 from cnnzoo.masks import as_missing
 from cnnzoo.models._photograph import LARGEST, as_photographs
 from cnnzoo.optimisation import OPTIMIZERS, coarse_to_fine, resized
-from cnnzoo.perceptual import STYLE_NETWORK, FeatureMaps
+from cnnzoo.perceptual import FeatureMaps
 from cnnzoo.registry import register
 from cnnzoo.training.phases import Phase, PhasedModel
 
@@ -87,7 +87,7 @@ class StyleTransfer(PhasedModel):
     def __init__(
         self,
         *,
-        network=STYLE_NETWORK,
+        network="random_vgg",
         statistic="gram",
         content_weight=1.0,
         style_weight=50.0,
@@ -151,7 +151,6 @@ class StyleTransfer(PhasedModel):
     def before_after(self, images: np.ndarray) -> list[np.ndarray]:
         """Images (n, height, width, 3), and the picture beside each."""
         return [images, to_uint8(ops.convert_to_numpy(self(images)))]
-
 
     # -- pictures of any size -----------------------------------------------------------------------------------------
 
