@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from cnnzoo import cards, registry
+from cnnzoo import cards, masks, registry
 from cnnzoo.data import load
 from cnnzoo.data.sources import shipped_photographs
 from cnnzoo.files import write_text
@@ -24,6 +24,7 @@ GAP = 8
 MARGIN = 150  # for the names of the rows
 CAPTION = 20
 TITLE = 60
+GREY = 128  # how what is missing in a whole photograph is shown
 INK, FAINT, PAPER = (30, 34, 40), (105, 112, 122), (255, 255, 255)
 WHOLE = {"espcn.x3": "coffee", "denoiser.color_blind": "cat", "inpainter.photos64": "astronaut"}  # photographs
 CLOTHES = "dcgan.fashion_mnist"  # no real image of clothes comes with an installed package, so its samples stand in
@@ -153,6 +154,9 @@ def _pair(model, photograph: str) -> dict[str, np.ndarray]:
     whole = {**shipped_photographs("train"), **shipped_photographs("test")}[photograph]
     if model.task == "upscale":
         return {"before": whole.repeat(model.scale, axis=0).repeat(model.scale, axis=1), "after": model.upscale(whole)}
+    if model.task == "inpaint":  # lettering is what is most often to be taken off a photograph
+        hidden = masks.draw("text", (1, *whole.shape[:2]), seed=0)[0]
+        return {"before": np.where(hidden > 0, GREY, whole).astype(np.uint8), "after": model.restore(whole, hidden)}
     before, after, _ = model.before_after(whole[None])
     return {"before": before[0], "after": after[0]}
 
