@@ -9,40 +9,19 @@ from time import perf_counter
 from typing import Any
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
 from cnnzoo import cards, masks, registry
 from cnnzoo.data import load
 from cnnzoo.data.sources import shipped_photographs
 from cnnzoo.files import write_text
 from cnnzoo.images import fit_to, save_png, to_uint8
+from cnnzoo.sheet import COLUMNS, FAINT, GAP, INK, MARGIN, PAPER, Row, font, picture
 
-COLUMNS = 12
-SIDE = 84  # pixels of an image in the gallery
 LARGE = 176  # of a photograph: as wide as two and the gap between them
-GAP = 8
-MARGIN = 150  # for the names of the rows
-CAPTION = 20
 TITLE = 60
-GREY = 128  # how what is missing in a whole photograph is shown
-INK, FAINT, PAPER = (30, 34, 40), (105, 112, 122), (255, 255, 255)
 WHOLE = {"espcn.x3": "coffee", "denoiser.color_blind": "cat", "inpainter.photos64": "astronaut"}  # photographs
 CLOTHES = "dcgan.fashion_mnist"  # no real image of clothes comes with an installed package, so its samples stand in
-
-
-@dataclass(frozen=True)
-class Row:
-    """Images (n, height, width, channels) side by side, perhaps with a word under each."""
-
-    name: str
-    images: np.ndarray
-    captions: Sequence[str] = ()
-    side: int = SIDE
-
-    @property
-    def height(self) -> int:
-        """In the gallery, in pixels."""
-        return self.side + GAP + (CAPTION if self.captions else 0)
 
 
 @dataclass(frozen=True)
@@ -154,10 +133,9 @@ def _pair(model, photograph: str) -> dict[str, np.ndarray]:
     whole = {**shipped_photographs("train"), **shipped_photographs("test")}[photograph]
     if model.task == "upscale":
         return {"before": whole.repeat(model.scale, axis=0).repeat(model.scale, axis=1), "after": model.upscale(whole)}
-    if model.task == "inpaint":  # lettering is what is most often to be taken off a photograph
-        hidden = masks.draw("text", (1, *whole.shape[:2]), seed=0)[0]
-        return {"before": np.where(hidden > 0, GREY, whole).astype(np.uint8), "after": model.restore(whole, hidden)}
-    before, after, _ = model.before_after(whole[None])
+    # Lettering is what is most often to be taken off a photograph.
+    beside = [masks.draw("text", (1, *whole.shape[:2]), seed=0)] if model.task == "inpaint" else []
+    before, after, _ = model.before_after(whole[None], *beside)
     return {"before": before[0], "after": after[0]}
 
 
@@ -191,42 +169,22 @@ def _timed(verb: Callable, x: Any) -> tuple[np.ndarray, float]:
 # -- pictures ---------------------------------------------------------------------------------------------------------
 
 
-def picture(rows: Sequence[Row]) -> Image.Image:
-    """Rows of images, each row with its name at the left."""
-    sheet = Image.new("RGB", (MARGIN + COLUMNS * (SIDE + GAP), sum(row.height for row in rows)), PAPER)
-    pen, top = ImageDraw.Draw(sheet), 0
-    for row in rows:
-        pen.multiline_text((0, top), row.name.replace(" ", "\n"), FAINT, _font(15))
-        for i, image in enumerate(to_uint8(row.images)):
-            left = MARGIN + i * (row.side + GAP)
-            picture = Image.fromarray(image.squeeze(2) if image.shape[2] == 1 else image).convert("RGB")
-            sheet.paste(picture.resize((row.side, row.side), Image.Resampling.NEAREST), (left, top))
-            if row.captions:
-                pen.text((left + row.side / 2, top + row.side + 2), row.captions[i], INK, _font(14), anchor="ma")
-        top += row.height
-    return sheet
-
-
 def _poster(exhibits: Sequence[Exhibit], pictures: Sequence[Image.Image]) -> Image.Image:
     """The pictures of all exhibits, one under the other."""
     width = max((p.width for p in pictures), default=0) + 4 * GAP
     sheet = Image.new("RGB", (width, sum(p.height + TITLE for p in pictures) + 2 * GAP), PAPER)
     pen, top = ImageDraw.Draw(sheet), 2 * GAP
-    for e, picture in zip(exhibits, pictures, strict=True):
-        pen.text((2 * GAP, top), e.name, INK, _font(20))
-        pen.text((2 * GAP + MARGIN + 80, top + 4), _drawable(e.score), FAINT, _font(15))
-        sheet.paste(picture, (2 * GAP, top + TITLE // 2 + 4))
-        top += picture.height + TITLE
+    for e, shown in zip(exhibits, pictures, strict=True):
+        pen.text((2 * GAP, top), e.name, INK, font(20))
+        pen.text((2 * GAP + MARGIN + 80, top + 4), _drawable(e.score), FAINT, font(15))
+        sheet.paste(shown, (2 * GAP, top + TITLE // 2 + 4))
+        top += shown.height + TITLE
     return sheet
 
 
 def _drawable(text: str) -> str:
     """A text in the letters that Pillow's own font has."""
     return unicodedata.normalize("NFKD", text.replace("≤", "<=")).encode("ascii", "ignore").decode()
-
-
-def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
-    return ImageFont.load_default(size)
 
 
 # -- the page ---------------------------------------------------------------------------------------------------------

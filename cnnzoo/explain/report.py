@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
 from cnnzoo import explain
-from cnnzoo.demo import COLUMNS, FAINT, GAP, MARGIN, PAPER, SIDE, Row, picture
 from cnnzoo.explain.target import Target, has_classes
 from cnnzoo.images import to_channels, to_uint8
+from cnnzoo.sheet import COLUMNS, FAINT, GAP, MARGIN, PAPER, SIDE, Row, font, picture
 
 TILE = 140  # pixels of a map's side; seven of them are as wide as the twelve columns of the other rows
 AGAINST, FOR = np.array((33, 102, 172), np.float32), np.array((214, 40, 40), np.float32)
@@ -101,10 +101,10 @@ def _favourites(model, target: Target, names: Sequence[str]) -> Row:
 def _scale(width: int) -> Image.Image:
     """A strip of a width with the colours of the maps and what they mean."""
     strip = Image.new("RGB", (width, 2 * GAP + 16), PAPER)
-    pen, font = ImageDraw.Draw(strip), ImageFont.load_default(14)
+    pen = ImageDraw.Draw(strip)
     bar = _colored(np.full((14, 2 * SIDE, 1), 160, np.float32), np.linspace(-1, 1, 2 * SIDE)[None, :, None])
-    pen.text((MARGIN, GAP), "against", FAINT, font)
+    pen.text((MARGIN, GAP), "against", FAINT, font(14))
     strip.paste(Image.fromarray(to_uint8(bar / 255)), (MARGIN + 60, GAP + 1))
     words = "for; each map in its own scale. Saliency, SmoothGrad and the CAMs have no sign."
-    pen.text((MARGIN + 2 * SIDE + 70, GAP), words, FAINT, font)
+    pen.text((MARGIN + 2 * SIDE + 70, GAP), words, FAINT, font(14))
     return strip

@@ -16,6 +16,7 @@ from keras import ops
 
 from cnnzoo.data import training_images
 from cnnzoo.export.signatures import Signature, traced
+from cnnzoo.export.writing import save
 from cnnzoo.layers import unit_range
 
 CALIBRATION = 100  # images
@@ -35,12 +36,10 @@ def write_litert(folder: Path, signature: Signature, model, data: str | None) ->
         data: The data set of the images.
     """
     folder.mkdir()
-    single = {key: replace(tensor, shape=(1, *tensor.shape[1:])) for key, tensor in signature.inputs.items()}
-    function = traced(replace(signature, inputs=single)).function
+    inputs = {key: replace(tensor, shape=(1, *tensor.shape[1:])) for key, tensor in signature.inputs.items()}
+    single = traced(replace(signature, inputs=inputs))
     with tempfile.TemporaryDirectory() as scratch:
-        module = tf.Module()
-        module.weights = list(function.variables)
-        tf.saved_model.save(module, scratch, signatures=function)
+        save(Path(scratch), {"serving_default": single})
         for precision in ("float32", "float16", *(["int8"] if is_integral(model) else [])):
             converter = tf.lite.TFLiteConverter.from_saved_model(scratch)
             if precision != "float32":

@@ -48,7 +48,8 @@ def write(model, root: Path, name: str | None, litert: bool, onnx: bool, data) -
 
 def versions(folder: Path) -> list[int]:
     """The versions in the folder of a model, sorted."""
-    return sorted(int(p.name) for p in folder.glob("*/saved_model.pb") for p in [p.parent] if p.name.isdecimal())
+    names = (path.parent.name for path in folder.glob("*/saved_model.pb"))
+    return sorted(int(name) for name in names if name.isdecimal())
 
 
 def _require(litert: bool, onnx: bool) -> None:
@@ -119,14 +120,15 @@ def _write_all(aside: Path, model, card, source: str, name: str, data, litert: b
         write_json(extra / checkpoints.CARD, card)
     serving.write_warmup(extra, name, asked)
     serving.write_batching(aside, asked)
+    carried = portable(shipped, images) if litert or onnx else None
     if litert:
         from cnnzoo.export.litert import write_litert
 
-        write_litert(aside / "litert", portable(shipped, images), model, data)
+        write_litert(aside / "litert", carried, model, data)
     if onnx:
         from cnnzoo.export.onnx import write_onnx
 
-        write_onnx(aside / "onnx", portable(shipped, images))
+        write_onnx(aside / "onnx", carried)
 
 
 def save(folder: Path, asked: dict) -> None:

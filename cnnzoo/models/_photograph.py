@@ -13,6 +13,16 @@ from cnnzoo.tiling import self_ensemble, tiled
 LARGEST = {np.dtype(np.uint8): 255, np.dtype(np.uint16): 65535, np.dtype(np.float32): 1}
 
 
+def in_unit_range(images: np.ndarray) -> np.ndarray:
+    """Photographs of any of the types as float32 in [0, 1]."""
+    return images.astype(np.float32) / LARGEST[images.dtype]
+
+
+def in_type(images: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    """Images in [0, 1] as photographs of one of the types; integers are rounded."""
+    return images.astype(dtype, copy=False) if dtype == np.float32 else np.rint(LARGEST[dtype] * images).astype(dtype)
+
+
 def as_photographs(x: Any, channels: Sequence[int], noisy: bool = False) -> tuple[np.ndarray, bool]:
     """Checks photographs of any size.
 
@@ -74,15 +84,13 @@ def each_photograph(
             until they are, so that what is turned round still lies on the same grid.
     """
     batch, single = as_photographs(x, channels, noisy)
-    largest = LARGEST[batch.dtype]
 
     def plain(images):
         return np.clip(ops.convert_to_numpy(function(ops.convert_to_tensor(images))), 0.0, 1.0)
 
     def each_tile(part: np.ndarray) -> np.ndarray:
-        images = part.astype(np.float32) / largest
-        made = self_ensemble(plain, images) if ensemble else plain(images)
-        return made.astype(np.float32) if largest == 1 else np.rint(made * largest).astype(batch.dtype)
+        images = in_unit_range(part)
+        return in_type(self_ensemble(plain, images) if ensemble else plain(images), batch.dtype)
 
     height, width = batch.shape[1:3]
     beyond = ((0, 0), (0, -height % stride), (0, -width % stride), (0, 0))

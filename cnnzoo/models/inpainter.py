@@ -18,7 +18,7 @@ from keras import layers, ops
 from cnnzoo.adversarial import hinge_discriminator_loss, wasserstein_generator_loss
 from cnnzoo.layers import PACKAGE, DepthToSpace, ReplicaSeedGenerator, SpectralConv2D, unit_range
 from cnnzoo.masks import as_missing, check_kinds, sample
-from cnnzoo.models._photograph import LARGEST, as_photographs
+from cnnzoo.models._photograph import as_photographs, in_type, in_unit_range
 from cnnzoo.perceptual import FeatureMaps, unit_distance
 from cnnzoo.registry import register
 from cnnzoo.resampling import mirror_to_multiple
@@ -53,10 +53,15 @@ def smooth_filling(images, known):
     Returns:
         float32 of the shape of `images`, which it equals where they are known.
     """
-    sides = images.shape[1:3]
-    levels = LEVELS if None in sides else min(LEVELS, (max(sides) - 1).bit_length())
-    *pyramid, (total, share) = _halved(images * known, known, levels)
-    return _refilled(pyramid, total / ops.maximum(share, LEAST))
+    return _filled_smoothly(images * known, known)
+
+
+def _filled_smoothly(total, share, finest: int = 0):
+    """The same for images without their holes, halved `finest` times, and how much of each pixel is known."""
+    sides, most = total.shape[1:3], max(LEVELS - finest, 0)
+    levels = most if None in sides else min(most, (max(sides) - 1).bit_length())
+    *pyramid, (total, share) = _halved(total, share, levels)
+    return _refilled(pyramid, total / ops.maximum(share, LEAST), finest)
 
 
 def _halved(total, share, times: int) -> list[tuple]:
@@ -338,10 +343,7 @@ class Inpainter(PhasedModel):
         parts = (_as_floats(image[None, strip], missing[None, strip]) for strip in strips)
         coarse = [_halved(images * known, known, self.depth)[-1] for images, known in parts]
         total, share = (ops.concatenate(part, axis=1) for part in zip(*coarse, strict=True))
-        further = min(LEVELS - self.depth, (max(total.shape[1:3]) - 1).bit_length())
-        *pyramid, (least, known) = _halved(total, share, max(further, 0))
-        filled = _refilled(pyramid, least / ops.maximum(known, LEAST), finest=self.depth)
-        return ops.convert_to_numpy(filled)[0]
+        return ops.convert_to_numpy(_filled_smoothly(total, share, finest=self.depth))[0]
 
     def _filled_tile(self, images: np.ndarray, missing: np.ndarray, coarse: np.ndarray) -> np.ndarray:
         """Part of an image, (1, height, width, channels), filled, given that of its smooth filling at the stride."""
@@ -350,13 +352,15 @@ class Inpainter(PhasedModel):
         shown, known = _as_floats(images, missing)
         smooth = _refilled(_halved(shown * known, known, self.depth - 1), ops.convert_to_tensor(coarse))
         made = ops.convert_to_numpy(self.refined(shown, 1.0 - known, smooth)).clip(0.0, 1.0)
-        largest = LARGEST[images.dtype]
-        made = made if largest == 1 else np.rint(largest * made).astype(images.dtype)
-        return np.where(missing, made, images)
+        return np.where(missing, in_type(made, images.dtype), images)
 
-    def before_after(self, images: np.ndarray) -> list[np.ndarray]:
-        """uint8 images (n, height, width, channels) with holes, shown grey, then without, and as they are."""
-        mask = ops.convert_to_numpy(sample(self.masks, images.shape[:3], seed=0))
+    def before_after(self, images: np.ndarray, mask: np.ndarray | None = None) -> list[np.ndarray]:
+        """uint8 images (n, height, width, channels) with holes, shown grey, then without, and as they are.
+
+        The holes are of the kinds in `masks`, or where `mask` (n, height, width, 1) is above 0.
+        """
+        if mask is None:
+            mask = ops.convert_to_numpy(sample(self.masks, images.shape[:3], seed=0))
         return [np.where(mask > 0, GREY, images).astype(np.uint8), self.restore(images, mask), images]
 
 
@@ -367,5 +371,4 @@ def composed(images, mask, made):
 
 def _as_floats(images: np.ndarray, missing: np.ndarray) -> tuple:
     """Images in [0, 1], and 1 where they are known, 0 where not."""
-    shown = images.astype(np.float32) / LARGEST[images.dtype]
-    return ops.convert_to_tensor(shown), ops.convert_to_tensor(1.0 - missing.astype(np.float32))
+    return ops.convert_to_tensor(in_unit_range(images)), ops.convert_to_tensor(1.0 - missing.astype(np.float32))

@@ -18,7 +18,7 @@ from cnnzoo.images import to_channels, to_uint8
 from cnnzoo.layers import unit_range
 from cnnzoo.losses import gram_matrix, mean_and_deviation, total_variation
 from cnnzoo.masks import as_missing
-from cnnzoo.models._photograph import LARGEST, as_photographs
+from cnnzoo.models._photograph import as_photographs, in_type, in_unit_range
 from cnnzoo.optimisation import OPTIMIZERS, coarse_to_fine, resized
 from cnnzoo.perceptual import FeatureMaps
 from cnnzoo.registry import register
@@ -211,7 +211,7 @@ class StyleTransfer(PhasedModel):
                 progress(min(done, total), total, picture[0])
 
         made = np.empty(batch.shape, np.float32)
-        for i, image in enumerate(_unit_range(batch)):
+        for i, image in enumerate(in_unit_range(batch)):
             image, goals = image[None], styles
             if keep_color:
                 grey = to_channels(image, 1)
@@ -219,7 +219,7 @@ class StyleTransfer(PhasedModel):
             objective = partial(self.objective, styles=goals, shares=shares, mask=None if masks is None else masks[i])
             painted = coarse_to_fine(objective, grey if keep_color else image, sizes, optimizer, steps, watch)
             made[i] = with_luma(image, painted)[0] if keep_color else painted[0]
-        made = _in_type(made.clip(0.0, 1.0), batch.dtype)
+        made = in_type(made.clip(0.0, 1.0), batch.dtype)
         made = made if masks is None else np.where(masks, made, batch)
         return made[0] if single else made
 
@@ -290,19 +290,10 @@ def _checked_styles(style, weights) -> tuple[list[np.ndarray], list[float]]:
         batch, single = as_photographs(picture, (1, 3))
         if not single:
             raise ValueError(f"got style {i} of shape {batch.shape}; allowed: one picture, or a list of them")
-        styles.append(to_channels(_unit_range(batch), 3))
+        styles.append(to_channels(in_unit_range(batch), 3))
     return styles, [weight / sum(weights) for weight in weights]
 
 
 def _with_moments_of(images: np.ndarray, others: np.ndarray) -> np.ndarray:
     """Others with the mean and deviation of images."""
     return (others - others.mean()) * (images.std() / (others.std() + TINY)) + images.mean()
-
-
-def _unit_range(batch: np.ndarray) -> np.ndarray:
-    return batch.astype(np.float32) / LARGEST[batch.dtype]
-
-
-def _in_type(images: np.ndarray, dtype: np.dtype) -> np.ndarray:
-    """Images in [0, 1] as uint8, uint16 or float32."""
-    return images if dtype == np.float32 else np.rint(LARGEST[dtype] * images).astype(dtype)

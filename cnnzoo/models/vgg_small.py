@@ -33,18 +33,19 @@ class VGGSmall(Classifier):
         if min(self.image_shape[:2]) < least:
             raise ValueError(f"got image_shape={self.image_shape}; allowed: sides of {least} and more")
         self.width = width
-        self.backbone = keras.Sequential([keras.Input(self.image_shape)], name="backbone")  # (n, 32, 32, 3)
+        stack = [keras.Input(self.image_shape)]  # (n, 32, 32, 3)
         for block in range(1, BLOCKS + 1):
             filters = width * 2 ** (block - 1)
             for i in (1, 2):
                 name = f"block{block}_{{}}{i}".format
                 # A bias would be lost in the normalisation.
-                self.backbone.add(layers.Conv2D(filters, 3, padding="same", use_bias=False, name=name("conv")))
-                self.backbone.add(layers.BatchNormalization(momentum=MOMENTUM, name=name("norm")))
-                self.backbone.add(layers.ReLU(name=name("relu")))
+                stack.append(layers.Conv2D(filters, 3, padding="same", use_bias=False, name=name("conv")))
+                stack.append(layers.BatchNormalization(momentum=MOMENTUM, name=name("norm")))
+                stack.append(layers.ReLU(name=name("relu")))
             if block < BLOCKS:
-                self.backbone.add(layers.MaxPooling2D(name=f"block{block}_pool"))  # 16, then 8, then 4 pixels a side
-        self.backbone.add(layers.GlobalAveragePooling2D())  # (n, 8 * width)
+                stack.append(layers.MaxPooling2D(name=f"block{block}_pool"))  # 16, then 8, then 4 pixels a side
+        stack.append(layers.GlobalAveragePooling2D())  # (n, 8 * width)
+        self.backbone = keras.Sequential(stack, name="backbone")
         self.head = layers.Dense(self.classes, dtype="float32", name="head")  # (n, classes)
         self.head.build((None, filters))
         self.build()
