@@ -63,6 +63,9 @@ def headline(card: Mapping[str, Any]) -> str:
     if "hole_psnr" in by_name:
         ours, other = (by_name[name].value for name in ("hole_psnr", "biharmonic_hole_psnr"))
         return f"PSNR in holes {ours:.2f} dB, biharmonic {other:.2f} dB ({by_name['hole_psnr'].protocol['data']})"
+    if "style_loss" in by_name:
+        painted, photograph = (by_name[name].value for name in ("style_loss", "photograph_style_loss"))
+        return f"style loss {painted:.3f} (photographs {photograph:.3f}), content loss {by_name['content_loss']}"
     restored = [score for name, score in by_name.items() if name.startswith("psnr_")]
     if restored := [score for score in restored if score.protocol.get("protocol", "Y-shave") == "Y-shave"]:
         return "PSNR " + ", ".join(_restored(score) for score in restored)

@@ -228,7 +228,8 @@ def parser() -> argparse.ArgumentParser:
     add = command(
         edit.stylize,
         "paint photographs in the style of other pictures",
-        "cnnzoo stylize photo.jpg out.png --style starry_night",
+        "cnnzoo stylize photo.jpg out.png --style starry_night    # in one pass, by fast_style.paintings",
+        "cnnzoo stylize photo.jpg out.png --style starry_night --optimizer lbfgs    # better, and slower",
         "cnnzoo stylize photo.jpg out.png --style my_painting.jpg --keep-color --frames frames/",
         "cnnzoo stylize photo.jpg out.png --style wave --weight 2 --style udnie --weight 1 --mask sky.png",
     )
@@ -237,11 +238,14 @@ def parser() -> argparse.ArgumentParser:
     add.add_argument("--weight", action="append", type=float, help="of each style (default: all the same)")
     add.add_argument("--mask", type=Path, help="a picture of the same size: black is kept, the rest is painted")
     add.add_argument("--keep-color", action="store_true", help="paint the luma alone")
-    add.add_argument("--network", help="a classifier, random_vgg, random_scales or vgg19 (default: the model's own)")
-    add.add_argument("--optimizer", default="lbfgs", help="lbfgs or adam (default: lbfgs)")
-    add.add_argument("--steps", type=int, default=100, help="evaluations of the loss at each scale (default: 100)")
-    add.add_argument("--side", type=int, default=1024, help="the largest that is painted, in pixels (default: 1024)")
-    add.add_argument("--frames", type=Path, metavar="FOLDER", help="where pictures of every tenth step go")
+    by_itself = add.add_argument_group(
+        "optimisation", "each picture by itself: for a style of your own, or where one of these asks for it"
+    )
+    by_itself.add_argument("--optimizer", help="lbfgs or adam (default: lbfgs)")
+    by_itself.add_argument("--steps", type=int, help="evaluations of the loss at each scale (default: 100)")
+    by_itself.add_argument("--side", type=int, help="the largest that is painted, in pixels (default: 1024)")
+    by_itself.add_argument("--network", help="a classifier, random_vgg, random_scales or vgg19 (default: random_vgg)")
+    by_itself.add_argument("--frames", type=Path, metavar="FOLDER", help="where pictures of every tenth step go")
 
     add = command(
         latent.interpolate,

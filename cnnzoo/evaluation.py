@@ -91,8 +91,9 @@ def evaluate(
     for option, value in (("limit", limit), ("samples", samples), ("images", images)):
         if value is not None and value < 1:
             raise ValueError(f"got {option}={value}; allowed: {option} >= 1")
-    if model.task not in TASKS:
-        raise ValueError(f"got a model with the task {model.task!r}; allowed: {', '.join(TASKS)}")
+    if not getattr(model, "ships", True):
+        tasks = ", ".join(TASKS)
+        raise ValueError(f"got a {model.architecture}, which is trained anew for each picture; allowed: to {tasks}")
     generates = hasattr(model, "generate")
     extractor = extractor or (judge_of(model.image_shape, data) if generates else None)
     if model.task == "generate" and extractor is None:
@@ -106,6 +107,10 @@ def evaluate(
         from cnnzoo import restoration
 
         return Report(name, str(data), split, tuple(restoration.measure(model, str(data), split, limit, progress)))
+    if model.task == "stylize":
+        from cnnzoo import painting
+
+        return Report(name, str(data), split, tuple(painting.measure(model, str(data), split, limit, progress)))
     network = inception_network() if inception else None
     found = load(data, split, shape=model.image_shape).few(limit)
     if model.task == "classify":

@@ -13,27 +13,56 @@ if TYPE_CHECKING:
 
     from cnnzoo.photos import Photo
 
+FAST = "fast_style.paintings"
 FRAMES = 10  # evaluations from one intermediate picture to the next
 
 
 def stylize(asked: argparse.Namespace) -> None:
     from cnnzoo import registry
-    from cnnzoo.data.paintings import painting
-    from cnnzoo.images import save_png, to_channels
+    from cnnzoo.images import to_channels
 
-    styles = [painting(name).pixels for name in asked.style]
-    options = {"weights": asked.weight, "keep_color": asked.keep_color, "steps": asked.steps, "side": asked.side}
-    options |= {"optimizer": asked.optimizer, "mask": None if asked.mask is None else mask_of(asked.mask)}
-    model = registry.build("style_transfer", **({} if asked.network is None else {"network": asked.network}))
+    slow = {key: getattr(asked, key) for key in ("network", "optimizer", "steps", "side", "frames")}
+    slow = {key: value for key, value in slow.items() if value is not None}
+    fast = registry.build(FAST) if FAST in registry.list_checkpoints() and not slow else None
+    known = fast is not None and set(asked.style) <= set(fast.styles)
+    try:
+        painted = _in_one_pass(fast, asked) if known else _by_optimization(asked, **slow)
+    except ValueError as error:
+        raise ValueError(f"{error}; in one pass: {', '.join(fast.styles)}" if fast else str(error)) from None
+    mask = None if asked.mask is None else mask_of(asked.mask)
 
-    def painted(photo: "Photo", tell: Callable[[int, int], None]) -> "Photo":
-        def watch(done: int, total: int, picture: "np.ndarray") -> None:
-            tell(done, total)
-            if asked.frames is not None and (done % FRAMES == 0 or done == total):
-                save_png(asked.frames / f"{done:05d}.png", picture)
-
+    def work(photo: "Photo", tell: Callable[[int, int], None]) -> "Photo":
         pixels = to_channels(photo.pixels[None], 3)[0]
-        return replace(photo, pixels=model.stylize(pixels, styles, progress=watch, **options))
+        return replace(photo, pixels=painted(pixels, tell, mask=mask, keep_color=asked.keep_color))
 
     kept = [Path(name) for name in (*asked.style, *([] if asked.mask is None else [asked.mask]))]
-    each(asked, painted, *kept, stepwise=True)
+    each(asked, work, *kept, stepwise=True)
+
+
+def _in_one_pass(model, asked: argparse.Namespace) -> Callable[..., "np.ndarray"]:
+    weights = asked.weight or [1.0] * len(asked.style)
+    if len(weights) != len(asked.style):
+        raise ValueError(f"got {len(asked.style)} styles and weights={weights}; allowed: one for each style")
+    style = dict(zip(asked.style, weights, strict=True))
+    return lambda pixels, tell, **options: model.stylize(pixels, style, progress=tell, **options)
+
+
+def _by_optimization(
+    asked: argparse.Namespace, network: str | None = None, frames: Path | None = None, **options
+) -> Callable[..., "np.ndarray"]:
+    from cnnzoo import registry
+    from cnnzoo.data.paintings import painting
+    from cnnzoo.images import save_png
+
+    styles = [painting(name).pixels for name in asked.style]
+    model = registry.build("style_transfer", **({} if network is None else {"network": network}))
+
+    def painted(pixels: "np.ndarray", tell: Callable[[int, int], None], **more) -> "np.ndarray":
+        def watch(done: int, total: int, picture: "np.ndarray") -> None:
+            tell(done, total)
+            if frames is not None and (done % FRAMES == 0 or done == total):
+                save_png(frames / f"{done:05d}.png", picture)
+
+        return model.stylize(pixels, styles, weights=asked.weight, progress=watch, **options, **more)
+
+    return painted

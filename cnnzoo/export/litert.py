@@ -57,7 +57,7 @@ def write_litert(folder: Path, signature: Signature, model, data: str | None) ->
 
 def is_integral(model) -> bool:
     """Whether a model can be computed in integers alone."""
-    return model.task != "inpaint" and not hasattr(model, "infer")
+    return model.task not in ("inpaint", "stylize") and not hasattr(model, "infer")
 
 
 def calibration(model, data: str | None) -> Iterator[dict[str, np.ndarray]]:

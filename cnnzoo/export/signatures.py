@@ -71,7 +71,7 @@ def verbs(model, images: np.ndarray, classes: Sequence[str] = ()) -> dict[str, S
         classes: The names of a classifier's classes.
     """
     shown = images.astype(np.float32) / 255.0
-    known = (classify, upscale, restore, reconstruct, encode, decode, generate)
+    known = (classify, upscale, restore, stylize, reconstruct, encode, decode, generate)
     return {verb.__name__: verb(model, shown, classes) for verb in known if hasattr(model, verb.__name__)}
 
 
@@ -153,6 +153,19 @@ def restore(model, shown, classes) -> Signature:
         return {"image": model(tf.concat([image, mask], axis=3))}
 
     return Signature("Images with their holes filled", inputs, outputs, function, {"image": shown, "mask": hole})
+
+
+def stylize(model, shown, classes) -> Signature:
+    """Images in styles, of which each image has weights of its own."""
+    names = ", ".join(model.styles)
+    inputs, outputs = from_image_to_image(model)
+    inputs["style"] = Tensor("float32", (None, max(1, len(model.styles))), f"how much of each style: {names}")
+    example = np.eye(max(1, len(model.styles)), dtype=np.float32)[np.arange(len(shown)) % max(1, len(model.styles))]
+
+    def function(image, style):
+        return {"image": model.painted(image, style / tf.reduce_sum(style, axis=1, keepdims=True))}
+
+    return Signature("Images in the style of paintings", inputs, outputs, function, {"image": shown, "style": example})
 
 
 def encode(model, shown, classes) -> Signature:
@@ -298,7 +311,8 @@ def of_files(signature: Signature) -> Signature:
         }
 
     def single(files):
-        made = signature.function(**{name: from_bytes(files[f"{name}_bytes"], shapes[name])[None] for name in shapes})
+        shown = {name: from_bytes(files.pop(f"{name}_bytes"), shape) for name, shape in shapes.items()}
+        made = signature.function(**{name: value[None] for name, value in {**shown, **files}.items()})
         return {f"{name}_bytes": to_bytes(image[0]) for name, image in made.items()}
 
     def one_by_one(**given):

@@ -26,7 +26,7 @@ def write(model, root: Path, name: str | None, litert: bool, onnx: bool, data) -
         return _under_tensorflow(model, root, name, litert, onnx, data)
     _require(litert, onnx)
     model, card, trained_on = _opened(model)
-    if model.task not in checkpoints.TASKS:
+    if not model.ships:
         tasks = ", ".join(checkpoints.TASKS)
         raise ValueError(f"got a {model.architecture}, which is trained anew for each picture; allowed: to {tasks}")
     target = root / (name or model.architecture)

@@ -7,7 +7,6 @@ import math
 from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import count
-from typing import Any, NamedTuple
 
 import keras
 import numpy as np
@@ -16,33 +15,15 @@ from keras import ops
 from cnnzoo.color import with_luma
 from cnnzoo.images import to_channels, to_uint8
 from cnnzoo.layers import unit_range
-from cnnzoo.losses import gram_matrix, mean_and_deviation, total_variation
 from cnnzoo.masks import as_missing
 from cnnzoo.models._photograph import as_photographs, in_type, in_unit_range
+from cnnzoo.models._stylizer import TINY, Seen, Stylizer, Targets
 from cnnzoo.optimisation import OPTIMIZERS, coarse_to_fine, resized
 from cnnzoo.perceptual import FeatureMaps
 from cnnzoo.registry import register
-from cnnzoo.training.phases import Phase, PhasedModel
+from cnnzoo.training.phases import Phase
 
-STATISTICS: dict[str, Callable] = {"gram": gram_matrix, "moments": mean_and_deviation}
 COARSEST = 64  # pixels of the shorter side of the smallest picture to begin with
-TINY = 1e-6  # so that a picture of one colour can be compared with
-
-
-class Targets(NamedTuple):
-    """What a picture is compared with."""
-
-    content: Any  # the map of the content layer, (n, h, w, c)
-    style: list  # the statistic of each style layer, (n, ...)
-    places: list  # for each style layer the weights of its positions, or None for the same everywhere
-
-
-class Seen(NamedTuple):
-    """A picture beside its targets."""
-
-    picture: Any  # (n, height, width, 1 or 3)
-    maps: dict  # its maps, by their layers
-    targets: Targets
 
 
 class Picture(keras.layers.Layer):
@@ -60,48 +41,27 @@ def _in_range(pixels):
 
 
 @register("style_transfer")
-class StyleTransfer(PhasedModel):
-    """Minimises content + style + total variation over the pixels of one picture.
-
-    The loss of the content is |F - F_c|^2 / |F_c - mean F_c|^2 for the map F of the content layer; that of the style is
-    the mean over the style layers of |S - S_s|^2 / |S_s|^2 for a statistic S of the map. So each layer's loss is of one
-    size whatever the network: 1 where nothing of the target is met.
+class StyleTransfer(Stylizer):
+    """Minimises content + style + total variation over the pixels of one picture; see `Stylizer`.
 
     `stylize` makes pictures of any size and leaves the model as it is. `fit(contents, styles)` trains the model's own
     picture, whose size is in its configuration, with any optimizer and callbacks of Keras; without styles, those of the
     contents are taken. It sees several contents or styles as one in between.
 
     Args:
-        network: What sees the pictures; see `cnnzoo.perceptual.FeatureMaps`.
-        statistic: "gram", or "moments": the mean and deviation of each feature, as Huang and Belongie, 2017, have it.
-        content_weight, style_weight, variation_weight: Of the three terms.
         image_shape: (height, width, 3) of the picture that `fit` trains.
+        **config: See `cnnzoo.models._stylizer.Stylizer`: network, statistic and the three weights.
 
     Raises:
         ValueError, DataNotFound: For an unknown statistic, or as `cnnzoo.perceptual.FeatureMaps`.
     """
 
-    task = "stylize"
-    log_names = ("content", "style", "variation")
+    ships = False
 
-    def __init__(
-        self,
-        *,
-        network="random_vgg",
-        statistic="gram",
-        content_weight=1.0,
-        style_weight=50.0,
-        variation_weight=3.0,
-        image_shape=(64, 64, 3),
-        **kwargs,
-    ):
-        super().__init__(**kwargs)
-        if statistic not in STATISTICS:
-            raise ValueError(f"got statistic={statistic!r}; allowed: {', '.join(STATISTICS)}")
-        self.network, self.statistic, self.image_shape = network, statistic, tuple(image_shape)
-        self.content_weight, self.style_weight = content_weight, style_weight
-        self.variation_weight = variation_weight
-        self.maps = FeatureMaps(network)
+    def __init__(self, *, image_shape=(64, 64, 3), **config):
+        super().__init__(**config)
+        self.image_shape = tuple(image_shape)
+        self.maps = FeatureMaps(self.network)
         self.picture = Picture(self.image_shape)
         self.build()
 
@@ -123,23 +83,8 @@ class StyleTransfer(PhasedModel):
             places: (n, height, width, 1), more than 0 where of the contents the style goes; everywhere if None.
         """
         names = self.maps.style_layers
-        statistics = [STATISTICS[self.statistic](style[name]) for name in names]
         weights = [None if places is None else _shares_of_places(places, content[name]) for name in names]
-        return Targets(content[self.maps.content_layer], statistics, weights)
-
-    def stylization_loss(self, seen: Seen):
-        maps, targets = seen.maps, seen.targets
-        wanted = targets.content
-        spread = ops.mean(ops.square(wanted - ops.mean(wanted, (1, 2), keepdims=True)), (1, 2, 3))
-        error = ops.mean(ops.square(maps[self.maps.content_layer] - wanted), (1, 2, 3))
-        content = ops.mean(error / (spread + TINY))
-        style = 0.0
-        for name, statistic, places in zip(self.maps.style_layers, targets.style, targets.places, strict=True):
-            found = STATISTICS[self.statistic](maps[name], places)
-            style = style + ops.mean(_relative_error(found, statistic)) / len(targets.style)
-        variation = ops.mean(total_variation(seen.picture))
-        total = self.content_weight * content + self.style_weight * style + self.variation_weight * variation
-        return total, {"content": content, "style": style, "variation": variation}
+        return Targets(content[self.maps.content_layer], self.statistics(style), weights)
 
     def call(self, images, training=False):
         """The picture, once for each of the images."""
@@ -265,12 +210,6 @@ class StyleTransfer(PhasedModel):
         if not 1 <= scales <= most:
             raise ValueError(f"got scales={scales!r}; allowed: 1 to {most} for {painted[1]}x{painted[0]} pixels")
         return [tuple(s >> scale for s in painted) for scale in reversed(range(scales))]
-
-
-def _relative_error(found, wanted):
-    """|found - wanted|^2 / |wanted|^2 for each row of (n, ...)."""
-    axes = tuple(range(1, len(wanted.shape)))
-    return ops.sum(ops.square(found - wanted), axes) / (ops.sum(ops.square(wanted), axes) + TINY)
 
 
 def _shares_of_places(places, like):

@@ -152,6 +152,10 @@ def _fit(run: Run, model, images, callbacks: Sequence, verbose) -> None:
             write_json(run.path / "history.json", state.history)  # the kill may have come before this
         elif "start" in plan:
             model.begin_with(build(plan["start"]))
+        if model.pictures:
+            from cnnzoo.data.paintings import painting
+
+            model.look_at({name: painting(name).pixels for name in model.pictures})
         settings = {
             "callbacks": [
                 *_watch(model, images, keeper.history),

@@ -68,7 +68,9 @@ class PhasedModel(keras.Model):
     Every keyword of its `__init__` is a config field, kept as an attribute of the same name.
 
     Attributes:
-        task: What the model is for: "classify", "reconstruct", "generate", "restore", "inpaint" or "upscale".
+        task: What the model is for: "classify", "reconstruct", "generate", "restore", "inpaint", "upscale", "stylize".
+        ships: Whether what it has learnt serves other images, so that it can be a checkpoint, be scored and exported.
+        pictures: Names of paintings that training needs beside its data; it hands them to `look_at`.
         needs_labels: Whether training takes `(images, labels)` rather than images alone.
         log_names: Names of further quantities that the losses log.
         updates: "alternating" or "simultaneous".
@@ -76,6 +78,8 @@ class PhasedModel(keras.Model):
     """
 
     task = ""
+    ships = True
+    pictures: tuple[str, ...] = ()
     needs_labels = False
     log_names: tuple[str, ...] = ()
     updates = "alternating"
@@ -98,6 +102,10 @@ class PhasedModel(keras.Model):
     def averages(self) -> list[tuple[keras.Layer, keras.Layer]]:
         """Pairs (live layer, its exponential moving average), updated after every step with `ema_decay`."""
         return []
+
+    def look_at(self, pictures: dict[str, Any]) -> None:
+        """Takes the paintings that are named in `pictures`, before training."""
+        raise TypeError(f"{type(self).__name__} does not say what it takes from pictures; define look_at()")
 
     # -- building and configuration ---------------------------------------------------------------------------------
 

@@ -12,11 +12,12 @@ _NAMES = """
     Exp ExpandDims ExtractJpegShape Fill FloorDiv FloorMod GatherV2 Greater GreaterEqual Identity If LeakyRelu
     LeftShift Less LessEqual Log LogicalAnd LogicalOr MatMul MaxPool Maximum Mean MergeV2Checkpoints Minimum
     MirrorPad Mul Neg NoOp NotEqual OneHot OnesLike Pack Pad Placeholder Prod Range ReadVariableOp RealDiv Relu
-    Reshape RestoreV2 Reverse Round SaveV2 ScaleAndTranslate Select SelectV2 Shape ShardedFilename Sigmoid Size
-    Softmax Softplus SpaceToBatchND Split Square Squeeze StatefulPartitionedCall StatelessIf StatelessRandomNormalV2
-    StatelessRandomUniformFullIntV2 StatelessRandomUniformV2 StatelessWhile StaticRegexFullMatch StopGradient
-    StridedSlice StringJoin Sub Substr Sum Tanh TensorListFromTensor TensorListGetItem TensorListReserve
-    TensorListSetItem TensorListStack Tile TopKV2 Transpose VarHandleOp Where While ZerosLike"""
+    Reshape RestoreV2 Reverse Round Rsqrt SaveV2 ScaleAndTranslate Select SelectV2 Shape ShardedFilename Sigmoid
+    Size Softmax Softplus SpaceToBatchND Split Square SquaredDifference Squeeze StatefulPartitionedCall StatelessIf
+    StatelessRandomNormalV2 StatelessRandomUniformFullIntV2 StatelessRandomUniformV2 StatelessWhile
+    StaticRegexFullMatch StopGradient StridedSlice StringJoin Sub Substr Sum Tanh TensorListFromTensor
+    TensorListGetItem TensorListReserve TensorListSetItem TensorListStack Tile TopKV2 Transpose VarHandleOp Where
+    While ZerosLike"""
 STOCK = frozenset(_NAMES.split())
 
 

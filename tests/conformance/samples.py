@@ -45,6 +45,8 @@ def fresh(name: str, seed: int = 0, **config):
     fields = architecture(name).config_fields()
     if "critic_steps" in fields:
         config.setdefault("critic_steps", 1)  # each is as large as the last, and takes its time to compile
+    if "network" in fields:
+        config.setdefault("network", "lenet.cifar10")  # a small one
     if fields.get("width", 0) > WIDTH:
         config.setdefault("width", WIDTH)
     return cnnzoo.build(name, **config)
@@ -75,7 +77,9 @@ def inputs(model, n: int = BATCH) -> np.ndarray:
 
 def beside(model, images: np.ndarray) -> tuple[np.ndarray, ...]:
     """What the verb of the model's task takes beside images."""
-    return {"inpaint": (images[..., :1],), "stylize": (np.zeros((SIDE, SIDE, 3), np.uint8),)}.get(model.task, ())
+    if model.task == "inpaint":
+        return (images[..., :1],)
+    return () if model.ships else (np.zeros((SIDE, SIDE, 3), np.uint8),)
 
 
 def outputs_shape(model) -> tuple[int, ...]:

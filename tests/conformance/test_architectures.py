@@ -7,13 +7,12 @@ import numpy as np
 import pytest
 
 import cnnzoo
-from cnnzoo.checkpoints import TASKS
 from cnnzoo.export.reading import verify
 from cnnzoo.registry import architecture
 from conformance import exported, noise, samples
 
 every_architecture = pytest.mark.parametrize("name", cnnzoo.list_models())
-served = [name for name in cnnzoo.list_models() if architecture(name).task in TASKS]
+served = [name for name in cnnzoo.list_models() if architecture(name).ships]
 
 
 @pytest.fixture
@@ -199,7 +198,7 @@ def test_images_that_it_cannot_take_are_refused_by_name(name):
         "range": np.full((2, height, width, channels), 2.0, np.float32),
         "empty": np.zeros((0, height, width, channels), np.uint8),
     }
-    if None not in model.image_shape and model.task != "stylize":  # of any size, beside the picture that it trains
+    if None not in model.image_shape and model.ships:  # of any size, beside the picture that it trains
         bad["shape"] = np.zeros((2, height + 4, width, channels), np.uint8)
     if model.task == "generate":
         with pytest.raises(ValueError, match="allowed"):

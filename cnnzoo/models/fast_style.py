@@ -1,0 +1,346 @@
+"""Style transfer in one pass: a network that paints any photograph in the styles that it has learnt.
+
+Source: Johnson et al., "Perceptual Losses for Real-Time Style Transfer and Super-Resolution", 2016; several styles in
+one network: Dumoulin et al., "A Learned Representation for Artistic Style", 2017; Ulyanov et al., "Instance
+Normalization: The Missing Ingredient for Fast Stylization", 2016.
+"""
+
+from collections.abc import Callable, Mapping
+from functools import cached_property
+
+import keras
+import numpy as np
+from keras import ops
+
+from cnnzoo.color import with_luma
+from cnnzoo.images import to_channels, to_uint8
+from cnnzoo.layers import PACKAGE, ReplicaSeedGenerator, unit_range
+from cnnzoo.masks import as_missing
+from cnnzoo.models._photograph import as_photographs, in_type, in_unit_range
+from cnnzoo.models._stylizer import Seen, Stylizer, Targets
+from cnnzoo.optimisation import resized
+from cnnzoo.perceptual import FeatureMaps
+from cnnzoo.registry import register
+from cnnzoo.resampling import mirror_to_multiple
+from cnnzoo.training.phases import Phase
+
+STRIDE = 4  # pixels to one of the blocks in the middle
+PAINTING = 256  # pixels of the shorter side of a painting as the network learns it
+WHOLE = 2**21  # pixels of a photograph that is painted at once
+STRIP = 2**18  # pixels of a larger one that a convolution makes at once
+
+Progress = Callable[[int, int], None]
+
+
+@keras.saving.register_keras_serializable(PACKAGE)
+class ConditionalInstanceNormalization(keras.layers.Layer):
+    """Maps (n, h, w, c) with the mean 0 and the variance 1, then scaled and shifted as styles want it.
+
+    Takes the weights of the styles (n, styles) as well, whose scales and shifts are mixed (equation 5). The moments
+    may be given, (mean, variance) of the shape (c,), where the maps are only a part of those to be normalised.
+
+    Source: Dumoulin et al., 2017, section 2.2.
+    """
+
+    def __init__(self, styles: int, **kwargs):
+        super().__init__(**kwargs)
+        self.styles = styles
+
+    def build(self, shape):
+        self.scale = self.add_weight((self.styles, shape[-1]), "ones", name="scale")
+        self.shift = self.add_weight((self.styles, shape[-1]), "zeros", name="shift")
+
+    def call(self, x, mix, moments=None):
+        scale, shift = (ops.matmul(mix, table)[:, None, None] for table in (self.scale, self.shift))  # (n, 1, 1, c)
+        wide = ops.cast(x, "float32")  # a mean over many positions
+        mean, variance = moments or ops.moments(wide, (1, 2), keepdims=True)
+        normal = (wide - mean) * ops.rsqrt(variance + 1e-5)
+        return ops.cast(normal * ops.cast(scale, "float32") + ops.cast(shift, "float32"), self.compute_dtype)
+
+    def get_config(self):
+        return {**super().get_config(), "styles": self.styles}
+
+
+class Painter(keras.layers.Layer):
+    """Photographs (n, height, width, 3) in [0, 1] and weights (n, styles) to paintings in [0, 1], of the same shape.
+
+    Down to a quarter of the sides, residual blocks there, and up again: each pixel is repeated and then convolved,
+    which leaves no checkerboard (Odena et al., "Deconvolution and Checkerboard Artifacts", 2016).
+
+    Args:
+        styles: How many there are.
+        width: Filters at the full resolution; each step down doubles them.
+        blocks: Residual blocks of two convolutions.
+    """
+
+    def __init__(self, styles: int, width: int, blocks: int, **kwargs):
+        super().__init__(**kwargs)
+        sizes = [(width, 5, 1), (2 * width, 3, 2), (4 * width, 3, 2), *[(4 * width, 3, 1)] * (2 * blocks)]
+        sizes += [(2 * width, 3, 1), (width, 3, 1)]
+        self.convs = [keras.layers.Conv2D(n, size, strides, use_bias=False) for n, size, strides in sizes]
+        self.norms = [ConditionalInstanceNormalization(styles) for _ in sizes]
+        self.last = keras.layers.Conv2D(3, 5, activation="sigmoid", dtype="float32")
+        channels = 3
+        for conv, norm in zip(self.convs, self.norms, strict=True):
+            conv.build((None, None, None, channels))
+            channels = conv.filters
+            norm.build((None, None, None, channels))
+        self.last.build((None, None, None, channels))
+        self.blocks = blocks
+        self.built = True
+
+    def call(self, images, mix):
+        height, width = ops.shape(images)[1:3]
+        layers = list(zip(self.convs, self.norms, strict=True))
+        x = 2.0 * mirror_to_multiple(images, STRIDE) - 1.0
+        for conv, norm in layers[:3]:
+            x = ops.relu(norm(conv(_padded(x, conv)), mix))  # (n, height / 4, width / 4, 4 width) at last
+        x = self.middle(x, mix)
+        for conv, norm in layers[-2:]:
+            x = ops.repeat(ops.repeat(x, 2, axis=1), 2, axis=2)
+            x = ops.relu(norm(conv(_padded(x, conv)), mix))  # (n, height, width, width) at last
+        return self.last(_padded(x, self.last))[:, :height, :width]
+
+    def middle(self, x, mix):
+        """The residual blocks."""
+        layers = zip(self.convs[3:-2], self.norms[3:-2], strict=True)
+        for (first, normal), (second, last_normal) in zip(layers, layers, strict=True):
+            y = ops.relu(normal(first(_padded(x, first)), mix))
+            x = x + last_normal(second(_padded(y, second)), mix)
+        return x
+
+    def in_strips(self, photo: np.ndarray, mix: np.ndarray, progress: Progress | None = None) -> np.ndarray:
+        """What `call` makes of one photograph, of any of its types, but for rounding, in less memory.
+
+        Away from the middle each convolution is worked out in strips of rows. The moments of a map are summed up
+        meanwhile, and it is normalised when it is read again, so that no seam can be.
+
+        Args:
+            photo: (height, width, 3).
+            mix: (1, styles).
+            progress: Called with the convolutions done and their number.
+        """
+        height, width = photo.shape[:2]
+        beyond = ((0, -height % STRIDE), (0, -width % STRIDE), (0, 0))
+        x, read = np.pad(photo, beyond, mode="symmetric"), lambda part: 2.0 * in_unit_range(part) - 1.0
+        for i, (conv, norm) in enumerate(zip(self.convs[:3], self.norms[:3], strict=True), start=1):
+            x, read = _convolved(x, read, conv, norm, mix)
+            _tell(progress, i)
+        x, read = ops.convert_to_numpy(self.middle(ops.convert_to_tensor(read(x)[None]), mix))[0], lambda part: part
+        _tell(progress, 4)
+        for i, (conv, norm) in enumerate(zip(self.convs[-2:], self.norms[-2:], strict=True), start=5):
+            x, read = _convolved(x, read, conv, norm, mix, repeat=2)
+            _tell(progress, i)
+        painted, _ = _convolved(x, read, self.last)
+        _tell(progress, 7)
+        return painted[:height, :width]
+
+
+def _tell(progress: Progress | None, done: int) -> None:
+    if progress is not None:
+        progress(done, 7)
+
+
+def _convolved(
+    x: np.ndarray, read: Callable, conv, norm=None, mix=None, repeat: int = 1
+) -> tuple[np.ndarray, Callable]:
+    """A convolution of `read(x)`, x being maps (h, w, c), in strips; and how its result is to be read.
+
+    Args:
+        read: From rows of x to what they stand for.
+        conv: Takes maps whose borders are mirrored around them.
+        norm, mix: The normalisation that follows, if any, and the weights of the styles.
+        repeat: How often each pixel is repeated before, along both sides.
+    """
+    size, stride, margin = conv.kernel_size[0], conv.strides[0], conv.kernel_size[0] // 2
+    rows, columns = repeat * x.shape[0], repeat * x.shape[1]
+    made = np.empty((rows // stride, columns // stride, conv.filters), np.float32)
+    sums = np.zeros((2, conv.filters))
+    at_once = max(1, STRIP // made.shape[1])
+    for start in range(0, len(made), at_once):
+        stop = min(start + at_once, len(made))
+        needed = np.arange(start * stride - margin, (stop - 1) * stride - margin + size)
+        needed = np.where(needed < 0, -1 - needed, np.where(needed < rows, needed, 2 * rows - 1 - needed)) // repeat
+        first = needed.min()
+        part = read(x[first : needed.max() + 1])[needed - first].repeat(repeat, axis=1)
+        part = np.pad(part, ((0, 0), (margin, margin), (0, 0)), mode="symmetric")
+        strip = made[start:stop] = ops.convert_to_numpy(conv(ops.convert_to_tensor(part[None])))[0]
+        sums += strip.sum((0, 1), dtype=float), np.square(strip).sum((0, 1), dtype=float)
+    if norm is None:
+        return made, lambda part: part
+    mean, square = sums / (made.shape[0] * made.shape[1])
+    moments = mean.astype(np.float32), (square - mean**2).astype(np.float32)
+
+    def normal(part):
+        return ops.convert_to_numpy(ops.relu(norm(ops.convert_to_tensor(part[None]), mix, moments=moments)))[0]
+
+    return made, normal
+
+
+def _padded(x, conv):
+    """Maps (n, h, w, c) with as much of them mirrored around their borders as a convolution takes."""
+    margin = conv.kernel_size[0] // 2
+    return ops.pad(x, ((0, 0), (margin, margin), (margin, margin), (0, 0)), mode="symmetric")
+
+
+@register("fast_style")
+class FastStyle(Stylizer):
+    """Minimises content + style + total variation (see `Stylizer`) over the weights of a network, the `Painter`.
+
+    In training each photograph is to get one of the styles, drawn at random. Before, the network looks at the
+    paintings: `model.look_at({name: picture})`, which `cnnzoo.train` does by their names. Where it has not, the style
+    of a photograph is its own.
+
+    Args:
+        styles: The names of the paintings.
+        width, blocks: See `Painter`.
+        image_shape: (None, None, 3) for photographs of any size.
+        **config: See `cnnzoo.models._stylizer.Stylizer`: network, statistic and the three weights.
+    """
+
+    def __init__(
+        self,
+        *,
+        styles=(),
+        width=16,
+        blocks=4,
+        network="vgg_small.cifar10",
+        image_shape=(None, None, 3),
+        **config,
+    ):
+        super().__init__(network=network, **config)
+        if len(set(styles)) != len(styles):
+            raise ValueError(f"got styles={list(styles)}; allowed: different names")
+        if tuple(image_shape) not in ((None, None, 3),):
+            raise ValueError(f"got image_shape={image_shape}; allowed: (None, None, 3)")
+        self.styles, self.width, self.blocks, self.image_shape = tuple(styles), width, blocks, tuple(image_shape)
+        self.noise = ReplicaSeedGenerator()
+        self.painter = Painter(max(1, len(self.styles)), width, blocks, name="painter")
+        self.goals: list[np.ndarray] = []  # of each style layer, (styles, ...)
+        self.build()
+
+    @cached_property
+    def maps(self) -> FeatureMaps:
+        """What sees the pictures, which only training and scoring need."""
+        return FeatureMaps(self.network)
+
+    def compile(self, optimizer=None, **settings) -> None:
+        _ = self.maps  # which cannot be loaded inside a step
+        super().compile(optimizer, **settings)
+
+    @property
+    def pictures(self) -> tuple[str, ...]:
+        return self.styles
+
+    def look_at(self, pictures: Mapping[str, np.ndarray]) -> None:
+        """Learns what the styles are.
+
+        Args:
+            pictures: Of each style one, uint8, uint16 or float32 in [0, 1], (height, width, 3), of any size.
+
+        Raises:
+            ValueError: For a style without a picture, or something that is no picture.
+        """
+        if missing := [name for name in self.styles if name not in pictures]:
+            raise ValueError(f"got no picture of {', '.join(missing)}; allowed: one of each style")
+        found = []
+        for name in self.styles:
+            picture = in_unit_range(as_photographs(pictures[name], (3,))[0])
+            ratio = PAINTING / min(picture.shape[1:3])
+            size = tuple(round(ratio * side) for side in picture.shape[1:3])
+            found.append(self.statistics(self.maps.features(ops.convert_to_tensor(resized(picture, size)))))
+        layers = zip(*found, strict=True)
+        self.goals = [np.concatenate([ops.convert_to_numpy(row) for row in layer]) for layer in layers]
+
+    def phases(self):
+        return [Phase("painter", [self.painter], self.stylization_loss)]
+
+    def forward(self, images, labels, training):
+        n, styles = ops.shape(images)[0], max(1, len(self.styles))
+        chosen = keras.random.randint((n,), 0, styles, seed=self.noise) if training else ops.arange(n) % styles
+        painted = self.painter(images, ops.one_hot(chosen, styles, dtype="float32"))
+        content = self.maps.features(images)
+        style = [ops.take(goal, chosen, axis=0) for goal in self.goals] or self.statistics(content)
+        targets = Targets(content[self.maps.content_layer], style, [None] * len(style))
+        return Seen(painted, self.maps.features(painted), targets)
+
+    def call(self, images, training=False):
+        """Images in the first style."""
+        first = ops.one_hot(ops.zeros(ops.shape(images)[:1], "int32"), max(1, len(self.styles)), dtype="float32")
+        return self.painted(images, first)
+
+    def painted(self, images, mix):
+        """Images, uint8 or float32 in [0, 1], (n, height, width, 3), painted in styles of weights (n, styles)."""
+        return self.painter(unit_range(images), mix)
+
+    def published_optimizers(self):
+        return {"painter": keras.optimizers.Adam(1e-3)}
+
+    def before_after(self, images: np.ndarray) -> list[np.ndarray]:
+        """Images (n, height, width, 3), and each in one of the styles."""
+        mix = np.eye(max(1, len(self.styles)), dtype=np.float32)[np.arange(len(images)) % max(1, len(self.styles))]
+        return [images, to_uint8(ops.convert_to_numpy(self.painted(ops.convert_to_tensor(images), mix)))]
+
+    # -- photographs of any size --------------------------------------------------------------------------------------
+
+    def stylize(
+        self,
+        content,
+        style: str | Mapping[str, float] | np.ndarray | None = None,
+        *,
+        mask=None,
+        keep_color: bool = False,
+        progress: Progress | None = None,
+    ) -> np.ndarray:
+        """One photograph or a batch, of any size, in a style or between several, in the type that came in.
+
+        Photographs of more than 2 megapixels are worked out in strips, which need less memory; see `Painter.in_strips`.
+
+        Args:
+            content: uint8, uint16 or float32 in [0, 1], (height, width, 3) or a batch of them.
+            style: The name of one, the weights of some by their names, or an array of the weights of all, (styles,) or
+                (n, styles); their sum does not matter. By default the first one.
+            mask: Not 0 where the style goes, (height, width[, 1]) for all images, or (n, height, width[, 1]). Elsewhere
+                the content stays, bit for bit.
+            keep_color: Change the luma alone; the chroma stays that of the content.
+            progress: Called with the parts of the work on a large photograph done and their number.
+
+        Raises:
+            ValueError: For another type, shape, range or mask, or a style or weights that are none.
+        """
+        batch, single = as_photographs(content, (3,))
+        mix = self.mix(style, len(batch))
+        masks = None if mask is None else as_missing(mask, batch.shape[:3])
+        made = np.empty_like(batch)
+        for i, photo in enumerate(batch):
+            painted = self._paint(photo, mix[i : i + 1], progress)
+            if keep_color:
+                painted = with_luma(in_unit_range(photo[None]), to_channels(painted[None], 1))[0]
+            made[i] = in_type(painted.clip(0.0, 1.0), batch.dtype)
+        made = made if masks is None else np.where(masks, made, batch)
+        return made[0] if single else made
+
+    def mix(self, style: str | Mapping[str, float] | np.ndarray | None, n: int) -> np.ndarray:
+        """Styles as float32 (n, styles), each row with the sum 1; see `stylize`.
+
+        Raises:
+            ValueError: For an unknown name, or weights that are not at least 0 with a sum above it.
+        """
+        names = self.styles or ("",)
+        named = {names[0]: 1.0} if style is None else {style: 1.0} if isinstance(style, str) else style
+        if isinstance(named, Mapping) and set(named) <= set(names):
+            named = [named.get(name, 0.0) for name in names]
+        try:
+            weights = np.broadcast_to(np.asarray(named, np.float32), (n, len(names)))
+        except (TypeError, ValueError):
+            raise ValueError(f"got the style {style!r}; allowed: {', '.join(names)}, or weights of these") from None
+        total = weights.sum(1, keepdims=True)
+        if not (np.isfinite(weights).all() and (weights >= 0).all() and (total > 0).all()):
+            raise ValueError(f"got the weights {style}; allowed: 0 and more, not all 0")
+        return weights / total
+
+    def _paint(self, photo: np.ndarray, mix: np.ndarray, progress: Progress | None) -> np.ndarray:
+        """A photograph of any of the types, (height, width, 3), painted, float32."""
+        if photo.shape[0] * photo.shape[1] > WHOLE:
+            return self.painter.in_strips(photo, mix, progress)
+        return ops.convert_to_numpy(self.painter(ops.convert_to_tensor(in_unit_range(photo[None])), mix))[0]

@@ -1,0 +1,118 @@
+"""Painting in one pass: the normalisation against NumPy, styles and their mixtures, tiles against the whole."""
+
+import keras
+import numpy as np
+import pytest
+from skimage import data
+
+import cnnzoo
+from cnnzoo.models import fast_style
+from cnnzoo.models.fast_style import ConditionalInstanceNormalization
+
+STYLES = ("tissue", "coins")
+PICTURES = {"tissue": data.immunohistochemistry()[:160, :200], "coins": np.repeat(data.coins()[:160, :200, None], 3, 2)}
+FACE = data.astronaut()[60:158, 160:287]  # (98, 127, 3): no multiples of the stride
+rng = np.random.default_rng(0)
+
+
+def numpy(x):
+    return keras.ops.convert_to_numpy(x).astype(np.float64)
+
+
+@pytest.fixture(scope="module")
+def model():
+    """Trained for some steps, so that its styles differ."""
+    keras.utils.set_random_seed(0)
+    made = cnnzoo.build("fast_style", styles=STYLES, width=8, blocks=1, network="lenet.cifar10")
+    made.look_at(PICTURES)
+    made.compile({"painter": keras.optimizers.Adam(1e-2)})
+    images = np.stack([FACE[i : i + 32, j : j + 32] for i in (0, 32, 64) for j in (0, 32, 64, 95)])
+    made.fit(images, batch_size=6, epochs=30, verbose=0)
+    return made
+
+
+def test_maps_are_normalised_and_then_as_a_mixture_of_styles_wants_them():
+    layer = ConditionalInstanceNormalization(3)
+    x, mix = rng.standard_normal((2, 5, 7, 4)).astype(np.float32), np.array([[0, 1, 0], [0.5, 0, 0.5]], np.float32)
+    layer.build(x.shape)
+    scale, shift = rng.standard_normal((2, 3, 4)).astype(np.float32)
+    layer.set_weights([scale, shift])
+    found = numpy(layer(x, mix))
+    for image, weights, made in zip(x, mix, found, strict=True):
+        normal = (image - image.mean((0, 1))) / np.sqrt(image.var((0, 1)) + 1e-5)
+        np.testing.assert_allclose(made, normal * (weights @ scale) + weights @ shift, atol=1e-5)
+
+
+def test_training_brings_the_styles_nearer(model):
+    fresh = cnnzoo.build("fast_style", **{key: getattr(model, key) for key in ("styles", "width", "blocks", "network")})
+
+    def error(painter, index):
+        found = model.statistics(model.maps.features(painter.stylize(FACE, STYLES[index])[None]))
+        pairs = [(numpy(f), goal[index : index + 1]) for f, goal in zip(found, model.goals, strict=True)]
+        return np.mean([np.sum((f - goal) ** 2) / np.sum(goal**2) for f, goal in pairs])
+
+    for index, name in enumerate(STYLES):
+        assert error(model, index) < 0.9 * error(fresh, index), name
+
+
+def test_a_mixture_lies_between_its_styles(model):
+    first, second = (model.stylize(FACE, name).astype(float) for name in STYLES)
+    assert np.abs(first - second).mean() > 2
+    half = model.stylize(FACE, {"tissue": 2, "coins": 2}).astype(float)
+    assert max(np.abs(half - first).mean(), np.abs(half - second).mean()) < np.abs(first - second).mean()
+    np.testing.assert_array_equal(model.stylize(FACE, np.array([1.0, 0.0])), first)
+    np.testing.assert_array_equal(model.stylize(FACE), first)
+
+
+def test_pictures_of_any_type_and_size_come_back_in_it(model):
+    as_bytes = model.stylize(FACE, "coins")
+    assert as_bytes.shape == FACE.shape and as_bytes.dtype == np.uint8
+    deep = model.stylize(FACE.astype(np.uint16) * 257, "coins")
+    floats = model.stylize(FACE / np.float32(255), "coins")
+    assert (deep.dtype, floats.dtype) == (np.uint16, np.float32)
+    np.testing.assert_allclose(deep / 257, as_bytes, atol=0.6)  # a rounding to 8 bits
+    np.testing.assert_allclose(255 * floats, as_bytes, atol=0.6)
+
+
+def test_where_the_mask_is_0_the_photograph_stays_and_its_colours_may(model):
+    mask = np.zeros(FACE.shape[:2], bool)
+    mask[20:60, 30:80] = True
+    made = model.stylize(FACE, mask=mask)
+    np.testing.assert_array_equal(made[~mask], FACE[~mask])
+    np.testing.assert_array_equal(made[mask], model.stylize(FACE)[mask])
+    grey = np.repeat(FACE[..., :1], 3, axis=2)
+    kept = model.stylize(grey, keep_color=True)
+    assert np.abs(kept.astype(int) - kept[..., :1]).max() <= 1  # still grey
+
+
+def test_a_large_photograph_in_strips_is_as_the_whole(model, monkeypatch):
+    photo = data.astronaut()[:301, :203]  # no multiples of the stride
+    whole = model.stylize(photo / np.float32(255), "tissue")
+    monkeypatch.setattr(fast_style, "WHOLE", 0)
+    monkeypatch.setattr(fast_style, "STRIP", 5000)  # some 25 rows of the largest map
+    done = []
+    strips = model.stylize(photo / np.float32(255), "tissue", progress=lambda *parts: done.append(parts))
+    assert done == [(i, 7) for i in range(1, 8)]
+    np.testing.assert_allclose(strips, whole, atol=2e-4)  # 0.05 grey levels: sums in another order
+
+
+@pytest.mark.parametrize(
+    ("style", "complaint"),
+    [
+        ("tisue", "got the style 'tisue'; allowed: tissue, coins"),
+        ({"tissue": 1, "silk": 2}, "allowed: tissue, coins"),
+        ({"tissue": 0}, "allowed: 0 and more, not all 0"),
+        ({"tissue": -1, "coins": 2}, "allowed: 0 and more, not all 0"),
+        (np.ones(3), "allowed: tissue, coins"),
+    ],
+)
+def test_styles_that_it_does_not_have_are_refused(model, style, complaint):
+    with pytest.raises(ValueError, match=complaint):
+        model.stylize(FACE, style)
+
+
+def test_paintings_that_are_missing_or_twice_are_named(model):
+    with pytest.raises(ValueError, match="got no picture of coins; allowed: one of each style"):
+        model.look_at({"tissue": PICTURES["tissue"]})
+    with pytest.raises(ValueError, match="allowed: different names"):
+        cnnzoo.build("fast_style", styles=("wave", "wave"))
