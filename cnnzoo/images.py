@@ -46,6 +46,13 @@ def read_image(source: Any, channels: int | None = None) -> np.ndarray:
     return array if channels is None else to_channels(array[None], channels)[0]
 
 
+def is_picture(x: Any) -> bool:
+    """Whether something is a picture by itself, rather than an array: a path, the bytes of a file or a Pillow image."""
+    from PIL import Image
+
+    return isinstance(x, (str, Path, bytes, bytearray, Image.Image))
+
+
 def contents(source: str | Path | bytes | bytearray) -> tuple[bytes, str]:
     """The bytes of a file, from its path or as they are, and what an error calls them."""
     if isinstance(source, (bytes, bytearray)):
