@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from cnnzoo.data import pipeline
     from cnnzoo.evaluation import evaluate
     from cnnzoo.export import export, load_export
+    from cnnzoo.plots import compare, plot_history, show
     from cnnzoo.registry import build, card, list_checkpoints, list_models
     from cnnzoo.training.fit import train
 
@@ -18,12 +19,15 @@ __all__ = [
     "__version__",
     "build",
     "card",
+    "compare",
     "evaluate",
     "export",
     "list_checkpoints",
     "list_models",
     "load_export",
     "pipeline",
+    "plot_history",
+    "show",
     "train",
 ]
 
@@ -36,6 +40,9 @@ _HOME = {
     "export": "cnnzoo.export",
     "load_export": "cnnzoo.export",
     "pipeline": "cnnzoo.data",
+    "compare": "cnnzoo.plots",
+    "plot_history": "cnnzoo.plots",
+    "show": "cnnzoo.plots",
     "train": "cnnzoo.training.fit",
 }
 

@@ -4,8 +4,9 @@ Outside a model an image is uint8 in [0, 255] or float32 in [0, 1], channels las
 """
 
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +21,7 @@ Shape = tuple[int | None, int | None, int | None]
 
 
 def read_image(source: Any, channels: int | None = None) -> np.ndarray:
-    """One image as an array (height, width, channels).
+    """One image as an array (height, width, channels); pictures are turned upright by their EXIF and get 8 bits.
 
     Args:
         source: A path, the bytes of a file, a Pillow image or an array (height, width[, channels]).
@@ -30,13 +31,17 @@ def read_image(source: Any, channels: int | None = None) -> np.ndarray:
         ValueError: The file is no image, cut short or damaged; the message names it.
         FileNotFoundError: There is no such file.
     """
-    from PIL import Image
+    from PIL import Image, ImageOps
 
     if isinstance(source, (str, Path, bytes, bytearray)):
         source = open_image(*contents(source))
     if isinstance(source, Image.Image):
-        grey = source.mode in ("1", "L", "LA", "I", "I;16", "F")
-        array = np.asarray(source.convert("L" if grey else "RGB"))
+        source = ImageOps.exif_transpose(source)
+        if source.mode.startswith("I;16"):  # Pillow would cut off all above 255
+            array = np.rint(np.asarray(source) / 257).astype(np.uint8)
+        else:
+            grey = source.mode in ("1", "L", "LA", "I", "F")
+            array = np.asarray(source.convert("L" if grey else "RGB"))
     else:
         array = np.asarray(source)
     if array.ndim == 2:
@@ -44,6 +49,35 @@ def read_image(source: Any, channels: int | None = None) -> np.ndarray:
     if array.ndim != 3:
         raise ValueError(f"got an array of shape {array.shape}; allowed: (height, width) or (height, width, channels)")
     return array if channels is None else to_channels(array[None], channels)[0]
+
+
+def is_picture(x: Any) -> bool:
+    """Whether something is a picture by itself, rather than an array: a path, the bytes of a file or a Pillow image."""
+    from PIL import Image
+
+    return isinstance(x, (str, Path, bytes, bytearray, Image.Image))
+
+
+def as_array(x: Any, read: Callable[[Any], np.ndarray]) -> np.ndarray:
+    """What NumPy makes of images: of arrays and tensors, and of pictures, alone or in a list, which `read` reads.
+
+    Raises:
+        ValueError: For what is no array, such as a symbolic tensor, or a list of images of several shapes.
+    """
+    if is_picture(x):
+        return read(x)
+    if isinstance(x, (list, tuple)) and any(map(is_picture, x)):
+        x = [read(each) if is_picture(each) else each for each in x]
+    try:
+        return np.asarray(x)
+    except (TypeError, ValueError, NotImplementedError):
+        if not isinstance(x, (list, tuple)):
+            what = f"{type(x).__name__}, which has no values to look at"
+        else:
+            what = f"images of the shapes {', '.join(sorted({str(np.shape(each)) for each in x}))} in one list"
+        raise ValueError(
+            f"got {what}; allowed: NumPy arrays, tensors, Pillow images or paths of pictures, several of one shape"
+        ) from None
 
 
 def contents(source: str | Path | bytes | bytearray) -> tuple[bytes, str]:
@@ -89,7 +123,7 @@ def to_channels(images: np.ndarray, channels: int) -> np.ndarray:
         return np.repeat(images, 3, axis=-1)
     if have == 3 and channels == 1:
         grey = images @ np.array([0.299, 0.587, 0.114])
-        grey = np.rint(grey) if images.dtype == np.uint8 else grey
+        grey = np.rint(grey) if np.issubdtype(images.dtype, np.integer) else grey
         return grey[..., None].astype(images.dtype)
     raise ValueError(f"got images with {have} channels where the model takes {channels}; allowed: 1 or 3 on both sides")
 
@@ -124,7 +158,8 @@ def as_batch(x: Any, shape: Shape) -> tuple[np.ndarray, bool]:
 
     Args:
         x: uint8 in [0, 255] or floats in [0, 1]: one image (height, width, channels), one grey image (height, width),
-            or a batch (n, height, width, channels) with n >= 1. Anything that NumPy can view as an array.
+            or a batch (n, height, width, channels) with n >= 1. Anything that NumPy can view as an array. A path, the
+            bytes of a file, a Pillow image, or a list of them is read as uint8 and fitted to the shape.
         shape: (height, width, channels) that the model takes; None stands for any.
 
     Returns:
@@ -135,13 +170,13 @@ def as_batch(x: Any, shape: Shape) -> tuple[np.ndarray, bool]:
     """
     sides = in_words(shape)
     allowed = f"allowed: uint8 in [0, 255] or float32 in [0, 1], ({sides}) or (n, {sides})"
-    array = np.asarray(x)
+    array = as_array(x, partial(_read_as, shape))
     if array.ndim == 2 and shape[2] == 1:
         array = array[:, :, None]
     single = array.ndim == 3
     batch = array[None] if single else array
     if batch.ndim != 4 or not fits(batch.shape[1:], shape):
-        raise ValueError(f"got images of shape {np.shape(x)}; {allowed}")
+        raise ValueError(f"got images of shape {array.shape}; {allowed}")
     if batch.size == 0:
         raise ValueError(f"got an empty batch of shape {batch.shape}; {allowed} with n >= 1")
     if batch.dtype == np.uint8:
@@ -152,6 +187,13 @@ def as_batch(x: Any, shape: Shape) -> tuple[np.ndarray, bool]:
     if not (low >= -1e-6 and high <= 1 + 1e-6):  # so written, NaN fails it too
         raise ValueError(f"got images with values in [{low:g}, {high:g}]; {allowed}")
     return batch.astype(np.float32, copy=False), single
+
+
+def _read_as(shape: Shape, source: Any) -> np.ndarray:
+    """A picture as the image of a shape: resized and its colours converted, as needed."""
+    image = read_image(source)
+    height, width, channels = (want or have for want, have in zip(shape, image.shape, strict=True))
+    return fit_to(image[None], (height, width, channels))[0]
 
 
 def to_uint8(images: Any) -> np.ndarray:

@@ -217,7 +217,7 @@ def nearest(samples, data: str, extractor: str | None = None) -> Neighbours:
         UnknownName: No such classifier.
         ValueError: For samples of another type or range, or data that are not at hand.
     """
-    batch, _ = as_batch(samples, np.shape(samples)[-3:])
+    batch, _ = as_batch(samples, (None, None, None))
     train = load(data, "train", shape=batch.shape[1:])
     held_out = load(data, "test", shape=batch.shape[1:]).few(HELD_OUT)
     view = registry.build(extractor).features if extractor else _pixels

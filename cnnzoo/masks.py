@@ -14,6 +14,9 @@ import keras
 import numpy as np
 from keras import ops
 
+from cnnzoo.images import as_array
+from cnnzoo.photos import read_photo
+
 LARGEST_CHUNK = 4_000_000  # pixels of masks that are made at once
 
 
@@ -204,7 +207,7 @@ def as_missing(mask: Any, shape: tuple[int, int, int]) -> np.ndarray:
 
     Args:
         mask: Booleans or numbers, not 0 where a pixel is missing: (height, width[, 1]) for all images, or
-            (n, height, width[, 1]).
+            (n, height, width[, 1]). Also a path, the bytes of a file or a Pillow image; see `read_mask`.
         shape: (n, height, width) of the images.
 
     Returns:
@@ -213,7 +216,7 @@ def as_missing(mask: Any, shape: tuple[int, int, int]) -> np.ndarray:
     Raises:
         ValueError: For another size or type, or if all or none of an image is missing.
     """
-    array, (count, height, width) = np.asarray(mask), shape
+    array, (count, height, width) = as_array(mask, read_mask), shape
     sides = f"({height}, {width}[, 1]) or ({count}, {height}, {width}[, 1])"
     if array.shape not in ((*lead, height, width, *last) for lead in ((), (count,)) for last in ((), (1,))):
         raise ValueError(f"got a mask of shape {array.shape}; allowed: {sides}")
@@ -227,6 +230,17 @@ def as_missing(mask: Any, shape: tuple[int, int, int]) -> np.ndarray:
                 "missing, and 0 where they are kept"
             )
     return missing
+
+
+def read_mask(source: Any) -> np.ndarray:
+    """Where pixels are missing, bool (height, width): where a picture is neither black nor transparent.
+
+    Args:
+        source: As in `cnnzoo.photos.read_photo`, with its errors.
+    """
+    photo = read_photo(source)
+    missing = photo.pixels.any(axis=2)
+    return missing if photo.alpha is None else missing & (photo.alpha > 0)
 
 
 def _check_sides(height: int, width: int) -> None:

@@ -5,12 +5,15 @@ import struct
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from cnnzoo.files import write_bytes
 from cnnzoo.images import contents, decoding, open_image
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
 
@@ -39,7 +42,7 @@ class Photo:
 # -- reading ----------------------------------------------------------------------------------------------------------
 
 
-def read_photo(source: str | Path | bytes) -> Photo:
+def read_photo(source: "str | Path | bytes | Image.Image") -> Photo:
     """A photograph from a file, turned upright as its EXIF asks for.
 
     A PNG of 16 bits keeps them all, and so does any grey picture of 16 bits; everything else has 8. Palettes become
@@ -48,15 +51,20 @@ def read_photo(source: str | Path | bytes) -> Photo:
     preview or a depth map) the first is read. XMP and the comments of a file are not.
 
     Args:
-        source: The path of a file, or its bytes.
+        source: The path of a file, its bytes, or a Pillow image, which has 16 bits only where it is grey.
 
     Raises:
         ValueError: The file is no image, cut short, damaged, too large for Pillow (179 million pixels), animated, or
             of a kind of pixels that is no photograph's, such as 32-bit numbers; the message names it.
         FileNotFoundError: There is no such file.
     """
-    raw, name = contents(source)
-    image = open_image(raw, name)
+    from PIL import Image
+
+    if isinstance(source, Image.Image):
+        raw, name, image = b"", "the Pillow image", source
+    else:
+        raw, name = contents(source)
+        image = open_image(raw, name)
     with decoding(name):
         animated = image.format != "MPO" and getattr(image, "is_animated", False)
     if animated:

@@ -110,13 +110,10 @@ def _enlarged(alpha: "np.ndarray", scale: int) -> "np.ndarray":
 
 
 def mask_of(path: Path) -> "np.ndarray":
-    """Where pixels are missing, bool (height, width): where the picture is neither black nor transparent."""
-    from cnnzoo.photos import read_photo
+    """The mask in a file, which must leave something to be done; see `cnnzoo.masks.read_mask`."""
+    from cnnzoo.masks import read_mask
 
-    photo = read_photo(path)
-    missing = photo.pixels.any(axis=2)
-    if photo.alpha is not None:
-        missing &= photo.alpha > 0
+    missing = read_mask(path)
     if missing.all() or not missing.any():
         what = "everything is missing" if missing.all() else "nothing is missing"
         raise ValueError(f"got the mask {path}, by which {what}; allowed: black where pixels are kept, else not black")

@@ -75,6 +75,10 @@ class Classifier(PhasedModel):
     def classify(self, x) -> np.ndarray:
         """The class probabilities (n, classes) of one image or a batch of n.
 
+        Args:
+            x: uint8 or float32 in [0, 1], of the model's shape; or a path, a Pillow image or a list of them, which are
+                resized to it.
+
         Raises:
             ValueError: For images of another shape, type or range.
         """

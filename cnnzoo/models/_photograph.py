@@ -1,12 +1,15 @@
 """What the verbs that work on photographs of any size do before and after the network."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 from keras import ops
 
 from cnnzoo.color import rgb_to_ycbcr, ycbcr_to_rgb
+from cnnzoo.images import as_array, to_channels
+from cnnzoo.photos import read_photo
 from cnnzoo.resampling import upscale
 from cnnzoo.tiling import self_ensemble, tiled
 
@@ -27,7 +30,9 @@ def as_photographs(x: Any, channels: Sequence[int], noisy: bool = False) -> tupl
     """Checks photographs of any size.
 
     Args:
-        x: uint8, uint16, or floats in [0, 1]: one image (height, width[, channels]) or a batch.
+        x: uint8, uint16, or floats in [0, 1]: one image (height, width[, channels]) or a batch. Also a path, the bytes
+            of a file, a Pillow image, or a list of them, read as `read_photo` does, without transparency, as uint8 or
+            uint16; their colours are converted where needed.
         channels: How many there may be.
         noisy: Whether single floats may be anywhere: noise has the mean 0, so that only the mean of an image tells
             whether it is in [0, 1].
@@ -40,13 +45,13 @@ def as_photographs(x: Any, channels: Sequence[int], noisy: bool = False) -> tupl
     """
     counts = " or ".join(map(str, channels))
     allowed = f"allowed: uint8, uint16 or float32 in [0, 1], (height, width, {counts}) or a batch of them"
-    array = np.asarray(x)
+    array = as_array(x, partial(_read_with, channels))
     if array.ndim == 2 and 1 in channels:
         array = array[:, :, None]
     single = array.ndim == 3
     batch = array[None] if single else array
     if batch.ndim != 4 or batch.shape[3] not in channels or batch.size == 0:
-        raise ValueError(f"got images of shape {np.shape(x)}; {allowed}")
+        raise ValueError(f"got images of shape {array.shape}; {allowed}")
     if batch.dtype == np.float64:
         batch = batch.astype(np.float32)
     if batch.dtype not in LARGEST:
@@ -59,6 +64,12 @@ def as_photographs(x: Any, channels: Sequence[int], noisy: bool = False) -> tupl
         if not (low >= -slack and high <= 1 + slack):  # so written, NaN fails it too
             raise ValueError(f"got images with {what} in [{low:g}, {high:g}]; {allowed}")
     return batch, single
+
+
+def _read_with(channels: Sequence[int], source: Any) -> np.ndarray:
+    """The pixels of a picture, with as many channels as it has where it may, else with the first number allowed."""
+    pixels = read_photo(source).pixels
+    return pixels if pixels.shape[2] in channels else to_channels(pixels[None], channels[0])[0]
 
 
 def each_photograph(

@@ -97,7 +97,8 @@ class SubPixelModel(PhasedModel):
         """One image or a batch, grey or colour, of any size, `scale` times as high and wide, in the type that came in.
 
         Args:
-            x: uint8, uint16 or float32 in [0, 1], (height, width), (height, width, 1 or 3) or a batch of them.
+            x: uint8, uint16 or float32 in [0, 1], (height, width), (height, width, 1 or 3) or a batch of them; or a
+                path, a Pillow image or a list of them, which come back as uint8, or uint16 where they have 16 bits.
             ensemble: Take the mean over the eight turned and mirrored images; eight times as slow, a little better.
         """
         enlarge = with_bicubic_color(self, self.scale)

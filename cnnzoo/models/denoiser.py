@@ -122,7 +122,8 @@ class Denoiser(PhasedModel):
 
         Args:
             x: uint8, uint16 or float32, (height, width, c) or a batch of them, or (height, width) if it is grey.
-                Floats may leave [0, 1], as noise takes them there; the result does not.
+                Floats may leave [0, 1], as noise takes them there; the result does not. Or a path, a Pillow image or a
+                list of them, which become grey or colour as the model is, and come back as uint8 (16 bits: uint16).
             ensemble: Take the mean over the eight turned and mirrored images; eight times as slow, a little better.
 
         Raises:

@@ -314,9 +314,10 @@ class Inpainter(PhasedModel):
 
         Args:
             x: uint8, uint16 or float32 in [0, 1], (height, width, channels) or a batch of them; for a model of grey
-                images (height, width) too. What stands in the holes does not matter.
+                images (height, width) too. Or a path, a Pillow image or a list of them, which come back as uint8 (16
+                bits: uint16). What stands in the holes does not matter.
             mask: Not 0 where a pixel is missing, of booleans or any numbers: (height, width[, 1]) for all images, or
-                (n, height, width[, 1]).
+                (n, height, width[, 1]). Or a path or a Pillow image, neither black nor transparent there.
 
         Returns:
             The images; known pixels are those that came in, bit for bit.

@@ -119,11 +119,12 @@ class StyleTransfer(Stylizer):
         and goes on at twice the size until that is the whole.
 
         Args:
-            content: uint8, uint16 or float32 in [0, 1], (height, width, 3) or a batch of them.
-            style: A picture (height, width, 1 or 3) of any size, or a list of them, to be mixed.
+            content: uint8, uint16 or float32 in [0, 1], (height, width, 3) or a batch of them; or a path, a Pillow
+                image or a list of them, which come back as uint8, or uint16 where they have 16 bits.
+            style: A picture (height, width, 1 or 3) of any size, a path or a Pillow image; or a list, to be mixed.
             weights: How much of each style; equally much by default. Their sum does not matter.
             mask: Not 0 where the style goes, as numbers or booleans: (height, width[, 1]) for all images, or
-                (n, height, width[, 1]). Elsewhere the content stays, bit for bit.
+                (n, height, width[, 1]), or a path or a Pillow image. Elsewhere the content stays, bit for bit.
             keep_color: Change the luma alone, towards that of the style with the content's mean and deviation. The
                 chroma stays that of the content, but where no colour in [0, 1] has both.
             optimizer: "lbfgs" or "adam".
