@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from cnnzoo.export import export, load_export
     from cnnzoo.registry import build, card, list_checkpoints, list_models
     from cnnzoo.training.fit import train
+    from cnnzoo.tuning import tune
 
 __all__ = [
     "__version__",
@@ -25,6 +26,7 @@ __all__ = [
     "load_export",
     "pipeline",
     "train",
+    "tune",
 ]
 
 _HOME = {
@@ -37,6 +39,7 @@ _HOME = {
     "load_export": "cnnzoo.export",
     "pipeline": "cnnzoo.data",
     "train": "cnnzoo.training.fit",
+    "tune": "cnnzoo.tuning",
 }
 
 
