@@ -10,14 +10,15 @@ from cnnzoo.training.recipes import Recipe
 
 NAME = "recipe.json"
 # The rest is code, or comes from another checkpoint.
-KEPT = [f.name for f in fields(Recipe) if f.name not in ("checkpoint", "optimizers", "start")]
+KEPT = {f.name: f.default for f in fields(Recipe) if f.name not in ("checkpoint", "optimizers", "start")}
+SHOWN = ("batch_size", "seed")  # even where they are as by default
 
 
 def write_recipe(folder: Path, recipe: Recipe) -> None:
     """Writes `recipe.json` into a folder, which is made. `recipe.checkpoint` is to be an architecture."""
     folder.mkdir(parents=True, exist_ok=True)
     content = asdict(recipe)
-    kept = {key: content[key] for key in KEPT if content[key] is not None}
+    kept = {key: content[key] for key, default in KEPT.items() if key in SHOWN or content[key] != default}
     write_json(folder / NAME, {"architecture": recipe.checkpoint, **kept})
 
 

@@ -3,6 +3,7 @@
 import json
 import threading
 import time
+import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from keras_tuner.engine.base_tuner import BaseTuner
 from keras_tuner.engine.trial import Trial
 from keras_tuner.errors import FailedTrialError, FatalError
 from keras_tuner.oracles import BayesianOptimizationOracle, HyperbandOracle, RandomSearchOracle
+from sklearn.exceptions import ConvergenceWarning
 
 from cnnzoo.files import write_json
 
@@ -124,6 +126,11 @@ class HalvingOracle(Lasting, HyperbandOracle):
 
 class BayesianOracle(Lasting, BayesianOptimizationOracle):
     """Draws where a Gaussian process fitted to the trials so far promises most."""
+
+    def populate_space(self, trial_id):
+        with warnings.catch_warnings():  # that a field does not matter, which is no news of use
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            return super().populate_space(trial_id)
 
 
 def make_oracle(

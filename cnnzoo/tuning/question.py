@@ -10,7 +10,7 @@ from cnnzoo.registry import architecture, list_models, split_name
 from cnnzoo.training.fit import make_plan
 from cnnzoo.training.recipes import Recipe
 from cnnzoo.tuning.objectives import objectives
-from cnnzoo.tuning.space import Space, check_space, least, to_json, within
+from cnnzoo.tuning.space import Space, check_space, to_json, within
 
 TUNERS = ("random", "hyperband", "bayesian")
 
@@ -102,7 +102,9 @@ def ask(
         "crop": crop,
     }
     own = {key: _plain(value) for key, value in cls.config_fields().items() if key in space}
-    tried = {key: own[key] if key in own and within(space[key], own[key]) else least(space[key]) for key in space}
+    tried = {key: own[key] if key in own and within(domain, own[key]) else domain[0] for key, domain in space.items()}
+    if "batch_size" in space:
+        tried["batch_size"] = min(space["batch_size"])  # where the data are too few for this, they are for all
     recipe = _recipe(settings, tried, epochs)
     plan, model, images = make_plan(recipe, {} if crop is None else {"crop": crop})
     settings |= {"data": plan["data"], "crop": plan.get("crop")}

@@ -48,11 +48,6 @@ def within(domain: list | tuple, value: Any) -> bool:
     return isinstance(value, int | float) and domain[0] <= value <= domain[1]
 
 
-def least(domain: list | tuple) -> Any:
-    """The smallest number of a domain."""
-    return min(domain)
-
-
 def parse(text: str) -> tuple[str, list | tuple]:
     """KEY=[…] or KEY=LOW..HIGH, as the command line has them.
 
