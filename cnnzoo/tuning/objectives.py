@@ -76,7 +76,7 @@ def nll(model, found: ImageSet) -> Score:
         part = replace(found, images=found.images[i : i + PART], labels=labels)
         parts.append(_bounds(model, part, SAMPLES, PART)["iw_nll"])
     value = float(np.average([part.value for part in parts], weights=[part.n for part in parts]))
-    protocol = {**parts[0].protocol, "images": len(found.images)}
+    protocol = {key: value for key, value in parts[0].protocol.items() if key not in ("images", "interval")}
     return Score("iw_nll", value, "nats", "lower", len(found.images), protocol=protocol)
 
 

@@ -1,5 +1,6 @@
 """What a search is asked, checked before anything is trained."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -85,7 +86,7 @@ def ask(
         raise ValueError(f"got trials={trials!r}; allowed: an integer >= 1")
     config, given = dict(config or {}), space is not None
     if not given:
-        space = {key: domain for key, domain in cls.search_space.items() if key not in config}
+        space = {key: domain for key, domain in getattr(cls, "search_space", {}).items() if key not in config}
     space = check_space(cls, space)
     if both := sorted(set(space) & set(config)):
         raise ValueError(f"got {', '.join(both)} both in space and in config; allowed: in one of them")
@@ -119,7 +120,7 @@ def ask(
             space["batch_size"] = [size for size in space["batch_size"] if _holds(images, size)]
     if "learning_rate" in space:
         own["learning_rate"] = _learning_rate(model)
-    settings["space"] = to_json(space)
+    settings = json.loads(json.dumps({**settings, "space": to_json(space)}))  # as they will be read again
     whole = all(within(space[key], own[key]) for key in space)
     return Question(settings, space, own if whole else {}, allowed[objective][0])
 
