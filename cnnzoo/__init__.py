@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from cnnzoo.plots import compare, plot_history, show
     from cnnzoo.registry import build, card, list_checkpoints, list_models
     from cnnzoo.training.fit import train
+    from cnnzoo.tuning import tune
 
 __all__ = [
     "__version__",
@@ -29,6 +30,7 @@ __all__ = [
     "plot_history",
     "show",
     "train",
+    "tune",
 ]
 
 _HOME = {
@@ -44,6 +46,7 @@ _HOME = {
     "plot_history": "cnnzoo.plots",
     "show": "cnnzoo.plots",
     "train": "cnnzoo.training.fit",
+    "tune": "cnnzoo.tuning",
 }
 
 

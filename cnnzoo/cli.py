@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import cnnzoo
-from cnnzoo.commands import edit, explain, latent, pictures, restore, ship, zoo
+from cnnzoo.commands import edit, explain, latent, pictures, restore, search, ship, zoo
 from cnnzoo.terminal import import_quietly
 
 
@@ -105,8 +105,11 @@ def parser() -> argparse.ArgumentParser:
         "cnnzoo train dcgan --data digits --epochs 4 --seed 3 --out RUN",
         "cnnzoo train vae --data photos/ --config latent_dim=16 --config likelihood=logistic",
         "cnnzoo train --resume RUN                  # after Ctrl-C, a crash or a power cut",
+        "cnnzoo train SEARCH/best --epochs 50       # the best settings that cnnzoo tune has found",
     )
-    add.add_argument("name", nargs="?", help="a recipe, such as cnn.mnist, or an architecture, such as cnn")
+    add.add_argument(
+        "name", nargs="?", help="a recipe, such as cnn.mnist or SEARCH/best, or an architecture, such as cnn"
+    )
     add.add_argument("--data", help="a data set, or a folder <folder>/<split>/<label>/<image>")
     add.add_argument("--epochs", type=int, help="passes over the data (default: the recipe's, or 10)")
     add.add_argument("--batch-size", type=int, help="images a step (default: the recipe's, or 128)")
@@ -118,6 +121,21 @@ def parser() -> argparse.ArgumentParser:
         "--config", type=_setting, action="append", metavar="KEY=VALUE", help="a field of the architecture, as JSON"
     )
     add.add_argument("--resume", type=Path, metavar="RUN", help="go on with the run in this folder")
+
+    add = command(
+        search.tune,
+        "search good settings for an architecture, by its metric on validation images",
+        "cnnzoo tune vae --data mnist --trials 12",
+        "cnnzoo tune dcgan --data fashion_mnist --tuner hyperband --epochs 9 --limit 10000",
+        "cnnzoo tune cnn --data digits --space learning_rate=1e-4..1e-2 --space 'batch_size=[32, 64]'",
+        "cnnzoo tune vae --data mnist --config latent_dim=2 --objective negative_elbo --out SEARCH",
+        "cnnzoo train SEARCH/best --epochs 50       # what was found; or more of it",
+    )
+    search.arguments(add)
+    add.add_argument(
+        "--config", type=_setting, action="append", metavar="KEY=VALUE", help="a field that is not searched, as JSON"
+    )
+    _json(add)
 
     add = command(
         zoo.evaluate,

@@ -128,7 +128,7 @@ def evaluate(
     if hasattr(model, "log_weights"):
         labels = found.labels if model.needs_labels else None
         images = images or max(1, BOUNDED // found.images[0].size)
-        scores += _bounds(model, found.images, labels, samples, images, progress)
+        scores += bounds(model, found.images, labels, samples, images, progress)
     return Report(name, str(data), split, tuple(scores))
 
 
@@ -165,7 +165,7 @@ def _worst_class(errors: np.ndarray, labels: np.ndarray, classes: tuple[str, ...
     return Score("worst_class_mse", means[worst], "", "lower", int(np.sum(labels == worst)), protocol=protocol)
 
 
-def _bounds(model, images: np.ndarray, labels, samples: int, count: int, progress: Progress | None) -> list[Score]:
+def bounds(model, images: np.ndarray, labels, samples: int, count: int, progress: Progress | None) -> list[Score]:
     """The ELBO of all images and the importance-weighted bound of the first `count`, with their standard errors."""
     truth = images.astype(np.float32) / 255
     protocol: dict[str, Any] = {"likelihood": model.likelihood, "latent layers": 1}

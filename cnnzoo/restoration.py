@@ -40,20 +40,19 @@ def sets_of(model, data: str, split: str) -> tuple[str, ...]:
     return {"upscale": ENLARGED, "inpaint": (FILLED,), "restore": DENOISED[model.image_shape[2]]}[model.task]
 
 
-def enlarging(model, found: Photographs, progress: Progress | None = None) -> list[Score]:
+def enlarging(model, found: Photographs, progress: Progress | None = None, beside: bool = True) -> list[Score]:
     """PSNR, SSIM and perceptual distance of photographs made small and enlarged again.
 
     The small images are antialiased bicubic ones of 256 grey values, as in `cnnzoo.resampling`; sides that are no
-    multiples of the scale are cut first.
+    multiples of the scale are cut first. Without `beside`, only PSNR and SSIM of the model itself.
     """
     scale = model.scale
     truths = [crop_to_multiple(image, scale) for image in found.images]
     small = [to_uint8(downscale(image[None] / np.float32(255), scale)[0]) for image in truths]
-    methods: dict[str, Method] = {
-        "": model.upscale,
-        "bicubic": lambda image: baselines.bicubic(image, scale),
-        "lanczos": lambda image: baselines.lanczos(image, scale),
-    }
+    methods: dict[str, Method] = {"": model.upscale}
+    if beside:
+        methods["bicubic"] = lambda image: baselines.bicubic(image, scale)
+        methods["lanczos"] = lambda image: baselines.lanczos(image, scale)
     made = _made(methods, small, progress)
     base = {"data": found.name, "scale": scale, "small images": "antialiased bicubic, 8 bit"}
     scores = []
@@ -65,6 +64,8 @@ def enlarging(model, found: Photographs, progress: Progress | None = None) -> li
             scores.append(_mean(_name(method, "psnr", found.name) + suffix, psnr_per_image(*pairs), "dB", about))
             if protocol == SHOWN:
                 scores.append(_mean(_name(method, "ssim", found.name), ssim_per_image(*pairs), "", about))
+    if not beside:
+        return scores
     distance = PerceptualDistance()
     for method, images in made.items():
         values = np.concatenate([distance(a[None], b[None]) for a, b in zip(truths, images, strict=True)])
@@ -73,8 +74,11 @@ def enlarging(model, found: Photographs, progress: Progress | None = None) -> li
     return scores
 
 
-def denoising(model, found: Photographs, progress: Progress | None = None) -> list[Score]:
-    """PSNR and SSIM of photographs behind Gaussian noise, which is neither clipped nor rounded."""
+def denoising(model, found: Photographs, progress: Progress | None = None, beside: bool = True) -> list[Score]:
+    """PSNR and SSIM of photographs behind Gaussian noise, which is neither clipped nor rounded.
+
+    Without `beside`, only of the model itself.
+    """
     sigmas = SIGMAS if isinstance(model.sigma, tuple) else (model.sigma,)
     scores = []
     for sigma in sigmas:
@@ -82,11 +86,10 @@ def denoising(model, found: Photographs, progress: Progress | None = None) -> li
         for index, image in enumerate(found.images):
             noise = np.random.default_rng(index).standard_normal(image.shape, dtype=np.float32)
             noisy.append(image / np.float32(255) + sigma / np.float32(255) * noise)
-        methods: dict[str, Method] = {
-            "": model.restore,
-            "non_local_means": lambda image, sigma=sigma: baselines.non_local_means(image, sigma),
-            "total_variation": lambda image, sigma=sigma: baselines.total_variation(image, sigma),
-        }
+        methods: dict[str, Method] = {"": model.restore}
+        if beside:
+            methods["non_local_means"] = lambda image, sigma=sigma: baselines.non_local_means(image, sigma)
+            methods["total_variation"] = lambda image, sigma=sigma: baselines.total_variation(image, sigma)
         about = {
             "data": found.name,
             "sigma": sigma,
@@ -103,14 +106,16 @@ def denoising(model, found: Photographs, progress: Progress | None = None) -> li
     return scores
 
 
-def filling(model, name: str, images: np.ndarray, progress: Progress | None = None) -> list[Score]:
+def filling(
+    model, name: str, images: np.ndarray, progress: Progress | None = None, beside: bool = True
+) -> list[Score]:
     """PSNR and SSIM over the missing pixels of images (n, height, width, channels), for each kind of mask and all.
 
     The squared errors of all images are averaged before the logarithm, since a hole in an even background may be filled
-    without any error.
+    without any error. Without `beside`, only of the model itself.
     """
     base = {"data": name, "size": list(images.shape[1:]), "masks": "cnnzoo.masks.for_evaluation, seed 0"}
-    methods: dict[str, Method] = {"biharmonic": lambda pair: baselines.biharmonic(*pair)}
+    methods: dict[str, Method] = {"biharmonic": lambda pair: baselines.biharmonic(*pair)} if beside else {}
     truths, scores, errors = images / 255, [], {}
     for kind in masks.EVALUATED:
         hidden = masks.for_evaluation(images, kind)

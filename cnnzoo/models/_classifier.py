@@ -1,6 +1,6 @@
 """What the classifiers have in common: everything but their layers."""
 
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import keras
 import numpy as np
@@ -34,6 +34,11 @@ class Classifier(PhasedModel):
     task = "classify"
     needs_labels = True
     log_names = ("accuracy",)
+    search_space: ClassVar[dict] = {
+        "learning_rate": (1e-4, 1e-2),
+        "batch_size": [32, 64, 128, 256],
+        "l2": [0.0, 1e-5, 1e-4, 1e-3],
+    }
 
     backbone: keras.Sequential
     head: keras.layers.Dense

@@ -1,5 +1,7 @@
 """What the networks that end in a sub-pixel convolution share: training on what they are to undo, and enlarging."""
 
+from typing import ClassVar
+
 import keras
 import numpy as np
 from keras import ops
@@ -27,6 +29,7 @@ class SubPixelModel(PhasedModel):
 
     task = "upscale"
     log_names = ("psnr",)
+    search_space: ClassVar[dict] = {"learning_rate": (1e-4, 1e-2), "batch_size": [16, 32, 64, 128]}
 
     def __init__(self, *, scale=3, image_shape=(None, None, 1), **kwargs):
         super().__init__(**kwargs)

@@ -1,6 +1,6 @@
 """A convolutional autoencoder: images to a short code and back, with the least squared error."""
 
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import keras
 import numpy as np
@@ -33,6 +33,12 @@ class Autoencoder(PhasedModel):
 
     task = "reconstruct"
     log_names = ("mse",)
+    search_space: ClassVar[dict] = {
+        "learning_rate": (1e-4, 1e-2),
+        "batch_size": [32, 64, 128, 256],
+        "width": [8, 16, 32],
+        "hidden": [128, 256, 512],
+    }
 
     def __init__(self, *, image_shape=(28, 28, 1), latent_dim=32, width=16, hidden=256, **kwargs):
         super().__init__(**kwargs)

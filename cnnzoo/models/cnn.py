@@ -1,5 +1,7 @@
 """A small convolutional classifier for 28x28 grey images: 93 thousand parameters."""
 
+from typing import ClassVar
+
 import keras
 from keras import layers
 
@@ -23,6 +25,7 @@ class CNN(Classifier):
     filters = (32, 64, 64)
     pooled = 2  # so many of the convolutions are followed by pooling
     hidden = 64
+    search_space: ClassVar[dict] = {**Classifier.search_space, "pooling": ["max", "average"], "dropout": (0.0, 0.6)}
 
     def __init__(self, *, pooling="max", dropout=0.0, **config):
         super().__init__(**config)

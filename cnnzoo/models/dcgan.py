@@ -7,6 +7,8 @@ Two things are added to the discriminator: the penalty on its gradient (see `r1`
 ahead of the generator, and the spread of the batch as a feature, which keeps the samples from being too much alike.
 """
 
+from typing import ClassVar
+
 import keras
 from keras import layers
 
@@ -34,6 +36,8 @@ class DCGAN(GAN):
         width: Filters at half of the full resolution; each step down doubles them.
         **config: See `GAN`.
     """
+
+    search_space: ClassVar[dict] = {**GAN.search_space, "width": [16, 32, 64]}
 
     def __init__(
         self,

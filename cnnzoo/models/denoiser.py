@@ -8,6 +8,7 @@ al., "Plug-and-Play Image Restoration with Deep Denoiser Prior", 2021, section I
 """
 
 import numbers
+from typing import ClassVar
 
 import keras
 import numpy as np
@@ -46,6 +47,13 @@ class Denoiser(PhasedModel):
 
     task = "restore"
     log_names = ("psnr",)
+    search_space: ClassVar[dict] = {
+        "learning_rate": (1e-4, 1e-2),
+        "batch_size": [16, 32, 64, 128],
+        "width": [8, 12, 16],
+        "depth": [1, 2],
+        "bias": [True, False],
+    }
 
     def __init__(self, *, width=12, depth=1, bias=True, sigma=25.0, image_shape=(None, None, 1), **kwargs):
         super().__init__(**kwargs)

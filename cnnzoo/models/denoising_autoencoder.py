@@ -3,6 +3,8 @@
 Source: Vincent et al., "Extracting and Composing Robust Features with Denoising Autoencoders", 2008.
 """
 
+from typing import ClassVar
+
 import keras
 from keras import ops
 
@@ -54,6 +56,8 @@ class DenoisingAutoencoder(Autoencoder):
         level: The share of the pixels that are masked, or the standard deviation of the noise.
         **config: See `cnnzoo.models.autoencoder.Autoencoder`.
     """
+
+    search_space: ClassVar[dict] = {**Autoencoder.search_space, "level": (0.05, 0.5)}
 
     def __init__(self, *, corruption="masking", level=0.25, **config):
         self.corruption, self.level = corruption, level

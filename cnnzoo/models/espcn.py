@@ -5,6 +5,8 @@ Network", 2016; the linear blocks and the residual are those of Bhardwaj et al.,
 Super-Efficient Super Resolution", 2022.
 """
 
+from typing import ClassVar
+
 import keras
 import numpy as np
 from keras import ops
@@ -82,6 +84,8 @@ class ESPCN(SubPixelModel):
         expansion: Channels inside each convolution in training; 0 for plain ones, which is what `fused` gives.
         **config: See `cnnzoo.models._subpixel.SubPixelModel`.
     """
+
+    search_space: ClassVar[dict] = {**SubPixelModel.search_space, "width": [8, 16, 24], "depth": [5, 7, 9]}
 
     def __init__(self, *, width=16, depth=9, expansion=64, **config):
         self.width, self.depth, self.expansion = width, depth, expansion

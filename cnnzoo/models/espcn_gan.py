@@ -6,6 +6,7 @@ Networks", 2018, section 3.4.
 """
 
 from functools import cached_property
+from typing import ClassVar
 
 import keras
 import numpy as np
@@ -53,6 +54,13 @@ class ESPCNGAN(ESPCN):
         expansion: 0; the convolutions are plain ones.
         **config: See `cnnzoo.models.espcn.ESPCN`.
     """
+
+    search_space: ClassVar[dict] = {
+        **ESPCN.search_space,
+        "learning_rate": (3e-5, 1e-3),
+        "content_weight": (0.01, 1.0),
+        "adversarial_weight": (0.001, 0.1),
+    }
 
     def __init__(
         self, *, scale=4, expansion=0, content_weight=0.1, adversarial_weight=0.005, judge_width=32, **config

@@ -4,6 +4,7 @@ Source: Goodfellow et al., "Generative Adversarial Nets", 2014.
 """
 
 from functools import cached_property
+from typing import ClassVar
 
 import keras
 import numpy as np
@@ -102,6 +103,12 @@ class GAN(PhasedModel):
     """
 
     task = "generate"
+    search_space: ClassVar[dict] = {
+        "learning_rate": (5e-5, 2e-3),  # of both networks
+        "batch_size": [32, 64, 128],
+        "latent_dim": [32, 64, 100, 128],
+        "loss": ["non_saturating", "least_squares", "hinge"],
+    }
 
     def __init__(
         self,

@@ -9,7 +9,7 @@ once, by the smooth filling that the network starts from; what is left to learn 
 """
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import keras
 import numpy as np
@@ -192,6 +192,12 @@ class Inpainter(PhasedModel):
 
     task = "inpaint"
     log_names = ("hole_psnr",)
+    search_space: ClassVar[dict] = {
+        "learning_rate": (1e-4, 1e-2),
+        "batch_size": [16, 32, 64, 128],
+        "width": [8, 16, 24],
+        "depth": [2, 3, 4],
+    }
     updates = "simultaneous"
 
     def __init__(

@@ -3,6 +3,8 @@
 Source: LeCun et al., "Gradient-Based Learning Applied to Document Recognition", 1998, section II.B.
 """
 
+from typing import ClassVar
+
 import keras
 from keras import layers
 
@@ -20,6 +22,12 @@ class LeNet(Classifier):
         dropout: The fraction of features that is dropped before each hidden dense layer in training.
         **config: See `cnnzoo.models._classifier.Classifier`: classes, l1, l2, augmentation.
     """
+
+    search_space: ClassVar[dict] = {
+        **Classifier.search_space,
+        "learning_rate": (3e-4, 1e-1),  # of plain SGD with momentum
+        "dropout": (0.0, 0.6),
+    }
 
     def __init__(self, *, image_shape=(32, 32, 3), dropout=0.0, **config):
         super().__init__(image_shape=image_shape, **config)

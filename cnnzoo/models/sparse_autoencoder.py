@@ -3,6 +3,8 @@
 Source: Makhzani and Frey, "k-Sparse Autoencoders", 2014.
 """
 
+from typing import ClassVar
+
 import keras
 from keras import ops
 
@@ -39,6 +41,8 @@ class SparseAutoencoder(Autoencoder):
         active: How many of its numbers are kept.
         **config: See `cnnzoo.models.autoencoder.Autoencoder`.
     """
+
+    search_space: ClassVar[dict] = {**Autoencoder.search_space, "latent_dim": [128, 256, 512]}
 
     def __init__(self, *, latent_dim=256, active=32, **config):
         if not 1 <= active <= latent_dim:

@@ -4,7 +4,7 @@ Source: Kingma and Welling, "Auto-Encoding Variational Bayes", 2014.
 """
 
 import math
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import keras
 import numpy as np
@@ -57,6 +57,13 @@ class VAE(PhasedModel):
 
     task = "reconstruct"
     log_names = ("negative_log_likelihood", "kl")
+    search_space: ClassVar[dict] = {
+        "learning_rate": (3e-4, 1e-2),
+        "batch_size": [32, 64, 128, 256],
+        "latent_dim": [8, 16, 32, 64],
+        "width": [8, 16, 32],
+        "hidden": [128, 256, 512],
+    }
     label_size = 0  # how much longer a label makes what the networks see
 
     def __init__(

@@ -5,6 +5,8 @@ configuration B without its last block; batch normalisation of Ioffe and Szegedy
 mean over all positions instead of the hidden dense layers.
 """
 
+from typing import ClassVar
+
 import keras
 from keras import layers
 
@@ -26,6 +28,8 @@ class VGGSmall(Classifier):
         width: Filters of the first block.
         **config: See `cnnzoo.models._classifier.Classifier`: classes, l1, l2, augmentation.
     """
+
+    search_space: ClassVar[dict] = {**Classifier.search_space, "width": [16, 32, 64]}
 
     def __init__(self, *, image_shape=(32, 32, 3), width=32, **config):
         super().__init__(image_shape=image_shape, **config)

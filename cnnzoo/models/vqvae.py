@@ -5,7 +5,7 @@ Source: van den Oord et al., "Neural Discrete Representation Learning", 2017.
 
 import hashlib
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import keras
 import numpy as np
@@ -84,6 +84,13 @@ class VQVAE(PhasedModel):
     task = "reconstruct"
     updates = "simultaneous"  # one pass serves both phases, which share no weights
     log_names = ("mse", "perplexity")
+    search_space: ClassVar[dict] = {
+        "learning_rate": (1e-4, 3e-3),
+        "batch_size": [32, 64, 128],
+        "code_dim": [2, 4, 8],
+        "commitment": (0.1, 2.0),
+        "width": [16, 32, 64],
+    }
 
     def __init__(
         self,

@@ -3,6 +3,8 @@
 Source: Gulrajani et al., "Improved Training of Wasserstein GANs", 2017.
 """
 
+from typing import ClassVar
+
 import keras
 
 from cnnzoo.models import _residual
@@ -23,6 +25,14 @@ class WGANGP(GAN):
         width: Filters of all convolutions (128 as published).
         **config: See `GAN`.
     """
+
+    search_space: ClassVar[dict] = {
+        "learning_rate": (3e-5, 1e-3),
+        "batch_size": [64, 128, 256],
+        "latent_dim": [64, 128],
+        "critic_steps": [2, 3, 5],
+        "width": [32, 64],
+    }
 
     def __init__(
         self,

@@ -1,5 +1,6 @@
 """What a training run does beside training: keep its states, stop when asked or diverging, and show what it makes."""
 
+import json
 import math
 import os
 import signal
@@ -7,9 +8,10 @@ import socket
 import threading
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -135,7 +137,7 @@ class Journal(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         if self.events is None:
-            self.events = _EventFile(self.folder / "tensorboard")
+            self.events = EventFile(self.folder / "tensorboard")
         sheet = self._sheet()
         if sheet is not None:
             path = self.folder / "samples" / f"epoch-{epoch + 1:04d}.png"
@@ -188,7 +190,7 @@ class Coverage(keras.callbacks.Callback):
         self.best = max(self.best, logs["coverage"])
 
 
-class _EventFile:
+class EventFile:
     """A TensorBoard event file. tensorboard's EventFileWriter would import TensorFlow where that is installed."""
 
     def __init__(self, folder: Path):
@@ -209,6 +211,13 @@ class _EventFile:
         height, width, channels = shape
         image = self._summary.Image(height=height, width=width, colorspace=channels, encoded_image_string=png)
         self._write(step=step, summary=self._summary(value=[self._summary.Value(tag=tag, image=image)]))
+
+    def hyperparameters(self, trial: str, values: Mapping[str, Any]) -> None:
+        """What TensorBoard's HParams shows of a trial beside its scalars."""
+        from tensorboard.plugins.hparams.summary_v2 import hparams_pb
+
+        plain = {k: v if isinstance(v, (bool, int, float, str)) else json.dumps(v) for k, v in values.items()}
+        self._write(summary=hparams_pb(plain, trial_id=trial))
 
     def _write(self, **content) -> None:
         with self._path.open("ab") as file:

@@ -12,6 +12,7 @@ from typing import Any
 
 import cnnzoo
 from cnnzoo.registry import architecture, build, from_config, split_name
+from cnnzoo.training.recipe_files import find_recipe
 from cnnzoo.training.recipes import Recipe, recipe
 from cnnzoo.training.runs import Run, check_vacant, write_json
 
@@ -20,7 +21,7 @@ ORIGINALS = 16  # images in the contact sheets of a model that changes images
 
 
 def train(
-    name: str | None = None,
+    name: str | Path | None = None,
     *,
     data: str | Path | None = None,
     epochs: int | None = None,
@@ -40,7 +41,8 @@ def train(
     comes from `seed`. The first SIGINT or SIGTERM ends the run after the current batch, with its state saved.
 
     Args:
-        name: `arch.tag` for the recipe of that checkpoint, `arch` for an architecture with its published settings.
+        name: `arch.tag` for the recipe of that checkpoint, `arch` for an architecture with its published settings; or
+            the folder or file of a recipe that `cnnzoo.tune` found.
         data: A data set's name or a folder; the recipe's own by default. Images are fitted to the model's shape.
         epochs: Passes over the data, >= 1; the recipe's, or 10.
         batch_size: Images a step, >= 1; the recipe's, or 128.
@@ -78,7 +80,7 @@ def train(
         folder = Path(out) if out is not None else None
         if folder is not None:
             check_vacant(folder)  # before the data are loaded
-        plan, model, images = _plan(name, given)
+        plan, model, images = make_plan(name, given)
         run = Run.create(folder or _vacant_folder(plan), plan)
     _say(verbose, f"run folder: {run.path}")
     try:
@@ -90,15 +92,17 @@ def train(
     return run.path
 
 
-def _plan(name: str, given: dict[str, Any]) -> tuple[dict[str, Any], Any, Any]:
-    """What `run.json` says, and the model and images it speaks of."""
+def make_plan(name: str | Path | Recipe, given: dict[str, Any]) -> tuple[dict[str, Any], Any, Any]:
+    """What `run.json` says, and the model and images it speaks of, for arguments of `train` or for a recipe."""
     import keras
 
-    arch, tag = split_name(name)
-    if not tag and "data" not in given:
-        raise ValueError(f"got {arch!r} without data; allowed: a data set's name or a folder")
-    base = recipe(name) if tag else Recipe(name, data="", epochs=10, expects="")
-    plan = {"name": name, "architecture": arch}
+    base = name if isinstance(name, Recipe) else find_recipe(name)
+    arch, tag = (base.checkpoint, "") if base else split_name(str(name))
+    if base is None:
+        if not tag and "data" not in given:
+            raise ValueError(f"got {arch!r} without data; allowed: a data set's name or a folder")
+        base = recipe(name) if tag else Recipe(name, data="", epochs=10, expects="")
+    plan = {"name": base.checkpoint, "architecture": arch}
     plan["data"] = _address(given.get("data", base.data))
     plan["split"] = base.split
     least_of = {"epochs": 1, "batch_size": 1, "seed": 0}
@@ -120,7 +124,8 @@ def _plan(name: str, given: dict[str, Any]) -> tuple[dict[str, Any], Any, Any]:
     if "image_shape" in fields:
         plan["config"].setdefault("image_shape", fields["image_shape"])
     images = _load(plan, base.split, plan["limit"])
-    if "data" in given and fields.get("classes") and "classes" not in given.get("config", {}):
+    told = given.get("config", {}) if tag else plan["config"]
+    if ("data" in given or not tag) and fields.get("classes") and "classes" not in told:
         plan["config"]["classes"] = len(images.classes)
     model = _build(plan)
     _check_labels(plan, model, images)
@@ -130,6 +135,9 @@ def _plan(name: str, given: dict[str, Any]) -> tuple[dict[str, Any], Any, Any]:
     plan["steps_per_epoch"] = images.steps_per_epoch(plan["batch_size"])
     plan["steps"] = plan["epochs"] * plan["steps_per_epoch"]
     optimizers = base.optimizers(plan["steps"]) if base.optimizers else model.published_optimizers()
+    if base.learning_rate is not None:
+        for optimizer in optimizers.values():
+            optimizer.learning_rate = base.learning_rate
     with _without_tensorflow():
         plan["optimizers"] = {k: keras.saving.serialize_keras_object(v) for k, v in optimizers.items()}
     plan["versions"] = _versions()

@@ -17,6 +17,7 @@ class EpochBar(keras.callbacks.Callback):
         self.bar = None
 
     def on_epoch_begin(self, epoch, logs=None):
+        self._remove()  # that of an epoch which was broken off
         self.bar = self.bars.add_task(f"epoch {epoch + 1}", total=self.params["steps"], note="")
 
     def on_train_batch_end(self, batch, logs=None):
@@ -24,4 +25,9 @@ class EpochBar(keras.callbacks.Callback):
         self.bars.update(self.bar, completed=batch + 1, note=note)
 
     def on_epoch_end(self, epoch, logs=None):
-        self.bars.remove_task(self.bar)
+        self._remove()
+
+    def _remove(self) -> None:
+        if self.bar is not None:
+            self.bars.remove_task(self.bar)
+        self.bar = None

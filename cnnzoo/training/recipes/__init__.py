@@ -31,6 +31,7 @@ class Recipe:
         bfloat16: Let TensorFlow compute convolutions and matrix products in bfloat16, in training alone; the weights
             stay float32. Twice as fast on a CPU that has it, and without effect elsewhere.
         config: Keywords of the architecture.
+        learning_rate: Of the optimizer of each phase, in place of its own; None to leave that.
         optimizers: Takes the number of steps and gives `{phase name: optimizer}`; None for the published ones.
     """
 
@@ -46,6 +47,7 @@ class Recipe:
     seed: int = 0
     bfloat16: bool = False
     config: Mapping[str, Any] = field(default_factory=dict)
+    learning_rate: float | None = None
     optimizers: Callable[[int], dict[str, Any]] | None = None
 
 

@@ -1,0 +1,107 @@
+"""What a search may vary: `{field: domain}`, as it stands beside an architecture, in Python and on the command line.
+
+A field is one of the configuration, `learning_rate` or `batch_size`. A domain is a list of values to choose from, or a
+tuple `(low, high)` for any number between the two, whole where both are; it is drawn evenly on a logarithmic scale
+where low > 0, else evenly.
+"""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+TRAINING = ("learning_rate", "batch_size")
+# With another of these an objective measures something else, so that trials would not compare.
+FIXED = ("image_shape", "classes", "likelihood", "binarize", "scale", "sigma")
+DIGITS = 3  # that are kept of a number drawn from a range, so that recipes can be read
+
+Space = Mapping[str, list | tuple]
+
+
+def check_space(architecture: type, space: Space) -> dict[str, list | tuple]:
+    """The space with its domains as lists of values and pairs of numbers.
+
+    Raises:
+        ValueError: A field that the architecture does not have or that cannot be searched, or an impossible domain.
+    """
+    fields = [field for field in architecture.config_fields() if field not in FIXED]
+    name, allowed = architecture.architecture, ", ".join([*TRAINING, *fields])
+    if not space:
+        raise ValueError(f"got an empty space for {name}; allowed: any of {allowed}")
+    if unknown := sorted(set(space) - {*TRAINING, *fields}):
+        raise ValueError(f"{name} has no field {', '.join(unknown)} to search; allowed: {allowed}")
+    return {field: _domain(field, domain) for field, domain in space.items()}
+
+
+def _domain(field: str, domain: Any) -> list | tuple:
+    if isinstance(domain, list) and domain:
+        return domain
+    pair = isinstance(domain, tuple) and len(domain) == 2 and not any(isinstance(end, bool) for end in domain)
+    if pair and all(isinstance(end, int | float) for end in domain) and domain[0] < domain[1]:
+        return domain
+    raise ValueError(f"got {field}={domain!r}; allowed: a list of values, or a tuple (low, high) with low < high")
+
+
+def within(domain: list | tuple, value: Any) -> bool:
+    """Whether a domain has a value."""
+    if isinstance(domain, list):
+        return value in domain
+    return isinstance(value, int | float) and domain[0] <= value <= domain[1]
+
+
+def parse(text: str) -> tuple[str, list | tuple]:
+    """KEY=[…] or KEY=LOW..HIGH, as the command line has them.
+
+    Raises:
+        ValueError: It is neither.
+    """
+    key, _, domain = text.partition("=")
+    low, dots, high = domain.partition("..")
+    try:
+        found = (json.loads(low), json.loads(high)) if dots else json.loads(domain)
+        if key.isidentifier():
+            return key, _domain(key, found)
+    except ValueError:
+        pass
+    raise ValueError(f"got {text!r}; allowed: KEY=[16, 32, 64] or KEY=LOW..HIGH")
+
+
+def to_json(space: Space) -> dict[str, Any]:
+    """A space as JSON has it: a range is the text "low..high"."""
+    return {key: domain if isinstance(domain, list) else f"{domain[0]}..{domain[1]}" for key, domain in space.items()}
+
+
+def to_hyperparameters(space: Space):
+    """The space as keras-tuner's `HyperParameters`.
+
+    The values to choose from are written as JSON: keras-tuner takes neither None nor lists, and its messages between
+    processes round numbers.
+    """
+    from keras_tuner import HyperParameters
+
+    found = HyperParameters()
+    for field, domain in space.items():
+        if isinstance(domain, list):
+            found.Choice(field, [json.dumps(value) for value in domain])
+            continue
+        low, high = domain
+        draw = found.Int if isinstance(low, int) and isinstance(high, int) else found.Float
+        draw(field, low, high, sampling="log" if low > 0 else "linear")
+    return found
+
+
+def encode(space: Space, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Values of fields as `to_hyperparameters` has them."""
+    return {key: json.dumps(value) if isinstance(space[key], list) else value for key, value in values.items()}
+
+
+def decode(space: Space, values: Mapping[str, Any]) -> dict[str, Any]:
+    """The values of the fields that keras-tuner has drawn."""
+    found = {}
+    for field, domain in space.items():
+        value = values[field]
+        if isinstance(domain, list):
+            value = json.loads(value)
+        elif isinstance(value, float):
+            value = float(f"{value:.{DIGITS}g}")
+        found[field] = value
+    return found

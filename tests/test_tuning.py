@@ -1,0 +1,371 @@
+"""`cnnzoo.tune`: trials that are runs, judged on validation images, killed and gone on with, alone and together."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+from toys import Shade
+
+import cnnzoo
+from cnnzoo import registry
+from cnnzoo.data import load
+from cnnzoo.registry import UnknownName, architecture, list_models, register
+from cnnzoo.tuning import Search
+from cnnzoo.tuning.objectives import measure, objectives
+from cnnzoo.tuning.space import check_space, decode, encode, parse, to_hyperparameters, within
+
+ASKED = {
+    "name": "shade",
+    "data": "digits",
+    "tuner": "random",
+    "trials": 3,
+    "epochs": 1,
+    "limit": 256,
+    "seed": 3,
+    "config": {"slope": 2.0},
+    "verbose": 0,
+}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def known():
+    """`Shade` is an architecture while this module is tested."""
+    register("shade")(Shade)
+    yield
+    del registry._classes["shade"]
+
+
+@pytest.fixture(scope="module")
+def search(tmp_path_factory):
+    return cnnzoo.tune(**ASKED, out=tmp_path_factory.mktemp("tuning") / "search")
+
+
+def grey(run):
+    """The one weight of a run."""
+    return cnnzoo.build("shade", weights=run).get_weights()[0]
+
+
+def as_numbers(search):
+    """What is to be the same in each search for the same thing."""
+    return {trial.name: (dict(trial.values), pytest.approx(trial.score.value, rel=1e-5)) for trial in search.trials}
+
+
+def test_trials_are_judged_by_the_error_on_the_validation_images(search):
+    held_out = load("digits", "validation", (8, 8, 1)).images / 255
+    for trial in search.trials:
+        error = held_out.var() + (held_out.mean() - grey(search.path / "trials" / trial.name)) ** 2
+        assert trial.score.value == pytest.approx(error, rel=1e-5)
+        assert (trial.score.name, trial.score.better, trial.score.n) == ("mse", "lower", len(held_out))
+    scores = [trial.score.value for trial in search.trials]
+    assert search.best.score.value == min(scores) and len(set(scores)) == 3
+
+
+def test_trials_cost_the_same_and_leave_the_validation_images_alone(search):
+    train, held_out = (load("digits", split).images for split in ("fit", "validation"))
+    assert not {image.tobytes() for image in train} & {image.tobytes() for image in held_out}
+    for trial in search.trials:
+        plan = json.loads((search.path / "trials" / trial.name / "run.json").read_text())
+        assert (plan["split"], plan["limit"], plan["epochs"], plan["seed"]) == ("fit", 256, 1, 3)
+        assert plan["batch_size"] == trial.values["batch_size"]
+        rate = plan["optimizers"]["shade"]["config"]["learning_rate"]
+        assert rate == pytest.approx(trial.values["learning_rate"], rel=1e-6)
+
+
+def test_the_first_trial_has_the_settings_of_the_architecture(search):
+    first = search.trials[0]
+    assert first.default and first.values == {"learning_rate": 0.01, "batch_size": 128, "start": 0.5}
+    assert search.default is first and not any(trial.default for trial in search.trials[1:])
+    assert str(search).startswith(f"best: trial {search.best.name}, mse {search.best.score} on 143 validation images")
+
+
+def test_the_recipe_of_the_best_trains_to_the_same_bits(search, tmp_path):
+    run = cnnzoo.train(search.recipe, out=tmp_path / "run", verbose=0)
+    assert grey(run) == grey(search.path / "trials" / search.best.name)
+    longer = cnnzoo.train(search.recipe / "recipe.json", epochs=2, limit=300, out=tmp_path / "longer", verbose=0)
+    plan = json.loads((longer / "run.json").read_text())
+    assert (plan["epochs"], plan["limit"], plan["split"], plan["name"]) == (2, 300, "fit", "shade")
+
+
+def test_what_is_no_recipe_is_refused(tmp_path):
+    with pytest.raises(ValueError, match=r"got 'runs/search/best'; there is no runs/search/best/recipe\.json; allowed"):
+        cnnzoo.train("runs/search/best")
+    file = tmp_path / "recipe.json"
+    for content, message in {
+        "{": "holds no recipe: Expecting",
+        "[]": "it has no architecture; allowed: an object with architecture, data,",
+        '{"architecture": "cnn", "rate": 1}': "got rate; allowed: architecture, data,",
+    }.items():
+        file.write_text(content)
+        with pytest.raises(ValueError, match=message):
+            cnnzoo.train(file)
+
+
+def test_the_folder_says_all(search):
+    assert Search.open(search.path) == search
+    again = cnnzoo.tune(**ASKED, out=search.path)  # finished: nothing is done
+    assert again == search
+
+
+def test_tensorboard_shows_the_hyperparameters(search):
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+    from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
+
+    trial = search.trials[1]
+    events = EventAccumulator(str(search.path / "trials" / trial.name / "tensorboard"))
+    events.Reload()
+    assert events.Scalars("mse")[-1].value == pytest.approx(trial.score.value)
+    content = events.SummaryMetadata("_hparams_/session_start_info").plugin_data.content
+    shown = HParamsPluginData.FromString(content).session_start_info.hparams
+    assert {key: value.number_value for key, value in shown.items()} == trial.values
+
+
+def test_a_search_that_was_killed_goes_on(search, tmp_path):
+    class Interrupt(keras.callbacks.Callback):
+        trials = 0
+
+        def on_train_begin(self, logs=None):
+            self.trials += 1
+
+        def on_epoch_end(self, epoch, logs=None):
+            if self.trials == 2:
+                raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        cnnzoo.tune(**ASKED, out=tmp_path / "search", callbacks=[Interrupt()])
+    left = Search.open(tmp_path / "search")
+    assert [trial.status for trial in left.trials] == ["completed"] and not left.finished
+    assert (tmp_path / "search/best/recipe.json").exists()
+
+    class Count(keras.callbacks.Callback):
+        trials = 0
+
+        def on_train_begin(self, logs=None):
+            Count.trials += 1
+
+    resumed = cnnzoo.tune(**ASKED, out=tmp_path / "search", callbacks=[Count()])
+    assert Count.trials == 2 and resumed.finished
+    assert as_numbers(resumed) == as_numbers(search)
+
+
+def test_a_folder_of_another_search_is_left_alone(search, tmp_path):
+    before = (search.path / "trials.json").read_bytes()
+    with pytest.raises(ValueError, match=r"search of shade on digits with trials=3; got .* on digits with trials=5"):
+        cnnzoo.tune(**{**ASKED, "trials": 5}, out=search.path)
+    with pytest.raises(ValueError, match=r"holds a search of shade on digits with .*; got a search of cnn on digits"):
+        cnnzoo.tune(**{**ASKED, "name": "cnn", "config": {}}, out=search.path)
+    assert (search.path / "trials.json").read_bytes() == before
+    (tmp_path / "file").touch()
+    with pytest.raises(ValueError, match=r"got the file .* as folder of a search"):
+        cnnzoo.tune(**ASKED, out=tmp_path / "file")
+
+
+def test_a_trial_that_diverges_has_failed_and_the_search_goes_on(tmp_path, capsys):
+    asked = {**ASKED, "space": {"learning_rate": [1e30, 0.01, 0.02]}, "verbose": 1}
+    found = cnnzoo.tune(**asked, out=tmp_path / "search")
+    status = {trial.values["learning_rate"]: trial.status for trial in found.trials}
+    assert status == {1e30: "failed", 0.01: "completed", 0.02: "completed"}
+    failed = next(trial for trial in found.trials if trial.status == "failed")
+    assert "is not finite" in failed.error or "loss is" in failed.error
+    out = capsys.readouterr().out
+    assert f"trial {failed.name} (" in out and "failed, " in out and f"to train it: cnnzoo train {found.recipe}" in out
+    with pytest.raises(ValueError, match=r"none of the 1 trials in .* was completed; the first: "):
+        cnnzoo.tune(**{**ASKED, "space": {"learning_rate": [1e30]}}, out=tmp_path / "hopeless")
+
+
+def test_hyperband_goes_on_with_the_best(tmp_path):
+    asked = {**ASKED, "tuner": "hyperband", "trials": 4, "epochs": 3}
+    found = cnnzoo.tune(**asked, out=tmp_path / "search")
+    assert [trial.epochs for trial in found.trials] == [1, 1, 1, 3]
+    short = min(found.trials[:3], key=lambda trial: trial.score.value)
+    last = found.trials[3]
+    assert last.values == short.values and last is found.best
+    history = json.loads((found.path / "trials" / last.name / "history.json").read_text())
+    earlier = json.loads((found.path / "trials" / short.name / "history.json").read_text())
+    assert history[:1] == earlier and len(history) == 3
+    run = cnnzoo.train(found.recipe, out=tmp_path / "run", verbose=0)  # at once what was trained in two goes
+    assert grey(run) == grey(found.path / "trials" / last.name)
+
+
+def test_bayesian_optimisation_and_the_command(tmp_path, capsys):
+    from cnnzoo.cli import main
+
+    words = "tune shade --data digits --trials 4 --epochs 1 --limit 256 --config slope=2 --json"
+    spaces = ["--space", "learning_rate=1e-4..1e-1", "--space", "batch_size=[64, 128]"]
+    assert main([*words.split(), *spaces, "--out", str(tmp_path / "search")]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found == Search.open(tmp_path / "search").to_json()
+    assert [trial["status"] for trial in found["trials"]] == ["completed"] * 4
+    assert all(1e-4 <= trial["values"]["learning_rate"] <= 1e-1 for trial in found["trials"])
+    assert len({trial["values"]["learning_rate"] for trial in found["trials"]}) == 4
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"name": "vae.mnist"}, "got 'vae.mnist', a checkpoint; allowed: an architecture"),
+        ({"name": "style_transfer", "config": {}}, "got 'style_transfer', which has nothing to search; allowed: auto"),
+        ({"tuner": "grid"}, "got tuner='grid'; allowed: random, hyperband, bayesian"),
+        ({"objective": "loss"}, "got objective='loss'; allowed for shade: mse, psnr"),
+        ({"objective": "accuracy"}, "got objective='accuracy'; allowed for shade: mse, psnr"),
+        ({"space": {"depth": [1]}}, "shade has no field depth to search; allowed: learning_rate, batch_size, start"),
+        ({"space": {"image_shape": [[28, 28, 1]]}}, "has no field image_shape to search"),
+        ({"space": {}}, "got an empty space for shade; allowed: any of learning_rate, batch_size"),
+        ({"space": {"start": []}}, r"got start=\[\]; allowed: a list of values, or a tuple"),
+        ({"space": {"start": (8, 2)}}, r"got start=\(8, 2\); allowed: .* with low < high"),
+        ({"space": {"slope": [2, 4]}}, "got slope both in space and in config"),
+        ({"trials": 0}, "got trials=0; allowed: an integer >= 1"),
+        ({"epochs": 0}, "got epochs=0; allowed: an integer >= 1"),
+        ({"limit": 0}, "got limit=0; allowed: limit >= 1"),
+        ({"limit": 9}, "got batch_size=64; allowed: 1 to 9, the size of digits"),
+        ({"seed": -1}, "got seed=-1"),
+        ({"crop": 64}, "got crop=64 for 'shade', which takes images of one size"),
+        ({"data": "nowhere"}, "got data 'nowhere'; allowed: "),
+        ({"name": "dcgan", "config": {"image_shape": [32, 32, 1]}}, "no shipped classifier judges images"),
+    ],
+)
+def test_what_cannot_be_asked(tmp_path, change, message):
+    with pytest.raises(ValueError, match=message):
+        cnnzoo.tune(**{**ASKED, **change}, out=tmp_path / "search")
+    assert not (tmp_path / "search").exists()
+
+
+def test_names_and_words_that_do_not_exist(tmp_path, capsys):
+    from cnnzoo.cli import main
+
+    with pytest.raises(UnknownName, match="did you mean autoencoder"):
+        cnnzoo.tune("autoencodr", data="digits")
+    with pytest.raises(ValueError, match=r"holds no trials\.json; allowed: the folder of a search"):
+        Search.open(tmp_path)
+    with pytest.raises(SystemExit):
+        main(["tune", "vae", "--data", "digits", "--space", "latent_dim=8"])
+    assert "got 'latent_dim=8'; allowed: KEY=[16, 32, 64] or KEY=LOW..HIGH" in capsys.readouterr().err
+
+
+def test_domains_are_what_they_say():
+    assert parse("a=[1, null]") == ("a", [1, None]) and parse("b=1e-4..1e-2") == ("b", (1e-4, 1e-2))
+    space = {"depth": (1, 4), "content": (0.0, 1.0), "masks": [["box"], ["text"]]}
+    space = check_space(architecture("inpainter"), space)
+    drawn = to_hyperparameters(space)
+    for seed in range(50):
+        values = decode(space, {hp.name: hp.random_sample(seed) for hp in drawn.space})
+        assert isinstance(values["depth"], int) and values["masks"] in (["box"], ["text"])
+        assert all(within(space[key], value) for key, value in values.items())
+        assert decode(space, encode(space, values)) == values
+    rates = to_hyperparameters({"learning_rate": (1e-4, 1e-2)}).space[0]
+    logarithms = np.log10([rates.random_sample(seed) for seed in range(400)])
+    assert np.mean(logarithms < -3) == pytest.approx(0.5, abs=0.1)  # four standard deviations
+
+
+@pytest.mark.parametrize("name", list_models())
+def test_the_space_beside_an_architecture_holds_its_own_settings(name):
+    cls = architecture(name)
+    if not objectives(cls):
+        return
+    space = check_space(cls, cls.search_space)
+    own = {**cls.config_fields(), "batch_size": 128}
+    assert {"learning_rate", "batch_size"} <= set(space)
+    assert [key for key in space if key != "learning_rate" and not within(space[key], own[key])] == []
+    for optimizer in cnnzoo.build(name).published_optimizers().values():
+        assert within(space["learning_rate"], float(f"{float(optimizer.learning_rate):.6g}"))  # it is float32
+
+
+def test_a_classifier_is_judged_by_its_accuracy_and_a_vae_by_its_bound():
+    held_out = load("digits", "validation", (28, 28, 1))
+    model = cnnzoo.build("lenet.mnist")
+    right = np.mean(model.classify(held_out.images).argmax(axis=1) == held_out.labels)
+    assert measure(model, "accuracy", "digits").value == pytest.approx(100 * right)
+
+    model, images = cnnzoo.build("vae.mnist_static"), (held_out.images / 255).astype(np.float32)
+    weights = np.concatenate([model.log_weights(images, 25, seed=seed) for seed in (7, 8)])
+    weights = weights.astype(float)
+    bound = weights.max(axis=0) + np.log(np.mean(np.exp(weights - weights.max(axis=0)), axis=0))
+    found = measure(model, "iw_nll", "digits")
+    error = 3 * bound.std() / np.sqrt(50)  # of other draws
+    assert found.value == pytest.approx(-bound.mean(), abs=error) and found.n == len(images)
+    elbo = measure(model, "negative_elbo", "digits")
+    assert elbo.value > found.value and elbo.value == pytest.approx(-weights.mean(), abs=error)
+
+
+def test_a_generator_is_judged_by_the_frechet_distance_to_the_validation_images():
+    model, judge = cnnzoo.build("dcgan.mnist"), cnnzoo.build("lenet.mnist")
+    real = judge.features(load("digits", "validation", (28, 28, 1)).images).astype(float)
+    fake = judge.features(model.generate(len(real), seed=0)).astype(float)
+    a, b = np.cov(real, rowvar=False), np.cov(fake, rowvar=False)
+    roots = np.sqrt(np.linalg.eigvals(a @ b).real.clip(0))  # their sum is the trace of the root of the product
+    distance = np.sum((real.mean(axis=0) - fake.mean(axis=0)) ** 2) + np.trace(a + b) - 2 * roots.sum()
+    assert measure(model, "frechet", "digits").value == pytest.approx(distance, rel=1e-3)
+
+
+@pytest.mark.parametrize("name", ["espcn.x2", "denoiser.gray_s25", "inpainter.photos64"])
+def test_what_restores_is_judged_by_the_psnr_of_the_photographs_held_out(name, tmp_path):
+    from skimage import data
+
+    from cnnzoo import restoration
+    from cnnzoo.data.photographs import photographs
+    from cnnzoo.images import save_png
+
+    for i in range(10):  # one of them is held out
+        save_png(tmp_path / f"train/any/{i}.png", data.astronaut()[40 * i : 40 * i + 80, 100:180])
+    model, folder = cnnzoo.build(name), str(tmp_path)
+    held_out = photographs(folder, "validation", model.image_shape[2] if model.task == "restore" else None)
+    assert len(held_out.images) == 1
+    if model.task == "inpaint":
+        middle = held_out.images[0][None, 8:72, 8:72]
+        scores = restoration.filling(model, folder, middle)
+    else:
+        scores = {"upscale": restoration.enlarging, "restore": restoration.denoising}[model.task](model, held_out)
+    objective = next(iter(objectives(type(model))))
+    found = measure(model, objective, folder)
+    assert found.value == pytest.approx(scores[0].value) and found.unit == "dB" and found.better == "higher"
+
+
+def free_port() -> int:
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def test_a_chief_and_two_workers_lose_no_trial_when_one_is_killed(search, tmp_path):
+    script, root = Path(__file__).with_name("tuned_together.py"), Path(__file__).parents[1]
+    asked, folder, marker = json.dumps({**ASKED, "verbose": 1}), tmp_path / "search", tmp_path / "marker"
+    common = {
+        "PYTHONPATH": os.pathsep.join([str(root), str(script.parent)]),
+        "KERASTUNER_ORACLE_IP": "127.0.0.1",
+        "KERASTUNER_ORACLE_PORT": str(free_port()),
+    }
+    processes = {}
+
+    def start(who: str, *more: str) -> None:
+        env = {**os.environ, **common, "KERASTUNER_TUNER_ID": who}
+        with (tmp_path / f"{who}.log").open("w") as log:
+            command = [sys.executable, str(script), str(folder), asked, *more]
+            processes[who] = subprocess.Popen(command, env=env, stdout=log, stderr=subprocess.STDOUT)
+
+    def logs() -> str:
+        return "\n".join(path.read_text()[-3000:] for path in tmp_path.glob("*.log"))
+
+    try:
+        start("chief")
+        start("tuner0", str(marker))
+        deadline = time.monotonic() + 120
+        while not marker.exists():  # one worker is in the middle of the first trial
+            assert time.monotonic() < deadline and processes["tuner0"].poll() is None, logs()
+            time.sleep(0.1)
+        start("tuner1")
+        processes["tuner0"].kill()
+        for who in ("tuner1", "chief"):
+            assert processes[who].wait(timeout=180) == 0, logs()
+    finally:
+        for process in processes.values():
+            process.kill()
+            process.wait()
+    found = Search.open(folder)
+    assert found.finished and as_numbers(found) == as_numbers(search)
+    assert "trial 0: " in (tmp_path / "tuner1.log").read_text()
