@@ -187,6 +187,12 @@ class PhasedModel(keras.Model):
             optimizers = {k: v if isinstance(v, scaled) else scaled(v) for k, v in optimizers.items()}
         return PhaseOptimizer(optimizers)
 
+    def fit(self, x=None, y=None, *args, **settings):
+        """As in Keras. A `tf.data.Dataset` is taken in its own order without a word."""
+        if hasattr(x, "element_spec") and len(args) < 7:  # the eighth is shuffle, of which Keras would warn
+            settings.setdefault("shuffle", False)
+        return super().fit(x, y, *args, **settings)
+
     def get_compile_config(self) -> dict | None:
         config = super().get_compile_config()
         if not config:
