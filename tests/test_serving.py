@@ -5,6 +5,7 @@ import http.client
 import io
 import json
 import re
+import runpy
 import signal
 import socket
 import subprocess
@@ -23,7 +24,6 @@ from tensorflow.core.protobuf import saved_model_pb2
 from tensorflow_serving.apis import get_model_metadata_pb2, get_model_status_pb2
 
 import cnnzoo
-from cnnzoo.cli import main
 from cnnzoo.images import png_bytes
 
 PHOTO = np.ascontiguousarray(astronaut()[::16, ::12])  # (32, 43, 3)
@@ -31,6 +31,7 @@ PNG = png_bytes(PHOTO)
 MEGABYTE, PIXELS = 2**20, 20_000  # the limits that it is started with
 
 
+CLIENT = Path(__file__).parents[1] / "deploy" / "client.py"
 METRICS = "/monitoring/prometheus/metrics"
 
 
@@ -217,6 +218,21 @@ def test_prometheus_reads_the_metrics_of_the_real_server(client):
     assert after["process_resident_memory_bytes",] > 1e7
 
 
+def test_the_client_of_the_documents_speaks_rest(address, loaded, tmp_path):
+    client = runpy.run_path(str(CLIENT))
+    files = [PNG, png_bytes(PHOTO[:9, :7])]
+    made = client["by_rest"](files, f"http://{address}", "espcn", "upscale_bytes")
+    assert made == loaded["espcn"]("upscale_bytes", image_bytes=files)["image_bytes"].tolist()
+    with pytest.raises(client["Refused"], match="400: Invalid PNG"):
+        client["by_rest"]([PNG[:50]], f"http://{address}", "espcn", "upscale_bytes")
+    (tmp_path / "in.png").write_bytes(PNG)
+    command = [sys.executable, CLIENT, "in.png", "out.png", "--rest", f"http://{address}"]
+    subprocess.run([*command], cwd=tmp_path, check=True)
+    assert (tmp_path / "out.png").read_bytes() == made[0]
+    done = subprocess.run([*command, "--model", "no"], cwd=tmp_path, check=False, capture_output=True, text=True)
+    assert done.returncode == 2 and "client: 404: Servable not found for request: Latest(no)" in done.stderr
+
+
 # -- refusals ----------------------------------------------------------------------------------------------------------
 
 FILES = "upscale_bytes"
@@ -369,24 +385,3 @@ def test_any_file_is_answered(client, data, kind):
         file[place] = value
     file = bytes(file[: data.draw(st.integers(0, len(file)))])
     answered(client, "espcn", json.dumps({"signature_name": FILES, "instances": [b64(file)]}).encode())
-
-
-# -- at the start ------------------------------------------------------------------------------------------------------
-
-
-def test_what_cannot_be_served_is_said_in_a_line(folder, tmp_path, capsys, monkeypatch):
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = str(taken.getsockname()[1])
-        for words, reason in [
-            ([str(tmp_path)], "allowed: a folder that cnnzoo export wrote models into"),
-            ([str(folder / "espcn")], f"the folder of one model; allowed: that of all, {folder}"),
-            ([str(folder), "--megabytes", "0"], "got megabytes 0.0; allowed: more than 0"),
-            ([str(folder), "--port", port], f"got address 127.0.0.1:{port}: "),
-            ([str(folder), "--port", "70000"], "got port 70000; allowed: 0 to 65535"),
-        ]:
-            assert main(["serve", *words]) == 2
-            said = capsys.readouterr().err
-            assert reason in said and said.count("\n") == 1
-    monkeypatch.setattr("cnnzoo.extras.find_spec", lambda name: None if name == "uvicorn" else name)
-    assert main(["serve", str(folder)]) == 2
-    assert "serving needs uvicorn; install it by: pip install 'cnnzoo[serve]'" in capsys.readouterr().err
