@@ -13,7 +13,7 @@ import sys
 
 import atheris
 
-with atheris.instrument_imports():
+with atheris.instrument_imports(include=["cnnzoo"]):
     from cnnzoo.serving.predicting import Predictor
     from cnnzoo.serving.protocol import Refusal
     from cnnzoo.serving.servables import Catalogue

@@ -231,19 +231,19 @@ def main() -> None:
         served(folder, "--megabytes", str(LIMIT / 2**20), "--megapixels", "0.1") as (address, process),
     ):
         rng, connection = random.Random(asked.seed), http.client.HTTPConnection(address, timeout=120)
-        before = None
+        memory = []
         for number, (kind, request) in zip(range(asked.requests), bad_requests(asked.seed), strict=False):
             seen.setdefault(kind, Counter())[send(connection, request)] += 1
             if number % 20 == 0:
                 no_http(address, rng)
-            if number == asked.requests // 5:
-                before = resident(address)
+            if number % max(1, asked.requests // 10) == 0:
+                memory.append(resident(address))
         alive = process.poll() is None and send(connection, Request("GET", "/healthz", b"")) == 200
-        after = resident(address)
+        memory.append(resident(address))
     statuses = sorted(set().union(*seen.values()))
     rows = [(kind, *(str(seen[kind][status] or "") for status in statuses)) for kind in sorted(seen)]
     print_table("", ("kind", *("no answer" if status == 0 else str(status) for status in statuses)), rows)
-    print(f"memory after a fifth of them {before:.0f} MB, at the end {after:.0f} MB")
+    print(f"memory, MB, at the start and after each tenth: {', '.join(f'{size:.0f}' for size in memory)}")
     faults = sum(count for counts in seen.values() for status, count in counts.items() if status >= 500)
     print(f"{asked.requests} requests, {faults} of them faults of the server, which is {'alive' if alive else 'gone'}")
     sys.exit(not alive or faults > 0)

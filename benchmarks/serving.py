@@ -103,8 +103,8 @@ def throughput(rounds: int, seconds: float) -> bool:
     table = np.concatenate([each[0], each[1], ratios], axis=1)  # (rounds, 6)
     lines = [(str(turn + 1), line) for turn, line in enumerate(table)] + [("median", np.median(table, axis=0))]
     print_table(
-        "espcn.x3, 256x256 PNG files; of the server its own processor time, without that of the clients",
-        ("round", "served/s", "cpu s each", "bare/s", "cpu s each", "served / bare", "bare cpu / served cpu"),
+        "espcn.x3, 256x256 PNG; cpu s: processor seconds a picture, without those of the clients",
+        ("round", "served/s", "cpu s", "bare/s", "cpu s", "served / bare", "of cpu s"),
         [(name, *(f"{value:.3f}" for value in line)) for name, line in lines],
     )
     return bool(np.median(ratios[:, 0]) >= 0.9)

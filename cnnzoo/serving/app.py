@@ -79,7 +79,7 @@ class Api:
         async with self.body_of(request) as body:
             servable = self.catalogue.find(name, version, label)
             if verb != "predict":
-                document(body)
+                await asyncio.to_thread(document, body)
                 raise invalid(f"got :{verb}, which takes examples of features; allowed: :predict")
             try:
                 future = self.workers.submit(servable, body, servable.most)
