@@ -29,7 +29,7 @@ from cnnzoo.serving.app import application
 from cnnzoo.serving.batching import Full, Workers
 from cnnzoo.serving.metadata import status
 from cnnzoo.serving.predicting import Predictor
-from cnnzoo.serving.protocol import Refusal
+from cnnzoo.serving.protocol import Refusal, answer
 from cnnzoo.serving.servables import MOUNT, Catalogue
 
 DEPLOY = Path(__file__).parents[1] / "deploy"
@@ -214,6 +214,14 @@ def test_joined_requests_get_their_own_answers_and_a_bad_one_fails_alone(catalog
     assert [type(each) for each in made] == [bytes, Refusal, Refusal, bytes]
     assert json.loads(made[3]) == joined[2] and made[2].http == 400 and "PNG" in str(made[2])
     assert servable.export.calls == [("classify_bytes", n) for n in (4, 1, 1, 2)]
+
+
+def test_outputs_that_are_not_one_for_each_instance_go_in_columns_alone():
+    outputs = {"code": np.zeros((2, 3), np.float32), "loss": np.float32(0.1)}
+    assert answer(outputs, rows=False) == b'{"outputs":{"code":[[0.0,0.0,0.0],[0.0,0.0,0.0]],"loss":0.1}}'
+    for wrong in (outputs, {"loss": outputs["loss"]}, {**outputs, "loss": np.zeros(3)}):
+        with pytest.raises(Refusal, match="not one for each instance"):
+            answer(wrong, rows=True)
 
 
 # -- what is served ----------------------------------------------------------------------------------------------------

@@ -123,6 +123,10 @@ def tensors(request: Asked, inputs: Mapping[str, Mapping[str, Any]]) -> dict[str
 
 def answer(outputs: Mapping[str, np.ndarray], rows: bool) -> bytes:
     """The JSON of outputs (n, ...) by name: those of each instance together, or those of each name."""
+    sides = {values.shape[:1] for values in outputs.values()}
+    if rows and (len(sides) > 1 or () in sides):
+        shapes = ", ".join(f"{name} of shape {[*values.shape]}" for name, values in outputs.items())
+        raise invalid(f"got outputs that are not one for each instance: {shapes}; allowed: 'inputs' for this signature")
     named = {name: _writable(name, values) for name, values in outputs.items()}
     finite = all(values.dtype.kind != "f" or np.isfinite(values).all() for values in outputs.values())
     if len(named) == 1:
@@ -236,7 +240,7 @@ def _kind(value: Any) -> str:
 def _writable(name: str, values: np.ndarray) -> Any:
     """What a JSON writer takes: an array of numbers, or lists of strings and of {"b64": ...}."""
     if values.dtype != object:
-        return np.ascontiguousarray(values)
+        return np.asarray(values, order="C")[()]  # a scalar where it has no sides
     binary = name.endswith("_bytes")
 
     def written(value: Any) -> Any:
