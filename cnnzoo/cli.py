@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import cnnzoo
+from cnnzoo import serving
 from cnnzoo.commands import edit, explain, latent, pictures, restore, search, ship, zoo
 from cnnzoo.terminal import import_quietly
 
@@ -341,6 +342,31 @@ def parser() -> argparse.ArgumentParser:
     )
     add.add_argument("folder", nargs="+", type=Path, help="the folder of an exported model, or of one version of it")
     _json(add)
+
+    add = command(
+        ship.serve,
+        "try exports over HTTP, by the REST API of TensorFlow Serving, which is what production runs",
+        "cnnzoo serve exports/                      # on http://127.0.0.1:8501",
+        "cnnzoo serve exports/ --port 9000 --megabytes 64 --megapixels 16",
+        "curl localhost:8501/v1/models/espcn        # its versions; /metadata has the signatures",
+        "curl localhost:8501/monitoring/prometheus/metrics",
+        "python deploy/client.py photo.jpg out.png  # a client, of this server and of the real one",
+    )
+    add.add_argument("folder", type=Path, help="where all exports lie")
+    add.add_argument(
+        "--host", default=serving.HOST, help="the address to listen on (default: %(default)s, this machine)"
+    )
+    add.add_argument("--port", type=int, default=serving.PORT, help="0 for any that is free (default: %(default)s)")
+    most = {"type": float, "metavar": "N"}
+    add.add_argument(
+        "--megabytes", **most, default=serving.MEGABYTES, help="the largest request (default: %(default)g)"
+    )
+    add.add_argument(
+        "--megapixels",
+        **most,
+        default=serving.MEGAPIXELS,
+        help="how many the pictures of a request may have together; each may take 0.7 GB (default: %(default)g)",
+    )
     return top
 
 

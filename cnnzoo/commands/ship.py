@@ -1,4 +1,4 @@
-"""Writing models for other programs, and checking what was written."""
+"""Writing models for other programs, checking what was written, and serving it."""
 
 import argparse
 
@@ -23,3 +23,10 @@ def verify(asked: argparse.Namespace) -> None:
         return print_json(found)
     for folder, differences in found.items():
         print_table(folder, ("what", "off by at most"), [(k, f"{v:.2g}") for k, v in differences.items()])
+
+
+def serve(asked: argparse.Namespace) -> None:
+    from cnnzoo.serving import serve
+
+    limits = {"megabytes": asked.megabytes, "megapixels": asked.megapixels}
+    serve(asked.folder, host=asked.host, port=asked.port, **limits)

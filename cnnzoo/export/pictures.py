@@ -18,7 +18,7 @@ def from_bytes(contents, shape):
         contents: The bytes of the file.
         shape: (height, width, channels) of the result: 1 or 3 channels, and where a side is None those of the picture.
     """
-    tf.debugging.assert_less_equal(_pixels(contents), float(LARGEST), f"a picture of more than {LARGEST} pixels")
+    tf.debugging.assert_less_equal(pixels(contents), float(LARGEST), f"a picture of more than {LARGEST} pixels")
     # This operation reads all three formats, and of JPEG the exact pixels that other programs show.
     image = tf.io.decode_jpeg(contents, channels=3, dct_method="INTEGER_ACCURATE")
     image = tf.cast(upright(image, orientation(contents)), tf.float32)
@@ -75,7 +75,7 @@ def orientation(contents):
     return tf.where((value >= 1) & (value <= 8), value, 1)
 
 
-def _pixels(contents):
+def pixels(contents):
     """How many pixels the header of a file claims, a float32; 0 where it is neither PNG, GIF nor JPEG."""
     head = tf.strings.join([tf.strings.substr(contents, 0, 24), bytes(24)])  # no header is too short
 

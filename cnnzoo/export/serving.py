@@ -25,6 +25,11 @@ THREADS = """\
 num_batch_threads { value: 4 }
 """
 
+MONITORING = """\
+# For --monitoring_config_file: what Prometheus reads. Written by cnnzoo export.
+prometheus_config { enable: true path: "/monitoring/prometheus/metrics" }
+"""
+
 BATCHING = """\
 max_batch_size { value: 32 }
 batch_timeout_micros { value: 2000 }
@@ -33,7 +38,7 @@ max_enqueued_batches { value: 128 }
 
 
 def write_configs(root: Path) -> None:
-    """Writes models.config and batching.config of a folder, or adds the models that the former lacks."""
+    """Writes models.config, batching.config and monitoring.config, or adds the models that the first lacks."""
     from google.protobuf import text_format
     from tensorflow_serving.config import model_server_config_pb2
 
@@ -47,8 +52,9 @@ def write_configs(root: Path) -> None:
     )
     before, end, after = text.rpartition("}")
     write_text(file, before + added + end + after)
-    if not (root / "batching.config").exists():
-        write_text(root / "batching.config", THREADS)
+    for name, content in (("batching.config", THREADS), ("monitoring.config", MONITORING)):
+        if not (root / name).exists():
+            write_text(root / name, content)
 
 
 def write_batching(version: Path, asked: dict) -> None:

@@ -14,6 +14,7 @@ import numpy as np
 
 import cnnzoo
 from cnnzoo import cards, checkpoints, registry
+from cnnzoo.extras import require
 from cnnzoo.files import write_json
 
 EXTRA, ABOUT, GOLDEN = "assets.extra", "export.json", "golden.npz"
@@ -54,11 +55,8 @@ def versions(folder: Path) -> list[int]:
 
 def _require(litert: bool, onnx: bool) -> None:
     """Raises a ModuleNotFoundError that says what to install."""
-    from importlib.util import find_spec
-
     wanted = ["tensorflow_serving", *(["ai_edge_litert"] if litert else []), *(["tf2onnx", "onnx"] if onnx else [])]
-    if missing := [name for name in wanted if find_spec(name) is None]:
-        raise ModuleNotFoundError(f"an export needs {', '.join(missing)}; install it by: pip install 'cnnzoo[export]'")
+    require("an export", "export", *wanted)
 
 
 def _opened(model) -> tuple[Any, dict | None, str | None]:

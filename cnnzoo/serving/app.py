@@ -1,0 +1,168 @@
+"""The paths of TensorFlow Serving's REST API, what may be sent to them, and how it is refused.
+
+A wrong method, or a path under /v1/ that means nothing, is a malformed request, 400, as the server itself has it.
+"""
+
+import asyncio
+import contextlib
+import logging
+import re
+from collections.abc import AsyncIterator
+from time import perf_counter
+from urllib.parse import unquote
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+
+from cnnzoo.serving import metrics
+from cnnzoo.serving.batching import Full, Workers
+from cnnzoo.serving.metadata import metadata, status
+from cnnzoo.serving.protocol import Refusal, document, invalid
+from cnnzoo.serving.servables import Catalogue
+
+MODEL = re.compile(
+    "/v1/models(?:/(?P<name>[^/:]+))?(?:/versions/(?P<version>[0-9]+)|/labels/(?P<label>[^/:]+))?"
+    "(?::(?P<verb>predict|classify|regress)|(?P<metadata>/metadata))?"
+)
+BODIES = 16  # how many bodies of the largest size may be held in memory at once
+PATIENCE = 60.0  # seconds for a body to arrive
+POLL = 2.0  # seconds between two looks for new versions
+
+
+class Api:
+    """Everything under /v1/, as an ASGI application.
+
+    Args:
+        most: The largest body of a request, in bytes.
+    """
+
+    def __init__(self, catalogue: Catalogue, workers: Workers, most: int, measured: metrics.Metrics):
+        self.catalogue, self.workers, self.most, self.measured = catalogue, workers, most, measured
+        self.held = 0  # bytes of the bodies that are arriving or waiting
+
+    async def __call__(self, scope, receive, send) -> None:
+        request, begun, code = Request(scope, receive), perf_counter(), "OK"
+        path = scope["raw_path"].decode("ascii", "replace")
+        found = MODEL.fullmatch(path)
+        asked = found.groupdict() if found else dict.fromkeys(MODEL.groupindex)
+        name = unquote(asked["name"] or "")
+        try:
+            response = _json(await self.answer(request, path, asked, name))
+        except Refusal as refusal:
+            code, response = refusal.code, _json(refusal.body(), refusal.http)
+        except Exception:
+            logging.getLogger(__name__).exception("%s %s", request.method, path)
+            response = _json(Refusal(code := "INTERNAL", "the server failed").body(), 500)
+        known = name if any(name == served.name for served in self.catalogue.all()) else ""
+        self.measured.record(known, asked["verb"] or "", code, perf_counter() - begun)
+        await response(scope, receive, send)
+
+    async def answer(self, request: Request, path: str, asked: dict[str, str | None], name: str) -> bytes:
+        """The body of the answer, or a `Refusal`."""
+        verb = asked["verb"]
+        if request.method != ("POST" if verb else "GET") or (not name and path.rstrip("/") != "/v1/models"):
+            raise invalid(f"Malformed request: {request.method} {path[:200]}")
+        if not name:
+            raise invalid("Missing model name in request.")
+        digits = asked["version"]
+        if digits and (len(digits) > 19 or int(digits) >= 2**63):
+            raise invalid(f"Failed to convert version: {digits[:30]} to numeric.")
+        version = int(digits) if digits else None
+        label = unquote(asked["label"]) if asked["label"] else None
+        if not verb and not asked["metadata"]:
+            return status(self.catalogue, name, version)  # of all versions where it is a label, as the server does
+        if not verb:
+            return await asyncio.to_thread(metadata, self.catalogue.find(name, version, label))
+        async with self.body_of(request) as body:
+            servable = self.catalogue.find(name, version, label)
+            if verb != "predict":
+                await asyncio.to_thread(document, body)
+                raise invalid(f"got :{verb}, which takes examples of features; allowed: :predict")
+            try:
+                future = self.workers.submit(servable, body, servable.most)
+            except Full:
+                raise Refusal("UNAVAILABLE", "too many requests are waiting; try again later") from None
+            return await asyncio.wrap_future(future)
+
+    @contextlib.asynccontextmanager
+    async def body_of(self, request: Request) -> AsyncIterator[bytes]:
+        """The body of a request; it counts as held in memory until it has been answered."""
+        chunks, size, held = [], 0, 0
+        try:
+            async with asyncio.timeout(PATIENCE):
+                async for chunk in request.stream():
+                    size += len(chunk)
+                    if size > 4 * self.most:
+                        break
+                    if size > self.most:  # read on, since a client that is still sending sees no answer
+                        continue
+                    chunks.append(chunk)
+                    held += len(chunk)
+                    self.held += len(chunk)
+                    if self.held > BODIES * self.most:
+                        raise Refusal("UNAVAILABLE", "too many requests are being sent; try again later")
+            if size > self.most:
+                reason = f"got a body of more than {self.most} bytes; cnnzoo serve --megabytes says how many"
+                raise Refusal("OUT_OF_RANGE", reason, 413)
+            yield b"".join(chunks)
+        except TimeoutError:
+            raise Refusal("DEADLINE_EXCEEDED", f"the body did not arrive in {PATIENCE:.0f} seconds", 408) from None
+        except ClientDisconnect:
+            raise Refusal("CANCELLED", "the client is gone") from None
+        finally:
+            self.held -= held
+
+
+def application(catalogue: Catalogue, workers: Workers, most: int) -> Starlette:
+    """The server as an ASGI application, which looks for new versions while it runs.
+
+    Args:
+        workers: They get servables and bodies, and give bodies.
+        most: The largest body of a request, in bytes.
+    """
+    measured = metrics.Metrics()
+
+    async def health(request: Request) -> Response:
+        return PlainTextResponse("ok\n")
+
+    async def prometheus(request: Request) -> Response:
+        return PlainTextResponse(measured.page())
+
+    async def refused(request: Request, error: HTTPException) -> Response:
+        return _json(Refusal("", error.detail).body(), error.status_code)
+
+    @contextlib.asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        watching = asyncio.create_task(_watch(catalogue))
+        try:
+            yield
+        finally:
+            watching.cancel()
+            await asyncio.to_thread(workers.close)
+
+    return Starlette(
+        routes=[
+            Route("/healthz", health),
+            Route(metrics.PATH, prometheus),
+            Route("/v1/{path:path}", Api(catalogue, workers, most, measured)),
+        ],
+        exception_handlers={HTTPException: refused},
+        lifespan=lifespan,
+    )
+
+
+async def _watch(catalogue: Catalogue) -> None:
+    """Looks for new versions, again and again."""
+    while True:
+        await asyncio.sleep(POLL)
+        try:
+            await asyncio.to_thread(catalogue.refresh)
+        except (ValueError, OSError) as error:  # a file that is being written; what is loaded stays
+            logging.getLogger(__name__).warning("%s", error)
+
+
+def _json(body: bytes, http: int = 200) -> Response:
+    return Response(body, http, media_type="application/json")

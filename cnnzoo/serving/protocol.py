@@ -1,0 +1,251 @@
+"""The JSON of TensorFlow Serving's REST API: requests to tensors, tensors to answers, and errors.
+
+Numbers are read and written as the API says, NaN and infinities included; a string may be {"b64": ...}, and is written
+so where the name of an output ends in `_bytes`.
+
+Source: TensorFlow Serving, "RESTful API" (its documentation), and its `json_tensor.cc` for what is refused.
+"""
+
+import base64
+import binascii
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import orjson
+
+# The statuses of HTTP that the server answers with for the canonical codes of an error; 500 for all others.
+HTTP = {
+    "INVALID_ARGUMENT": 400,
+    "FAILED_PRECONDITION": 400,
+    "OUT_OF_RANGE": 400,
+    "NOT_FOUND": 404,
+    "RESOURCE_EXHAUSTED": 429,
+    "CANCELLED": 499,
+    "UNIMPLEMENTED": 501,
+    "UNAVAILABLE": 503,
+    "DEADLINE_EXCEEDED": 504,
+}
+
+
+class Refusal(Exception):
+    """What is answered in place of a result.
+
+    Attributes:
+        code: A canonical code, such as "NOT_FOUND".
+        http: The status of HTTP that goes with it.
+    """
+
+    def __init__(self, code: str, reason: str, http: int | None = None):
+        super().__init__(reason)
+        self.code, self.http = code, http or HTTP.get(code, 500)
+
+    def body(self) -> bytes:
+        return json.dumps({"error": str(self)}).encode()
+
+
+def invalid(reason: str) -> Refusal:
+    return Refusal("INVALID_ARGUMENT", reason)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """The body of a request to predict.
+
+    Attributes:
+        signature: What is asked for.
+        rows: Whether there is a value for each instance, rather than one for each input.
+        values: As they stand in the JSON.
+        booleans: Whether some of them may be true or false.
+    """
+
+    signature: str
+    rows: bool
+    values: Any
+    booleans: bool
+
+
+def document(body: bytes) -> dict[str, Any]:
+    """A body as JSON."""
+    if not body:
+        raise invalid("JSON Parse error: The document is empty")
+    try:
+        found = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        try:
+            found = json.loads(body)  # it knows NaN and Infinity, and is ten times slower
+        except (ValueError, RecursionError) as error:
+            raise invalid(f"JSON Parse error: {error}") from None
+    if not isinstance(found, dict):
+        raise invalid(f"got JSON that is {_kind(found)}; allowed: an object")
+    return found
+
+
+def asked(body: bytes) -> Asked:
+    """The body of a request to predict, read as far as it can be without knowing the model."""
+    found = document(body)
+    signature = found.get("signature_name", "")
+    if not isinstance(signature, str):
+        raise invalid(f"got a 'signature_name' that is {_kind(signature)}; allowed: a string")
+    if "instances" in found and "inputs" in found:
+        raise invalid("got both 'inputs' and 'instances'; allowed: one of them")
+    if "instances" not in found and "inputs" not in found:
+        raise invalid("Missing 'inputs' or 'instances' key")
+    rows = "instances" in found
+    values = found["instances" if rows else "inputs"]
+    if rows and not (isinstance(values, list) and values):
+        raise invalid(f"got 'instances' that is {_kind(values)}; allowed: a list with a value at least")
+    return Asked(signature or "serving_default", rows, values, b"true" in body or b"false" in body)
+
+
+def tensors(request: Asked, inputs: Mapping[str, Mapping[str, Any]]) -> dict[str, np.ndarray]:
+    """The values of a request as arrays by name.
+
+    Args:
+        inputs: By name, the "dtype" and the "shape" of each, as `export.json` has them.
+    """
+    columns = (_of_rows if request.rows else _of_columns)(request.values, inputs)
+    made = {}
+    for name, about in inputs.items():
+        dtype, shape = about["dtype"], about["shape"]
+        if dtype == "string":
+            made[name] = _strings(name, columns[name], len(shape))
+        else:
+            made[name] = _numbers(name, columns[name], np.dtype(dtype), request.booleans)
+        sides = made[name].shape
+        if len(sides) != len(shape) or any(want not in (None, side) for want, side in zip(shape, sides, strict=True)):
+            allowed = ", ".join("any" if want is None else str(want) for want in shape)
+            raise invalid(f"got {name} of shape {[*sides]}; allowed: [{allowed}]")
+    return made
+
+
+def answer(outputs: Mapping[str, np.ndarray], rows: bool) -> bytes:
+    """The JSON of outputs (n, ...) by name: those of each instance together, or those of each name."""
+    sides = {values.shape[:1] for values in outputs.values()}
+    if rows and (len(sides) > 1 or () in sides):
+        shapes = ", ".join(f"{name} of shape {[*values.shape]}" for name, values in outputs.items())
+        raise invalid(f"got outputs that are not one for each instance: {shapes}; allowed: 'inputs' for this signature")
+    named = {name: _writable(name, values) for name, values in outputs.items()}
+    finite = all(values.dtype.kind != "f" or np.isfinite(values).all() for values in outputs.values())
+    if len(named) == 1:
+        (whole,) = named.values()
+    elif rows:
+        whole = [dict(zip(named, row, strict=True)) for row in zip(*named.values(), strict=True)]
+    else:
+        whole = named
+    content = {"predictions" if rows else "outputs": whole}
+    if finite:
+        return orjson.dumps(content, option=orjson.OPT_SERIALIZE_NUMPY)
+    return json.dumps(content, default=lambda values: values.tolist()).encode()
+
+
+# -- in ----------------------------------------------------------------------------------------------------------------
+
+
+def _of_rows(values: list, inputs: Mapping) -> dict[str, Any]:
+    objects = [_is_object(value) for value in values]
+    if not any(objects):
+        return {_only(inputs, "instances"): values}
+    if not all(objects):
+        raise invalid("got 'instances' of which some are objects and some not; allowed: all or none")
+    for place, value in enumerate(values):
+        if set(value) != set(inputs):
+            got, allowed = (", ".join(sorted(keys)) or "none" for keys in (value, inputs))
+            raise invalid(f"got keys {got[:200]} in element {place} of 'instances'; allowed: {allowed}")
+    return {name: [value[name] for value in values] for name in inputs}
+
+
+def _of_columns(values: Any, inputs: Mapping) -> dict[str, Any]:
+    if not _is_object(values):
+        return {_only(inputs, "inputs"): values}
+    if missing := [name for name in inputs if name not in values]:
+        raise invalid(f"Missing named input: {', '.join(missing)} in 'inputs' object; allowed: {', '.join(inputs)}")
+    return values
+
+
+def _only(inputs: Mapping, key: str) -> str:
+    if len(inputs) > 1:
+        raise invalid(f"got '{key}' without names; allowed: objects with {', '.join(inputs)}")
+    return next(iter(inputs))
+
+
+def _numbers(name: str, value: Any, dtype: np.dtype, booleans: bool) -> np.ndarray:
+    try:
+        found = np.array(value)
+    except ValueError:
+        raise invalid(f"got lists of unequal lengths for {name}, or too many in one another") from None
+    kinds = {"f": "fiu", "i": "iu", "u": "iu", "b": "b"}[dtype.kind]
+    wrong = found.dtype.kind not in kinds or (booleans and dtype.kind != "b" and _has_boolean(value))
+    if found.size and wrong:
+        raise invalid(f"got a value for {name} that is not of expected type: {dtype}")
+    if found.size and dtype.kind in "iu":
+        info = np.iinfo(dtype)
+        if found.min() < info.min or found.max() > info.max:
+            raise invalid(f"got {found.min()} to {found.max()} for {name}; allowed: {dtype}")
+    with np.errstate(over="ignore"):  # a number that is too large for float32 is infinite
+        return found.astype(dtype)
+
+
+def _strings(name: str, value: Any, rank: int) -> np.ndarray:
+    def read(value: Any, left: int) -> Any:
+        if left and isinstance(value, list):
+            return [read(each, left - 1) for each in value]
+        if isinstance(value, list) or left:
+            raise invalid(f"got a value for {name} that is {_kind(value)} inside {rank - left} lists; allowed: {rank}")
+        return _string(name, value)
+
+    made = np.array(read(value, rank), dtype=object)
+    if made.ndim != rank:
+        raise invalid(f"got lists of unequal lengths for {name}")
+    return made
+
+
+def _string(name: str, value: Any) -> bytes:
+    try:
+        if isinstance(value, str):
+            return value.encode()
+        if isinstance(value, dict) and not _is_object(value):
+            text = "".join(value["b64"].split())
+            return base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
+    except UnicodeEncodeError:
+        raise invalid(f"got a string for {name} that is not Unicode; allowed: an object with b64") from None
+    except (binascii.Error, ValueError):
+        raise invalid(f"Unable to base64 decode a value for {name}") from None
+    raise invalid(f"got a value for {name} that is {_kind(value)}, not of expected type: string or an object with b64")
+
+
+def _is_object(value: Any) -> bool:
+    """Whether it is an object that names things, not the form that binary strings have."""
+    return isinstance(value, dict) and not (set(value) == {"b64"} and isinstance(value["b64"], str))
+
+
+def _has_boolean(value: Any) -> bool:
+    """Whether there is true or false somewhere in lists, which are no deeper than an array can be."""
+    return any(map(_has_boolean, value)) if isinstance(value, list) else isinstance(value, bool)
+
+
+def _kind(value: Any) -> str:
+    """What a value is in the words of JSON."""
+    if isinstance(value, list):
+        return "a list" if value else "an empty list"
+    names = {dict: "an object", str: "a string", bool: "true or false", type(None): "null"}
+    return names.get(type(value), "a number")
+
+
+# -- out ---------------------------------------------------------------------------------------------------------------
+
+
+def _writable(name: str, values: np.ndarray) -> Any:
+    """What a JSON writer takes: an array of numbers, or lists of strings and of {"b64": ...}."""
+    if values.dtype != object:
+        return np.asarray(values, order="C")[()]  # a scalar where it has no sides
+    binary = name.endswith("_bytes")
+
+    def written(value: Any) -> Any:
+        if isinstance(value, list):
+            return [written(each) for each in value]
+        return {"b64": base64.b64encode(value).decode()} if binary else value.decode(errors="replace")
+
+    return written(values.tolist())

@@ -1,0 +1,82 @@
+"""The socket, and what is said at the start."""
+
+import os
+import shlex
+import socket
+from pathlib import Path
+
+import uvicorn
+
+from cnnzoo.serving.app import application
+from cnnzoo.serving.batching import Workers
+from cnnzoo.serving.predicting import Predictor
+from cnnzoo.serving.servables import Catalogue
+
+WAITING = 256  # requests in the queue
+CONNECTIONS = 1024  # clients at once
+
+
+def run(exports: Path, host: str, port: int, megabytes: float, megapixels: float) -> None:
+    """See `cnnzoo.serving.serve`."""
+    for name, value in (("megabytes", megabytes), ("megapixels", megapixels)):
+        if not 0 < value < float("inf"):
+            raise ValueError(f"got {name} {value}; allowed: more than 0")
+    if not 0 <= port < 2**16:
+        raise ValueError(f"got port {port}; allowed: 0 to {2**16 - 1}")
+    with _bound(host, port) as listener:
+        catalogue = Catalogue(exports)
+        workers = Workers(Predictor(megapixels * 1e6), os.cpu_count() or 1, WAITING)
+        config = uvicorn.Config(
+            application(catalogue, workers, int(megabytes * 2**20)),
+            log_level="error",  # a line for each malformed request would let anybody fill the disk
+            access_log=False,
+            server_header=False,
+            ws="none",
+            limit_concurrency=CONNECTIONS,
+            timeout_graceful_shutdown=10,
+        )
+        listener.listen(CONNECTIONS)
+        print(greeting(catalogue, *listener.getsockname()[:2]), flush=True)
+        uvicorn.Server(config).run(sockets=[listener])
+
+
+def greeting(catalogue: Catalogue, host: str, port: int) -> str:
+    """What is served, where, and what production runs instead."""
+    address = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+    served = catalogue.all()
+    models = [f"  {address}/v1/models/{x.name}/versions/{x.version}  {', '.join(x.export.signatures)}" for x in served]
+    mount = shlex.quote(f"{catalogue.folder.resolve()}:/models")
+    return "\n".join(
+        [
+            f"Serving on {address}; Ctrl-C ends it.",
+            *models,
+            "",
+            "This is for trying exports. Production is TensorFlow Serving, which takes the same folder:",
+            f"  docker run -p 8500:8500 -p 8501:8501 -v {mount} tensorflow/serving \\",
+            "    --model_config_file=/models/models.config --monitoring_config_file=/models/monitoring.config",
+            "or, on Kubernetes, several of them, as many as it takes:",
+            f"  kubectl apply -f {shlex.quote(str(deploy_dir() / 'kubernetes.yaml'))}",
+        ]
+    )
+
+
+def deploy_dir() -> Path:
+    """Where the manifests lie: inside the installed package, or beside it in a checkout."""
+    package = Path(__file__).parents[1]
+    inside = package / "deploy"
+    return inside if inside.is_dir() else package.parent / "deploy"
+
+
+def _bound(host: str, port: int) -> socket.socket:
+    """A socket that is at an address, and does not listen yet."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    # Named as one of TCP, it is seen to be one, and asyncio lets no small packet wait for the next.
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        reason = f"got address {host}:{port}: {error.strerror}; allowed: a free port of this machine, 0 for any"
+        raise ValueError(reason) from None
+    return listener

@@ -1,0 +1,91 @@
+"""Enlarges a picture by a server of exports, over REST or gRPC; needs nothing of cnnzoo.
+
+    cnnzoo export espcn.x3 exports/ && cnnzoo serve exports/
+    python client.py photo.jpg larger.png
+
+For TensorFlow Serving it is the same. gRPC is served by that alone, and needs `pip install grpcio
+tensorflow-serving-api`:
+
+    python client.py photo.jpg larger.png --grpc localhost:8500
+    python client.py noisy.png clean.png --model denoiser --signature restore_bytes
+"""
+
+import argparse
+import base64
+import json
+import sys
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+
+class Refused(Exception):
+    """What the server says is wrong with a request."""
+
+
+def by_rest(files: list[bytes], address: str, model: str, signature: str, timeout: float = 60.0) -> list[bytes]:
+    """PNG, JPEG or GIF files to PNG files.
+
+    Args:
+        address: Such as http://localhost:8501.
+        model, signature: Such as "espcn" and "upscale_bytes".
+        timeout: Seconds.
+
+    Raises:
+        Refused: The server does not do it; the message says why.
+        OSError: There is no such server, or it takes too long.
+    """
+    images = [{"b64": base64.b64encode(file).decode()} for file in files]
+    body = json.dumps({"signature_name": signature, "inputs": {"image_bytes": images}}).encode()
+    request = urllib.request.Request(f"{address}/v1/models/{model}:predict", body, {"Content-Type": "application/json"})
+    try:
+        with urllib.request.urlopen(request, timeout=timeout) as response:
+            outputs = json.load(response)["outputs"]
+    except urllib.error.HTTPError as error:
+        raise Refused(f"{error.code}: {json.load(error)['error']}") from None
+    return [base64.b64decode(image["b64"]) for image in outputs]
+
+
+def by_grpc(files: list[bytes], address: str, model: str, signature: str, timeout: float = 60.0) -> list[bytes]:
+    """The same over gRPC, at an address such as localhost:8500.
+
+    Raises:
+        Refused: The server does not do it, or there is none; the message says why.
+    """
+    import grpc
+    import tensorflow as tf
+    from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
+
+    request = predict_pb2.PredictRequest()
+    request.model_spec.name, request.model_spec.signature_name = model, signature
+    request.inputs["image_bytes"].CopyFrom(tf.make_tensor_proto(files))
+    unlimited = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]  # else 4 MB
+    with grpc.insecure_channel(address, unlimited) as channel:
+        try:
+            response = prediction_service_pb2_grpc.PredictionServiceStub(channel).Predict(request, timeout)
+        except grpc.RpcError as error:
+            raise Refused(f"{error.code().name}: {error.details()}") from None
+    return list(response.outputs["image_bytes"].string_val)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("picture", type=Path)
+    parser.add_argument("out", type=Path, help="a .png file")
+    parser.add_argument("--rest", metavar="ADDRESS", default="http://localhost:8501", help="(default: %(default)s)")
+    parser.add_argument("--grpc", metavar="ADDRESS", help="use gRPC, such as localhost:8500")
+    parser.add_argument("--model", default="espcn", help="(default: %(default)s)")
+    parser.add_argument("--signature", default="upscale_bytes", help="one of files to files (default: %(default)s)")
+    asked = parser.parse_args()
+    ask, address = (by_grpc, asked.grpc) if asked.grpc else (by_rest, asked.rest)
+    try:
+        (made,) = ask([asked.picture.read_bytes()], address, asked.model, asked.signature)
+        asked.out.write_bytes(made)
+    except (Refused, OSError) as error:
+        print(f"client: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

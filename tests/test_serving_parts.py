@@ -1,0 +1,379 @@
+"""The parts of the server by themselves, the client of `deploy/` over gRPC, and the manifests there."""
+
+import asyncio
+import base64
+import json
+import re
+import runpy
+import shutil
+import socket
+import threading
+from concurrent import futures
+from dataclasses import replace
+from pathlib import Path
+
+import grpc
+import numpy as np
+import pytest
+import tensorflow as tf
+import yaml
+from skimage.data import astronaut
+from tensorflow_serving.apis import predict_pb2, prediction_log_pb2, prediction_service_pb2_grpc
+
+import cnnzoo
+from cnnzoo.cli import main
+from cnnzoo.images import png_bytes
+from cnnzoo.serving import app as serving_app
+from cnnzoo.serving import metrics
+from cnnzoo.serving.app import application
+from cnnzoo.serving.batching import Full, Workers
+from cnnzoo.serving.metadata import status
+from cnnzoo.serving.predicting import Predictor
+from cnnzoo.serving.protocol import Refusal, answer
+from cnnzoo.serving.servables import MOUNT, Catalogue
+
+DEPLOY = Path(__file__).parents[1] / "deploy"
+PNG = png_bytes(astronaut()[::16, ::12])
+PATH = "/v1/models/lenet:predict"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    root = tmp_path_factory.mktemp("exports")
+    cnnzoo.export("lenet.mnist", root)
+    return root
+
+
+@pytest.fixture(scope="module")
+def catalogue(folder):
+    return Catalogue(folder)
+
+
+# -- the application ---------------------------------------------------------------------------------------------------
+
+
+async def call(app, path: str, *chunks: bytes, method: str = "POST", then: str = "") -> tuple[int, bytes]:
+    """Status and body of an answer to a body that comes in chunks, and then does not end, or in a disconnection."""
+    messages = [{"type": "http.request", "body": chunk, "more_body": True} for chunk in chunks]
+    if not then:
+        messages.append({"type": "http.request", "body": b"", "more_body": False})
+    if then == "disconnect":
+        messages.append({"type": "http.disconnect"})
+    sent = []
+
+    async def receive():
+        return messages.pop(0) if messages else await asyncio.Future()
+
+    async def send(message):
+        sent.append(message)
+
+    scope = {"type": "http", "method": method, "path": path, "raw_path": path.encode(), "headers": []}
+    await app({**scope, "query_string": b"", "root_path": ""}, receive, send)
+    return sent[0]["status"], sent[1]["body"]
+
+
+class Held:
+    """Work that is held up until it is let go, and answers with "done"."""
+
+    def __init__(self):
+        self.begun, self.go = threading.Event(), threading.Event()
+
+    def __call__(self, servable, bodies):
+        self.begun.set()
+        assert self.go.wait(60)
+        return [b'"done"'] * len(bodies)
+
+
+@pytest.mark.parametrize("waiting, most, reason", [(3, 1000, "are waiting"), (100, 10, "being sent")])
+def test_too_much_work_is_refused_at_once_and_the_rest_goes_on(waiting, most, reason, catalogue):
+    held, taken = Held(), 4 if waiting == 3 else serving_app.BODIES
+    workers = Workers(held, 1, waiting)
+    servable = replace(catalogue.find("lenet"), most=1)
+    app = application(Fixed(servable), workers, most)
+
+    async def all_of_it():
+        first = asyncio.create_task(call(app, PATH, b"[" * 10))
+        await asyncio.to_thread(held.begun.wait, 60)
+        others = [asyncio.create_task(call(app, PATH, b"[" * 10)) for _ in range(taken - 1)]
+        await asyncio.sleep(0)  # each runs until it waits
+        code, content = await call(app, PATH, b"[" * 10)
+        assert code == 503 and reason in json.loads(content)["error"]
+        assert await call(app, "/healthz", method="GET") == (200, b"ok\n")  # while all work is held up
+        held.go.set()
+        assert await asyncio.gather(first, *others) == [(200, b'"done"')] * taken
+        assert await call(app, PATH, b"[" * 10) == (200, b'"done"')
+
+    asyncio.run(all_of_it())
+    workers.close()
+
+
+class Fixed:
+    """A catalogue of one version."""
+
+    def __init__(self, servable):
+        self.servable = servable
+
+    def find(self, name, version, label):
+        return self.servable
+
+    def all(self):
+        return [self.servable]
+
+
+def test_a_body_that_does_not_come_and_a_failure_of_the_server_are_answered(catalogue, monkeypatch, caplog):
+    def work(servable, bodies):
+        raise KeyError("a secret")
+
+    workers = Workers(work, 1, 10)
+    app = application(catalogue, workers, 1000)
+    monkeypatch.setattr(serving_app, "PATIENCE", 0.01)
+    code, content = asyncio.run(call(app, PATH, b"{", then="nothing"))
+    assert code == 408 and "did not arrive" in json.loads(content)["error"]
+    assert asyncio.run(call(app, PATH, b"{", then="disconnect"))[0] == 499
+    assert asyncio.run(call(app, PATH, b"{}")) == (500, b'{"error": "the server failed"}')
+    assert "a secret" in caplog.text  # in the log of who runs it, and there alone
+    workers.close()
+
+
+# -- the queue ---------------------------------------------------------------------------------------------------------
+
+
+def test_what_waits_for_the_same_is_done_together_oldest_first():
+    held, done = threading.Event(), []
+
+    def work(key, payloads):
+        if key == "first":
+            assert held.wait(60)
+        if "bad" in payloads:
+            raise ValueError("bad")
+        done.append((key, list(payloads)))
+        return [payload * 2 for payload in payloads]
+
+    workers = Workers(work, 1, 20)
+    first = workers.submit("first", 0)
+    jobs = [
+        workers.submit(key, n, most) for n, (key, most) in enumerate([("a", 3), ("b", 1), ("b", 1)] + [("a", 3)] * 4)
+    ]
+    bad = workers.submit("c", "bad", 2)
+    assert jobs[4].cancel()
+    held.set()
+    assert [job.result(60) for n, job in enumerate(jobs) if n != 4] == [0, 2, 4, 6, 10, 12]
+    with pytest.raises(ValueError, match="bad"):
+        bad.result(60)
+    workers.close()
+    assert first.result() == 0
+    assert done == [("first", [0]), ("a", [0, 3]), ("b", [1]), ("b", [2]), ("a", [5, 6])]
+    with pytest.raises(Full):
+        workers.submit("a", 1)
+
+
+class Counted:
+    """An export that remembers what it was asked."""
+
+    def __init__(self, export):
+        self.about, self.signatures, self.export, self.calls = export.about, export.signatures, export, []
+
+    def __call__(self, signature, **inputs):
+        self.calls.append((signature, len(next(iter(inputs.values())))))
+        return self.export(signature, **inputs)
+
+
+def of_files(*files: bytes) -> bytes:
+    values = [{"b64": base64.b64encode(file).decode()} for file in files]
+    return json.dumps({"signature_name": "classify_bytes", "inputs": values}).encode()
+
+
+def of_numbers(count: int) -> bytes:
+    return json.dumps({"instances": np.random.default_rng(count).random((count, 28, 28, 1)).tolist()}).encode()
+
+
+def test_joined_requests_get_their_own_answers_and_a_bad_one_fails_alone(catalogue):
+    known, predict = catalogue.find("lenet"), Predictor(1e6)
+    servable = replace(known, export=Counted(known.export), most=32)
+    bodies = [
+        of_files(PNG),
+        of_numbers(3),
+        of_files(PNG, png_bytes(astronaut()[:9, :9])),
+        of_numbers(30),
+        of_numbers(40),
+    ]
+    alone = [json.loads(predict(known, [body])[0]) for body in bodies]
+    joined = [json.loads(made) for made in predict(servable, bodies)]
+    assert sorted(servable.export.calls) == [
+        ("classify_bytes", 3),
+        ("serving_default", 3),
+        ("serving_default", 30),
+        ("serving_default", 40),  # more than are joined: by itself
+    ]
+    for one, other in zip(alone, joined, strict=True):
+        probabilities = [made["outputs"]["probabilities"] if "outputs" in made else
+                         [row["probabilities"] for row in made["predictions"]] for made in (one, other)]  # fmt: skip
+        np.testing.assert_allclose(*probabilities, atol=1e-6)
+    servable.export.calls.clear()
+    made = predict(servable, [bodies[0], b"{", of_files(PNG[:50]), bodies[2]])
+    assert [type(each) for each in made] == [bytes, Refusal, Refusal, bytes]
+    assert json.loads(made[3]) == joined[2] and made[2].http == 400 and "PNG" in str(made[2])
+    assert servable.export.calls == [("classify_bytes", n) for n in (4, 1, 1, 2)]
+
+
+def test_outputs_that_are_not_one_for_each_instance_go_in_columns_alone():
+    outputs = {"code": np.zeros((2, 3), np.float32), "loss": np.float32(0.1)}
+    assert answer(outputs, rows=False) == b'{"outputs":{"code":[[0.0,0.0,0.0],[0.0,0.0,0.0]],"loss":0.1}}'
+    for wrong in (outputs, {"loss": outputs["loss"]}, {**outputs, "loss": np.zeros(3)}):
+        with pytest.raises(Refusal, match="not one for each instance"):
+            answer(wrong, rows=True)
+
+
+# -- what is served ----------------------------------------------------------------------------------------------------
+
+
+def states(catalogue: Catalogue) -> dict[str, tuple[str, str]]:
+    told = json.loads(status(catalogue, "lenet", None))["model_version_status"]
+    return {each["version"]: (each["state"], each["status"]["error_message"]) for each in told}
+
+
+def test_a_new_version_takes_the_place_of_the_old_one_once_it_is_warm(folder, tmp_path):
+    shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
+    catalogue = Catalogue(tmp_path)
+    shutil.copytree(tmp_path / "lenet/1", tmp_path / "lenet/2")
+    catalogue.refresh()
+    assert states(catalogue) == {"2": ("AVAILABLE", "")} and catalogue.find("lenet").version == 2
+    with pytest.raises(Refusal, match=r"Servable not found for request: Specific\(lenet, 1\)"):
+        catalogue.find("lenet", 1)
+    shutil.copytree(tmp_path / "lenet/1", tmp_path / "lenet/3")
+    request = predict_pb2.PredictRequest()
+    request.model_spec.signature_name = "nonsense"
+    log = prediction_log_pb2.PredictionLog(predict_log=prediction_log_pb2.PredictLog(request=request))
+    with tf.io.TFRecordWriter(str(tmp_path / "lenet/3/assets.extra/tf_serving_warmup_requests")) as file:
+        file.write(log.SerializeToString())
+    catalogue.refresh()
+    found = states(catalogue)
+    assert found["2"] == ("AVAILABLE", "") and catalogue.find("lenet").version == 2
+    assert found["3"][0] == "END" and "got signature 'nonsense'" in found["3"][1]
+    with pytest.raises(ValueError, match="lenet/3 cannot be loaded: got signature 'nonsense'"):
+        Catalogue(tmp_path)
+    shutil.copytree(tmp_path / "lenet/1", tmp_path / "lenet/4")
+    catalogue.refresh()
+    assert states(catalogue) == {"4": ("AVAILABLE", "")}
+
+
+def test_the_policy_of_the_configuration_is_followed(folder, tmp_path):
+    for version in "123":
+        shutil.copytree(folder / "lenet/1", tmp_path / "lenet" / version)
+
+    catalogue = None
+
+    def served(policy: str, base: str = "/models/lenet") -> list[int]:
+        nonlocal catalogue
+        config = f'model_config_list {{ config {{ name: "lenet" base_path: "{base}" {policy} }} }}'
+        (tmp_path / "models.config").write_text(config)
+        catalogue = catalogue or Catalogue(tmp_path)
+        catalogue.refresh()
+        return [servable.version for servable in catalogue.all()]
+
+    assert served("") == served("", str(tmp_path / "lenet")) == [3]
+    assert served("model_version_policy { latest { num_versions: 2 } }") == [2, 3]
+    assert served("model_version_policy { all {} }") == [1, 2, 3]
+    both = 'version_labels { key: "stable" value: 1 } version_labels { key: "gone" value: 2 }'
+    assert served(f"model_version_policy {{ specific {{ versions: 1 versions: 3 }} }} {both}") == [1, 3]
+    assert catalogue.find("lenet").version == 3 and catalogue.find("lenet", label="stable").version == 1
+    with pytest.raises(Refusal, match=r"Specific\(lenet, 2\)"):
+        catalogue.find("lenet", label="gone")
+    with pytest.raises(ValueError, match=r"models.config cannot be read: .*nonsense"):
+        served("nonsense { }")
+
+
+# -- at the start ------------------------------------------------------------------------------------------------------
+
+
+def test_what_cannot_be_served_is_said_in_a_line(folder, tmp_path, capsys, monkeypatch):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        for words, reason in [
+            ([str(tmp_path)], "allowed: a folder that cnnzoo export wrote models into"),
+            ([str(folder / "lenet")], f"the folder of one model; allowed: that of all, {folder}"),
+            ([str(folder), "--megabytes", "0"], "got megabytes 0.0; allowed: more than 0"),
+            ([str(folder), "--port", port], f"got address 127.0.0.1:{port}: "),
+            ([str(folder), "--port", "70000"], "got port 70000; allowed: 0 to 65535"),
+        ]:
+            assert main(["serve", *words]) == 2
+            said = capsys.readouterr().err
+            assert reason in said and said.count("\n") == 1
+    monkeypatch.setattr("cnnzoo.extras.find_spec", lambda name: None if name == "uvicorn" else name)
+    assert main(["serve", str(folder)]) == 2
+    assert "serving needs uvicorn; install it by: pip install 'cnnzoo[serve]'" in capsys.readouterr().err
+
+
+# -- for production ----------------------------------------------------------------------------------------------------
+
+
+class Double(prediction_service_pb2_grpc.PredictionServiceServicer):
+    """A double of TensorFlow Serving's gRPC service, on its official stubs, around one export.
+
+    It shows that the messages of the client are those that the service takes and that it reads the answers; it is not
+    the server, and shows nothing about that.
+    """
+
+    def __init__(self, name: str, export):
+        self.name, self.export = name, export
+
+    def Predict(self, request, context):
+        if request.model_spec.name != self.name:
+            context.abort(grpc.StatusCode.NOT_FOUND, f"Servable not found for request: {request.model_spec.name}")
+        inputs = {key: tf.make_ndarray(value) for key, value in request.inputs.items()}
+        try:
+            made = self.export(request.model_spec.signature_name, **inputs)
+        except tf.errors.InvalidArgumentError as error:
+            context.abort(grpc.StatusCode.INVALID_ARGUMENT, error.message)
+        outputs = {key: tf.make_tensor_proto(value) for key, value in made.items()}
+        return predict_pb2.PredictResponse(outputs=outputs)
+
+
+def test_the_client_speaks_grpc(tmp_path):
+    export = cnnzoo.load_export(cnnzoo.export(cnnzoo.build("espcn", scale=2), tmp_path))
+    server = grpc.server(futures.ThreadPoolExecutor(2))
+    prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(Double("espcn", export), server)
+    address = f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
+    server.start()
+    try:
+        client = runpy.run_path(str(DEPLOY / "client.py"))
+        files = [PNG, png_bytes(astronaut()[:9, :7])]
+        made = client["by_grpc"](files, address, "espcn", "upscale_bytes")
+        assert made == export("upscale_bytes", image_bytes=files)["image_bytes"].tolist()
+        with pytest.raises(client["Refused"], match="NOT_FOUND: Servable not found for request: another"):
+            client["by_grpc"](files, address, "another", "upscale_bytes")
+        with pytest.raises(client["Refused"], match=r"(?s)INVALID_ARGUMENT: .*PNG"):
+            client["by_grpc"]([PNG[:50]], address, "espcn", "upscale_bytes")
+    finally:
+        server.stop(None).wait()
+
+
+def test_the_manifest_fits_together_and_names_what_an_export_writes(folder):
+    parts = {part["kind"]: part for part in yaml.safe_load_all((DEPLOY / "kubernetes.yaml").read_text())}
+    claim, deployment, service, scaler = (
+        parts[kind] for kind in ("PersistentVolumeClaim", "Deployment", "Service", "HorizontalPodAutoscaler")
+    )
+    pod = deployment["spec"]["template"]
+    labels = pod["metadata"]["labels"]
+    assert deployment["spec"]["selector"]["matchLabels"] == service["spec"]["selector"] == labels
+    (container,), (volume,) = pod["spec"]["containers"], pod["spec"]["volumes"]
+    assert volume["persistentVolumeClaim"]["claimName"] == claim["metadata"]["name"]
+    (mount,) = container["volumeMounts"]
+    assert mount["name"] == volume["name"] and f"{mount['mountPath']}/" == MOUNT
+    files = dict(re.fullmatch(r"--(\w+)=/models/(\S+)", arg).groups() for arg in container["args"] if "=" in arg)
+    assert set(files) == {"model_config_file", "monitoring_config_file", "batching_parameters_file"}
+    assert all((folder / file).is_file() for file in files.values())
+    ports = {port["name"]: port["containerPort"] for port in container["ports"]}
+    assert ports == {"grpc": 8500, "rest": 8501}  # those of the image
+    assert {port["targetPort"]: port["port"] for port in service["spec"]["ports"]} == ports
+    for probe in ("startupProbe", "readinessProbe", "livenessProbe"):
+        asked = container[probe]["httpGet"]
+        assert serving_app.MODEL.fullmatch(asked["path"])["name"] == "espcn" and asked["port"] in ports
+    told = {key.removeprefix("prometheus.io/"): value for key, value in pod["metadata"]["annotations"].items()}
+    assert told == {"scrape": "true", "port": str(ports["rest"]), "path": metrics.PATH}
+    assert f'path: "{metrics.PATH}"' in (folder / files["monitoring_config_file"]).read_text()
+    target = scaler["spec"]["scaleTargetRef"]
+    assert (target["kind"], target["name"]) == ("Deployment", deployment["metadata"]["name"])
+    (rule,) = yaml.safe_load((DEPLOY / "prometheus-adapter.yaml").read_text())["rules"]["custom"]
+    assert f'__name__="{metrics.LATENCY}_sum"' in rule["seriesQuery"]
+    assert [each["pods"]["metric"]["name"] for each in scaler["spec"]["metrics"]] == [rule["name"]["as"]]
