@@ -20,7 +20,7 @@ def test_it_runs_and_shows_no_warning(path, tmp_path, monkeypatch):
     told = "".join(output["text"] for output in outputs if output.output_type == "stream" and output.name == "stderr")
     assert told == ""
     assert not [output for output in outputs if "Warning" in output.get("text", "")]
-    assert [output for output in outputs if "image/png" in output.get("data", {})] or path.stem.startswith("06")
+    assert [output for output in outputs if "image/png" in output.get("data", {})]
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)

@@ -73,3 +73,9 @@ def test_a_name_has_an_architecture_and_a_tag():
 def test_the_layers_are_the_published_ones(name, config, parameters):
     model = cnnzoo.build(name, **config)
     assert sum(w.numpy().size for w in model.trainable_variables) == parameters
+
+
+@pytest.mark.parametrize("pooling", ["max", "average"])
+def test_each_pooling_of_the_cnn_halves_the_maps(pooling):
+    model = cnnzoo.build("cnn", pooling=pooling)
+    assert [layer.output.shape[1] for layer in model.backbone.layers if "pooling" in layer.name] == [13, 5]

@@ -136,7 +136,13 @@ def save(folder: Path, asked: dict) -> None:
     functions = {verb: signature.function for verb, signature in asked.items()}
     module = tf.Module()
     module.weights = list({id(v): v for function in functions.values() for v in function.variables}.values())
-    tf.saved_model.save(module, str(folder), signatures=functions)
+    logger = tf.get_logger()
+    level = logger.level
+    logger.setLevel("WARNING")  # else it tells where the files of an aside folder are
+    try:
+        tf.saved_model.save(module, str(folder), signatures=functions)
+    finally:
+        logger.setLevel(level)
 
 
 def described(signature) -> dict[str, Any]:

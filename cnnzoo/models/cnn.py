@@ -36,7 +36,7 @@ class CNN(Classifier):
         for i, filters in enumerate(self.filters):
             self.backbone.add(layers.Conv2D(filters, 3, activation="relu"))  # 26, then 11, then 3 pixels a side
             if i < self.pooled:
-                self.backbone.add(POOLING[pooling]())  # 13, then 5, then 1
+                self.backbone.add(POOLING[pooling](2))  # 13, then 5, then 1
         self.backbone.add(layers.Flatten())  # (n, 3 * 3 * 64), or (n, 128) where all three are pooled
         self.backbone.add(Dropout(dropout))
         self.backbone.add(layers.Dense(self.hidden, activation="relu"))  # (n, hidden)

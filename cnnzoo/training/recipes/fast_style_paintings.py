@@ -10,7 +10,7 @@ from cnnzoo.training.recipes import Recipe, adam_cosine
 RECIPE = Recipe(
     checkpoint="fast_style.paintings",
     data="t91+bsds500",
-    epochs=12,
+    epochs=8,
     batch_size=4,
     crop=128,
     expects="no number yet",

@@ -2,7 +2,7 @@
 
     cnnzoo train vgg_small.cifar10
 
-No number yet.
+Fifty minutes on one core, half as much again beside other work; test accuracy 89.6 %.
 """
 
 from cnnzoo.training.recipes import Recipe, adam_cosine
@@ -11,7 +11,7 @@ RECIPE = Recipe(
     checkpoint="vgg_small.cifar10",
     data="cifar10",
     epochs=24,
-    expects="no number yet",
+    expects="a test accuracy of 89.6 %",
     config={"l2": 5e-5, "augmentation": {"shift": 0.125, "mirror": True}},
     bfloat16=True,
     optimizers=adam_cosine(2e-3, "classifier", warmup=0.05),
