@@ -6,7 +6,6 @@ import re
 import shutil
 import subprocess
 import sys
-from pathlib import Path
 
 import keras
 import numpy as np
@@ -17,7 +16,6 @@ from google.protobuf import text_format
 from PIL import Image, ImageOps
 from skimage.data import astronaut
 from tensorflow.core.protobuf import saved_model_pb2
-from tensorflow.python.tools import saved_model_cli
 
 import cnnzoo
 from cnnzoo.cli import main
@@ -142,52 +140,6 @@ def test_the_goldens_hold_in_a_process_without_cnnzoo_and_a_change_is_noticed(fo
         verify(tmp_path / "lenet")
     with pytest.raises(ValueError, match="allowed: a folder that cnnzoo export wrote"):
         verify(tmp_path)
-
-
-def test_saved_model_cli_runs_it(folder, tmp_path, monkeypatch, capsys):
-    image = PHOTO[None].astype(np.float32) / 255
-    np.save(tmp_path / "image.npy", image)
-    arguments = ["run", "--dir", folder / "espcn/1", "--tag_set", "serve", "--signature_def", "upscale"]
-    arguments += ["--inputs", f"image={tmp_path / 'image.npy'}", "--outdir", tmp_path / "made"]
-    monkeypatch.setattr(sys, "argv", ["saved_model_cli", *map(str, arguments)])
-    with pytest.raises(SystemExit) as ended:
-        saved_model_cli.main()
-    assert not ended.value.code
-    wanted = cnnzoo.build("espcn.x3").upscale(image)
-    np.testing.assert_allclose(np.load(tmp_path / "made" / "image.npy"), wanted, atol=1e-5)
-
-
-@pytest.fixture(scope="module")
-def program(tmp_path_factory):
-    """`saved_model.c`, compiled against the libraries inside the TensorFlow package."""
-    if shutil.which("gcc") is None:
-        pytest.skip("needs gcc to compile a program that uses the C interface of TensorFlow")
-    target, home = tmp_path_factory.mktemp("program") / "saved_model", Path(tf.sysconfig.get_lib())
-    libraries = [str(home / "libtensorflow_cc.so.2"), str(home / "libtensorflow_framework.so.2")]
-    if not Path(libraries[0]).exists():
-        pytest.skip("needs the libtensorflow_cc.so.2 that TensorFlow has on Linux")
-    source = Path(__file__).with_name("saved_model.c")
-    command = ["gcc", source, "-o", target, f"-I{tf.sysconfig.get_include()}", *libraries, f"-Wl,-rpath,{home}"]
-    subprocess.run([*map(str, command)], check=True)
-    return target
-
-
-@pytest.mark.parametrize("name, verb", [("espcn", "upscale"), ("lenet", "classify"), ("cgan", "decode")])
-def test_the_c_interface_of_tensorflow_runs_it(name, verb, program, folder, tmp_path):
-    version = folder / name / "1"
-    saved = saved_model_pb2.SavedModel.FromString((version / "saved_model.pb").read_bytes())
-    signature = saved.meta_graphs[0].signature_def[verb]
-    given, wanted = exported.golden(version)[verb]
-    words = []
-    for key, value in given.items():
-        value.tofile(tmp_path / key)
-        sides = ",".join(map(str, (tf.as_dtype(value.dtype).as_datatype_enum, *value.shape)))
-        words.append(f"{signature.inputs[key].name}={sides}={tmp_path / key}")
-    (output,) = (key for key in wanted if key != "class_names")
-    command = [program, version, tmp_path / "made", *words, signature.outputs[output].name]
-    subprocess.run([*map(str, command)], check=True, capture_output=True)
-    made = np.fromfile(tmp_path / "made", np.float32).reshape(wanted[output].shape)
-    np.testing.assert_allclose(made, wanted[output], atol=1e-5)
 
 
 def test_other_sizes_run_where_the_model_takes_them(folder, tmp_path):

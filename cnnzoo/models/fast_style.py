@@ -97,7 +97,7 @@ class Painter(keras.layers.Layer):
             x = ops.relu(norm(conv(_padded(x, conv)), mix))  # (n, height / 4, width / 4, 4 width) at last
         x = self.middle(x, mix)
         for conv, norm in layers[-2:]:
-            x = ops.repeat(ops.repeat(x, 2, axis=1), 2, axis=2)
+            x = ops.nn.depth_to_space(ops.concatenate([x] * 4, axis=3), 2)  # each pixel four times
             x = ops.relu(norm(conv(_padded(x, conv)), mix))  # (n, height, width, width) at last
         return self.last(_padded(x, self.last))[:, :height, :width]
 

@@ -7,12 +7,10 @@ import numpy as np
 import pytest
 
 import cnnzoo
-from cnnzoo.export.reading import verify
 from cnnzoo.registry import architecture
-from conformance import exported, noise, samples
+from conformance import noise, samples
 
 every_architecture = pytest.mark.parametrize("name", cnnzoo.list_models())
-served = [name for name in cnnzoo.list_models() if architecture(name).ships]
 
 
 @pytest.fixture
@@ -145,47 +143,6 @@ def test_compiled_with_xla_it_takes_the_same_step(name, monkeypatch):
     samples.steps(compiled, 1)
     for a, b in zip(plain.trainable_variables, compiled.trainable_variables, strict=True):
         np.testing.assert_allclose(a.numpy(), b.numpy(), atol=2e-5, err_msg=a.path)
-
-
-@pytest.fixture(scope="module")
-def exports(tmp_path_factory):
-    """Exports by the names of architectures, each written when it is first asked for, with the model that it is of."""
-
-    class Exports(dict):
-        def __missing__(self, name):
-            model = samples.fresh(name)
-            self[name] = cnnzoo.export(model, tmp_path_factory.mktemp("exports")), model
-            return self[name]
-
-    return Exports()
-
-
-@pytest.mark.parametrize("name", served)
-def test_exported_it_has_its_verbs_in_stock_operations_and_no_weights_beyond(name, exports):
-    folder, model = exports[name]
-    golden = exported.golden(folder)
-    about = json.loads((folder / "assets.extra" / "export.json").read_text())["signatures"]
-    assert set(about) == {"serving_default", *golden, *(f"{verb}_bytes" for verb in golden)}
-    for verb in set(golden) - {"generate"}:  # whose noise is another one
-        given, made = golden[verb]
-        (wanted,) = (made[name] for name in made if name != "class_names")
-        np.testing.assert_allclose(getattr(model, verb)(*given.values()), wanted, atol=1e-5)
-    graph = exported.graph(folder)
-    assert exported.operations(graph) <= exported.STOCK
-    assert graph.versions.min_consumer <= 12  # of TensorFlow 1.4
-    assert exported.weights(folder) <= sum(weight.numpy().size for weight in model.fused().weights)
-
-
-def test_exported_they_give_these_numbers_where_cnnzoo_is_not(exports):
-    folders = [exports[name][0] for name in served]
-    assert set(verify(*folders)) == set(map(str, folders))
-
-
-@pytest.mark.parametrize("name", sorted(set(cnnzoo.list_models()) - set(served)))
-def test_what_cannot_be_served_is_not_exported(name, tmp_path):
-    with pytest.raises(ValueError, match=f"got a {name}, .*; allowed: to classify"):
-        cnnzoo.export(samples.fresh(name), tmp_path)
-    assert not list(tmp_path.iterdir())
 
 
 @every_architecture
