@@ -19,6 +19,7 @@ from cnnzoo.data import load
 from cnnzoo.registry import UnknownName, architecture, list_models, register
 from cnnzoo.tuning import Search
 from cnnzoo.tuning.objectives import measure, objectives
+from cnnzoo.tuning.oracles import make_oracle
 from cnnzoo.tuning.space import check_space, decode, encode, parse, to_hyperparameters, within
 
 ASKED = {
@@ -369,3 +370,32 @@ def test_a_chief_and_two_workers_lose_no_trial_when_one_is_killed(search, tmp_pa
     found = Search.open(folder)
     assert found.finished and as_numbers(found) == as_numbers(search)
     assert "trial 0: " in (tmp_path / "tuner1.log").read_text()
+
+
+def test_bayesian_optimisation_keeps_away_from_what_failed(tmp_path):
+    from keras_tuner.engine.trial import TrialStatus
+
+    space = {"learning_rate": (1e-4, 1.0)}
+    oracle = make_oracle(
+        "bayesian",
+        objective=("mse", "lower"),
+        trials=9,
+        epochs=1,
+        seed=1,
+        hyperparameters=to_hyperparameters(space),
+    )
+    oracle.ended = lambda *_: None
+    oracle._set_project_dir(str(tmp_path), "search")
+    drawn = []
+    while (trial := oracle.create_trial("tuner0")).status == TrialStatus.RUNNING:
+        rate = trial.hyperparameters.values["learning_rate"]
+        drawn.append(rate)
+        if rate > 0.1:  # the higher the better, until it diverges
+            trial.status = TrialStatus.FAILED
+        else:
+            oracle.update_trial(trial.trial_id, {"mse": -np.log(rate)})
+            trial.status = TrialStatus.COMPLETED
+        oracle.end_trial(trial)
+    assert len(set(drawn)) == len(drawn) == 9
+    assert sum(rate > 0.1 for rate in drawn) <= 3  # were failures forgotten, all of the last five would fail
+    assert max(rate for rate in drawn if rate <= 0.1) > 0.05

@@ -134,10 +134,11 @@ class Search:
         """Prints the table of the trials, the best first, and what came of them."""
         rows = []
         for trial in [*self.ranked, *(t for t in self.trials if t.status == FAILED)]:
-            shown = str(trial.score) if trial.score else f"failed: {trial.error}"
+            shown = str(trial.score) if trial.score else FAILED
             seconds = "" if trial.seconds is None else f"{trial.seconds:.0f}"
             name = f"{trial.name} (default)" if trial.default else trial.name
-            rows.append((name, shown, str(trial.epochs), seconds, trial.told))
+            told = f"{trial.told}: {trial.error}" if trial.error else trial.told
+            rows.append((name, shown, str(trial.epochs), seconds, told))
         print_table("", ("trial", self.settings["objective"], "epochs", "seconds", "settings"), rows)
         print(f"{self}\nto train it: cnnzoo train {self.recipe}", flush=True)
 
