@@ -17,9 +17,8 @@ import cnnzoo
 from cnnzoo import registry
 from cnnzoo.data import load
 from cnnzoo.registry import UnknownName, architecture, list_models, register
-from cnnzoo.tuning import Search
+from cnnzoo.tuning import Search, oracles
 from cnnzoo.tuning.objectives import measure, objectives
-from cnnzoo.tuning.oracles import make_oracle
 from cnnzoo.tuning.space import check_space, decode, encode, parse, to_hyperparameters, within
 
 ASKED = {
@@ -372,29 +371,52 @@ def test_a_chief_and_two_workers_lose_no_trial_when_one_is_killed(search, tmp_pa
     assert "trial 0: " in (tmp_path / "tuner1.log").read_text()
 
 
-def test_bayesian_optimisation_keeps_away_from_what_failed(tmp_path):
-    from keras_tuner.engine.trial import TrialStatus
-
+def oracle_in(folder, kind, trials, seed):
     space = {"learning_rate": (1e-4, 1.0)}
-    oracle = make_oracle(
-        "bayesian",
-        objective=("mse", "lower"),
-        trials=9,
-        epochs=1,
-        seed=1,
-        hyperparameters=to_hyperparameters(space),
-    )
+    settings = {"objective": ("mse", "lower"), "trials": trials, "epochs": 1, "seed": seed}
+    oracle = oracles.make_oracle(kind, **settings, hyperparameters=to_hyperparameters(space))
     oracle.ended = lambda *_: None
-    oracle._set_project_dir(str(tmp_path), "search")
+    oracle._set_project_dir(str(folder), "search")
+    return oracle
+
+
+def test_a_chief_that_is_started_again_knows_who_does_what(tmp_path, monkeypatch):
+    before = oracle_in(tmp_path, "random", trials=2, seed=0)
+    begun = {who: before.create_trial(who) for who in ("tuner0", "tuner1")}
+    chief = oracle_in(tmp_path, "random", trials=2, seed=0)
+    chief.reload(alone=False)
+    mine = chief.create_trial("tuner1")
+    assert mine.trial_id == begun["tuner1"].trial_id
+    chief.take_back()
+    assert chief.create_trial("tuner2").status == "IDLE"  # nobody is missed yet
+    monkeypatch.setattr(oracles, "SILENCE", -1.0)
+    chief.take_back()
+    taken = chief.create_trial("tuner2")
+    assert taken.trial_id in {trial.trial_id for trial in begun.values()}
+    for trial, error in ((taken, 0.5), (begun["tuner0"], 0.25), (begun["tuner1"], 0.75)):
+        if trial.trial_id not in chief.end_order:
+            chief.update_trial(trial.trial_id, {"mse": error})
+        trial.status = "COMPLETED"
+        chief.end_trial(trial)
+    assert sorted(chief.end_order) == ["0", "1"]
+    assert chief.trials[taken.trial_id].score == 0.5  # who is late is not heard
+    assert [chief.create_trial(who).status for who in ("tuner0", "tuner1", "tuner2")] == ["STOPPED"] * 3
+    alone = oracle_in(tmp_path, "random", trials=2, seed=0)
+    alone.reload()
+    assert alone.create_trial("tuner0").status == "STOPPED" and len(alone.get_best_trials(2)) == 2
+
+
+def test_bayesian_optimisation_keeps_away_from_what_failed(tmp_path):
+    oracle = oracle_in(tmp_path, "bayesian", trials=9, seed=1)
     drawn = []
-    while (trial := oracle.create_trial("tuner0")).status == TrialStatus.RUNNING:
+    while (trial := oracle.create_trial("tuner0")).status == "RUNNING":
         rate = trial.hyperparameters.values["learning_rate"]
         drawn.append(rate)
         if rate > 0.1:  # the higher the better, until it diverges
-            trial.status = TrialStatus.FAILED
+            trial.status = "FAILED"
         else:
             oracle.update_trial(trial.trial_id, {"mse": -np.log(rate)})
-            trial.status = TrialStatus.COMPLETED
+            trial.status = "COMPLETED"
         oracle.end_trial(trial)
     assert len(set(drawn)) == len(drawn) == 9
     assert sum(rate > 0.1 for rate in drawn) <= 3  # were failures forgotten, all of the last five would fail

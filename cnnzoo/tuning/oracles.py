@@ -224,5 +224,9 @@ class RunTuner(BaseTuner):
             threading.Thread(target=look_after, daemon=True).start()
         try:
             self.search()
+        except RuntimeError as error:
+            if not chief:
+                raise
+            raise ValueError(f"{error}; allowed for a chief: an address of this machine and a free port") from error
         finally:
             over.set()
