@@ -16,10 +16,9 @@ from toys import Shade
 import cnnzoo
 from cnnzoo import registry
 from cnnzoo.data import load
-from cnnzoo.registry import UnknownName, architecture, list_models, register
-from cnnzoo.tuning import Search
-from cnnzoo.tuning.objectives import measure, objectives
-from cnnzoo.tuning.space import check_space, decode, encode, parse, to_hyperparameters, within
+from cnnzoo.registry import UnknownName, register
+from cnnzoo.tuning import Search, oracles
+from cnnzoo.tuning.space import to_hyperparameters
 
 ASKED = {
     "name": "shade",
@@ -248,82 +247,19 @@ def test_names_and_words_that_do_not_exist(tmp_path, capsys):
     assert "got 'latent_dim=8'; allowed: KEY=[16, 32, 64] or KEY=LOW..HIGH" in capsys.readouterr().err
 
 
-def test_domains_are_what_they_say():
-    assert parse("a=[1, null]") == ("a", [1, None]) and parse("b=1e-4..1e-2") == ("b", (1e-4, 1e-2))
-    space = {"depth": (1, 4), "content": (0.0, 1.0), "masks": [["box"], ["text"]]}
-    space = check_space(architecture("inpainter"), space)
-    drawn = to_hyperparameters(space)
-    for seed in range(50):
-        values = decode(space, {hp.name: hp.random_sample(seed) for hp in drawn.space})
-        assert isinstance(values["depth"], int) and values["masks"] in (["box"], ["text"])
-        assert all(within(space[key], value) for key, value in values.items())
-        assert decode(space, encode(space, values)) == values
-    rates = to_hyperparameters({"learning_rate": (1e-4, 1e-2)}).space[0]
-    logarithms = np.log10([rates.random_sample(seed) for seed in range(400)])
-    assert np.mean(logarithms < -3) == pytest.approx(0.5, abs=0.1)  # four standard deviations
-
-
-@pytest.mark.parametrize("name", list_models())
-def test_the_space_beside_an_architecture_holds_its_own_settings(name):
-    cls = architecture(name)
-    if not objectives(cls):
-        return
-    space = check_space(cls, cls.search_space)
-    own = {**cls.config_fields(), "batch_size": 128}
-    assert {"learning_rate", "batch_size"} <= set(space)
-    assert [key for key in space if key != "learning_rate" and not within(space[key], own[key])] == []
-    for optimizer in cnnzoo.build(name).published_optimizers().values():
-        assert within(space["learning_rate"], float(f"{float(optimizer.learning_rate):.6g}"))  # it is float32
-
-
-def test_a_classifier_is_judged_by_its_accuracy_and_a_vae_by_its_bound():
-    held_out = load("digits", "validation", (28, 28, 1))
-    model = cnnzoo.build("lenet.mnist")
-    right = np.mean(model.classify(held_out.images).argmax(axis=1) == held_out.labels)
-    assert measure(model, "accuracy", "digits").value == pytest.approx(100 * right)
-
-    model, images = cnnzoo.build("vae.mnist_static"), (held_out.images / 255).astype(np.float32)
-    weights = np.concatenate([model.log_weights(images, 25, seed=seed) for seed in (7, 8)])
-    weights = weights.astype(float)
-    bound = weights.max(axis=0) + np.log(np.mean(np.exp(weights - weights.max(axis=0)), axis=0))
-    found = measure(model, "iw_nll", "digits")
-    error = 3 * bound.std() / np.sqrt(50)  # of other draws
-    assert found.value == pytest.approx(-bound.mean(), abs=error) and found.n == len(images)
-    elbo = measure(model, "negative_elbo", "digits")
-    assert elbo.value > found.value and elbo.value == pytest.approx(-weights.mean(), abs=error)
-
-
-def test_a_generator_is_judged_by_the_frechet_distance_to_the_validation_images():
-    model, judge = cnnzoo.build("dcgan.mnist"), cnnzoo.build("lenet.mnist")
-    real = judge.features(load("digits", "validation", (28, 28, 1)).images).astype(float)
-    fake = judge.features(model.generate(len(real), seed=0)).astype(float)
-    a, b = np.cov(real, rowvar=False), np.cov(fake, rowvar=False)
-    roots = np.sqrt(np.linalg.eigvals(a @ b).real.clip(0))  # their sum is the trace of the root of the product
-    distance = np.sum((real.mean(axis=0) - fake.mean(axis=0)) ** 2) + np.trace(a + b) - 2 * roots.sum()
-    assert measure(model, "frechet", "digits").value == pytest.approx(distance, rel=1e-3)
-
-
-@pytest.mark.parametrize("name", ["espcn.x2", "denoiser.gray_s25", "inpainter.photos64"])
-def test_what_restores_is_judged_by_the_psnr_of_the_photographs_held_out(name, tmp_path):
-    from skimage import data
-
-    from cnnzoo import restoration
-    from cnnzoo.data.photographs import photographs
-    from cnnzoo.images import save_png
-
-    for i in range(10):  # one of them is held out
-        save_png(tmp_path / f"train/any/{i}.png", data.astronaut()[40 * i : 40 * i + 80, 100:180])
-    model, folder = cnnzoo.build(name), str(tmp_path)
-    held_out = photographs(folder, "validation", model.image_shape[2] if model.task == "restore" else None)
-    assert len(held_out.images) == 1
-    if model.task == "inpaint":
-        middle = held_out.images[0][None, 8:72, 8:72]
-        scores = restoration.filling(model, folder, middle)
-    else:
-        scores = {"upscale": restoration.enlarging, "restore": restoration.denoising}[model.task](model, held_out)
-    objective = next(iter(objectives(type(model))))
-    found = measure(model, objective, folder)
-    assert found.value == pytest.approx(scores[0].value) and found.unit == "dB" and found.better == "higher"
+def test_a_search_that_is_half_distributed(tmp_path, monkeypatch):
+    monkeypatch.setenv("KERASTUNER_ORACLE_IP", "127.0.0.1")
+    with pytest.raises(ValueError, match="got KERASTUNER_ORACLE_IP without KERASTUNER_ORACLE_PORT, KERA"):
+        cnnzoo.tune(**ASKED, out=tmp_path / "search")
+    monkeypatch.setenv("KERASTUNER_TUNER_ID", "chief")
+    monkeypatch.setenv("KERASTUNER_ORACLE_PORT", "70000")
+    with pytest.raises(ValueError, match="got KERASTUNER_ORACLE_PORT='70000'; allowed: 1 to 65535"):
+        cnnzoo.tune(**ASKED, out=tmp_path / "search")
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        monkeypatch.setenv("KERASTUNER_ORACLE_PORT", str(taken.getsockname()[1]))
+        with pytest.raises(ValueError, match="allowed for a chief: an address of this machine and a free port"):
+            cnnzoo.tune(**ASKED, out=tmp_path / "search")
 
 
 def free_port() -> int:
@@ -369,3 +305,55 @@ def test_a_chief_and_two_workers_lose_no_trial_when_one_is_killed(search, tmp_pa
     found = Search.open(folder)
     assert found.finished and as_numbers(found) == as_numbers(search)
     assert "trial 0: " in (tmp_path / "tuner1.log").read_text()
+
+
+def oracle_in(folder, kind, trials, seed):
+    space = {"learning_rate": (1e-4, 1.0)}
+    settings = {"objective": ("mse", "lower"), "trials": trials, "epochs": 1, "seed": seed}
+    oracle = oracles.make_oracle(kind, **settings, hyperparameters=to_hyperparameters(space))
+    oracle.ended = lambda *_: None
+    oracle._set_project_dir(str(folder), "search")
+    return oracle
+
+
+def test_a_chief_that_is_started_again_knows_who_does_what(tmp_path, monkeypatch):
+    before = oracle_in(tmp_path, "random", trials=2, seed=0)
+    begun = {who: before.create_trial(who) for who in ("tuner0", "tuner1")}
+    chief = oracle_in(tmp_path, "random", trials=2, seed=0)
+    chief.reload(alone=False)
+    mine = chief.create_trial("tuner1")
+    assert mine.trial_id == begun["tuner1"].trial_id
+    chief.take_back()
+    assert chief.create_trial("tuner2").status == "IDLE"  # nobody is missed yet
+    monkeypatch.setattr(oracles, "SILENCE", -1.0)
+    chief.take_back()
+    taken = chief.create_trial("tuner2")
+    assert taken.trial_id in {trial.trial_id for trial in begun.values()}
+    for trial, error in ((taken, 0.5), (begun["tuner0"], 0.25), (begun["tuner1"], 0.75)):
+        if trial.trial_id not in chief.end_order:
+            chief.update_trial(trial.trial_id, {"mse": error})
+        trial.status = "COMPLETED"
+        chief.end_trial(trial)
+    assert sorted(chief.end_order) == ["0", "1"]
+    assert chief.trials[taken.trial_id].score == 0.5  # who is late is not heard
+    assert [chief.create_trial(who).status for who in ("tuner0", "tuner1", "tuner2")] == ["STOPPED"] * 3
+    alone = oracle_in(tmp_path, "random", trials=2, seed=0)
+    alone.reload()
+    assert alone.create_trial("tuner0").status == "STOPPED" and len(alone.get_best_trials(2)) == 2
+
+
+def test_bayesian_optimisation_keeps_away_from_what_failed(tmp_path):
+    oracle = oracle_in(tmp_path, "bayesian", trials=9, seed=1)
+    drawn = []
+    while (trial := oracle.create_trial("tuner0")).status == "RUNNING":
+        rate = trial.hyperparameters.values["learning_rate"]
+        drawn.append(rate)
+        if rate > 0.1:  # the higher the better, until it diverges
+            trial.status = "FAILED"
+        else:
+            oracle.update_trial(trial.trial_id, {"mse": -np.log(rate)})
+            trial.status = "COMPLETED"
+        oracle.end_trial(trial)
+    assert len(set(drawn)) == len(drawn) == 9
+    assert sum(rate > 0.1 for rate in drawn) <= 3  # were failures forgotten, all of the last five would fail
+    assert max(rate for rate in drawn if rate <= 0.1) > 0.05

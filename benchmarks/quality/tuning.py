@@ -17,7 +17,7 @@ import numpy as np
 import cnnzoo
 from cnnzoo import checkpoints
 from cnnzoo.data import load
-from cnnzoo.training.recipe_files import find_recipe, write_recipe
+from cnnzoo.training.recipe_files import read_recipe, write_recipe
 from cnnzoo.tuning.objectives import BOUNDED, nll
 
 SEEDS = (1, 2, 3)
@@ -28,7 +28,7 @@ def main() -> None:
     search = cnnzoo.tune("vae", data="mnist", trials=12, epochs=3, limit=10_000, out=folder / "search")
     test = load("mnist", "test").few(BOUNDED)
     for name, trial in {"default": search.default, "best": search.best}.items():
-        recipe = find_recipe(search.path / "trials" / trial.name)
+        recipe = read_recipe(search.path / "trials" / trial.name)
         found = []
         for seed in SEEDS:
             own = folder / f"{name}-{seed}"

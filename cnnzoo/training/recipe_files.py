@@ -23,22 +23,26 @@ def write_recipe(folder: Path, recipe: Recipe) -> None:
 
 
 def find_recipe(name: str | Path) -> Recipe | None:
-    """The recipe in a file, or in the `recipe.json` of a folder; None where the name is no path.
+    """The recipe that a path names, as `read_recipe`; None where the name is no path."""
+    path = Path(name)
+    if path.suffix != ".json" and len(path.parts) == 1 and not (path / NAME).exists():
+        return None
+    return read_recipe(path)
+
+
+def read_recipe(path: Path) -> Recipe:
+    """The recipe in a file, or in the `recipe.json` of a folder.
 
     Raises:
         ValueError: There is no such file, or it holds no recipe.
     """
-    path = Path(name)
-    if path.suffix != ".json":
-        if len(path.parts) == 1 and not (path / NAME).exists():
-            return None
-        path = path / NAME
+    file = path if path.suffix == ".json" else path / NAME
     try:
-        return _recipe(json.loads(path.read_text()))
+        return _recipe(json.loads(file.read_text()))
     except FileNotFoundError:
-        raise ValueError(f"got {str(name)!r}; there is no {path}; allowed: a recipe of cnnzoo tune") from None
+        raise ValueError(f"got {str(path)!r}; there is no {file}; allowed: a recipe of cnnzoo tune") from None
     except (json.JSONDecodeError, TypeError) as error:
-        raise ValueError(f"{path} holds no recipe: {error}") from None
+        raise ValueError(f"{file} holds no recipe: {error}") from None
 
 
 def _recipe(content: dict[str, Any]) -> Recipe:

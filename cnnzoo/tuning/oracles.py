@@ -125,12 +125,27 @@ class HalvingOracle(Lasting, HyperbandOracle):
 
 
 class BayesianOracle(Lasting, BayesianOptimizationOracle):
-    """Draws where a Gaussian process fitted to the trials so far promises most."""
+    """Draws where a Gaussian process fitted to the trials so far promises most.
+
+    keras-tuner forgets trials that have failed, and would draw near them again; here they count as bad as the worst.
+    """
 
     def populate_space(self, trial_id):
-        with warnings.catch_warnings():  # that a field does not matter, which is no news of use
-            warnings.simplefilter("ignore", ConvergenceWarning)
-            return super().populate_space(trial_id)
+        scores = [trial.score for trial in self.trials.values() if trial.status == "COMPLETED"]
+        failed = [trial for trial in self.trials.values() if trial.status == "FAILED"] if scores else []
+        worst = max if self.objective.direction == "min" else min
+        for trial in failed:
+            trial.status, trial.score = "COMPLETED", worst(scores)
+        try:
+            with warnings.catch_warnings():  # that a field does not matter, which is no news of use
+                warnings.simplefilter("ignore", ConvergenceWarning)
+                found = super().populate_space(trial_id)
+        finally:
+            for trial in failed:
+                trial.status, trial.score = "FAILED", None
+        if found["status"] == "RUNNING" and self._duplicate(found["values"]):
+            return self._random_populate_space()
+        return found
 
 
 def make_oracle(
@@ -209,5 +224,9 @@ class RunTuner(BaseTuner):
             threading.Thread(target=look_after, daemon=True).start()
         try:
             self.search()
+        except RuntimeError as error:
+            if not chief:
+                raise
+            raise ValueError(f"{error}; allowed for a chief: an address of this machine and a free port") from error
         finally:
             over.set()

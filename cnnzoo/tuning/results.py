@@ -16,7 +16,7 @@ from typing import Any
 from cnnzoo.files import write_bytes, write_json
 from cnnzoo.metrics.scores import Score
 from cnnzoo.terminal import print_table
-from cnnzoo.training.recipe_files import find_recipe, write_recipe
+from cnnzoo.training.recipe_files import read_recipe, write_recipe
 
 COMPLETED, FAILED = "completed", "failed"
 
@@ -88,10 +88,14 @@ class Search:
         return {"search": dict(self.settings), "finished": self.finished, "trials": trials}
 
     @property
+    def _scored(self) -> list[tuple[Score, Trial]]:
+        done = [(trial.score, trial) for trial in self.trials if trial.score is not None]
+        return sorted(done, key=lambda pair: pair[0].value if pair[0].better == "lower" else -pair[0].value)
+
+    @property
     def ranked(self) -> list[Trial]:
         """The trials that were completed, the best first."""
-        done = [trial for trial in self.trials if trial.score is not None]
-        return sorted(done, key=lambda t: t.score.value if t.score.better == "lower" else -t.score.value)
+        return [trial for _, trial in self._scored]
 
     @property
     def best(self) -> Trial:
@@ -120,9 +124,10 @@ class Search:
         return self.path / "best"
 
     def __str__(self) -> str:
-        best, default = self.best, self.default
+        self.check()
+        (score, best), default = self._scored[0], self.default
         name = self.settings["objective"]
-        said = f"best: trial {best.name}, {name} {best.score} on {best.score.n} validation images"
+        said = f"best: trial {best.name}, {name} {score} on {score.n} validation images"
         if default is best:
             return f"{said}; these are the architecture's own settings, which no trial has bettered"
         if default is None:
@@ -134,10 +139,11 @@ class Search:
         """Prints the table of the trials, the best first, and what came of them."""
         rows = []
         for trial in [*self.ranked, *(t for t in self.trials if t.status == FAILED)]:
-            shown = str(trial.score) if trial.score else f"failed: {trial.error}"
+            shown = str(trial.score) if trial.score else FAILED
             seconds = "" if trial.seconds is None else f"{trial.seconds:.0f}"
             name = f"{trial.name} (default)" if trial.default else trial.name
-            rows.append((name, shown, str(trial.epochs), seconds, trial.told))
+            told = f"{trial.told}: {trial.error}" if trial.error else trial.told
+            rows.append((name, shown, str(trial.epochs), seconds, told))
         print_table("", ("trial", self.settings["objective"], "epochs", "seconds", "settings"), rows)
         print(f"{self}\nto train it: cnnzoo train {self.recipe}", flush=True)
 
@@ -174,6 +180,6 @@ def record(search: Search) -> None:
     write_json(search.path / "trials.json", search.to_json())
     if search.ranked:
         best = search.best
-        recipe = find_recipe(search.path / "trials" / best.name)
+        recipe = read_recipe(search.path / "trials" / best.name)
         said = f"{search.settings['objective']} {best.score} on the validation images"
         write_recipe(search.recipe, replace(recipe, expects=said))

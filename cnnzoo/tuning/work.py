@@ -159,10 +159,13 @@ def _role() -> str:
     """What this process is, by keras-tuner's variables: "alone", "chief" or "worker".
 
     Raises:
-        ValueError: Only some of them are set.
+        ValueError: Only some of them are set, or the port is none.
     """
     if VARIABLES[0] not in os.environ:
         return "alone"
     if missing := [name for name in VARIABLES if not os.environ.get(name)]:
         raise ValueError(f"got {VARIABLES[0]} without {', '.join(missing)}; allowed: {', '.join(VARIABLES)} together")
+    port = os.environ[VARIABLES[1]]
+    if not (port.isdigit() and 0 < int(port) < 2**16):
+        raise ValueError(f"got {VARIABLES[1]}={port!r}; allowed: 1 to 65535")
     return "chief" if "chief" in os.environ[VARIABLES[2]] else "worker"
