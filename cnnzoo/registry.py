@@ -41,7 +41,8 @@ def register(name: str) -> Callable[[type], type]:
     return add
 
 
-def _own_architectures() -> list[str]:
+def own_architectures() -> list[str]:
+    """The architectures that have a module in `cnnzoo/models/`."""
     from cnnzoo import models
 
     return [module.name for module in pkgutil.iter_modules(models.__path__) if not module.name.startswith("_")]
@@ -49,7 +50,7 @@ def _own_architectures() -> list[str]:
 
 def list_models(pattern: str = "*") -> list[str]:
     """The architectures whose names match a shell pattern, sorted: `list_models("*gan*")`."""
-    return sorted(fnmatch.filter({*_own_architectures(), *_classes}, pattern))
+    return sorted(fnmatch.filter({*own_architectures(), *_classes}, pattern))
 
 
 def list_checkpoints(pattern: str = "*") -> list[str]:
@@ -72,7 +73,7 @@ def architecture(name: str) -> type:
     Raises:
         UnknownName: There is none of that name.
     """
-    if name not in _classes and name in _own_architectures():
+    if name not in _classes and name in own_architectures():
         importlib.import_module(f"cnnzoo.models.{name}")
     if name not in _classes:
         raise UnknownName("architecture", name, list_models())
