@@ -86,7 +86,7 @@ def test_one_phase_has_a_learning_rate_and_several_have_one_each():
     game = Game()
     game.compile()
     for touch in (lambda: game.optimizer.learning_rate, lambda: setattr(game.optimizer, "learning_rate", 0.1)):
-        with pytest.raises(AttributeError, match="each phase has its own learning rate.*first, second"):
+        with pytest.raises(AttributeError, match="each phase has its own learning rate"):
             touch()
     game.fit(IMAGES, callbacks=[halve], verbose=0)
     assert float(game.optimizer.by_phase["first"].learning_rate) == pytest.approx(0.1 / 2)
