@@ -5,6 +5,8 @@ Importing this package is light: each name below is imported from its module whe
 
 from typing import TYPE_CHECKING, Any
 
+from cnnzoo._saved import register_when_keras_is_there
+
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
@@ -62,3 +64,6 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return sorted({*globals(), *__all__})
+
+
+register_when_keras_is_there()

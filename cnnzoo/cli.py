@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 
 import cnnzoo
 from cnnzoo import serving
-from cnnzoo.commands import edit, explain, latent, pictures, restore, search, ship, zoo
+from cnnzoo.commands import doctor, edit, explain, latent, pictures, restore, search, ship, zoo
 from cnnzoo.terminal import import_quietly
 
 
@@ -30,9 +30,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow reads it when it is imported
     asked = parser().parse_args(argv)
     try:
-        if asked.run not in (zoo.list_, zoo.info):
+        if asked.run not in (zoo.list_, zoo.info, doctor.doctor):
             import_quietly()
-        asked.run(asked)
+        code = asked.run(asked)
         sys.stdout.flush()  # so that a reader that is gone is noticed here
     except KeyboardInterrupt:
         return 130
@@ -42,7 +42,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (ValueError, OSError, ModuleNotFoundError) as error:
         print(f"cnnzoo {asked.command}: {_in_a_line(error)}", file=sys.stderr)
         return 2
-    return 0
+    return code or 0
 
 
 def _in_a_line(error: Exception) -> str:
@@ -89,6 +89,14 @@ def parser() -> argparse.ArgumentParser:
         zoo.info, "tell about an architecture or a checkpoint", "cnnzoo info lenet.mnist", "cnnzoo info dcgan --json"
     )
     add.add_argument("name", help="an architecture, such as lenet, or a checkpoint, such as lenet.mnist")
+    _json(add)
+
+    add = command(
+        doctor.doctor,
+        "say what works on this machine, and what to do about what does not; exit code 0 if the zoo can be used",
+        "cnnzoo doctor",
+        "cnnzoo doctor --json",
+    )
     _json(add)
 
     add = command(
@@ -357,7 +365,7 @@ def parser() -> argparse.ArgumentParser:
         "--host", default=serving.HOST, help="the address to listen on (default: %(default)s, this machine)"
     )
     add.add_argument("--port", type=int, default=serving.PORT, help="0 for any that is free (default: %(default)s)")
-    most = {"type": float, "metavar": "N"}
+    most: dict[str, Any] = {"type": float, "metavar": "N"}
     add.add_argument(
         "--megabytes", **most, default=serving.MEGABYTES, help="the largest request (default: %(default)g)"
     )

@@ -132,13 +132,13 @@ def evaluate(
     return Report(name, str(data), split, tuple(scores))
 
 
-def _classification(model, images: np.ndarray, labels: np.ndarray) -> list[Score]:
+def _classification(model: Any, images: np.ndarray, labels: np.ndarray) -> list[Score]:
     rate, n = classification.accuracy(model.classify(images), labels), len(images)
     low, high = classification.wilson_interval(rate, n)
     return [Score("accuracy", 100 * rate, "%", "higher", n, (100 * low, 100 * high), {"interval": "Wilson, 95 %"})]
 
 
-def _reconstruction(model, found: ImageSet, train: np.ndarray) -> list[Score]:
+def _reconstruction(model: Any, found: ImageSet, train: np.ndarray) -> list[Score]:
     truth = found.images.astype(np.float32) / 255
     made = model.reconstruct(truth)
     n = len(truth)
@@ -165,7 +165,9 @@ def _worst_class(errors: np.ndarray, labels: np.ndarray, classes: tuple[str, ...
     return Score("worst_class_mse", means[worst], "", "lower", int(np.sum(labels == worst)), protocol=protocol)
 
 
-def bounds(model, images: np.ndarray, labels, samples: int, count: int, progress: Progress | None) -> list[Score]:
+def bounds(
+    model: Any, images: np.ndarray, labels: Any, samples: int, count: int, progress: Progress | None
+) -> list[Score]:
     """The ELBO of all images and the importance-weighted bound of the first `count`, with their standard errors."""
     truth = images.astype(np.float32) / 255
     protocol: dict[str, Any] = {"likelihood": model.likelihood, "latent layers": 1}
@@ -194,7 +196,7 @@ def bounds(model, images: np.ndarray, labels, samples: int, count: int, progress
     return scores
 
 
-def _log_weights(model, few: dict[str, Any], samples: int, progress: Progress | None) -> Iterator[np.ndarray]:
+def _log_weights(model: Any, few: dict[str, Any], samples: int, progress: Progress | None) -> Iterator[np.ndarray]:
     """log p(x, z) - log q(z|x) for `samples` draws an image, some at a time."""
     step = max(1, min(samples, CHUNK // few["images"].size))
     for done in range(0, samples, step):

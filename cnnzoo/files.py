@@ -19,7 +19,7 @@ def data_dir() -> Path:
     return Path(os.environ.get("CNNZOO_DATA_DIR") or "~/.cache/cnnzoo").expanduser()
 
 
-def write_bytes(path: Path, data: bytes) -> None:
+def write_bytes(path: Path, data: bytes | memoryview) -> None:
     """Writes a file, whole or not at all, even where several write it at once."""
     descriptor, aside = tempfile.mkstemp(dir=path.parent, suffix=".tmp")
     try:

@@ -4,7 +4,7 @@ The model generates from Gaussian noise, or is an autoencoder with one latent ve
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
@@ -21,7 +21,9 @@ STARTS = 256  # noise vectors among which the search for an image begins
 HELD_OUT = 1000  # test images that show how far apart images are that were not copied
 
 
-def interpolate(model, a, b, steps: int = 9, spherical: bool = True, label: int | None = None) -> np.ndarray:
+def interpolate(
+    model: Any, a: Any, b: Any, steps: int = 9, spherical: bool = True, label: int | None = None
+) -> np.ndarray:
     """The images along a line between two latent vectors.
 
     Args:
@@ -55,7 +57,7 @@ def _slerp(a: np.ndarray, b: np.ndarray, share: np.ndarray) -> np.ndarray:
     return (np.sin((1 - share) * angle) * a + np.sin(share * angle) * b) / np.sin(angle)
 
 
-def traverse(model, z, dimension: int, values: Sequence[float], label: int | None = None) -> np.ndarray:
+def traverse(model: Any, z: Any, dimension: int, values: Sequence[float], label: int | None = None) -> np.ndarray:
     """The images of a latent vector with one of its numbers replaced by each of some values.
 
     Args:
@@ -78,7 +80,7 @@ def traverse(model, z, dimension: int, values: Sequence[float], label: int | Non
     return images_of(model, moved, label)
 
 
-def images_of(model, z, label: int | None = None) -> np.ndarray:
+def images_of(model: Any, z: Any, label: int | None = None) -> np.ndarray:
     """The images of latent vectors (n, latent_dim): float32 in [0, 1], (n, height, width, channels).
 
     Args:
@@ -110,17 +112,17 @@ class Inverted(NamedTuple):
 class _Search(PhasedModel):
     """The mean squared error of the images of z, lowered in z alone; the weights of the network stay as they are."""
 
-    def __init__(self, network, z: np.ndarray, image_shape):
+    def __init__(self, network: Any, z: np.ndarray, image_shape: tuple[int | None, int | None, int]):
         super().__init__()
-        self.image_shape = tuple(image_shape)
+        self.image_shape = image_shape
         self.network = network
         self.z = _Vectors(z)
         self.build()
 
-    def phases(self):
+    def phases(self) -> list[Phase]:
         return [Phase("z", [self.z], lambda errors: ops.sum(ops.mean(errors, axis=(1, 2, 3))))]
 
-    def forward(self, images, labels, training):
+    def forward(self, images: Any, labels: Any, training: bool) -> Any:
         return ops.square(self.network(self.z()) - images)
 
 
@@ -131,11 +133,11 @@ class _Vectors(keras.layers.Layer):
         self.vectors.assign(start)
         self.built = True
 
-    def call(self, _=None):
+    def call(self, _: Any = None) -> Any:
         return ops.convert_to_tensor(self.vectors)
 
 
-def invert(model, images, steps: int = 300, rate: float = 0.05, seed: int = 0) -> Inverted:
+def invert(model: Any, images: Any, steps: int = 300, rate: float = 0.05, seed: int = 0) -> Inverted:
     """The latent vectors whose images come nearest to given ones, by gradient descent on the mean squared error.
 
     The search begins at `encode(images)` where the model has it, else at the best of 256 noise vectors, and ends no
@@ -167,7 +169,7 @@ def invert(model, images, steps: int = 300, rate: float = 0.05, seed: int = 0) -
     return Inverted(np.where(better[:, None], found, start), np.where(better, after, before))
 
 
-def _network(model):
+def _network(model: Any) -> Any:
     """Latent vectors to images in [0, 1], as a function that can be differentiated."""
     if model.task == "generate" and not model.needs_labels:
         return model
@@ -180,7 +182,7 @@ def _network(model):
     return lambda z: ops.sigmoid(decoder(z))
 
 
-def _best_of_noise(model, truth: np.ndarray, seed: int) -> np.ndarray:
+def _best_of_noise(model: Any, truth: np.ndarray, seed: int) -> np.ndarray:
     z = model.draw(STARTS, seed)
     made = images_of(model, z)
     return np.stack([z[_errors(made, image).argmin()] for image in truth])
@@ -205,7 +207,7 @@ class Neighbours(NamedTuple):
     ratio: float
 
 
-def nearest(samples, data: str, extractor: str | None = None) -> Neighbours:
+def nearest(samples: Any, data: str, extractor: str | None = None) -> Neighbours:
     """The nearest training image of each sample, to see whether a generator remembers rather than makes up.
 
     Args:

@@ -32,24 +32,24 @@ def _centres(side: int) -> np.ndarray:
     return np.arange(side, dtype=np.float32) + 0.5
 
 
-def _between(first, last, side: int):
+def _between(first: Any, last: Any, side: int) -> Any:
     """Which pixels along a side lie between two points (n,): (n, side)."""
     at = _centres(side)
     return ops.logical_and(at >= first[:, None], at < last[:, None])
 
 
-def _rectangle(top, left, bottom, right, height: int, width: int):
+def _rectangle(top: Any, left: Any, bottom: Any, right: Any, height: int, width: int) -> Any:
     rows, columns = _between(top, bottom, height), _between(left, right, width)
     return ops.logical_and(rows[:, :, None], columns[:, None, :])
 
 
-def _centre(numbers, height: int, width: int):
+def _centre(numbers: Any, height: int, width: int) -> Any:
     """The rectangle in the middle with half of both sides."""
     one = ops.ones_like(numbers[:, 0])
     return _rectangle(one * height / 4, one * width / 4, one * 3 * height / 4, one * 3 * width / 4, height, width)
 
 
-def _box(numbers, height: int, width: int):
+def _box(numbers: Any, height: int, width: int) -> Any:
     """A rectangle with sides between a quarter and a half of those of the image, anywhere in it."""
     tall, wide, down, along = ops.unstack(numbers, 4, axis=1)
     tall, wide = (0.25 + 0.25 * tall) * height, (0.25 + 0.25 * wide) * width
@@ -57,7 +57,7 @@ def _box(numbers, height: int, width: int):
     return _rectangle(top, left, top + tall, left + wide, height, width)
 
 
-def _pixels(numbers, height: int, width: int):
+def _pixels(numbers: Any, height: int, width: int) -> Any:
     """Each pixel with one chance, which is between 0.25 and 0.75."""
     chance = 0.25 + 0.5 * numbers[:, :1]
     return ops.reshape(numbers[:, 1:] < chance, (-1, height, width))
@@ -76,7 +76,7 @@ class Brush(NamedTuple):
     def numbers(self, height: int, width: int) -> int:
         return 1 + self.chains * (3 + 3 * self.links)
 
-    def missing(self, numbers, height: int, width: int):
+    def missing(self, numbers: Any, height: int, width: int) -> Any:
         side = min(height, width)
         used = ops.floor(1.0 + self.chains * numbers[:, :1]) > np.arange(self.chains)  # (n, chains)
         each = ops.reshape(numbers[:, 1:], (-1, self.chains, 3 + 3 * self.links))
@@ -90,10 +90,11 @@ class Brush(NamedTuple):
         start_x = x * width + ops.cumsum(along_x, axis=2) - along_x
         start_y = y * height + ops.cumsum(along_y, axis=2) - along_y
         segments = (start_x, start_y, along_x, along_y, radius)
-        return _near_segments(*(ops.reshape(s, (-1, self.chains * self.links, 1, 1)) for s in segments), height, width)
+        x, y, along_x, along_y, radius = (ops.reshape(s, (-1, self.chains * self.links, 1, 1)) for s in segments)
+        return _near_segments(x, y, along_x, along_y, radius, height, width)
 
 
-def _near_segments(x, y, along_x, along_y, radius, height: int, width: int):
+def _near_segments(x: Any, y: Any, along_x: Any, along_y: Any, radius: Any, height: int, width: int) -> Any:
     """Which pixels lie within `radius` of a segment from (x, y) to (x + along_x, y + along_y): (n, height, width).
 
     The segments of an image are on the second axis, (n, segments, 1, 1); a negative radius is that of none.
@@ -126,7 +127,7 @@ def check_kinds(kinds: Sequence[str]) -> None:
         raise ValueError(f"got masks={tuple(kinds)!r}; allowed: one or more of {', '.join(KINDS)}")
 
 
-def sample(kinds: Sequence[str], shape: tuple, seed: int | keras.random.SeedGenerator):
+def sample(kinds: Sequence[str], shape: tuple, seed: int | keras.random.SeedGenerator) -> Any:
     """One mask for each image, of one of `kinds` at random; for use in any graph.
 
     Args:
@@ -239,7 +240,7 @@ def read_mask(source: Any) -> np.ndarray:
         source: As in `cnnzoo.photos.read_photo`, with its errors.
     """
     photo = read_photo(source)
-    missing = photo.pixels.any(axis=2)
+    missing = np.any(photo.pixels, axis=2)
     return missing if photo.alpha is None else missing & (photo.alpha > 0)
 
 
@@ -248,7 +249,7 @@ def _check_sides(height: int, width: int) -> None:
         raise ValueError(f"got images of {height}x{width} pixels; allowed: two pixels or more")
 
 
-def _proper(missing):
+def _proper(missing: Any) -> Any:
     """Booleans (n, height, width) as a mask, with one pixel changed where all or none would be missing."""
     height, width = missing.shape[1:]
     middle = np.zeros((1, height, width), bool)

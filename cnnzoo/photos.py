@@ -77,9 +77,10 @@ def read_photo(source: "str | Path | bytes | Image.Image") -> Photo:
     exif = image.info.get("exif")
     if exif and not exif.startswith(b"Exif\0\0"):  # WebP keeps it without the header
         exif = b"Exif\0\0" + exif
-    if (place := _orientation_at(exif)) is not None:
+    if exif and (place := _orientation_at(exif)) is not None:
         order, at = place
-        flip, turns = _UPRIGHT.get(*struct.unpack_from(f"{order}H", exif, at + 8), (False, 0))
+        (orientation,) = struct.unpack_from(f"{order}H", exif, at + 8)
+        flip, turns = _UPRIGHT.get(orientation, (False, 0))
         array = np.ascontiguousarray(np.rot90(array[:, ::-1] if flip else array, turns))
         exif = exif[:at] + struct.pack(f"{order}HHIHH", ORIENTATION, 3, 1, 1, 0) + exif[at + 12 :]
     channels = 1 if array.shape[2] < 3 else 3
@@ -109,9 +110,9 @@ def _png16(raw: bytes, transparent: bool) -> np.ndarray:
     return array[..., 2:] if transparent and not colour else array  # it gives no two channels, but grey as RGBA
 
 
-def _orientation_at(exif: bytes | None) -> tuple[str, int] | None:
+def _orientation_at(exif: bytes) -> tuple[str, int] | None:
     """The byte order of EXIF and where in it the twelve bytes of the orientation are; None where there is no such."""
-    if not exif or (order := {b"II": "<", b"MM": ">"}.get(exif[6:8])) is None:
+    if (order := {b"II": "<", b"MM": ">"}.get(exif[6:8])) is None:
         return None
     try:
         (directory,) = struct.unpack_from(f"{order}I", exif, 6 + 4)
@@ -175,7 +176,7 @@ def save_photo(path: str | Path, pixels: np.ndarray, like: Photo) -> None:
     icc = _profile(like.icc, pixels.shape[2] == 3 or kind == "WEBP")
     array = pixels if alpha is None else np.concatenate([pixels, alpha[..., None]], axis=2)
     if array.dtype == np.uint16 and kind == "PNG":
-        raw = _png16_bytes(array, like.exif, icc)
+        raw: bytes | memoryview = _png16_bytes(array, like.exif, icc)
     else:
         raw = _bytes(array, kind, like.exif, icc, path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -187,11 +188,13 @@ def _bytes(array: np.ndarray, kind: str, exif: bytes | None, icc: bytes | None, 
 
     if array.dtype == np.uint16:  # round(v / 257), without a larger dtype
         array = (array // 257 + (array % 257 > 128)).astype(np.uint8)
-    options = {"PNG": {}, "JPEG": {"quality": 95, "subsampling": 0}, "WEBP": {"lossless": True, "exact": True}}[kind]
+    options: dict[str, Any] = {"JPEG": {"quality": 95, "subsampling": 0}, "WEBP": {"lossless": True, "exact": True}}
     carried = {key: value for key, value in (("exif", exif), ("icc_profile", icc)) if value}
     buffer = io.BytesIO()
     try:
-        Image.fromarray(array[..., 0] if array.shape[2] == 1 else array).save(buffer, kind, **options, **carried)
+        Image.fromarray(array[..., 0] if array.shape[2] == 1 else array).save(
+            buffer, kind, **options.get(kind, {}), **carried
+        )
     except (OSError, ValueError) as error:
         raise ValueError(f"{path} cannot be written as {kind}: {error}") from error
     return buffer.getbuffer()  # no copy, since it may be large

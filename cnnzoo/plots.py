@@ -16,6 +16,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure as MatplotlibFigure
+from matplotlib.ticker import MaxNLocator
 
 from cnnzoo.images import is_picture, read_image, to_uint8
 
@@ -269,7 +270,7 @@ def _panel(axis: Axes, title: str, curves: Mapping[str, tuple[Sequence[int], Seq
     axis.set_title(title.replace("_", " "), color=INK, fontsize=WORDS + 1)
     axis.set_xlabel("epoch", color=INK, fontsize=WORDS)
     axis.set_facecolor("none")
-    axis.xaxis.get_major_locator().set_params(integer=True)
+    axis.xaxis.set_major_locator(MaxNLocator("auto", integer=True, steps=[1, 2, 5, 10]))
     axis.tick_params(which="both", colors=INK, labelsize=WORDS - 1)
     axis.grid(True, color=INK, alpha=0.25, linewidth=0.6)
     for name, spine in axis.spines.items():

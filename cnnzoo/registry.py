@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-_classes: dict[str, type] = {}
+_classes: dict[str, type[Any]] = {}
 
 
 class UnknownName(ValueError):
@@ -28,7 +28,7 @@ class UnknownName(ValueError):
 def register(name: str) -> Callable[[type], type]:
     """Class decorator: the class is the architecture `name`, and Keras can save and load it by that name."""
 
-    def add(cls: type) -> type:
+    def add(cls: type[Any]) -> type[Any]:
         import keras
 
         known = _classes.get(name)
@@ -41,7 +41,8 @@ def register(name: str) -> Callable[[type], type]:
     return add
 
 
-def _own_architectures() -> list[str]:
+def own_architectures() -> list[str]:
+    """The architectures that have a module in `cnnzoo/models/`."""
     from cnnzoo import models
 
     return [module.name for module in pkgutil.iter_modules(models.__path__) if not module.name.startswith("_")]
@@ -49,7 +50,7 @@ def _own_architectures() -> list[str]:
 
 def list_models(pattern: str = "*") -> list[str]:
     """The architectures whose names match a shell pattern, sorted: `list_models("*gan*")`."""
-    return sorted(fnmatch.filter({*_own_architectures(), *_classes}, pattern))
+    return sorted(fnmatch.filter({*own_architectures(), *_classes}, pattern))
 
 
 def list_checkpoints(pattern: str = "*") -> list[str]:
@@ -66,13 +67,13 @@ def split_name(name: str) -> tuple[str, str]:
     return arch, tag
 
 
-def architecture(name: str) -> type:
+def architecture(name: str) -> type[Any]:
     """The class of an architecture.
 
     Raises:
         UnknownName: There is none of that name.
     """
-    if name not in _classes and name in _own_architectures():
+    if name not in _classes and name in own_architectures():
         importlib.import_module(f"cnnzoo.models.{name}")
     if name not in _classes:
         raise UnknownName("architecture", name, list_models())
@@ -105,7 +106,7 @@ def card(name: str) -> dict[str, Any]:
     return open_checkpoint(checkpoint_path(name)).card
 
 
-def build(name: str, *, weights: str | Path | None = None, **config: Any):
+def build(name: str, *, weights: str | Path | None = None, **config: Any) -> Any:
     """A model, built and ready for use.
 
     Args:
@@ -131,7 +132,7 @@ def build(name: str, *, weights: str | Path | None = None, **config: Any):
         )
     from cnnzoo import checkpoints
 
-    if not tag:
+    if weights is not None and not tag:
         cls = architecture(arch)
         model = checkpoints.load(weights)
         if type(model) is not cls:
@@ -142,7 +143,7 @@ def build(name: str, *, weights: str | Path | None = None, **config: Any):
     return checkpoints.load(checkpoint_path(name))
 
 
-def from_config(arch: str, config: dict[str, Any]):
+def from_config(arch: str, config: dict[str, Any]) -> Any:
     """A model with fresh weights; see `build`."""
     cls = architecture(arch)
     fields = cls.config_fields()

@@ -61,7 +61,7 @@ class ImageSet:
             raise ValueError(f"got batch_size={batch_size}; allowed: 1 to {len(self.images)}, the size of {self.name}")
         return len(self.images) // batch_size
 
-    def stream(self, batch_size: int, seed: int, start_step: int = 0):
+    def stream(self, batch_size: int, seed: int, start_step: int = 0) -> Any:
         """Endless shuffled batches from a step on, as a `tf.data.Dataset` of (images, labels) or (images,).
 
         An epoch is `steps_per_epoch` batches; what is left over comes at another place of the next epoch. The images
@@ -74,7 +74,7 @@ class ImageSet:
             images = tf.constant(self.images)
             labels = None if self.labels is None else tf.constant(self.labels)
 
-        def batch(step):
+        def batch(step: Any) -> Any:
             positions = step % per_epoch * batch_size + tf.range(batch_size, dtype=tf.int64)
             index = order(len(self.images), seed, step // per_epoch, positions)
             taken = tf.gather(images, index)
@@ -129,19 +129,20 @@ def load(
     if corrupt not in ("raise", "skip"):
         raise ValueError(f"got corrupt={corrupt!r}; allowed: raise, skip")
     whole = split if split == "test" else "train"
-    sized = shape is not None and None not in shape
-    images, labels, classes = read(str(name), whole, tuple(shape) if sized else None, corrupt)
+    height, width, channels = shape or (None, None, None)
+    size = None if height is None or width is None or channels is None else (height, width, channels)
+    images, labels, classes = read(str(name), whole, size, corrupt)
     if whole != split:
         held_out = np.zeros(len(images), bool)
         held_out[order(len(images), 0, 0, np.arange(min(5000, len(images) // 10)))] = True
         part = held_out if split == "validation" else ~held_out
         images, labels = images[part], None if labels is None else labels[part]
-    if shape is not None:
-        images = fit_to(images, tuple(shape)) if sized else to_channels(images, shape[2])
+    if channels is not None:
+        images = to_channels(images, channels) if size is None else fit_to(images, size)
     return ImageSet(str(name), split, images, labels, classes)
 
 
-def training_images(name: str | Path, split: str, shape: tuple | None, crop: int | None = None):
+def training_images(name: str | Path, split: str, shape: tuple | None, crop: int | None = None) -> Any:
     """What a model of images of `shape` is trained on: an `ImageSet`, or `Crops` of photographs.
 
     Args:
@@ -185,7 +186,7 @@ def pipeline(name: str | Path, split: str = "train", batch_size: int = 128, seed
     # A pass over the data set ends with its epoch; the variable remembers which one comes next.
     epoch = tf.Variable(-1, dtype=tf.int64, trainable=False)
 
-    def begin(_):
+    def begin(_: Any) -> Any:
         return images.stream(batch_size, seed, epoch.assign_add(1) * per_epoch).take(per_epoch)
 
     dataset = tf.data.Dataset.range(1).flat_map(begin)

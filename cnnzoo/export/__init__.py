@@ -6,7 +6,10 @@
 import sys
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from cnnzoo.export.reading import Export
 
 
 def export(
@@ -45,7 +48,7 @@ def export(
     return write(model, Path(folder), name, litert, onnx, data)
 
 
-def load_export(folder: str | Path):
+def load_export(folder: str | Path) -> "Export":
     """An export read back, with TensorFlow alone; see `cnnzoo.export.reading.Export`.
 
     Args:

@@ -62,7 +62,14 @@ def train(
         TrainingDiverged: A loss became NaN or infinite; the last good state stays.
         KeyboardInterrupt: After SIGINT or SIGTERM; the message says how to go on.
     """
-    asked = {"data": data, "epochs": epochs, "batch_size": batch_size, "seed": seed, "crop": crop, "limit": limit}
+    asked: dict[str, Any] = {
+        "data": data,
+        "epochs": epochs,
+        "batch_size": batch_size,
+        "seed": seed,
+        "crop": crop,
+        "limit": limit,
+    }
     asked["config"] = config
     given = {key: value for key, value in asked.items() if value is not None}
     if resume is not None:
@@ -101,8 +108,8 @@ def make_plan(name: str | Path | Recipe, given: dict[str, Any]) -> tuple[dict[st
     if base is None:
         if not tag and "data" not in given:
             raise ValueError(f"got {arch!r} without data; allowed: a data set's name or a folder")
-        base = recipe(name) if tag else Recipe(name, data="", epochs=10, expects="")
-    plan = {"name": base.checkpoint, "architecture": arch}
+        base = recipe(str(name)) if tag else Recipe(str(name), data="", epochs=10, expects="")
+    plan: dict[str, Any] = {"name": base.checkpoint, "architecture": arch}
     plan["data"] = _address(given.get("data", base.data))
     plan["split"] = base.split
     least_of = {"epochs": 1, "batch_size": 1, "seed": 0}
@@ -144,7 +151,7 @@ def make_plan(name: str | Path | Recipe, given: dict[str, Any]) -> tuple[dict[st
     return plan, model, images
 
 
-def _fit(run: Run, model, images, callbacks: Sequence, verbose) -> None:
+def _fit(run: Run, model: Any, images: Any, callbacks: Sequence, verbose: Any) -> None:
     import keras
 
     from cnnzoo.training.callbacks import Journal, Keeper, stop_on_signals
@@ -189,7 +196,7 @@ def _fit(run: Run, model, images, callbacks: Sequence, verbose) -> None:
             )
 
 
-def _build(plan: dict[str, Any]):
+def _build(plan: dict[str, Any]) -> Any:
     """The model of a plan. Keras takes the seeds it is not given from Python's `random`, on every backend."""
     with _seeded(plan["seed"]):
         return from_config(plan["architecture"], plan["config"])
@@ -229,7 +236,7 @@ def _without_tensorflow() -> Iterator[None]:
     """Where TensorFlow is not loaded, keeps Keras from loading it just to ask whether an object is TensorFlow's."""
     absent = "tensorflow" not in sys.modules
     if absent:
-        sys.modules["tensorflow"] = None
+        sys.modules["tensorflow"] = None  # type: ignore[assignment]
     try:
         yield
     finally:
@@ -237,14 +244,14 @@ def _without_tensorflow() -> Iterator[None]:
             del sys.modules["tensorflow"]
 
 
-def _load(plan: dict[str, Any], split: str, limit: int | None = None):
+def _load(plan: dict[str, Any], split: str, limit: int | None = None) -> Any:
     """What a plan trains on: images of the shape that the model takes, or crops of photographs; all, or of `limit`."""
     from cnnzoo.data import training_images
 
     return training_images(plan["data"], split, plan["config"].get("image_shape"), plan.get("crop")).few(limit)
 
 
-def _check_labels(plan: dict[str, Any], model, images) -> None:
+def _check_labels(plan: dict[str, Any], model: Any, images: Any) -> None:
     """Raises a ValueError where a model that is told labels would get none, or one that it has no class for."""
     if not model.needs_labels:
         return
@@ -256,7 +263,7 @@ def _check_labels(plan: dict[str, Any], model, images) -> None:
         )
 
 
-def _originals(plan: dict[str, Any], model):
+def _originals(plan: dict[str, Any], model: Any) -> Any:
     """The images that the contact sheets show beside what the model makes of them."""
     from cnnzoo.data import load
     from cnnzoo.data.photographs import Crops
@@ -273,7 +280,7 @@ def _originals(plan: dict[str, Any], model):
     return images.images[:ORIGINALS]
 
 
-def _watch(model, images, history: list[dict[str, Any]]) -> list:
+def _watch(model: Any, images: Any, history: list[dict[str, Any]]) -> list:
     """The callback that notices when a generator collapses, where there are enough images to notice it by."""
     from cnnzoo.metrics.features import NEIGHBOURS
     from cnnzoo.training.callbacks import Coverage
@@ -284,7 +291,7 @@ def _watch(model, images, history: list[dict[str, Any]]) -> list:
     return [Coverage(images.images[:COVERED], best)]
 
 
-def _batches(images, batch_size: int, seed: int, start_step: int):
+def _batches(images: Any, batch_size: int, seed: int, start_step: int) -> Any:
     """The endless batches from a step on, the same on both backends."""
     import keras
 
@@ -314,6 +321,6 @@ def _versions() -> dict[str, Any]:
     return {**versions, "python": platform.python_version(), "backend": backend, "cpus": os.cpu_count()}
 
 
-def _say(verbose, text: str) -> None:
+def _say(verbose: Any, text: str) -> None:
     if verbose:
         print(text, flush=True)

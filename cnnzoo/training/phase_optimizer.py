@@ -14,7 +14,8 @@ class PhaseOptimizer(keras.optimizers.Optimizer):
         optimizers: `{phase name: optimizer}`.
 
     `iterations` counts training steps. `learning_rate` is that of the phase where there is just one; with several
-    phases it raises, since a schedule must say which one it steers (`optimizer.by_phase[name].learning_rate`).
+    phases it raises, since each has its own (`optimizer.by_phase[name].learning_rate`), and there is `optimizers`: by
+    it Keras's callbacks change the rate of every phase by their rule, and log it as `learning_rate_<phase>`.
     """
 
     def __init__(self, optimizers: dict[str, keras.optimizers.Optimizer], name: str = "phase_optimizer"):
@@ -49,6 +50,12 @@ class PhaseOptimizer(keras.optimizers.Optimizer):
     def learning_rate(self, value) -> None:
         self._only().learning_rate = value
 
+    @property
+    def optimizers(self) -> list["_Rate"]:
+        if len(self.by_phase) == 1:
+            raise AttributeError("there is one phase; see learning_rate")
+        return [_Rate(name, optimizer) for name, optimizer in self.by_phase.items()]
+
     def finalize_variable_values(self, var_list) -> None:
         for name, group in self.groups().items():
             self.by_phase[name].finalize_variable_values(group)
@@ -69,6 +76,21 @@ class PhaseOptimizer(keras.optimizers.Optimizer):
         deserialize = keras.saving.deserialize_keras_object
         optimizers = {k: deserialize(v, custom_objects) for k, v in config["optimizers"].items()}
         return cls(optimizers, name=config["name"])
+
+
+class _Rate:
+    """The learning rate of a phase, under its name."""
+
+    def __init__(self, name: str, optimizer: keras.optimizers.Optimizer):
+        self.name, self._optimizer = name, optimizer
+
+    @property
+    def learning_rate(self):
+        return self._optimizer.learning_rate
+
+    @learning_rate.setter
+    def learning_rate(self, value) -> None:
+        self._optimizer.learning_rate = value
 
 
 def refuse_what_strategies_cannot_do(optimizer: PhaseOptimizer, jit_compile, steps_per_execution: int) -> None:

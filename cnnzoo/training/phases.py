@@ -17,6 +17,7 @@ from keras import ops
 
 from cnnzoo.images import fits, in_words
 from cnnzoo.layers import unit_range
+from cnnzoo.training.logs import Logging, means
 from cnnzoo.training.phase_optimizer import PhaseOptimizer, refuse_what_strategies_cannot_do
 
 
@@ -53,7 +54,7 @@ class Phase:
         return ops.cast(loss, "float32"), logs
 
 
-class PhasedModel(keras.Model):
+class PhasedModel(Logging, keras.Model):
     """The base of every architecture: its phases, one optimizer each, and the one `train_step`.
 
     A subclass makes its layers in `__init__`, ends it with `self.build()`, and writes
@@ -114,7 +115,7 @@ class PhasedModel(keras.Model):
             return
         names = [phase.name for phase in self.phases()]
         losses = [f"{name}_loss" for name in names] if len(names) > 1 else []
-        self._trackers = {k: keras.metrics.Mean(name=k) for k in ("loss", *losses, *self.log_names)}
+        self._trackers = means(("loss", *losses, *self.log_names))
         for live, average in self.averages():
             average.trainable = False
             average.set_weights(live.get_weights())
@@ -187,12 +188,6 @@ class PhasedModel(keras.Model):
             optimizers = {k: v if isinstance(v, scaled) else scaled(v) for k, v in optimizers.items()}
         return PhaseOptimizer(optimizers)
 
-    def fit(self, x=None, y=None, *args, **settings):
-        """As in Keras. A `tf.data.Dataset` is taken in its own order without a word."""
-        if hasattr(x, "element_spec") and len(args) < 7:  # the eighth is shuffle, of which Keras would warn
-            settings.setdefault("shuffle", False)
-        return super().fit(x, y, *args, **settings)
-
     def get_compile_config(self) -> dict | None:
         config = super().get_compile_config()
         if not config:
@@ -202,10 +197,6 @@ class PhasedModel(keras.Model):
 
     def compile_from_config(self, config) -> None:
         self.compile(**keras.saving.deserialize_keras_object(config))
-
-    @property
-    def metrics(self) -> list[keras.metrics.Metric]:
-        return list(getattr(self, "_trackers", {}).values())
 
     # -- saving: Keras itself leaves out the state of every SeedGenerator ---------------------------------------------
 
@@ -243,6 +234,12 @@ class PhasedModel(keras.Model):
         return copy
 
     # -- steps ------------------------------------------------------------------------------------------------------
+
+    def fit(self, x=None, *args, shuffle=None, **settings):
+        """As Keras's `fit`, which by default shuffles arrays; whatever else is given comes in its own order."""
+        if shuffle is None:
+            shuffle = hasattr(x, "shape") or isinstance(x, (list, tuple, dict))
+        return super().fit(x, *args, shuffle=shuffle, **settings)
 
     def train_step(self, *args):
         return self._tensorflow_step(True, *args) if _on_tensorflow() else self._jax_step(True, *args)
@@ -283,9 +280,6 @@ class PhasedModel(keras.Model):
                 logs[name] += value / times[phase.name]
         for name, value in logs.items():
             self._trackers[name].update_state(value, sample_weight=ops.shape(images)[0])  # a last batch may be short
-
-    def _log_values(self) -> dict[str, Any]:
-        return {name: tracker.result() for name, tracker in self._trackers.items()}
 
     def _ema_pairs(self) -> list[tuple]:
         return [pair for live, average in self.averages() for pair in zip(live.weights, average.weights, strict=True)]

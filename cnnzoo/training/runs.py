@@ -98,7 +98,7 @@ class Run:
                 continue  # cut short by something other than us; the one before it will do
         return None
 
-    def save_state(self, model, step: int, history: list[dict[str, Any]]) -> None:
+    def save_state(self, model: Any, step: int, history: list[dict[str, Any]]) -> None:
         """Adds a state and drops all but the last two."""
         folder = self.path / "state" / f"step-{step:08d}"
         aside = folder.with_name(f".{folder.name}")
@@ -113,7 +113,7 @@ class Run:
         for old in sorted(folder.parent.glob("step-*"))[:-KEPT]:
             shutil.rmtree(old)
 
-    def finish(self, model) -> None:
+    def finish(self, model: Any) -> None:
         """Writes the trained weights, without optimizers and running means."""
         aside = self.path / f".{WEIGHTS}"
         model.bare().save_weights(aside)
