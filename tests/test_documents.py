@@ -4,6 +4,7 @@ import re
 import shlex
 import subprocess
 import sys
+import textwrap
 from pathlib import Path
 
 import pytest
@@ -13,10 +14,12 @@ from cnnzoo import cards, cli, registry
 
 ROOT = Path(__file__).parents[1]
 README, CONTRIBUTING = (ROOT / name for name in ("README.md", "CONTRIBUTING.md"))
+PAGES = sorted((ROOT / "docs").glob("*.md"))
 
 
 def programs(document):
-    return re.findall(r"^```python\n(.*?)^```", document.read_text(), re.DOTALL | re.MULTILINE)
+    found = re.findall(r"^( *)```python\n(.*?)^ *```", document.read_text(), re.DOTALL | re.MULTILINE)
+    return [textwrap.dedent(program) for _, program in found]
 
 
 @pytest.mark.parametrize("number", range(len(programs(README))))
@@ -29,6 +32,16 @@ def test_the_programs_of_the_readme_run(number, tmp_path):
         assert float(done.stdout.split()[0]) > 0.9
     if number == 1:
         assert (tmp_path / "dcgan.keras").stat().st_size > 100_000
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if programs(page)], ids=lambda page: page.stem)
+def test_the_programs_of_a_page_run(page, tmp_path):
+    """One after the other in one process, each with names of its own."""
+    run = "import sys\nfor program in sys.argv[1:]:\n    exec(compile(program, 'program', 'exec'), {})"
+    done = subprocess.run(
+        [sys.executable, "-c", run, *programs(page)], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
 
 
 def test_the_architecture_of_the_guide_is_built_by_name_and_trains(tmp_path, monkeypatch):
@@ -44,7 +57,7 @@ def test_the_architecture_of_the_guide_is_built_by_name_and_trains(tmp_path, mon
 
 
 def commands():
-    for document in (README, CONTRIBUTING):
+    for document in (README, CONTRIBUTING, *PAGES):
         for line in document.read_text().splitlines():
             if line.startswith("    cnnzoo "):
                 yield shlex.split(line, comments=True)[1:]
@@ -64,6 +77,6 @@ def test_the_table_of_the_readme_is_that_of_the_cards():
 
 
 def test_the_documents_that_are_linked_exist():
-    for document in (README, CONTRIBUTING):
+    for document in (README, CONTRIBUTING, *PAGES):
         for link in re.findall(r"\]\(([^)#]+)\)", document.read_text()):
-            assert link.startswith("https://") or (ROOT / link).exists(), link
+            assert link.startswith("https://") or (document.parent / link).exists(), link
