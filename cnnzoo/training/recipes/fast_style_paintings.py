@@ -10,13 +10,15 @@ from cnnzoo.training.recipes import Recipe, adam_cosine
 RECIPE = Recipe(
     checkpoint="fast_style.paintings",
     data="t91+bsds500",
-    epochs=8,
+    epochs=5,
     batch_size=4,
     crop=128,
     expects="no number yet",
     config={
         "styles": ("composition_vii", "shipwreck", "starry_night", "the_scream", "udnie", "wave"),
+        "content_weight": 3.0,
         "style_weight": 25.0,
+        "variation_weight": 6.0,
     },
     bfloat16=True,
     optimizers=adam_cosine(2e-3, "painter"),
