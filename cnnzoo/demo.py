@@ -21,6 +21,7 @@ from cnnzoo.sheet import COLUMNS, FAINT, GAP, INK, MARGIN, PAPER, Row, font, pic
 LARGE = 176  # of a photograph: as wide as two and the gap between them
 TITLE = 60
 WHOLE = {"espcn.x3": "coffee", "denoiser.color_blind": "cat", "inpainter.photos64": "astronaut"}  # photographs
+PAINTED, CANVAS = ("astronaut", "cat"), 352  # photographs, and the side at which they are painted, in pixels
 CLOTHES = "dcgan.fashion_mnist"  # no real image of clothes comes with an installed package, so its samples stand in
 
 
@@ -70,7 +71,8 @@ def make(out: str | Path, progress: Callable[..., None] | None = None) -> list[E
 def exhibit(name: str) -> Exhibit:
     """One shipped checkpoint at work."""
     card, model = registry.card(name), registry.build(name)
-    work = {"classify": _classify, "reconstruct": _reconstruct, "generate": _generate}.get(card["task"], _restore)
+    works = {"classify": _classify, "reconstruct": _reconstruct, "generate": _generate, "stylize": _stylize}
+    work = works.get(card["task"], _restore)
     did, milliseconds, rows = work(model, card["data"]["name"])
     pair = _pair(model, WHOLE[name]) if name in WHOLE else {}
     return Exhibit(name, did, cards.headline(card), milliseconds, rows, pair)
@@ -105,6 +107,18 @@ def _reconstruct(model, data: str) -> Work:
 def _generate(model, data: str) -> Work:
     images, milliseconds = _timed(model.generate, 2 * COLUMNS)
     return f"made up {len(images)} images", milliseconds, (Row("made up", images[:COLUMNS]), Row("", images[COLUMNS:]))
+
+
+def _stylize(model, data: str) -> Work:
+    """Two photographs, each in all styles."""
+    known = {**shipped_photographs("train"), **shipped_photographs("test")}
+    rows, milliseconds = [], 0.0
+    for name in PAINTED:
+        photo = fit_to(_square(known[name])[None], (CANVAS, CANVAS, 3))
+        styles = np.eye(len(model.styles))
+        made, milliseconds = _timed(lambda x, s=styles: model.stylize(x, s), photo.repeat(len(styles), axis=0))
+        rows.append(Row(name, made, model.styles, side=LARGE))
+    return f"painted {len(PAINTED)} photographs in {len(model.styles)} styles", milliseconds, tuple(rows)
 
 
 # What stands in the rows of a model that restores or enlarges.
