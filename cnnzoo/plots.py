@@ -8,7 +8,7 @@ as on black, whatever style is set.
 import json
 import math
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,11 @@ DOTS = 100  # an inch
 GAP = 0.08  # inches
 LINE = 0.2  # inches of a line of text
 WORDS = 10  # points
+# Panels that several quantities share, and which these are.
+SHARED: dict[str, Callable[[str], bool]] = {
+    "loss": lambda name: name.endswith("_loss"),
+    "learning_rate": lambda name: name.startswith("learning_rate_"),
+}
 ALLOWED = (
     "allowed: uint8, uint16, bool or floats in [0, 1], (height, width[, 1 or 3]) or (n, height, width[, 1 or 3]), "
     "paths, Pillow images, or a list of these"
@@ -104,8 +109,8 @@ def compare(before: Any, after: Any, titles: Sequence[Any] | None = None) -> Fig
 def plot_history(run: Any) -> Figure:
     """The logs of a training run over its epochs, a panel for each quantity.
 
-    The losses of the phases share a panel; what was measured on validation images is dashed. A quantity that is above 0
-    and spans more than two powers of ten is drawn on a logarithmic axis.
+    The losses of the phases share a panel, and so do their learning rates. What was measured on validation images is
+    dashed. A quantity that is above 0 and spans more than two powers of ten is drawn on a logarithmic axis.
 
     Args:
         run: A run folder, or its `history.json`; a Keras `History`, which `model.fit` returns; or a dict such as
@@ -249,7 +254,8 @@ def _panels(logs: Mapping[str, Any]) -> dict[str, list[str]]:
         plain = name.removeprefix("val_")
         if plain == "loss" and phases:
             continue
-        panels.setdefault("loss" if plain.endswith("_loss") else plain, []).append(name)
+        shared = (title for title, is_one in SHARED.items() if is_one(plain))
+        panels.setdefault(next(shared, plain), []).append(name)
     return {title: sorted(names, key=lambda name: name.startswith("val_")) for title, names in panels.items() if names}
 
 
@@ -258,7 +264,7 @@ def _panel(axis: Axes, title: str, curves: Mapping[str, tuple[Sequence[int], Seq
     for name, (epochs, values) in curves.items():
         color = COLORS[plain.index(name.removeprefix("val_")) % len(COLORS)]
         dashes = "--" if name.startswith("val_") else "-"
-        label = name.removeprefix("val_").removesuffix("_loss").replace("_", " ")
+        label = name.removeprefix("val_").removesuffix("_loss").removeprefix("learning_rate_").replace("_", " ")
         label = label if len(plain) > 1 else "training"
         label = label.replace("training", "validation") if dashes == "--" else label
         label = f"{label}, validation" if dashes == "--" and len(plain) > 1 else label

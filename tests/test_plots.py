@@ -129,6 +129,14 @@ def test_a_run_has_a_panel_for_each_quantity(tmp_path):
         assert list(figure.axes[1].lines[0].get_xdata()) == [1, 2]
 
 
+def test_the_learning_rates_of_phases_share_a_panel():
+    figure = cnnzoo.plot_history(
+        {"loss": [1.0], "learning_rate_generator": [0.1], "learning_rate_discriminator": [0.2]}
+    )
+    assert titles(figure) == ["loss", "learning rate"]
+    assert curves(figure.axes[1]) == {"generator": [0.1], "discriminator": [0.2]}
+
+
 def test_a_keras_history_is_one_too():
     history = SimpleNamespace(epoch=[2, 3], history={"loss": [1.0, 0.001], "psnr": [20, 21], "val_loss": [1.0, 0.5]})
     figure = cnnzoo.plot_history(history)
