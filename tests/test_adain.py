@@ -1,0 +1,136 @@
+"""Adaptive instance normalisation: moments against NumPy, the encoder against its classifier, tiles against one."""
+
+import keras
+import numpy as np
+import pytest
+from skimage import data
+
+import cnnzoo
+from cnnzoo.models import adain
+
+PHOTO = data.astronaut()[60:158, 160:287]  # (98, 127, 3): no multiples of the stride
+STYLE = data.immunohistochemistry()[:160, :200]
+OTHER = data.coins()[:160, :200]
+rng = np.random.default_rng(0)
+
+
+def numpy(x):
+    return keras.ops.convert_to_numpy(x).astype(np.float64)
+
+
+def moments(maps):
+    return np.concatenate([maps.mean((1, 2)), maps.std((1, 2))], axis=1)
+
+
+@pytest.fixture(scope="module")
+def model():
+    """Trained for some steps, so that styles can be told apart."""
+    keras.utils.set_random_seed(0)
+    made = cnnzoo.build("adain", width=8)
+    made.compile({"decoder": keras.optimizers.Adam(5e-3)})
+    photos = [data.astronaut(), data.immunohistochemistry(), data.coffee(), data.chelsea()]
+    crops = np.stack([photo[i : i + 32, 100:132] for i in (60, 120, 180) for photo in photos])
+    made.fit(crops, batch_size=4, epochs=40, verbose=0)
+    return made
+
+
+def test_features_take_the_moments_of_others():
+    features, others = rng.gamma(2, 1, (2, 6, 5, 4)), rng.gamma(3, 2, (2, 7, 3, 4))
+    made = adain.normalized(*(x.astype(np.float32) for x in (features, moments(features), moments(others))))
+    np.testing.assert_allclose(moments(numpy(made)), moments(others), rtol=5e-3)
+    spread = features - features.mean((1, 2), keepdims=True)
+    kept = (numpy(made) - numpy(made).mean((1, 2), keepdims=True)).reshape(-1, 4)
+    for i in range(4):  # what is where stays
+        assert np.corrcoef(kept[:30, i], spread[0, ..., i].ravel())[0, 1] > 0.999
+
+
+def test_the_encoder_is_that_of_the_classifier_away_from_the_borders():
+    classifier = cnnzoo.build("vgg_small", width=8)
+    for layer in classifier.backbone.layers:
+        if isinstance(layer, keras.layers.BatchNormalization):
+            layer.set_weights([rng.uniform(0.5, 1.5, w.shape) for w in layer.get_weights()])
+    made = cnnzoo.build("adain", width=8)
+    made.begin_with(classifier)
+    images = rng.random((2, 32, 32, 3)).astype(np.float32)
+    whole = keras.Model(classifier.backbone.inputs[0], classifier.backbone.get_layer("block3_relu1").output)
+    np.testing.assert_allclose(
+        numpy(made.encoded(images))[:, 3:-3, 3:-3], numpy(whole(images))[:, 3:-3, 3:-3], atol=1e-4
+    )
+
+
+@pytest.mark.parametrize(("name", "config"), [("vgg_small", {"width": 16}), ("lenet", {}), ("gan", {})])
+def test_an_encoder_of_other_layers_is_refused(name, config):
+    with pytest.raises(ValueError, match=rf"got '{name}' to begin 'adain' with; allowed: a vgg_small of equal width"):
+        cnnzoo.build("adain", width=8).begin_with(cnnzoo.build(name, **config))
+
+
+def test_training_moves_the_decoder_alone_and_brings_the_style_nearer(model):
+    fresh = cnnzoo.build("adain", width=8)
+    fresh.encoder.set_weights(model.encoder.get_weights())
+    assert {id(v) for v in model.trainable_variables} == {id(v) for v in model.decoder.weights}
+    wanted = moments(numpy(model.encoded(STYLE[None])))
+
+    def error(painter):
+        found = moments(numpy(model.encoded(painter.stylize(PHOTO, STYLE)[None])))
+        return np.sum((found - wanted) ** 2) / np.sum(wanted**2)
+
+    assert error(model) < 0.5 * error(fresh)
+
+
+def test_the_strength_goes_from_the_photograph_to_the_style(model):
+    own, half, full = (model.stylize(PHOTO, STYLE, strength).astype(float) for strength in (0.0, 0.5, 1.0))
+    assert np.abs(own - full).mean() > 2
+    assert max(np.abs(half - own).mean(), np.abs(half - full).mean()) < np.abs(own - full).mean()
+    np.testing.assert_array_equal(own, model.stylize(PHOTO, OTHER, 0.0))  # whatever the style
+    np.testing.assert_allclose(own / 255, numpy(model(PHOTO[None]))[0], atol=2 / 255)
+
+
+def test_pictures_of_any_type_and_size_come_back_in_it(model):
+    as_bytes = model.stylize(PHOTO, OTHER)
+    assert as_bytes.shape == PHOTO.shape and as_bytes.dtype == np.uint8
+    deep = model.stylize(PHOTO.astype(np.uint16) * 257, OTHER)
+    floats = model.stylize(PHOTO / np.float32(255), OTHER / np.float32(255))
+    assert (deep.dtype, floats.dtype) == (np.uint16, np.float32)
+    np.testing.assert_allclose(deep / 257, as_bytes, atol=0.6)  # a rounding to 8 bits
+    np.testing.assert_allclose(255 * floats, as_bytes, atol=0.6)
+    batch = model.stylize(np.stack([PHOTO[:5, :7], PHOTO[5:10, :7]]), STYLE)
+    np.testing.assert_array_equal(batch[1], model.stylize(PHOTO[5:10, :7], STYLE))
+
+
+def test_tile_by_tile_it_paints_what_it_paints_at_once(model, monkeypatch):
+    whole = model.stylize(PHOTO, STYLE).astype(float)
+    monkeypatch.setattr(adain, "TILE", 16)
+    parts = model.stylize(PHOTO, STYLE).astype(float)
+    assert not np.array_equal(parts, whole)  # the moments are those of the tiles
+    assert np.abs(parts - whole).mean() <= 2
+    # With the same moments there is no seam: the steps at the joins are those of the whole.
+    monkeypatch.setattr(model, "_moments_of_photo", lambda photo: model.moments(photo[None]).numpy())
+    joined = model.stylize(PHOTO, STYLE).astype(float)
+    np.testing.assert_allclose(joined, whole, atol=1)  # a rounding to 8 bits
+
+
+def test_moments_over_tiles_are_those_of_the_whole_where_tiles_do_not_cut(model, monkeypatch):
+    even = np.full((64, 48, 3), (200, 90, 40), np.uint8)
+    monkeypatch.setattr(adain, "TILE", 16)
+    np.testing.assert_allclose(model._moments_of_photo(even), numpy(model.moments(even[None])), atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("content", "style", "strength", "message"),
+    [
+        (PHOTO, STYLE, 1.5, r"got strength=1.5; allowed: 0 to 1"),
+        (PHOTO, STYLE, float("nan"), r"got strength=nan; allowed: 0 to 1"),
+        (PHOTO, np.stack([STYLE, STYLE]), 1.0, r"got a style of shape \(2, 160, 200, 3\); allowed: one picture"),
+        (PHOTO, STYLE[:0], 1.0, r"got images of shape .*allowed"),
+        (PHOTO[..., :1], STYLE, 1.0, r"got images of shape .*allowed"),
+        (PHOTO, "starry_night", 1.0, r"got images of shape .*allowed"),
+    ],
+)
+def test_bad_input_is_refused(model, content, style, strength, message):
+    with pytest.raises(ValueError, match=message):
+        model.stylize(content, style, strength)
+
+
+def test_another_shape_is_refused():
+    with pytest.raises(ValueError, match=r"got image_shape=\(32, 32, 3\); allowed: \(None, None, 3\)"):
+        cnnzoo.build("adain", image_shape=(32, 32, 3))
