@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 from keras import ops
 
-from cnnzoo.data.paintings import painting
+from cnnzoo import registry
+from cnnzoo.data.paintings import painting, paintings
 from cnnzoo.data.photographs import photographs
-from cnnzoo.images import to_uint8
 from cnnzoo.metrics.scores import Score
 from cnnzoo.models._stylizer import Seen, Targets
 
@@ -21,32 +21,35 @@ Progress = Callable[[int, int], None]
 def measure(model, data: str, split: str, limit: int | None, progress: Progress | None) -> list[Score]:
     """The losses of content and style (see `cnnzoo.models._stylizer.Stylizer`) of painted photographs.
 
-    A model is measured on BSD100, or on `data` where that is not what it was trained on; in all of its styles, and
-    beside it the photographs as they are.
+    A model is measured on BSD100, or on `data` where that is not what it was trained on; in all of its styles, or those
+    of all paintings if it takes any, seen by the network of `fast_style`; and beside it the photographs as they are.
 
     Raises:
         ValueError: A painting is not on this machine.
     """
     trained_on = split == "test" and "+" in data
     found = photographs(PAINTED if trained_on else data, split, 3).few(limit or PHOTOGRAPHS)
-    model.look_at({name: painting(name).pixels for name in model.styles})
+    judge = model if hasattr(model, "styles") else registry.build("fast_style", styles=tuple(paintings()))
+    pictures = {name: painting(name).pixels for name in judge.styles}
+    judge.look_at(pictures)
     losses: dict[str, list[list[float]]] = {"": [], "photograph": []}  # of each picture: content and style
     for done, photo in enumerate(found.images, start=1):
-        content = model.maps.features(photo[None])[model.maps.content_layer]
-        for index, style in enumerate(model.styles):
-            goal = Targets(content, [layer[index : index + 1] for layer in model.goals], [None] * len(model.goals))
-            for who, picture in {"": to_uint8(model.stylize(photo, style)), "photograph": photo}.items():
+        content = judge.maps.features(photo[None])[judge.maps.content_layer]
+        for index, style in enumerate(judge.styles):
+            goal = Targets(content, [layer[index : index + 1] for layer in judge.goals], [None] * len(judge.goals))
+            made = model.stylize(photo, style if model is judge else pictures[style])
+            for who, picture in {"": made, "photograph": photo}.items():
                 picture = ops.convert_to_tensor(picture[None].astype(np.float32) / 255)
-                _, parts = model.stylization_loss(Seen(picture, model.maps.features(picture), goal))
+                _, parts = judge.stylization_loss(Seen(picture, judge.maps.features(picture), goal))
                 losses[who].append([float(parts["content"]), float(parts["style"])])
         if progress is not None:
             progress(done, len(found.images))
     about: dict[str, Any] = {
         "data": found.name,
-        "network": model.network,
-        "sha256": model.maps.sha256,
-        "statistic": model.statistic,
-        "styles": len(model.styles),
+        "network": judge.network,
+        "sha256": judge.maps.sha256,
+        "statistic": judge.statistic,
+        "styles": len(judge.styles),
         "mean over": "photographs and styles",
     }
     scores = []

@@ -120,7 +120,7 @@ def test_moments_over_tiles_are_those_of_the_whole_where_tiles_do_not_cut(model,
     [
         (PHOTO, STYLE, 1.5, r"got strength=1.5; allowed: 0 to 1"),
         (PHOTO, STYLE, float("nan"), r"got strength=nan; allowed: 0 to 1"),
-        (PHOTO, np.stack([STYLE, STYLE]), 1.0, r"got a style of shape \(2, 160, 200, 3\); allowed: one picture"),
+        (PHOTO, np.stack([STYLE, STYLE]), 1.0, r"got styles of shape \(2, 160, 200, 3\); allowed: one"),
         (PHOTO, STYLE[:0], 1.0, r"got images of shape .*allowed"),
         (PHOTO[..., :1], STYLE, 1.0, r"got images of shape .*allowed"),
         (PHOTO, "starry_night", 1.0, r"got images of shape .*allowed"),

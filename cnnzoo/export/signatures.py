@@ -156,9 +156,19 @@ def restore(model, shown, classes) -> Signature:
 
 
 def stylize(model, shown, classes) -> Signature:
-    """Images in styles, of which each image has weights of its own."""
-    names = ", ".join(model.styles)
+    """Images in the style of others, or in styles that the model has learnt, of which each image has its weights."""
     inputs, outputs = from_image_to_image(model)
+    if not hasattr(model, "styles"):
+        inputs["style"] = replace(images_of(model), about="pictures to take the style from, one for each image")
+        given = {"image": shown, "style": shown[::-1]}
+        return Signature(
+            "Images in the style of others",
+            inputs,
+            outputs,
+            lambda image, style: {"image": model.painted(image, style)},
+            given,
+        )
+    names = ", ".join(model.styles)
     inputs["style"] = Tensor("float32", (None, max(1, len(model.styles))), f"how much of each style: {names}")
     example = np.eye(max(1, len(model.styles)), dtype=np.float32)[np.arange(len(shown)) % max(1, len(model.styles))]
 

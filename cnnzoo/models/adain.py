@@ -204,19 +204,19 @@ class AdaIN(PhasedModel):
 
         Args:
             content: uint8, uint16 or float32 in [0, 1], (height, width, 3) or a batch of them.
-            style: One picture of the same types, (height, width, 1 or 3), of any size. Its moments are taken at 256
-                pixels of its shorter side, if it is larger.
+            style: One picture of the same types, (height, width, 1 or 3), of any size, or a batch with one for each
+                photograph. Its moments are taken at 256 pixels of its shorter side, if it is larger.
             strength: From 0, what the decoder makes of the photograph itself, to 1 for the style alone (equation 14).
 
         Raises:
-            ValueError: For another type, shape or range, several styles, or a strength outside [0, 1].
+            ValueError: For another type, shape or range, another number of styles, or a strength outside [0, 1].
         """
         batch, single = as_photographs(content, (3,))
         if not 0 <= strength <= 1:
             raise ValueError(f"got strength={strength!r}; allowed: 0 to 1")
-        goal = self._moments_of_style(style)
+        goals = self._moments_of_style(style, len(batch))
         made = np.empty_like(batch)
-        for i, photo in enumerate(batch):
+        for i, (photo, goal) in enumerate(zip(batch, goals, strict=True)):
             own = self._moments_of_photo(photo)
             # The normalisation is linear in the style's moments: to mix these is to mix the features.
             mixed = own + strength * (goal - own)
@@ -228,15 +228,17 @@ class AdaIN(PhasedModel):
             made[i] = tiled(painted, photo, margin=MARGIN, stride=STRIDE, tile=TILE)
         return made[0] if single else made
 
-    def _moments_of_style(self, style) -> np.ndarray:
+    def _moments_of_style(self, style, n: int) -> np.ndarray:
+        """Of one picture or n, (n, 8 width)."""
         picture, single = as_photographs(style, (1, 3))
-        if not single:
-            raise ValueError(f"got a style of shape {picture.shape}; allowed: one picture")
+        if not single and len(picture) != n:
+            raise ValueError(f"got styles of shape {picture.shape}; allowed: one picture, or one for each of {n}")
         picture = to_channels(in_unit_range(picture), 3)
         ratio = min(1.0, STYLE / min(picture.shape[1:3]))
         size = tuple(max(1, round(ratio * side)) for side in picture.shape[1:3])
         picture = resized(picture, size).clip(0.0, 1.0)
-        return ops.convert_to_numpy(self.moments(ops.convert_to_tensor(picture)))
+        found = ops.convert_to_numpy(self.moments(ops.convert_to_tensor(picture)))
+        return np.broadcast_to(found, (n, found.shape[1]))
 
     def _moments_of_photo(self, photo: np.ndarray) -> np.ndarray:
         """The mean and the deviation of each feature of the whole, from those of its tiles: (1, 8 width)."""

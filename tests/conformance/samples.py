@@ -79,7 +79,7 @@ def beside(model, images: np.ndarray) -> tuple[np.ndarray, ...]:
     """What the verb of the model's task takes beside images."""
     if model.task == "inpaint":
         return (images[..., :1],)
-    return () if model.ships else (np.zeros((SIDE, SIDE, 3), np.uint8),)
+    return (np.zeros((SIDE, SIDE, 3), np.uint8),) if model.task == "stylize" and not hasattr(model, "styles") else ()
 
 
 def outputs_shape(model) -> tuple[int, ...]:
