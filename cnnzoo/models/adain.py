@@ -103,7 +103,8 @@ class AdaIN(PhasedModel):
 
     The loss of the content is |F(g(t)) - t|^2 / |t - mean t|^2 for the last map F of the encoder, what the decoder g is
     given, t, and its picture g(t); that of the style is the mean over the maps of |S - S_s|^2 / |S_s|^2, where S are
-    the mean and the deviation of each feature. So each is 1 where nothing of its target is met.
+    the mean and the deviation of each feature, the squares being summed over the batch. So each is 1 where nothing of
+    its target is met.
 
     Args:
         width: Filters at the full resolution; each step down doubles them.
@@ -123,7 +124,8 @@ class AdaIN(PhasedModel):
             raise ValueError(f"got image_shape={image_shape}; allowed: (None, None, 3)")
         self.width, self.image_shape = width, tuple(image_shape)
         self.content_weight, self.style_weight = content_weight, style_weight
-        self.encoder = Encoder(width, name="encoder", trainable=False)
+        self.encoder = Encoder(width, name="encoder")
+        self.encoder.trainable = False
         self.decoder = Decoder(width, name="decoder")
         self.build()
 
@@ -160,10 +162,10 @@ class AdaIN(PhasedModel):
     def decoder_loss(self, seen: Seen):
         """content + style, each with its weight, and the two by themselves (equations 11 to 13)."""
         spread = seen.target - ops.mean(seen.target, (1, 2), keepdims=True)
-        content = ops.mean(_relative_error(seen.maps[-1] - seen.target, spread))
+        content = _relative_error(seen.maps[-1] - seen.target, spread)
         found = [mean_and_deviation(features) for features in seen.maps]
-        pairs = zip(found, seen.style, strict=True)
-        style = sum(ops.mean(_relative_error(mine - wanted, wanted)) for mine, wanted in pairs) / len(found)
+        style = sum(_relative_error(mine - wanted, wanted) for mine, wanted in zip(found, seen.style, strict=True))
+        style = style / len(found)
         return self.content_weight * content + self.style_weight * style, {"content": content, "style": style}
 
     def call(self, images, training=False):
@@ -261,6 +263,5 @@ def normalized(features, own, style):
 
 
 def _relative_error(error, wanted):
-    """|error|^2 / |wanted|^2 for each row of (n, ...)."""
-    axes = tuple(range(1, len(wanted.shape)))
-    return ops.sum(ops.square(error), axes) / (ops.sum(ops.square(wanted), axes) + TINY)
+    """|error|^2 / |wanted|^2 over the batch: a style of one colour leaves next to nothing to compare with by itself."""
+    return ops.sum(ops.square(error)) / (ops.sum(ops.square(wanted)) + TINY)
