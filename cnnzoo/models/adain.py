@@ -10,7 +10,7 @@ import numpy as np
 from keras import ops
 
 from cnnzoo.images import to_channels, to_uint8
-from cnnzoo.layers import unit_range
+from cnnzoo.layers import bordered, doubled, unit_range
 from cnnzoo.losses import mean_and_deviation
 from cnnzoo.models._photograph import as_photographs, in_type, in_unit_range
 from cnnzoo.optimisation import resized
@@ -49,7 +49,7 @@ class Encoder(keras.layers.Layer):
     def call(self, images):
         x, maps = images, []
         for i, conv in enumerate(self.convs):
-            x = ops.relu(conv(_padded(x)))
+            x = ops.relu(conv(bordered(x, conv)))
             if i % 2 == 0:
                 maps.append(x)
             else:
@@ -68,15 +68,14 @@ class Decoder(keras.layers.Layer):
         super().__init__(**kwargs)
         self.convs = _built([2 * width, 2 * width, width, width], 4 * width)
         self.last = _built([3], width, dtype="float32")[0]
-        self.larger = keras.layers.UpSampling2D()
         self.built = True
 
     def call(self, x):
         for i, conv in enumerate(self.convs):
-            x = ops.relu(conv(_padded(x)))
+            x = ops.relu(conv(bordered(x, conv)))
             if i % 2 == 0:
-                x = self.larger(x)
-        return ops.sigmoid(self.last(_padded(x)))
+                x = doubled(x)
+        return ops.sigmoid(self.last(bordered(x, self.last)))
 
 
 def _built(sizes: list[int], channels: int, **options) -> list[keras.layers.Conv2D]:
@@ -87,11 +86,6 @@ def _built(sizes: list[int], channels: int, **options) -> list[keras.layers.Conv
         convs[-1].build((None, None, None, channels))
         channels = size
     return convs
-
-
-def _padded(x):
-    """Maps (n, h, w, c) with one pixel mirrored around their borders."""
-    return ops.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)), mode="symmetric")
 
 
 @register("adain")

@@ -14,7 +14,7 @@ from keras import ops
 
 from cnnzoo.color import with_luma
 from cnnzoo.images import to_channels, to_uint8
-from cnnzoo.layers import PACKAGE, ReplicaSeedGenerator, unit_range
+from cnnzoo.layers import PACKAGE, ReplicaSeedGenerator, bordered, doubled, unit_range
 from cnnzoo.masks import as_missing
 from cnnzoo.models._photograph import as_photographs, in_type, in_unit_range
 from cnnzoo.models._stylizer import Seen, Stylizer, Targets
@@ -94,19 +94,18 @@ class Painter(keras.layers.Layer):
         layers = list(zip(self.convs, self.norms, strict=True))
         x = 2.0 * mirror_to_multiple(images, STRIDE) - 1.0
         for conv, norm in layers[:3]:
-            x = ops.relu(norm(conv(_padded(x, conv)), mix))  # (n, height / 4, width / 4, 4 width) at last
+            x = ops.relu(norm(conv(bordered(x, conv)), mix))  # (n, height / 4, width / 4, 4 width) at last
         x = self.middle(x, mix)
         for conv, norm in layers[-2:]:
-            x = ops.nn.depth_to_space(ops.concatenate([x] * 4, axis=3), 2)  # each pixel four times
-            x = ops.relu(norm(conv(_padded(x, conv)), mix))  # (n, height, width, width) at last
-        return self.last(_padded(x, self.last))[:, :height, :width]
+            x = ops.relu(norm(conv(bordered(doubled(x), conv)), mix))  # (n, height, width, width) at last
+        return self.last(bordered(x, self.last))[:, :height, :width]
 
     def middle(self, x, mix):
         """The residual blocks."""
         layers = zip(self.convs[3:-2], self.norms[3:-2], strict=True)
         for (first, normal), (second, last_normal) in zip(layers, layers, strict=True):
-            y = ops.relu(normal(first(_padded(x, first)), mix))
-            x = x + last_normal(second(_padded(y, second)), mix)
+            y = ops.relu(normal(first(bordered(x, first)), mix))
+            x = x + last_normal(second(bordered(y, second)), mix)
         return x
 
     def in_strips(self, photo: np.ndarray, mix: np.ndarray, progress: Progress | None = None) -> np.ndarray:
@@ -175,12 +174,6 @@ def _convolved(
         return ops.convert_to_numpy(ops.relu(norm(ops.convert_to_tensor(part[None]), mix, moments=moments)))[0]
 
     return made, normal
-
-
-def _padded(x, conv):
-    """Maps (n, h, w, c) with as much of them mirrored around their borders as a convolution takes."""
-    margin = conv.kernel_size[0] // 2
-    return ops.pad(x, ((0, 0), (margin, margin), (margin, margin), (0, 0)), mode="symmetric")
 
 
 @register("fast_style")

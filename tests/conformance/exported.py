@@ -13,8 +13,8 @@ _NAMES = """
     LeftShift Less LessEqual Log LogicalAnd LogicalOr MatMul MaxPool Maximum Mean MergeV2Checkpoints Minimum
     MirrorPad Mul Neg NoOp NotEqual OneHot OnesLike Pack Pad Placeholder Prod Range ReadVariableOp RealDiv Relu
     Reshape RestoreV2 Reverse Round Rsqrt SaveV2 ScaleAndTranslate Select SelectV2 Shape ShardedFilename Sigmoid
-    Size Softmax Softplus SpaceToBatchND Split Square SquaredDifference Squeeze StatefulPartitionedCall StatelessIf
-    StatelessRandomNormalV2 StatelessRandomUniformFullIntV2 StatelessRandomUniformV2 StatelessWhile
+    Size Softmax Softplus SpaceToBatchND Split Sqrt Square SquaredDifference Squeeze StatefulPartitionedCall
+    StatelessIf StatelessRandomNormalV2 StatelessRandomUniformFullIntV2 StatelessRandomUniformV2 StatelessWhile
     StaticRegexFullMatch StopGradient StridedSlice StringJoin Sub Substr Sum Tanh TensorListFromTensor
     TensorListGetItem TensorListReserve TensorListSetItem TensorListStack Tile TopKV2 Transpose VarHandleOp Where
     While ZerosLike"""
