@@ -88,7 +88,7 @@ def started(folder):
             said += line
         yield process, said
         process.send_signal(signal.SIGINT)
-        assert process.wait(timeout=60) == 130
+        assert process.wait(timeout=60) in (130, 0)  # 0 where the parent of all has Ctrl-C ignored, as for a job in the background
 
 
 @pytest.fixture(scope="module")
