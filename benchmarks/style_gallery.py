@@ -1,0 +1,62 @@
+"""Photographs down, paintings across: whether each painting is recognised, to be judged by eye.
+
+    python benchmarks/style_gallery.py grid.png photo.jpg other.jpg --side 256
+
+The first row has the paintings of `CNNZOO_DATA_DIR`, each cut to a square in its middle. Below, each photograph, cut
+likewise, is in the style of each, by `style_transfer`; or by a checkpoint of `fast_style`, in one pass, with
+`--checkpoint fast_style.paintings`.
+"""
+
+import argparse
+from time import perf_counter
+
+import numpy as np
+
+import cnnzoo
+from cnnzoo.data.paintings import painting, paintings
+from cnnzoo.images import fit_to, save_png, to_channels
+from cnnzoo.sheet import Row, picture
+
+SHOWN = 176  # pixels, of each picture on the sheet
+
+
+def square(name: str, side: int) -> np.ndarray:
+    """The middle of a picture of 8 bits, uint8 (side, side, 3)."""
+    image = to_channels(painting(name).pixels[None], 3)
+    height, width = image.shape[1:3]
+    short = min(height, width)
+    top, left = (height - short) // 2, (width - short) // 2
+    return fit_to(image[:, top : top + short, left : left + short], (side, side, 3))[0]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("out", help="the PNG to write")
+    parser.add_argument("photographs", nargs="+")
+    parser.add_argument("--side", type=int, default=256, help="at which they are painted, in pixels (default: 256)")
+    parser.add_argument("--steps", type=int, default=100, help="of style_transfer, at each scale (default: 100)")
+    parser.add_argument("--network", default="random_vgg", help="of style_transfer (default: random_vgg)")
+    parser.add_argument("--checkpoint", help="of fast_style, instead of style_transfer")
+    asked = parser.parse_args()
+    styles = {name: square(name, asked.side) for name in paintings()}
+    if not styles:
+        parser.error("there are no paintings in style/train/style of CNNZOO_DATA_DIR")
+    config = {} if asked.checkpoint else {"network": asked.network}
+    model = cnnzoo.build(asked.checkpoint or "style_transfer", **config)
+
+    rows = [Row("painting", np.stack(list(styles.values())), tuple(styles), SHOWN)]
+    for number, name in enumerate(asked.photographs, 1):
+        photograph, made = square(name, asked.side), []
+        for style, example in styles.items():
+            begun = perf_counter()
+            if asked.checkpoint:
+                made.append(model.stylize(photograph, style))
+            else:
+                made.append(model.stylize(photograph, example, steps=asked.steps))
+            print(f"{name}, {style}: {perf_counter() - begun:.1f} s", flush=True)
+        rows.append(Row(f"photograph {number}", np.stack(made), side=SHOWN))
+    save_png(asked.out, np.asarray(picture(rows)))
+
+
+if __name__ == "__main__":
+    main()
