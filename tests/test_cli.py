@@ -209,7 +209,7 @@ def test_the_version_is_the_one_of_the_package(command):
         ("", "cnnzoo: the following arguments are required: COMMAND; see cnnzoo --help"),
         ("trian", "invalid choice: 'trian'"),
         ("list lent", "cnnzoo list: no architecture or checkpoint is named 'lent'; did you mean lenet"),
-        ("list zzz", "named 'zzz'; allowed: autoencoder, "),
+        ("list zzz", "named 'zzz'; allowed: adain, "),
         ("info dcgann", "cnnzoo info: no architecture is named 'dcgann'; did you mean dcgan"),
         ("info lenet.mnits", "no checkpoint is named 'lenet.mnits'; did you mean lenet.mnist"),
         ("info", "cnnzoo info: the following arguments are required: name; see cnnzoo info --help"),

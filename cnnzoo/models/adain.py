@@ -53,7 +53,7 @@ class Encoder(keras.layers.Layer):
             if i % 2 == 0:
                 maps.append(x)
             else:
-                x = ops.max_pool(x, 2)
+                x = ops.max_pool(x, 2, 2)
         return maps
 
 
