@@ -55,6 +55,23 @@ def test_training_brings_the_styles_nearer(model):
         assert error(model, index) < 0.9 * error(fresh, index), name
 
 
+def test_against_a_discriminator_both_learn_and_the_painter_alone_is_shipped():
+    keras.utils.set_random_seed(0)
+    config = {"styles": STYLES, "width": 8, "blocks": 1, "network": "lenet.cifar10"}
+    game = cnnzoo.build("fast_style", **config, adversarial_weight=1.0)
+    game.look_at(PICTURES)
+    game.compile({name: keras.optimizers.Adam(1e-3) for name in ("discriminator", "painter")})
+    images = np.stack([FACE[i : i + 32, j : j + 32] for i in (0, 32, 64) for j in (0, 32, 64, 95)])
+    logs = game.fit(images, batch_size=6, epochs=8, verbose=0).history
+    assert logs["discriminator_loss"][-1] < logs["discriminator_loss"][0] < 2.5  # the hinge loss of equal verdicts is 2
+    # What it learnt to tell apart: the middle of each painting as such, and not as the other one.
+    tissue, coins = numpy(game.discriminator(2 * game.canvas - 1)).mean((1, 2))
+    assert tissue[0] > coins[0] and coins[1] > tissue[1]
+    alone = game.fused()
+    np.testing.assert_array_equal(alone.stylize(FACE, "coins"), game.stylize(FACE, "coins"))
+    assert alone.count_params() < game.count_params() and len(alone.phases()) == 1
+
+
 def test_a_mixture_lies_between_its_styles(model):
     first, second = (model.stylize(FACE, name).astype(float) for name in STYLES)
     assert np.abs(first - second).mean() > 2

@@ -2,7 +2,8 @@
 
 Source: Johnson et al., "Perceptual Losses for Real-Time Style Transfer and Super-Resolution", 2016; several styles in
 one network: Dumoulin et al., "A Learned Representation for Artistic Style", 2017; Ulyanov et al., "Instance
-Normalization: The Missing Ingredient for Fast Stylization", 2016.
+Normalization: The Missing Ingredient for Fast Stylization", 2016; the adversarial phase: Li and Wand, "Precomputed
+Real-Time Texture Synthesis with Markovian Generative Adversarial Networks", 2016.
 """
 
 from collections.abc import Callable, Mapping
@@ -10,11 +11,12 @@ from functools import cached_property
 
 import keras
 import numpy as np
-from keras import ops
+from keras import layers, ops
 
+from cnnzoo import adversarial
 from cnnzoo.color import with_luma
 from cnnzoo.images import to_channels, to_uint8
-from cnnzoo.layers import PACKAGE, ReplicaSeedGenerator, bordered, doubled, unit_range
+from cnnzoo.layers import PACKAGE, ReplicaSeedGenerator, SpectralConv2D, bordered, doubled, unit_range
 from cnnzoo.masks import as_missing
 from cnnzoo.models._photograph import as_photographs, in_type, in_unit_range
 from cnnzoo.models._stylizer import Seen, Stylizer, Targets
@@ -176,9 +178,54 @@ def _convolved(
     return made, normal
 
 
+class Round:
+    """Photographs, and what they are painted as. Each quantity is computed when a loss asks for it, and once."""
+
+    def __init__(self, model: "FastStyle", images, training: bool):
+        self.model, self.images, self.training = model, images, training
+        self.styles = max(1, len(model.styles))
+        n = ops.shape(images)[0]
+        self.chosen = self._random((n,), self.styles) if training else ops.arange(n) % self.styles
+        self.mix = ops.one_hot(self.chosen, self.styles, dtype="float32")  # (n, styles)
+
+    def _random(self, shape, stop: int):
+        return keras.random.randint(shape, 0, stop, seed=self.model.noise)
+
+    @cached_property
+    def painted(self):
+        """(n, height, width, 3) in [0, 1]."""
+        return self.model.painter(self.images, self.mix)
+
+    @cached_property
+    def seen(self) -> Seen:
+        maps = self.model.maps
+        content = maps.features(self.images)
+        style = [ops.take(goal, self.chosen, axis=0) for goal in self.model.goals] or self.model.statistics(content)
+        targets = Targets(content[maps.content_layer], style, [None] * len(style))
+        return Seen(self.painted, maps.features(self.painted), targets)
+
+    @cached_property
+    def parts(self):
+        """Of the paintings, as large as the photographs are, at random places; the photographs where there are none."""
+        canvas = self.model.canvas
+        if canvas is None:
+            return self.images
+        sides = [min(side or PAINTING, PAINTING) for side in self.images.shape[1:3]]
+        corner = [self._random((), PAINTING - side + 1) if self.training else 0 for side in sides]
+        return ops.take(ops.slice(canvas, [0, *corner, 0], [self.styles, *sides, 3]), self.chosen, axis=0)
+
+    def judge(self, pictures):
+        """Whether each patch of pictures in [0, 1] is of the painting, (n, height / 8, width / 8)."""
+        verdicts = self.model.discriminator(2.0 * pictures - 1.0, training=self.training)
+        return ops.sum(verdicts * self.mix[:, None, None], axis=-1)
+
+
 @register("fast_style")
 class FastStyle(Stylizer):
     """Minimises content + style + total variation (see `Stylizer`) over the weights of a network, the `Painter`.
+
+    With an `adversarial_weight` the painter is also to deceive a discriminator that learns to tell patches of what it
+    paints from patches of the painting.
 
     In training each photograph is to get one of the styles, drawn at random. Before, the network looks at the
     paintings: `model.look_at({name: picture})`, which `cnnzoo.train` does by their names. Where it has not, the style
@@ -187,6 +234,7 @@ class FastStyle(Stylizer):
     Args:
         styles: The names of the paintings.
         width, blocks: See `Painter`.
+        adversarial_weight: Of the term by which the painter deceives the discriminator; with 0 there is none.
         image_shape: (None, None, 3) for photographs of any size.
         **config: See `cnnzoo.models._stylizer.Stylizer`: network, statistic and the three weights.
     """
@@ -198,6 +246,7 @@ class FastStyle(Stylizer):
         width=16,
         blocks=4,
         network="vgg_small.cifar10",
+        adversarial_weight=0.0,
         image_shape=(None, None, 3),
         **config,
     ):
@@ -207,10 +256,22 @@ class FastStyle(Stylizer):
         if tuple(image_shape) not in ((None, None, 3),):
             raise ValueError(f"got image_shape={image_shape}; allowed: (None, None, 3)")
         self.styles, self.width, self.blocks, self.image_shape = tuple(styles), width, blocks, tuple(image_shape)
+        self.adversarial_weight = adversarial_weight
         self.noise = ReplicaSeedGenerator()
         self.painter = Painter(max(1, len(self.styles)), width, blocks, name="painter")
         self.goals: list[np.ndarray] = []  # of each style layer, (styles, ...)
+        self.canvas: np.ndarray | None = None  # the middle of each painting, (styles, PAINTING, PAINTING, 3)
+        if adversarial_weight:
+            self.discriminator = self.make_discriminator()
         self.build()
+
+    def make_discriminator(self) -> keras.Sequential:
+        """Pictures (n, height, width, 3) in [-1, 1] to a logit of each style for each patch."""
+        stack = [keras.Input((None, None, 3))]
+        for width in (2 * self.width, 4 * self.width, 4 * self.width):
+            stack += [SpectralConv2D(width, 4, 2, "same"), layers.LeakyReLU(0.2)]
+        last = SpectralConv2D(max(1, len(self.styles)), 3, 1, "same", dtype="float32")
+        return keras.Sequential([*stack, last], name="discriminator")  # (n, height / 8, width / 8, styles)
 
     @cached_property
     def maps(self) -> FeatureMaps:
@@ -236,26 +297,45 @@ class FastStyle(Stylizer):
         """
         if missing := [name for name in self.styles if name not in pictures]:
             raise ValueError(f"got no picture of {', '.join(missing)}; allowed: one of each style")
-        found = []
+        found, middles = [], []
         for name in self.styles:
             picture = in_unit_range(as_photographs(pictures[name], (3,))[0])
             ratio = PAINTING / min(picture.shape[1:3])
             size = tuple(round(ratio * side) for side in picture.shape[1:3])
-            found.append(self.statistics(self.maps.features(ops.convert_to_tensor(resized(picture, size)))))
-        layers = zip(*found, strict=True)
-        self.goals = [np.concatenate([ops.convert_to_numpy(row) for row in layer]) for layer in layers]
+            painting = resized(picture, size)
+            found.append(self.statistics(self.maps.features(ops.convert_to_tensor(painting))))
+            top, left = ((side - PAINTING) // 2 for side in size)
+            middles.append(painting[:, top : top + PAINTING, left : left + PAINTING])
+        statistics = zip(*found, strict=True)
+        self.goals = [np.concatenate([ops.convert_to_numpy(row) for row in layer]) for layer in statistics]
+        self.canvas = np.concatenate(middles) if self.adversarial_weight else None
 
     def phases(self):
-        return [Phase("painter", [self.painter], self.stylization_loss)]
+        painter = Phase("painter", [self.painter], self.painter_loss)
+        if not self.adversarial_weight:
+            return [painter]
+        return [Phase("discriminator", [self.discriminator], self.discriminator_loss), painter]
 
     def forward(self, images, labels, training):
-        n, styles = ops.shape(images)[0], max(1, len(self.styles))
-        chosen = keras.random.randint((n,), 0, styles, seed=self.noise) if training else ops.arange(n) % styles
-        painted = self.painter(images, ops.one_hot(chosen, styles, dtype="float32"))
-        content = self.maps.features(images)
-        style = [ops.take(goal, chosen, axis=0) for goal in self.goals] or self.statistics(content)
-        targets = Targets(content[self.maps.content_layer], style, [None] * len(style))
-        return Seen(painted, self.maps.features(painted), targets)
+        return Round(self, images, training)
+
+    def painter_loss(self, game: Round):
+        total, logs = self.stylization_loss(game.seen)
+        if self.adversarial_weight:
+            fooled = adversarial.wasserstein_generator_loss(game.judge(game.painted))
+            total = total + self.adversarial_weight * fooled
+        return total, logs
+
+    def discriminator_loss(self, game: Round):
+        return adversarial.hinge_discriminator_loss(game.judge(game.parts), game.judge(game.painted))
+
+    def fused(self) -> "FastStyle":
+        """The painter alone, without the discriminator."""
+        if not self.adversarial_weight:
+            return self
+        plain = type(self).from_config({**self.get_config(), "adversarial_weight": 0.0})
+        plain.painter.set_weights(self.painter.get_weights())
+        return plain
 
     def call(self, images, training=False):
         """Images in the first style."""
@@ -267,7 +347,7 @@ class FastStyle(Stylizer):
         return self.painter(unit_range(images), mix)
 
     def published_optimizers(self):
-        return {"painter": keras.optimizers.Adam(1e-3)}
+        return {phase.name: keras.optimizers.Adam(1e-3) for phase in self.phases()}
 
     def before_after(self, images: np.ndarray) -> list[np.ndarray]:
         """Images (n, height, width, 3), and each in one of the styles."""
