@@ -10,16 +10,20 @@ from cnnzoo.training.recipes import Recipe, adam_cosine
 RECIPE = Recipe(
     checkpoint="fast_style.paintings",
     data="t91+bsds500",
-    epochs=5,
-    batch_size=4,
-    crop=128,
+    epochs=14,
+    batch_size=2,
+    crop=192,
     expects="a style loss of 0.089 and a content loss of 1.82 on BSD100",
     config={
         "styles": ("composition_vii", "shipwreck", "starry_night", "the_scream", "udnie", "wave"),
         "content_weight": 3.0,
         "style_weight": 25.0,
         "variation_weight": 6.0,
+        "adversarial_weight": 1.0,
     },
     bfloat16=True,
-    optimizers=adam_cosine(2e-3, "painter"),
+    optimizers=lambda steps: {
+        **adam_cosine(1e-3, "discriminator", beta_1=0.5)(steps),
+        **adam_cosine(2e-3, "painter")(steps),
+    },
 )
