@@ -146,7 +146,7 @@ def test_without_a_network_vgg19_is_refused_and_nothing_hangs(monkeypatch, tmp_p
 @pytest.mark.parametrize("statistic", ["gram", "moments"])
 def test_the_gradient_is_that_of_finite_differences(statistic):
     """Along random directions, and along the gradient itself; the loss is of single precision."""
-    evaluate = evaluation(cnnzoo.build("style_transfer", statistic=statistic))
+    evaluate = evaluation(cnnzoo.build("style_transfer", network="random_vgg", statistic=statistic))
     picture = (0.5 * IMAGE + 0.25 + 0.05 * rng.standard_normal(IMAGE.shape)).astype(np.float32)
     gradient = evaluate(picture)[1][0].astype(np.float64)
     for direction in (gradient, *rng.standard_normal((3, *IMAGE.shape))):

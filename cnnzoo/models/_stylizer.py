@@ -52,7 +52,7 @@ class Stylizer(PhasedModel):
     def __init__(
         self,
         *,
-        network="random_vgg",
+        network="vgg_small.cifar10",
         statistic="gram",
         content_weight=1.0,
         style_weight=50.0,

@@ -245,12 +245,11 @@ class FastStyle(Stylizer):
         styles=(),
         width=16,
         blocks=4,
-        network="vgg_small.cifar10",
         adversarial_weight=0.0,
         image_shape=(None, None, 3),
         **config,
     ):
-        super().__init__(network=network, **config)
+        super().__init__(**config)
         if len(set(styles)) != len(styles):
             raise ValueError(f"got styles={list(styles)}; allowed: different names")
         if tuple(image_shape) not in ((None, None, 3),):
