@@ -271,7 +271,8 @@ def parser() -> argparse.ArgumentParser:
     by_itself.add_argument("--optimizer", help="lbfgs or adam (default: lbfgs)")
     by_itself.add_argument("--steps", type=int, help="evaluations of the loss at each scale (default: 100)")
     by_itself.add_argument("--side", type=int, help="the largest that is painted, in pixels (default: 1024)")
-    by_itself.add_argument("--network", help="vgg_small.cifar10 (default), another classifier, random_vgg, random_scales, vgg19")
+    networks = "a classifier, random_vgg, random_scales or vgg19 (default: vgg_small.cifar10)"
+    by_itself.add_argument("--network", help=networks)
     by_itself.add_argument("--frames", type=Path, metavar="FOLDER", help="where pictures of every tenth step go")
 
     add = command(
