@@ -35,13 +35,13 @@ def main() -> None:
     parser.add_argument("photographs", nargs="+")
     parser.add_argument("--side", type=int, default=256, help="at which they are painted, in pixels (default: 256)")
     parser.add_argument("--steps", type=int, default=100, help="of style_transfer, at each scale (default: 100)")
-    parser.add_argument("--network", default="random_vgg", help="of style_transfer (default: random_vgg)")
+    parser.add_argument("--network", help="of style_transfer, instead of its own")
     parser.add_argument("--checkpoint", help="of fast_style, instead of style_transfer")
     asked = parser.parse_args()
     styles = {name: square(name, asked.side) for name in paintings()}
     if not styles:
         parser.error("there are no paintings in style/train/style of CNNZOO_DATA_DIR")
-    config = {} if asked.checkpoint else {"network": asked.network}
+    config = {"network": asked.network} if asked.network else {}
     model = cnnzoo.build(asked.checkpoint or "style_transfer", **config)
 
     rows = [Row("painting", np.stack(list(styles.values())), tuple(styles), SHOWN)]
