@@ -29,19 +29,33 @@ def on_files(files, config):
 def page(name: str) -> str:
     """The page of an architecture, in Markdown."""
     about = cards.architecture_card(name)
-    module = ast.parse(Path(importlib.util.find_spec(f"cnnzoo.models.{name}").origin).read_text(encoding="utf-8"))
-    decorator = f"register({name!r})"
-    cls = next(
-        node.name
-        for node in module.body
-        if isinstance(node, ast.ClassDef) and decorator in map(ast.unparse, node.decorator_list)
-    )
+    module = source(f"cnnzoo.models.{name}")
     parts = [f"# {name}", ast.get_docstring(module)]
     if (PICTURES / f"{name}.webp").exists():
         parts.append(f"![What {name} does](../pictures/{name}.webp)")
     parts += [f"    model = cnnzoo.build({name!r})", scores(name), "## Fields", fields(about["config"])]
-    parts.append(f"## Reference\n\n::: cnnzoo.models.{name}.{cls}")
+    cls = next(node.name for node in classes(module) if f"register({name!r})" in map(ast.unparse, node.decorator_list))
+    parts.append("## Reference\n\n" + "\n\n".join(f"::: {each}" for each in lineage(f"cnnzoo.models.{name}", cls)))
     return "\n\n".join(parts) + "\n"
+
+
+def source(module: str) -> ast.Module:
+    return ast.parse(Path(importlib.util.find_spec(module).origin).read_text(encoding="utf-8"))
+
+
+def classes(module: ast.Module) -> list[ast.ClassDef]:
+    return [node for node in module.body if isinstance(node, ast.ClassDef)]
+
+
+def lineage(module: str, cls: str) -> list[str]:
+    """A class, and those of its bases that have no page: what architectures have in common, such as their loss."""
+    found = [f"{module}.{cls}"]
+    content = source(module)
+    homes = {a.name: node.module for node in content.body if isinstance(node, ast.ImportFrom) for a in node.names}
+    for base in next(node for node in classes(content) if node.name == cls).bases:
+        if homes.get(ast.unparse(base), "").startswith("cnnzoo.models."):
+            found += lineage(homes[ast.unparse(base)], ast.unparse(base))
+    return found[:1] + [each for each in found[1:] if each.startswith("cnnzoo.models._")]
 
 
 def scores(name: str) -> str:
@@ -49,14 +63,17 @@ def scores(name: str) -> str:
     parts = ["## Obtained and published"]
     for checkpoint in list_recipes(name):
         mine = recipe(checkpoint)
-        parts += [f"### {checkpoint}", f"    cnnzoo train {checkpoint}", f"Expected: {mine.expects}."]
-        obtained = "no weights of it are shipped"
+        parts += [f"### {checkpoint}", f"    cnnzoo train {checkpoint}"]
+        obtained = "nothing yet: no weights of it are shipped"
         if checkpoint in registry.list_checkpoints(name):
             card = registry.card(checkpoint)
             parts.append(f"Trained on {card['data']['name']} (licence: {card['data']['licence']}).")
             obtained = f"{cards.headline(card)}; `cnnzoo evaluate {checkpoint}` prints it, with its protocol"
-        rows = [("obtained", obtained), ("published", mine.published), ("what sets them apart", mine.differs)]
-        parts.append("| | |\n| --- | --- |\n" + "\n".join(f"| {what} | {said} |" for what, said in rows if said))
+        columns = {"obtained": obtained, "published": mine.published}
+        if mine.differs:
+            columns["what sets them apart"] = mine.differs
+        rows = (columns, ["---"] * len(columns), columns.values())
+        parts.append("\n".join(f"| {' | '.join(row)} |" for row in rows))
     if len(parts) == 1:
         parts.append("There is no recipe: nothing of it is trained beforehand.")
     return "\n\n".join(parts)
