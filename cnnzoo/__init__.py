@@ -5,6 +5,7 @@ Importing this package is light: each name below is imported from its module whe
 
 from typing import TYPE_CHECKING, Any
 
+from cnnzoo._quiet import keep_tensorflow_quiet
 from cnnzoo._saved import register_when_keras_is_there
 
 __version__ = "0.1.0"
@@ -66,4 +67,5 @@ def __dir__() -> list[str]:
     return sorted({*globals(), *__all__})
 
 
+keep_tensorflow_quiet()
 register_when_keras_is_there()

@@ -15,7 +15,6 @@ from typing import Any, NoReturn
 import cnnzoo
 from cnnzoo import serving
 from cnnzoo.commands import doctor, edit, explain, latent, pictures, restore, search, ship, zoo
-from cnnzoo.terminal import import_quietly
 
 
 class Parser(argparse.ArgumentParser):
@@ -27,11 +26,8 @@ class Parser(argparse.ArgumentParser):
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs a command line and gives its exit code."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow reads it when it is imported
     asked = parser().parse_args(argv)
     try:
-        if asked.run not in (zoo.list_, zoo.info, doctor.doctor):
-            import_quietly()
         code = asked.run(asked)
         sys.stdout.flush()  # so that a reader that is gone is noticed here
     except KeyboardInterrupt:

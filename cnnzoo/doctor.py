@@ -77,10 +77,7 @@ def _packages(extra: str) -> Iterator[dict[str, Any]]:
 
 
 def _backend() -> dict[str, Any]:
-    from cnnzoo.terminal import import_quietly
-
     try:
-        import_quietly()
         import keras
 
         name = keras.backend.backend()

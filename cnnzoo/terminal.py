@@ -1,9 +1,7 @@
 """What the command shows: tables and JSON on stdout, progress on stderr."""
 
 import json
-import os
 import sys
-import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -12,22 +10,6 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
     from cnnzoo.metrics.scores import Score
-
-
-def import_quietly() -> None:
-    """Imports Keras without the lines that TensorFlow's libraries write on stderr meanwhile, past every log level."""
-    stderr = os.dup(2)
-    with tempfile.TemporaryFile() as said:
-        os.dup2(said.fileno(), 2)
-        try:
-            import keras  # noqa: F401
-        except BaseException:
-            said.seek(0)
-            os.write(stderr, said.read())
-            raise
-        finally:
-            os.dup2(stderr, 2)
-            os.close(stderr)
 
 
 def print_json(content: Any) -> None:

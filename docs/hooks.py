@@ -7,7 +7,7 @@ from pathlib import Path
 from mkdocs.structure.files import File
 
 from cnnzoo import cards, registry
-from cnnzoo.training.recipes import recipe
+from cnnzoo.training.recipes import list_recipes, recipe
 
 PICTURES = Path(__file__).parent / "pictures"
 
@@ -29,26 +29,57 @@ def on_files(files, config):
 def page(name: str) -> str:
     """The page of an architecture, in Markdown."""
     about = cards.architecture_card(name)
-    module = ast.parse(Path(importlib.util.find_spec(f"cnnzoo.models.{name}").origin).read_text(encoding="utf-8"))
-    decorator = f"register({name!r})"
-    cls = next(
-        node.name
-        for node in module.body
-        if isinstance(node, ast.ClassDef) and decorator in map(ast.unparse, node.decorator_list)
-    )
+    module = source(f"cnnzoo.models.{name}")
     parts = [f"# {name}", ast.get_docstring(module)]
     if (PICTURES / f"{name}.webp").exists():
         parts.append(f"![What {name} does](../pictures/{name}.webp)")
-    parts += [f"    model = cnnzoo.build({name!r})", "## Fields", "| field | default |\n| --- | --- |\n" + "\n".join(
-        f"| `{field}` | `{default!r}` |" for field, default in about["config"].items()
-    )]  # fmt: skip
-    for checkpoint in about["recipes"]:
-        parts += [f"## {checkpoint}", f"    cnnzoo train {checkpoint}", f"Expected: {recipe(checkpoint).expects}."]
-        if checkpoint in about["checkpoints"]:
-            card = registry.card(checkpoint)
-            parts.append(f"Obtained, as `cnnzoo evaluate {checkpoint}` prints it: {cards.headline(card)}.")
-            parts.append(f"Trained on {card['data']['name']} (licence: {card['data']['licence']}).")
-        else:
-            parts.append("No weights of it are shipped.")
-    parts.append(f"## Reference\n\n::: cnnzoo.models.{name}.{cls}")
+    parts += [f"    model = cnnzoo.build({name!r})", scores(name), "## Fields", fields(about["config"])]
+    cls = next(node.name for node in classes(module) if f"register({name!r})" in map(ast.unparse, node.decorator_list))
+    parts.append("## Reference\n\n" + "\n\n".join(f"::: {each}" for each in lineage(f"cnnzoo.models.{name}", cls)))
     return "\n\n".join(parts) + "\n"
+
+
+def source(module: str) -> ast.Module:
+    return ast.parse(Path(importlib.util.find_spec(module).origin).read_text(encoding="utf-8"))
+
+
+def classes(module: ast.Module) -> list[ast.ClassDef]:
+    return [node for node in module.body if isinstance(node, ast.ClassDef)]
+
+
+def lineage(module: str, cls: str) -> list[str]:
+    """A class, and those of its bases that have no page: what architectures have in common, such as their loss."""
+    found = [f"{module}.{cls}"]
+    content = source(module)
+    homes = {a.name: node.module for node in content.body if isinstance(node, ast.ImportFrom) for a in node.names}
+    for base in next(node for node in classes(content) if node.name == cls).bases:
+        if homes.get(ast.unparse(base), "").startswith("cnnzoo.models."):
+            found += lineage(homes[ast.unparse(base)], ast.unparse(base))
+    return found[:1] + [each for each in found[1:] if each.startswith("cnnzoo.models._")]
+
+
+def scores(name: str) -> str:
+    """For each recipe what came of it, beside what the literature reports."""
+    parts = ["## Obtained and published"]
+    for checkpoint in list_recipes(name):
+        mine = recipe(checkpoint)
+        parts += [f"### {checkpoint}", f"    cnnzoo train {checkpoint}"]
+        obtained = "nothing yet: no weights of it are shipped"
+        if checkpoint in registry.list_checkpoints(name):
+            card = registry.card(checkpoint)
+            parts.append(f"Trained on {card['data']['name']} (licence: {card['data']['licence']}).")
+            obtained = f"{cards.headline(card)}; `cnnzoo evaluate {checkpoint}` prints it, with its protocol"
+        columns = {"obtained": obtained, "published": mine.published}
+        if mine.differs:
+            columns["what sets them apart"] = mine.differs
+        rows = (columns, ["---"] * len(columns), columns.values())
+        parts.append("\n".join(f"| {' | '.join(row)} |" for row in rows))
+    if len(parts) == 1:
+        parts.append("There is no recipe: nothing of it is trained beforehand.")
+    return "\n\n".join(parts)
+
+
+def fields(config: dict) -> str:
+    """The fields of an architecture with their defaults, as a table."""
+    rows = "\n".join(f"| `{field}` | `{default!r}` |" for field, default in config.items())
+    return f"| field | default |\n| --- | --- |\n{rows}"

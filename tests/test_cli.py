@@ -136,6 +136,16 @@ def test_a_process_that_imports_tensorflow_complains_in_one_line():
     assert (done.returncode, done.stdout, done.stderr) == (2, "", complaint)
 
 
+def test_tensorflow_tells_nothing_of_itself_unless_it_is_asked_to():
+    script = "import sys, cnnzoo, keras; keras.ops.ones(1); print('seen', file=sys.stderr)"
+    env = {name: value for name, value in os.environ.items() if name != "TF_CPP_MIN_LOG_LEVEL"}
+    said = []
+    for more in ({}, {"TF_CPP_MIN_LOG_LEVEL": "0"}):
+        run = [sys.executable, "-c", script]
+        said.append(subprocess.run(run, capture_output=True, text=True, env=env | more, check=True).stderr)
+    assert said[0] == "seen\n" and len(said[1]) > len(said[0])
+
+
 def test_a_reader_that_has_seen_enough_is_no_error():
     env = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
     reader, writer = os.pipe()

@@ -1,6 +1,7 @@
 """`cnnzoo.train`: what a run writes, what it refuses, and how it stops. Resuming has a file of its own."""
 
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -312,6 +313,7 @@ def test_every_recipe_is_one_of_its_name(name):
     assert mine.checkpoint == name and arch in list_models()
     assert is_photographs(mine.data) or tag.startswith(mine.data.split("/")[0])  # whole photographs are of no one set
     assert mine.expects and f"cnnzoo train {name}" in sys.modules[f"cnnzoo.training.recipes.{arch}_{tag}"].__doc__
+    assert mine.published.startswith("none") or (re.search(r"\(.+, \d{4}.*\)", mine.published) and mine.differs)
     model = fit._build({"architecture": arch, "config": mine.config, "seed": 0})
     made = mine.optimizers(100) if mine.optimizers else model.published_optimizers()
     model.compile(made)  # complains unless every phase has its optimizer

@@ -20,7 +20,7 @@ class Scored(NamedTuple):
 
 
 class Classifier(PhasedModel):
-    """Images to class probabilities, trained on the cross-entropy.
+    """Images to class probabilities. Minimises the mean of -log p(y|x), with p = softmax(network(x)).
 
     A subclass makes `self.backbone` (images in [0, 1] to features) and `self.head` (features to logits).
 

@@ -92,13 +92,15 @@ def _built(sizes: list[int], channels: int, **options) -> list[keras.layers.Conv
 class AdaIN(PhasedModel):
     """Gives the features of a photograph the mean and the deviation of those of another picture, and decodes them.
 
-    Only the decoder is trained. The encoder is that of a classifier, which `begin_with` takes it from; its weights are
-    kept in the checkpoint. In training the style of each photograph is the one before it in the batch.
+    The decoder g is given t = d(F(s)) (F(c) - m(F(c))) / d(F(c)) + m(F(s)) (equation 8), with F(c) and F(s) the last
+    maps of the content and of the style, m their means and d their deviations. Only the decoder is trained. The encoder
+    is that of a classifier, which `begin_with` takes it from; its weights are kept in the checkpoint. In training the
+    style of each photograph is the one before it in the batch.
 
-    The loss of the content is |F(g(t)) - t|^2 / |t - mean t|^2 for the last map F of the encoder, what the decoder g is
-    given, t, and its picture g(t); that of the style is the mean over the maps of |S - S_s|^2 / |S_s|^2, where S are
-    the mean and the deviation of each feature, the squares being summed over the batch. So each is 1 where nothing of
-    its target is met.
+    Minimises the losses of content and style. That of the content is |F(g(t)) - t|^2 / |t - mean t|^2; that of the
+    style is the mean over the maps of |S - S_s|^2 / |S_s|^2, where S are the mean and the deviation of each feature of
+    g(t) and S_s those of the style, the squares being summed over the batch. So each is 1 where nothing of its target
+    is met.
 
     Args:
         width: Filters at the full resolution; each step down doubles them.

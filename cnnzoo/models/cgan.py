@@ -11,6 +11,8 @@ from cnnzoo.registry import register
 class CGAN(DCGAN):
     """The game of `DCGAN` on pairs of image and label: fakes have the labels of the images they are judged beside.
 
+    D minimises the mean of -log D(x, y) - log(1 - D(G(z, y), y)), G that of -log D(G(z, y), y).
+
     Args:
         classes: How many labels there are, >= 2.
         **config: See `DCGAN` and `GAN`.

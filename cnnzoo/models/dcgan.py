@@ -27,6 +27,9 @@ MOMENTUM = 0.9  # of the moving means of batch normalisation
 class DCGAN(GAN):
     """The game of `GAN` between convolutional networks.
 
+    D minimises the mean of -log D(x) - log(1 - D(G(z))) + w |grad_x f(x)|^2 / 2, where f is what D says before its
+    sigmoid and w the weight of the penalty; G minimises that of -log D(G(z)).
+
     The discriminator has batch normalisation unless it has spectral normalisation or a penalty that holds its slope at
     1: both are meant for each image alone.
 

@@ -73,7 +73,8 @@ class Round:
 class GAN(PhasedModel):
     """A generator of 256, 512 and 1024 units against a discriminator of 1024, 512 and 256.
 
-    The discriminator learns to tell images from fakes, the generator to make fakes that pass. Images are made by a
+    The discriminator D minimises the mean of -log D(x) - log(1 - D(G(z))) and so tells images from fakes; the generator
+    G minimises that of -log D(G(z)), so that its fakes pass; other objectives can be asked for. Images are made by a
     moving average of the generator. Networks, objective, regulariser, conditioning and augmentation are independent:
     the fields below belong to every architecture that is such a game.
 

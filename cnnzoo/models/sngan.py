@@ -14,6 +14,9 @@ from cnnzoo.registry import register
 class SNGAN(WGANGP):
     """The networks of `WGANGP` with the hinge loss and spectral normalisation instead of a penalty.
 
+    D minimises the mean of max(0, 1 - D(x)) + max(0, 1 + D(G(z))), its kernels W being W / sigma(W) for their largest
+    singular values sigma; G minimises that of -D(G(z)).
+
     Args:
         image_shape, latent_dim, loss, regularizer, spectral, critic_steps: See `GAN` and `WGANGP`.
         conditioning: With `classes`, how the networks are told them; see `GAN`.

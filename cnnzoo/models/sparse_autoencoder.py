@@ -33,6 +33,8 @@ class Largest(keras.layers.Layer):
 class SparseAutoencoder(Autoencoder):
     """An autoencoder that keeps the `active` largest numbers of each code and sets the others to 0.
 
+    Minimises ||x - x'||^2 with x' = decode(largest(encode(x))).
+
     So the sparsity is what was asked for. A penalty on the size of the code would ask for it by a weight that has to be
     found, and could be met by a small code before a decoder with large weights.
 

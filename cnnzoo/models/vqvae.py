@@ -66,6 +66,9 @@ class Quantized(NamedTuple):
 class VQVAE(PhasedModel):
     """An autoencoder whose code is a grid of integers, a quarter as high and wide as the image.
 
+    Minimises |x - x'|^2 + |sg[z] - e|^2 + beta |z - sg[e]|^2, where z are the points that the encoder gives, e the
+    vectors nearest to them and sg keeps gradients back; and -log p of the grid of integers, for the prior.
+
     Each point that the encoder gives is replaced by the nearest vector of a codebook; the decoder's gradient goes to
     the encoder as if nothing had happened between them ("straight through"). The codebook learns by a loss of its own
     rather than by moving averages, so that it is saved, resumed and kept equal on all devices like any other weight.

@@ -18,6 +18,9 @@ class WGANGP(GAN):
     """The game of `GAN` with the published objective, penalty and networks, which have no batch normalisation in the
     critic, since the penalty is on each image alone.
 
+    The critic D minimises the mean of D(G(z)) - D(x) + 10 (|grad D(m)| - 1)^2, where m = x + u (G(z) - x) lies between
+    the two, u being uniform in [0, 1]; the generator G minimises that of -D(G(z)).
+
     Args:
         image_shape: (side, side, channels) with a side of 28, 32 or 64.
         latent_dim, loss, regularizer: See `GAN`.

@@ -9,8 +9,9 @@ from cnnzoo.files import write_json
 from cnnzoo.training.recipes import Recipe
 
 NAME = "recipe.json"
-# The rest is code, or comes from another checkpoint.
-KEPT = {f.name: f.default for f in fields(Recipe) if f.name not in ("checkpoint", "optimizers", "start")}
+# The rest is code, comes from another checkpoint, or is of the literature, which has nothing on what a search finds.
+LEFT_OUT = ("checkpoint", "optimizers", "start", "published", "differs")
+KEPT = {f.name: f.default for f in fields(Recipe) if f.name not in LEFT_OUT}
 SHOWN = ("batch_size", "seed")  # even where they are as by default
 
 

@@ -22,6 +22,9 @@ class Recipe:
         data: The name of its data set.
         epochs: Passes over the data.
         expects: The number that its evaluation should give, in words.
+        published: The number of the literature to hold beside it, with the paper and the place in it; or that there is
+            "none", and why. Required of every recipe that the zoo ships.
+        differs: What sets the two apart, where there is a number.
         split: "train" for all training images; "fit" to leave out the validation images and watch them.
         batch_size: Images a step.
         crop: The side of the square crops of photographs that a model of images of any size is trained on.
@@ -39,6 +42,8 @@ class Recipe:
     data: str
     epochs: int
     expects: str
+    published: str = ""
+    differs: str = ""
     split: str = "train"
     batch_size: int = 128
     crop: int = 64

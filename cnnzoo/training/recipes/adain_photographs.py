@@ -15,6 +15,7 @@ RECIPE = Recipe(
     crop=128,
     start="vgg_small.cifar10",
     expects="no number yet",
+    published="none that compares: Huang and Belongie, 2017, compare losses and speed in the features of VGG-19",
     bfloat16=True,
     optimizers=adam_cosine(1e-3, "decoder"),
 )

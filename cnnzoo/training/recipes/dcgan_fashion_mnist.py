@@ -13,5 +13,9 @@ RECIPE = Recipe(
     epochs=20,
     batch_size=64,
     expects="a Fréchet distance of about 14, density 0.88, coverage 0.74",
+    published=(
+        "none that compares: Radford et al., 2016, have no Fashion-MNIST, which is younger, and the Fréchet distance "
+        "here is in the features of a shipped classifier"
+    ),
     optimizers=adam_cosine(5e-4, "discriminator", "generator", beta_1=0.5),
 )

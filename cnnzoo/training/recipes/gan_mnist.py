@@ -12,4 +12,8 @@ RECIPE = Recipe(
     data="mnist",
     epochs=40,
     expects="a lower Fréchet distance than benchmarks/quality/peers/gan.py",
+    published=(
+        "none that compares: Goodfellow et al., 2014, report log-likelihoods by Parzen windows, which say little of "
+        "images (Theis et al., 2016)"
+    ),
 )

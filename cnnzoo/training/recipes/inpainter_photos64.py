@@ -12,6 +12,10 @@ RECIPE = Recipe(
     data="t91+bsds500",
     epochs=24,
     expects="PSNR over missing pixels of 21.6 dB on the middles of BSD100, 20.2 by biharmonic filling",
+    published=(
+        "none that compares: Yu et al., 2019, fill holes in photographs of Places2 and faces of CelebA-HQ; biharmonic "
+        "filling is the comparison"
+    ),
     batch_size=8,
     crop=64,
     bfloat16=True,

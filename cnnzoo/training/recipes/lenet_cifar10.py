@@ -12,6 +12,7 @@ RECIPE = Recipe(
     data="cifar10",
     epochs=100,
     expects="test accuracy 71 %",
+    published="none: LeCun et al., 1998, have no CIFAR-10, which is younger",
     config={"augmentation": {"shift": 0.08, "mirror": True}},
     optimizers=adam_cosine(2e-3, "classifier"),
 )

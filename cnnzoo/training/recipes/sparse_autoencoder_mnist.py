@@ -10,6 +10,7 @@ RECIPE = Recipe(
     data="mnist",
     epochs=30,
     expects="no number yet, since no checkpoint of it is shipped",
+    published="none that compares: Makhzani and Frey, 2014, report the error of a classifier of the codes",
     config={"latent_dim": 256, "active": 32},
     optimizers=adam_cosine(2e-3, "reconstruction"),
 )

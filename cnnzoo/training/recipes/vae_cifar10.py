@@ -10,6 +10,7 @@ RECIPE = Recipe(
     data="cifar10",
     epochs=30,
     expects="no number yet, since no checkpoint of it is shipped",
+    published="none: Kingma and Welling, 2014, have no CIFAR-10",
     config={"image_shape": (32, 32, 3), "latent_dim": 128, "likelihood": "logistic", "width": 32},
     optimizers=adam_cosine(1e-3, "elbo"),
 )

@@ -12,6 +12,14 @@ RECIPE = Recipe(
     data="mnist",
     epochs=50,
     expects="importance-weighted NLL (K = 5000) of 82.9 nats",
+    published=(
+        "NLL of 86.76 nats, and of 84.78 trained with 50 importance samples (Burda et al., 2016, table 1, one "
+        "stochastic layer, K = 5000)"
+    ),
+    differs=(
+        "convolutions and a learned prior in place of dense layers and N(0, I); the bound is of the first 1,000 test "
+        "images here"
+    ),
     config={"latent_dim": 32, "binarize": True, "prior": "vampprior", "pseudo_inputs": 300},
     optimizers=adam_cosine(2e-3, "elbo"),
 )
