@@ -3,8 +3,8 @@
     python benchmarks/large_photographs.py
 
 Each run is a process of its own on an image of noise: `cnnzoo denoise` of 8192x8192 grey pixels, `cnnzoo upscale` to
-as many, in colour, and `cnnzoo inpaint` of as many with scratches of 50 to 160 pixels all over. The memory is the
-largest that the process held, with Python and TensorFlow.
+as many, in colour, `cnnzoo inpaint` of as many with scratches of 50 to 160 pixels all over, and `cnnzoo enhance` of as
+many. The memory is the largest that the process held, with Python and TensorFlow.
 """
 
 import argparse
@@ -25,6 +25,7 @@ RUNS = {  # by the command: the scale, the channels and the options
     "denoise": (1, 1, ["--model", "denoiser.gray_s25"]),
     "upscale": (2, 3, ["--scale", "2"]),
     "inpaint": (1, 3, ["--mask", "MASK"]),
+    "enhance": (1, 3, []),
 }
 MASKED = 16  # the mask is drawn as many times smaller
 
@@ -42,13 +43,17 @@ def measured(command: list[str]) -> tuple[float, float]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--side", type=int, default=SIDE, help="pixels a side of the result")
-    side = parser.parse_args().side
+    parser.add_argument("--only", choices=RUNS, help="one of the commands")
+    asked = parser.parse_args()
+    side = asked.side
     rows = []
     with tempfile.TemporaryDirectory() as folder:
         source, target, mask = (Path(folder, name) for name in ("in.png", "out.png", "mask.png"))
         missing = masks.draw("scratches", (1, side // MASKED, side // MASKED), 0)[0].astype(np.uint8)
         save_png(mask, 255 * missing.repeat(MASKED, axis=0).repeat(MASKED, axis=1))
         for name, (scale, channels, options) in RUNS.items():
+            if asked.only not in (None, name):
+                continue
             options = [str(mask) if option == "MASK" else option for option in options]
             pixels = np.random.default_rng(0).integers(0, 256, (side // scale, side // scale, channels), dtype=np.uint8)
             save_png(source, pixels)

@@ -1,4 +1,4 @@
-"""The classical methods that networks for restoration are compared with.
+"""The classical methods that networks for restoration and enhancement are compared with.
 
 Each takes one image (height, width, channels), uint8 or floats in [0, 1], and gives float32 in [0, 1]. Noisy floats may
 leave [0, 1] and are not clipped on the way in. The strengths of the denoising methods were chosen on training
@@ -106,6 +106,42 @@ def biharmonic(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
         )
     mask = mask.reshape(height, width)
     return _finished(inpaint_biharmonic(image, mask, channel_axis=-1) if mask.any() else image)
+
+
+def equalized(image: np.ndarray) -> np.ndarray:
+    """The image with a luma Y' whose 256 values are equally frequent; its chroma stays.
+
+    Raises:
+        ValueError: For another image than allowed.
+
+    Source: histogram equalisation, as in Gonzalez and Woods, "Digital Image Processing", section "Histogram
+    Processing".
+    """
+    from skimage.exposure import equalize_hist
+
+    from cnnzoo.color import rgb_to_full_ycbcr, with_luma
+
+    image = _checked(image)
+    if image.shape[2] == 1:
+        return _finished(equalize_hist(image[..., 0])[..., None])
+    luma = equalize_hist(rgb_to_full_ycbcr(image)[..., 0])
+    return _finished(with_luma(image, luma[..., None]))
+
+
+def clahe(image: np.ndarray) -> np.ndarray:
+    """Contrast limited adaptive histogram equalisation: of the value of HSV, with the library's own settings.
+
+    Raises:
+        ValueError: For another image than allowed.
+
+    Source: Zuiderveld, "Contrast Limited Adaptive Histogram Equalization", Graphics Gems IV, 1994.
+    """
+    from skimage.exposure import equalize_adapthist
+
+    image = _checked(image)
+    if image.shape[2] == 1:
+        return _finished(equalize_adapthist(image[..., 0].clip(0.0, 1.0))[..., None])
+    return _finished(equalize_adapthist(image.clip(0.0, 1.0)))
 
 
 def _checked(image: np.ndarray) -> np.ndarray:

@@ -75,8 +75,9 @@ def headline(card: Mapping[str, Any]) -> str:
 def _restored(score: Score) -> str:
     """A PSNR and what it was measured on: "33.25 dB (Set5)"."""
     about = score.protocol
-    noise = f", sigma {about['sigma']:g}" if "sigma" in about else ""
-    return f"{score.value:.2f} dB ({about['data']}{noise})"
+    given = f", sigma {about['sigma']:g}" if "sigma" in about else ""
+    given += f", {about['exposure']}" if "exposure" in about else ""
+    return f"{score.value:.2f} dB ({about['data']}{given})"
 
 
 def _likeness(by_name: Mapping[str, Score]) -> str:

@@ -21,7 +21,7 @@ from cnnzoo.files import sha256, write_json
 
 FORMAT = 1
 CARD, WEIGHTS, GOLDEN = "card.json", "model.weights.h5", "golden.npz"
-TASKS = ("classify", "reconstruct", "generate", "restore", "inpaint", "upscale", "stylize")
+TASKS = ("classify", "reconstruct", "generate", "restore", "inpaint", "upscale", "stylize", "enhance")
 
 # The fields of a card and their types; all are required.
 FIELDS: dict[str, type] = {

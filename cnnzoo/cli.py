@@ -272,6 +272,16 @@ def parser() -> argparse.ArgumentParser:
     by_itself.add_argument("--frames", type=Path, metavar="FOLDER", help="where pictures of every tenth step go")
 
     add = command(
+        edit.enhance,
+        "bring exposure, contrast and colour of photographs in order",
+        "cnnzoo enhance photo.jpg out.png",
+        "cnnzoo enhance photos/ better/ --strength 0.7",
+    )
+    _photos(add)
+    add.add_argument("--strength", type=float, default=1.0, help="from 0, nothing, to 2 (default: 1)")
+    _other_model(add, "enhancer.photos")
+
+    add = command(
         latent.interpolate,
         "show the way from one image to another",
         "cnnzoo interpolate dcgan.mnist --seed 3",

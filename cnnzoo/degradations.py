@@ -1,4 +1,4 @@
-"""What photographs suffer: noise, blur and compression, so that training, evaluation and export share it.
+"""What photographs suffer: noise, blur, compression, wrong exposure; training, evaluation and export share it.
 
 Each is a function of float images (n, height, width, channels) in [0, 1] that gives float32 images of the same shape,
 in any graph. Those that draw take a `seed` as `keras.random` does: an integer, or a `keras.random.SeedGenerator`.
@@ -179,6 +179,62 @@ def _quantisation(quality: int, channels: int) -> np.ndarray:
 def _grey_levels(x):
     """Numbers in [0, 1] as whole ones in [0, 255]."""
     return ops.floor(ops.clip(ops.cast(x, "float32"), 0.0, 1.0) * 255.0 + 0.5)
+
+
+# -- exposure ----------------------------------------------------------------------------------------------------------
+
+STOPS, GAMMA, CAST = (-3.0, 1.5), 1.35, 1.15  # the extremes of what `misexposed` draws
+
+
+def exposed(images, stops, gamma=1.0, cast=1.0):
+    """Images as though they had been exposed longer or shorter, in the 256 grey values.
+
+    The numbers are taken for sRGB. In linear light they are multiplied by 2^stops and by the cast, and clipped to
+    [0, 1], as on a sensor; as sRGB again they are raised to the power gamma.
+
+    Args:
+        images: See above.
+        stops: Below 0 for darker images; a number, or a tensor that broadcasts to the images, as are the others.
+        gamma: Above 0; above 1 for darker middle tones.
+        cast: At least 0; of each channel (3,) for a cast of colour.
+
+    Raises:
+        ValueError: For a number outside of its range.
+
+    Source: the transfer function of sRGB, IEC 61966-2-1, 1999.
+    """
+    _check("stops", stops, -math.inf)
+    _check("gamma", gamma, 0.0, above=True)
+    _check("cast", cast, 0.0)
+    x = ops.clip(ops.cast(images, "float32"), 0.0, 1.0)
+    light = ops.where(x <= 0.04045, x / 12.92, ops.power((x + 0.055) / 1.055, 2.4))
+    light = ops.clip(light * (2.0 ** ops.convert_to_tensor(stops, "float32") * cast), 0.0, 1.0)
+    x = ops.where(light <= 0.0031308, 12.92 * light, 1.055 * ops.power(light, 1 / 2.4) - 0.055)
+    return _grey_levels(ops.power(ops.clip(x, 0.0, 1.0), gamma)) / 255.0
+
+
+def misexposed(images, seed, well=0.0):
+    """Images in wrong exposure, tone and colour, each by its own draws.
+
+    Stops are drawn evenly from -3 to 1.5, the logarithms of gamma from 1 / 1.35 to 1.35 and those of the cast of each
+    channel from 1 / 1.15 to 1.15; see `exposed`.
+
+    Args:
+        images: See above.
+        seed: See above.
+        well: The share of images that stay as they are.
+
+    Raises:
+        ValueError: For a share outside of [0, 1].
+    """
+    _check("well", well, 0.0, 1.0)
+    drawn = keras.random.uniform((ops.shape(images)[0], 1, 1, 6), seed=seed)
+    wrong = ops.cast(drawn[..., :1] >= well, "float32")
+    low, high = STOPS
+    stops = wrong * (low + (high - low) * drawn[..., 1:2])
+    gamma = ops.exp(wrong * math.log(GAMMA) * (2.0 * drawn[..., 2:3] - 1.0))
+    cast = ops.exp(wrong * math.log(CAST) * (2.0 * drawn[..., 3:] - 1.0))
+    return exposed(images, stops, gamma, cast)
 
 
 # -- what they share --------------------------------------------------------------------------------------------------

@@ -20,7 +20,12 @@ from cnnzoo.sheet import COLUMNS, FAINT, GAP, INK, MARGIN, PAPER, Row, font, pic
 
 LARGE = 176  # of a photograph: as wide as two and the gap between them
 TITLE = 60
-WHOLE = {"espcn.x3": "coffee", "denoiser.color_blind": "cat", "inpainter.photos64": "astronaut"}  # photographs
+WHOLE = {  # photographs
+    "espcn.x3": "coffee",
+    "denoiser.color_blind": "cat",
+    "enhancer.photos": "cat",
+    "inpainter.photos64": "astronaut",
+}
 PAINTED, CANVAS = ("astronaut", "cat"), 352  # photographs, and the side at which they are painted, in pixels
 CLOTHES = "dcgan.fashion_mnist"  # no real image of clothes comes with an installed package, so its samples stand in
 
@@ -125,6 +130,7 @@ def _stylize(model, data: str) -> Work:
 RESTORED = {
     "upscale": ("enlarged", ("made small", "enlarged", "original")),
     "restore": ("denoised", ("with noise", "denoised", "original")),
+    "enhance": ("enhanced", ("mis-exposed", "enhanced", "original")),
     "inpaint": ("filled holes in", ("with holes", "filled", "original")),
 }
 

@@ -103,7 +103,7 @@ def evaluate(
         )
     if inception and not generates:
         raise ValueError(f"got inception=True for a model of the task {model.task!r}; allowed: a model that generates")
-    if model.task in ("upscale", "restore", "inpaint"):
+    if model.task in ("upscale", "restore", "inpaint", "enhance"):
         from cnnzoo import restoration
 
         return Report(name, str(data), split, tuple(restoration.measure(model, str(data), split, limit, progress)))

@@ -130,6 +130,55 @@ def mean_and_deviation(features, weights=None):
     return ops.concatenate([mean[:, 0, 0], ops.sqrt(variance + 1e-8)], axis=1)  # 1e-8: the root has no slope at 0
 
 
+def spatial_consistency(images, enhanced, region=4):
+    """The mean over regions i of the sum over their neighbours j of (|Y_i - Y_j| - |I_i - I_j|)^2: (n,).
+
+    I and Y are the mean grey values of squares of `region` pixels a side, before and after; the neighbours are those
+    above, below, on the left and on the right.
+
+    Args:
+        images, enhanced: (n, height, width, channels).
+
+    Source: Guo et al., "Zero-Reference Deep Curve Estimation for Low-Light Image Enhancement", 2020, section 3.3, as
+    are the three that follow.
+    """
+    before, after = (ops.mean(_regions(x, region), axis=3) for x in (images, enhanced))  # (n, rows, columns)
+    rows = ops.abs(after[:, 1:] - after[:, :-1]) - ops.abs(before[:, 1:] - before[:, :-1])
+    columns = ops.abs(after[:, :, 1:] - after[:, :, :-1]) - ops.abs(before[:, :, 1:] - before[:, :, :-1])
+    count = ops.cast(ops.shape(before)[1] * ops.shape(before)[2], "float32")
+    return 2.0 * (_per_image(ops.square(rows)) + _per_image(ops.square(columns))) / count  # i and j, and j and i
+
+
+def exposure_error(images, level=0.6, region=16):
+    """The mean over squares of `region` pixels a side of |Y - level|, Y being their mean grey value: (n,)."""
+    return ops.mean(ops.abs(ops.mean(_regions(images, region), axis=3) - level), axis=(1, 2))
+
+
+def color_cast(images):
+    """The sum over pairs of channels p, q of (J_p - J_q)^2, J being the means of the channels: (n,).
+
+    It is 0 for a picture that is grey in the mean ("colour constancy").
+    """
+    mean = ops.mean(images, axis=(1, 2))  # (n, 3)
+    return ops.sum(ops.square(mean - ops.roll(mean, 1, axis=1)), axis=1)
+
+
+def illumination_smoothness(curves):
+    """The mean over curves and positions of the sum over channels of (|below - here| + |right - here|)^2: (n,).
+
+    Args:
+        curves: (n, height, width, iterations, channels).
+    """
+    down = ops.abs(curves[:, 1:, :-1] - curves[:, :-1, :-1])
+    right = ops.abs(curves[:, :-1, 1:] - curves[:, :-1, :-1])
+    return ops.mean(ops.sum(ops.square(down + right), axis=4), axis=(1, 2, 3))
+
+
+def _regions(images, region: int):
+    """The means of squares of so many pixels a side, (n, rows, columns, channels); the last few pixels do not count."""
+    return ops.average_pool(images, region, region)
+
+
 def _positions(features):
     return ops.cast(ops.shape(features)[1] * ops.shape(features)[2], features.dtype)
 

@@ -1,8 +1,8 @@
-"""Bicubic resampling by whole numbers, antialiased, as MATLAB's `imresize` does it.
+"""Bicubic resampling by whole numbers, antialiased, as MATLAB's `imresize` does it; bilinear resampling to any size.
 
-It is what the literature makes its small images with, and what its scores depend on: other bicubics leave out the
-antialiasing, or place the pixels otherwise. Written with slices and sums, so that it runs in any graph, on images of
-any size.
+The bicubic one is what the literature makes its small images with, and what its scores depend on: other bicubics leave
+out the antialiasing, or place the pixels otherwise. Written with slices, sums and products, so that it runs in any
+graph, on images of any size.
 
 Source: Keys, "Cubic Convolution Interpolation for Digital Image Processing", 1981, equation 15 (a = -1/2); stretched by
 the scale where images are made smaller.
@@ -79,6 +79,27 @@ def upscale(images, scale: int):
         shape = list(ops.shape(x))
         x = ops.reshape(x, [*shape[:axis], size * scale, *shape[axis + 2 :]])
     return x
+
+
+def bilinear(size, of):
+    """The weights of `of` entries in each of `size`, a float32 matrix (size, of), whose rows have the sum 1.
+
+    Each weight falls along a line from its middle to 0 one entry away, or so many entries as one of fewer stands for.
+    """
+    ratio = ops.cast(of, "float32") / ops.cast(size, "float32")
+    centres = (ops.cast(ops.arange(size), "float32")[:, None] + 0.5) * ratio - 0.5
+    away = ops.abs(centres - ops.cast(ops.arange(of), "float32"))
+    weights = ops.relu(1.0 - away / ops.maximum(ratio, 1.0))
+    return weights / ops.sum(weights, axis=1, keepdims=True)
+
+
+def weighted(weights, images, axis: int):
+    """Images (n, height, width, channels) with the rows (axis 1) or the columns (axis 2) that weights (k, of) make."""
+    if axis == 2:
+        return ops.matmul(weights, images)
+    n, height, width = ops.shape(images)[:3]
+    rows = ops.matmul(weights, ops.reshape(images, (n, height, -1)))
+    return ops.reshape(rows, (n, -1, width, images.shape[3]))
 
 
 def crop_to_multiple(image: np.ndarray, scale: int) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Scores of models that enlarge, denoise or fill holes, beside those of methods that need no training."""
+"""Scores of models that enlarge, denoise, enhance or fill holes, beside those of methods that need no training."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -8,6 +8,7 @@ import numpy as np
 from cnnzoo import baselines, masks
 from cnnzoo.data import training_images
 from cnnzoo.data.photographs import TRAINING, Photographs, photographs
+from cnnzoo.degradations import exposed, misexposed
 from cnnzoo.images import to_uint8
 from cnnzoo.metrics.perceptual import PerceptualDistance
 from cnnzoo.metrics.reconstruction import (
@@ -27,6 +28,8 @@ CROP = 64  # pixels a side of the middles of photographs that are given holes
 HOLES = 2000  # images that are given holes
 DENOISED = {1: ("bsd68", "set12"), 3: ("bsd100",)}
 SIGMAS = (15.0, 25.0, 50.0)  # at which a blind denoiser is measured
+ENHANCED = "bsd100"
+EXPOSURES = {"mixed": None, "under": -2.0, "over": 1.0, "well": 0.0}  # in stops (EV); None: drawn for each image
 SHOWN = "Y-shave"  # the protocol of most papers
 
 Progress = Callable[[int, int], None]
@@ -37,7 +40,8 @@ def sets_of(model, data: str, split: str) -> tuple[str, ...]:
     """What a model is measured on: `data`, or where that is what it was trained on, the usual sets for testing."""
     if split != "test" or any(part not in TRAINING for part in data.split("+")):
         return (data,)
-    return {"upscale": ENLARGED, "inpaint": (FILLED,), "restore": DENOISED[model.image_shape[2]]}[model.task]
+    usual = {"upscale": ENLARGED, "inpaint": (FILLED,), "enhance": (ENHANCED,)}
+    return usual[model.task] if model.task in usual else DENOISED[model.image_shape[2]]
 
 
 def enlarging(model, found: Photographs, progress: Progress | None = None, beside: bool = True) -> list[Score]:
@@ -106,6 +110,32 @@ def denoising(model, found: Photographs, progress: Progress | None = None, besid
     return scores
 
 
+def enhancing(model, found: Photographs, progress: Progress | None = None, beside: bool = True) -> list[Score]:
+    """PSNR and SSIM, in RGB, of mis-exposed photographs of 8 bits that have been enhanced, for each of the exposures.
+
+    Without `beside`, only of the model itself; else also of the pictures as they are, and of two equalisations.
+    """
+    methods: dict[str, Method] = {"": model.enhance}
+    if beside:
+        methods |= {"unchanged": np.asarray, "equalized": baselines.equalized, "clahe": baselines.clahe}
+    truths, scores = [image / 255 for image in found.images], []
+    for name, stops in EXPOSURES.items():
+        given = []
+        for index, image in enumerate(found.images):
+            light = image[None] / np.float32(255)
+            given.append(to_uint8((misexposed(light, index) if stops is None else exposed(light, stops))[0]))
+        about = {"data": found.name, "exposure": "mixed" if stops is None else f"{stops:+g} EV", "channels": "RGB"}
+        if stops is None:
+            about["drawn by"] = "cnnzoo.degradations.misexposed, seed: the index of the image"
+        shown = {method: work for method, work in methods.items() if method != "unchanged" or stops != 0}
+        for method, images in _made(shown, given, progress).items():
+            images = [image / 255 for image in images]
+            psnr, ssim = psnr_per_image(truths, images), ssim_per_image(truths, images)
+            scores.append(_mean(f"{_name(method, 'psnr', found.name)}_{name}", psnr, "dB", about))
+            scores.append(_mean(f"{_name(method, 'ssim', found.name)}_{name}", ssim, "", about))
+    return scores
+
+
 def filling(
     model, name: str, images: np.ndarray, progress: Progress | None = None, beside: bool = True
 ) -> list[Score]:
@@ -145,17 +175,20 @@ def filled_by(model, images: np.ndarray, hidden: np.ndarray) -> np.ndarray:
 
 
 def measure(model, data: str, split: str, limit: int | None, progress: Progress | None) -> list[Score]:
-    """All scores of a model of the task "upscale", "restore" or "inpaint" on `sets_of` it."""
+    """All scores of a model of the task "upscale", "restore", "enhance" or "inpaint" on `sets_of` it."""
     scores = []
     for name in sets_of(model, data, split):
         if model.task == "inpaint":
             found = to_fill(model, name, split, limit)
             scores += filling(model, found.name, found.images, progress)
-        elif model.task == "upscale":
-            scores += enlarging(model, photographs(name, split).few(limit), progress)
         else:
-            scores += denoising(model, photographs(name, split, model.image_shape[2]).few(limit), progress)
+            channels = None if model.task == "upscale" else model.image_shape[2]
+            scores += MEASURED[model.task](model, photographs(name, split, channels).few(limit), progress)
     return scores
+
+
+# Of whole photographs, by task.
+MEASURED = {"upscale": enlarging, "restore": denoising, "enhance": enhancing}
 
 
 def _made(methods: Mapping[str, Method], images: Sequence[Any], progress) -> dict[str, list[np.ndarray]]:

@@ -1,4 +1,4 @@
-"""Changing photographs: painting them in the style of others."""
+"""Changing photographs: painting them in the style of others, and bringing their exposure and colour in order."""
 
 import argparse
 from collections.abc import Callable
@@ -6,7 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cnnzoo.commands.restore import each, mask_of
+from cnnzoo.commands.models import able
+from cnnzoo.commands.restore import each, in_channels, mask_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from cnnzoo.photos import Photo
 
 FAST = "fast_style.paintings"
+ENHANCER = "enhancer.photos"
 FRAMES = 10  # evaluations from one intermediate picture to the next
 
 
@@ -37,6 +39,13 @@ def stylize(asked: argparse.Namespace) -> None:
 
     kept = [Path(name) for name in (*asked.style, *([] if asked.mask is None else [asked.mask]))]
     each(asked, work, *kept, stepwise=True)
+
+
+def enhance(asked: argparse.Namespace) -> None:
+    model = able(asked.model or ENHANCER, "enhance")
+    if not 0 <= asked.strength <= 2:  # told of once, not for each file of a folder
+        raise ValueError(f"got --strength {asked.strength:g}; allowed: 0 to 2")
+    each(asked, lambda photo: in_channels(3, photo, lambda pixels: model.enhance(pixels, asked.strength)))
 
 
 def _in_one_pass(model, asked: argparse.Namespace) -> Callable[..., "np.ndarray"]:

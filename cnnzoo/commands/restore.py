@@ -74,16 +74,10 @@ def inpaint(asked: argparse.Namespace) -> None:
 def _restorer(name: str, like: str) -> Callable[..., "Photo"]:
     """What the trained model `name` makes of a photograph and of what its verb `restore` takes besides.
 
-    A grey photograph goes through a model that takes colour as three equal channels, and the mean of them comes back.
-
     Raises:
         ValueError: It is not of the architecture of the checkpoint `like`; or, when called, it takes grey pictures and
             is given colour.
     """
-    import numpy as np
-
-    from cnnzoo.images import to_channels
-
     model, kind = able(name, "restore"), like.split(".")[0]
     if ("mask" in signature(model.restore).parameters) != (kind == "inpainter"):
         raise ValueError(f"got {name!r}, which is no {kind}; allowed: one such as {like}")
@@ -92,12 +86,24 @@ def _restorer(name: str, like: str) -> Callable[..., "Photo"]:
         have, taken = photo.pixels.shape[2], model.image_shape[2]
         if have > taken:
             raise ValueError(f"got a colour picture for {name!r}, which takes grey ones; allowed: {like}")
-        made = model.restore(to_channels(photo.pixels[None], taken)[0], *beside, **options)
-        if have < taken:
-            made = np.rint(made.mean(axis=2, keepdims=True, dtype=np.float32)).astype(made.dtype)
-        return replace(photo, pixels=made)
+        return in_channels(taken, photo, lambda pixels: model.restore(pixels, *beside, **options))
 
     return restored
+
+
+def in_channels(taken: int, photo: "Photo", work: Callable[["np.ndarray"], "np.ndarray"]) -> "Photo":
+    """What `work`, which takes pixels of so many channels, makes of a photograph.
+
+    A grey one goes through what takes colour as three equal channels, and the mean of them comes back.
+    """
+    import numpy as np
+
+    from cnnzoo.images import to_channels
+
+    made = work(to_channels(photo.pixels[None], taken)[0])
+    if photo.pixels.shape[2] < taken:
+        made = np.rint(made.mean(axis=2, keepdims=True, dtype=np.float32)).astype(made.dtype)
+    return replace(photo, pixels=made)
 
 
 def _enlarged(alpha: "np.ndarray", scale: int) -> "np.ndarray":

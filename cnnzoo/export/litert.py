@@ -26,8 +26,9 @@ def write_litert(folder: Path, signature: Signature, model, data: str | None) ->
     """Writes float32.tflite, float16.tflite and, where it can be had, int8.tflite.
 
     In int8 all computation is on integers, inputs and outputs included; the ranges of all tensors are those seen on
-    training images. There is none of an inpainter, whose smooth filling divides by what int8 rounds to 0, nor of a
-    model that infers labels, whose sums of logarithms the integer kernels of LiteRT 2.3 abort on.
+    training images. There is none of an inpainter, whose smooth filling divides by what int8 rounds to 0, of an
+    enhancer, whose curves would each round the picture anew, nor of a model that infers labels, whose sums of
+    logarithms the integer kernels of LiteRT 2.3 abort on.
 
     Args:
         folder: Is made.
@@ -57,7 +58,7 @@ def write_litert(folder: Path, signature: Signature, model, data: str | None) ->
 
 def is_integral(model) -> bool:
     """Whether a model can be computed in integers alone."""
-    return model.task not in ("inpaint", "stylize") and not hasattr(model, "infer")
+    return model.task not in ("inpaint", "stylize", "enhance") and not hasattr(model, "infer")
 
 
 def calibration(model, data: str | None) -> Iterator[dict[str, np.ndarray]]:

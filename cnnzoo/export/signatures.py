@@ -71,7 +71,7 @@ def verbs(model, images: np.ndarray, classes: Sequence[str] = ()) -> dict[str, S
         classes: The names of a classifier's classes.
     """
     shown = images.astype(np.float32) / 255.0
-    known = (classify, upscale, restore, stylize, reconstruct, encode, decode, generate)
+    known = (classify, upscale, restore, stylize, enhance, reconstruct, encode, decode, generate)
     return {verb.__name__: verb(model, shown, classes) for verb in known if hasattr(model, verb.__name__)}
 
 
@@ -176,6 +176,17 @@ def stylize(model, shown, classes) -> Signature:
         return {"image": model.painted(image, style / tf.reduce_sum(style, axis=1, keepdims=True))}
 
     return Signature("Images in the style of paintings", inputs, outputs, function, {"image": shown, "style": example})
+
+
+def enhance(model, shown, classes) -> Signature:
+    inputs, outputs = from_image_to_image(model)
+    inputs["strength"] = Tensor("float32", (None,), "of each image, from 0, as it is, over 1, enhanced, to 2, overdone")
+    example = {"image": shown, "strength": np.linspace(0.5, 1.0, len(shown), dtype=np.float32)}
+
+    def function(image, strength):
+        return {"image": model.enhanced(image, strength)}
+
+    return Signature("Images in better exposure, contrast and colour", inputs, outputs, function, example)
 
 
 def encode(model, shown, classes) -> Signature:

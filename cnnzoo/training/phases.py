@@ -69,7 +69,8 @@ class PhasedModel(Logging, keras.Model):
     Every keyword of its `__init__` is a config field, kept as an attribute of the same name.
 
     Attributes:
-        task: What the model is for: "classify", "reconstruct", "generate", "restore", "inpaint", "upscale", "stylize".
+        task: What the model is for: "classify", "reconstruct", "generate", "restore", "inpaint", "upscale", "stylize",
+            "enhance".
         ships: Whether what it has learnt serves other images, so that it can be a checkpoint, be scored and exported.
         pictures: Names of paintings that training needs beside its data; it hands them to `look_at`.
         needs_labels: Whether training takes `(images, labels)` rather than images alone.

@@ -27,6 +27,7 @@ BY_TASK = {
     "generate": OF_GENERATION,
     "upscale": (("psnr", "higher", "dB"), ("ssim", "higher", "")),
     "restore": (("psnr", "higher", "dB"), ("ssim", "higher", "")),
+    "enhance": (("psnr", "higher", "dB"), ("ssim", "higher", "")),
     "inpaint": (("hole_psnr", "higher", "dB"),),
 }
 
@@ -42,7 +43,7 @@ def objectives(architecture: type) -> dict[str, tuple[str, str]]:
 def measure(model: Any, objective: str, data: str) -> Score:
     """That objective of a model on the validation images of a data set."""
     better, unit = objectives(type(model))[objective]
-    if model.task in ("upscale", "restore", "inpaint"):
+    if model.task in ("upscale", "restore", "inpaint", "enhance"):
         return _restoration(model, objective, data)
     if objective == "accuracy":
         return evaluate(model, data, "validation")[objective]
@@ -90,10 +91,10 @@ def _restoration(model, objective: str, data: str) -> Score:
         found = restoration.to_fill(model, data, "validation")
         scores = restoration.filling(model, found.name, found.images, beside=False)
         return next(score for score in scores if score.name == objective)
-    found = photographs(data, "validation", model.image_shape[2] if model.task == "restore" else None)
-    measured = restoration.enlarging if model.task == "upscale" else restoration.denoising
+    found = photographs(data, "validation", None if model.task == "upscale" else model.image_shape[2])
+    measured = restoration.MEASURED[model.task]
     scores = [score for score in measured(model, found, beside=False) if score.name.startswith(f"{objective}_")]
     if model.task == "upscale":
         scores = scores[:1]  # by the usual protocol; others follow
-    mean = float(np.mean([score.value for score in scores]))  # over the levels of noise
+    mean = float(np.mean([score.value for score in scores]))  # over the levels of noise, or the exposures
     return Score(objective, mean, scores[0].unit, "higher", scores[0].n, protocol=scores[0].protocol)

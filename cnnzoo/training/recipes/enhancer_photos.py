@@ -1,0 +1,16 @@
+"""The enhancer for photographs, trained to undo wrong exposure, tone and colour of photographs that it also has right.
+
+    cnnzoo train enhancer.photos
+"""
+
+from cnnzoo.training.recipes import Recipe, adam_cosine
+
+RECIPE = Recipe(
+    checkpoint="enhancer.photos",
+    data="t91+bsds500",
+    epochs=20,
+    expects="PSNR",
+    batch_size=16,
+    crop=192,
+    optimizers=adam_cosine(3e-3, "curves"),
+)

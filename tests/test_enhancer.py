@@ -1,0 +1,346 @@
+"""The enhancer: its curves, what its losses and its damage are by plain loops, and that training mends the damage."""
+
+import random
+
+import keras
+import numpy as np
+import pytest
+from PIL import Image, ImageCms
+from skimage import data, exposure
+from skimage.metrics import peak_signal_noise_ratio
+
+import cnnzoo
+from cnnzoo import baselines, losses, restoration
+from cnnzoo.cards import headline
+from cnnzoo.cli import main
+from cnnzoo.degradations import exposed, misexposed
+from cnnzoo.images import save_png
+from cnnzoo.models import enhancer
+from cnnzoo.photos import read_photo
+from cnnzoo.resampling import bilinear, weighted
+
+PHOTO = data.astronaut()[:150, 100:300]  # (150, 200, 3)
+rng = np.random.default_rng(0)
+numpy = keras.ops.convert_to_numpy
+
+
+def awake(**config):
+    """An enhancer whose last layer has random weights, where it would begin with zeros."""
+    keras.utils.set_random_seed(1)
+    model = cnnzoo.build("enhancer", **config)
+    last = model.network.layers[-1]
+    last.set_weights([rng.normal(0, 0.5, w.shape).astype(np.float32) for w in last.get_weights()])
+    return model
+
+
+def with_curves(a: float):
+    """An enhancer whose curves all have this parameter."""
+    model = cnnzoo.build("enhancer")
+    kernel, bias = model.network.layers[-1].get_weights()
+    model.network.layers[-1].set_weights([kernel, np.full_like(bias, np.arctanh(a))])
+    return model
+
+
+def test_it_has_a_few_thousand_parameters_and_begins_with_the_identity():
+    model = cnnzoo.build("enhancer")
+    assert 2_000 < model.count_params() < 9_000
+    np.testing.assert_array_equal(model.enhance(PHOTO), PHOTO)
+
+
+# -- curves ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("a", [-0.6, 0.3, 0.9])
+@pytest.mark.parametrize("strength", [0.5, 1.0, 2.0])
+def test_the_curves_are_those_of_the_paper(a, strength):
+    x = rng.random((5, 7, 3), dtype=np.float32)
+    expected, used = x.astype(np.float64), np.clip(strength * a, -1, 1)
+    for _ in range(8):
+        expected = expected + used * expected * (1 - expected)
+    np.testing.assert_allclose(with_curves(a).enhance(x, strength), expected, atol=2e-6)
+
+
+def test_at_the_ends_of_the_dial_they_are_powers():
+    """x + x (1 - x) is 1 - (1 - x)^2, and x - x (1 - x) is x^2; eight of them have the power 256."""
+    x = np.linspace(0, 1, 60, dtype=np.float32).reshape(4, 5, 3)
+    np.testing.assert_allclose(with_curves(0.9).enhance(x, 2.0), 1 - (1 - x.astype(float)) ** 256, atol=1e-5)
+    np.testing.assert_allclose(with_curves(-0.9).enhance(x, 2.0), x.astype(float) ** 256, atol=1e-5)
+
+
+def test_without_strength_nothing_changes_in_any_type():
+    model = awake()
+    for photo in (PHOTO, PHOTO.astype(np.uint16) * 257, PHOTO / np.float32(255)):
+        np.testing.assert_array_equal(model.enhance(photo, 0.0), photo)
+        assert np.abs(model.enhance(photo).astype(float) - photo).max() > 0.05 * photo.max()
+
+
+@pytest.mark.parametrize("strength", [0.3, 1.0, 2.0])
+def test_what_was_lighter_stays_lighter(strength):
+    """At each place the curves rise and keep black and white."""
+    curves = np.tanh(rng.normal(0, 2, (1, 1, 30, 24))).astype(np.float32)
+    greys = np.linspace(0, 1, 101, dtype=np.float32)
+    made = numpy(
+        enhancer.bent(
+            greys[:, None, None, None] * np.ones((101, 1, 30, 3), np.float32), enhancer.strengthened(curves, strength)
+        )
+    )
+    assert np.diff(made, axis=0).min() >= -1e-6
+    np.testing.assert_array_equal(made[0], 0.0)
+    np.testing.assert_array_equal(made[-1], 1.0)
+
+
+def test_a_larger_strength_changes_more():
+    model = with_curves(0.1)
+    means = [model.enhance(PHOTO, strength).mean() for strength in (0.0, 0.5, 1.0, 1.5, 2.0)]
+    assert np.diff(means).min() > 3
+
+
+# -- photographs of any size and type ----------------------------------------------------------------------------------
+
+
+def test_bytes_words_floats_batches_and_files_give_the_same(tmp_path):
+    model = awake()
+    made = model.enhance(PHOTO)
+    floats = model.enhance(PHOTO / np.float32(255))
+    assert made.dtype == np.uint8 and floats.dtype == np.float32
+    np.testing.assert_allclose(made / 255, floats, atol=0.51 / 255)
+    np.testing.assert_allclose(model.enhance(PHOTO.astype(np.uint16) * 257) / 65535, floats, atol=1e-4)
+    np.testing.assert_allclose(model.enhance(np.stack([PHOTO, PHOTO[::-1]]))[0], made, atol=1)
+    save_png(tmp_path / "photo.png", PHOTO)
+    np.testing.assert_array_equal(model.enhance(tmp_path / "photo.png"), made)
+    np.testing.assert_array_equal(model.enhance(Image.fromarray(PHOTO)), made)
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (3, 260), (150, 200), (300, 7)])
+def test_in_strips_it_is_the_graph_at_once(shape, monkeypatch):
+    model = awake()
+    photo = rng.random((*shape, 3), dtype=np.float32)
+    whole = numpy(model.enhanced(photo[None], 0.7))[0]
+    monkeypatch.setattr(enhancer, "STRIP", 11 * shape[1])
+    np.testing.assert_allclose(model.enhance(photo, 0.7), whole, atol=2e-5)
+
+
+@pytest.mark.parametrize("size", [1, 40, 128, 333])
+def test_the_small_picture_is_pillows(size):
+    plane = rng.random((size, 90), dtype=np.float32)
+    expected = Image.fromarray(plane).resize((50, 128), Image.Resampling.BILINEAR)
+    made = weighted(bilinear(50, 90), weighted(bilinear(128, size), plane[None, :, :, None], 1), 2)
+    np.testing.assert_allclose(numpy(made)[0, :, :, 0], np.asarray(expected), atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("x", "strength", "message"),
+    [
+        (PHOTO, -0.1, r"got strength=-0.1; allowed: 0 to 2"),
+        (PHOTO, float("nan"), r"got strength=nan; allowed: 0 to 2"),
+        (PHOTO, "much", r"got strength='much'; allowed: 0 to 2"),
+        (PHOTO[:, :, :1], 1.0, r"got images of shape \(150, 200, 1\); allowed: .*\(height, width, 3\)"),
+        (PHOTO.astype(np.int32), 1.0, r"got images of dtype int32; allowed"),
+        (PHOTO.astype(np.float32), 1.0, r"got images with values in \[0, 255\]; allowed"),
+    ],
+)
+def test_bad_input_is_refused_by_what_is_allowed(x, strength, message):
+    with pytest.raises(ValueError, match=message):
+        cnnzoo.build("enhancer").enhance(x, strength)
+
+
+@pytest.mark.parametrize("config", [{"reference": 1.5}, {"reference": "all"}, {"image_shape": (None, None, 1)}])
+def test_bad_configuration_is_refused(config):
+    with pytest.raises(ValueError, match=r"got (reference|image_shape)=.*; allowed: "):
+        cnnzoo.build("enhancer", **config)
+
+
+# -- losses ------------------------------------------------------------------------------------------------------------
+
+
+def regions(image: np.ndarray, side: int) -> np.ndarray:
+    """The mean grey values of squares, by a plain loop."""
+    height, width = image.shape[:2]
+    return np.array(
+        [
+            [image[y : y + side, x : x + side].mean() for x in range(0, width - side + 1, side)]
+            for y in range(0, height - side + 1, side)
+        ]
+    )
+
+
+def test_spatial_consistency():
+    before, after = rng.random((2, 2, 12, 16, 3), dtype=np.float32)
+    expected = []
+    for i, o in zip(before, after, strict=True):
+        i, o = regions(i, 4), regions(o, 4)
+        total = 0.0
+        for y, x in np.ndindex(i.shape):
+            for v, u in ((y - 1, x), (y + 1, x), (y, x - 1), (y, x + 1)):
+                if 0 <= v < i.shape[0] and 0 <= u < i.shape[1]:
+                    total += (abs(o[y, x] - o[v, u]) - abs(i[y, x] - i[v, u])) ** 2
+        expected.append(total / i.size)
+    np.testing.assert_allclose(numpy(losses.spatial_consistency(before, after)), expected, rtol=1e-4)
+
+
+def test_exposure_error():
+    images = rng.random((2, 40, 33, 3), dtype=np.float32)  # the last 8 rows and the last column do not count
+    expected = [np.abs(regions(image, 16) - 0.6).mean() for image in images]
+    np.testing.assert_allclose(numpy(losses.exposure_error(images)), expected, rtol=1e-5)
+
+
+def test_color_cast():
+    images = rng.random((2, 5, 7, 3), dtype=np.float32)
+    r, g, b = images.mean(axis=(1, 2)).T
+    expected = (r - g) ** 2 + (g - b) ** 2 + (b - r) ** 2
+    np.testing.assert_allclose(numpy(losses.color_cast(images)), expected, rtol=1e-4)
+    np.testing.assert_allclose(numpy(losses.color_cast(np.repeat(images[..., :1], 3, axis=3))), 0.0, atol=1e-12)
+
+
+def test_illumination_smoothness():
+    curves = rng.normal(size=(2, 4, 5, 8, 3)).astype(np.float32)
+    expected = []
+    for each in curves:
+        total = 0.0
+        for y, x, i, c in np.ndindex(3, 4, 8, 3):
+            here = each[y, x, i, c]
+            total += (abs(each[y + 1, x, i, c] - here) + abs(each[y, x + 1, i, c] - here)) ** 2
+        expected.append(total / (3 * 4 * 8))
+    np.testing.assert_allclose(numpy(losses.illumination_smoothness(curves)), expected, rtol=1e-5)
+
+
+# -- wrong exposure ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("stops", "gamma", "cast"), [(0.0, 1.0, 1.0), (-2.0, 1.0, 1.0), (1.0, 0.8, 1.0), (0.5, 1.2, (1.1, 1.0, 0.9))]
+)
+def test_exposure_is_a_factor_in_linear_light(stops, gamma, cast):
+    expected = np.empty(PHOTO[:9, :9].shape)
+    for y, x, c in np.ndindex(expected.shape):
+        v = PHOTO[y, x, c] / 255
+        light = v / 12.92 if v <= 0.04045 else ((v + 0.055) / 1.055) ** 2.4
+        light = min(1.0, light * 2**stops * np.broadcast_to(cast, 3)[c])
+        v = 12.92 * light if light <= 0.0031308 else 1.055 * light ** (1 / 2.4) - 0.055
+        expected[y, x, c] = 255 * v**gamma
+    made = 255 * numpy(exposed(PHOTO[None, :9, :9] / np.float32(255), stops, gamma, np.float32(cast)))[0]
+    np.testing.assert_allclose(made, np.rint(made), atol=1e-4)  # 8 bits
+    np.testing.assert_allclose(made, expected, atol=0.51)  # rounded
+
+
+def test_wrong_exposures_are_drawn_by_their_seed_for_each_image():
+    images = np.repeat(PHOTO[None, :8, :8] / np.float32(510), 400, axis=0)
+    drawn = numpy(misexposed(images, 3, well=0.2))
+    np.testing.assert_array_equal(drawn, numpy(misexposed(images, 3, well=0.2)))
+    assert not np.array_equal(drawn, numpy(misexposed(images, 4, well=0.2)))
+    same = np.abs(drawn - images).max(axis=(1, 2, 3)) < 1e-6
+    assert 0.14 < same.mean() < 0.26  # 0.2, three standard deviations each way
+    darkest, lightest = (
+        numpy(exposed(images[:1], stops, 1.35**-side, 1.15**side)).mean() for stops, side in ((-3.0, -1), (1.5, 1))
+    )
+    means = drawn.mean(axis=(1, 2, 3))
+    assert darkest < means.min() < darkest + 0.1 and lightest - 0.1 < means.max() < lightest
+
+
+def test_a_wrong_number_is_refused():
+    with pytest.raises(ValueError, match=r"got well=2; allowed: 0 to 1"):
+        misexposed(PHOTO[None] / np.float32(255), 0, well=2)
+    for given in ({"stops": float("nan")}, {"stops": 0, "gamma": 0.0}, {"stops": 0, "cast": -1.0}):
+        with pytest.raises(ValueError, match=r"got (stops|gamma|cast)=.*; allowed: "):
+            exposed(PHOTO[None] / np.float32(255), **given)
+
+
+# -- baselines and scores ----------------------------------------------------------------------------------------------
+
+
+def test_equalisation_spreads_the_luma_and_keeps_the_chroma():
+    weights = np.array([0.299, 0.587, 0.114])
+    dim = (PHOTO // 4).astype(np.uint8)
+    made = baselines.equalized(dim)
+    inside = (made > 0).all(axis=2) & (made < 1).all(axis=2)  # where nothing was clipped
+    luma, before = (made @ weights)[inside], (dim / 255 @ weights)
+    np.testing.assert_allclose(luma, exposure.equalize_hist(before)[inside], atol=1e-5)
+    chroma = made - (made @ weights)[..., None] - dim / 255 + before[..., None]
+    np.testing.assert_allclose(chroma[inside], 0.0, atol=1e-6)
+    grey = data.camera()[::8, ::8, None]
+    expected = exposure.equalize_hist(grey[..., 0] / 255)[..., None]
+    np.testing.assert_allclose(baselines.equalized(grey), expected, atol=1e-6)
+
+
+def test_clahe_is_the_librarys():
+    np.testing.assert_allclose(baselines.clahe(PHOTO), exposure.equalize_adapthist(PHOTO), atol=1e-6)
+    grey = data.camera()[::4, ::4, None]
+    expected = exposure.equalize_adapthist(grey[..., 0])[..., None]
+    np.testing.assert_allclose(baselines.clahe(grey), expected, atol=1e-6)
+
+
+def test_scores_are_those_of_files_with_the_unchanged_picture_beside(tmp_path, monkeypatch):
+    save_png(tmp_path / "bsds500/val/photo/a.png", PHOTO[:80, :90])
+    save_png(tmp_path / "bsds500/val/photo/b.png", PHOTO[80:, :100])
+    monkeypatch.setenv("CNNZOO_DATA_DIR", str(tmp_path))
+    model = with_curves(0.2)
+    report = cnnzoo.evaluate(model, data="t91+bsds500")
+    psnr = []
+    for truth in (PHOTO[:80, :90], PHOTO[80:, :100]):
+        given = np.rint(255 * numpy(exposed(truth[None] / np.float32(255), -2.0))[0]).astype(np.uint8)
+        psnr.append([peak_signal_noise_ratio(truth, image) for image in (given, model.enhance(given))])
+    before, after = np.mean(psnr, axis=0)
+    assert report["unchanged_psnr_bsd100_under"].value == pytest.approx(before, abs=1e-6)
+    assert report["psnr_bsd100_under"].value == pytest.approx(after, abs=1e-6)
+    methods, exposures = ("", "unchanged_", "equalized_", "clahe_"), restoration.EXPOSURES
+    names = {f"{m}{q}_bsd100_{e}" for m in methods for q in ("psnr", "ssim") for e in exposures}
+    names -= {"unchanged_psnr_bsd100_well", "unchanged_ssim_bsd100_well"}  # equal images
+    assert {score.name for score in report.scores} == names
+    words = headline({"scores": [score.to_json() for score in report.scores]})
+    assert words.startswith("PSNR ") and f"{after:.2f} dB (bsd100, -2 EV)" in words
+
+
+# -- training ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("reference", [0.0, 1.0])
+def test_training_lowers_its_loss(reference):
+    random.seed(0)
+    keras.utils.set_random_seed(0)
+    model = cnnzoo.build("enhancer", reference=reference, width=4)
+    model.compile({"curves": keras.optimizers.Adam(1e-2)})
+    crops = np.stack([PHOTO[i : i + 96, i : i + 96] for i in range(0, 48, 6)])
+    history = model.fit(crops, batch_size=8, epochs=20, verbose=0).history
+    assert np.mean(history["loss"][-5:]) < 0.8 * np.mean(history["loss"][:5])
+
+
+# -- the command -------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def command(tmp_path, monkeypatch):
+    """`cnnzoo enhance` in a folder of its own, with curves that lighten."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("cnnzoo.commands.edit.able", lambda name, verb: with_curves(0.2))
+    return lambda *words: main(["enhance", *map(str, words)])
+
+
+def test_the_command_keeps_what_else_a_file_holds(command):
+    rgba = np.dstack([PHOTO, np.full(PHOTO.shape[:2], 77, np.uint8)])
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    exif = Image.Exif()
+    exif[0x010E] = "astronaut"
+    Image.fromarray(rgba).save("in.png", icc_profile=profile, exif=exif)
+    assert command("in.png", "out.png", "--strength", "0.7") == 0
+    before, after = read_photo("in.png"), read_photo("out.png")
+    np.testing.assert_array_equal(after.pixels, with_curves(0.2).enhance(PHOTO, 0.7))
+    np.testing.assert_array_equal(after.alpha, before.alpha)
+    assert after.icc == profile and after.exif == before.exif
+
+
+def test_the_command_takes_sixteen_bits_grey_and_folders(command, tmp_path):
+    deep = (data.camera()[::4, ::4].astype(np.uint16) * 257) + 5
+    Image.fromarray(deep).save("in.png")
+    assert command("in.png", "out.png") == 0
+    made = read_photo("out.png").pixels
+    assert made.dtype == np.uint16 and made.shape == (128, 128, 1) and made.mean() > deep.mean()
+    for name in ("a", "b"):
+        save_png(tmp_path / f"photos/{name}.png", PHOTO)
+    assert command("photos", "better") == 0
+    assert sorted(path.name for path in (tmp_path / "better").iterdir()) == ["a.png", "b.png"]
+
+
+def test_the_command_refuses_another_strength(command, capsys):
+    save_png("in.png", PHOTO)
+    assert command("in.png", "out.png", "--strength", "3") == 2
+    assert "got --strength 3; allowed: 0 to 2" in capsys.readouterr().err
