@@ -2,7 +2,8 @@
 
     cnnzoo train fast_style.paintings
 
-Twenty minutes on two cores; a style loss of 0.089 and a content loss of 1.82 on BSD100, seen by `vgg_small.cifar10`.
+Three quarters of an hour on one core; a style loss of 0.058 and a content loss of 1.92 on BSD100, seen by
+`vgg_small.cifar10`. The discriminator is what gives the colours and strokes of each painting in place of hatching.
 """
 
 from cnnzoo.training.recipes import Recipe, adam_cosine
@@ -13,7 +14,7 @@ RECIPE = Recipe(
     epochs=14,
     batch_size=2,
     crop=192,
-    expects="a style loss of 0.089 and a content loss of 1.82 on BSD100",
+    expects="a style loss of 0.058 and a content loss of 1.92 on BSD100",
     published=(
         "none that compares: the losses of the papers are in the features of VGG, those here in the features of "
         "`vgg_small.cifar10`"
