@@ -3,7 +3,8 @@
     cnnzoo train fast_style.paintings
 
 Three quarters of an hour on one core; a style loss of 0.058 and a content loss of 1.92 on BSD100, seen by
-`vgg_small.cifar10`. The discriminator is what gives the colours and strokes of each painting in place of hatching.
+`vgg_small.cifar10`. A sixth of the steps, on smaller crops and without the discriminator, gave pictures that were all
+hatched alike, and a style loss of 0.089.
 """
 
 from cnnzoo.training.recipes import Recipe, adam_cosine
