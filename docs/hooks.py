@@ -1,7 +1,8 @@
-"""A page for each architecture of the registry, from its source, its recipes and its cards as the site is built."""
+"""Pages made as the site is built: one for each architecture, of its source, recipes and cards; one of the README."""
 
 import ast
 import importlib.util
+import re
 from pathlib import Path
 
 from mkdocs.structure.files import File
@@ -23,7 +24,14 @@ def on_config(config):
 def on_files(files, config):
     for name in registry.list_models():
         files.append(File.generated(config, f"architectures/{name}.md", content=page(name)))
+    files.append(File.generated(config, "shipping.md", content=shipping()))
     return files
+
+
+def shipping() -> str:
+    """The section of the README that tells how models are shipped, as a page."""
+    readme = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+    return "# Shipping\n" + re.search(r"^## Ship\n(.*?)^## ", readme, re.DOTALL | re.MULTILINE)[1]
 
 
 def page(name: str) -> str:

@@ -51,7 +51,8 @@ def rows_without_checkpoint(arch: str) -> list[Row]:
                 painted, made_by = cnnzoo.build(arch, weights=run).stylize(photographs[0], style), "its recipe"
         return [Row(f"photograph, style, painted by {made_by}", [photographs[0], style, painted], side=LARGE)]
     with tempfile.TemporaryDirectory() as folder:
-        run = cnnzoo.train(arch, data="digits", epochs=SCANS, batch_size=64, config=SLIM.get(arch), out=Path(folder) / "run")
+        settings = {"epochs": SCANS, "batch_size": 64, "config": SLIM.get(arch), "out": Path(folder) / "run"}
+        run = cnnzoo.train(arch, data="digits", **settings)
         model = cnnzoo.build(arch, weights=run)
     rows = []
     if hasattr(model, "reconstruct"):

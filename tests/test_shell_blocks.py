@@ -1,0 +1,106 @@
+"""What the documents have one type: each command is one and runs, each program and extra is there."""
+
+import importlib.metadata
+import importlib.util
+import json
+import re
+import shlex
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from skimage import data
+from sklearn import datasets
+
+from cnnzoo import cli, registry
+
+ROOT = Path(__file__).parents[1]
+DOCUMENTS = (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md")))
+
+
+def shell(document):
+    """The commands of its indented blocks, each as a list of words without the variables set before it."""
+    text = re.sub(r"^( *)```.*?^ *```", "", document.read_text(), flags=re.DOTALL | re.MULTILINE)
+    text = re.sub(r"^:::.*(\n    .*)*", "", text, flags=re.MULTILINE)  # what mkdocstrings is asked for
+    for line in re.findall(r"^    (\S(?:.*\\\n)*.*)$", text, re.MULTILINE):
+        words = shlex.split(line.replace("\\\n", " "), comments=True)
+        while "&&" in words:
+            yield words[: words.index("&&")]
+            words = words[words.index("&&") + 1 :]
+        yield [word for word in words if word != "&" and not re.match("[A-Z_]+=", word)]
+
+
+def mentioned():
+    """What is said of commands between backquotes, in the text of documents and notebooks."""
+    texts = [document.read_text() for document in (*DOCUMENTS, ROOT / "saved_models" / "README.md")]
+    for notebook in sorted((ROOT / "notebooks").glob("*.ipynb")):
+        cells = json.loads(notebook.read_text())["cells"]
+        texts += ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown"]
+    return sorted({said for text in texts for said in re.findall("`(cnnzoo [^`]+)`", text)})
+
+
+COMMANDS = [words[1:] for document in DOCUMENTS for words in shell(document) if words[0] == "cnnzoo"]
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_each_command_of_the_documents_is_one(command):
+    asked = cli.parser().parse_args(command)
+    names = getattr(asked, "name", None) or []
+    for name in names if isinstance(names, list) else [names]:
+        if name not in ("NAME", "arch.tag") and not re.match("RUN|SEARCH|my_", name):
+            registry.architecture(registry.split_name(name)[0])
+
+
+@pytest.mark.parametrize("said", mentioned())
+def test_each_command_that_is_mentioned_is_one(said, capsys):
+    command, *rest = shlex.split(said)[1:]
+    with pytest.raises(SystemExit) as ended:
+        cli.parser().parse_args([command, *rest, "--help"])  # complains of what it does not know
+    assert ended.value.code == 0
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda document: document.stem)
+def test_whatever_else_is_to_be_typed_is_there(document):
+    extras = importlib.metadata.metadata("cnnzoo").get_all("Provides-Extra")
+    for program, *words in shell(document):
+        if program == "pip":
+            assert words[:2] == ["install", "-e"] and words[2].partition("[")[0] == "."
+            assert set(words[2][1:].strip("[]").split(",")) <= {"", *extras}
+        elif program == "python" and words[0] == "-m":
+            assert importlib.util.find_spec(words[1])
+        elif program == "python":
+            assert (ROOT / words[0]).exists()
+        else:
+            assert program in ("cnnzoo", "pytest", "ruff", "mypy", "npm", "docker", "curl", "export")
+
+
+# A few images and one epoch stand for all, and these have tests of their own that run them: every checkpoint at work, a
+# server, several processes, and what the documents say of checkpoints in general.
+CHEAPER = {
+    "train": ["--epochs", "1", "--limit", "256"],
+    "tune": ["--data", "digits", "--trials", "1", "--epochs", "1", "--limit", "256"],
+    "evaluate": ["--images", "2", "--samples", "2", "--limit", "500"],
+}
+ELSEWHERE = {"demo": "test_demo.py", "serve": "test_serving.py", "doctor": "test_doctor.py"}
+
+
+def test_the_commands_of_the_documents_run(tmp_path, monkeypatch, tfds_data, photograph_sets, capsys):
+    """One after the other, as they stand there, in a folder that has the pictures they speak of."""
+    monkeypatch.chdir(tmp_path)
+    scan, photograph = datasets.load_digits().images[3] * 15, data.astronaut()[100:228, 150:278]
+    for name, pixels in {
+        **dict.fromkeys(("three.png", "eight.png"), scan),
+        **dict.fromkeys(("photo.jpg", "noisy.png", "torn.png", "photos/one.jpg"), photograph),
+        **{f"photos/{split}/all/{i}.png": photograph[:64, :64] for split in ("train", "test") for i in range(128)},
+        "mask.png": 255.0 * (np.indices((128, 128)).sum(0) % 16 == 0),
+    }.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(pixels.astype("uint8")).save(tmp_path / name)
+    ran = []
+    for command in COMMANDS:
+        placeholder = command[1:2] in (["NAME"], ["arch.tag"])
+        if command not in ran and command[0] not in ELSEWHERE and not placeholder:
+            cheaper = [] if "--resume" in command else CHEAPER.get(command[0], [])
+            assert cli.main([*command, *cheaper]) == 0, (command, capsys.readouterr().err)
+            ran.append(command)
