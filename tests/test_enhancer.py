@@ -226,7 +226,7 @@ def test_exposure_is_a_factor_in_linear_light(stops, gamma, cast):
 
 
 def test_wrong_exposures_are_drawn_by_their_seed_for_each_image():
-    images = np.repeat(PHOTO[None, :8, :8] / np.float32(510), 400, axis=0)
+    images = np.repeat(PHOTO[None, :8, :8] // 2 / np.float32(255), 400, axis=0)
     drawn = numpy(misexposed(images, 3, well=0.2))
     np.testing.assert_array_equal(drawn, numpy(misexposed(images, 3, well=0.2)))
     assert not np.array_equal(drawn, numpy(misexposed(images, 4, well=0.2)))
