@@ -105,7 +105,8 @@ def test_bytes_words_floats_batches_and_files_give_the_same(tmp_path):
     assert made.dtype == np.uint8 and floats.dtype == np.float32
     np.testing.assert_allclose(made / 255, floats, atol=0.51 / 255)
     np.testing.assert_allclose(model.enhance(PHOTO.astype(np.uint16) * 257) / 65535, floats, atol=1e-4)
-    np.testing.assert_allclose(model.enhance(np.stack([PHOTO, PHOTO[::-1]]))[0], made, atol=1)
+    both = model.enhance(np.stack([PHOTO, PHOTO[::-1]]), [1.0, 0.5])
+    np.testing.assert_array_equal(both, [made, model.enhance(PHOTO[::-1], 0.5)])
     save_png(tmp_path / "photo.png", PHOTO)
     np.testing.assert_array_equal(model.enhance(tmp_path / "photo.png"), made)
     np.testing.assert_array_equal(model.enhance(Image.fromarray(PHOTO)), made)
@@ -134,6 +135,7 @@ def test_the_small_picture_is_pillows(size):
         (PHOTO, -0.1, r"got strength=-0.1; allowed: 0 to 2"),
         (PHOTO, float("nan"), r"got strength=nan; allowed: 0 to 2"),
         (PHOTO, "much", r"got strength='much'; allowed: 0 to 2"),
+        (PHOTO, [0.5, 1.0], r"got strength=\[0.5, 1.0\]; allowed: 0 to 2, a number or one for each of 1"),
         (PHOTO[:, :, :1], 1.0, r"got images of shape \(150, 200, 1\); allowed: .*\(height, width, 3\)"),
         (PHOTO.astype(np.int32), 1.0, r"got images of dtype int32; allowed"),
         (PHOTO.astype(np.float32), 1.0, r"got images with values in \[0, 255\]; allowed"),
@@ -224,7 +226,7 @@ def test_exposure_is_a_factor_in_linear_light(stops, gamma, cast):
 
 
 def test_wrong_exposures_are_drawn_by_their_seed_for_each_image():
-    images = np.repeat(PHOTO[None, :8, :8] / np.float32(510), 400, axis=0)
+    images = np.repeat(PHOTO[None, :8, :8] // 2 / np.float32(255), 400, axis=0)
     drawn = numpy(misexposed(images, 3, well=0.2))
     np.testing.assert_array_equal(drawn, numpy(misexposed(images, 3, well=0.2)))
     assert not np.array_equal(drawn, numpy(misexposed(images, 4, well=0.2)))

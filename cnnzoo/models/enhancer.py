@@ -124,7 +124,7 @@ class Enhancer(PhasedModel):
     def published_optimizers(self):
         return {"curves": keras.optimizers.Adam(1e-3)}
 
-    def enhance(self, x, strength: float = 1.0) -> np.ndarray:
+    def enhance(self, x, strength: float | np.ndarray = 1.0) -> np.ndarray:
         """One photograph or a batch, of any size, in better exposure, contrast and colour, in the type that came in.
 
         A large photograph is worked through in strips, in little memory.
@@ -132,16 +132,21 @@ class Enhancer(PhasedModel):
         Args:
             x: uint8, uint16 or float32 in [0, 1], (height, width, 3) or a batch of them; or a path, a Pillow image or a
                 list of them, which come back as uint8 (16 bits: uint16).
-            strength: What each a is multiplied by: from 0, which changes nothing, over 1, what the network holds for
-                right, to 2, where each a is clipped to [-1, 1].
+            strength: What each a is multiplied by, a number or one for each photograph, (n,): from 0, which changes
+                nothing, over 1, what the network holds for right, to 2, where each a is clipped to [-1, 1].
 
         Raises:
             ValueError: For another type, shape or range, or a strength outside of [0, 2].
         """
         batch, single = as_photographs(x, (3,))
-        if not isinstance(strength, numbers.Real) or not 0 <= strength <= STRONGEST:
-            raise ValueError(f"got strength={strength!r}; allowed: 0 to {STRONGEST:g}")
-        made = np.stack([self._in_strips(photo, strength) for photo in batch])
+        try:
+            strengths = np.broadcast_to(np.asarray(strength, np.float32), len(batch))
+        except (TypeError, ValueError):
+            strengths = np.array([np.nan])
+        if not (strengths.min() >= 0 and strengths.max() <= STRONGEST):  # so written, NaN fails it too
+            allowed = f"0 to {STRONGEST:g}, a number or one for each of {len(batch)}"
+            raise ValueError(f"got strength={strength!r}; allowed: {allowed}")
+        made = np.stack([self._in_strips(*pair) for pair in zip(batch, strengths, strict=True)])
         return made[0] if single else made
 
     def _in_strips(self, photo: np.ndarray, strength: float) -> np.ndarray:

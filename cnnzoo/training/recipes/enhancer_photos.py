@@ -8,9 +8,9 @@ from cnnzoo.training.recipes import Recipe, adam_cosine
 RECIPE = Recipe(
     checkpoint="enhancer.photos",
     data="t91+bsds500",
-    epochs=20,
+    epochs=24,
     expects="PSNR",
     batch_size=16,
-    crop=192,
+    crop=256,
     optimizers=adam_cosine(3e-3, "curves"),
 )
