@@ -49,7 +49,8 @@ def rows_without_checkpoint(arch: str) -> list[Row]:
             with tempfile.TemporaryDirectory() as folder:
                 run = cnnzoo.train(f"{arch}.photographs", out=Path(folder) / "run")
                 painted, made_by = cnnzoo.build(arch, weights=run).stylize(photographs[0], style), "its recipe"
-        return [Row(f"photograph, style, painted by {made_by}", [photographs[0], style, painted], side=LARGE)]
+        captions = ("photograph", "style", f"after {made_by}")
+        return [Row("painted", [photographs[0], style, painted], captions, LARGE)]
     with tempfile.TemporaryDirectory() as folder:
         settings = {"epochs": SCANS, "batch_size": 64, "config": SLIM.get(arch), "out": Path(folder) / "run"}
         run = cnnzoo.train(arch, data="digits", **settings)
