@@ -10,6 +10,10 @@ RECIPE = Recipe(
     data="t91+bsds500",
     epochs=24,
     expects="PSNR",
+    published=(
+        "none that compares: Guo et al., 2020, correct photographs that were taken in too little light, those "
+        "here were mis-exposed by formulas"
+    ),
     batch_size=16,
     crop=256,
     optimizers=adam_cosine(3e-3, "curves"),
