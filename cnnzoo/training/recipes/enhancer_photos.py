@@ -1,6 +1,10 @@
 """The enhancer for photographs, trained to undo wrong exposure, tone and colour of photographs that it also has right.
 
     cnnzoo train enhancer.photos
+
+A quarter of an hour on a shared core; 22.39 dB on BSD100 in drawn exposures, 23.58 at -2 EV, 19.03 at +1 EV and 36.93
+for what is well exposed. On validation photographs, 300 steps by the losses without a reference alone (`reference=0`)
+gave 14.99 dB at -2 EV and 16.16 for what is well exposed; with half of each 19.83 and 24.31; these 22.35 and 32.43.
 """
 
 from cnnzoo.training.recipes import Recipe, adam_cosine
@@ -9,7 +13,7 @@ RECIPE = Recipe(
     checkpoint="enhancer.photos",
     data="t91+bsds500",
     epochs=24,
-    expects="PSNR",
+    expects="PSNR of 22.39 dB on BSD100 in drawn exposures, 23.58 at -2 EV, 19.03 at +1 EV, 36.93 well exposed",
     published=(
         "none that compares: Guo et al., 2020, correct photographs that were taken in too little light, those "
         "here were mis-exposed by formulas"
