@@ -38,7 +38,7 @@ class Enhancer(PhasedModel):
 
     Each a is in [-1, 1], so that a curve rises from 0 to 1, and no picture becomes a negative or leaves [0, 1]: above 0
     it lightens, below it darkens, and several together make contrast. The network finds them for each channel at 16x16
-    places, between which they are interpolated. With the default width it has 6 k parameters.
+    places, between which they are interpolated. With the default width it has 7 k parameters.
 
     In training, four of five photographs are mis-exposed (see `cnnzoo.degradations.misexposed`). The loss is
 
