@@ -46,7 +46,7 @@ def write_litert(folder: Path, model, images: np.ndarray, data: str | None) -> N
     _convert(folder / "float16.tflite", signature, supported_types=[tf.float16])
     if is_integral(model):
         seen = list(calibration(model, data))
-        if model.task in ("upscale", "restore"):  # to a classifier the ranges make no difference
+        if model.task in ("upscale", "restore"):  # classifiers gain nothing by it
             ranged(shipped, np.concatenate([one["image"] for one in seen]))
             signature = single(portable(shipped, images))
         _convert(folder / "int8.tflite", signature, seen)
