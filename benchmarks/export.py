@@ -5,8 +5,9 @@
 
 The size is that of the SavedModel with the graphs of all its signatures, of each file, and of the weights of the model
 in training. The accuracy is that of a classifier on its test images, the PSNR on the luminance of Set5 of
-what enlarges, and that of BSD68 of what denoises grey images. The time is the median over runs of one image of the
-golden, on the cores that are there; the model in training is its own graph, compiled by `tf.function`.
+what enlarges, and that of BSD68 of what denoises grey images. The time is the median over runs, in turns, of one image
+of the golden, repeated to 256x256 pixels where any size will do; LiteRT runs on one thread. The model in training is
+its own graph, compiled by `tf.function`.
 """
 
 import argparse
@@ -29,6 +30,7 @@ from cnnzoo.resampling import crop_to_multiple, downscale
 from cnnzoo.terminal import print_table
 
 RUNS = 30
+SIDE = 256  # of the image that times are taken on, where it may be of any size
 Function = Callable[[np.ndarray], np.ndarray]  # the portable verb of one image, (1, ...) to (1, ...)
 
 
@@ -66,14 +68,21 @@ def denoised(model, function: Function, card: dict, images: int) -> float:
 MEASURES = {"classify": accuracy, "upscale": enlarged, "restore": denoised}
 
 
-def milliseconds(function: Callable, *given) -> float:
-    """The median time of a call, after two that are not counted."""
-    times = []
-    for _ in range(RUNS + 2):
-        begun = perf_counter()
-        function(*given)
-        times.append(perf_counter() - begun)
-    return 1000.0 * float(np.median(times[2:]))
+def milliseconds(functions: list[Callable], given: dict[str, np.ndarray]) -> np.ndarray:
+    """The median time of a call of each, in turns, so that they share what else the machine does; two do not count."""
+    times = np.empty((RUNS + 2, len(functions)))
+    for row in times:
+        for index, function in enumerate(functions):
+            begun = perf_counter()
+            function(given)
+            row[index] = perf_counter() - begun
+    return 1000.0 * np.median(times[2:], axis=0)
+
+
+def enlarged_to(side: int, image: np.ndarray) -> np.ndarray:
+    """An image (1, height, width, channels) repeated until it has that side."""
+    rows, columns = (-(-side // extent) for extent in image.shape[1:3])
+    return np.tile(image, (1, rows, columns, 1))[:, :side, :side]
 
 
 def measured(name: str, images: int) -> list[tuple[str, ...]]:
@@ -86,6 +95,8 @@ def measured(name: str, images: int) -> list[tuple[str, ...]]:
         verb = "decode" if model.task == "generate" else export.about["main"]
         with np.load(version / "assets.extra" / "golden.npz") as file:
             given = {key.split("/")[2]: file[key][:1] for key in file.files if key.startswith(f"{verb}/in/")}
+        if None in getattr(model, "image_shape", ()) and model.task in ("upscale", "restore"):
+            given["image"] = enlarged_to(SIDE, given["image"])
         training = tf.function(lambda **x: graph_of(model, verb, **x), autograph=False, reduce_retracing=True)
         saved = sum(path.stat().st_size for path in [version / "saved_model.pb", *version.glob("variables/*")])
         forms = [
@@ -96,12 +107,12 @@ def measured(name: str, images: int) -> list[tuple[str, ...]]:
             runner = (Litert if path.suffix == ".tflite" else Onnx)(path)
             kind = f"{path.parent.name}/{path.name}"
             forms.append((kind, off[kind], runner, path.stat().st_size))
-        rows = []
-        for form, difference, function, size in forms:
-            quality = scored(model, lambda x, f=function: f({"image": x}), card, images)
-            time = f"{milliseconds(function, given):.2f}"
-            rows.append((name, form, f"{difference:.1e}", quality, f"{size / 1e3:.0f}", time))
-    return rows
+        qualities = [scored(model, lambda x, f=form[2]: f({"image": x}), card, images) for form in forms]
+        times = milliseconds([form[2] for form in forms], given)
+        return [
+            (name, form, f"{difference:.1e}", quality, f"{size / 1e3:.0f}", f"{time:.2f}")
+            for (form, difference, _, size), quality, time in zip(forms, qualities, times, strict=True)
+        ]
 
 
 def scored(model, function: Function, card: dict, images: int) -> str:

@@ -14,6 +14,7 @@ import tensorflow as tf
 from conformance import exported, samples
 from google.protobuf import text_format
 from PIL import Image, ImageOps
+from scipy.stats import norm
 from skimage.data import astronaut
 from tensorflow.core.protobuf import saved_model_pb2
 
@@ -21,6 +22,7 @@ import cnnzoo
 from cnnzoo.cli import main
 from cnnzoo.export._clean import Litert, Onnx
 from cnnzoo.export.pictures import from_bytes
+from cnnzoo.export.ranging import Range
 from cnnzoo.export.reading import verify
 from cnnzoo.export.serving import write_configs
 from cnnzoo.images import fit_to, png_bytes, read_image
@@ -168,6 +170,19 @@ def test_int8_is_on_integers_alone_and_costs_little(folder):
         return -10 * np.log10(np.mean(np.square(truth - np.rint(made * 255) / 255)))
 
     assert psnr(Litert(file)({"image": small})) > psnr(model.upscale(small)) - 0.15
+
+
+def test_the_range_of_int8_leaves_out_the_outermost_values():
+    values = np.random.default_rng(0).standard_normal(500_000).astype(np.float32)
+    values[::100_000] = 100.0
+    seen = Range()
+    np.testing.assert_array_equal(seen(tf.constant(values)), values)
+    np.testing.assert_allclose(seen.ends, norm.ppf([1e-4, 1 - 1e-4]), atol=0.15)  # of 50 values at each end
+    seen.known = True
+    rounded, step = seen(tf.constant(values)).numpy(), (seen.ends[1] - seen.ends[0]) / 255
+    inside = (values > seen.ends[0] + step) & (values < seen.ends[1] - step)
+    assert np.abs(rounded - values)[inside].max() <= 0.5 * step * 1.001
+    assert rounded.max() < seen.ends[1] + step and len(np.unique(rounded)) <= 256 and 0 in rounded
 
 
 # -- files -------------------------------------------------------------------------------------------------------------

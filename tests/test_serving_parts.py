@@ -358,6 +358,7 @@ def test_the_manifest_fits_together_and_names_what_an_export_writes(folder):
     assert deployment["spec"]["selector"]["matchLabels"] == service["spec"]["selector"] == labels
     (container,), (volume,) = pod["spec"]["containers"], pod["spec"]["volumes"]
     assert volume["persistentVolumeClaim"]["claimName"] == claim["metadata"]["name"]
+    assert re.fullmatch(r"tensorflow/serving:\d+\.\d+\.\d+", container["image"])  # not whatever is the latest
     (mount,) = container["volumeMounts"]
     assert mount["name"] == volume["name"] and f"{mount['mountPath']}/" == MOUNT
     files = dict(re.fullmatch(r"--(\w+)=/models/(\S+)", arg).groups() for arg in container["args"] if "=" in arg)

@@ -6,7 +6,7 @@ too, by `resize_tensor_input`.
 
 import tempfile
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,45 +15,64 @@ import tensorflow as tf
 from keras import ops
 
 from cnnzoo.data import training_images
-from cnnzoo.export.signatures import Signature, traced
+from cnnzoo.export.fusing import lean
+from cnnzoo.export.ranging import ranged
+from cnnzoo.export.signatures import Signature, portable, traced
 from cnnzoo.export.writing import save
 from cnnzoo.layers import unit_range
 
 CALIBRATION = 100  # images
 
 
-def write_litert(folder: Path, signature: Signature, model, data: str | None) -> None:
+def write_litert(folder: Path, model, images: np.ndarray, data: str | None) -> None:
     """Writes float32.tflite, float16.tflite and, where it can be had, int8.tflite.
 
     In int8 all computation is on integers, inputs and outputs included; the ranges of all tensors are those seen on
-    training images. There is none of an inpainter, whose smooth filling divides by what int8 rounds to 0, of an
-    enhancer, whose curves would each round the picture anew, nor of a model that infers labels, whose sums of
-    logarithms the integer kernels of LiteRT 2.3 abort on.
+    training images, but for the outermost values where every grey value counts (see `cnnzoo.export.ranging`). There is
+    none of an inpainter, whose smooth filling divides by what int8 rounds to 0, of an enhancer, whose curves would each
+    round the picture anew, nor of a model that infers labels, whose sums of logarithms the integer kernels of LiteRT
+    2.3 abort on.
 
     Args:
         folder: Is made.
-        signature: See `cnnzoo.export.signatures.portable`.
-        model: Says how images become its inputs in training.
-        data: The data set of the images.
+        model: What was trained; says how images become its inputs in training.
+        images: See `cnnzoo.export.signatures.portable`.
+        data: The data set of the images that int8 is calibrated on.
     """
     folder.mkdir()
+    shipped = lean(model)  # has the variables of the graph
+    signature = single(portable(shipped, images))
+    _convert(folder / "float32.tflite", signature)
+    _convert(folder / "float16.tflite", signature, supported_types=[tf.float16])
+    if is_integral(model):
+        seen = list(calibration(model, data))
+        if model.task in ("upscale", "restore"):  # classifiers gain nothing by it
+            ranged(shipped, np.concatenate([one["image"] for one in seen]))
+            signature = single(portable(shipped, images))
+        _convert(folder / "int8.tflite", signature, seen)
+
+
+def single(signature: Signature) -> Signature:
+    """The signature of a batch of one, as a graph."""
     inputs = {key: replace(tensor, shape=(1, *tensor.shape[1:])) for key, tensor in signature.inputs.items()}
-    single = traced(replace(signature, inputs=inputs))
-    with tempfile.TemporaryDirectory() as scratch:
-        save(Path(scratch), {"serving_default": single})
-        for precision in ("float32", "float16", *(["int8"] if is_integral(model) else [])):
-            converter = tf.lite.TFLiteConverter.from_saved_model(scratch)
-            if precision != "float32":
-                converter.optimizations = [tf.lite.Optimize.DEFAULT]
-            if precision == "float16":
-                converter.target_spec.supported_types = [tf.float16]
-            if precision == "int8":
-                converter.representative_dataset = lambda: calibration(model, data)
-                converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
-                converter.inference_input_type = converter.inference_output_type = tf.int8
-            with warnings.catch_warnings():  # of the calibrator about itself
-                warnings.filterwarnings("ignore", r"[\s\S]*tf.lite.Interpreter is deprecated", UserWarning)
-                (folder / f"{precision}.tflite").write_bytes(converter.convert())
+    return traced(replace(signature, inputs=inputs))
+
+
+def _convert(file: Path, signature: Signature, seen: list | None = None, supported_types: Sequence = ()) -> None:
+    """Writes one file, in integers if there is something that they are calibrated on."""
+    with tempfile.TemporaryDirectory() as scratch, warnings.catch_warnings():
+        save(Path(scratch), {"serving_default": signature})
+        converter = tf.lite.TFLiteConverter.from_saved_model(scratch)
+        if supported_types or seen:
+            converter.optimizations = [tf.lite.Optimize.DEFAULT]
+        converter.target_spec.supported_types = supported_types
+        if seen:
+            converter.representative_dataset = lambda: seen
+            converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+            converter.inference_input_type = converter.inference_output_type = tf.int8
+        # of the calibrator about itself
+        warnings.filterwarnings("ignore", r"[\s\S]*tf.lite.Interpreter is deprecated", UserWarning)
+        file.write_bytes(converter.convert())
 
 
 def is_integral(model) -> bool:

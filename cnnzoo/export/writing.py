@@ -118,15 +118,14 @@ def _write_all(aside: Path, model, card, source: str, name: str, data, litert: b
         write_json(extra / checkpoints.CARD, card)
     serving.write_warmup(extra, name, asked)
     serving.write_batching(aside, asked)
-    carried = portable(shipped, images) if litert or onnx else None
     if litert:
         from cnnzoo.export.litert import write_litert
 
-        write_litert(aside / "litert", carried, model, data)
+        write_litert(aside / "litert", model, images, data)
     if onnx:
         from cnnzoo.export.onnx import write_onnx
 
-        write_onnx(aside / "onnx", carried)
+        write_onnx(aside / "onnx", portable(shipped, images))
 
 
 def save(folder: Path, asked: dict) -> None:
