@@ -4,17 +4,15 @@ They do so before any log level counts. Whoever wants to read it sets `TF_CPP_MI
 which is also what TensorFlow goes by afterwards; where it is not set, importing `cnnzoo` sets it to 3.
 """
 
-import importlib.util
 import os
 import re
 import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib.abc import MetaPathFinder
-from importlib.machinery import ModuleSpec
 from types import ModuleType
-from typing import Any
+
+from cnnzoo._imports import Load, around_import
 
 LEVEL = "TF_CPP_MIN_LOG_LEVEL"
 OF_ITSELF = re.compile(rb"WARNING: All log messages before absl::InitializeLog|[IWE]\d{4} \d\d:\d\d:\d")
@@ -23,27 +21,12 @@ OF_ITSELF = re.compile(rb"WARNING: All log messages before absl::InitializeLog|[
 def keep_tensorflow_quiet() -> None:
     """Has TensorFlow imported quietly, unless it is there already or is asked to speak."""
     if "tensorflow" not in sys.modules and os.environ.setdefault(LEVEL, "3") >= "3":
-        sys.meta_path.insert(0, _Quietly())
+        around_import("tensorflow", _load_quietly)
 
 
-class _Quietly(MetaPathFinder):
-    """Finds TensorFlow as ever, and has it loaded quietly."""
-
-    def find_spec(self, fullname: str, path: Any = None, target: ModuleType | None = None) -> ModuleSpec | None:
-        if fullname != "tensorflow":
-            return None
-        sys.meta_path.remove(self)
-        spec = importlib.util.find_spec(fullname)
-        if spec is None or spec.loader is None:
-            return spec
-        load = spec.loader.exec_module
-
-        def load_quietly(module: ModuleType) -> None:
-            with _without_what_it_says_of_itself():
-                load(module)
-
-        spec.loader.exec_module = load_quietly  # type: ignore[method-assign]
-        return spec
+def _load_quietly(load: Load, module: ModuleType) -> None:
+    with _without_what_it_says_of_itself():
+        load(module)
 
 
 @contextmanager

@@ -5,12 +5,12 @@ Keras finds a saved class by its registered name, which exists once the module o
 to make a model. The stand-ins are registered as soon as there is a Keras to register them with.
 """
 
-import importlib.util
+import importlib
 import sys
-from importlib.abc import MetaPathFinder
-from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any
+
+from cnnzoo._imports import Load, around_import
 
 
 def register_when_keras_is_there() -> None:
@@ -18,27 +18,12 @@ def register_when_keras_is_there() -> None:
     if "keras" in sys.modules:
         _register(sys.modules["keras"])
     else:
-        sys.meta_path.insert(0, _AfterKeras())
+        around_import("keras", _load_and_register)
 
 
-class _AfterKeras(MetaPathFinder):
-    """Finds Keras as ever, and has the stand-ins registered after it is loaded."""
-
-    def find_spec(self, fullname: str, path: Any = None, target: ModuleType | None = None) -> ModuleSpec | None:
-        if fullname != "keras":
-            return None
-        sys.meta_path.remove(self)
-        spec = importlib.util.find_spec(fullname)
-        if spec is None or spec.loader is None:
-            return spec
-        load = spec.loader.exec_module
-
-        def load_and_register(module: ModuleType) -> None:
-            load(module)
-            _register(module)
-
-        spec.loader.exec_module = load_and_register  # type: ignore[method-assign]
-        return spec
+def _load_and_register(load: Load, keras: ModuleType) -> None:
+    load(keras)
+    _register(keras)
 
 
 def _register(keras: ModuleType) -> None:
