@@ -58,7 +58,7 @@ class Enhancer(PhasedModel):
 
     task = "enhance"
     log_names = ("psnr",)
-    search_space: ClassVar[dict] = {"learning_rate": (1e-4, 1e-2), "batch_size": [8, 16, 32], "width": [4, 8, 16]}
+    search_space: ClassVar[dict] = {"learning_rate": (1e-4, 1e-2), "batch_size": [16, 32, 64, 128], "width": [4, 8, 16]}
 
     def __init__(self, *, width=8, reference=1.0, image_shape=(None, None, 3), **kwargs):
         super().__init__(**kwargs)
