@@ -4,10 +4,10 @@
     python benchmarks/export.py espcn.x3 lenet.mnist --images 1000
 
 The size is that of the SavedModel with the graphs of all its signatures, of each file, and of the weights of the model
-in training. The accuracy is that of a classifier on its test images, the PSNR on the luminance of Set5 of
-what enlarges, and that of BSD68 of what denoises grey images. The time is the median over runs, in turns, of one image
-of the golden, repeated to 256x256 pixels where any size will do; LiteRT runs on one thread. The model in training is
-its own graph, compiled by `tf.function`.
+in training. The accuracy is that of a classifier, the PSNR that of what enlarges or denoises (see
+`cnnzoo.export.costs.quality`). The time is the median over runs, in turns, of one image of the golden, repeated to
+256x256 pixels where any size will do; LiteRT runs on one thread. The model in training is its own graph, compiled by
+`tf.function`.
 """
 
 import argparse
@@ -19,53 +19,15 @@ import numpy as np
 import tensorflow as tf
 
 import cnnzoo
-from cnnzoo.data import DataNotFound, load
-from cnnzoo.data.photographs import photographs
+from cnnzoo.data import DataNotFound
 from cnnzoo.export._clean import Litert, Onnx
+from cnnzoo.export.costs import TASKS, Function, quality
 from cnnzoo.export.reading import verify
-from cnnzoo.images import to_uint8
-from cnnzoo.metrics.reconstruction import prepare, psnr_per_image
 from cnnzoo.models._photograph import with_bicubic_color
-from cnnzoo.resampling import crop_to_multiple, downscale
 from cnnzoo.terminal import print_table
 
 RUNS = 30
 SIDE = 256  # of the image that times are taken on, where it may be of any size
-Function = Callable[[np.ndarray], np.ndarray]  # the portable verb of one image, (1, ...) to (1, ...)
-
-
-def accuracy(model, function: Function, card: dict, images: int) -> float:
-    """Percent of test images."""
-    found = load(card["data"]["name"], "test", model.image_shape).few(images)
-    shown = found.images.astype(np.float32) / 255
-    named = [function(image[None]).argmax() for image in shown]
-    return 100.0 * float(np.mean(named == found.labels))
-
-
-def enlarged(model, function: Function, card: dict, images: int) -> float:
-    """PSNR on Set5, Y-shave."""
-    truths = [crop_to_multiple(image, model.scale) for image in photographs("set5", "test", 3).images]
-    enlarge = with_bicubic_color(lambda image: function(np.asarray(image)), model.scale)
-    made = []
-    for truth in truths:
-        small = to_uint8(downscale(truth[None] / np.float32(255), model.scale)) / np.float32(255)
-        made.append(to_uint8(np.asarray(enlarge(tf.constant(small)))[0]))
-    pairs = ([prepare(image, "Y-shave", model.scale) for image in side] for side in (truths, made))
-    return float(psnr_per_image(*pairs).mean())
-
-
-def denoised(model, function: Function, card: dict, images: int) -> float:
-    """PSNR on the first photographs of BSD68, at the level of the model, or 25."""
-    sigma = 25.0 if isinstance(model.sigma, tuple) else model.sigma
-    truths = photographs("bsd68", "test", 1).few(10).images
-    made = []
-    for index, truth in enumerate(truths):
-        noise = np.random.default_rng(index).standard_normal(truth.shape, dtype=np.float32)
-        made.append(to_uint8(function((truth / np.float32(255) + sigma / np.float32(255) * noise)[None])[0]) / 255)
-    return float(psnr_per_image([truth / 255 for truth in truths], made).mean())
-
-
-MEASURES = {"classify": accuracy, "upscale": enlarged, "restore": denoised}
 
 
 def milliseconds(functions: list[Callable], given: dict[str, np.ndarray]) -> np.ndarray:
@@ -117,10 +79,10 @@ def measured(name: str, images: int) -> list[tuple[str, ...]]:
 
 def scored(model, function: Function, card: dict, images: int) -> str:
     """What `function` does as well as the model, where that is measured here."""
-    if model.task not in MEASURES:
+    if model.task not in TASKS:
         return ""
     try:
-        return f"{MEASURES[model.task](model, function, card, images):.3f}"
+        return f"{quality(model, function, card['data']['name'], images).value:.3f}"
     except DataNotFound:
         return "no data"
 

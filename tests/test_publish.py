@@ -7,10 +7,12 @@ import sys
 import h5py
 import numpy as np
 import pytest
+from ai_edge_litert.interpreter import Interpreter
 
 import cnnzoo
 from cnnzoo import checkpoints
 from cnnzoo.checkpoints import CheckpointError
+from cnnzoo.data import load
 from cnnzoo.evaluation import evaluate
 from cnnzoo.training import publish as publishing
 from cnnzoo.training import recipes
@@ -75,9 +77,30 @@ def test_what_is_published_is_the_trained_model(runs, published):
 
 def test_its_card_has_the_scores_of_the_test_split(published):
     expected = evaluate(checkpoints.load(published.path), "digits")
-    assert published.card["scores"] == [score.to_json() for score in expected.scores]
-    (score,) = published.card["scores"]
+    score, *costs = published.card["scores"]
+    assert [score] == [score.to_json() for score in expected.scores]
     assert score["name"] == "accuracy" and score["n"] == 360
+    assert all(cost["n"] == 360 and cost["protocol"]["by Keras"] == round(score["value"], 4) for cost in costs)
+
+
+def test_its_card_has_what_the_files_of_litert_cost(published, tmp_path):
+    on_card = {score["name"]: score["value"] for score in published.card["scores"]}
+    version = cnnzoo.export(published.path, tmp_path, litert=True)
+    held_out = load("digits", "test", shape=(28, 28, 1))
+    for form in ("float32", "float16", "int8"):
+        interpreter = Interpreter(str(version / "litert" / f"{form}.tflite"))
+        interpreter.allocate_tensors()
+        (taken,), (given,) = interpreter.get_input_details(), interpreter.get_output_details()
+        right = 0
+        for image, label in zip(held_out.images, held_out.labels, strict=True):
+            shown = image[None] / np.float32(255)
+            if form == "int8":
+                step, zero = taken["quantization"]
+                shown = np.round(shown / step) + zero
+            interpreter.set_tensor(taken["index"], shown.astype(taken["dtype"]))
+            interpreter.invoke()
+            right += interpreter.get_tensor(given["index"])[0].argmax() == label
+        assert on_card[f"litert_{form}_cost"] == pytest.approx(on_card["accuracy"] - 100 * right / 360)
 
 
 def test_its_card_says_how_it_was_made(runs, published):
@@ -121,8 +144,8 @@ def test_publishing_again_replaces_the_checkpoint(runs, tmp_path):
 def test_the_command_prints_the_scores_and_the_folder(runs, tmp_path, capsys):
     publishing.main([str(runs["lenet.digits"]), "--out", str(tmp_path)])
     lines = capsys.readouterr().out.splitlines()
-    score = checkpoints.open_checkpoint(tmp_path / "lenet.digits").card["scores"][0]
-    assert lines[-2].split() == ["accuracy", f"{score['value']:.6g}", "%"]
+    scores = checkpoints.open_checkpoint(tmp_path / "lenet.digits").card["scores"]
+    assert [line.split() for line in lines[-5:-1]] == [[s["name"], f"{s['value']:.6g}", "%"] for s in scores]
     assert lines[-1] == str(tmp_path / "lenet.digits")
 
 

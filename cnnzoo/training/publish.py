@@ -55,7 +55,6 @@ def publish(run: str | Path, out: str | Path | None = None, progress=None) -> ch
     half = sum(int(w.numpy().size) for w in model.weights) > LARGE
     if half:
         checkpoints.round_to_half(model)  # what is scored is what is stored
-    report = evaluate(model, data, progress=progress)
     kept = ("epochs", "steps", "batch_size", "seed", "crop", "start", "limit", "optimizers", "versions")
     return checkpoints.save(
         model,
@@ -65,7 +64,7 @@ def publish(run: str | Path, out: str | Path | None = None, progress=None) -> ch
         paper=_source(plan["architecture"]),
         data={"name": data, "split": plan["split"], "licence": _licence(data)},
         recipe={"command": f"cnnzoo train {name}", **{key: plan[key] for key in kept if key in plan}},
-        scores=[score.to_json() for score in report.scores],
+        scores=_scores(model, data, progress),
         half=half,
     )
 
@@ -83,9 +82,17 @@ def rescore(name: str, out: str | Path | None = None, progress=None) -> checkpoi
     """
     folder = Path(out or checkpoints.saved_models_dir()) / name
     card = checkpoints.open_checkpoint(folder).card
-    report = evaluate(checkpoints.load(folder), card["data"]["name"], progress=progress)
-    write_json(folder / checkpoints.CARD, {**card, "scores": [score.to_json() for score in report.scores]})
+    scores = _scores(checkpoints.load(folder), card["data"]["name"], progress)
+    write_json(folder / checkpoints.CARD, {**card, "scores": scores})
     return checkpoints.open_checkpoint(folder)
+
+
+def _scores(model: Any, data: str, progress) -> list[dict[str, Any]]:
+    """What is measured of a checkpoint, as its card has it."""
+    from cnnzoo.export.costs import litert_costs
+
+    report = evaluate(model, data, progress=progress)
+    return [score.to_json() for score in (*report.scores, *litert_costs(model, data))]
 
 
 def _departures(plan: dict[str, Any]) -> list[str]:
