@@ -141,7 +141,8 @@ def make_plan(name: str | Path | Recipe, given: dict[str, Any]) -> tuple[dict[st
     plan["config"] = {key: value for key, value in model.get_config().items() if key in fields}
     plan["steps_per_epoch"] = images.steps_per_epoch(plan["batch_size"])
     plan["steps"] = plan["epochs"] * plan["steps_per_epoch"]
-    optimizers = base.optimizers(plan["steps"]) if base.optimizers else model.published_optimizers()
+    updates = {phase.name: phase.repeats * plan["steps"] for phase in model.phases()}
+    optimizers = base.optimizers(updates) if base.optimizers else model.published_optimizers()
     if base.learning_rate is not None:
         for optimizer in optimizers.values():
             optimizer.learning_rate = base.learning_rate

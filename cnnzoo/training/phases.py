@@ -35,6 +35,7 @@ class Phase:
         loss: A pure function of what `PhasedModel.forward` returned. It gives the scalar float32 loss, or the pair
             `(loss, {log name: scalar})`.
         repeats: How often it is run in a step, each time on its own share of the batch, of the size that all then see.
+            The schedule of its optimizer counts each.
     """
 
     name: str

@@ -35,7 +35,8 @@ class Recipe:
             stay float32. Twice as fast on a CPU that has it, and without effect elsewhere.
         config: Keywords of the architecture.
         learning_rate: Of the optimizer of each phase, in place of its own; None to leave that.
-        optimizers: Takes the number of steps and gives `{phase name: optimizer}`; None for the published ones.
+        optimizers: Takes how often each phase is updated, {phase name: updates}, since that is what the schedule of an
+            optimizer counts, and gives `{phase name: optimizer}`; None for the published ones.
     """
 
     checkpoint: str
@@ -53,25 +54,27 @@ class Recipe:
     bfloat16: bool = False
     config: Mapping[str, Any] = field(default_factory=dict)
     learning_rate: float | None = None
-    optimizers: Callable[[int], dict[str, Any]] | None = None
+    optimizers: Callable[[Mapping[str, int]], dict[str, Any]] | None = None
 
 
 def adam_cosine(
     rate: float, *phases: str, beta_1: float = 0.9, beta_2: float = 0.999, warmup: float = 0.0
-) -> Callable[[int], dict[str, Any]]:
+) -> Callable[[Mapping[str, int]], dict[str, Any]]:
     """`Recipe.optimizers`: an Adam for each phase, whose rate falls from `rate` to 0 along half a cosine.
 
-    For the share `warmup` of the steps it rises to `rate` before, from 0 along a line.
+    For the share `warmup` of the updates it rises to `rate` before, from 0 along a line.
     """
 
-    def optimizers(steps: int) -> dict[str, Any]:
+    def optimizers(updates: Mapping[str, int]) -> dict[str, Any]:
         import keras
 
-        schedule = keras.optimizers.schedules.CosineDecay(rate, steps)
-        if rising := round(warmup * steps):
-            decay = {"decay_steps": steps - rising, "warmup_target": rate, "warmup_steps": rising}
-            schedule = keras.optimizers.schedules.CosineDecay(0.0, **decay)
-        return {phase: keras.optimizers.Adam(schedule, beta_1=beta_1, beta_2=beta_2) for phase in phases}
+        def falling(count: int):
+            if rising := round(warmup * count):
+                decay = {"decay_steps": count - rising, "warmup_target": rate, "warmup_steps": rising}
+                return keras.optimizers.schedules.CosineDecay(0.0, **decay)
+            return keras.optimizers.schedules.CosineDecay(rate, count)
+
+        return {p: keras.optimizers.Adam(falling(updates[p]), beta_1=beta_1, beta_2=beta_2) for p in phases}
 
     return optimizers
 

@@ -28,8 +28,8 @@ RECIPE = Recipe(
         "adversarial_weight": 1.0,
     },
     bfloat16=True,
-    optimizers=lambda steps: {
-        **adam_cosine(1e-3, "discriminator", beta_1=0.5)(steps),
-        **adam_cosine(2e-3, "painter")(steps),
+    optimizers=lambda updates: {
+        **adam_cosine(1e-3, "discriminator", beta_1=0.5)(updates),
+        **adam_cosine(2e-3, "painter")(updates),
     },
 )

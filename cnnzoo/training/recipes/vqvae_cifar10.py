@@ -18,8 +18,8 @@ RECIPE = Recipe(
     ),
     config={"image_shape": (32, 32, 3), "codes": 512, "width": 64, "prior_width": 32, "prior_depth": 5},
     bfloat16=True,
-    optimizers=lambda steps: {
-        **adam_cosine(3e-3, "autoencoder")(2 * steps // 3),
-        **adam_cosine(3e-3, "prior")(steps),
+    optimizers=lambda updates: {
+        **adam_cosine(3e-3, "autoencoder")({"autoencoder": 2 * updates["autoencoder"] // 3}),
+        **adam_cosine(3e-3, "prior")(updates),
     },
 )

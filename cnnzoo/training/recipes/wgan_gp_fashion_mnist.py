@@ -19,8 +19,8 @@ RECIPE = Recipe(
         "and the Fréchet distance here is in the features of a shipped classifier"
     ),
     config={"latent_dim": 64, "width": 32, "critic_steps": 3, "ema_decay": 0.995},
-    optimizers=lambda steps: {
-        **adam_cosine(3e-4, "discriminator", beta_1=0.0, beta_2=0.9)(steps),
-        **adam_cosine(2e-4, "generator", beta_1=0.0, beta_2=0.9)(steps),
+    optimizers=lambda updates: {
+        **adam_cosine(3e-4, "discriminator", beta_1=0.0, beta_2=0.9)(updates),
+        **adam_cosine(2e-4, "generator", beta_1=0.0, beta_2=0.9)(updates),
     },
 )
