@@ -19,7 +19,7 @@ from cnnzoo.registry import UnknownName, list_models, register
 from cnnzoo.training import fit
 from cnnzoo.training.callbacks import CollapseWarning, Coverage, TrainingDiverged
 from cnnzoo.training.phases import Phase, PhasedModel
-from cnnzoo.training.recipes import Recipe, list_recipes, recipe
+from cnnzoo.training.recipes import Recipe, adam_cosine, list_recipes, recipe
 
 BATCH = 600  # digits to train on: 2 steps an epoch
 
@@ -37,15 +37,16 @@ class Toy(PhasedModel):
     task = "generate"
     latent_dim = 1
 
-    def __init__(self, *, image_shape=(8, 8, 1), rate=0.1, loss="square", **kwargs):
+    def __init__(self, *, image_shape=(8, 8, 1), rate=0.1, loss="square", repeats=1, **kwargs):
         super().__init__(**kwargs)
         self.image_shape = tuple(image_shape)
-        self.rate, self.loss = rate, loss
+        self.rate, self.loss, self.repeats = rate, loss, repeats
         self.first, self.second = Scalar(), Scalar()
         self.build()
 
     def phases(self):
-        return [Phase("first", [self.first], lambda _: self.first.value**2), Phase("second", [self.second], self.other)]
+        first = Phase("first", [self.first], lambda _: self.first.value**2, self.repeats)
+        return [first, Phase("second", [self.second], self.other)]
 
     def other(self, _):
         v = self.second.value
@@ -98,7 +99,7 @@ def test_run_json_says_what_the_run_was(run):
     assert {key: plan[key] for key in ("name", "data", "epochs", "batch_size", "seed", "steps")} == {
         "name": "toy", "data": "digits", "epochs": 3, "batch_size": BATCH, "seed": 0, "steps": 6
     }  # fmt: skip
-    assert plan["config"] == {"image_shape": [8, 8, 1], "rate": 0.1, "loss": "square"}
+    assert plan["config"] == {"image_shape": [8, 8, 1], "rate": 0.1, "loss": "square", "repeats": 1}
     assert plan["optimizers"]["second"]["config"]["learning_rate"] == pytest.approx(0.1)
     assert plan["versions"]["keras"] == keras.__version__
 
@@ -195,6 +196,19 @@ def test_bfloat16_is_for_training_alone(tmp_path, monkeypatch):
     run = cnnzoo.train("toy.fast", out=tmp_path / "run", callbacks=[Note()], verbose=0)
     assert seen == [True, True] and not on()
     assert json.loads((run / "run.json").read_text())["bfloat16"] is True
+
+
+def test_the_rate_of_a_phase_falls_until_the_last_step_however_often_it_is_updated(tmp_path, monkeypatch):
+    class Note(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            seen.append([float(optimizer.learning_rate) for optimizer in self.model.optimizer.by_phase.values()])
+
+    seen, falling = [], adam_cosine(0.1, "first", "second")
+    often = Recipe("toy.often", "digits", 3, "", batch_size=BATCH, config={"repeats": 5}, optimizers=falling)
+    monkeypatch.setattr(fit, "recipe", lambda name: often)
+    cnnzoo.train("toy.often", out=tmp_path / "run", callbacks=[Note()], verbose=0)
+    cosine = 0.05 * (1 + np.cos(np.pi * np.arange(1, 7) / 6))
+    np.testing.assert_allclose(seen, np.stack([cosine, cosine], axis=1), atol=1e-7)
 
 
 def test_further_callbacks_take_part(tmp_path):
@@ -315,7 +329,8 @@ def test_every_recipe_is_one_of_its_name(name):
     assert mine.expects and f"cnnzoo train {name}" in sys.modules[f"cnnzoo.training.recipes.{arch}_{tag}"].__doc__
     assert mine.published.startswith("none") or (re.search(r"\(.+, \d{4}.*\)", mine.published) and mine.differs)
     model = fit._build({"architecture": arch, "config": mine.config, "seed": 0})
-    made = mine.optimizers(100) if mine.optimizers else model.published_optimizers()
+    updates = {phase.name: 100 for phase in model.phases()}
+    made = mine.optimizers(updates) if mine.optimizers else model.published_optimizers()
     model.compile(made)  # complains unless every phase has its optimizer
     keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(model.optimizer))
 

@@ -55,7 +55,7 @@ def trained(kind: type, plan: Recipe, epochs: int, file: Path) -> Inpainter:
         return model
     images = training_images(plan.data, plan.split, model.image_shape, plan.crop)
     steps = images.steps_per_epoch(plan.batch_size)
-    model.compile(plan.optimizers(epochs * steps))
+    model.compile(plan.optimizers({phase.name: epochs * steps for phase in model.phases()}))
     stream = images.stream(plan.batch_size, plan.seed)
     model.fit(stream, steps_per_epoch=steps, epochs=epochs, shuffle=False, verbose=2)
     file.parent.mkdir(parents=True, exist_ok=True)
