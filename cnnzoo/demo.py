@@ -103,7 +103,7 @@ def _reconstruct(model, data: str) -> Work:
         return _generate(model, data)
     kind, images, _ = _material(data, model.image_shape)
     made, milliseconds = _timed(model.reconstruct, images)
-    rows = [Row(kind, images[:COLUMNS]), Row(f"from {model.latent_dim} numbers", made[:COLUMNS])]
+    rows = [Row(kind.partition(",")[0], images[:COLUMNS]), Row(f"from {model.latent_dim} numbers", made[:COLUMNS])]
     if hasattr(model, "generate"):
         rows.append(Row("made up", model.generate(COLUMNS)))
     return f"reconstructed {len(images)} {kind}", milliseconds, tuple(rows)
