@@ -123,7 +123,7 @@ def _source(architecture: str) -> str:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    from rich.progress import Progress
+    from cnnzoo.terminal import progress
 
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     what = parser.add_mutually_exclusive_group(required=True)
@@ -131,10 +131,9 @@ def main(arguments: list[str] | None = None) -> None:
     what.add_argument("--rescore", metavar="NAME", help="a checkpoint to measure anew")
     parser.add_argument("--out", help="the folder of all checkpoints (default: that of this installation)")
     asked = parser.parse_args(arguments)
-    with Progress() as bars:
-        bar = bars.add_task("scoring", total=None)
-        make, of = (rescore, asked.rescore) if asked.rescore else (publish, asked.run)
-        made = make(of, asked.out, lambda done, total: bars.update(bar, completed=done, total=total))
+    make, of = (rescore, asked.rescore) if asked.rescore else (publish, asked.run)
+    with progress("scoring") as update:
+        made = make(of, asked.out, update)
     for score in made.card["scores"]:
         print(f"{score['name']:20} {score['value']:.6g} {score['unit']}")
     print(made.path)
