@@ -2,8 +2,8 @@
 
     cnnzoo train wgan_gp.fashion_mnist
 
-A few thousand updates of the generator; the published networks took 100,000, with four times the filters and five
-updates of the critic for each. In float32, as the slope of the critic goes to nothing where it is taken in bfloat16.
+5,600 updates of the generator, fifty minutes on one core; the published networks took 100,000, with four times the
+filters and five updates of the critic for each. In float32, as the penalty is on the slope of a slope.
 """
 
 from cnnzoo.training.recipes import Recipe, adam_cosine
@@ -11,9 +11,9 @@ from cnnzoo.training.recipes import Recipe, adam_cosine
 RECIPE = Recipe(
     checkpoint="wgan_gp.fashion_mnist",
     data="fashion_mnist",
-    epochs=8,
+    epochs=9,
     batch_size=96,
-    expects="no number yet, since no checkpoint of it is shipped",
+    expects="samples at Fréchet 57, coverage 0.45: things that are recognised, with ragged edges",
     published=(
         "none that compares: Gulrajani et al., 2017, have no Fashion-MNIST, and report Inception scores of CIFAR-10, "
         "and the Fréchet distance here is in the features of a shipped classifier"
