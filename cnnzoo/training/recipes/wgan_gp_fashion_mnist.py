@@ -3,7 +3,7 @@
     cnnzoo train wgan_gp.fashion_mnist
 
 5,600 updates of the generator, fifty minutes on one core; the published networks took 100,000, with four times the
-filters and five updates of the critic for each. In float32, as the penalty is on the slope of a slope.
+filters and five updates of the critic for each.
 """
 
 from cnnzoo.training.recipes import Recipe, adam_cosine
