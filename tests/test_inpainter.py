@@ -249,7 +249,7 @@ def test_a_few_steps_of_training_fill_stripes_better_than_the_smooth_filling():
     rng = np.random.default_rng(0)
     waves = np.sin(2 * np.pi * np.arange(24) / 3 + rng.uniform(0, 2 * np.pi, (64, 1)))
     stripes = np.broadcast_to(0.5 + 0.4 * waves[:, None, :, None], (64, 24, 24, 1)).astype(np.float32)
-    model.compile(adam_cosine(4e-3, "restoration", warmup=0.1)(60))
+    model.compile(adam_cosine(4e-3, "restoration", warmup=0.1)({"restoration": 60}))
     before = model.evaluate(stripes, verbose=0, return_dict=True)  # as built it adds nothing to the smooth filling
     model.fit(stripes, batch_size=16, epochs=15, shuffle=False, verbose=0)
     after = model.evaluate(stripes, verbose=0, return_dict=True)
