@@ -11,6 +11,15 @@ LARGEST = 2**24  # pixels of a picture: a few kilobytes could else claim the mem
 GREY = np.array([[0.299], [0.587], [0.114]], np.float32)  # as in `cnnzoo.images.to_channels`
 
 
+def checked(tensor, holds, message: str):
+    """The tensor, which nothing computes with before `holds` was found true everywhere; else InvalidArgument.
+
+    A graph runs what does not wait for a check beside it: a picture too large would be decoded meanwhile.
+    """
+    with tf.control_dependencies([tf.debugging.assert_equal(holds, True, message)]):
+        return tf.identity(tensor)
+
+
 def from_bytes(contents, shape):
     """One PNG, JPEG or GIF, a scalar string, as float32 (height, width, channels) in [0, 1], upright.
 
@@ -18,7 +27,7 @@ def from_bytes(contents, shape):
         contents: The bytes of the file.
         shape: (height, width, channels) of the result: 1 or 3 channels, and where a side is None those of the picture.
     """
-    tf.debugging.assert_less_equal(pixels(contents), float(LARGEST), f"a picture of more than {LARGEST} pixels")
+    contents = checked(contents, pixels(contents) <= LARGEST, f"a picture of more than {LARGEST} pixels")
     # This operation reads all three formats, and of JPEG the exact pixels that other programs show.
     image = tf.io.decode_jpeg(contents, channels=3, dct_method="INTEGER_ACCURATE")
     image = tf.cast(upright(image, orientation(contents)), tf.float32)

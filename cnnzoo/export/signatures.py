@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
-from cnnzoo.export.pictures import from_bytes, to_bytes
+from cnnzoo.export.pictures import checked, from_bytes, to_bytes
 from cnnzoo.models._photograph import with_bicubic_color
 
 MOST = 1024  # images of one request for new ones
@@ -228,8 +228,7 @@ def generate(model, shown, classes) -> Signature:
 
     def function(seed, n=None, labels=None):
         n = tf.shape(labels)[0] if n is None else n
-        tf.debugging.assert_equal((n >= 1) & (n <= MOST), True, f"the number of images is not in [1, {MOST}]")
-        code = draw(n, seed)
+        code = draw(checked(n, (n >= 1) & (n <= MOST), f"the number of images is not in [1, {MOST}]"), seed)
         return {"image": decoded(model, code, labels), "code": code}
 
     outputs = {"image": images_of(model), "code": replace(code_of(model), about="what `decode` makes the images of")}
@@ -264,9 +263,8 @@ def code_of(model) -> Tensor:
 def decoded(model, code, labels):
     if labels is None:
         return model.decoded(code)
-    tf.debugging.assert_equal(
-        (labels >= 0) & (labels < model.classes), True, f"a label is not in [0, {model.classes - 1}]"
-    )
+    known = (labels >= 0) & (labels < model.classes)
+    labels = checked(labels, known, f"a label is not in [0, {model.classes - 1}]")
     return model.decoded(code, tf.one_hot(labels, model.classes))
 
 
