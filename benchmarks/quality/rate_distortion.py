@@ -1,6 +1,6 @@
 """Bits per pixel and PSNR of a trained `vqvae` beside JPEG (Pillow), on the same test images of CIFAR-10.
 
-    python benchmarks/quality/compression.py runs/vqvae.cifar10
+    python benchmarks/quality/rate_distortion.py runs/vqvae.cifar10
 
 The model writes all images as one stream of bytes, which is read again before anything is counted; "each alone" is the
 mean over twenty streams of one image. JPEG writes each image by itself, with the tables of the standard; "scan" leaves
