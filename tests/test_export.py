@@ -154,6 +154,28 @@ def test_other_sizes_run_where_the_model_takes_them(folder, tmp_path):
             np.testing.assert_allclose(form({"image": ODD}), wanted, atol=1e-4)
 
 
+def test_a_conversion_that_loses_a_side_is_done_again(tmp_path, monkeypatch):
+    import tf2onnx
+
+    convert, flattened = tf2onnx.convert.from_function, []
+
+    def wrong(*given):
+        model, storage = convert(*given)
+        if len(flattened) < times:
+            del model.graph.output[0].type.tensor_type.shape.dim[0]
+            flattened.append(1)
+        return model, storage
+
+    monkeypatch.setattr(tf2onnx.convert, "from_function", wrong)
+    times = 1
+    version = cnnzoo.export(cnnzoo.build("cnn"), tmp_path, onnx=True)
+    assert len(flattened) == 1 and Onnx(version / "onnx/model.onnx").session.get_outputs()[0].shape == ["n", 10]
+    times = 100
+    with pytest.raises(RuntimeError, match="tf2onnx .* made no graph whose output has 2 sides"):
+        cnnzoo.export(cnnzoo.build("cnn"), tmp_path / "other", onnx=True)
+    assert not any((tmp_path / "other").rglob("saved_model.pb"))
+
+
 def test_int8_is_on_integers_alone_and_costs_little(folder):
     from ai_edge_litert.interpreter import Interpreter
 

@@ -8,6 +8,7 @@ from cnnzoo.export.signatures import Signature
 
 OPSET = 18
 SIDES = ("n", "height", "width")
+TRIES = 8  # of which each goes wrong about once in twenty
 
 
 def write_onnx(folder: Path, signature: Signature) -> None:
@@ -16,6 +17,9 @@ def write_onnx(folder: Path, signature: Signature) -> None:
     Args:
         folder: Is made.
         signature: See `cnnzoo.export.signatures.portable`.
+
+    Raises:
+        RuntimeError: tf2onnx gave the output another rank in each of several tries.
     """
     import onnx
     import tf2onnx
@@ -27,7 +31,14 @@ def write_onnx(folder: Path, signature: Signature) -> None:
         return {"output": made}
 
     graph = tf.function(function, input_signature=specs, autograph=False)
-    model, _ = tf2onnx.convert.from_function(graph, specs, OPSET)
+    # The optimizers of tf2onnx 1.17 walk through sets, and in some orders lose the Squeeze before a grey image goes out.
+    rank = len(next(iter(signature.outputs.values())).shape)
+    for _ in range(TRIES):
+        model, _ = tf2onnx.convert.from_function(graph, specs, OPSET)
+        if len(model.graph.output[0].type.tensor_type.shape.dim) == rank:
+            break
+    else:
+        raise RuntimeError(f"tf2onnx {tf2onnx.__version__} made no graph whose output has {rank} sides")
     for value in (*model.graph.input, *model.graph.output):
         for side, dimension in zip(SIDES, value.type.tensor_type.shape.dim, strict=False):
             if dimension.dim_param:  # else it would have a number of its own for a name
