@@ -139,13 +139,9 @@ def test_every_optimizer_and_random_state_is_in_what_is_saved(tmp_path):
 
 # -- one backend against the other ---------------------------------------------------------------------------------
 
-# Three small steps take less time than it takes XLA to make them fast.
-UNOPTIMISED = "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"
-
-
 def on_jax(tmp_path: Path, *names: str) -> dict:
     """Trains on JAX from the weights in `tmp_path` (see jax_steps.py)."""
-    env = {**os.environ, "KERAS_BACKEND": "jax", "PYTHONPATH": str(HERE), "XLA_FLAGS": UNOPTIMISED}
+    env = {**os.environ, "KERAS_BACKEND": "jax", "PYTHONPATH": str(HERE)}
     command = [sys.executable, str(HERE / "jax_steps.py"), str(tmp_path), *names]
     done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=1200)
     assert done.returncode == 0, done.stderr[-3000:]

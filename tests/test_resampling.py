@@ -36,7 +36,7 @@ def matrix(length: int, scale: float) -> np.ndarray:
 
 def by_formula(images: np.ndarray, scale: float) -> np.ndarray:
     rows, columns = (matrix(side, scale) for side in images.shape[1:3])
-    return np.einsum("ij,njkc,lk->nilc", rows, images.astype(np.float64), columns)
+    return np.einsum("ij,njkc,lk->nilc", rows, images.astype(np.float64), columns, optimize=True)
 
 
 def noise(*shape: int) -> np.ndarray:
