@@ -3,8 +3,8 @@
     cnnzoo train dcgan.signs
 
 Fifteen minutes on one core; Fréchet distance of 90 (6.9 times the floor), coverage 0.72.
-`benchmarks/quality/signs_augmentation.py` shows what the augmentation is for: with a fifth of the photographs, after 300
-epochs, the distance is 177 with it and 259 without.
+`benchmarks/quality/signs_augmentation.py` shows what the augmentation is for: with a fifth of the photographs, after
+300 epochs, the distance is 177 with it and 259 without.
 """
 
 from cnnzoo.training.recipes import Recipe, adam_cosine
