@@ -171,7 +171,7 @@ def test_a_conversion_that_loses_a_side_is_done_again(tmp_path, monkeypatch):
     version = cnnzoo.export(cnnzoo.build("cnn"), tmp_path, onnx=True)
     assert len(flattened) == 1 and Onnx(version / "onnx/model.onnx").session.get_outputs()[0].shape == ["n", 10]
     times = 100
-    with pytest.raises(RuntimeError, match="tf2onnx .* made no graph whose output has 2 sides"):
+    with pytest.raises(RuntimeError, match=r"tf2onnx .* made no graph whose output has 2 sides"):
         cnnzoo.export(cnnzoo.build("cnn"), tmp_path / "other", onnx=True)
     assert not any((tmp_path / "other").rglob("saved_model.pb"))
 

@@ -139,6 +139,7 @@ def test_every_optimizer_and_random_state_is_in_what_is_saved(tmp_path):
 
 # -- one backend against the other ---------------------------------------------------------------------------------
 
+
 def on_jax(tmp_path: Path, *names: str) -> dict:
     """Trains on JAX from the weights in `tmp_path` (see jax_steps.py)."""
     env = {**os.environ, "KERAS_BACKEND": "jax", "PYTHONPATH": str(HERE)}
