@@ -31,7 +31,7 @@ def write_onnx(folder: Path, signature: Signature) -> None:
         return {"output": made}
 
     graph = tf.function(function, input_signature=specs, autograph=False)
-    # The optimizers of tf2onnx 1.17 walk through sets; in some orders they lose the Squeeze before a grey image goes out.
+    # The optimizers of tf2onnx 1.17 walk through sets; in some orders they lose the Squeeze before a grey image is out.
     rank = len(next(iter(signature.outputs.values())).shape)
     for _ in range(TRIES):
         model, _ = tf2onnx.convert.from_function(graph, specs, OPSET)
