@@ -1,11 +1,12 @@
 """Whether a GAN holds over five seeds: trains each and prints coverage, density and Fréchet distance.
 
-    python benchmarks/quality/seeds.py dcgan --data fashion_mnist --epochs 20 --out runs/seeds
+    python benchmarks/quality/seeds.py cgan --data digits --epochs 100 --out runs/seeds
     python benchmarks/quality/seeds.py dcgan.mnist --data mnist --epochs 50 --out runs/seeds
 
-The name is an architecture, for its published settings, or a recipe. A run counts as collapsed whose coverage, measured
-as `cnnzoo evaluate` does, is under 0.6 at the end. Killed, the command goes on where it was: it skips what is finished
-and resumes what is not.
+The first needs no download and takes the better part of an hour on a slow core. The name is an architecture, for its
+published settings, or a recipe. A run counts as collapsed whose coverage, measured as `cnnzoo evaluate` does, is under
+0.6 at the end, and so does one that was too short to get there. Killed, the command goes on where it was: it skips what
+is finished and resumes what is not.
 """
 
 import argparse
