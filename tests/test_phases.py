@@ -58,9 +58,7 @@ def test_a_step_is_gradient_descent_and_logs_are_means_over_images():
 def test_a_phase_that_repeats_sees_a_share_of_the_batch_each_time():
     model = Means()
     model.compile()
-    images = np.array([1, 4, 0, 2, 8, 3, 7], np.float32).reshape(
-        7, 1, 1, 1
-    )  # three shares of two
+    images = np.array([1, 4, 0, 2, 8, 3, 7], np.float32).reshape(7, 1, 1, 1)  # three shares of two
     logs = model.fit(images, batch_size=7, shuffle=False, verbose=0).history
     a, losses = 0.0, []
     for mean in ((1 + 2) / 2, (4 + 8) / 2, (0 + 3) / 2):

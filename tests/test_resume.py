@@ -79,9 +79,7 @@ def test_killed_and_interrupted_runs_end_in_the_bits_of_an_undisturbed_one(tmp_p
     pytest.importorskip(backend)
     flags = ["no tensorflow"] if backend == "jax" else []
     run = {"name": arch, "data": "digits", "epochs": 3, "batch_size": 110, "seed": 5, **SETTINGS[arch]}
-    killed = commands(
-        backend, tmp_path, {**run, "out": "killed", "kill": [signal.SIGKILL, 20]}, code=-signal.SIGKILL
-    )
+    killed = commands(backend, tmp_path, {**run, "out": "killed", "kill": [signal.SIGKILL, 20]}, code=-signal.SIGKILL)
     assert killed == ""
     per_epoch = json.loads((tmp_path / "killed/run.json").read_text())["steps_per_epoch"]
     assert per_epoch < 20 < 2 * per_epoch  # so that it died inside the second epoch
