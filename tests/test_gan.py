@@ -120,6 +120,26 @@ def test_settings_that_make_no_game_are_refused(config, complaint):
         cnnzoo.build("dcgan", **config)
 
 
+@pytest.mark.parametrize(
+    ("name", "config", "smoothing"),
+    [
+        ("gan", {}, 0.1),
+        ("gan", {"label_smoothing": 0.0}, 0.0),
+        ("gan", {"loss": "hinge", "regularizer": "r1"}, 0.0),
+        ("dcgan", {}, 0.0),
+        ("wgan_gp", {}, 0.0),
+    ],
+)
+def test_the_dense_game_smooths_the_labels_of_an_objective_that_has_them(name, config, smoothing):
+    model = samples.fresh(name, latent_dim=4, **config)
+    game = model.forward(floats(model), None, training=False)
+    loss = adversarial.OBJECTIVES[model.loss].discriminator
+    smooth = {"smoothing": smoothing} if smoothing else {}
+    model.regularizer = None  # the loss alone
+    expected = loss(game.real_logits, game.fake_logits, **smooth)
+    np.testing.assert_allclose(model.discriminator_loss(game), expected, rtol=1e-5)
+
+
 @pytest.fixture(scope="module")
 def conditional():
     return samples.fresh("cgan", width=2, latent_dim=4, classes=3)

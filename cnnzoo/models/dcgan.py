@@ -35,7 +35,7 @@ class DCGAN(GAN):
 
     Args:
         image_shape: (side, side, channels) with a side of 28, 32 or 64.
-        latent_dim, updates, regularizer: See `GAN`.
+        latent_dim, updates, regularizer, label_smoothing: See `GAN`.
         width: Filters at half of the full resolution; each step down doubles them.
         **config: See `GAN`.
     """
@@ -49,13 +49,14 @@ class DCGAN(GAN):
         latent_dim=32,
         updates="simultaneous",
         regularizer="approximate_r1",
+        label_smoothing=0.0,
         width=32,
         **config,
     ):
         check_square(image_shape)
         self.width = width
         own = {"image_shape": image_shape, "latent_dim": latent_dim, "updates": updates, "regularizer": regularizer}
-        super().__init__(**own, **config)
+        super().__init__(**own, label_smoothing=label_smoothing, **config)
 
     def make_generator(self, name: str) -> keras.Model:
         side, channels = self.image_shape[0], self.image_shape[2]

@@ -17,6 +17,7 @@ from cnnzoo.registry import register
 from cnnzoo.training.gradients import input_gradient
 from cnnzoo.training.phases import Phase, PhasedModel
 
+SMOOTHING = 0.1  # of labels, as published by Salimans et al., "Improved Techniques for Training GANs", 2016
 NUDGE = 0.05  # the step of the finite difference, in grey values of [-1, 1]
 
 
@@ -90,7 +91,8 @@ class GAN(PhasedModel):
             second derivative) or None.
         regularizer_weight: Its weight; by default the one it was published with.
         spectral: Whether all layers of the discriminator have spectral normalisation.
-        label_smoothing: How far below 1 the target of images is, in [0, 0.5); for objectives with targets.
+        label_smoothing: How far below 1 the target of images is, in [0, 0.5); for objectives with targets, where it is
+            0.1 by default, with which dense networks cover more of a small set (see docs/scores.md).
         augmentation: What is done at random to images and fakes before they are judged: any of "color", "translation"
             and "cutout" (see `cnnzoo.layers.DifferentiableAugmentation`).
         updates: "alternating": the generator answers the discriminator of the same step; "simultaneous": both are
@@ -122,7 +124,7 @@ class GAN(PhasedModel):
         regularizer=None,
         regularizer_weight=None,
         spectral=False,
-        label_smoothing=0.0,
+        label_smoothing=None,
         augmentation=(),
         updates="alternating",
         critic_steps=1,
@@ -132,6 +134,9 @@ class GAN(PhasedModel):
         super().__init__(**config)
         if regularizer_weight is None and regularizer in adversarial.REGULARIZERS:
             regularizer_weight = adversarial.REGULARIZERS[regularizer].weight
+        if label_smoothing is None:
+            has_labels = loss in adversarial.OBJECTIVES and adversarial.OBJECTIVES[loss].has_labels
+            label_smoothing = SMOOTHING if has_labels else 0.0
         self.image_shape = tuple(image_shape)
         self.latent_dim, self.classes, self.conditioning = latent_dim, classes, conditioning
         self.loss, self.regularizer, self.regularizer_weight = loss, regularizer, regularizer_weight
