@@ -4,11 +4,12 @@ Outside a model an image is uint8 in [0, 255] or float32 in [0, 1], channels las
 """
 
 import io
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -18,6 +19,44 @@ if TYPE_CHECKING:
     import PIL.Image
 
 Shape = tuple[int | None, int | None, int | None]
+
+# The files of a folder that are taken for pictures, by their lower-case suffixes.
+PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff")
+
+
+class Listing(NamedTuple):
+    """The entries of a folder, sorted by name; hidden ones are in neither list."""
+
+    pictures: list[Path]
+    others: list[Path]
+
+
+def is_hidden(path: Path) -> bool:
+    """Whether a file or folder is hidden: .DS_Store, ._photo.jpg, .ipynb_checkpoints."""
+    return path.name.startswith(".")
+
+
+def pictures_in(folder: Path) -> Listing:
+    """The pictures in a folder, by `PICTURE_SUFFIXES`, and its other entries; not those of its subfolders.
+
+    Raises:
+        OSError: The folder cannot be listed.
+    """
+    found = Listing([], [])
+    for path in sorted(folder.iterdir()):
+        if not is_hidden(path):
+            is_picture_file = path.suffix.lower() in PICTURE_SUFFIXES and path.is_file()
+            (found.pictures if is_picture_file else found.others).append(path)
+    return found
+
+
+def passed_over(others: Sequence[Path]) -> str:
+    """Says what was not taken: "3 entries that are no pictures (2 .txt, 1 folder)"; "" for none."""
+    if not others:
+        return ""
+    kinds = Counter("folder" if path.is_dir() else path.suffix.lower() or "without suffix" for path in others)
+    noun = "entry that is no picture" if len(others) == 1 else "entries that are no pictures"
+    return f"{len(others)} {noun} ({', '.join(f'{n} {kind}' for kind, n in kinds.most_common())})"
 
 
 def read_image(source: Any, channels: int | None = None) -> np.ndarray:
