@@ -15,6 +15,7 @@ from typing import Any, NoReturn
 import cnnzoo
 from cnnzoo import serving
 from cnnzoo.commands import doctor, edit, explain, latent, pictures, restore, search, ship, zoo
+from cnnzoo.terminal import print_anything
 
 
 class Parser(argparse.ArgumentParser):
@@ -26,6 +27,7 @@ class Parser(argparse.ArgumentParser):
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs a command line and gives its exit code."""
+    print_anything()
     asked = parser().parse_args(argv)
     try:
         code = asked.run(asked)
@@ -212,7 +214,7 @@ def parser() -> argparse.ArgumentParser:
     _images(add, None, "an image file")
     add.add_argument("--label", type=int, help="the class asked about (default: the most likely one)")
     add.add_argument("--method", action="append", metavar="NAME", help="one of the maps (default: all)")
-    add.add_argument("-o", "--out", type=Path, default=Path("report.png"), help="the report (default: ./report.png)")
+    _picture(add, "-o", "--out", default="report.png", help="the report")
 
     add = command(
         restore.upscale,
@@ -244,7 +246,7 @@ def parser() -> argparse.ArgumentParser:
     )
     _photos(add)
     add.add_argument(
-        "--mask", type=Path, required=True, help="a picture of the same size: black is kept, the rest is filled"
+        "--mask", type=Path, required=True, help="a picture of the same size: what is bright is filled, black is kept"
     )
     _other_model(add, "inpainter.photos64")
 
@@ -259,7 +261,7 @@ def parser() -> argparse.ArgumentParser:
     _photos(add)
     add.add_argument("--style", action="append", required=True, help="a picture or a painting's name; or several")
     add.add_argument("--weight", action="append", type=float, help="of each style (default: all the same)")
-    add.add_argument("--mask", type=Path, help="a picture of the same size: black is kept, the rest is painted")
+    add.add_argument("--mask", type=Path, help="a picture of the same size: what is bright is painted, black is kept")
     add.add_argument("--keep-color", action="store_true", help="paint the luma alone")
     by_itself = add.add_argument_group(
         "optimisation", "each picture by itself: for a style of your own, or where one of these asks for it"
@@ -269,7 +271,8 @@ def parser() -> argparse.ArgumentParser:
     by_itself.add_argument("--side", type=int, help="the largest that is painted, in pixels (default: 1024)")
     networks = "a classifier, random_vgg, random_scales or vgg19 (default: vgg_small.cifar10)"
     by_itself.add_argument("--network", help=networks)
-    by_itself.add_argument("--frames", type=Path, metavar="FOLDER", help="where pictures of every tenth step go")
+    steps = "where pictures of every tenth step go; for a folder of photographs, NAME/ of each in it"
+    by_itself.add_argument("--frames", type=Path, metavar="FOLDER", help=steps)
 
     add = command(
         edit.enhance,
@@ -419,7 +422,24 @@ def _label(to: argparse.ArgumentParser) -> None:
 
 
 def _sheet(to: argparse.ArgumentParser) -> None:
-    to.add_argument("--out", type=Path, default=Path("sheet.png"), help="the contact sheet (default: ./sheet.png)")
+    _picture(to, "--out", default="sheet.png", help="the contact sheet")
+
+
+def _picture(to: argparse.ArgumentParser, *flags: str, default: str, help: str) -> None:
+    """A file that a picture is written to, which is looked at before any work."""
+    to.add_argument(
+        *flags, type=_writable, default=default, help=f"{help}, a .png, .jpg or .webp file (default: ./{default})"
+    )
+
+
+def _writable(text: str) -> Path:
+    from cnnzoo.photos import format_for
+
+    try:
+        format_for(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+    return Path(text)
 
 
 def _setting(text: str) -> tuple[str, Any]:

@@ -1,9 +1,11 @@
-"""Files that are whole or not there: written aside in the same folder and renamed."""
+"""Files that are whole or not there: written aside in the same folder, made durable and renamed."""
 
 import hashlib
 import json
 import os
-import tempfile
+import secrets
+import stat
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -20,25 +22,43 @@ def data_dir() -> Path:
 
 
 def write_bytes(path: Path, data: bytes | memoryview) -> None:
-    """Writes a file, whole or not at all, even where several write it at once."""
-    descriptor, aside = tempfile.mkstemp(dir=path.parent, suffix=".tmp")
+    """Writes a file, whole or not at all, even where several write it at once or the power fails.
+
+    A symbolic link is followed. A new file has the permissions that the umask leaves, one that is replaced keeps its
+    own.
+    """
+    path = Path(os.path.realpath(path))
+    aside = path.with_name(f".{secrets.token_hex(8)}.tmp")
+    descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(data)
-        os.chmod(aside, 0o644)
-        os.replace(aside, path)
+        with suppress(FileNotFoundError):
+            os.chmod(aside, stat.S_IMODE(path.stat().st_mode))
+        publish(aside, path)
     except BaseException:
-        os.unlink(aside)
+        aside.unlink(missing_ok=True)
         raise
 
 
-def write_text(path: Path, text: str) -> None:
-    """Writes a text file aside and renames it."""
-    aside = path.with_name(f".{path.name}")
-    aside.write_text(text, encoding="utf-8")
+def publish(aside: Path, path: Path) -> None:
+    """Renames a file to one of the same folder; after a power cut there is the old file or the new one, whole."""
+    with aside.open("r+b") as file:
+        os.fsync(file.fileno())
     os.replace(aside, path)
+    if os.name != "nt":  # Windows opens no folders
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Writes a text file in UTF-8 as `write_bytes` does."""
+    write_bytes(path, text.encode("utf-8"))
 
 
 def write_json(path: Path, content: Any) -> None:
-    """Writes a JSON file aside and renames it."""
+    """Writes a JSON file as `write_bytes` does."""
     write_text(path, json.dumps(content, indent=1, ensure_ascii=False) + "\n")

@@ -4,6 +4,7 @@ Outside a model an image is uint8 in [0, 255] or float32 in [0, 1], channels las
 """
 
 import io
+import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from cnnzoo.files import write_bytes
+from cnnzoo.transparency import flattened
 
 if TYPE_CHECKING:
     import PIL.Image
@@ -22,6 +24,12 @@ Shape = tuple[int | None, int | None, int | None]
 
 # The files of a folder that are taken for pictures, by their lower-case suffixes.
 PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff")
+
+LARGEST = 178_000_000  # pixels of a picture: a small file can claim more than there is memory for; Pillow's is as large
+
+ORIENTATION = 0x0112  # the tag, CIPA DC-008 (EXIF 2.32), 4.6.4
+# What makes a picture upright: whether to flip it left to right first, and the quarter turns to the left after that.
+_UPRIGHT = {2: (True, 0), 3: (False, 2), 4: (True, 2), 5: (True, 1), 6: (False, 3), 7: (True, 3), 8: (False, 1)}
 
 
 class Listing(NamedTuple):
@@ -60,27 +68,26 @@ def passed_over(others: Sequence[Path]) -> str:
 
 
 def read_image(source: Any, channels: int | None = None) -> np.ndarray:
-    """One image as an array (height, width, channels); pictures are turned upright by their EXIF and get 8 bits.
+    """One image as an array (height, width, channels); pictures are turned upright and get 8 bits.
+
+    Transparent pictures are laid on white, or on black if what they show is lighter than middle gray; see
+    `cnnzoo.transparency.flattened`. Of an animation the first frame is read.
 
     Args:
         source: A path, the bytes of a file, a Pillow image or an array (height, width[, channels]).
         channels: 1 or 3 to convert to grey or colour; None to keep what is there.
 
     Raises:
-        ValueError: The file is no image, cut short or damaged; the message names it.
+        ValueError: The file is no image, cut short, damaged, of more than `LARGEST` pixels, or has 32-bit numbers or
+            CIELAB for pixels; the message names it.
         FileNotFoundError: There is no such file.
     """
-    from PIL import Image, ImageOps
-
-    if isinstance(source, (str, Path, bytes, bytearray)):
-        source = open_image(*contents(source))
-    if isinstance(source, Image.Image):
-        source = ImageOps.exif_transpose(source)
-        if source.mode.startswith("I;16"):  # Pillow would cut off all above 255
-            array = np.rint(np.asarray(source) / 257).astype(np.uint8)
-        else:
-            grey = source.mode in ("1", "L", "LA", "I", "F")
-            array = np.asarray(source.convert("L" if grey else "RGB"))
+    if is_picture(source):
+        image, name = opened(source)
+        array = upright(pixels_of(image, name), image)
+        if array.dtype == np.uint16:
+            array = np.rint(array / 257).astype(np.uint8)
+        array = flattened(*split(array))
     else:
         array = np.asarray(source)
     if array.ndim == 2:
@@ -126,31 +133,104 @@ def contents(source: str | Path | bytes | bytearray) -> tuple[bytes, str]:
     return Path(source).read_bytes(), str(source)
 
 
+def opened(source: "str | Path | bytes | bytearray | PIL.Image.Image") -> "tuple[PIL.Image.Image, str]":
+    """The decoded picture of a source, and what an error calls it; see `open_image`."""
+    from PIL import Image
+
+    if isinstance(source, Image.Image):
+        return source, "the Pillow image"
+    raw, name = contents(source)
+    return open_image(raw, name), name
+
+
 def open_image(raw: bytes, name: str) -> "PIL.Image.Image":
     """The decoded picture in the bytes of a file.
 
     Raises:
-        ValueError: They are no image, cut short, damaged or too large for Pillow; the message gives the name.
+        ValueError: They are no image, cut short, damaged, or claim more than `LARGEST` pixels, before these are
+            decoded; the message gives the name.
     """
     from PIL import Image
 
     with decoding(name):
         image = Image.open(io.BytesIO(raw))
+    if image.width * image.height > LARGEST:
+        raise ValueError(
+            f"{name} has {image.width}x{image.height} pixels; allowed: at most {LARGEST / 1e6:g} megapixels"
+        )
+    with decoding(name):
         image.load()
     return image
 
 
 @contextmanager
 def decoding(name: str) -> Iterator[None]:
-    """Makes a ValueError with the name of whatever a decoder raises inside, which for damaged bytes may be anything."""
-    from PIL import UnidentifiedImageError
+    """Makes a ValueError with the name of whatever a decoder raises inside, which for damaged bytes may be anything.
+
+    What Pillow warns of is not shown: large pictures, which are limited here, and metadata that is damaged.
+    """
+    from PIL import Image, UnidentifiedImageError
 
     try:
-        yield
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
+            yield
     except UnidentifiedImageError:
         raise ValueError(f"{name} cannot be read as an image: no known format") from None
+    except Image.DecompressionBombError:
+        most = min(LARGEST, 2 * (Image.MAX_IMAGE_PIXELS or LARGEST)) / 1e6
+        raise ValueError(f"{name} has too many pixels; allowed: at most {most:g} megapixels") from None
     except Exception as error:
         raise ValueError(f"{name} cannot be read as an image: {error}") from error
+
+
+def pixels_of(image: "PIL.Image.Image", name: str) -> np.ndarray:
+    """A Pillow image as an array (height, width, channels), uint8 or uint16: grey, grey and alpha, RGB or RGBA.
+
+    Palettes become colour, and a transparent colour becomes alpha. Black and white becomes grey, 0 and 255. CMYK
+    becomes RGB by Pillow's formula without a profile.
+
+    Raises:
+        ValueError: For pixels that are no photograph's, such as 32-bit numbers, whose scale nobody knows.
+    """
+    if image.mode.startswith("I;16"):
+        grey = np.asarray(image).astype(np.uint16)[..., None]
+        if not isinstance(clear := image.info.get("transparency"), int):
+            return grey
+        return np.concatenate([grey, np.where(grey == clear, 0, 65535).astype(np.uint16)], axis=2)
+    if image.mode in ("I", "F", "LAB"):
+        raise ValueError(f"{name} has pixels of Pillow's mode {image.mode!r}; allowed: 8 or 16 bits, grey, RGB or CMYK")
+    mode = "L" if image.mode in ("1", "L", "LA", "La") else "RGB"
+    if image.has_transparency_data:
+        mode = {"L": "LA", "RGB": "RGBA"}[mode]
+    with decoding(name):
+        array = np.asarray(image if image.mode == mode else image.convert(mode))  # which copies, needed or not
+    return array if array.ndim == 3 else array[..., None]
+
+
+def split(array: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+    """Pixels (height, width, 1 or 3), and their alpha (height, width) if there is one, of what `pixels_of` gives."""
+    channels = 1 if array.shape[2] < 3 else 3
+    return array[..., :channels], array[..., -1] if array.shape[2] > channels else None
+
+
+def orientation(image: "PIL.Image.Image") -> int:
+    """How a picture lies, 1 to 8, as its EXIF or else its XMP says; 1, upright, if they are damaged."""
+    try:
+        with decoding(""):
+            value = image.getexif().get(ORIENTATION, 1)
+    except ValueError:
+        return 1
+    return value if value in _UPRIGHT else 1
+
+
+def upright(array: np.ndarray, image: "PIL.Image.Image") -> np.ndarray:
+    """The pixels (height, width, channels) of an image turned as it says."""
+    if (value := orientation(image)) == 1:
+        return array
+    flip, turns = _UPRIGHT[value]
+    return np.ascontiguousarray(np.rot90(array[:, ::-1] if flip else array, turns))
 
 
 def to_channels(images: np.ndarray, channels: int) -> np.ndarray:
@@ -247,12 +327,16 @@ def contact_sheet(images: Any, columns: int, gap: int = 2) -> np.ndarray:
     """Images (n, height, width, channels) side by side, row by row, on mid-grey: one uint8 array (H, W, channels)."""
     images = to_uint8(images)
     n, height, width, channels = images.shape
-    rows = -(-n // columns)
-    sheet = np.full((rows * (height + gap) + gap, columns * (width + gap) + gap, channels), 128, np.uint8)
+    sheet = np.full((*sheet_sides(n, height, width, columns, gap), channels), 128, np.uint8)
     for i, image in enumerate(images):
         top, left = gap + i // columns * (height + gap), gap + i % columns * (width + gap)
         sheet[top : top + height, left : left + width] = image
     return sheet
+
+
+def sheet_sides(n: int, height: int, width: int, columns: int, gap: int = 2) -> tuple[int, int]:
+    """Height and width of the contact sheet of n images."""
+    return -(-n // columns) * (height + gap) + gap, columns * (width + gap) + gap
 
 
 def png_bytes(image: Any) -> bytes:

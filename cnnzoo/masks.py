@@ -8,6 +8,7 @@ numbers inside the graph; in evaluation NumPy draws them, so that the masks are 
 import math
 import string
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import keras
@@ -208,7 +209,8 @@ def as_missing(mask: Any, shape: tuple[int, int, int]) -> np.ndarray:
 
     Args:
         mask: Booleans or numbers, not 0 where a pixel is missing: (height, width[, 1]) for all images, or
-            (n, height, width[, 1]). Also a path, the bytes of a file or a Pillow image; see `read_mask`.
+            (n, height, width[, 1]). uint8 and uint16 of more than two values are taken for a picture; see `painted`.
+            Also a path, the bytes of a file or a Pillow image; see `read_mask`.
         shape: (n, height, width) of the images.
 
     Returns:
@@ -223,25 +225,52 @@ def as_missing(mask: Any, shape: tuple[int, int, int]) -> np.ndarray:
         raise ValueError(f"got a mask of shape {array.shape}; allowed: {sides}")
     if array.dtype.kind not in "biuf":
         raise ValueError(f"got a mask of dtype {array.dtype}; allowed: booleans or numbers")
-    missing = np.broadcast_to(array.reshape(-1, height, width, 1) != 0, (count, height, width, 1))
+    missing = painted(array) if array.dtype in (np.uint8, np.uint16) else array != 0
+    missing = np.broadcast_to(missing.reshape(-1, height, width, 1), (count, height, width, 1))
     for what, wrong in (("nothing", ~missing.any(axis=(1, 2, 3))), ("everything", missing.all(axis=(1, 2, 3)))):
         if wrong.any():
             raise ValueError(
                 f"got a mask by which {what} is missing in image {wrong.argmax()}; allowed: not 0 where pixels are "
-                "missing, and 0 where they are kept"
+                "missing, of a picture at least half of white, and 0 where they are kept"
             )
     return missing
 
 
+def painted(values: np.ndarray) -> np.ndarray:
+    """Where the uint8 or uint16 numbers of a picture of a mask mean that a pixel is missing: booleans of their shape.
+
+    Of black and one other value it is that value, however dark: 0 and 1, 0 and 255. Else it is half of white and above,
+    128 or 32768, so that neither the traces of JPEG around what was painted nor the outer half of a soft edge count.
+    """
+    if ((values == 0) | (values == values.max(initial=0))).all():
+        return values > 0
+    return values > np.iinfo(values.dtype).max // 2
+
+
 def read_mask(source: Any) -> np.ndarray:
-    """Where pixels are missing, bool (height, width): where a picture is neither black nor transparent.
+    """Where pixels are missing, bool (height, width): where a picture is painted in any color.
+
+    By its brightest channel a pixel is painted or not as `painted` says. In a picture with transparent parts those are
+    kept, and what is opaque by half or more is missing if it was all painted, or all black.
 
     Args:
         source: As in `cnnzoo.photos.read_photo`, with its errors.
+
+    Raises:
+        ValueError: For a picture with transparent parts of which some opaque ones are painted and some not, such as a
+            photograph with a part erased: nobody knows which of the three are meant.
     """
     photo = read_photo(source)
-    missing = np.any(photo.pixels, axis=2)
-    return missing if photo.alpha is None else missing & (photo.alpha > 0)
+    brightest = photo.pixels.max(axis=2)
+    if photo.alpha is None or (opaque := photo.alpha > np.iinfo(photo.alpha.dtype).max // 2).all():
+        return painted(brightest)
+    if (seen := painted(brightest[opaque])).any() and not seen.all():
+        what = f"the mask {source}" if isinstance(source, (str, Path)) else "a mask"
+        raise ValueError(
+            f"got {what} with transparent parts, whose opaque ones are both black and painted; allowed: a picture "
+            "without transparency, painted where pixels are missing, or one that is opaque there alone"
+        )
+    return opaque
 
 
 def _check_sides(height: int, width: int) -> None:

@@ -1,5 +1,6 @@
 """What the command shows: tables and JSON on stdout, progress on stderr."""
 
+import io
 import json
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -12,8 +13,16 @@ if TYPE_CHECKING:
     from cnnzoo.metrics.scores import Score
 
 
+def print_anything() -> None:
+    """Lets stdout and stderr show characters that their encoding has not, as in some file names, by number: \\u65e5."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
 def print_json(content: Any) -> None:
-    print(json.dumps(content, indent=1, ensure_ascii=False))
+    in_unicode = (sys.stdout.encoding or "").lower().startswith("utf")
+    print(json.dumps(content, indent=1, ensure_ascii=not in_unicode))
 
 
 def print_table(title: str, header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:

@@ -92,7 +92,7 @@ def refusal(command):
 @pytest.fixture
 def photo():
     rng = np.random.default_rng(0)
-    pixels, alpha = rng.integers(0, 200, (6, 5, 3), np.uint8), rng.integers(0, 256, (6, 5), np.uint8)
+    pixels, alpha = rng.integers(0, 200, (6, 5, 3), np.uint8), rng.integers(8, 256, (6, 5), np.uint8)
     return Photo(pixels, alpha, EXIF.tobytes())
 
 
@@ -239,7 +239,8 @@ def folder(photo, tmp_path):
 def test_every_picture_of_a_folder_is_made(command, folder, tmp_path):
     out, err = command("upscale", folder, tmp_path / "new", "--scale", 2)
     names = ["a.png", "b.JPG", "c.png", "d.webp"]  # a bitmap is not written
-    assert (out.splitlines(), err) == ([str(tmp_path / "new" / name) for name in names], "")
+    said = f"left out: 1 entry that is no picture (1 .txt) in {folder}\n"
+    assert (out.splitlines(), err) == ([str(tmp_path / "new" / name) for name in names], said)
     assert sorted(path.name for path in (tmp_path / "new").iterdir()) == names
     assert read_photo(tmp_path / "new" / "c.png").pixels.shape == (12, 10, 3)
 
@@ -249,6 +250,7 @@ def test_what_cannot_be_made_is_told_and_the_others_are_made(command, folder, ma
     out, err = command("denoise", folder, tmp_path / "new", code=2)
     assert [line.rpartition("/")[2] for line in out.splitlines()] == ["a.png", "c.png", "d.webp"]
     assert err.splitlines() == [
+        f"left out: 1 entry that is no picture (1 .txt) in {folder}",
         f"left out: {folder / 'b.JPG'} cannot be read as an image: no known format",
         f"cnnzoo denoise: left out 1 of the 4 pictures in {folder}",
     ]

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cnnzoo.commands.models import able
-from cnnzoo.commands.restore import each, in_channels, mask_of
+from cnnzoo.commands.restore import each, in_channels, mask_of, shown
 
 if TYPE_CHECKING:
     import numpy as np
@@ -33,9 +33,9 @@ def stylize(asked: argparse.Namespace) -> None:
         raise ValueError(f"{error}; in one pass: {', '.join(fast.styles)}" if fast else str(error)) from None
     mask = None if asked.mask is None else mask_of(asked.mask)
 
-    def work(photo: "Photo", tell: Callable[[int, int], None]) -> "Photo":
-        pixels = to_channels(photo.pixels[None], 3)[0]
-        return replace(photo, pixels=painted(pixels, tell, mask=mask, keep_color=asked.keep_color))
+    def work(photo: "Photo", path: Path, tell: Callable[[int, int], None]) -> "Photo":
+        pixels = to_channels(shown(photo)[None], 3)[0]
+        return replace(photo, pixels=painted(pixels, path, tell, mask=mask, keep_color=asked.keep_color))
 
     kept = [Path(name) for name in (*asked.style, *([] if asked.mask is None else [asked.mask]))]
     each(asked, work, *kept, stepwise=True)
@@ -45,7 +45,12 @@ def enhance(asked: argparse.Namespace) -> None:
     model = able(asked.model or ENHANCER, "enhance")
     if not 0 <= asked.strength <= 2:  # told of once, not for each file of a folder
         raise ValueError(f"got --strength {asked.strength:g}; allowed: 0 to 2")
-    each(asked, lambda photo: in_channels(3, photo, lambda pixels: model.enhance(pixels, asked.strength)))
+
+    def enhanced(photo: "Photo") -> "Photo":
+        clear = replace(photo, pixels=shown(photo))
+        return in_channels(3, clear, lambda pixels: model.enhance(pixels, asked.strength))
+
+    each(asked, enhanced)
 
 
 def _in_one_pass(model, asked: argparse.Namespace) -> Callable[..., "np.ndarray"]:
@@ -53,7 +58,7 @@ def _in_one_pass(model, asked: argparse.Namespace) -> Callable[..., "np.ndarray"
     if len(weights) != len(asked.style):
         raise ValueError(f"got {len(asked.style)} styles and weights={weights}; allowed: one for each style")
     style = dict(zip(asked.style, weights, strict=True))
-    return lambda pixels, tell, **options: model.stylize(pixels, style, progress=tell, **options)
+    return lambda pixels, path, tell, **options: model.stylize(pixels, style, progress=tell, **options)
 
 
 def _by_optimization(
@@ -64,13 +69,17 @@ def _by_optimization(
     from cnnzoo.images import save_png
 
     styles = [painting(name).pixels for name in asked.style]
+    if frames is not None and frames.exists() and not frames.is_dir():
+        raise ValueError(f"got the file {frames} as --frames; allowed: a folder")
     model = registry.build("style_transfer", **({} if network is None else {"network": network}))
 
-    def painted(pixels: "np.ndarray", tell: Callable[[int, int], None], **more) -> "np.ndarray":
+    def painted(pixels: "np.ndarray", path: Path, tell: Callable[[int, int], None], **more) -> "np.ndarray":
+        into = frames / path.name if frames is not None and asked.input.is_dir() else frames
+
         def watch(done: int, total: int, picture: "np.ndarray") -> None:
             tell(done, total)
-            if frames is not None and (done % FRAMES == 0 or done == total):
-                save_png(frames / f"{done:05d}.png", picture)
+            if into is not None and (done % FRAMES == 0 or done == total):
+                save_png(into / f"{done:05d}.png", picture)
 
         return model.stylize(pixels, styles, weights=asked.weight, progress=watch, **options, **more)
 

@@ -3,6 +3,7 @@
 import argparse
 
 from cnnzoo.commands.models import able, find
+from cnnzoo.commands.pictures import save
 from cnnzoo.terminal import progress
 
 SIDE = 128  # of the middle of a picture, for a model that takes any size
@@ -12,7 +13,6 @@ def explain(asked: argparse.Namespace) -> None:
     from cnnzoo.cards import class_names
     from cnnzoo.explain import method
     from cnnzoo.explain.report import sheet
-    from cnnzoo.images import save_png
 
     for name in asked.method or ():
         method(name)  # so that a wrong name is told of first
@@ -21,7 +21,7 @@ def explain(asked: argparse.Namespace) -> None:
         classes = getattr(model, "classes", 0)
         names = class_names(find(asked.name)[1], classes) if classes else None
         made = sheet(model, _read(asked.image, model), asked.method, asked.label, names)
-    save_png(asked.out, made)
+    save(asked.out, made)
     print(asked.out)
 
 

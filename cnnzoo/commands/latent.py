@@ -4,7 +4,7 @@ import argparse
 from itertools import pairwise
 
 from cnnzoo.commands.models import able, find
-from cnnzoo.commands.pictures import read, save_sheet
+from cnnzoo.commands.pictures import check_sheet, read, save_sheet
 from cnnzoo.terminal import print_json, print_table, progress
 
 
@@ -20,11 +20,12 @@ def interpolate(asked: argparse.Namespace) -> None:
     with progress(f"going through {asked.name}"):
         model = _latent(asked.name)
         if asked.image:
-            pairs = pairwise(_codes(asked, model))
+            pairs = list(pairwise(_codes(asked, model)))
         else:
             pairs = _noise(asked, model, 2 * asked.ways).reshape(asked.ways, 2, -1)
-        ways = [interpolate(model, a, b, asked.steps, not asked.straight, asked.label) for a, b in pairs]
-    save_sheet(asked.out, np.concatenate(ways), asked.steps)
+        check_sheet(asked.out, len(pairs) * asked.steps, asked.steps, model)
+        made = [interpolate(model, a, b, asked.steps, not asked.straight, asked.label) for a, b in pairs]
+    save_sheet(asked.out, np.concatenate(made), asked.steps)
 
 
 def traverse(asked: argparse.Namespace) -> None:
@@ -38,9 +39,11 @@ def traverse(asked: argparse.Namespace) -> None:
     with progress(f"going through {asked.name}"):
         model = _latent(asked.name)
         z = (_codes(asked, model) if asked.image else _noise(asked, model, 1))[0]
+        rows = min(asked.dimensions, model.latent_dim)
+        check_sheet(asked.out, rows * asked.steps, asked.steps, model)
         values = np.linspace(-3, 3, asked.steps)
-        rows = [traverse(model, z, i, values, asked.label) for i in range(min(asked.dimensions, model.latent_dim))]
-    save_sheet(asked.out, np.concatenate(rows), asked.steps)
+        made = [traverse(model, z, i, values, asked.label) for i in range(rows)]
+    save_sheet(asked.out, np.concatenate(made), asked.steps)
 
 
 def invert(asked: argparse.Namespace) -> None:
@@ -51,6 +54,7 @@ def invert(asked: argparse.Namespace) -> None:
 
     with progress(f"searching in {asked.name}"):
         model = _latent(asked.name)
+        check_sheet(asked.out, 2 * len(asked.image), len(asked.image), model)
         images = read(asked.image, model)
         found = invert(model, images, asked.steps, seed=asked.seed)
         made = to_uint8(images_of(model, found.z))
@@ -71,6 +75,7 @@ def nearest(asked: argparse.Namespace) -> None:
 
     with progress(f"comparing {asked.name} with its training images"):
         model, data = able(asked.name, "generate"), asked.data or find(asked.name)[1]
+        check_sheet(asked.out, 2 * asked.n, asked.n, model)
         samples = to_uint8(model.generate(asked.n, seed=asked.seed))
         found = nearest(samples, data, asked.extractor)
         known = load(data, "train", shape=model.image_shape).images[found.indices]

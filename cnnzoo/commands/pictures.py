@@ -17,13 +17,16 @@ def generate(asked: argparse.Namespace) -> None:
         for option, taken in takes.items():
             if getattr(asked, option) is not None and not taken:
                 raise ValueError(f"got --{option} for {asked.name!r}, which takes none")
+        columns = ceil(sqrt(max(1, asked.n)))
+        check_sheet(asked.out, asked.n, columns, model)
         options = {"labels": asked.label, "truncation": asked.truncation}
         images = model.generate(asked.n, asked.seed, **{k: v for k, v in options.items() if v is not None})
-    save_sheet(asked.out, images, ceil(sqrt(asked.n)))
+    save_sheet(asked.out, images, columns)
 
 
 def reconstruct(asked: argparse.Namespace) -> None:
     from cnnzoo.images import save_png
+    from cnnzoo.photos import format_for
 
     stems = [path.stem for path in asked.image]
     if twice := sorted({stem for stem in stems if stems.count(stem) > 1}):
@@ -31,6 +34,8 @@ def reconstruct(asked: argparse.Namespace) -> None:
             f"got several images named {', '.join(twice)}; allowed: each name once, as the results take it"
         )
     targets = [asked.out / f"{stem}.png" for stem in stems]
+    for target in targets:
+        format_for(target)
     for path, target in zip(asked.image, targets, strict=True):
         if target.exists() and path.exists() and target.samefile(path):
             raise ValueError(f"got the folder of {path} as --out, where the result would replace it")
@@ -63,13 +68,31 @@ def classify(asked: argparse.Namespace) -> None:
     print_table("", ("image", *(f"{i + 1}." for i in range(len(rows[0]) - 1))), rows)
 
 
-def save_sheet(path: Path, images, columns: int, quiet: bool = False) -> None:
-    """Writes a contact sheet and says where."""
-    from cnnzoo.images import contact_sheet, save_png
+def check_sheet(path: Path, n: int, columns: int, model) -> None:
+    """Refuses a contact sheet of n images of a model that the format of its file cannot hold, before they are made."""
+    from cnnzoo.images import sheet_sides
+    from cnnzoo.photos import format_for
 
-    save_png(path, contact_sheet(images, columns))
+    if n > 0 and None not in model.image_shape:
+        format_for(path, sheet_sides(n, *model.image_shape[:2], columns))
+
+
+def save_sheet(path: Path, images, columns: int, quiet: bool = False) -> None:
+    """Writes a contact sheet, in the format that the name says, and says where."""
+    from cnnzoo.images import contact_sheet
+
+    save(path, contact_sheet(images, columns))
     if not quiet:
         print(path)
+
+
+def save(path: Path, picture) -> None:
+    """Writes a picture (height, width, 1 or 3), uint8 or in [0, 1], in the format that the name says."""
+    from cnnzoo.images import to_uint8
+    from cnnzoo.photos import Photo, save_photo
+
+    picture = to_uint8(picture)
+    save_photo(path, picture, Photo(picture))
 
 
 def read(paths: Sequence[Path], model):

@@ -39,9 +39,9 @@ def upscale(asked: argparse.Namespace) -> None:
 
     def larger(photo: "Photo") -> "Photo":
         alpha = None if photo.alpha is None else _enlarged(photo.alpha, model.scale)
-        return replace(photo, pixels=model.upscale(photo.pixels, **options), alpha=alpha)
+        return replace(photo, pixels=model.upscale(shown(photo), **options), alpha=alpha)
 
-    each(asked, larger)
+    each(asked, larger, scale=model.scale)
 
 
 def denoise(asked: argparse.Namespace) -> None:
@@ -50,12 +50,17 @@ def denoise(asked: argparse.Namespace) -> None:
         restorer(asked.model)  # so that a wrong name is told of once, not for each file of a folder
 
     def clean(photo: "Photo") -> "Photo":
-        return restorer(asked.model or DENOISERS[photo.pixels.shape[2]])(photo, ensemble=asked.ensemble)
+        clear = replace(photo, pixels=shown(photo))
+        return restorer(asked.model or DENOISERS[photo.pixels.shape[2]])(clear, ensemble=asked.ensemble)
 
     each(asked, clean)
 
 
 def inpaint(asked: argparse.Namespace) -> None:
+    import numpy as np
+
+    from cnnzoo.transparency import from_nearest
+
     mask = mask_of(asked.mask)
     restorer = _restorer(asked.model or INPAINTER, INPAINTER)
 
@@ -63,7 +68,10 @@ def inpaint(asked: argparse.Namespace) -> None:
         if photo.pixels.shape[:2] != mask.shape:
             sizes = ["{1}x{0}".format(*shape) for shape in (mask.shape, photo.pixels.shape)]
             raise ValueError(f"got the mask {asked.mask} of {sizes[0]} pixels; allowed: {sizes[1]}, as the picture")
-        return restorer(photo, mask)
+        made, alpha = restorer(replace(photo, pixels=shown(photo, mask)), mask), photo.alpha
+        if alpha is not None and not alpha[mask].any():  # erased: what fills the hole is to be seen
+            alpha = from_nearest(alpha, ~mask)
+        return replace(made, pixels=np.where(mask[..., None], made.pixels, photo.pixels), alpha=alpha)
 
     each(asked, whole, asked.mask)
 
@@ -89,6 +97,13 @@ def _restorer(name: str, like: str) -> Callable[..., "Photo"]:
         return in_channels(taken, photo, lambda pixels: model.restore(pixels, *beside, **options))
 
     return restored
+
+
+def shown(photo: "Photo", missing: "np.ndarray | None" = None) -> "np.ndarray":
+    """The pixels of a photograph as a network is to see them; see `cnnzoo.transparency.bled`."""
+    from cnnzoo.transparency import bled
+
+    return bled(photo.pixels, photo.alpha, missing)
 
 
 def in_channels(taken: int, photo: "Photo", work: Callable[["np.ndarray"], "np.ndarray"]) -> "Photo":
@@ -122,28 +137,37 @@ def mask_of(path: Path) -> "np.ndarray":
     missing = read_mask(path)
     if missing.all() or not missing.any():
         what = "everything is missing" if missing.all() else "nothing is missing"
-        raise ValueError(f"got the mask {path}, by which {what}; allowed: black where pixels are kept, else not black")
+        raise ValueError(
+            f"got the mask {path}, by which {what}; allowed: black where pixels are kept, else at least half of white"
+        )
     return missing
 
 
 # -- the files --------------------------------------------------------------------------------------------------------
 
 
-def each(asked: argparse.Namespace, work: Callable[..., "Photo"], *inputs: Path, stepwise: bool = False) -> None:
+def each(
+    asked: argparse.Namespace, work: Callable[..., "Photo"], *inputs: Path, scale: int = 1, stepwise: bool = False
+) -> None:
     """Puts the photograph, or each of those in a folder, through `work` and writes it; none of the inputs is replaced.
 
-    With `stepwise`, the work is also given a function to call with (done, total) while it is at a photograph.
+    The work makes it `scale` times as high and wide. With `stepwise`, it is also given the path, and a function to call
+    with (done, total) while it is at a photograph.
 
     Raises:
         ValueError: For names that cannot be, or, in the end, for the files of a folder that were left out.
     """
+    from cnnzoo.images import passed_over
     from cnnzoo.photos import format_for, read_photo, save_photo
 
-    pairs = _pairs(asked.input, asked.output)
+    pairs, others = _pairs(asked.input, asked.output)
     for path, target in pairs:
+        format_for(target)
         for kept in (path, *inputs):
             if target.exists() and kept.exists() and target.samefile(kept):
                 raise ValueError(f"got {target} as the result, which would replace {kept}; allowed: another name")
+    if others:
+        print(f"left out: {passed_over(others)} in {asked.input}", file=sys.stderr)
     left_out = 0
 
     def within(update: Callable, before: int, pairs: int, name: str, done: int, total: int) -> None:
@@ -154,8 +178,10 @@ def each(asked: argparse.Namespace, work: Callable[..., "Photo"], *inputs: Path,
             update(done, len(pairs), path.name)
             try:
                 photo = read_photo(path)
-                format_for(target, photo.alpha is not None)  # before the work, which may take long
-                photo = work(photo, partial(within, update, done, len(pairs), path.name)) if stepwise else work(photo)
+                height, width = photo.pixels.shape[:2]
+                format_for(target, (scale * height, scale * width), photo)  # before the work, which may take long
+                tell = partial(within, update, done, len(pairs), path.name)
+                photo = work(photo, path, tell) if stepwise else work(photo)
                 save_photo(target, photo.pixels, photo)
             except (ValueError, OSError) as error:
                 if not asked.input.is_dir():
@@ -170,25 +196,23 @@ def each(asked: argparse.Namespace, work: Callable[..., "Photo"], *inputs: Path,
         raise ValueError(f"left out {left_out} of the {len(pairs)} pictures in {asked.input}")
 
 
-def _pairs(source: Path, target: Path) -> list[tuple[Path, Path]]:
-    """What is read and what is written: the two files, or those in the two folders.
+def _pairs(source: Path, target: Path) -> tuple[list[tuple[Path, Path]], list[Path]]:
+    """What is read and what is written, the two files or those in the two folders; and what else is in the first.
 
     In a folder a result has the name of its picture, but ends in .png where that format cannot be written.
     """
-    from cnnzoo.data.sources import SUFFIXES
+    from cnnzoo.images import PICTURE_SUFFIXES, pictures_in
     from cnnzoo.photos import FORMATS
 
     if not source.is_dir():
-        return [(source, target)]
+        return [(source, target)], []
     if target.exists() and not target.is_dir():
         raise ValueError(f"got the folder {source}, but the file {target} for its results; allowed: a folder")
-    paths = sorted(path for path in source.iterdir() if path.suffix.lower() in SUFFIXES and path.is_file())
+    paths, others = pictures_in(source)
     if not paths:
-        raise ValueError(f"{source} holds no pictures; allowed: a folder with files of {', '.join(SUFFIXES)}")
-    pairs = [
-        (path, target / (path.name if path.suffix.lower() in FORMATS else f"{path.stem}.png")) for path in paths
-    ]
+        raise ValueError(f"{source} holds no pictures; allowed: a folder with files of {', '.join(PICTURE_SUFFIXES)}")
+    pairs = [(path, target / (path.name if path.suffix.lower() in FORMATS else f"{path.stem}.png")) for path in paths]
     uses = Counter(made.name for _, made in pairs)
     if twice := [name for name in uses if uses[name] > 1]:
         raise ValueError(f"got several pictures for the result {', '.join(twice)}; allowed: one for each name")
-    return pairs
+    return pairs, [path for path in others if path != target]

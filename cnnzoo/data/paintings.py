@@ -1,10 +1,12 @@
 """Paintings to take styles from."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from cnnzoo.data.photographs import SUFFIXES
 from cnnzoo.files import data_dir
 from cnnzoo.photos import Photo, read_photo
+from cnnzoo.transparency import flattened
 
 
 def paintings() -> dict[str, Path]:
@@ -14,7 +16,7 @@ def paintings() -> dict[str, Path]:
 
 
 def painting(name: str | Path) -> Photo:
-    """A painting by its name, or a picture of one's own by its path.
+    """A painting by its name, or a picture of one's own by its path; transparent ones are laid on paper.
 
     Raises:
         ValueError: There is neither, or the file is no image; the message gives the names.
@@ -26,6 +28,7 @@ def painting(name: str | Path) -> Photo:
     if not path.is_file():
         raise ValueError(f"got the style {str(name)!r}; {allowed}")
     try:
-        return read_photo(path)
+        photo = read_photo(path)
     except ValueError as error:
         raise ValueError(f"got a style that is no picture: {error}; {allowed}") from None
+    return replace(photo, pixels=flattened(photo.pixels, photo.alpha), alpha=None)

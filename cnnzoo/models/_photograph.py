@@ -12,6 +12,7 @@ from cnnzoo.images import as_array, to_channels
 from cnnzoo.photos import read_photo
 from cnnzoo.resampling import upscale
 from cnnzoo.tiling import self_ensemble, tiled
+from cnnzoo.transparency import flattened
 
 LARGEST = {np.dtype(np.uint8): 255, np.dtype(np.uint16): 65535, np.dtype(np.float32): 1}
 
@@ -31,8 +32,8 @@ def as_photographs(x: Any, channels: Sequence[int], noisy: bool = False) -> tupl
 
     Args:
         x: uint8, uint16, or floats in [0, 1]: one image (height, width[, channels]) or a batch. Also a path, the bytes
-            of a file, a Pillow image, or a list of them, read as `read_photo` does, without transparency, as uint8 or
-            uint16; their colours are converted where needed.
+            of a file, a Pillow image, or a list of them, read as `read_photo` does, as uint8 or uint16; their colours
+            are converted where needed, and transparency is laid on paper, see `cnnzoo.transparency.flattened`.
         channels: How many there may be.
         noisy: Whether single floats may be anywhere: noise has the mean 0, so that only the mean of an image tells
             whether it is in [0, 1].
@@ -68,7 +69,8 @@ def as_photographs(x: Any, channels: Sequence[int], noisy: bool = False) -> tupl
 
 def _read_with(channels: Sequence[int], source: Any) -> np.ndarray:
     """The pixels of a picture, with as many channels as it has where it may, else with the first number allowed."""
-    pixels = read_photo(source).pixels
+    photo = read_photo(source)
+    pixels = flattened(photo.pixels, photo.alpha)
     return pixels if pixels.shape[2] in channels else to_channels(pixels[None], channels[0])[0]
 
 

@@ -323,7 +323,8 @@ class Inpainter(PhasedModel):
                 images (height, width) too. Or a path, a Pillow image or a list of them, which come back as uint8 (16
                 bits: uint16). What stands in the holes does not matter.
             mask: Not 0 where a pixel is missing, of booleans or any numbers: (height, width[, 1]) for all images, or
-                (n, height, width[, 1]). Or a path or a Pillow image, neither black nor transparent there.
+                (n, height, width[, 1]). Or a path or a Pillow image, at least half of white there (see
+                `cnnzoo.masks.read_mask`); so are uint8 and uint16 of more than two values.
 
         Returns:
             The images; known pixels are those that came in, bit for bit.

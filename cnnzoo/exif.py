@@ -1,0 +1,116 @@
+"""EXIF for a picture that was changed: its size is that of now, it is upright, and nothing shows the picture before.
+
+Places in EXIF are counted from its start, and the notes of camera makers count so too. So all that is kept stays where
+it is, and everything else, thumbnails above all, is blanked.
+
+Source: CIPA DC-008 (EXIF 2.32), 4.5 and 4.6; TIFF 6.0, section 2.
+"""
+
+import struct
+from typing import Any
+
+HEADER = b"Exif\0\0"
+JPEG = b"\xff\xd8\xff"
+ORIENTATION = 0x0112
+WIDTHS, HEIGHTS = (0x0100, 0xA002, 0x1001), (0x0101, 0xA003, 0x1002)  # ImageWidth, PixelXDimension, RelatedImageWidth
+DIRECTORIES = (0x8769, 0x8825, 0xA005)  # Exif, GPS, Interoperability
+# Tags of pixels: where in a file they lie and how they are stored; and of what may hold thumbnails, such as XMP and the
+# resources of Photoshop. A value that holds a JPEG is left out as well, whatever its tag.
+OF_PIXELS = frozenset(
+    {
+        *(0x00FE, 0x00FF, 0x0102, 0x0103, 0x0106, 0x0107, 0x010A, 0x0111, 0x0115, 0x0116, 0x0117, 0x011C, 0x013D),
+        *(0x0140, 0x0142, 0x0143, 0x0144, 0x0145, 0x014A, 0x0152, 0x0153, 0x015B, 0x0201, 0x0202, 0x0212),
+        *(0x02BC, 0x501B, 0x83BB, 0x8649, 0x8773, 0x935C),
+    }
+)
+SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4}  # of a value, by its type
+
+
+def of_file(image: Any) -> bytes | None:
+    """The EXIF of a Pillow image as in the APP1 segment of a JPEG, as it stands in its file; None if there is none.
+
+    Of a TIFF it is made from its tags.
+    """
+    exif = image.info.get("exif")
+    if not exif and (hasattr(image, "tag_v2") or "Raw profile type exif" in image.info):
+        try:
+            tags = image.getexif()
+            tags.bigtiff = False
+            for tag in OF_PIXELS.union(WIDTHS, HEIGHTS).intersection(tags):
+                del tags[tag]
+            exif = tags.tobytes() if tags else None
+        except Exception:  # Pillow raises anything for damaged tags
+            return None
+    # Some files have the header twice, and WebP has none.
+    return HEADER + exif.removeprefix(HEADER).removeprefix(HEADER) if exif else None
+
+
+def of_changed(exif: bytes | None, width: int, height: int) -> bytes | None:
+    """EXIF for a picture that is upright and of this size; None where it is damaged or nothing is left.
+
+    Args:
+        exif: As in the APP1 segment of a JPEG.
+    """
+    if exif is None or (order := {b"II*\0": "<", b"MM\0*": ">"}.get(exif[6:10])) is None:
+        return None
+    kept = _Kept(exif[6:], order, width, height)
+    try:
+        entries = kept.copy(*struct.unpack_from(f"{order}I", kept.old, 4))
+    except (struct.error, ValueError):
+        return None
+    return HEADER + bytes(kept.new[: kept.end + kept.end % 2]) if entries else None
+
+
+class _Kept:
+    """What is kept of the bytes of EXIF, at the places where it was."""
+
+    def __init__(self, old: bytes, order: str, width: int, height: int):
+        self.old, self.order = old, order
+        self.sides = {**dict.fromkeys(WIDTHS, width), **dict.fromkeys(HEIGHTS, height)}
+        self.new, self.end = bytearray(len(old) + 4), 0
+        self._put(0, old[:8])
+        self._seen: set[int] = set()
+
+    def copy(self, at: int) -> int:
+        """Copies a directory and what belongs to it, but for the directory that it names as the next.
+
+        Returns:
+            How many of its entries were kept.
+
+        Raises:
+            struct.error: It is cut short.
+            ValueError: It was copied before.
+        """
+        if at in self._seen:
+            raise ValueError
+        self._seen.add(at)
+        (count,) = struct.unpack_from(f"{self.order}H", self.old, at)
+        entries = [entry for i in range(count) if (entry := self._entry(self.old[at + 2 + 12 * i : at + 14 + 12 * i]))]
+        self._put(at, struct.pack(f"{self.order}H", len(entries)) + b"".join(entries) + bytes(4))
+        return len(entries)
+
+    def _entry(self, entry: bytes) -> bytes | None:
+        """The twelve bytes of an entry as they are to be; its value is copied."""
+        tag, kind, count, start = struct.unpack(f"{self.order}HHII", entry)
+        size = SIZES.get(kind, 0) * count
+        if tag in OF_PIXELS or not size:
+            return None
+        if tag == ORIENTATION:
+            return struct.pack(f"{self.order}HHIHH", tag, 3, 1, 1, 0)
+        if tag in self.sides:
+            return struct.pack(f"{self.order}HHII", tag, 4, 1, self.sides[tag])
+        if tag in DIRECTORIES:
+            try:
+                self.copy(start)
+            except (struct.error, ValueError):
+                return None
+        elif size > 4:
+            value = self.old[start : start + size]
+            if len(value) < size or JPEG in value:
+                return None
+            self._put(start, value)
+        return entry
+
+    def _put(self, at: int, data: bytes) -> None:
+        self.new[at : at + len(data)] = data
+        self.end = max(self.end, at + len(data))
