@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from cnnzoo import registry
+from cnnzoo.data.sources import class_folders
 from cnnzoo.files import write_text
 from cnnzoo.metrics.scores import Score
 
@@ -35,7 +36,7 @@ CLASSES = {
 
 def class_names(data: str, classes: int) -> list[str]:
     """The names of the classes of a data set, or of the folders that hold them; else their numbers."""
-    names = CLASSES.get(data) or sorted(p.name for p in Path(data).glob("train/*") if p.is_dir())
+    names = CLASSES.get(data) or list(class_folders(Path(data) / "train"))
     return names if len(names) == classes else [str(i) for i in range(classes)]
 
 

@@ -8,8 +8,8 @@ A checkpoint is data alone: JSON, HDF5 and NumPy arrays, never pickled objects o
 """
 
 import json
+import secrets
 import shutil
-import tempfile
 import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from cnnzoo import registry
-from cnnzoo.files import sha256, write_json
+from cnnzoo.files import publish, sha256, write_json
 
 FORMAT = 1
 CARD, WEIGHTS, GOLDEN = "card.json", "model.weights.h5", "golden.npz"
@@ -144,7 +144,10 @@ def load(path: str | Path):
     if (path / "run.json").exists():
         if not (path / WEIGHTS).exists():
             raise CheckpointError(f"the run in {path} is not finished; go on with it by: cnnzoo train --resume {path}")
-        return _build(json.loads((path / "run.json").read_text()), path / WEIGHTS)
+        plan = json.loads((path / "run.json").read_text())
+        model = _build(plan, path / WEIGHTS)
+        model.class_names = tuple(plan.get("fingerprint", {}).get("classes", ()))
+        return model
     raise CheckpointError(f"{path} holds neither {CARD} nor run.json; allowed: a checkpoint or a finished run")
 
 
@@ -189,8 +192,8 @@ def save(
         CheckpointError: A field is not of the documented form.
     """
     folder = Path(folder)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    aside = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    aside = folder.with_name(f".{folder.name}-{secrets.token_hex(8)}")
+    aside.mkdir(parents=True)
     try:
         if half:
             round_to_half(model)
@@ -218,7 +221,6 @@ def save(
         }
         _check_card(card, folder / CARD)
         write_json(aside / CARD, card)
-        aside.chmod(0o755)
         _replace(folder, aside)
     finally:
         shutil.rmtree(aside, ignore_errors=True)
@@ -228,12 +230,12 @@ def save(
 def _replace(folder: Path, new: Path) -> None:
     """Puts one folder in the place of another, which is kept until the new one stands."""
     if not folder.exists():
-        new.rename(folder)
+        publish(new, folder)
         return
-    old = Path(tempfile.mkdtemp(prefix=f".{folder.name}-old-", dir=folder.parent))
-    folder.rename(old)  # an empty folder may be renamed over
+    old = folder.with_name(f".{folder.name}-old-{secrets.token_hex(8)}")
+    folder.rename(old)
     try:
-        new.rename(folder)
+        publish(new, folder)
     except BaseException:
         old.rename(folder)
         raise

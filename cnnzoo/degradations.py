@@ -1,4 +1,4 @@
-"""What photographs suffer: noise, blur, compression, wrong exposure; training, evaluation and export share it.
+"""What photographs suffer: noise, compression, wrong exposure; training, evaluation and export share it.
 
 Each is a function of float images (n, height, width, channels) in [0, 1] that gives float32 images of the same shape,
 in any graph. Those that draw take a `seed` as `keras.random` does: an integer, or a `keras.random.SeedGenerator`.
@@ -12,7 +12,6 @@ import numpy as np
 from keras import ops
 
 from cnnzoo.color import full_ycbcr_to_rgb, rgb_to_full_ycbcr
-from cnnzoo.resampling import mirrored
 
 
 def gaussian_noise(images, sigma, seed):
@@ -31,67 +30,6 @@ def gaussian_noise(images, sigma, seed):
     sigma = ops.convert_to_tensor(sigma, "float32")
     sigma = sigma[:, None, None, None] if len(sigma.shape) == 1 else sigma
     return ops.cast(images, "float32") + sigma / 255.0 * keras.random.normal(ops.shape(images), seed=seed)
-
-
-def poisson_noise(images, peak, seed):
-    """k / peak with k ~ Poisson(peak * x) for each number: mean x, variance x / peak; not clipped above.
-
-    Args:
-        images: See above; what is below 0 counts as 0.
-        peak: The mean count of photons where x is 1.
-        seed: See above.
-
-    Raises:
-        ValueError: For a peak that is not above 0.
-
-    Source: the photon noise of Foi et al., "Practical Poissonian-Gaussian noise modeling and fitting for single-image
-    raw-data", 2008, section II.
-    """
-    _check("peak", peak, 0.0, above=True)
-    mean = ops.maximum(ops.cast(images, "float32"), 0.0) * peak
-    return _poisson(mean, seed) / peak
-
-
-def salt_and_pepper(images, share, seed):
-    """Sets a share of the numbers, each drawn by itself, to 0 or to 1, with equal chances.
-
-    Args:
-        images: See above.
-        share: In [0, 1].
-        seed: See above.
-
-    Raises:
-        ValueError: For a share outside of [0, 1].
-    """
-    _check("share", share, 0.0, 1.0)
-    x = ops.cast(images, "float32")
-    chance = keras.random.uniform(ops.shape(x), seed=seed)
-    x = ops.where(chance < share / 2, ops.zeros_like(x), x)
-    return ops.where(chance >= 1 - share / 2, ops.ones_like(x), x)
-
-
-def blur(images, sigma):
-    """The convolution with exp(-(i^2 + j^2) / (2 sigma^2)) as far as 4 sigma, normalised to the sum 1.
-
-    The border is mirrored.
-
-    Args:
-        images: See above.
-        sigma: In pixels, above 0.
-
-    Raises:
-        ValueError: For another sigma.
-    """
-    _check("sigma", sigma, 0.0, above=True)
-    reach = int(4 * sigma + 0.5)
-    weights = np.exp(-0.5 * (np.arange(-reach, reach + 1) / sigma) ** 2)
-    weights /= weights.sum()
-    x = ops.cast(images, "float32")
-    for axis in (1, 2):
-        size, padded = ops.shape(x)[axis], mirrored(x, axis, reach)
-        parts = (padded[(slice(None),) * axis + (slice(i, i + size),)] for i in range(len(weights)))
-        x = sum(float(weight) * part for weight, part in zip(weights, parts, strict=True))
-    return x
 
 
 # -- JPEG -------------------------------------------------------------------------------------------------------------
@@ -245,17 +183,3 @@ def _check(name: str, value, low: float, high: float = math.inf, above: bool = F
     if isinstance(value, numbers.Real) and not ((low < value if above else low <= value) and value <= high):
         allowed = f"above {low:g}" if above else f">= {low:g}" if high == math.inf else f"{low:g} to {high:g}"
         raise ValueError(f"got {name}={value}; allowed: {allowed}")
-
-
-def _poisson(mean, seed):
-    """Draws of Poisson distributions, from those that Keras has.
-
-    Of a process with one event a second, the n-th comes after a time t ~ Gamma(n), and the n - 1 before it are spread
-    evenly over t: that many as Binomial(n - 1, mean / t) are in the first `mean` seconds. For an n that is large enough
-    t is longer than that.
-    """
-    longest = ops.max(mean)
-    n = ops.ceil(longest + 10.0 * ops.sqrt(longest) + 30.0)
-    time = keras.random.gamma(ops.shape(mean), n, seed=seed)
-    another = seed if isinstance(seed, keras.random.SeedGenerator) else seed + 1
-    return keras.random.binomial(ops.shape(mean), n - 1.0, ops.minimum(mean / time, 1.0), seed=another)

@@ -113,6 +113,8 @@ def evaluate(
         return Report(name, str(data), split, tuple(painting.measure(model, str(data), split, limit, progress)))
     network = inception_network() if inception else None
     found = load(data, split, shape=model.image_shape).few(limit)
+    if names := getattr(model, "class_names", ()):
+        found = found.relabeled(names)
     if model.task == "classify":
         if found.labels is None:
             raise ValueError(f"{data} has no labels; accuracy needs them")

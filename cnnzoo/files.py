@@ -2,10 +2,12 @@
 
 import hashlib
 import json
+import math
 import os
 import secrets
 import stat
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -42,16 +44,43 @@ def write_bytes(path: Path, data: bytes | memoryview) -> None:
 
 
 def publish(aside: Path, path: Path) -> None:
-    """Renames a file to one of the same folder; after a power cut there is the old file or the new one, whole."""
-    with aside.open("r+b") as file:
-        os.fsync(file.fileno())
+    """Renames a file, or a folder of files, within its folder; a power cut leaves the old one or the new one, whole."""
+    for part in (*aside.iterdir(), aside) if aside.is_dir() else (aside,):
+        _sync(part)
     os.replace(aside, path)
-    if os.name != "nt":  # Windows opens no folders
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+    _sync(path.parent)
+
+
+def _sync(path: Path) -> None:
+    """Has the system write a file, or the list of files in a folder, to the disk."""
+    folder = path.is_dir()
+    if folder and os.name == "nt":  # Windows opens no folders
+        return
+    descriptor = os.open(path, os.O_RDONLY if folder else os.O_RDWR)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Keeps other processes out of a folder, by a lock that the system releases when this process ends.
+
+    Raises:
+        ValueError: Another process is in it.
+    """
+    from filelock import FileLock, Timeout
+
+    lock = FileLock(folder / ".lock", timeout=0)
+    try:
+        lock.acquire()
+    except Timeout:
+        raise ValueError(f"{folder} is in use by another process; allowed: one process at a time") from None
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def write_text(path: Path, text: str) -> None:
@@ -60,5 +89,18 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_json(path: Path, content: Any) -> None:
-    """Writes a JSON file as `write_bytes` does."""
-    write_text(path, json.dumps(content, indent=1, ensure_ascii=False) + "\n")
+    """Writes a JSON file as `write_bytes` does; see `json_text`."""
+    write_text(path, json_text(content) + "\n")
+
+
+def json_text(content: Any, ensure_ascii: bool = False) -> str:
+    """Content as indented JSON. A number that JSON cannot hold, NaN or an infinite one, becomes null."""
+
+    def finite(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: finite(each) for key, each in value.items()}
+        if isinstance(value, (list, tuple)):
+            return [finite(each) for each in value]
+        return None if isinstance(value, float) and not math.isfinite(value) else value
+
+    return json.dumps(finite(content), indent=1, ensure_ascii=ensure_ascii, allow_nan=False)

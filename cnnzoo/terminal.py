@@ -1,11 +1,12 @@
 """What the command shows: tables and JSON on stdout, progress on stderr."""
 
 import io
-import json
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
+
+from cnnzoo.files import json_text
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -22,7 +23,7 @@ def print_anything() -> None:
 
 def print_json(content: Any) -> None:
     in_unicode = (sys.stdout.encoding or "").lower().startswith("utf")
-    print(json.dumps(content, indent=1, ensure_ascii=not in_unicode))
+    print(json_text(content, ensure_ascii=not in_unicode))
 
 
 def print_table(title: str, header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:

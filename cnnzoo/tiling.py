@@ -16,7 +16,6 @@ def tiled(
     margin: int,
     stride: int = 1,
     tile: int = 256,
-    progress: Callable[[int, int], None] | None = None,
 ) -> np.ndarray:
     """What `function` makes of a whole image, computed tile by tile in little memory.
 
@@ -36,7 +35,6 @@ def tiled(
         margin: How far a pixel of the result sees, in pixels of the image; rounded up to a multiple of `stride`.
         stride: The pixels of the image that the coarsest feature map has one for; tiles start at multiples of it.
         tile: The side of what is kept of a tile, in pixels of the image; rounded up to a multiple of `stride`.
-        progress: Called with the tiles done and their number, after each.
 
     Returns:
         (height * scale, width * scale, d) of the dtype that the function gives.
@@ -53,7 +51,7 @@ def tiled(
     margin, tile = (-(-side // stride) * stride for side in (margin, tile))
     windows = list(product(*(_windows(side, tile, margin, stride) for side in image.shape[:2])))
     whole = None
-    for done, ((rows, kept_rows), (columns, kept_columns)) in enumerate(windows, start=1):
+    for (rows, kept_rows), (columns, kept_columns) in windows:
         parts = (array[None, _coarser(rows, s), _coarser(columns, s)] for array, s in ((image, 1), *beside))
         part = np.asarray(function(*parts))
         height, width = (scale * (side.stop - side.start) for side in (rows, columns))
@@ -63,8 +61,6 @@ def tiled(
             whole = np.empty((scale * image.shape[0], scale * image.shape[1], part.shape[3]), part.dtype)
         inside = part[0, _scaled(kept_rows, scale, rows.start), _scaled(kept_columns, scale, columns.start)]
         whole[_scaled(kept_rows, scale), _scaled(kept_columns, scale)] = inside
-        if progress is not None:
-            progress(done, len(windows))
     return whole
 
 

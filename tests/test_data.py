@@ -238,3 +238,69 @@ def test_it_is_light_to_import():
     script = "import sys, cnnzoo.data, cnnzoo.images; print({'tensorflow', 'keras', 'sklearn'} & set(sys.modules))"
     out = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
     assert out.strip() == "set()"
+
+
+# -- folders as people have them ---------------------------------------------------------------------------------------
+
+
+def picture_folder(root, **counts):
+    """<root>/<split>/<label>/0.png ... for split__label=count; the gray level of a picture is that of its label."""
+    for key, count in counts.items():
+        split, label = key.split("__")
+        for i in range(count):
+            level = 20 * (ord(label[0]) - ord("a")) if label.isalpha() else 20 * int(label)
+            save_png(root / split / label / f"{i}.png", np.full((4, 4, 1), level, np.uint8))
+        (root / split / label).mkdir(parents=True, exist_ok=True)
+    return root
+
+
+def test_folder_classes_are_those_of_train_for_every_split(tmp_path):
+    picture_folder(tmp_path, train__bar=2, train__dot=2, train__sky=2, test__sky=3)
+    train, test = data.load(tmp_path), data.load(tmp_path, "test")
+    assert train.classes == test.classes == ("bar", "dot", "sky")
+    assert test.labels.tolist() == [2, 2, 2]
+
+
+def test_folder_refuses_a_class_that_train_lacks(tmp_path):
+    picture_folder(tmp_path, train__bar=2, test__bar=1, test__dot=1)
+    with pytest.raises(ValueError, match=r"test has the classes dot; allowed: those of train, bar"):
+        data.load(tmp_path, "test")
+
+
+def test_folder_classes_that_are_numbers_are_in_their_order(tmp_path):
+    picture_folder(tmp_path, **{f"train__{label}": 1 for label in (10, 0, 9, 1)})
+    assert data.load(tmp_path).classes == ("0", "1", "9", "10")
+
+
+def test_folder_passes_over_hidden_entries_and_says_what_else_it_passes_over(tmp_path):
+    picture_folder(tmp_path, train__a=3, train__b=3, test__a=1, test__b=1)
+    (tmp_path / "train" / ".ipynb_checkpoints").mkdir()
+    (tmp_path / "train" / "a" / "._0.png").write_bytes(b"not a picture")
+    assert len(data.load(tmp_path).images) == 6  # a warning would be an error here
+    (tmp_path / "train" / "a" / "notes.txt").write_text("of no use")
+    with pytest.warns(UserWarning, match=r"a: passed over 1 entry that is no picture \(1 \.txt\)"):
+        assert data.load(tmp_path).classes == ("a", "b")
+    (tmp_path / "train" / "a" / "notes.txt").unlink()
+    save_png(tmp_path / "train" / "loose.png", np.zeros((4, 4, 1), np.uint8))
+    (tmp_path / "train" / "c").mkdir()
+    with pytest.warns(UserWarning) as told:
+        assert data.load(tmp_path).classes == ("a", "b", "c")
+    said = [str(warning.message) for warning in told]
+    assert any("passed over 1 pictures that lie in no class folder" in line for line in said)
+    assert any(line.endswith("c holds no pictures") for line in said)
+
+
+def test_folder_of_photographs_passes_over_hidden_folders(tmp_path):
+    from cnnzoo.data.photographs import photographs
+
+    picture_folder(tmp_path, train__a=2, **{"train__.ipynb_checkpoints": 0})
+    save_png(tmp_path / "train" / ".ipynb_checkpoints" / "0-checkpoint.png", np.zeros((4, 4, 1), np.uint8))
+    assert photographs(tmp_path).names == ("0", "1")
+
+
+def test_relabeled_maps_classes_by_name(tmp_path):
+    picture_folder(tmp_path, train__b=1, train__c=2)
+    images = data.load(tmp_path)
+    assert images.relabeled(("a", "b", "c")).labels.tolist() == [1, 2, 2]
+    with pytest.raises(ValueError, match="has the classes c; allowed: a, b"):
+        images.relabeled(("a", "b"))

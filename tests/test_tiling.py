@@ -103,12 +103,6 @@ def test_all_tiles_have_one_shape_where_the_stride_divides_the_sides(size):
     assert shapes == {(1, h, w, 3) for h in (28, 29) for w in (28, 31)}
 
 
-def test_progress_is_told():
-    told = []
-    tiled(lambda x: x, picture(50, 30), margin=1, tile=20, progress=lambda *numbers: told.append(numbers))
-    assert told == [(i, 6) for i in range(1, 7)]
-
-
 def test_a_large_picture_needs_little_more_than_its_result():
     image = picture(2048, 1024)
     tracemalloc.start()

@@ -19,7 +19,8 @@ def explain(asked: argparse.Namespace) -> None:
     with progress(f"looking into {asked.name}"):
         model = able(asked.name, "image_shape")
         classes = getattr(model, "classes", 0)
-        names = class_names(find(asked.name)[1], classes) if classes else None
+        named = getattr(model, "class_names", ())
+        names = (named or class_names(find(asked.name)[1], classes)) if classes else None
         made = sheet(model, _read(asked.image, model), asked.method, asked.label, names)
     save(asked.out, made)
     print(asked.out)

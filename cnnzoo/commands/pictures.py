@@ -55,7 +55,7 @@ def classify(asked: argparse.Namespace) -> None:
     with progress(f"classifying with {asked.name}"):
         model = able(asked.name, "classify")
         chances = model.classify(read(asked.image, model))
-    names = class_names(find(asked.name)[1], chances.shape[1])
+    names = getattr(model, "class_names", ()) or class_names(find(asked.name)[1], chances.shape[1])
     answers = []
     for path, row in zip(asked.image, chances, strict=True):
         best = row.argsort()[::-1][: asked.top]

@@ -1,6 +1,6 @@
 """Images to train on: whole sets in memory, and batches of them as a pure function of (seed, step)."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -50,6 +50,19 @@ class ImageSet:
         chosen = np.sort(order(len(self.images), 0, 0, np.arange(limit)))
         labels = None if self.labels is None else self.labels[chosen]
         return replace(self, images=self.images[chosen], labels=labels)
+
+    def relabeled(self, classes: Sequence[str]) -> "ImageSet":
+        """The same images with the numbers that other classes have for their names.
+
+        Raises:
+            ValueError: A class of this set is not among them.
+        """
+        if self.labels is None or self.classes == tuple(classes):
+            return self
+        if unknown := [name for name in self.classes if name not in classes]:
+            raise ValueError(f"{self.name} has the classes {', '.join(unknown)}; allowed: {', '.join(classes)}")
+        numbers = np.array([classes.index(name) for name in self.classes], np.int64)
+        return replace(self, labels=numbers[self.labels], classes=tuple(classes))
 
     def steps_per_epoch(self, batch_size: int) -> int:
         """Whole batches in an epoch.
@@ -109,8 +122,10 @@ def load(
             brightness as the chance, by a fixed seed of NumPy (statically binarised; the draw is the zoo's own);
             "digits", the 1,797 scans that scikit-learn ships; "photos", crops of photographs that scikit-image and
             scikit-learn ship; "signs", photographs of hand signs, in `CNNZOO_DATA_DIR`; or a folder
-            <folder>/<split>/<label>/<image>. Where a folder has no <folder>/test, "test" is always the same fifth of
-            <folder>/train, and "train" the rest.
+            <folder>/<split>/<label>/<image>. Its classes are the folders of <folder>/train, sorted by name, or by
+            number where all names are numbers. Where a folder has no <folder>/test, "test" is always the same fifth of
+            <folder>/train, and "train" the rest. Hidden files and folders are passed over; whatever else is no picture
+            is too, with a warning.
         split: "train", "test", or a part of "train": "validation", always the same 5,000 images of it (a tenth of a
             small set), and "fit", the others.
         shape: The (height, width, channels) that a model takes; the images are resized, and grey and colour converted.

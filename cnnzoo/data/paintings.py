@@ -3,8 +3,8 @@
 from dataclasses import replace
 from pathlib import Path
 
-from cnnzoo.data.photographs import SUFFIXES
 from cnnzoo.files import data_dir
+from cnnzoo.images import pictures_in
 from cnnzoo.photos import Photo, read_photo
 from cnnzoo.transparency import flattened
 
@@ -12,7 +12,7 @@ from cnnzoo.transparency import flattened
 def paintings() -> dict[str, Path]:
     """The files of the paintings on this machine, in `CNNZOO_DATA_DIR`/style/train/style, by their names."""
     folder = data_dir() / "style" / "train" / "style"
-    return {path.stem: path for path in sorted(folder.glob("*")) if path.suffix.lower() in SUFFIXES}
+    return {path.stem: path for path in pictures_in(folder).pictures} if folder.is_dir() else {}
 
 
 def painting(name: str | Path) -> Photo:

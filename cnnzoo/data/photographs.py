@@ -11,7 +11,7 @@ import numpy as np
 from cnnzoo.data import DataNotFound
 from cnnzoo.data.order import order
 from cnnzoo.files import data_dir
-from cnnzoo.images import read_image, to_channels
+from cnnzoo.images import PICTURE_SUFFIXES, is_hidden, pictures_in, read_image, to_channels
 
 # Where each set lies in `CNNZOO_DATA_DIR`.
 TRAINING = {"t91": "t91/train", "bsds500": "bsds500/train", "train400": "train400/train"}
@@ -24,7 +24,6 @@ TESTING = {
 }
 # These two show "woman" of Set5, at another size; see the test that compares all with all.
 LEFT_OUT = {"bsds500": ("302003",), "train400": ("test_135",)}
-SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp")
 SYMMETRIES = 8  # of the square: turned by quarters, and mirrored or not
 
 
@@ -225,7 +224,7 @@ def photographs(name: str | Path, split: str = "train", channels: int | None = N
 
 
 def _files(name: str, folder: Path) -> list[Path]:
-    found = sorted(path for path in folder.glob("*/*") if path.suffix.lower() in SUFFIXES)
+    found = _pictures(folder)
     if not found:
         raise DataNotFound(
             f"{name} is not in {folder}. Put its photographs there as {folder.name}/<any>/<image>, or name the folder "
@@ -235,13 +234,19 @@ def _files(name: str, folder: Path) -> list[Path]:
 
 
 def _of_folder(folder: Path, split: str) -> list[Path]:
-    found = sorted(path for path in (folder / split).glob("*/*") if path.suffix.lower() in SUFFIXES)
+    found = _pictures(folder / split)
     if not found:
         raise ValueError(
             f"got data {str(folder)!r}; allowed: {', '.join((*TRAINING, *TESTING))}, several of them joined by +, or a "
-            f"folder with {split}/<label>/<image> of {', '.join(SUFFIXES)}"
+            f"folder with {split}/<label>/<image> of {', '.join(PICTURE_SUFFIXES)}"
         )
     return found
+
+
+def _pictures(folder: Path) -> list[Path]:
+    """The pictures in the folders of a folder, hidden ones left out."""
+    folders = sorted(each for each in folder.glob("*") if each.is_dir() and not is_hidden(each))
+    return [path for each in folders for path in pictures_in(each).pictures]
 
 
 @lru_cache(maxsize=1024)

@@ -10,13 +10,12 @@ import numpy as np
 from cnnzoo.data import DataNotFound
 from cnnzoo.data.order import order
 from cnnzoo.files import data_dir
-from cnnzoo.images import fit_to, read_image
+from cnnzoo.images import PICTURE_SUFFIXES, fit_to, is_hidden, passed_over, pictures_in, read_image
 
 BUILDERS = ("mnist", "fashion_mnist", "cifar10", "cmaterdb", "cmaterdb/devanagari", "cmaterdb/telugu")
 STATIC = "mnist/static"
 SHIPPED = ("digits", "photos")
 NAMES = (*BUILDERS, STATIC, "signs", *SHIPPED)
-SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp")
 
 Arrays = tuple[np.ndarray, np.ndarray | None, tuple[str, ...]]  # images, labels, class names
 
@@ -158,36 +157,61 @@ def _signs(split: str, shape: tuple[int, int, int]) -> Arrays:
 def _folder(folder: Path, split: str, shape: tuple[int, int, int] | None, corrupt: str) -> Arrays:
     """<folder>/<split>/<label>/<image>, in the order of the names; without `shape` all must be of one size.
 
-    Where there is no <folder>/test, a fifth of <folder>/train stands for it and is left out of "train".
+    The classes are those of <folder>/train for every split. Where there is no <folder>/test, a fifth of <folder>/train
+    stands for it and is left out of "train".
     """
     divided = (folder / "test").is_dir()
     root = folder / (split if divided else "train")
-    allowed = f"allowed: {folder}/<split>/<label>/<image> of {', '.join(SUFFIXES)}"
+    allowed = f"allowed: {folder}/<split>/<label>/<image> of {', '.join(PICTURE_SUFFIXES)}"
     if not root.is_dir():
         have = ", ".join(sorted(p.name for p in folder.iterdir() if p.is_dir())) or "none"
         raise ValueError(f"{folder} has no {root.name!r} (it has: {have}); {allowed}")
-    classes = tuple(sorted(p.name for p in root.iterdir() if p.is_dir()))
-    files = [
-        (path, label)
-        for label, name in enumerate(classes)
-        for path in sorted(p for p in (root / name).iterdir() if p.suffix.lower() in SUFFIXES)
-    ]
+    here = class_folders(root)
+    classes = class_folders(folder / "train") or here
+    if unknown := [name for name in here if name not in classes]:
+        raise ValueError(f"{root} has the classes {', '.join(unknown)}; allowed: those of train, {', '.join(classes)}")
+    files = [(path, classes.index(name)) for name in here for path in _pictures(root / name)]
+    if loose := [path.name for path in pictures_in(root).pictures]:
+        warnings.warn(f"{root}: passed over {len(loose)} pictures that lie in no class folder", stacklevel=4)
     if files and not divided:
         files = [files[i] for i in _part(len(files), len(files) // 5, split)]
-    images, labels = [], []
+    images, labels, unreadable = [], [], []
     for path, label in files:
         try:
             image = read_image(path, shape and shape[2])
         except ValueError as error:
-            if corrupt == "raise":
-                raise ValueError(f"{error}; leave it out with corrupt='skip'") from error
-            warnings.warn(f"left out: {error}", stacklevel=4)
+            unreadable.append(str(error))
             continue
         images.append(image if shape is None else fit_to(image[None], shape)[0])
         labels.append(label)
+    if unreadable and corrupt == "raise":
+        more = f" (and {len(unreadable) - 1} more)" if len(unreadable) > 1 else ""
+        raise ValueError(f"{unreadable[0]}{more}; move such files away, or load with corrupt='skip'")
+    for told in unreadable:
+        warnings.warn(f"left out: {told}", stacklevel=4)
     if not images:
         raise ValueError(f"{folder} holds no images for {split!r}; {allowed}")
     shapes = {image.shape for image in images}
     if len(shapes) > 1:
         raise ValueError(f"{root} holds images of {len(shapes)} shapes, {sorted(shapes)[:2]}…; give load a shape")
     return np.stack(images), np.array(labels, np.int64), classes
+
+
+def class_folders(root: Path) -> tuple[str, ...]:
+    """The names of the classes in a folder, its folders that are not hidden; by number where all are numbers."""
+    names = [path.name for path in root.glob("*") if path.is_dir() and not is_hidden(path)]
+    return tuple(sorted(names, key=lambda name: (int(name), name) if all(map(_is_number, names)) else (0, name)))
+
+
+def _is_number(name: str) -> bool:
+    return name.isascii() and name.isdigit()
+
+
+def _pictures(folder: Path) -> list[Path]:
+    """The pictures of a class, with a warning that names what else is in its folder, or that there are none."""
+    pictures, others = pictures_in(folder)
+    if others:
+        warnings.warn(f"{folder}: passed over {passed_over(others)}", stacklevel=5)
+    if not pictures:
+        warnings.warn(f"{folder} holds no pictures", stacklevel=5)
+    return pictures

@@ -28,14 +28,14 @@ class Score:
     protocol: Mapping[str, Any] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
-        """As plain JSON values; `from_json` reads it back."""
+        """As plain values; `from_json` reads them back. In JSON a value that is no finite number is null."""
         content = asdict(self)
         return {**content, "value": float(self.value), "interval": self.interval and list(map(float, self.interval))}
 
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> "Score":
-        interval = content.get("interval")
-        return cls(**{**content, "interval": interval and tuple(interval)})
+        value, interval = content["value"], content.get("interval")
+        return cls(**{**content, "value": float("nan") if value is None else value, "interval": interval and tuple(interval)})
 
     def __str__(self) -> str:
         text = f"{self.value:.4g}" if abs(self.value) < 1000 else f"{self.value:.0f}"

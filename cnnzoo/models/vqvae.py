@@ -273,14 +273,15 @@ class VQVAE(PhasedModel):
             choose: Gives the codes (m,) from their place, an index of (n, rows, columns), and the probabilities
                 (m, codes) there.
         """
-        grids = np.zeros((n, *self.grid), np.int32)
+        parts = []  # the count may be forged: memory grows only with the codes that were found
         for start in range(0, n, _verbs.BATCH):
-            some = slice(start, start + _verbs.BATCH)
+            part = np.zeros((min(_verbs.BATCH, n - start), *self.grid), np.int32)
+            some = slice(start, start + len(part))
             for row, column in np.ndindex(*self.grid):
-                logits = ops.convert_to_numpy(self.prior(grids[some, : row + 1]))[:, row, column]  # (m, codes)
-                place = some, row, column
-                grids[place] = choose(place, softmax(logits.astype(np.float64), axis=1))
-        return grids
+                logits = ops.convert_to_numpy(self.prior(part[:, : row + 1]))[:, row, column]  # (m, codes)
+                part[:, row, column] = choose((some, row, column), softmax(logits.astype(np.float64), axis=1))
+            parts.append(part)
+        return np.concatenate(parts)
 
     def _digest(self) -> bytes:
         """Names the weights, in 4 bytes."""

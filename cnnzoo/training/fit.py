@@ -4,6 +4,7 @@ import os
 import platform
 import random
 import sys
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import count
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import cnnzoo
+from cnnzoo.files import locked
 from cnnzoo.registry import architecture, build, from_config, split_name
 from cnnzoo.training.recipe_files import find_recipe
 from cnnzoo.training.recipes import Recipe, recipe
@@ -38,7 +40,8 @@ def train(
     """Trains a model and gives the folder of the run, whose `model.weights.h5` `build(arch, weights=folder)` takes.
 
     Two equal calls on one machine end in equal bits, and so does a run that was killed and resumed: everything random
-    comes from `seed`. The first SIGINT or SIGTERM ends the run after the current batch, with its state saved.
+    comes from `seed`. The first SIGINT or SIGTERM ends the run after the current batch, with its state saved. A
+    warning says where a run is resumed with other versions, backend or number of cores, as its bits may differ then.
 
     Args:
         name: `arch.tag` for the recipe of that checkpoint, `arch` for an architecture with its published settings; or
@@ -57,7 +60,7 @@ def train(
 
     Raises:
         ValueError: An argument out of range; a folder that holds a run already, or none to resume; data that do not
-            suit the model.
+            suit the model, or are not those that the run began with; another process trains in the folder.
         UnknownName: There is no such recipe, architecture or data set.
         TrainingDiverged: A loss became NaN or infinite; the last good state stays.
         KeyboardInterrupt: After SIGINT or SIGTERM; the message says how to go on.
@@ -79,8 +82,12 @@ def train(
         if run.finished:
             _say(verbose, f"{run.path} is finished: {run.plan['epochs']} epochs")
             return run.path
-        images = _load(run.plan, run.plan["split"], run.plan.get("limit"))
-        model = _build(run.plan)
+        with locked(run.path):
+            images = _load(run.plan, run.plan["split"], run.plan.get("limit"))
+            model = _build(run.plan)
+            _check_labels(run.plan, model, images)
+            _check_unchanged(run, images)
+            return _train(run, model, images, callbacks, verbose)
     else:
         if name is None:
             raise ValueError("got no name; allowed: arch.tag, arch with data, or resume with a run folder")
@@ -88,7 +95,14 @@ def train(
         if folder is not None:
             check_vacant(folder)  # before the data are loaded
         plan, model, images = make_plan(name, given)
-        run = Run.create(folder or _vacant_folder(plan), plan)
+        folder = folder or _vacant_folder(plan)
+        folder.mkdir(parents=True, exist_ok=True)
+        with locked(folder):
+            return _train(Run.create(folder, plan), model, images, callbacks, verbose)
+
+
+def _train(run: Run, model: Any, images: Any, callbacks: Sequence, verbose: Any) -> Path:
+    """Trains what is left of a run; gives its folder."""
     _say(verbose, f"run folder: {run.path}")
     try:
         _fit(run, model, images, callbacks, verbose)
@@ -102,6 +116,8 @@ def train(
 def make_plan(name: str | Path | Recipe, given: dict[str, Any]) -> tuple[dict[str, Any], Any, Any]:
     """What `run.json` says, and the model and images it speaks of, for arguments of `train` or for a recipe."""
     import keras
+
+    from cnnzoo.data.fingerprint import fingerprint
 
     base = name if isinstance(name, Recipe) else find_recipe(name)
     arch, tag = (base.checkpoint, "") if base else split_name(str(name))
@@ -149,6 +165,7 @@ def make_plan(name: str | Path | Recipe, given: dict[str, Any]) -> tuple[dict[st
     with _without_tensorflow():
         plan["optimizers"] = {k: keras.saving.serialize_keras_object(v) for k, v in optimizers.items()}
     plan["versions"] = _versions()
+    plan["fingerprint"] = fingerprint(images)
     return plan, model, images
 
 
@@ -264,21 +281,29 @@ def _check_labels(plan: dict[str, Any], model: Any, images: Any) -> None:
         )
 
 
-def _originals(plan: dict[str, Any], model: Any) -> Any:
-    """The images that the contact sheets show beside what the model makes of them."""
-    from cnnzoo.data import load
-    from cnnzoo.data.photographs import Crops
+def _check_unchanged(run: Run, images: Any) -> None:
+    """Compares the data and the versions with those that a run began with.
 
+    Raises:
+        ValueError: The data have changed.
+    """
+    from cnnzoo.data.fingerprint import changes, fingerprint
+
+    before, now = run.plan.get("versions", {}), _versions()
+    if moved := [f"{key} {now.get(key)} instead of {old}" for key, old in before.items() if now.get(key) != old]:
+        warnings.warn(f"{run.path} is resumed with {', '.join(moved)}; its bits may differ", stacklevel=3)
+    if "fingerprint" not in run.plan:
+        warnings.warn(f"{run.path} has no fingerprint of its data; whether they changed is not known", stacklevel=3)
+    elif found := changes(run.plan["fingerprint"], fingerprint(images)):
+        raise ValueError(f"{run.plan['data']} has {found}; allowed: the data that {run.path} began with, or a new run")
+
+
+def _originals(plan: dict[str, Any], model: Any) -> Any:
+    """The validation images that the contact sheets show beside the model's outputs; never test images."""
     if model.task in ("generate", "classify"):
         return None
-    try:
-        images = _load(plan, "test")
-    except ValueError:  # a folder need not hold any, and photographs to train on have none beside them
-        images = _load(plan, "train")
-    if isinstance(images, Crops):
-        side = plan["crop"]
-        images = load("photos", "test", (side, side, model.image_shape[2]))
-    return images.images[:ORIGINALS]
+    images = _load(plan, "validation").images
+    return (images if len(images) else _load(plan, plan["split"]).images)[:ORIGINALS]
 
 
 def _watch(model: Any, images: Any, history: list[dict[str, Any]]) -> list:

@@ -1,23 +1,24 @@
 """The folder of a training run: what is trained, how far it has come, and what came of it.
 
-    run.json                what the run is: architecture, data, seed, optimizers, versions
+    run.json                what the run is: architecture, data and their fingerprint, seed, optimizers, versions
     history.json            the logs, one entry an epoch
     state/step-00000938/    all it takes to go on from that step; the last two are kept
     samples/                contact sheets
     tensorboard/            scalars and contact sheets
+    .lock                   held by the process that trains
     model.weights.h5        the trained weights; it is there once the run is finished
 
-Everything is written aside and renamed, so that whatever kills the run, no file is ever cut short.
+States, weights and JSON files are written aside, synced to the disk and renamed: a kill or a power cut leaves the old
+file or the new one, whole.
 """
 
 import json
-import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cnnzoo.files import sha256, write_json
+from cnnzoo.files import publish, sha256, write_json
 
 WEIGHTS = "model.weights.h5"
 KEPT = 2
@@ -109,7 +110,7 @@ class Run:
         note = {"step": step, "sha256": sha256(aside / WEIGHTS), "means": means, "history": history}
         write_json(aside / "state.json", note)
         shutil.rmtree(folder, ignore_errors=True)
-        aside.rename(folder)
+        publish(aside, folder)
         for old in sorted(folder.parent.glob("step-*"))[:-KEPT]:
             shutil.rmtree(old)
 
@@ -117,7 +118,7 @@ class Run:
         """Writes the trained weights, without optimizers and running means."""
         aside = self.path / f".{WEIGHTS}"
         model.bare().save_weights(aside)
-        os.replace(aside, self.path / WEIGHTS)
+        publish(aside, self.path / WEIGHTS)
 
 
 def check_vacant(path: Path) -> None:
