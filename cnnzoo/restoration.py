@@ -12,6 +12,7 @@ from cnnzoo.degradations import exposed, misexposed
 from cnnzoo.images import to_uint8
 from cnnzoo.metrics.perceptual import PerceptualDistance
 from cnnzoo.metrics.reconstruction import (
+    WINDOW,
     hole_mse_per_image,
     hole_ssim_per_image,
     prepare,
@@ -183,8 +184,19 @@ def measure(model, data: str, split: str, limit: int | None, progress: Progress 
             scores += filling(model, found.name, found.images, progress)
         else:
             channels = None if model.task == "upscale" else model.image_shape[2]
-            scores += MEASURED[model.task](model, photographs(name, split, channels).few(limit), progress)
+            found = photographs(name, split, channels).few(limit)
+            _check_sides(found, WINDOW + 2 * (model.scale if model.task == "upscale" else 0))
+            scores += MEASURED[model.task](model, found, progress)
     return scores
+
+
+def _check_sides(found: Photographs, least: int) -> None:
+    """Raises a ValueError that names the photographs too small for SSIM, whose border may be shaved."""
+    small = [name for name, image in zip(found.names, found.images, strict=True) if min(image.shape[:2]) < least]
+    if small:
+        more = f" and {len(small) - 3} more" if len(small) > 3 else ""
+        names = f"{', '.join(small[:3])}{more}"
+        raise ValueError(f"got {names} of {found.name} with a side below {least} pixels; allowed: {least} or more")
 
 
 # Of whole photographs, by task.

@@ -248,7 +248,7 @@ def picture_folder(root, **counts):
     for key, count in counts.items():
         split, label = key.split("__")
         for i in range(count):
-            level = 20 * (ord(label[0]) - ord("a")) if label.isalpha() else 20 * int(label)
+            level = 9 * (ord(label[0]) - ord("a")) if label.isalpha() else 9 * int(label)
             save_png(root / split / label / f"{i}.png", np.full((4, 4, 1), level, np.uint8))
         (root / split / label).mkdir(parents=True, exist_ok=True)
     return root

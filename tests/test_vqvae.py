@@ -1,5 +1,7 @@
 """The vector-quantised autoencoder against SciPy, gradients put together by hand and the information in its codes."""
 
+import zlib
+
 import keras
 import numpy as np
 import pytest
@@ -211,3 +213,12 @@ def test_what_it_cannot_take_is_said(model):
     for config in ({"codes": 1}, {"codes": 5000}, {"commitment": -1.0}, {"image_shape": (30, 32, 3)}):
         with pytest.raises(ValueError, match=r"got .*allowed"):
             cnnzoo.build("vqvae", **config)
+
+
+@pytest.mark.parametrize("count", [0, 2, 2**32 - 1])
+def test_decompress_refuses_a_forged_count_of_images(model, images, count):
+    data = bytearray(model.compress(images[:1]))
+    data[4:8] = count.to_bytes(4, "little")
+    data[-4:] = zlib.crc32(bytes(data[:-4])).to_bytes(4, "little")
+    with pytest.raises(ValueError, match="got"):
+        model.decompress(bytes(data))

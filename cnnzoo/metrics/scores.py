@@ -35,7 +35,8 @@ class Score:
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> "Score":
         value, interval = content["value"], content.get("interval")
-        return cls(**{**content, "value": float("nan") if value is None else value, "interval": interval and tuple(interval)})
+        value = float("nan") if value is None else value
+        return cls(**{**content, "value": value, "interval": interval and tuple(interval)})
 
     def __str__(self) -> str:
         text = f"{self.value:.4g}" if abs(self.value) < 1000 else f"{self.value:.0f}"
