@@ -4,7 +4,6 @@ import hashlib
 import json
 import os
 import secrets
-import stat
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -34,7 +33,7 @@ def write_bytes(path: Path, data: bytes | memoryview) -> None:
         with os.fdopen(descriptor, "wb") as file:
             file.write(data)
         with suppress(FileNotFoundError):
-            os.chmod(aside, stat.S_IMODE(path.stat().st_mode))
+            os.chmod(aside, path.stat().st_mode & 0o777)
         publish(aside, path)
     except BaseException:
         aside.unlink(missing_ok=True)
@@ -43,15 +42,18 @@ def write_bytes(path: Path, data: bytes | memoryview) -> None:
 
 def publish(aside: Path, path: Path) -> None:
     """Renames a file to one of the same folder; after a power cut there is the old file or the new one, whole."""
-    with aside.open("r+b") as file:
-        os.fsync(file.fileno())
+    _sync(aside)
     os.replace(aside, path)
     if os.name != "nt":  # Windows opens no folders
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        _sync(path.parent)
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDWR if os.name == "nt" else os.O_RDONLY)  # Windows syncs what it may write
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def write_text(path: Path, text: str) -> None:

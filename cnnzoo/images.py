@@ -64,7 +64,8 @@ def passed_over(others: Sequence[Path]) -> str:
         return ""
     kinds = Counter("folder" if path.is_dir() else path.suffix.lower() or "without suffix" for path in others)
     noun = "entry that is no picture" if len(others) == 1 else "entries that are no pictures"
-    return f"{len(others)} {noun} ({', '.join(f'{n} {kind}' for kind, n in kinds.most_common())})"
+    counts = (f"{n} {kind}{'s' * (kind == 'folder' and n > 1)}" for kind, n in kinds.most_common())
+    return f"{len(others)} {noun} ({', '.join(counts)})"
 
 
 def read_image(source: Any, channels: int | None = None) -> np.ndarray:
