@@ -216,13 +216,18 @@ def split(array: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
     return array[..., :channels], array[..., -1] if array.shape[2] > channels else None
 
 
-def orientation(image: "PIL.Image.Image") -> int:
-    """How a picture lies, 1 to 8, as its EXIF or else its XMP says; 1, upright, if they are damaged."""
+def exif_tag(image: "PIL.Image.Image", tag: int) -> Any:
+    """A tag in the EXIF of a picture, in a TIFF or, of the orientation, in XMP; None if it is in none or damaged."""
     try:
         with decoding(""):
-            value = image.getexif().get(ORIENTATION, 1)
+            return image.getexif().get(tag)
     except ValueError:
-        return 1
+        return None
+
+
+def orientation(image: "PIL.Image.Image") -> int:
+    """How a picture lies, 1 to 8, as its EXIF or else its XMP says; 1, upright, if they do not."""
+    value = exif_tag(image, ORIENTATION)
     return value if value in _UPRIGHT else 1
 
 

@@ -388,6 +388,15 @@ def test_the_resolution_turns_with_the_picture(picture):
     assert read_photo(raw).dpi == pytest.approx((150, 300), abs=0.02)
 
 
+@pytest.mark.parametrize("kind", ["TIFF", "JPEG", "PNG", "WEBP", "BMP"])
+def test_no_resolution_is_made_up(picture, kind):
+    options = {} if kind == "BMP" else {"exif": exif_of(1)}
+    raw = encoded(Image.fromarray(picture), kind, **options)
+    if kind == "BMP":
+        raw = raw[:38] + bytes(8) + raw[46:]
+    assert read_photo(raw).dpi is None
+
+
 @pytest.mark.parametrize("dpi", [(0, 0), (300, 0), (1e9, 1e9)])
 def test_a_resolution_that_cannot_be_is_left_out(picture, dpi, tmp_path):
     photo = read_photo(encoded(Image.fromarray(picture), "TIFF", dpi=dpi))
