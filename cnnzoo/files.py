@@ -5,7 +5,6 @@ import json
 import math
 import os
 import secrets
-import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -36,7 +35,7 @@ def write_bytes(path: Path, data: bytes | memoryview) -> None:
         with os.fdopen(descriptor, "wb") as file:
             file.write(data)
         with suppress(FileNotFoundError):
-            os.chmod(aside, stat.S_IMODE(path.stat().st_mode))
+            os.chmod(aside, path.stat().st_mode & 0o777)
         publish(aside, path)
     except BaseException:
         aside.unlink(missing_ok=True)
@@ -45,7 +44,7 @@ def write_bytes(path: Path, data: bytes | memoryview) -> None:
 
 def publish(aside: Path, path: Path) -> None:
     """Renames a file, or a folder of files, within its folder; a power cut leaves the old one or the new one, whole."""
-    for part in (*aside.iterdir(), aside) if aside.is_dir() else (aside,):
+    for part in (*aside.rglob("*"), aside):
         _sync(part)
     os.replace(aside, path)
     _sync(path.parent)
@@ -53,10 +52,9 @@ def publish(aside: Path, path: Path) -> None:
 
 def _sync(path: Path) -> None:
     """Has the system write a file, or the list of files in a folder, to the disk."""
-    folder = path.is_dir()
-    if folder and os.name == "nt":  # Windows opens no folders
+    if path.is_dir() and os.name == "nt":  # Windows opens no folders
         return
-    descriptor = os.open(path, os.O_RDONLY if folder else os.O_RDWR)
+    descriptor = os.open(path, os.O_RDWR if os.name == "nt" else os.O_RDONLY)  # and syncs what it may write
     try:
         os.fsync(descriptor)
     finally:
@@ -64,15 +62,19 @@ def _sync(path: Path) -> None:
 
 
 @contextmanager
-def locked(folder: Path) -> Iterator[None]:
+def locked(folder: Path, patience: float = 0.0) -> Iterator[None]:
     """Keeps other processes out of a folder, by a lock that the system releases when this process ends.
+
+    Args:
+        folder: Gets the file `.lock`.
+        patience: Seconds to wait for another process.
 
     Raises:
         ValueError: Another process is in it.
     """
     from filelock import FileLock, Timeout
 
-    lock = FileLock(folder / ".lock", timeout=0)
+    lock = FileLock(folder / ".lock", timeout=patience)
     try:
         lock.acquire()
     except Timeout:

@@ -64,7 +64,8 @@ def passed_over(others: Sequence[Path]) -> str:
         return ""
     kinds = Counter("folder" if path.is_dir() else path.suffix.lower() or "without suffix" for path in others)
     noun = "entry that is no picture" if len(others) == 1 else "entries that are no pictures"
-    return f"{len(others)} {noun} ({', '.join(f'{n} {kind}' for kind, n in kinds.most_common())})"
+    counts = (f"{n} {kind}{'s' * (kind == 'folder' and n > 1)}" for kind, n in kinds.most_common())
+    return f"{len(others)} {noun} ({', '.join(counts)})"
 
 
 def read_image(source: Any, channels: int | None = None) -> np.ndarray:
@@ -215,13 +216,18 @@ def split(array: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
     return array[..., :channels], array[..., -1] if array.shape[2] > channels else None
 
 
-def orientation(image: "PIL.Image.Image") -> int:
-    """How a picture lies, 1 to 8, as its EXIF or else its XMP says; 1, upright, if they are damaged."""
+def exif_tag(image: "PIL.Image.Image", tag: int) -> Any:
+    """A tag in the EXIF of a picture, in a TIFF or, of the orientation, in XMP; None if it is in none or damaged."""
     try:
         with decoding(""):
-            value = image.getexif().get(ORIENTATION, 1)
+            return image.getexif().get(tag)
     except ValueError:
-        return 1
+        return None
+
+
+def orientation(image: "PIL.Image.Image") -> int:
+    """How a picture lies, 1 to 8, as its EXIF or else its XMP says; 1, upright, if they do not."""
+    value = exif_tag(image, ORIENTATION)
     return value if value in _UPRIGHT else 1
 
 

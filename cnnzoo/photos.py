@@ -12,7 +12,7 @@ import numpy as np
 
 from cnnzoo import exif
 from cnnzoo.files import write_bytes
-from cnnzoo.images import contents, decoding, open_image, orientation, pixels_of, split, upright
+from cnnzoo.images import contents, decoding, exif_tag, open_image, orientation, pixels_of, split, upright
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -22,6 +22,7 @@ FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
 LONGEST = {"PNG": 1_000_000, "JPEG": 65500, "WEBP": 16383}
 SEGMENT = 65533  # bytes of a JPEG's EXIF
 DENSEST = 65535  # pixels an inch that a JPEG can name
+X_RESOLUTION = 0x011A  # the tag of EXIF and TIFF
 
 
 @dataclass(frozen=True)
@@ -104,7 +105,10 @@ def _profile(icc: bytes | None, colour: bool) -> bytes | None:
 
 
 def _resolution(image: "Image.Image") -> tuple[float, float] | None:
-    """Pixels an inch, unless no format could hold them."""
+    """Pixels an inch, if the file says so and other formats could hold them."""
+    says = exif_tag(image, X_RESOLUTION) is not None or image.info.get("jfif_unit") in (1, 2)
+    if image.format in ("TIFF", "JPEG", "MPO") and not says:  # Pillow gives 1 or 72
+        return None
     try:
         across, down = map(float, image.info.get("dpi", ()))
     except (TypeError, ValueError, ZeroDivisionError):

@@ -24,7 +24,7 @@ class Refused(Exception):
 
 
 def by_rest(files: list[bytes], address: str, model: str, signature: str, timeout: float = 60.0) -> list[bytes]:
-    """PNG, JPEG or GIF files to PNG files.
+    """PNG or JPEG files to PNG files.
 
     Args:
         address: Such as http://localhost:8501.

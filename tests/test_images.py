@@ -115,3 +115,62 @@ def test_a_png_is_written_whole_or_not_at_all(picture, tmp_path):
         images.save_png(path, np.concatenate([picture, picture], axis=2))
     np.testing.assert_array_equal(images.read_image(path), picture)
     assert [p.name for p in path.parent.iterdir()] == ["picture.png"]
+
+
+# -- transparency, deep pictures, folders ----------------------------------------------------------------------------
+
+
+def test_read_image_shows_a_digit_that_is_drawn_on_nothing():
+    digit = np.zeros((28, 28), np.uint8)
+    digit[4:24, 12:16], digit[4:24, 16] = 255, 90  # with a soft edge
+    for ink, expected in ((255, digit), (0, 255 - digit)):
+        drawn = np.dstack([np.full((28, 28, 3), ink, np.uint8), digit])
+        np.testing.assert_array_equal(images.read_image(png(drawn), channels=1)[..., 0], expected)
+        np.testing.assert_array_equal(images.read_image(Image.fromarray(drawn).convert("LA"))[..., 0], expected)
+    clear = Image.fromarray(np.where(digit > 128, 1, 0).astype(np.uint8), "L").convert("P")
+    clear.putpalette([9, 9, 9, 255, 255, 255])
+    clear.info["transparency"] = 0
+    np.testing.assert_array_equal(images.read_image(clear)[..., 0], np.where(digit > 128, 255, 0))
+
+
+def test_read_image_keeps_opaque_pictures_with_alpha_bit_for_bit(picture):
+    opaque = np.dstack([picture, np.full((12, 10), 255, np.uint8)])
+    np.testing.assert_array_equal(images.read_image(png(opaque)), picture)
+
+
+def test_read_image_reads_sixteen_bits_and_their_transparent_grey(picture):
+    deep = picture[..., 0].astype(np.uint16) * 257
+    np.testing.assert_array_equal(images.read_image(Image.fromarray(deep))[..., 0], picture[..., 0])
+    buffer = io.BytesIO()
+    Image.fromarray(deep).save(buffer, "PNG", transparency=int(deep[3, 4]))
+    made = images.read_image(buffer.getvalue())
+    ground = made[3, 4, 0]
+    assert ground in (0, 255)
+    expected = np.where(picture[..., 0] == picture[3, 4, 0], ground, picture[..., 0])
+    np.testing.assert_array_equal(made[..., 0], expected)
+
+
+@pytest.mark.parametrize("dtype", [np.int32, np.float32])
+def test_read_image_refuses_pixels_of_unknown_scale(dtype, tmp_path):
+    source = Image.fromarray(np.full((4, 4), 40000, dtype))
+    source.save(tmp_path / "deep.tif")
+    with pytest.raises(ValueError, match=r"deep\.tif has pixels of Pillow's mode '[IF]'; allowed: 8 or 16 bits"):
+        images.read_image(tmp_path / "deep.tif")
+
+
+def test_read_image_survives_damaged_exif(picture):
+    buffer = io.BytesIO()
+    Image.fromarray(picture).save(buffer, "PNG", exif=b"garbage")
+    np.testing.assert_array_equal(images.read_image(buffer.getvalue()), picture)
+
+
+def test_pictures_in_tells_pictures_from_others_and_leaves_out_hidden_ones(tmp_path):
+    names = ["b.TIFF", "a.png", "c.tif", "._a.png", ".DS_Store", "notes.txt", "more.txt", "README"]
+    for name in names:
+        (tmp_path / name).touch()
+    for name in (".ipynb_checkpoints", "deeper", "folder.png"):
+        (tmp_path / name).mkdir()
+    pictures, others = images.pictures_in(tmp_path)
+    assert [path.name for path in pictures] == ["a.png", "b.TIFF", "c.tif"]
+    assert images.passed_over(others) == "5 entries that are no pictures (2 folders, 2 .txt, 1 without suffix)"
+    assert images.passed_over([]) == ""

@@ -1,6 +1,7 @@
 """Masks against closed forms, a plain loop over pixels and segments, and the other backend."""
 
 import hashlib
+import io
 import math
 import os
 import subprocess
@@ -10,6 +11,7 @@ import keras
 import numpy as np
 import pytest
 from keras import ops
+from PIL import Image, ImageDraw
 from skimage.metrics import mean_squared_error, structural_similarity
 
 from cnnzoo import masks
@@ -210,3 +212,98 @@ def test_unknown_kinds_and_single_pixels_are_refused():
     for draw in (lambda: masks.draw("box", (1, 1, 1), 0), lambda: masks.sample(("box",), (1, 1, 1), 0)):
         with pytest.raises(ValueError, match="got images of 1x1 pixels; allowed: two"):
             draw()
+
+
+# -- masks as people make them ----------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def strokes() -> np.ndarray:
+    """Where something was painted, booleans (60, 80)."""
+    picture = Image.new("1", (80, 60))
+    pen = ImageDraw.Draw(picture)
+    pen.line((8, 10, 70, 45), fill=1, width=6)
+    pen.ellipse((10, 30, 28, 50), fill=1)
+    return np.asarray(picture)
+
+
+def file_of(image: Image.Image, kind: str = "PNG", **options) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+def layer(strokes: np.ndarray, color: tuple, ground: tuple) -> Image.Image:
+    return Image.fromarray(np.where(strokes[..., None], color, ground).astype(np.uint8))
+
+
+@pytest.mark.parametrize(
+    "painted",
+    [
+        lambda s: file_of(Image.fromarray(s)),  # a bit a pixel
+        lambda s: file_of(Image.fromarray(s.astype(np.uint8))),  # labels 0 and 1
+        lambda s: file_of(Image.fromarray(np.where(s, 60, 0).astype(np.uint8))),
+        lambda s: file_of(Image.fromarray(np.where(s, 65535, 0).astype(np.uint16))),
+        lambda s: file_of(Image.fromarray(np.where(s, 33000, 1000).astype(np.uint16))),
+        lambda s: file_of(layer(s, (200, 0, 0), (0, 0, 0)).quantize(2)),
+        lambda s: file_of(layer(s, (0, 0, 255), (0, 0, 0))),
+        lambda s: file_of(layer(s, (255, 255, 255, 255), (255, 255, 255, 0))),  # the mask is the alpha
+        lambda s: file_of(layer(s, (0, 0, 0, 255), (0, 0, 0, 0))),
+        lambda s: file_of(layer(s, (255, 0, 0, 160), (90, 200, 30, 0))),
+        lambda s: file_of(layer(s, (255, 255, 255, 255), (0, 0, 0, 255))),
+        lambda s: file_of(layer(s, (255, 255, 255), (0, 0, 0)), "WEBP", lossless=True),
+        lambda s: file_of(layer(s, (255, 255, 255), (0, 0, 0)), "TIFF"),
+        lambda s: Image.fromarray(s),
+    ],
+)
+def test_read_mask_finds_what_was_painted(strokes, painted):
+    np.testing.assert_array_equal(masks.read_mask(painted(strokes)), strokes)
+
+
+@pytest.mark.parametrize("quality", [30, 75, 90])
+@pytest.mark.parametrize("color", ["white", "red"])
+def test_read_mask_is_not_misled_by_jpeg(strokes, quality, color):
+    paint = {"white": (255, 255, 255), "red": (255, 0, 0)}[color]
+    raw = file_of(layer(strokes, paint, (0, 0, 0)), "JPEG", quality=quality)
+    traces = np.asarray(Image.open(io.BytesIO(raw))).max(axis=2) > 0
+    wrong = masks.read_mask(raw) != strokes
+    assert (traces & ~strokes).sum() > 0.5 * strokes.sum()  # that many more would be filled if any but 0 counted
+    assert wrong.sum() < 0.05 * strokes.sum()
+
+
+def test_read_mask_takes_the_inner_half_of_a_soft_edge():
+    slope = np.arange(256, dtype=np.uint8)[None].repeat(2, 0)
+    np.testing.assert_array_equal(masks.read_mask(file_of(Image.fromarray(slope))), slope >= 128)
+    alpha = Image.fromarray(np.dstack([np.full_like(slope, 255), slope]))
+    np.testing.assert_array_equal(masks.read_mask(file_of(alpha)), slope >= 128)
+
+
+def test_a_uint8_array_is_read_as_the_picture_it_came_from(strokes):
+    raw = file_of(layer(strokes, (255, 255, 255), (0, 0, 0)).convert("L"), "JPEG")
+    array = np.asarray(Image.open(io.BytesIO(raw)))
+    expected = masks.read_mask(raw)[None, ..., None]
+    np.testing.assert_array_equal(masks.as_missing(raw, (1, 60, 80)), expected)
+    np.testing.assert_array_equal(masks.as_missing(array, (1, 60, 80)), expected)
+    assert (expected[0, ..., 0] != strokes).sum() < 0.05 * strokes.sum() < (array > 0).sum() - strokes.sum()
+    np.testing.assert_array_equal(masks.as_missing(array.astype(np.uint16) * 257, (1, 60, 80)), expected)
+    numbers = masks.as_missing(array / 255, (1, 60, 80))  # of floats any but 0 is missing
+    np.testing.assert_array_equal(numbers[0, ..., 0], array > 0)
+
+
+def test_read_mask_refuses_a_photograph_with_a_part_erased(strokes, tmp_path):
+    rng = np.random.default_rng(0)
+    photo = np.dstack([rng.integers(0, 256, (60, 80, 3), np.uint8), np.where(strokes, 0, 255).astype(np.uint8)])
+    Image.fromarray(photo).save(tmp_path / "erased.png")
+    with pytest.raises(
+        ValueError, match=r"got the mask .*erased\.png with transparent parts, whose opaque ones are bo"
+    ):
+        masks.read_mask(tmp_path / "erased.png")
+
+
+def test_a_mask_that_is_too_dark_is_refused(strokes):
+    dim = np.where(strokes, 90, 0).astype(np.uint8)
+    dim[0, 0] = 40  # a third value: no mask of two
+    with pytest.raises(
+        ValueError, match=r"nothing is missing in image 0; allowed: .* of a picture at least half of white"
+    ):
+        masks.as_missing(file_of(Image.fromarray(dim)), (1, 60, 80))

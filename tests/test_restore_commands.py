@@ -1,5 +1,8 @@
 """`cnnzoo upscale`, `denoise` and `inpaint`, with toy models in place of the trained ones."""
 
+import io
+import sys
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -271,3 +274,215 @@ def test_a_wrong_model_is_told_of_once(refusal, folder, tmp_path):
     complaint = refusal("denoise", folder, tmp_path / "new", "--model", "denoiser.x")
     assert "no checkpoint is named 'denoiser.x'" in complaint
     assert not (tmp_path / "new").exists()
+
+
+# -- what is beneath transparency -------------------------------------------------------------------------------------
+
+HIDDEN = (255, 0, 255)
+
+
+class Spy:
+    """Stands for every model, and keeps what it was shown."""
+
+    image_shape, scale, task, styles = (None, None, 3), 2, "", ("wave",)
+
+    def __init__(self):
+        self.seen = []
+
+    def upscale(self, x, ensemble=False):
+        self.seen.append(x)
+        return x.repeat(2, axis=0).repeat(2, axis=1)
+
+    def enhance(self, x, strength):
+        self.seen.append(x)
+        return x
+
+    def stylize(self, x, style, progress, mask, keep_color):
+        self.seen.append(x)
+        return x
+
+
+class Filling(Spy):
+    def restore(self, x, mask):
+        self.seen.append(x)
+        return np.where(mask[..., None], x.dtype.type(7), x)
+
+
+class Cleaning(Spy):
+    def restore(self, x, ensemble=False):
+        self.seen.append(x)
+        return x
+
+
+@pytest.fixture
+def cutout(tmp_path):
+    """Makes the file of a photograph of which a part is transparent, with a color beneath that is nowhere else."""
+
+    def make(dtype=np.uint8, edge=1.0):
+        full = np.iinfo(dtype).max
+        pixels = np.random.default_rng(0).integers(0, full // 2, (8, 9, 3), dtype)
+        alpha = np.full((8, 9), full, dtype)
+        alpha[:3], alpha[3] = 0, full * edge
+        pixels[:3] = np.array(HIDDEN, dtype) * (full // 255)
+        photo = Photo(pixels, alpha)
+        save_photo(tmp_path / "cutout.png", pixels, photo)
+        return photo, tmp_path / "cutout.png"
+
+    return make
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+@pytest.mark.parametrize(
+    ("words", "spy"),
+    [
+        (["upscale", "--scale", 2, "--model", "spy"], Spy),
+        (["denoise", "--model", "spy"], Cleaning),
+        (["inpaint", "--model", "spy"], Filling),
+        (["enhance", "--model", "spy"], Spy),
+        (["stylize", "--style", "wave"], Spy),
+    ],
+    ids=lambda value: value[0] if isinstance(value, list) else "",
+)
+def test_no_command_lets_a_model_see_beneath_transparency(command, cutout, words, spy, dtype, monkeypatch, tmp_path):
+    model = spy()
+    for place in ("restore", "edit"):
+        monkeypatch.setattr(f"cnnzoo.commands.{place}.able", lambda name, verb: model)
+    monkeypatch.setattr("cnnzoo.registry.build", lambda name: model)
+    monkeypatch.setattr("cnnzoo.registry.list_checkpoints", lambda pattern="*": ["fast_style.paintings"])
+    photo, path = cutout(dtype, edge=0.5)
+    missing = np.zeros((8, 9), bool)
+    missing[5:7, 2:4] = True
+    Image.fromarray(missing).save(tmp_path / "mask.png")
+    command(
+        words[0], path, tmp_path / "out.png", *words[1:], *(["--mask", tmp_path / "mask.png"] if spy is Filling else [])
+    )
+    (seen,) = model.seen
+    assert seen.dtype == dtype
+    np.testing.assert_array_equal(seen[3:], photo.pixels[3:])  # half transparent, too
+    np.testing.assert_array_equal(seen[:3], photo.pixels[3:4].repeat(3, 0))  # the nearest visible ones
+    made = read_photo(tmp_path / "out.png")
+    assert made.pixels.dtype == dtype and made.alpha.dtype == dtype
+    if words[0] != "upscale":
+        np.testing.assert_array_equal(made.alpha, photo.alpha)
+
+
+def test_inpaint_takes_no_color_from_the_hole_and_leaves_known_pixels_alone(command, cutout, monkeypatch, tmp_path):
+    model = Filling()
+    monkeypatch.setattr("cnnzoo.commands.restore.able", lambda name, verb: model)
+    photo, path = cutout()
+    missing = np.zeros((8, 9), bool)
+    missing[2:5, 4] = True
+    Image.fromarray(missing).save(tmp_path / "mask.png")
+    command("inpaint", path, tmp_path / "out.png", "--mask", tmp_path / "mask.png")
+    beside = photo.pixels[3][[3, 5]].tolist()
+    assert model.seen[0][1, 4].tolist() in beside  # above the hole
+    made = read_photo(tmp_path / "out.png")
+    np.testing.assert_array_equal(made.pixels, np.where(missing[..., None], 7, photo.pixels))
+    np.testing.assert_array_equal(made.alpha, photo.alpha)
+
+
+def test_inpaint_lets_what_was_erased_be_seen(command, tmp_path):
+    pixels, alpha = np.full((8, 9, 3), 90, np.uint8), np.full((8, 9), 255, np.uint8)
+    alpha[2:4, 3:6] = 0
+    save_photo(tmp_path / "in.png", pixels, Photo(pixels, alpha))
+    Image.fromarray(alpha == 0).save(tmp_path / "mask.png")
+    command("inpaint", tmp_path / "in.png", tmp_path / "out.png", "--mask", tmp_path / "mask.png")
+    made = read_photo(tmp_path / "out.png")
+    assert (made.alpha == 255).all() and (made.pixels[2:4, 3:6] == 200).all()
+
+
+def test_upscale_leaves_no_fringe_and_opaque_pictures_as_they_are(command, monkeypatch, tmp_path):
+    import cnnzoo
+
+    model = cnnzoo.build("espcn.x2")
+    monkeypatch.setattr("cnnzoo.commands.restore.able", lambda name, verb: model)
+    y, x = np.mgrid[:32, :32]
+    soft = np.clip(10.5 - np.hypot(y - 15.5, x - 15.5), 0, 1)
+    disc = np.zeros((32, 32, 4), np.uint8)
+    disc[..., 3] = np.rint(255 * soft)
+    disc[soft > 0, :3] = 255
+    Image.fromarray(disc).save(tmp_path / "disc.png")
+    command("upscale", tmp_path / "disc.png", tmp_path / "large.png", "--scale", 2)
+    large = np.asarray(Image.open(tmp_path / "large.png")).astype(float)
+    reference = np.asarray(Image.fromarray(disc).resize((64, 64), Image.Resampling.BICUBIC)).astype(float)
+    for ground in (0, 255):
+        on, by_pillow = ((p[..., 3:] * p[..., :3] + (255 - p[..., 3:]) * ground) / 255 for p in (large, reference))
+        assert np.abs(on - by_pillow).max() <= 2  # grey values; white stays white
+    photo = np.random.default_rng(0).integers(0, 256, (12, 11, 3), np.uint8)
+    made = []
+    for array in (photo, np.dstack([photo, np.full((12, 11), 255, np.uint8)])):
+        Image.fromarray(array).save(tmp_path / "in.png")
+        command("upscale", tmp_path / "in.png", tmp_path / "out.png", "--scale", 2)
+        made.append(read_photo(tmp_path / "out.png"))
+    np.testing.assert_array_equal(made[0].pixels, made[1].pixels)
+    assert (made[1].alpha == 255).all()
+
+
+# -- names, formats and folders ---------------------------------------------------------------------------------------
+
+
+def test_what_a_format_cannot_hold_is_refused_before_the_work(refusal, monkeypatch, tmp_path):
+    monkeypatch.setattr(Enlarger, "upscale", lambda *given, **options: pytest.fail("it was worked out"))
+    Image.new("L", (8200, 2)).save(tmp_path / "wide.png")
+    complaint = refusal("upscale", tmp_path / "wide.png", tmp_path / "wide.webp", "--scale", 2)
+    assert "for a picture of 16400x4 pixels; allowed: 16383 a side, or .png, .jpg, .jpeg" in complaint
+    Image.new("L", (2, 32800)).save(tmp_path / "tall.png")
+    complaint = refusal("upscale", tmp_path / "tall.png", tmp_path / "tall.jpg", "--scale", 2)
+    assert "for a picture of 4x65600 pixels; allowed: 65500 a side, or .png" in complaint
+    exif = Image.Exif()
+    exif[270] = 70000 * "x"
+    Image.new("L", (2, 2)).save(tmp_path / "told.png", exif=exif)
+    complaint = refusal("upscale", tmp_path / "told.png", tmp_path / "told.jpg", "--scale", 2)
+    assert "bytes of EXIF; allowed: 65533, or .png, .webp" in complaint
+
+
+def test_a_folder_for_one_picture_is_refused(refusal, path, tmp_path):
+    (tmp_path / "out.png").mkdir()
+    assert f"got the folder {tmp_path / 'out.png'} as the file to write" in refusal(
+        "denoise", path, tmp_path / "out.png"
+    )
+    complaint = refusal("denoise", path, path / "deeper" / "out.png")
+    assert f"out.png as the file to write, but {path} is no folder" in complaint
+
+
+def test_a_folder_of_scans_is_worked_on_and_hidden_files_are_not(command, photo, tmp_path):
+    (tmp_path / "scans").mkdir()
+    for name in ("a.tif", "b.TIFF", "c.png"):
+        Image.fromarray(photo.pixels).save(tmp_path / "scans" / name)
+    for name in ("._a.tif", ".hidden.png", ".DS_Store"):
+        (tmp_path / "scans" / name).write_bytes(b"no picture")
+    out, err = command("denoise", tmp_path / "scans", tmp_path / "scans" / "clean")
+    assert [line.rpartition("/")[2] for line in out.splitlines()] == ["a.png", "b.png", "c.png"] and err == ""
+    for name in ("d.txt", "e.nef", "f.nef"):
+        (tmp_path / "scans" / name).touch()
+    _, err = command("denoise", tmp_path / "scans", tmp_path / "scans" / "clean")
+    assert err == f"left out: 3 entries that are no pictures (2 .nef, 1 .txt) in {tmp_path / 'scans'}\n"
+
+
+def test_names_that_cannot_be_printed_stop_nothing(photo, tmp_path, monkeypatch):
+    (tmp_path / "in").mkdir()
+    for name in ("a.png", "b\u65e5\u672c.png", "c\udcff.png", "z.png"):
+        Image.fromarray(photo.pixels).save(tmp_path / "in" / name)
+    written = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(written, encoding="cp1252"))
+    assert main(["denoise", str(tmp_path / "in"), str(tmp_path / "out")]) == 0
+    names = [line.rpartition("/")[2] for line in written.getvalue().decode("cp1252").splitlines()]
+    assert names == ["a.png", r"b\u65e5\u672c.png", r"c\udcff.png", "z.png"]
+    assert len(list((tmp_path / "out").iterdir())) == 4
+
+
+def test_stylize_keeps_the_frames_of_each_picture_of_a_folder_apart(command, folder, monkeypatch, tmp_path):
+    class Slow:
+        def stylize(self, x, styles, weights, progress, mask, keep_color):
+            progress(10, 10, np.full(x.shape, x.mean(), np.uint8))
+            return x
+
+    monkeypatch.setattr("cnnzoo.registry.build", lambda name: Slow())
+    style, frames = folder / "a.png", tmp_path / "frames"
+    command("stylize", folder, tmp_path / "out", "--style", style, "--frames", frames)
+    names = ["a.png", "b.JPG", "c.bmp", "d.webp"]
+    assert sorted(path.relative_to(frames).as_posix() for path in frames.glob("*/*")) == [
+        f"{n}/00010.png" for n in names
+    ]
+    command("stylize", style, tmp_path / "one.png", "--style", style, "--frames", tmp_path / "single")
+    assert [path.name for path in (tmp_path / "single").iterdir()] == ["00010.png"]

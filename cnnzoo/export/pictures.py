@@ -8,6 +8,8 @@ import numpy as np
 import tensorflow as tf
 
 LARGEST = 2**24  # pixels of a picture: a few kilobytes could else claim the memory of the whole server
+PNG = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"  # the signature, and the chunk that comes first and has the sides
+JPEG = b"\xff\xd8\xff"
 GREY = np.array([[0.299], [0.587], [0.114]], np.float32)  # as in `cnnzoo.images.to_channels`
 
 
@@ -20,25 +22,61 @@ def checked(tensor, holds, message: str):
         return tf.identity(tensor)
 
 
+def bounded(contents):
+    """The bytes of a file, once they are found to be a PNG or JPEG of not more than `LARGEST` pixels.
+
+    Other formats are refused whatever TensorFlow can decode: how much memory their frames take is not in their headers.
+    """
+    known = tf.reduce_any([starts(contents, PNG), starts(contents, JPEG)])
+    contents = checked(contents, known, "a file that is not a PNG or JPEG")
+    return checked(contents, pixels(contents) <= LARGEST, f"a picture of more than {LARGEST} pixels")
+
+
 def from_bytes(contents, shape):
-    """One PNG, JPEG or GIF, a scalar string, as float32 (height, width, channels) in [0, 1], upright.
+    """One PNG or JPEG, a scalar string, as float32 (height, width, channels) in [0, 1], upright.
 
     Args:
         contents: The bytes of the file.
         shape: (height, width, channels) of the result: 1 or 3 channels, and where a side is None those of the picture.
     """
-    contents = checked(contents, pixels(contents) <= LARGEST, f"a picture of more than {LARGEST} pixels")
-    # This operation reads all three formats, and of JPEG the exact pixels that other programs show.
+    contents = bounded(contents)
+    # This operation reads both formats, and of JPEG the exact pixels that other programs show.
     image = tf.io.decode_jpeg(contents, channels=3, dct_method="INTEGER_ACCURATE")
     image = tf.cast(upright(image, orientation(contents)), tf.float32)
-    height, width, channels = shape
-    if channels == 1:
+    if shape[2] == 1:
         image = tf.round(tf.tensordot(image, GREY, 1))
+    return tf.ensure_shape(resized(image, shape), shape) / 255.0
+
+
+def mask_from_bytes(contents, shape):
+    """A mask, one PNG or JPEG, as float32 (height, width, 1): 1 where a pixel is missing, else 0.
+
+    The rules are those of `cnnzoo.masks.read_mask`: painted is what is at half of white or more; in a mask with
+    transparent parts the opaque ones are missing, if all of them are painted or none is.
+    """
+    contents = bounded(contents)
+
+    def opaque_jpeg():
+        image = tf.io.decode_jpeg(contents, channels=3, dct_method="INTEGER_ACCURATE")
+        return tf.concat([image, 255 * tf.ones_like(image[..., :1])], 2)
+
+    image = tf.cond(starts(contents, PNG), lambda: tf.io.decode_png(contents, channels=4), opaque_jpeg)
+    image = upright(tf.ensure_shape(image, (None, None, 4)), orientation(contents)) >= 128
+    painted, opaque = tf.reduce_any(image[..., :3], 2, keepdims=True), image[..., 3:]
+    clear = tf.reduce_all(tf.equal(painted, opaque) | ~opaque) | ~tf.reduce_any(painted & opaque)
+    whole = tf.reduce_all(opaque)
+    painted = checked(painted, whole | clear, "a mask with transparent parts, whose others are both black and painted")
+    missing = tf.cast(tf.where(whole, painted, opaque), tf.float32)
+    return tf.ensure_shape(tf.cast(resized(missing * 255.0, shape) >= 128.0, tf.float32), shape)
+
+
+def resized(image, shape):
+    """An image of [0, 255] brought to the sides of a shape, if it has them, as Pillow does it."""
+    height, width, _ = shape
     if height and width:
         for size in ((tf.shape(image)[0], width), (height, width)):  # the order and the rounding are Pillow's
-            resized = tf.image.resize(image, size, "bicubic", antialias=True)
-            image = tf.clip_by_value(tf.round(resized), 0.0, 255.0)
-    return tf.ensure_shape(image, shape) / 255.0
+            image = tf.clip_by_value(tf.round(tf.image.resize(image, size, "bicubic", antialias=True)), 0.0, 255.0)
+    return image
 
 
 def to_bytes(image):
@@ -84,26 +122,21 @@ def orientation(contents):
     return tf.where((value >= 1) & (value <= 8), value, 1)
 
 
+def starts(contents, magic: bytes):
+    """Whether the bytes of a file begin with others."""
+    return tf.strings.substr(tf.strings.join([contents, bytes(len(magic))]), 0, len(magic)) == magic
+
+
 def pixels(contents):
-    """How many pixels the header of a file claims, a float32; 0 where it is neither PNG, GIF nor JPEG."""
-    head = tf.strings.join([tf.strings.substr(contents, 0, 24), bytes(24)])  # no header is too short
+    """The number of pixels that the header of a PNG or JPEG claims, a float32; infinite for anything else."""
 
-    def numbers(start, size, order):
-        read = tf.io.decode_raw(tf.strings.substr(head, start, 2 * size), tf.uint8)  # width and height
-        weights = [256.0**i for i in range(size)]
-        return tf.reduce_prod(tf.tensordot(tf.reshape(tf.cast(read, tf.float32), (2, size))[:, ::order], weights, 1))
-
-    def starts(*magic):
-        return tf.reduce_any([tf.strings.substr(head, 0, len(m)) == m for m in magic])
+    def of_png():
+        sides = tf.io.decode_raw(tf.strings.substr(contents, 16, 8), tf.uint8)  # width and height, big-endian
+        sides = tf.tensordot(tf.reshape(tf.cast(sides, tf.float32), (2, 4)), [256.0**3, 256.0**2, 256.0, 1.0], 1)
+        return tf.reduce_prod(sides)
 
     def of_jpeg():
         return tf.reduce_prod(tf.cast(tf.image.extract_jpeg_shape(contents)[:2], tf.float32))
 
-    return tf.case(
-        [
-            (starts(b"\xff\xd8"), of_jpeg),
-            (starts(b"\x89PNG"), lambda: numbers(16, 4, -1)),
-            (starts(b"GIF8"), lambda: numbers(6, 2, 1)),
-        ],
-        default=lambda: 0.0,
-    )
+    has_sides = starts(contents, PNG) & (tf.strings.length(contents) >= 24)
+    return tf.case([(has_sides, of_png), (starts(contents, JPEG), of_jpeg)], default=lambda: float("inf"))

@@ -1,10 +1,11 @@
 """What TensorFlow Serving reads beside a SavedModel: requests to warm up with, and which models to serve and how."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from cnnzoo.export.writing import versions
+from cnnzoo.export.writing import NAME, versions
 from cnnzoo.files import write_text
 
 WARMUP = "tf_serving_warmup_requests"
@@ -39,14 +40,11 @@ max_enqueued_batches { value: 128 }
 
 def write_configs(root: Path) -> None:
     """Writes models.config, batching.config and monitoring.config, or adds the models that the first lacks."""
-    from google.protobuf import text_format
-    from tensorflow_serving.config import model_server_config_pb2
-
     file = root / "models.config"
     text = file.read_text() if file.exists() else f"{MODELS}model_config_list {{\n}}\n"
-    config = text_format.Parse(text, model_server_config_pb2.ModelServerConfig())
-    known = {model.name for model in config.model_config_list.config}
-    lacking = sorted({path.name for path in root.iterdir() if path.is_dir() and versions(path)} - known)
+    known = {model.name for model in read_models(root)}
+    found = {path.name for path in root.iterdir() if NAME.fullmatch(path.name) and path.is_dir() and versions(path)}
+    lacking = sorted(found - known)
     added = "".join(
         f'  config {{ name: "{name}" base_path: "/models/{name}" model_platform: "tensorflow" }}\n' for name in lacking
     )
@@ -55,6 +53,25 @@ def write_configs(root: Path) -> None:
     for name, content in (("batching.config", THREADS), ("monitoring.config", MONITORING)):
         if not (root / name).exists():
             write_text(root / name, content)
+
+
+def read_models(root: Path) -> list[Any]:
+    """The entries of models.config, in order; none where there is no such file.
+
+    Raises:
+        ValueError: It cannot be read.
+    """
+    from google.protobuf import text_format
+    from tensorflow_serving.config import model_server_config_pb2
+
+    file = root / "models.config"
+    if not file.exists():
+        return []
+    try:
+        config = text_format.Parse(file.read_text(), model_server_config_pb2.ModelServerConfig())
+    except (text_format.ParseError, UnicodeDecodeError) as error:
+        raise ValueError(f"{file} cannot be read: {error}") from None
+    return list(config.model_config_list.config)
 
 
 def write_batching(version: Path, asked: dict) -> None:

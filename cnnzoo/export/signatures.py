@@ -1,18 +1,19 @@
 """What a served model can be asked: the verbs of a model as functions of a TensorFlow graph, with named tensors.
 
 A verb that takes or gives images has two signatures: one of float32 numbers in [0, 1], and one of files,
-`<verb>_bytes`, whose strings are PNG, JPEG or GIF on the way in and PNG on the way out.
+`<verb>_bytes`, whose strings are PNG or JPEG on the way in and PNG on the way out.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 from keras import ops
 
-from cnnzoo.export.pictures import checked, from_bytes, to_bytes
+from cnnzoo.export.pictures import checked, from_bytes, mask_from_bytes, to_bytes
 from cnnzoo.models._photograph import with_bicubic_color
 
 MOST = 1024  # images of one request for new ones
@@ -57,7 +58,7 @@ def signatures(model, images: np.ndarray, classes: Sequence[str] = ()) -> dict[s
     Args:
         model, images, classes: See `verbs`.
     """
-    asked = {verb: traced(signature) for verb, signature in verbs(model, images, classes).items()}
+    asked = {verb: traced(bounded(signature, model)) for verb, signature in verbs(model, images, classes).items()}
     files = {f"{verb}_bytes": traced(of_files(signature)) for verb, signature in asked.items()}
     return {"serving_default": asked[main(model)], **asked, **files}
 
@@ -88,6 +89,24 @@ def traced(signature: Signature) -> Signature:
         return {key: tf.identity(value, name=key) for key, value in signature.function(**given).items()}
 
     return replace(signature, function=tf.function(function, autograph=False).get_concrete_function(**specs))
+
+
+def bounded(signature: Signature, model) -> Signature:
+    """The signature with its images checked: numbers of another range are refused before anything is computed.
+
+    The images of a denoiser may leave [0, 1] as far as noise takes them, to [-1, 2]; those of all others may not.
+    """
+    low, high = (-1.0, 2.0) if model.task == "restore" else (0.0, 1.0)
+    slack = 1e-6  # of float32
+    names = [name for name, tensor in signature.inputs.items() if tensor.pictures and name != "mask"]
+
+    def function(**given):
+        for name in names:
+            holds = tf.reduce_all((given[name] >= low - slack) & (given[name] <= high + slack))  # false for NaN too
+            given[name] = checked(given[name], holds, f"{name} leaves [{low:g}, {high:g}]; allowed: images in [0, 1]")
+        return signature.function(**given)
+
+    return replace(signature, function=function)
 
 
 def portable(model, images: np.ndarray) -> Signature:
@@ -150,6 +169,8 @@ def restore(model, shown, classes) -> Signature:
     hole[:, 10:22, 8:20] = 1.0
 
     def function(image, mask):
+        fits = tf.reduce_all(tf.shape(mask)[:3] == tf.shape(image)[:3])
+        mask = checked(mask, fits, "the mask has another size than its image")
         return {"image": model(tf.concat([image, mask], axis=3))}
 
     return Signature("Images with their holes filled", inputs, outputs, function, {"image": shown, "mask": hole})
@@ -315,14 +336,18 @@ def of_files(signature: Signature) -> Signature:
     into = {name: tensor for name, tensor in signature.inputs.items() if tensor.pictures}
     out = {name for name, tensor in signature.outputs.items() if tensor.pictures}
     shapes = {name: (*tensor.shape[1:3], tensor.shape[3] or 3) for name, tensor in into.items()}
+    readers = {name: mask_from_bytes if name == "mask" else from_bytes for name in into}
 
     def whole(**given):
         """All at once: they are brought to one size."""
         shown = {
-            name: tf.map_fn(lambda file, s=shape: from_bytes(file, s), given.pop(f"{name}_bytes"), fn_output_signature=
-                            tf.TensorSpec(shape, tf.float32))
+            name: tf.map_fn(
+                partial(readers[name], shape=shape),
+                given.pop(f"{name}_bytes"),
+                fn_output_signature=tf.TensorSpec(shape, tf.float32),
+            )
             for name, shape in shapes.items()
-        }  # fmt: skip
+        }
         made = signature.function(**shown, **given)
         return {
             (f"{k}_bytes" if k in out else k): tf.map_fn(to_bytes, v, fn_output_signature=tf.string) if k in out else v
@@ -330,7 +355,7 @@ def of_files(signature: Signature) -> Signature:
         }
 
     def single(files):
-        shown = {name: from_bytes(files.pop(f"{name}_bytes"), shape) for name, shape in shapes.items()}
+        shown = {name: readers[name](files.pop(f"{name}_bytes"), shape) for name, shape in shapes.items()}
         made = signature.function(**{name: value[None] for name, value in {**shown, **files}.items()})
         return {f"{name}_bytes": to_bytes(image[0]) for name, image in made.items()}
 
@@ -351,7 +376,7 @@ def of_files(signature: Signature) -> Signature:
     sizes = "; of any sizes" if free else "; resized to that of the model" if into else ""
     return Signature(
         f"{signature.about}, as files",
-        named(signature.inputs, f"PNG, JPEG or GIF files{sizes}"),
+        named(signature.inputs, f"PNG or JPEG files{sizes}"),
         named(signature.outputs, "PNG files"),
         one_by_one if free else whole,
         example,

@@ -2,6 +2,8 @@
 
 import json
 import os
+import re
+import secrets
 import shutil
 import subprocess
 import sys
@@ -15,14 +17,17 @@ import numpy as np
 import cnnzoo
 from cnnzoo import cards, checkpoints, registry
 from cnnzoo.extras import require
-from cnnzoo.files import write_json
+from cnnzoo.files import locked, publish, write_json
 
 EXTRA, ABOUT, GOLDEN = "assets.extra", "export.json", "golden.npz"
 FORMAT = 1
+NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]*")  # of a model, in a path, in a URL and in models.config
 
 
 def write(model, root: Path, name: str | None, litert: bool, onnx: bool, data) -> Path:
     """See `cnnzoo.export.export`."""
+    if name is not None and not NAME.fullmatch(name):
+        raise ValueError(f"got name={name!r}; allowed: letters, digits, '_', '-' and '.', which is not the first")
     if keras.backend.backend() != "tensorflow":
         return _under_tensorflow(model, root, name, litert, onnx, data)
     _require(litert, onnx)
@@ -33,17 +38,18 @@ def write(model, root: Path, name: str | None, litert: bool, onnx: bool, data) -
     target = root / (name or model.architecture)
     source = card["name"] if card else model.architecture
     _refuse_another(target, source)
-    target.mkdir(parents=True, exist_ok=True)
-    aside = Path(tempfile.mkdtemp(prefix=".export-", dir=target))
+    from cnnzoo.export.serving import read_models, write_configs
+
+    read_models(root)  # a file that cannot be read is told of before anything is written
+    aside = target / f".export-{secrets.token_hex(8)}"
+    aside.mkdir(parents=True)
     try:
         _write_all(aside, model, card, source, target.name, data or trained_on, litert, onnx)
-        aside.chmod(0o755)
         version = _place(aside, target)
     finally:
         shutil.rmtree(aside, ignore_errors=True)
-    from cnnzoo.export.serving import write_configs
-
-    write_configs(root)
+    with locked(root, patience=60.0):
+        write_configs(root)
     return version
 
 
@@ -169,7 +175,8 @@ def _place(aside: Path, target: Path) -> Path:
     version = max(versions(target), default=0) + 1
     while True:
         try:
-            return aside.rename(target / str(version))
+            publish(aside, target / str(version))
+            return target / str(version)
         except OSError:
             if not (target / str(version)).exists():
                 raise

@@ -3,7 +3,8 @@
 A request that fails fails alone: where several were joined and the run failed, each is run by itself.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -20,7 +21,8 @@ class Predictor:
     """Answers requests to predict.
 
     Args:
-        most_pixels: How many the pictures of a request may have together.
+        most_pixels: How many the pictures of a request may have together, as files or as numbers, and those of an
+            answer in numbers.
     """
 
     def __init__(self, most_pixels: float):
@@ -51,11 +53,41 @@ class Predictor:
                 f'Serving signature name: "{request.signature[:80]}" not found in signature def; allowed: {allowed}'
             )
         given = tensors(request, known[request.signature]["inputs"])
-        files = [file for name, values in given.items() if name.endswith("_bytes") for file in values.flat]
-        count = sum(float(self._pixels(file)) for file in files)
+        count = sum(self._count(name, values) for name, values in given.items())
+        if count == np.inf:
+            raise invalid("got a file that is not a PNG or JPEG")
         if count > self.most_pixels:
             raise invalid(f"got pictures of {count:.0f} pixels in all; allowed: {self.most_pixels:.0f}")
+        answered = pixels_answered(servable.export.about, request.signature, given)
+        if answered > self.most_pixels:
+            raise invalid(f"got a request for {answered:.0f} pixels in numbers; allowed: {self.most_pixels:.0f}")
         return request, given
+
+    def _count(self, name: str, values: np.ndarray) -> float:
+        """The pixels of an input: what files claim, or the sides of images; 0 for anything else."""
+        if name.endswith("_bytes"):
+            return sum(float(self._pixels(file)) for file in values.flat)
+        return float(np.prod(values.shape[:3])) if values.ndim == 4 else 0.0
+
+
+def pixels_answered(about: Mapping[str, Any], signature: str, given: Tensors) -> float:
+    """The pixels of the images that a request makes, where they are numbers for a time or in the answer.
+
+    Args:
+        about: The `export.json` of a model; free sides of its outputs are `scale` times those of its inputs.
+        signature: The name of what is asked.
+        given: The inputs by name.
+    """
+    numbers = signature.removesuffix("_bytes")
+    shapes = [output["shape"] for output in about["signatures"][numbers]["outputs"].values()]
+    count = given["n"] if "n" in given else max(len(values) for values in given.values() if values.ndim)
+    found = 0.0
+    for _, *sides in (shape for shape in shapes if len(shape) == 4):
+        if None not in sides[:2]:
+            found += float(count) * sides[0] * sides[1]
+        elif numbers == signature:
+            found += float(np.prod(given["image"].shape[:3])) * about["config"].get("scale", 1) ** 2
+    return found
 
 
 def attempt(function: Callable, *arguments):

@@ -10,7 +10,7 @@ from pathlib import Path
 from threading import Lock
 
 from cnnzoo.export.reading import Export
-from cnnzoo.export.serving import WARMUP
+from cnnzoo.export.serving import WARMUP, read_models
 from cnnzoo.export.writing import EXTRA, versions
 from cnnzoo.serving.protocol import Refusal, invalid
 
@@ -55,6 +55,7 @@ class Catalogue:
             raise ValueError(f"got {folder}, the folder of one model; allowed: that of all, {folder.resolve().parent}")
         self.folder = folder
         self.failed: dict[tuple[str, int], str] = {}
+        self._changed: dict[tuple[str, int], float] = {}  # when the files of each failed version last did
         self._loaded: dict[tuple[str, int], Servable] = {}
         self._labels: dict[tuple[str, str], int] = {}
         self._updating = Lock()
@@ -73,7 +74,9 @@ class Catalogue:
         with self._updating:
             wanted, labels = self._wanted()
             loaded = {key: self._loaded[key] for key in wanted if key in self._loaded}
-            failed = {key: self.failed[key] for key in wanted if key in self.failed}
+            changed = {key: _newest(path) for key, path in wanted.items() if key not in loaded}
+            # What could not be loaded is tried again once its files have changed: it may have been half copied.
+            failed = {key: self.failed[key] for key in changed if self._changed.get(key) == changed[key]}
             for key in sorted(set(wanted) - set(loaded) - set(failed)):
                 try:
                     loaded[key] = Servable.load(key[0], wanted[key])
@@ -83,6 +86,7 @@ class Catalogue:
             lacking = {name for name, _ in failed}  # keep what they have
             kept = {key: servable for key, servable in self._loaded.items() if key[0] in lacking}
             self._loaded, self.failed, self._labels = {**kept, **loaded}, failed, labels
+            self._changed = {key: changed[key] for key in failed}
 
     def find(self, name: str, version: int | None = None, label: str | None = None) -> Servable:
         """The version asked for, or the highest.
@@ -110,7 +114,7 @@ class Catalogue:
     def _wanted(self) -> tuple[dict[tuple[str, int], Path], dict[tuple[str, str], int]]:
         """The folders of all versions that are to be served, and the versions of labels."""
         wanted, labels = {}, {}
-        for config in self._configs():
+        for config in read_models(self.folder):
             base = config.base_path
             path = self.folder / base.removeprefix(MOUNT) if base.startswith(MOUNT) else Path(base)
             there = versions(path)
@@ -123,18 +127,10 @@ class Catalogue:
             labels |= {(config.name, label): version for label, version in config.version_labels.items()}
         return wanted, labels
 
-    def _configs(self) -> list:
-        from google.protobuf import text_format
-        from tensorflow_serving.config import model_server_config_pb2
 
-        file = self.folder / "models.config"
-        if not file.exists():
-            return []
-        try:
-            config = text_format.Parse(file.read_text(), model_server_config_pb2.ModelServerConfig())
-        except text_format.ParseError as error:
-            raise ValueError(f"{file} cannot be read: {error}") from None
-        return list(config.model_config_list.config)
+def _newest(version: Path) -> float:
+    """When a file or folder of a version was last changed."""
+    return max((path.stat().st_mtime for path in (version, *version.rglob("*"))), default=0.0)
 
 
 def _rows_at_once(version: Path) -> int:

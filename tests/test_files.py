@@ -1,0 +1,80 @@
+"""Files that are whole or not there."""
+
+import os
+import stat
+import sys
+
+import pytest
+
+from cnnzoo.files import write_bytes, write_json, write_text
+
+posix = pytest.mark.skipif(sys.platform == "win32", reason="permissions and links are those of POSIX")
+
+
+def mode(path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+@posix
+@pytest.mark.parametrize("mask", [0o077, 0o022, 0o002])
+def test_a_new_file_has_the_permissions_that_the_umask_leaves(tmp_path, mask):
+    before = os.umask(mask)
+    try:
+        write_bytes(tmp_path / "bytes", b"new")
+        write_text(tmp_path / "text", "new")
+    finally:
+        os.umask(before)
+    assert mode(tmp_path / "bytes") == mode(tmp_path / "text") == 0o666 & ~mask
+
+
+@posix
+@pytest.mark.parametrize("own", [0o600, 0o440])
+def test_a_file_that_is_replaced_keeps_its_permissions(tmp_path, own):
+    path = tmp_path / "file"
+    path.write_bytes(b"old")
+    path.chmod(own)
+    write_bytes(path, b"new")
+    assert mode(path) == own and path.read_bytes() == b"new"
+
+
+@posix
+def test_a_symbolic_link_is_followed(tmp_path):
+    (tmp_path / "folder").mkdir()
+    for name in ("there", "not_yet"):
+        (tmp_path / name).symlink_to(os.path.join("folder", name))
+    (tmp_path / "folder" / "there").write_bytes(b"old")
+    for name in ("there", "not_yet"):
+        write_bytes(tmp_path / name, b"new")
+        assert (tmp_path / name).is_symlink() and (tmp_path / "folder" / name).read_bytes() == b"new"
+    assert sorted(path.name for path in (tmp_path / "folder").iterdir()) == ["not_yet", "there"]
+
+
+@posix
+def test_a_file_is_synced_before_its_name_and_the_name_after(tmp_path, monkeypatch):
+    path, done = tmp_path / "file", []
+    replace = os.replace
+
+    def fsync(descriptor):
+        done.append("file" if stat.S_ISREG(os.fstat(descriptor).st_mode) else "folder")
+
+    def renamed(*names):
+        done.append("name")
+        replace(*names)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    monkeypatch.setattr(os, "replace", renamed)
+    write_json(path, {"ä": 1})
+    assert done == ["file", "name", "folder"] and path.read_text(encoding="utf-8") == '{\n "ä": 1\n}\n'
+
+
+def test_what_fails_leaves_the_old_file_alone(tmp_path, monkeypatch):
+    path = tmp_path / "file"
+    path.write_bytes(b"old")
+
+    def full(*names):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "replace", full)
+    with pytest.raises(OSError, match="No space left"):
+        write_bytes(path, b"new")
+    assert [(found.name, found.read_bytes()) for found in tmp_path.iterdir()] == [("file", b"old")]

@@ -1,0 +1,99 @@
+"""Where the pictures that a command makes go: the format is that of the name, or refused before any work."""
+
+import io
+import json
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from cnnzoo.cli import main
+from cnnzoo.terminal import print_anything, print_json
+
+
+class Generator:
+    """Grey images of 28x28 pixels."""
+
+    task, needs_labels, image_shape, latent_dim = "generate", False, (28, 28, 1), 4
+
+    def generate(self, n, seed):
+        return np.full((n, *self.image_shape), 0.5, np.float32)
+
+
+@pytest.fixture
+def command(capsys, monkeypatch):
+    """Runs a command line with toys in place of trained models; gives its exit code and what it wrote."""
+    for place in ("pictures", "latent", "explain"):
+        monkeypatch.setattr(f"cnnzoo.commands.{place}.able", lambda name, verb: Generator())
+
+    def run(*words):
+        try:
+            code = main([str(word) for word in words])
+        except SystemExit as stopped:
+            code = stopped.code
+        return code, *capsys.readouterr()
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"), [("s.png", "PNG"), ("s.JPG", "JPEG"), ("s.jpeg", "JPEG"), ("s.webp", "WEBP")]
+)
+def test_generate_writes_the_format_that_the_name_says(command, tmp_path, name, kind):
+    path = tmp_path / "new" / "deeper" / name
+    assert command("generate", "toy", "-n", 4, "--out", path) == (0, f"{path}\n", "")
+    with Image.open(path) as sheet:
+        assert sheet.format == kind and sheet.size == (62, 62)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        ["generate", "toy"],
+        ["interpolate", "toy"],
+        ["traverse", "toy"],
+        ["invert", "toy", "three.png"],
+        ["nearest", "toy"],
+        ["explain", "toy", "three.png"],
+    ],
+    ids=lambda line: line[0],
+)
+def test_a_name_without_a_known_format_is_refused_before_the_work(command, tmp_path, line, monkeypatch):
+    for place in ("pictures", "latent", "explain"):
+        monkeypatch.setattr(f"cnnzoo.commands.{place}.able", lambda name, verb: pytest.fail("a model was loaded"))
+    (tmp_path / "folder.png").mkdir()
+    (tmp_path / "file").touch()
+    for name, complaint in (
+        ("sheet.bmp", "sheet.bmp as the file to write; allowed: .png, .jpg, .jpeg, .webp"),
+        ("sheet", "sheet as the file to write; allowed: .png, .jpg, .jpeg, .webp"),
+        ("folder.png", f"got the folder {tmp_path / 'folder.png'} as the file to write; allowed: a file in it"),
+        ("file/sheet.png", f"sheet.png as the file to write, but {tmp_path / 'file'} is no folder"),
+    ):
+        code, out, err = command(*line, "--out", tmp_path / name)
+        assert (code, out, err.count("\n")) == (2, "", 1) and complaint in err
+
+
+@pytest.mark.parametrize("line", [["generate", "toy", "-n", 400_000], ["nearest", "toy", "-n", 600]])
+def test_a_sheet_that_its_format_cannot_hold_is_refused_before_it_is_made(command, tmp_path, line, monkeypatch):
+    monkeypatch.setattr(Generator, "generate", lambda *given, **options: pytest.fail("images were made"))
+    monkeypatch.setattr("cnnzoo.commands.latent.find", lambda name: (None, "digits"))
+    code, out, err = command(*line, "--out", tmp_path / "sheet.webp")
+    assert (code, out) == (2, "") and "pixels; allowed: 16383 a side, or .png" in err
+
+
+def test_reconstruct_refuses_a_file_in_place_of_its_folder(command, tmp_path):
+    (tmp_path / "out").touch()
+    code, _, err = command("reconstruct", "toy", tmp_path / "three.png", "--out", tmp_path / "out")
+    assert code == 2 and f"three.png as the file to write, but {tmp_path / 'out'} is no folder" in err
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "ascii", "utf-8"])
+def test_json_stays_json_where_names_cannot_be_printed(monkeypatch, encoding):
+    written, content = io.BytesIO(), {"image": "\u65e5\U0001f600\x81\udcff"}
+    shown = io.TextIOWrapper(written, encoding=encoding)
+    monkeypatch.setattr(sys, "stdout", shown)
+    print_anything()
+    print_json(content)
+    shown.flush()
+    assert json.loads(written.getvalue().decode(encoding)) == content
