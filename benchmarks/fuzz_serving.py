@@ -1,26 +1,32 @@
-"""Ten thousand bad requests to `cnnzoo serve`: none may end it, none may be answered with a fault of its own (5xx).
+"""Ten thousand bad requests to `cnnzoo serve`, or as many bad files to an export in a bare TensorFlow process.
 
     python benchmarks/fuzz_serving.py --requests 10000 --seed 0
+    python benchmarks/fuzz_serving.py --requests 10000 --seed 0 --bare
 
-They are noise, good requests with a few bytes changed, JSON of the wrong kind, damaged pictures, paths and methods that
-are none, bodies over the limit, and what is not HTTP at all. All are drawn from the seed.
+None may end the process, none may be answered with a fault of the server (5xx), and peak memory may not pass 1.2 times
+that of the largest allowed requests, which are sent first. The requests are noise, good ones with a few bytes changed,
+JSON of the wrong kind or depth, damaged pictures, formats that are not taken, small files that claim to be large,
+numbers over the pixel limit or of another range, gzip bombs, paths and methods that are none, bodies over the limit,
+and bytes that are not HTTP. All are drawn from the seed.
 """
 
 import argparse
 import base64
 import contextlib
+import gzip
 import http.client
 import io
 import json
 import random
 import re
 import socket
+import struct
 import subprocess
 import sys
 import tempfile
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from PIL import Image
@@ -31,6 +37,9 @@ import cnnzoo
 from cnnzoo.terminal import print_table
 
 LIMIT = 2**20  # bytes of a body, so that larger ones are soon sent
+MEGAPIXELS = 0.1
+LARGEST = 316  # the side of the largest picture
+GROWTH = 1.2  # of peak memory, at most
 SIGNATURES = {"espcn": "upscale_bytes", "lenet": "classify_bytes", "cgan": "generate"}
 
 
@@ -39,6 +48,7 @@ class Request:
     method: str
     path: str
     body: bytes
+    headers: dict[str, str] = field(default_factory=dict)
 
 
 @contextlib.contextmanager
@@ -141,15 +151,79 @@ def changed_json(rng: random.Random) -> Request:
 
 
 def damaged_picture(rng: random.Random) -> Request:
-    files = [picture(rng.choice(("PNG", "JPEG", "GIF"))) for _ in range(rng.randint(1, 3))]
+    files = [picture(rng.choice(("PNG", "JPEG"))) for _ in range(rng.randint(1, 3))]
     files[rng.randrange(len(files))] = changed(rng, rng.choice(files))
     return of_files(rng.choice(("espcn", "lenet")), *files)
 
 
 def huge_claim(rng: random.Random) -> Request:
-    """A small file that says that it is large."""
-    file = picture()
-    return of_files("espcn", file[:16] + rng.randbytes(8) + file[24:])
+    return of_files("espcn", claimed(rng))
+
+
+def other_format(rng: random.Random) -> Request:
+    """A file of a format that TensorFlow may decode and the zoo does not take."""
+    return of_files(rng.choice(("espcn", "lenet")), unwanted(rng))
+
+
+def unwanted(rng: random.Random) -> bytes:
+    side = rng.randint(1, 3000)
+    kind = rng.choice(("GIF", "frames", "screen", "WEBP", "BMP", "JPEG XL", "TIFF"))
+    if kind == "JPEG XL":
+        return rng.choice((b"\xff\x0a", b"\0\0\0\x0cJXL \r\n\x87\n")) + rng.randbytes(200)
+    image, buffer = Image.new("P", (side, side)), io.BytesIO()
+    if kind == "frames":
+        image.save(buffer, "GIF", save_all=True, append_images=[Image.new("P", (side, side), i) for i in range(1, 6)])
+    elif kind == "screen":  # a frame larger than the screen that the header gives
+        image.save(buffer, "GIF")
+        data = bytearray(buffer.getvalue())
+        data[6:10] = struct.pack("<HH", 1, 1)
+        return bytes(data)
+    else:
+        image.convert("RGB").resize((min(side, 600),) * 2).save(buffer, kind)
+    return buffer.getvalue()
+
+
+def claimed(rng: random.Random) -> bytes:
+    """A small PNG or JPEG that says that it is large."""
+    if rng.random() < 0.5:
+        file = picture()
+        return file[:16] + rng.randbytes(8) + file[24:]
+    file = bytearray(picture("JPEG"))
+    frame = file.index(b"\xff\xc0")  # the height and the width come five bytes later
+    file[frame + 5 : frame + 9] = rng.randbytes(4)
+    if rng.random() < 0.3:  # a second frame header
+        file[frame:frame] = file[frame : frame + 19]
+    return bytes(file)
+
+
+def large_numbers(rng: random.Random) -> Request:
+    """Images as numbers, of more pixels than are allowed."""
+    side = rng.randint(LARGEST + 1, LARGEST + 80)
+    rows = "[" + ",".join(["[" + ",".join(["[0]"] * side) + "]"] * side) + "]"
+    return predict("espcn", f'{{"signature_name": "upscale", "inputs": [{rows}]}}'.encode())
+
+
+def other_range(rng: random.Random) -> Request:
+    """Numbers of another range than [0, 1]."""
+    value = rng.choice((255, 1.5, -1, 128.0, 1e30))
+    image = [[[value] for _ in range(28)] for _ in range(28)]
+    body = {"signature_name": rng.choice(("classify", "serving_default")), "inputs": [image]}
+    return predict("lenet", json.dumps(body).encode())
+
+
+def packed(rng: random.Random) -> Request:
+    """A gzip body that holds more than is allowed, is cut short, or is none; or another encoding."""
+    body = gzip.compress(b" " * rng.randint(LIMIT + 1, 64 * LIMIT), 1)
+    body = rng.choice((body, body[: len(body) // 2], rng.randbytes(100), gzip.compress(rng.randbytes(50))))
+    encoding = rng.choice(("gzip", "gzip", "gzip", "br", "zip"))
+    return replace(predict("espcn", body), headers={"Content-Encoding": encoding})
+
+
+def long(rng: random.Random) -> Request:
+    """A long list of what is not wanted, or of many small things."""
+    item = rng.choice((b"0", b"[]", b"{}", b'""', b'{"b64": ""}', b"[[]]"))
+    body = b'{"inputs": [' + b",".join([item] * rng.randint(1000, (LIMIT - 100) // (len(item) + 1))) + b"]}"
+    return predict(rng.choice([*SIGNATURES]), body)
 
 
 def deep(rng: random.Random) -> Request:
@@ -181,13 +255,18 @@ def too_large(rng: random.Random) -> Request:
 
 
 KINDS = {
-    noise: 20,
-    wrong_json: 25,
-    changed_json: 15,
-    damaged_picture: 20,
-    huge_claim: 5,
-    deep: 5,
-    path: 9,
+    noise: 12,
+    wrong_json: 20,
+    changed_json: 12,
+    damaged_picture: 18,
+    other_format: 10,
+    huge_claim: 6,
+    large_numbers: 1,
+    other_range: 5,
+    packed: 2,
+    long: 1,
+    deep: 4,
+    path: 8,
     too_large: 1,
 }
 
@@ -211,7 +290,7 @@ def no_http(address: str, rng: random.Random) -> None:
 def send(connection: http.client.HTTPConnection, request: Request) -> int:
     """The status of the answer; it may be that of a body that was cut off, whose connection then is closed."""
     try:
-        connection.request(request.method, request.path, request.body)
+        connection.request(request.method, request.path, request.body, request.headers)
         response = connection.getresponse()
         response.read()
     except (BrokenPipeError, ConnectionResetError, http.client.HTTPException):
@@ -220,18 +299,89 @@ def send(connection: http.client.HTTPConnection, request: Request) -> int:
     return response.status
 
 
+def peak(process: int) -> float:
+    """The largest memory that a process has had, in MB."""
+    return float(re.search(r"VmHWM:\s+(\d+)", Path(f"/proc/{process}/status").read_text())[1]) / 1e3
+
+
+def largest_allowed() -> Iterator[Request]:
+    """The largest requests that are answered."""
+    yield of_files("espcn", picture(side=LARGEST))
+    yield of_files("lenet", *[picture(side=LARGEST // 8)] * 64)
+    side = int(LARGEST / 3)  # what the answer has is three times as high and wide
+    image = [[[0.5]] * side] * side
+    yield predict("espcn", json.dumps({"signature_name": "upscale", "inputs": [image]}).encode())
+    yield predict("espcn", b'{"inputs": [' + b",".join([b"[]"] * (LIMIT // 3 - 100)) + b"]}")  # the longest body
+
+
+BARE = """
+import re, struct, sys
+import tensorflow as tf
+served = tf.saved_model.load(sys.argv[1]).signatures["upscale_bytes"]
+
+def ask(file):
+    try:
+        served(image_bytes=tf.constant([file]))
+        return 200
+    except tf.errors.InvalidArgumentError:
+        return 400
+
+while size := sys.stdin.buffer.read(4):
+    print(ask(sys.stdin.buffer.read(struct.unpack("<I", size)[0])), flush=True)
+"""
+
+
+def bare(requests: int, seed: int) -> None:
+    """Sends bad files to an export in a process with TensorFlow alone."""
+    rng, seen = random.Random(seed), {}
+    kinds = {
+        "damaged": lambda: changed(rng, picture(rng.choice(("PNG", "JPEG")))),
+        "another format": lambda: unwanted(rng),
+        "claims to be large": lambda: claimed(rng),
+        "noise": lambda: rng.choice((b"", b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF89a")) + rng.randbytes(40),
+    }
+    with exported("espcn.x3") as folder:
+        command = [sys.executable, "-c", BARE, str(folder / "espcn" / "1")]
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
+        with subprocess.Popen(command, **pipes) as process:
+
+            def ask(file: bytes) -> str:
+                process.stdin.write(struct.pack("<I", len(file)) + file)
+                process.stdin.flush()
+                return process.stdout.readline().decode().strip()
+
+            for _ in range(3):
+                assert ask(picture(side=512)) == "200"
+            before = peak(process.pid)
+            for _ in range(requests):
+                kind = rng.choice([*kinds])
+                seen.setdefault(kind, Counter())[ask(kinds[kind]())] += 1
+            after, alive = peak(process.pid), process.poll() is None
+            process.stdin.close()
+    print_table("", ("kind", "answered", "refused", "other"), [
+        (kind, str(c["200"]), str(c["400"]), str(c.total() - c["200"] - c["400"])) for kind, c in sorted(seen.items())
+    ])  # fmt: skip
+    print(f"peak memory: {before:.0f} MB after a picture of 512x512, {after:.0f} MB in all, {after / before:.2f} of it")
+    sys.exit(not alive or after > GROWTH * before)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--requests", type=int, default=10_000)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--bare", action="store_true", help="files to an export in a process with TensorFlow alone")
     asked = parser.parse_args()
+    if asked.bare:
+        return bare(asked.requests, asked.seed)
     seen = {}
     with (
         exported("espcn.x3", "lenet.mnist", "cgan.mnist") as folder,
-        served(folder, "--megabytes", str(LIMIT / 2**20), "--megapixels", "0.1") as (address, process),
+        served(folder, "--megabytes", str(LIMIT / 2**20), "--megapixels", str(MEGAPIXELS)) as (address, process),
     ):
         rng, connection = random.Random(asked.seed), http.client.HTTPConnection(address, timeout=120)
-        memory = []
+        allowed = [send(connection, request) for request in largest_allowed() for _ in range(3)]
+        assert set(allowed[:9]) == {200} and set(allowed[9:]) == {400}, allowed
+        before, memory = peak(process.pid), []
         for number, (kind, request) in zip(range(asked.requests), bad_requests(asked.seed), strict=False):
             seen.setdefault(kind, Counter())[send(connection, request)] += 1
             if number % 20 == 0:
@@ -240,13 +390,16 @@ def main() -> None:
                 memory.append(resident(address))
         alive = process.poll() is None and send(connection, Request("GET", "/healthz", b"")) == 200
         memory.append(resident(address))
+        after = peak(process.pid)
     statuses = sorted(set().union(*seen.values()))
     rows = [(kind, *(str(seen[kind][status] or "") for status in statuses)) for kind in sorted(seen)]
     print_table("", ("kind", *("no answer" if status == 0 else str(status) for status in statuses)), rows)
     print(f"memory, MB, at the start and after each tenth: {', '.join(f'{size:.0f}' for size in memory)}")
+    ratio = f"{after / before:.2f} of the peak after the largest allowed requests, {before:.0f} MB"
+    print(f"peak memory: {after:.0f} MB, {ratio}")
     faults = sum(count for counts in seen.values() for status, count in counts.items() if status >= 500)
     print(f"{asked.requests} requests, {faults} of them faults of the server, which is {'alive' if alive else 'gone'}")
-    sys.exit(not alive or faults > 0)
+    sys.exit(not alive or faults > 0 or after > GROWTH * before)
 
 
 if __name__ == "__main__":

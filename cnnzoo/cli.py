@@ -383,7 +383,7 @@ def parser() -> argparse.ArgumentParser:
         "--megapixels",
         **most,
         default=serving.MEGAPIXELS,
-        help="how many the pictures of a request may have together; each may take 0.7 GB (default: %(default)g)",
+        help="the pixels of a request, and of an answer in numbers; each million may take 0.7 GB (default: %(default)g)",
     )
     return top
 

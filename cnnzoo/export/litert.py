@@ -9,16 +9,20 @@ import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 from keras import ops
 
-from cnnzoo.data import training_images
+from cnnzoo.data import DataNotFound, load, training_images
+from cnnzoo.data.photographs import Crops, Photographs
+from cnnzoo.data.sources import shipped_photographs
 from cnnzoo.export.fusing import lean
 from cnnzoo.export.ranging import ranged
 from cnnzoo.export.signatures import Signature, portable, traced
 from cnnzoo.export.writing import save
+from cnnzoo.images import to_channels
 from cnnzoo.layers import unit_range
 
 CALIBRATION = 100  # images
@@ -80,6 +84,25 @@ def is_integral(model) -> bool:
     return model.task not in ("inpaint", "stylize", "enhance") and not hasattr(model, "infer")
 
 
+def calibrating(data: str, shape: tuple) -> Any:
+    """The training images of a data set; where they are not on this machine, images that installed packages hold.
+
+    Those are scans of digits for grey models of one size, else photographs (see `cnnzoo.data.sources`); a warning says
+    so. `benchmarks/quality/calibration.py` measures the difference.
+    """
+    try:
+        return training_images(data, "train", shape)
+    except DataNotFound:
+        height, width, channels = shape
+        name = "digits" if channels == 1 and height else "photos"
+        warnings.warn(f"{data} is not on this machine; int8 is calibrated on {name} instead", stacklevel=2)
+        if height and width:
+            return load(name, "train", shape)
+        found = shipped_photographs("train")
+        images = tuple(to_channels(image[None], channels)[0] for image in found.values())
+        return Crops(Photographs(name, "train", images, tuple(found)), 64)
+
+
 def calibration(model, data: str | None) -> Iterator[dict[str, np.ndarray]]:
     """Inputs of the portable signature, one image at a time, as the model's own training makes them.
 
@@ -93,8 +116,9 @@ def calibration(model, data: str | None) -> Iterator[dict[str, np.ndarray]]:
         return
     if data is None:
         raise ValueError("got a model without the name of its data, which int8 is calibrated on; allowed: data=NAME")
-    images = training_images(data, "train", model.image_shape)
-    images = unit_range(ops.convert_to_tensor(next(images.batches(CALIBRATION, 0))[0]))
+    images = calibrating(data, model.image_shape)
+    count = min(CALIBRATION, images.steps_per_epoch(1))  # those that there are
+    images = unit_range(ops.convert_to_tensor(next(images.batches(count, 0))[0]))
     if model.task == "upscale":
         side = images.shape[1] // model.scale * model.scale
         images = model.small(images[:, :side, :side])

@@ -61,9 +61,13 @@ def mask_from_bytes(contents, shape):
         return tf.concat([image, 255 * tf.ones_like(image[..., :1])], 2)
 
     image = tf.cond(starts(contents, PNG), lambda: tf.io.decode_png(contents, channels=4), opaque_jpeg)
-    image = upright(tf.ensure_shape(image, (None, None, 4)), orientation(contents)) >= 128
-    painted, opaque = tf.reduce_any(image[..., :3], 2, keepdims=True), image[..., 3:]
-    clear = tf.reduce_all(tf.equal(painted, opaque) | ~opaque) | ~tf.reduce_any(painted & opaque)
+    image = upright(tf.ensure_shape(image, (None, None, 4)), orientation(contents))
+    # What is opaque for want of an alpha channel gets the largest number of the PNG's own bits: 1 of one, 255 of eight.
+    bits = tf.cast(tf.io.decode_raw(tf.strings.substr(contents, 24, 1), tf.uint8)[0], tf.int32)
+    half = tf.bitwise.left_shift(1, tf.where(starts(contents, PNG), tf.clip_by_value(bits, 1, 8), 8) - 1)
+    painted = tf.reduce_any(image[..., :3] >= 128, 2, keepdims=True)
+    opaque = tf.cast(image[..., 3:], tf.int32) >= half
+    clear = tf.reduce_all(tf.equal(painted, opaque) | tf.equal(opaque, False)) | ~tf.reduce_any(painted & opaque)
     whole = tf.reduce_all(opaque)
     painted = checked(painted, whole | clear, "a mask with transparent parts, whose others are both black and painted")
     missing = tf.cast(tf.where(whole, painted, opaque), tf.float32)

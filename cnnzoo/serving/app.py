@@ -7,7 +7,8 @@ import asyncio
 import contextlib
 import logging
 import re
-from collections.abc import AsyncIterator
+import zlib
+from collections.abc import AsyncIterator, Callable
 from time import perf_counter
 from urllib.parse import unquote
 
@@ -89,15 +90,20 @@ class Api:
 
     @contextlib.asynccontextmanager
     async def body_of(self, request: Request) -> AsyncIterator[bytes]:
-        """The body of a request; it counts as held in memory until it has been answered."""
-        chunks, size, held = [], 0, 0
+        """The body of a request, unpacked; it counts as held in memory until it has been answered."""
+        unpack = unpacking(request.headers.get("content-encoding", ""))
+        chunks, sent, size, held = [], 0, 0, 0
         try:
             async with asyncio.timeout(PATIENCE):
                 async for chunk in request.stream():
-                    size += len(chunk)
-                    if size > 4 * self.most:
+                    sent += len(chunk)
+                    if sent > 4 * self.most:
                         break
                     if size > self.most:  # read on, since a client that is still sending sees no answer
+                        continue
+                    chunk = unpack(chunk, self.most - size + 1)
+                    size += len(chunk)
+                    if size > self.most:
                         continue
                     chunks.append(chunk)
                     held += len(chunk)
@@ -107,6 +113,7 @@ class Api:
             if size > self.most:
                 reason = f"got a body of more than {self.most} bytes; cnnzoo serve --megabytes says how many"
                 raise Refusal("OUT_OF_RANGE", reason, 413)
+            unpack(b"", 0)
             yield b"".join(chunks)
         except TimeoutError:
             raise Refusal("DEADLINE_EXCEEDED", f"the body did not arrive in {PATIENCE:.0f} seconds", 408) from None
@@ -114,6 +121,29 @@ class Api:
             raise Refusal("CANCELLED", "the client is gone") from None
         finally:
             self.held -= held
+
+
+def unpacking(encoding: str) -> Callable[[bytes, int], bytes]:
+    """A function from the next bytes of a body to those that they hold, up to a limit; from none, it checks the end.
+
+    Raises:
+        Refusal: For a Content-Encoding other than gzip, or bytes that are no gzip.
+    """
+    if encoding.lower() in ("", "identity"):
+        return lambda chunk, limit: chunk
+    if encoding.lower() not in ("gzip", "x-gzip"):
+        raise Refusal("INVALID_ARGUMENT", f"got Content-Encoding: {encoding[:40]}; allowed: gzip, identity", 415)
+    unpacker = zlib.decompressobj(wbits=31)
+
+    def unpack(chunk: bytes, limit: int) -> bytes:
+        if not chunk and not unpacker.eof:
+            raise invalid("got a gzip body that ends early")
+        try:
+            return unpacker.decompress(chunk, limit) if chunk else b""
+        except zlib.error as error:
+            raise invalid(f"got a body that is not gzip: {error}") from None
+
+    return unpack
 
 
 def application(catalogue: Catalogue, workers: Workers, most: int) -> Starlette:
