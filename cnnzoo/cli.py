@@ -383,7 +383,7 @@ def parser() -> argparse.ArgumentParser:
         "--megapixels",
         **most,
         default=serving.MEGAPIXELS,
-        help="the pixels of a request, and of an answer in numbers; each million may take 0.7 GB (default: %(default)g)",
+        help="millions of pixels in a request, or its answer in numbers; each may take 0.7 GB (default: %(default)g)",
     )
     return top
 
