@@ -173,8 +173,15 @@ def test_inputs_that_are_one_number_go_in_columns_alone(client, loaded):
 
 
 def test_numbers_that_json_does_not_know_are_read_and_written(client):
-    made = client.predict("espcn", b'{"instances": [[[[NaN], [0.5]], [[Infinity], [0]]]]}')["predictions"]
-    assert np.isnan(made).any()
+    code = ", ".join(["NaN"] * 5 + ["0.5"] * 27)
+    body = f'{{"signature_name": "decode", "inputs": {{"code": [[{code}]], "labels": [1]}}}}'
+    assert np.isnan(client.predict("cgan", body.encode())["outputs"]).all()
+
+
+def test_images_that_are_no_numbers_are_refused(client):
+    body = b'{"instances": [[[[NaN], [0.5]], [[Infinity], [0]]]]}'
+    status, reason = client.refused("/v1/models/espcn:predict", body)
+    assert status == 400 and "image leaves [0, 1]; allowed: images in [0, 1]" in reason
 
 
 def test_states_and_signatures_are_those_of_the_messages(client, folder):
@@ -273,7 +280,7 @@ BAD = [
     ("espcn", {"signature_name": FILES, "inputs": b64(PNG)}, 400, "that is an object inside 0 lists; allowed: 1"),
     ("espcn", {"signature_name": FILES, "instances": [{"b64": "?"}]}, 400, "Unable to base64 decode"),
     ("espcn", {"signature_name": FILES, "instances": ["\ud800"]}, 400, "not Unicode"),
-    ("espcn", {"signature_name": FILES, "instances": ["text"]}, 400, "Unknown image file format"),
+    ("espcn", {"signature_name": FILES, "instances": ["text"]}, 400, "a file that is not a PNG or JPEG"),
     ("espcn", {"signature_name": FILES, "instances": [b64(PNG[:99])]}, 400, "Invalid PNG"),
     ("espcn", {"signature_name": FILES, "instances": [b64(HUGE)]}, 400, f"90000 pixels in all; allowed: {PIXELS}"),
     ("espcn", {"signature_name": FILES, "instances": [b64(PNG)] * 15}, 400, f"20640 pixels in all; allowed: {PIXELS}"),
