@@ -50,7 +50,7 @@ def main() -> None:
             refusal(lenet.fit, ((DIGITS, LABELS + 1) for _ in range(1))),
             refusal(gan.fit, DIGITS, sample_weight=np.ones(12)),
             refusal(lenet.predict, DIGITS.astype(np.float32)),
-            refusal(adain.evaluate, (np.repeat(DIGITS[:1], 3, axis=3) for _ in range(1))),
+            refusal(adain.evaluate, ((np.repeat(DIGITS[:1], 3, axis=3),) for _ in range(1))),
         ],
     }
     print(json.dumps(found))

@@ -394,13 +394,12 @@ def test_metrics_of_compile_are_logged_saved_and_watched(tmp_path):
     assert logs["val_weighted_accuracy"][-1] == pytest.approx((hits * WEIGHTS).sum() / WEIGHTS.sum())
     model.save(tmp_path / "model.keras")
     loaded = keras.saving.load_model(tmp_path / "model.keras")
-    scores = loaded.evaluate(DIGITS, LABELS, WEIGHTS, verbose=0, return_dict=True)
-    again = loaded.evaluate(DIGITS, LABELS, sample_weight=WEIGHTS, verbose=0, return_dict=True)
-    assert again == {name: pytest.approx(logs[f"val_{name}"][-1], rel=1e-6) for name in names}, scores
+    scores = loaded.evaluate(DIGITS, LABELS, sample_weight=WEIGHTS, verbose=0, return_dict=True)
+    assert scores == {name: pytest.approx(logs[f"val_{name}"][-1], rel=1e-6) for name in names}
 
 
 def test_metrics_of_other_tasks_are_refused():
-    with pytest.raises(ValueError, match=r"^Autoencoder.compile got metrics; its losses and metrics are its own; allowed"):
+    with pytest.raises(ValueError, match=r"^Autoencoder.compile got metrics; its losses and metrics are its own; all"):
         samples.fresh("autoencoder", **SMALL).compile(metrics=["mse"])
     with pytest.raises(ValueError, match=r"^LeNet.compile got loss; its loss is its own; allowed: .*metrics"):
         samples.fresh("lenet").compile(loss="mse")
@@ -413,14 +412,14 @@ def test_each_phase_needs_an_optimizer_of_its_own():
     trained, sgd = samples.fresh("autoencoder", **SMALL), keras.optimizers.SGD(0.1)
     trained.compile(sgd)
     trained.compile(sgd)
-    with pytest.raises(ValueError, match="got an optimizer of another model for the phase 'reconstruction'; allowed: a"):
+    with pytest.raises(ValueError, match="got an optimizer of another model for the phase 'reconstruction'; allowed"):
         samples.fresh("autoencoder", **SMALL).compile(sgd)
 
 
 def test_an_order_of_axes_that_no_model_has_is_refused():
     keras.config.set_image_data_format("channels_first")
     try:
-        with pytest.raises(ValueError, match=r"got Keras's image_data_format 'channels_first'; allowed: 'channels_last"):
+        with pytest.raises(ValueError, match=r"got Keras's image_data_format 'channels_first'; allowed: 'channels_las"):
             cnnzoo.build("cnn")
     finally:
         keras.config.set_image_data_format("channels_last")
@@ -440,8 +439,8 @@ def test_export_of_keras_writes_the_main_function(tmp_path):
         inputs = samples.inputs(model, 2).astype(np.float32)
         inputs = inputs / 255 if model.task != "generate" else inputs
         model.export(tmp_path / name, verbose=False)
-        served = tf.saved_model.load(tmp_path / name).serve(inputs)
-        np.testing.assert_allclose(served, numbers(model(inputs)), atol=1e-5)
+        export = tf.saved_model.load(tmp_path / name)
+        np.testing.assert_allclose(export.serve(inputs), numbers(model(inputs)), atol=1e-5)
 
 
 def test_the_history_of_a_fit_that_rarely_validates_is_drawn(autoencoder):

@@ -27,7 +27,7 @@ MODELS = {
 
 
 def batches(name: str) -> tf.data.Dataset:
-    """A batch of eight images, one of six and one of a single image, with labels and, where they may have them, weights."""
+    """A batch of eight images, one of six and one of a single one, with labels and, where they may be, weights."""
     rng = np.random.default_rng(0)
     images = rng.uniform(0, 1, (15, 1, 1, 1) if name == "line" else (15, 28, 28, 1)).astype(np.float32)
     labels = rng.uniform(0, 1, 15).astype(np.float32) if name == "line" else rng.integers(0, 10, 15)
@@ -47,10 +47,10 @@ def trained(name: str, strategy: tf.distribute.Strategy) -> tuple:
 
 
 def main() -> None:
-    found = {}
+    found, replicas = {}, tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
     for name in MODELS:
         begun, one, loss = trained(name, tf.distribute.get_strategy())
-        _, two, losses = trained(name, tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"]))
+        _, two, losses = trained(name, replicas)
         moved = max(float(np.abs(a - b).max()) for a, b in zip(one, begun, strict=True))
         apart = max(float(np.abs(a - b).max()) for a, b in zip(one, two, strict=True))
         finite = all(bool(np.isfinite(x).all()) for x in [*two, np.array(losses)])

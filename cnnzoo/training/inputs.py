@@ -175,16 +175,16 @@ def parts(model: Any, batch: Any) -> tuple[Any, Any, Any]:
         raise ValueError(f"got images of shape {tuple(images.shape)}; allowed: (n, {allowed})")
     if labels is None and model.needs_labels:
         raise ValueError(f"got images alone; {type(model).__name__} is trained on pairs (images, labels)")
-    if labels is not None:
+    if labels is not None and _has_rank(labels):
         _check_labels(model, labels)
-    if weights is not None and tuple(weights.shape[1:]) not in ((), (1,)):
+    if weights is not None and _has_rank(weights) and tuple(weights.shape[1:]) not in ((), (1,)):
         raise ValueError(f"got sample weights of shape {tuple(weights.shape)}; allowed: one for each image, (n,)")
     return images, labels, weights
 
 
 def flat(column: Any) -> Any:
     """Numbers (n,) or (n, 1) as (n,)."""
-    return column if len(column.shape) == 1 else ops.reshape(column, (-1,))
+    return column if _has_rank(column) and len(column.shape) == 1 else ops.reshape(column, (-1,))
 
 
 def check_arrays(model: Any, x: Any, labels: Any = None, weights: Any = None, calling: bool = False) -> None:
@@ -266,6 +266,11 @@ def _kind(x: Any) -> str:
     if isinstance(x, Mapping):
         return f"a dictionary of {', '.join(map(str, x))}"
     return f"a {type(x).__name__}"
+
+
+def _has_rank(x: Any) -> bool:
+    """Whether x has a known number of axes: a function that Keras has traced for (n,) and (n, 1) does not know it."""
+    return getattr(x.shape, "rank", 0) is not None
 
 
 def _is_float(x: Any) -> bool:
