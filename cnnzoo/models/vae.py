@@ -220,12 +220,20 @@ class VAE(PhasedModel):
         bound on log p(x) (Burda et al., "Importance Weighted Autoencoders", 2016, equation 8).
 
         Args:
-            images: float32 (n, height, width, channels) in [0, 1], binarised already where the model wants that.
-            samples: Draws for each image.
+            images: float32 (n, height, width, channels) in [0, 1], or uint8, binarised already where the model wants
+                that.
+            samples: Draws for each image, >= 1.
             seed: Of the draws.
             labels: One-hot (n, classes), of a conditional model; the bounds are then on log p(x|label).
+
+        Raises:
+            ValueError: For images of another dtype, samples < 1, or labels of a model that is told none.
         """
-        images = ops.convert_to_tensor(images, "float32")
+        if labels is not None and not self.needs_labels:
+            raise ValueError(f"got labels for a {self.architecture}, which is told none; allowed: none")
+        if samples < 1:
+            raise ValueError(f"got samples={samples!r}; allowed: an integer >= 1")
+        images = unit_range(ops.convert_to_tensor(images))
         mean, log_variance = self.posterior(images, labels)  # (n, d)
         shape = (samples, *mean.shape)
         z = np.random.default_rng(seed).standard_normal(shape, dtype=np.float32)
