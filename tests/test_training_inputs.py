@@ -180,6 +180,8 @@ def test_weights_that_are_none_are_refused(classifier, settings, complaint):
 def test_class_weights_need_labels(autoencoder):
     with pytest.raises(ValueError, match="got class_weight without labels; allowed: with labels"):
         autoencoder.fit(DIGITS, class_weight={0: 1.0}, verbose=0)
+    with pytest.raises(ValueError, match="got class_weight without labels; allowed: with labels"):
+        autoencoder.fit(tf.data.Dataset.from_tensor_slices(DIGITS).batch(4), class_weight={0: 1.0}, verbose=0)
 
 
 # -- labels ------------------------------------------------------------------------------------------------------------

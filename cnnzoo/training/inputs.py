@@ -60,11 +60,14 @@ class Checking:
         """
         if shuffle is None:
             shuffle = is_array(x)
-        if class_weight is not None and is_array(x) and (y is None or sample_weight is not None):
-            beside = "without labels" if y is None else "beside sample_weight"
-            raise ValueError(f"got class_weight {beside}; allowed: with labels, and instead of sample_weight")
-        class_weight = every_class(self, class_weight)
         x, y = self._checked(x, y, sample_weight)
+        class_weight = every_class(self, class_weight)
+        if class_weight is not None and (is_array(x) or hasattr(x, "element_spec")):
+            batch = (x, y, sample_weight) if is_array(x) else x.element_spec
+            _, labels, weights = keras.utils.unpack_x_y_sample_weight(batch)
+            if labels is None or weights is not None:
+                beside = "without labels" if labels is None else "beside sample_weight"
+                raise ValueError(f"got class_weight {beside}; allowed: with labels, and instead of sample_weight")
         if is_array(x):
             self._check_last_batch(x.shape[0], batch_size or 32, validation_split if validation_data is None else 0.0)
         if validation_data is not None:
