@@ -34,7 +34,7 @@ def usual(model: StyleTransfer, content: np.ndarray, style: np.ndarray, once: bo
     def loss(picture):
         maps = model.maps.features(ops.concatenate([given, picture]))
         first, second, third = ({name: x[i : i + 1] for name, x in maps.items()} for i in range(3))
-        return model.stylization_loss(Seen(picture, third, model.targets(first, second)))[0]
+        return ops.mean(model.stylization_loss(Seen(picture, third, model.targets(first, second)))[0])
 
     evaluate = value_and_gradient(model.objective(ops.convert_to_tensor(content), [style], [1.0]) if once else loss)
     return lambda x: tuple(map(ops.convert_to_numpy, evaluate(ops.convert_to_tensor(x))))

@@ -41,7 +41,7 @@ def measure(model, data: str, split: str, limit: int | None, progress: Progress 
             for who, picture in {"": made, "photograph": photo}.items():
                 picture = ops.convert_to_tensor(picture[None].astype(np.float32) / 255)
                 _, parts = judge.stylization_loss(Seen(picture, judge.maps.features(picture), goal))
-                losses[who].append([float(parts["content"]), float(parts["style"])])
+                losses[who].append([float(parts["content"][0]), float(parts["style"][0])])
         if progress is not None:
             progress(done, len(found.images))
     about: dict[str, Any] = {

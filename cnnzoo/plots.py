@@ -33,6 +33,7 @@ SHARED: dict[str, Callable[[str], bool]] = {
     "loss": lambda name: name.endswith("_loss"),
     "learning_rate": lambda name: name.startswith("learning_rate_"),
 }
+Curve = tuple[Sequence[int], Sequence[float]]  # epochs, and the values there
 ALLOWED = (
     "allowed: uint8, uint16, bool or floats in [0, 1], (height, width[, 1 or 3]) or (n, height, width[, 1 or 3]), "
     "paths, Pillow images, or a list of these"
@@ -114,20 +115,20 @@ def plot_history(run: Any) -> Figure:
 
     Args:
         run: A run folder, or its `history.json`; a Keras `History`, which `model.fit` returns; or a dict such as
-            `History.history`.
+            `History.history`. Of a `validation_freq` other than 1 a dict does not tell, but where only one fits.
 
     Raises:
-        ValueError: There is no history, or nothing in it.
+        ValueError: There is no history, nothing in it, or no telling of which epochs its values are.
     """
-    epochs, logs = _history(run)
-    panels = _panels(logs)
+    curves = _history(run)
+    panels = _panels(curves)
     columns = min(len(panels), 3)
     rows = -(-len(panels) // columns)
     figure = Figure(WIDTH if columns > 1 else 5.0, 2.7 * rows)
     figure.set_layout_engine("constrained")
     axes = figure.subplots(rows, columns, squeeze=False).flat
     for axis, (title, names) in zip(axes, panels.items(), strict=False):
-        _panel(axis, title, {name: (epochs, logs[name]) for name in names})
+        _panel(axis, title, {name: curves[name] for name in names})
     for axis in list(axes)[len(panels) :]:
         axis.remove()
     return figure
@@ -216,8 +217,9 @@ def _grid(rows: Sequence[Sequence[tuple[np.ndarray, str]]], columns: int) -> Fig
 # -- histories ---------------------------------------------------------------------------------------------------------
 
 
-def _history(run: Any) -> tuple[list[int], dict[str, list[float]]]:
-    """The epochs, counted from 1, and the values of each quantity, NaN where an epoch has none."""
+def _history(run: Any) -> dict[str, Curve]:
+    """The curve of each quantity, over epochs that are counted from 1."""
+    curves: dict[str, Curve] = {}
     if isinstance(run, (str, Path)):
         path = Path(run) / "history.json" if Path(run).is_dir() else Path(run)
         try:
@@ -230,20 +232,39 @@ def _history(run: Any) -> tuple[list[int], dict[str, list[float]]]:
             ) from None
         except (ValueError, TypeError, AttributeError, KeyError) as error:
             raise ValueError(f"{path} is no history of a run: {error}") from None
-        logs = {name: [float(entry.get(name, math.nan)) for entry in entries] for name in names}
+        found = {name: [pair for pair in zip(epochs, entries, strict=True) if name in pair[1]] for name in names}
+        for name, rows in found.items():
+            curves[name] = [epoch for epoch, _ in rows], [float(row[name]) for _, row in rows]
     else:
-        found = getattr(run, "history", run)
-        if not isinstance(found, Mapping):
+        logs = getattr(run, "history", run)
+        if not isinstance(logs, Mapping):
             raise ValueError(f"got {type(run).__name__}; allowed: a run folder, a Keras History or its dict")
-        logs = {name: [float(value) for value in values] for name, values in found.items()}
         length = max(map(len, logs.values()), default=0)
-        counted = getattr(run, "epoch", None) or range(length)
-        epochs = [epoch + 1 for epoch in counted]
-        if any(len(values) != len(epochs) for values in logs.values()):
-            raise ValueError(f"got {length} epochs of some quantities and fewer of others; allowed: equally many")
-    if not (epochs and logs):
+        epochs = [epoch + 1 for epoch in getattr(run, "epoch", None) or range(length)]
+        asked = (getattr(run, "params", None) or {}).get("validation_freq")
+        for name, values in logs.items():
+            measured = epochs if len(values) == len(epochs) else _validated(epochs, len(values), asked)
+            if measured is None or (not name.startswith("val_") and measured is not epochs):
+                raise ValueError(
+                    f"got {length} epochs of some quantities and {len(values)} of {name}; allowed: equally many, or "
+                    "the History that fit gave, with its validation_freq"
+                )
+            curves[name] = measured, [float(value) for value in values]
+    if not (epochs and curves):
         raise ValueError(f"got {run!r}, in which no epoch was finished; allowed: one or more")
-    return epochs, logs
+    return curves
+
+
+def _validated(epochs: list[int], count: int, asked: int | Sequence[int] | None) -> list[int] | None:
+    """The epochs after which `fit` validated: by its `validation_freq`, or by the only one that fits the count."""
+    if asked is None:
+        every = range(1, max(epochs, default=0) + 1)
+        fitting = [n for n in every if sum(e % n == 0 for e in epochs) == count]
+        if len(fitting) != 1:
+            return None
+        asked = fitting[0]
+    validated = [e for e in epochs if (e % asked == 0 if isinstance(asked, int) else e in asked)]
+    return validated if len(validated) == count else None
 
 
 def _panels(logs: Mapping[str, Any]) -> dict[str, list[str]]:
@@ -259,7 +280,7 @@ def _panels(logs: Mapping[str, Any]) -> dict[str, list[str]]:
     return {title: sorted(names, key=lambda name: name.startswith("val_")) for title, names in panels.items() if names}
 
 
-def _panel(axis: Axes, title: str, curves: Mapping[str, tuple[Sequence[int], Sequence[float]]]) -> None:
+def _panel(axis: Axes, title: str, curves: Mapping[str, Curve]) -> None:
     plain = list(dict.fromkeys(name.removeprefix("val_") for name in curves))
     for name, (epochs, values) in curves.items():
         color = COLORS[plain.index(name.removeprefix("val_")) % len(COLORS)]

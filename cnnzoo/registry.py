@@ -7,10 +7,14 @@ in `saved_models/`. Listing either imports no network library.
 import difflib
 import fnmatch
 import importlib
+import os
 import pkgutil
+import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
+
+BACKENDS = ("tensorflow", "jax")
 
 _classes: dict[str, type[Any]] = {}
 
@@ -39,6 +43,20 @@ def register(name: str) -> Callable[[type], type]:
         return cls
 
     return add
+
+
+def check_keras() -> None:
+    """Raises a ValueError where Keras is set to something that no model of the zoo works with."""
+    allowed = f"allowed: {', '.join(BACKENDS)}"
+    wanted = os.environ.get("KERAS_BACKEND") or BACKENDS[0]
+    if "keras" not in sys.modules and wanted not in BACKENDS:  # which may not even be installed
+        raise ValueError(f"got KERAS_BACKEND={wanted}; {allowed}")
+    import keras
+
+    if (backend := keras.config.backend()) not in BACKENDS:
+        raise ValueError(f"got Keras's backend {backend!r}; {allowed}")
+    if (layout := keras.config.image_data_format()) != "channels_last":
+        raise ValueError(f"got Keras's image_data_format {layout!r}; allowed: 'channels_last'")
 
 
 def own_architectures() -> list[str]:
@@ -72,8 +90,10 @@ def architecture(name: str) -> type[Any]:
 
     Raises:
         UnknownName: There is none of that name.
+        ValueError: Keras is set to a backend or an order of axes that no model works with.
     """
     if name not in _classes and name in own_architectures():
+        check_keras()
         importlib.import_module(f"cnnzoo.models.{name}")
     if name not in _classes:
         raise UnknownName("architecture", name, list_models())

@@ -237,11 +237,11 @@ def test_the_loss_and_the_score_are_of_missing_pixels():
     loss, logs = model.restoration_loss(filled)
     images, mask, made = (ops.convert_to_numpy(x) for x in filled[:3])
     error = (images - made)[np.broadcast_to(mask > 0, images.shape)]
-    assert float(loss) == pytest.approx(np.abs(error).sum() / images.size, rel=1e-5)
+    assert float(ops.mean(loss)) == pytest.approx(np.abs(error).sum() / images.size, rel=1e-5)
     scores = [
         -10 * math.log10(np.mean(np.square(x - y)[m[:, :, 0] > 0])) for x, y, m in zip(images, made, mask, strict=True)
     ]
-    assert float(logs["hole_psnr"]) == pytest.approx(np.mean(scores), rel=1e-5)
+    np.testing.assert_allclose(logs["hole_psnr"], scores, rtol=1e-5)
 
 
 def test_a_few_steps_of_training_fill_stripes_better_than_the_smooth_filling():
@@ -281,7 +281,7 @@ def test_the_content_counts_as_it_is_weighted(channels):
     images, mask, made = (ops.convert_to_numpy(x) for x in filled[:3])
     whole = np.where(mask > 0, np.clip(made, 0, 1), images)
     expected = 0.7 * PerceptualDistance()(images, whole).mean()
-    found = float(model.restoration_loss(filled)[0]) - float(plain.restoration_loss(filled)[0])
+    found = float(ops.mean(model.restoration_loss(filled)[0] - plain.restoration_loss(filled)[0]))
     assert found == pytest.approx(expected, rel=1e-4)
     assert len(model.trainable_variables) == len(plain.trainable_variables)
 

@@ -58,21 +58,18 @@ def test_a_step_is_gradient_descent_and_logs_are_means_over_images():
 def test_a_phase_that_repeats_sees_a_share_of_the_batch_each_time():
     model = Means()
     model.compile()
-    images = np.array([1, 4, 0, 2, 8, 3, 7], np.float32).reshape(7, 1, 1, 1)  # three shares of two
+    images = np.array([1, 4, 0, 2, 8, 3, 7], np.float32).reshape(7, 1, 1, 1) / 8  # three shares of two
     logs = model.fit(images, batch_size=7, shuffle=False, verbose=0).history
     a, losses = 0.0, []
-    for mean in ((1 + 2) / 2, (4 + 8) / 2, (0 + 3) / 2):
+    for mean in ((1 + 2) / 16, (4 + 8) / 16, (0 + 3) / 16):
         losses.append(0.5 * (a - mean) ** 2)
         a -= 0.5 * (a - mean)
     assert float(model.a()) == pytest.approx(a)
-    assert float(model.b()) == pytest.approx(0.5 * 1.5)  # the first share
+    assert float(model.b()) == pytest.approx(0.5 * 1.5 / 8)  # the first share
     assert logs["often_loss"] == [pytest.approx(np.mean(losses))]
-    assert logs["loss"] == [pytest.approx(np.mean(losses) + 0.5 * 1.5**2)]
+    assert logs["loss"] == [pytest.approx(np.mean(losses) + 0.5 * (1.5 / 8) ** 2)]
     whole = model.evaluate(images, batch_size=7, verbose=0, return_dict=True)
     assert whole["often_loss"] == pytest.approx(0.5 * (a - images.mean()) ** 2)
-    model.compile(run_eagerly=True)
-    with pytest.raises(ValueError, match="got a batch of 2 images; allowed: 3 or more"):
-        model.fit(images[:2], batch_size=2, verbose=0)
 
 
 def test_one_phase_has_a_learning_rate_and_several_have_one_each():
@@ -110,7 +107,7 @@ def test_a_batch_must_be_what_the_model_is_trained_on():
     line.compile()
     with pytest.raises(ValueError, match="got images alone; Line is trained on pairs"):
         line.fit(IMAGES, verbose=0)
-    with pytest.raises(ValueError, match=r"got images of shape \(None, 2, 1, 1\); allowed: \(n, 1, 1, 1\)"):
+    with pytest.raises(ValueError, match=r"got images of shape \(4, 2, 1, 1\); allowed: \(n, 1, 1, 1\)"):
         line.evaluate(IMAGES.reshape(4, 2, 1, 1), np.zeros(4), verbose=0)
 
 

@@ -482,3 +482,13 @@ def test_labels_that_are_none_are_refused(conditional):
                 getattr(conditional, verb)(x, labels=labels)
         with pytest.raises(ValueError, match="got labels"):
             conditional.elbo(FLOATS, labels=labels)
+
+
+def test_log_weights_refuse_what_they_would_ignore():
+    model = samples.fresh("vae", **TINY)
+    with pytest.raises(ValueError, match="got labels for a vae, which is told none"):
+        model.log_weights(FLOATS, labels=np.eye(8))
+    with pytest.raises(ValueError, match="got samples=0; allowed: an integer >= 1"):
+        model.log_weights(FLOATS, samples=0)
+    grey = np.rint(255 * FLOATS).astype(np.uint8)
+    np.testing.assert_allclose(model.elbo(grey), model.elbo(grey.astype(np.float32) / 255), rtol=1e-6)

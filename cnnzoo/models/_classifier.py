@@ -33,6 +33,7 @@ class Classifier(PhasedModel):
 
     task = "classify"
     needs_labels = True
+    takes_metrics = True
     log_names = ("accuracy",)
     search_space: ClassVar[dict] = {
         "learning_rate": (1e-4, 1e-2),
@@ -52,7 +53,8 @@ class Classifier(PhasedModel):
         self.augment = RandomAffine(**augmentation) if augmentation else None
 
     def phases(self):
-        return [Phase("classifier", [self.backbone, self.head], self.classifier_loss)]
+        network = [self.backbone, self.head]
+        return [Phase("classifier", network, self.classifier_loss, penalty=self.weight_penalty)]
 
     def forward(self, images, labels, training):
         if self.augment is not None:
@@ -60,9 +62,11 @@ class Classifier(PhasedModel):
         return Scored(self.head(self.backbone(images, training=training)), labels)
 
     def classifier_loss(self, scored: Scored):
-        loss = ops.mean(losses.cross_entropy(scored.labels, scored.logits)) + self.weight_penalty()
         hits = ops.equal(ops.argmax(scored.logits, axis=-1), ops.cast(scored.labels, "int32"))
-        return loss, {"accuracy": ops.mean(ops.cast(hits, "float32"))}
+        return losses.cross_entropy(scored.labels, scored.logits), {"accuracy": ops.cast(hits, "float32")}
+
+    def predictions(self, scored: Scored):
+        return scored.labels, ops.softmax(scored.logits)
 
     def weight_penalty(self):
         """l1 ||w||_1 + l2 ||w||_2^2 over the kernels; biases are left free."""

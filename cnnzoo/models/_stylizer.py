@@ -73,14 +73,14 @@ class Stylizer(PhasedModel):
         return [STATISTICS[self.statistic](maps[name], p) for name, p in zip(names, places, strict=True)]
 
     def stylization_loss(self, seen: Seen):
-        """content + style + total variation, each with its weight, and the three by themselves."""
+        """content + style + total variation, each with its weight, and the three by themselves, all (n,)."""
         wanted = seen.targets.content
         spread = ops.mean(ops.square(wanted - ops.mean(wanted, (1, 2), keepdims=True)), (1, 2, 3))
         error = ops.mean(ops.square(seen.maps[self.maps.content_layer] - wanted), (1, 2, 3))
-        content = ops.mean(error / (spread + TINY))
+        content = error / (spread + TINY)
         pairs = list(zip(self.statistics(seen.maps, seen.targets.places), seen.targets.style, strict=True))
-        style = sum(ops.mean(_relative_error(*pair)) for pair in pairs) / len(pairs)
-        variation = ops.mean(total_variation(seen.picture))
+        style = sum(_relative_error(*pair) for pair in pairs) / len(pairs)
+        variation = total_variation(seen.picture)
         total = self.content_weight * content + self.style_weight * style + self.variation_weight * variation
         return total, {"content": content, "style": style, "variation": variation}
 

@@ -81,11 +81,11 @@ class SubPixelModel(PhasedModel):
 
     def pixel_loss(self, pair):
         images, enlarged = pair
-        return self.distance(images, enlarged), {"psnr": ops.mean(psnr(images, enlarged))}
+        return self.distance(images, enlarged), {"psnr": psnr(images, enlarged)}
 
     def distance(self, images, enlarged):
-        """What training lowers: here the mean absolute difference."""
-        return ops.mean(ops.abs(images - enlarged))
+        """What training lowers, (n,): here the mean absolute difference."""
+        return ops.mean(ops.abs(images - enlarged), (1, 2, 3))
 
     def call(self, images, training=False):
         """Grey images, uint8 or float32 in [0, 1], to ones `scale` times as high and wide, in [0, 1]."""

@@ -95,7 +95,7 @@ class AdaIN(PhasedModel):
     The decoder g is given t = d(F(s)) (F(c) - m(F(c))) / d(F(c)) + m(F(s)) (equation 8), with F(c) and F(s) the last
     maps of the content and of the style, m their means and d their deviations. Only the decoder is trained. The encoder
     is that of a classifier, which `begin_with` takes it from; its weights are kept in the checkpoint. In training the
-    style of each photograph is the one before it in the batch.
+    style of each photograph is the one before it in the batch, so that a batch of one is refused.
 
     Minimises the losses of content and style. That of the content is |F(g(t)) - t|^2 / |t - mean t|^2; that of the
     style is the mean over the maps of |S - S_s|^2 / |S_s|^2, where S are the mean and the deviation of each feature of
@@ -112,6 +112,7 @@ class AdaIN(PhasedModel):
     """
 
     task = "stylize"
+    least_batch = 2  # a photograph that is alone would have no style but its own
     log_names = ("content", "style")
 
     def __init__(self, *, width=32, content_weight=1.0, style_weight=10.0, image_shape=(None, None, 3), **kwargs):

@@ -59,8 +59,8 @@ class Autoencoder(PhasedModel):
         return Coded(images, ops.sigmoid(self.decoder(self.encoder(images, training=training), training=training)))
 
     def reconstruction_loss(self, coded: Coded):
-        error = ops.mean(losses.squared_error(coded.images, coded.reconstructions))
-        return error, {"mse": ops.mean(ops.square(coded.images - coded.reconstructions))}
+        error = losses.squared_error(coded.images, coded.reconstructions)
+        return error, {"mse": ops.mean(ops.square(coded.images - coded.reconstructions), (1, 2, 3))}
 
     def published_optimizers(self):
         return {"reconstruction": keras.optimizers.Adam(1e-3)}

@@ -46,6 +46,7 @@ class Denoiser(PhasedModel):
     """
 
     task = "restore"
+    noisy = True
     log_names = ("psnr",)
     search_space: ClassVar[dict] = {
         "learning_rate": (1e-4, 1e-2),
@@ -111,10 +112,13 @@ class Denoiser(PhasedModel):
 
     def pixel_loss(self, pair):
         images, denoised = pair
-        return ops.mean(ops.square(images - denoised)), {"psnr": ops.mean(psnr(images, denoised))}
+        return ops.mean(ops.square(images - denoised), (1, 2, 3)), {"psnr": psnr(images, denoised)}
 
     def call(self, images, training=False):
-        """Noisy images, uint8 or float32 that may leave [0, 1], to ones without noise, in [0, 1]."""
+        """Noisy images, uint8 or float32 that may leave [0, 1], to ones without noise, in [0, 1].
+
+        `predict` refuses floats of which the mean of an image is outside of [-0.5, 1.5], as `restore` does.
+        """
         return ops.clip(self.denoised(unit_range(images), training), 0.0, 1.0)
 
     def published_optimizers(self):

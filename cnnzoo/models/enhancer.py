@@ -99,12 +99,12 @@ class Enhancer(PhasedModel):
         images, dim, made, curves = seen
         loss = 0.0
         if self.reference > 0:
-            loss = loss + self.reference * ops.mean(ops.abs(images - made))
+            loss = loss + self.reference * ops.mean(ops.abs(images - made), (1, 2, 3))
         if self.reference < 1:
             curves = ops.reshape(curves, (-1, GRID, GRID, ITERATIONS, 3))
             free = spatial_consistency(dim, made) + exposure_error(made) + 0.5 * color_cast(made)
-            loss = loss + (1.0 - self.reference) * ops.mean(free + 20.0 * illumination_smoothness(curves))
-        return loss, {"psnr": ops.mean(psnr(images, made))}
+            loss = loss + (1.0 - self.reference) * (free + 20.0 * illumination_smoothness(curves))
+        return loss, {"psnr": psnr(images, made)}
 
     def call(self, images, training=False):
         """Photographs, uint8 or float32 in [0, 1], (n, height, width, 3), enhanced, in [0, 1]."""

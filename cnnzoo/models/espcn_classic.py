@@ -31,7 +31,7 @@ class ESPCNClassic(SubPixelModel):
         )
 
     def distance(self, images, enlarged):
-        return ops.mean(ops.square(images - enlarged))
+        return ops.mean(ops.square(images - enlarged), (1, 2, 3))
 
     def published_optimizers(self):
         return {"pixels": keras.optimizers.Adam(1e-3)}

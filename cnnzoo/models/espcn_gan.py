@@ -107,7 +107,7 @@ class ESPCNGAN(ESPCN):
         pixels, logs = self.pixel_loss((pair.images, pair.enlarged))
         content = ops.mean(unit_distance(self._features(pair.images), self._features(pair.enlarged)))
         fooled = adversarial.non_saturating_generator_loss(pair.fake_logits)
-        return pixels + self.content_weight * content + self.adversarial_weight * fooled, logs
+        return ops.mean(pixels) + self.content_weight * content + self.adversarial_weight * fooled, logs
 
     def published_optimizers(self):
         return {name: keras.optimizers.Adam(1e-4) for name in ("discriminator", "generator")}

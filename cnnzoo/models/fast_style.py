@@ -322,7 +322,7 @@ class FastStyle(Stylizer):
         total, logs = self.stylization_loss(game.seen)
         if self.adversarial_weight:
             fooled = adversarial.wasserstein_generator_loss(game.judge(game.painted))
-            total = total + self.adversarial_weight * fooled
+            total = ops.mean(total) + self.adversarial_weight * fooled
         return total, logs
 
     def discriminator_loss(self, game: Round):

@@ -273,15 +273,15 @@ class Inpainter(PhasedModel):
 
     def restoration_loss(self, filled: Filled):
         error = filled.mask * (filled.images - filled.made)
-        loss = ops.mean(ops.abs(error))  # over all pixels: an image with large holes counts for more
+        loss = ops.mean(ops.abs(error), (1, 2, 3))  # over all pixels: an image with large holes counts for more
         if self.content:
             whole = composed(filled.images, filled.mask, filled.made)
-            loss += self.content * ops.mean(unit_distance(self._features(filled.images), self._features(whole)))
+            loss += self.content * unit_distance(self._features(filled.images), self._features(whole))
         if self.adversarial:
-            loss += self.adversarial * wasserstein_generator_loss(filled.fake_logits)
+            loss = ops.mean(loss) + self.adversarial * wasserstein_generator_loss(filled.fake_logits)
         missing = self.image_shape[2] * ops.sum(filled.mask, axis=(1, 2, 3))
         squared = ops.sum(ops.square(error), axis=(1, 2, 3)) / missing
-        return loss, {"hole_psnr": ops.mean(-10.0 * ops.log10(ops.maximum(squared, 1e-10)))}
+        return loss, {"hole_psnr": -10.0 * ops.log10(ops.maximum(squared, 1e-10))}
 
     def discriminator_loss(self, filled: Filled):
         return hinge_discriminator_loss(filled.real_logits, filled.fake_logits)
@@ -296,6 +296,13 @@ class Inpainter(PhasedModel):
         """
         images, mask = unit_range(x[..., :-1]), ops.cast(x[..., -1:] != 0, "float32")
         return composed(images, mask, self.made(images, mask, training))
+
+    @property
+    def call_shape(self):
+        return (*self.image_shape[:2], self.image_shape[2] + 1)
+
+    def images_in(self, x):
+        return x[..., :-1]
 
     @property
     def stride(self) -> int:

@@ -57,6 +57,7 @@ class StyleTransfer(Stylizer):
     """
 
     ships = False
+    takes_targets = True
 
     def __init__(self, *, image_shape=(64, 64, 3), **config):
         super().__init__(**config)
@@ -193,7 +194,7 @@ class StyleTransfer(Stylizer):
 
         def loss(picture):
             shown = picture if places is None else ops.where(places > 0, picture, content)
-            return self.stylization_loss(Seen(shown, self.maps.features(shown), targets))[0]
+            return ops.mean(self.stylization_loss(Seen(shown, self.maps.features(shown), targets))[0])
 
         return loss
 

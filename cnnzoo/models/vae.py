@@ -125,15 +125,17 @@ class VAE(PhasedModel):
         return Bounded(likelihood, kl, self.beta * self.rise(training=training) if self.rise else self.beta)
 
     def negative_elbo(self, bounded: Bounded):
-        distortion, rates = -ops.mean(bounded.log_likelihood), ops.mean(bounded.kl, axis=0)
-        charged = ops.maximum(rates, self.free_bits) if self.free_bits else rates  # (latent_dim,)
-        loss = distortion + bounded.kl_weight * ops.sum(charged)
-        return loss, {"negative_log_likelihood": distortion, "kl": ops.sum(rates)}
+        distortion, rate = -bounded.log_likelihood[:, 0], ops.sum(bounded.kl, axis=1)  # each (n,)
+        logs = {"negative_log_likelihood": distortion, "kl": rate}
+        if not self.free_bits:
+            return distortion + bounded.kl_weight * rate, logs
+        charged = ops.maximum(ops.mean(bounded.kl, axis=0), self.free_bits)  # (latent_dim,)
+        return ops.mean(distortion) + bounded.kl_weight * ops.sum(charged), logs
 
     def negative_bound(self, bounded: Bounded):
         bound = losses.importance_weighted_bound(bounded.log_likelihood - bounded.kl)
-        logs = {"negative_log_likelihood": -ops.mean(bounded.log_likelihood), "kl": ops.mean(bounded.kl)}
-        return -ops.mean(bound), logs
+        means = {"negative_log_likelihood": -bounded.log_likelihood, "kl": bounded.kl}  # each (n, k)
+        return -bound, {name: ops.mean(value, axis=1) for name, value in means.items()}
 
     def labelled(self, x, labels):
         """What a network sees of x, (n, ...): here x alone."""
@@ -218,12 +220,20 @@ class VAE(PhasedModel):
         bound on log p(x) (Burda et al., "Importance Weighted Autoencoders", 2016, equation 8).
 
         Args:
-            images: float32 (n, height, width, channels) in [0, 1], binarised already where the model wants that.
-            samples: Draws for each image.
+            images: float32 (n, height, width, channels) in [0, 1], or uint8, binarised already where the model wants
+                that.
+            samples: Draws for each image, >= 1.
             seed: Of the draws.
             labels: One-hot (n, classes), of a conditional model; the bounds are then on log p(x|label).
+
+        Raises:
+            ValueError: For images of another dtype, samples < 1, or labels of a model that is told none.
         """
-        images = ops.convert_to_tensor(images, "float32")
+        if labels is not None and not self.needs_labels:
+            raise ValueError(f"got labels for a {self.architecture}, which is told none; allowed: none")
+        if samples < 1:
+            raise ValueError(f"got samples={samples!r}; allowed: an integer >= 1")
+        images = unit_range(ops.convert_to_tensor(images))
         mean, log_variance = self.posterior(images, labels)  # (n, d)
         shape = (samples, *mean.shape)
         z = np.random.default_rng(seed).standard_normal(shape, dtype=np.float32)

@@ -168,18 +168,18 @@ class VQVAE(PhasedModel):
         return Quantized(images, made, points, vectors, codes, self.prior(codes))
 
     def autoencoder_loss(self, q: Quantized):
-        """||x - x'||^2 + ||sg[z] - e||^2 + beta ||z - sg[e]||^2 (van den Oord et al., equation 3), mean over images."""
+        """||x - x'||^2 + ||sg[z] - e||^2 + beta ||z - sg[e]||^2 (van den Oord et al., equation 3)."""
         distortion = losses.squared_error(q.images, q.reconstructions)
         learning = losses.squared_error(ops.stop_gradient(q.points), q.vectors)
         commitment = losses.squared_error(q.points, ops.stop_gradient(q.vectors))
         use = ops.mean(ops.one_hot(q.codes, self.codes), axis=(0, 1, 2))  # (codes,)
         perplexity = ops.exp(-ops.sum(use * ops.log(use + 1e-10)))  # how many codes the batch uses, in effect
-        logs = {"mse": ops.mean(ops.square(q.images - q.reconstructions)), "perplexity": perplexity}
-        return ops.mean(distortion + learning + self.commitment * commitment), logs
+        logs = {"mse": ops.mean(ops.square(q.images - q.reconstructions), (1, 2, 3)), "perplexity": perplexity}
+        return distortion + learning + self.commitment * commitment, logs
 
     def prior_loss(self, q: Quantized):
         """-log p(codes) in nats a code."""
-        return ops.mean(losses.cross_entropy(q.codes, q.logits))
+        return ops.mean(losses.cross_entropy(q.codes, q.logits), (1, 2))
 
     def published_optimizers(self):
         return {name: keras.optimizers.Adam(2e-4) for name in ("autoencoder", "prior")}

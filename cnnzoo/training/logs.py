@@ -46,18 +46,22 @@ class Logging:
 
     Attributes:
         _trackers: The running mean of each quantity.
+        _compile_metrics: Those that `compile` was given, if any; Keras sets it.
     """
 
     _trackers: dict[str, keras.metrics.Mean]
+    _compile_metrics: Any = None
 
     @property
     def metrics(self) -> list[keras.metrics.Metric]:
         shown = list(getattr(self, "_trackers", {}).values())
-        return [*shown, Directions(shown)]
+        compiled = [self._compile_metrics] if self._compile_metrics is not None else []
+        return [*shown, Directions(shown), *compiled]
 
     @property
     def metrics_names(self) -> list[str]:
-        return list(self._trackers)
+        return list(self._log_values())
 
     def _log_values(self) -> dict[str, Any]:
-        return {name: tracker.result() for name, tracker in self._trackers.items()}
+        own = {name: tracker.result() for name, tracker in self._trackers.items()}
+        return {**own, **(self._compile_metrics.result() if self._compile_metrics is not None else {})}

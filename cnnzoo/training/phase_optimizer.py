@@ -26,8 +26,11 @@ class PhaseOptimizer(keras.optimizers.Optimizer):
     def build(self, variables) -> None:
         if not self.built:
             for name, group in self.groups().items():
-                if not self.by_phase[name].built:
-                    self.by_phase[name].build(group)
+                optimizer = self.by_phase[name]
+                if not optimizer.built:
+                    optimizer.build(group)
+                elif not _is_of(optimizer, group):
+                    raise ValueError(f"got an optimizer of another model for the phase {name!r}; allowed: a new one")
             super().build(variables)
 
     @property
@@ -76,6 +79,12 @@ class PhaseOptimizer(keras.optimizers.Optimizer):
         deserialize = keras.saving.deserialize_keras_object
         optimizers = {k: deserialize(v, custom_objects) for k, v in config["optimizers"].items()}
         return cls(optimizers, name=config["name"])
+
+
+def _is_of(optimizer: keras.optimizers.Optimizer, variables: list) -> bool:
+    """Whether a built optimizer is one of these variables."""
+    own = getattr(optimizer, "inner_optimizer", optimizer)._trainable_variables
+    return len(own) == len(variables) and all(a is b for a, b in zip(own, variables, strict=True))
 
 
 class _Rate:

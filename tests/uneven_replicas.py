@@ -1,0 +1,62 @@
+"""Run by test_training_inputs: batches that two replicas share unevenly, and those of which one gets nothing.
+
+Prints one JSON object: {name: [how far the weights moved, how far they are apart, the losses on one and on two, whether
+all is finite]}.
+"""
+
+import json
+import os
+
+os.environ["TF_ENABLE_ONEDNN_OPTS"] = "0"  # it rounds otherwise by the size of a batch
+
+import keras
+import numpy as np
+import tensorflow as tf
+from conformance import samples
+from toys import Line
+
+(cpu,) = tf.config.list_physical_devices("CPU")
+tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+
+MODELS = {
+    "line": Line,
+    "autoencoder": lambda: samples.fresh("autoencoder", width=4, hidden=16, latent_dim=3),
+    "gan": lambda: samples.fresh("gan"),
+    "lenet": lambda: samples.fresh("lenet", image_shape=(28, 28, 1)),
+}
+
+
+def batches(name: str) -> tf.data.Dataset:
+    """A batch of eight images, one of six and one of a single one, with labels and, where they may be, weights."""
+    rng = np.random.default_rng(0)
+    images = rng.uniform(0, 1, (15, 1, 1, 1) if name == "line" else (15, 28, 28, 1)).astype(np.float32)
+    labels = rng.uniform(0, 1, 15).astype(np.float32) if name == "line" else rng.integers(0, 10, 15)
+    parts = (images, labels) if name == "gan" else (images, labels, rng.uniform(0, 2, 15).astype(np.float32))
+    first = tf.data.Dataset.from_tensor_slices(parts)
+    return first.take(8).batch(8).concatenate(first.skip(8).take(6).batch(8)).concatenate(first.skip(14).batch(8))
+
+
+def trained(name: str, strategy: tf.distribute.Strategy) -> tuple:
+    with strategy.scope():
+        model = MODELS[name]()
+        model.compile(samples.optimizers(model, lambda: keras.optimizers.SGD(1e-4 if name != "line" else 0.1)))
+    before = model.get_weights()
+    logs = model.fit(batches(name), verbose=0).history
+    scores = model.evaluate(batches(name), verbose=0, return_dict=True)
+    return before, model.get_weights(), [*logs["loss"], scores["loss"]]
+
+
+def main() -> None:
+    found, replicas = {}, tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+    for name in MODELS:
+        begun, one, loss = trained(name, tf.distribute.get_strategy())
+        _, two, losses = trained(name, replicas)
+        moved = max(float(np.abs(a - b).max()) for a, b in zip(one, begun, strict=True))
+        apart = max(float(np.abs(a - b).max()) for a, b in zip(one, two, strict=True))
+        finite = all(bool(np.isfinite(x).all()) for x in [*two, np.array(losses)])
+        found[name] = [moved, apart, [loss, losses], finite]
+    print(json.dumps(found))
+
+
+if __name__ == "__main__":
+    main()
