@@ -96,8 +96,9 @@ def _likeness(by_name: Mapping[str, Score]) -> str:
     if "label_agreement" not in by_name:
         return text
     asked = by_name["label_agreement"]
-    right = asked.protocol["accuracy on real images"]
-    return f"{text}, label accuracy {asked} by a judge that is right on {right:.2f} % of real images"
+    right = asked.protocol.get("accuracy on real images")
+    judge = "" if right is None else f" by a judge that is right on {right:.2f} % of real images"
+    return f"{text}, label accuracy {asked}{judge}"
 
 
 def size(count: float, unit: str) -> str:

@@ -94,8 +94,10 @@ class Likeness:
         ]
         if not self.model.needs_labels:
             return scores
-        right = classification.accuracy(judge.classify(self.real.images), self.real.labels)
-        return scores + self._obedience(answers, by_class, {**protocol, "accuracy on real images": 100 * right})
+        if self.real.labels is not None:
+            right = classification.accuracy(judge.classify(self.real.images), self.real.labels)
+            protocol["accuracy on real images"] = 100 * right
+        return scores + self._obedience(answers, by_class, protocol)
 
     def inception_scores(self, network: Network) -> list[Score]:
         """FID, KID and IS as the literature has them; `network` is that of `cnnzoo.inception`."""

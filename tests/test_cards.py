@@ -56,6 +56,7 @@ def card(*scores):
             ],
             f"{SAMPLES}, label accuracy 98.77 % by a judge that is right on 71.43 % of real images",
         ),
+        ([*LIKENESS, Score("label_agreement", 98.765, "%", "higher", 30)], f"{SAMPLES}, label accuracy 98.77 %"),
         (
             [Score("mse", 0.01234, "", "lower", 10), Score("mse_over_pca", 0.456, "", "lower", 10), *LIKENESS],
             f"MSE 0.01234, 0.46 of PCA's, samples: {SAMPLES}",
@@ -71,6 +72,7 @@ def card(*scores):
         "autoencoder",
         "generator",
         "obedient",
+        "obedient, of images without labels",
         "generating autoencoder",
         "another",
         "none",

@@ -110,7 +110,8 @@ def check(name: str, out: str | Path | None = None, progress=None) -> list[str]:
     """
     folder = Path(out or checkpoints.saved_models_dir()) / name
     card = checkpoints.open_checkpoint(folder).card
-    measured = {score["name"]: score for score in _scores(checkpoints.load(folder), card["data"]["name"], progress)}
+    found = json.loads(json.dumps(_scores(checkpoints.load(folder), card["data"]["name"], progress)))
+    measured = {score["name"]: score for score in found}
     told = {score["name"]: score for score in card["scores"]}
     differences = [f"{name}: only on the card" for name in told if name not in measured]
     differences += [f"{name}: not on the card" for name in measured if name not in told]
