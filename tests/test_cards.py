@@ -1,5 +1,8 @@
 """The words and tables that tell of the cards."""
 
+import importlib.util
+from pathlib import Path
+
 import pytest
 
 import cnnzoo
@@ -143,3 +146,10 @@ def test_a_ratio_has_no_more_digits_than_what_it_is_measured_against():
 def test_each_card_says_whether_it_was_trained_in_bfloat16():
     for name in cnnzoo.list_checkpoints():
         assert cnnzoo.card(name)["recipe"].get("bfloat16", False) == recipe(name).bfloat16, name
+
+
+def test_a_card_names_a_source_where_the_module_of_its_architecture_does():
+    for name in cnnzoo.list_checkpoints():
+        card = cnnzoo.card(name)
+        text = Path(importlib.util.find_spec(f"cnnzoo.models.{card['architecture']}").origin).read_text()
+        assert card["paper"].startswith("none; ") != ("\n\nSource" in text.split('"""')[1]), name
