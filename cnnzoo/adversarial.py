@@ -120,9 +120,9 @@ class Regularizer(NamedTuple):
 
     points: str  # where the slope is taken: at "images", at "fakes" or "between" them
     penalty: Callable[..., Any]  # of the gradients there
-    weight: float  # with which it was published
+    weight: float  # by default: the published one, but for approximate_r1, whose is the zoo's own
     wants_distance: bool = False  # whether it holds the slope at 1, which only logits without a sigmoid can use
-    estimated: bool = False  # whether the slope along one random direction stands for the gradient
+    estimated: bool = False  # whether it is taken along one random direction; see `Round.estimated_slope`
 
 
 REGULARIZERS = {

@@ -51,11 +51,10 @@ def headline(card: Mapping[str, Any]) -> str:
     if "accuracy" in by_name:
         return f"accuracy {by_name['accuracy']}"
     if "bits_per_dim" in by_name:
-        bound = by_name["bits_per_dim"]
-        return f"≤ {bound.value:.2f} bits per dimension (K = {bound.protocol['samples']})"
+        return _bound(by_name["bits_per_dim"], "", "bits per dimension", 2)
     if "iw_nll" in by_name:
-        bound = by_name["iw_nll"]
-        return f"NLL ≤ {bound.value:.2f} nats (K = {bound.protocol['samples']})"
+        given = "NLL given the label" if "given" in by_name["iw_nll"].protocol else "NLL"
+        return _bound(by_name["iw_nll"], f"{given} ", "nats", 1)
     if "mse_over_pca" in by_name:
         made_up = f", samples: {_likeness(by_name)}" if "frechet" in by_name else ""
         return f"MSE {by_name['mse']}, {by_name['mse_over_pca'].value:.2f} of PCA's{made_up}"
@@ -81,10 +80,26 @@ def _restored(score: Score) -> str:
     return f"{score.value:.2f} dB ({about['data']}{given})"
 
 
+def _bound(score: Score, name: str, unit: str, decimals: int) -> str:
+    """An upper bound with its 95 % interval, if it has one, and the images and samples it comes from."""
+    value, *ends = (f"{x:.{decimals}f}" for x in (score.value, *(score.interval or ())))
+    interval = f"95 %: {ends[0]} to {ends[1]}; " if ends else ""
+    return f"{name}≤ {value} {unit} ({interval}{score.n:,} images, K = {score.protocol['samples']})"
+
+
 def _likeness(by_name: Mapping[str, Score]) -> str:
-    values = [by_name[name].value for name in ("frechet", "frechet_over_floor", "density", "coverage")]
-    text = "Fréchet {:.2f} ({:.1f} times the floor), density {:.2f}, coverage {:.2f}".format(*values)
-    return text + (f", as asked {by_name['label_agreement']}" if "label_agreement" in by_name else "")
+    frechet, floor, density, coverage = (by_name[n] for n in ("frechet", "frechet_floor", "density", "coverage"))
+    ratio = float(f"{frechet.value / floor.value:.2g}")  # the floor is not known better
+    spread = floor.protocol.get("standard deviation over sets")
+    known = f"{floor.value:#.2g}".rstrip(".") + (f", sd {spread:.1g}" if spread is not None else "")
+    text = f"Fréchet {frechet.value:.2f} ({ratio:g} times the train-test distance of {known}), "
+    text += f"density {density.value:.2f} (1 is ideal), coverage {coverage.value:.2f}"
+    if "label_agreement" not in by_name:
+        return text
+    asked = by_name["label_agreement"]
+    right = asked.protocol.get("accuracy on real images")
+    judge = "" if right is None else f" by a judge that is right on {right:.2f} % of real images"
+    return f"{text}, label accuracy {asked}{judge}"
 
 
 def size(count: float, unit: str) -> str:

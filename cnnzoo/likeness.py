@@ -14,6 +14,7 @@ from cnnzoo.metrics.scores import Score
 
 GENERATED = 10_000  # samples of each seed
 SEEDS = (1, 2, 3)
+FLOORS = 20  # sets of training images at most: more would tell little more of how their distances spread
 
 JUDGES = {"fashion_mnist": "cnn.fashion_mnist", "cifar10": "lenet.cifar10", "signs": "cnn.signs"}
 
@@ -33,7 +34,8 @@ class Likeness:
     Args:
         model: Has `generate`.
         real: The images that it is compared with.
-        train: The images that it was trained on; sets of as many of them give the floor.
+        train: The images that it was trained on; disjoint sets of as many of them give the floor, which is the
+            distance that even images of the data have from the real ones.
         progress: Called with (done, total) after each part of the work.
     """
 
@@ -57,7 +59,7 @@ class Likeness:
                 f"images {self.model.image_shape}"
             )
         real = judge.features(self.real.images)
-        floor, sets = self._floor(judge, real)
+        floor = self._floor(judge, real)
         found: dict[str, list[float]] = {name: [] for name in ("frechet", "kernel_distance", "density", "coverage")}
         answers, by_class = [], []
         for images in self._samples():
@@ -75,18 +77,27 @@ class Likeness:
             "extractor sha256": registry.card(extractor)["files"]["model.weights.h5"]["sha256"],
             "features": int(real.shape[1]),
         }
-        floors = {**protocol, "floor": f"mean of {sets} times {self.n} training images in place of the generated"}
+        floors = {
+            **protocol,
+            "floor": f"mean of {len(floor)} disjoint sets of {self.n} training images in place of the generated",
+            "standard deviation over sets": _deviation(floor),
+        }
         neighbours = {**protocol, "k": features.NEIGHBOURS}
-        over_floor = [distance / floor for distance in found["frechet"]]
+        over_floor = [distance / np.mean(floor) for distance in found["frechet"]]
         scores = [
             self._score("frechet", found["frechet"], "lower", protocol),
-            Score("frechet_floor", floor, "", "", self.n, protocol=floors),
+            Score("frechet_floor", float(np.mean(floor)), "", "", self.n, protocol=floors),
             self._score("frechet_over_floor", over_floor, "lower", floors),
             self._score("kernel_distance", found["kernel_distance"], "lower", protocol),
-            self._score("density", found["density"], "higher", neighbours),
+            self._score("density", found["density"], "", {**neighbours, "ideal": 1}),
             self._score("coverage", found["coverage"], "higher", neighbours),
         ]
-        return scores + (self._obedience(answers, by_class, protocol) if self.model.needs_labels else [])
+        if not self.model.needs_labels:
+            return scores
+        if self.real.labels is not None:
+            right = classification.accuracy(judge.classify(self.real.images), self.real.labels)
+            protocol["accuracy on real images"] = 100 * right
+        return scores + self._obedience(answers, by_class, protocol)
 
     def inception_scores(self, network: Network) -> list[Score]:
         """FID, KID and IS as the literature has them; `network` is that of `cnnzoo.inception`."""
@@ -105,11 +116,11 @@ class Likeness:
             self._score("inception2015_is", found["is"], "higher", {**protocol, "splits": inception.SPLITS}),
         ]
 
-    def _floor(self, judge, real: np.ndarray) -> tuple[float, int]:
-        """The mean Fréchet distance of disjoint sets of training images, as many as there are seeds if there can be."""
-        sets = min(len(SEEDS), len(self.train.images) // self.n)
+    def _floor(self, judge, real: np.ndarray) -> list[float]:
+        """The Fréchet distances of disjoint sets of training images, of as many as there are up to `FLOORS`."""
+        sets = min(FLOORS, len(self.train.images) // self.n)
         train = judge.features(self.train.few(sets * self.n).images)
-        return float(np.mean([features.frechet_distance(train[i::sets], real) for i in range(sets)])), sets
+        return [features.frechet_distance(train[i::sets], real) for i in range(sets)]
 
     def _samples(self):
         """The images of each seed, float32 (n, height, width, channels)."""
@@ -120,8 +131,8 @@ class Likeness:
 
     def _score(self, name: str, values: list[float], better: str, protocol: dict[str, Any]) -> Score:
         """The mean over the seeds, with their standard deviation in the protocol."""
-        spread = float(f"{np.std(values, ddof=1):.3g}")
-        seeds = {"generated": self.n, "generation seeds": list(SEEDS), "standard deviation over seeds": spread}
+        seeds = {"generated": self.n, "generation seeds": list(SEEDS)}
+        seeds["standard deviation over seeds"] = _deviation(values)
         return Score(name, float(np.mean(values)), "", better, self.n, protocol={**protocol, **seeds})
 
     def _asked(self) -> np.ndarray:
@@ -148,3 +159,8 @@ class Likeness:
             of_it = {**protocol, "k": features.NEIGHBOURS, "class": worst}
             scores.append(self._score("least_coverage", [row[worst] for row in by_class], "higher", of_it))
         return scores
+
+
+def _deviation(values: list[float]) -> float | None:
+    """Their standard deviation in three digits; None of a single one."""
+    return float(f"{np.std(values, ddof=1):.3g}") if len(values) > 1 else None

@@ -12,7 +12,7 @@ from cnnzoo import registry, untrained
 from cnnzoo.layers import unit_range
 from cnnzoo.vgg19 import prepared, vgg19
 
-NETWORK = "lenet.cifar10"  # that distances are measured by
+NETWORK = "lenet.cifar10"  # that losses see by; what has been trained is judged by another (`metrics.perceptual`)
 
 _LAYERS = (keras.layers.ReLU, keras.layers.LeakyReLU)  # that are an activation and no more
 _PROBE = 512  # pixels a side, to see by how much a map is smaller

@@ -72,9 +72,11 @@ def enlarging(model, found: Photographs, progress: Progress | None = None, besid
     if not beside:
         return scores
     distance = PerceptualDistance()
+    about = {**base, **distance.protocol}
+    if getattr(model, "loss_network", None) == distance.network:
+        about["caution"] = "the model was trained to match the maps of this network"
     for method, images in made.items():
         values = np.concatenate([distance(a[None], b[None]) for a, b in zip(truths, images, strict=True)])
-        about = {**base, **distance.protocol}
         scores.append(_mean(_name(method, "perceptual", found.name), values, "", about, "lower"))
     return scores
 
@@ -137,9 +139,7 @@ def enhancing(model, found: Photographs, progress: Progress | None = None, besid
     return scores
 
 
-def filling(
-    model, name: str, images: np.ndarray, progress: Progress | None = None, beside: bool = True
-) -> list[Score]:
+def filling(model, name: str, images: np.ndarray, progress: Progress | None = None, beside: bool = True) -> list[Score]:
     """PSNR and SSIM over the missing pixels of images (n, height, width, channels), for each kind of mask and all.
 
     The squared errors of all images are averaged before the logarithm, since a hole in an even background may be filled

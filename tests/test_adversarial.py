@@ -109,3 +109,26 @@ def test_the_slope_can_be_differentiated_once_more():
         penalty = adversarial.gradient_penalty(input_gradient(model, model, tf.zeros((3, 4))))
     check(penalty, 16.0)
     check(tape.gradient(penalty, dense.kernel.value), 2 * 4 * weights / 5)  # d (|w| - 1)^2 / dw = 2 (|w| - 1) w / |w|
+
+
+@pytest.mark.parametrize("name", ["gan", "dcgan"])
+def test_the_estimated_slope_is_that_of_each_logit_by_the_whole_batch(name, monkeypatch):
+    import tensorflow as tf
+
+    monkeypatch.setattr("cnnzoo.models.gan.NUDGE", 1e-3)  # so that hardly a step crosses a kink of the network
+    model = samples.fresh(name, latent_dim=2, **({} if name == "gan" else {"width": 2}))
+    images = np.random.default_rng(0).uniform(0, 1, (4, 28, 28, 1)).astype(np.float32)
+    game = model.forward(images, None, training=True)
+    along = np.random.default_rng(1).standard_normal(images.shape).astype(np.float32)
+    monkeypatch.setattr(model, "random", lambda shape, training: along)
+    with tf.GradientTape() as tape:
+        reals = tf.Variable(game.reals)
+        logits = game.judge(reals)[:, 0]
+    each = tape.jacobian(logits, reals).numpy()  # (logits, images, height, width, channels)
+    found = ops.convert_to_numpy(game.estimated_slope())[:, 0]
+    exact = np.einsum("lnhwc,nhwc->l", each, along)
+    assert np.linalg.norm(found - exact) < 0.1 * np.linalg.norm(exact)
+    np.testing.assert_allclose(ops.convert_to_numpy(game.slope("images")), each.sum(axis=0), rtol=1e-3, atol=1e-5)
+    squares = np.square(each).sum(axis=(2, 3, 4))  # what the squared estimate has for a mean, by logit and image
+    own = np.trace(squares) / squares.sum()
+    assert own == 1.0 if name == "gan" else own < 0.99

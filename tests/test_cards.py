@@ -1,17 +1,22 @@
 """The words and tables that tell of the cards."""
 
+import importlib.util
+from pathlib import Path
+
 import pytest
 
 import cnnzoo
 from cnnzoo import cards
 from cnnzoo.metrics.scores import Score
+from cnnzoo.training.recipes import recipe
 
 LIKENESS = [
     Score("frechet", 12.345, "", "lower", 10),
-    Score("frechet_over_floor", 4.56, "", "lower", 10),
-    Score("density", 0.789, "", "higher", 10),
+    Score("frechet_floor", 0.8123, "", "", 10, protocol={"standard deviation over sets": 0.0678}),
+    Score("density", 0.789, "", "", 10),
     Score("coverage", 0.8, "", "higher", 10),
 ]
+SAMPLES = "Fréchet 12.35 (15 times the train-test distance of 0.81, sd 0.07), density 0.79 (1 is ideal), coverage 0.80"
 
 
 def card(*scores):
@@ -27,29 +32,37 @@ def card(*scores):
                 Score("mse", 0.01, "", "lower", 10),
                 Score("mse_over_pca", 0.4, "", "lower", 10),
                 Score("negative_elbo", 90.0, "nats", "lower", 10),
-                Score("iw_nll", 86.789, "nats", "lower", 10, protocol={"samples": 5000}),
+                Score("iw_nll", 86.789, "nats", "lower", 1000, (85.43, 88.15), {"samples": 5000}),
             ],
-            "NLL ≤ 86.79 nats (K = 5000)",
+            "NLL ≤ 86.8 nats (95 %: 85.4 to 88.2; 1,000 images, K = 5000)",
+        ),
+        (
+            [Score("iw_nll", 86.789, "nats", "lower", 9, protocol={"samples": 50, "given": "the label"})],
+            "NLL given the label ≤ 86.8 nats (9 images, K = 50)",
         ),
         (
             [
-                Score("iw_nll", 6789.0, "nats", "lower", 10, protocol={"samples": 5000}),
-                Score("bits_per_dim", 3.456, "bits", "lower", 10, protocol={"samples": 5000}),
+                Score("iw_nll", 6789.0, "nats", "lower", 255, protocol={"samples": 5000}),
+                Score("bits_per_dim", 3.456, "bits", "lower", 255, (3.401, 3.511), {"samples": 5000}),
             ],
-            "≤ 3.46 bits per dimension (K = 5000)",
+            "≤ 3.46 bits per dimension (95 %: 3.40 to 3.51; 255 images, K = 5000)",
         ),
         (
             [Score("mse", 0.01234, "", "lower", 10), Score("mse_over_pca", 0.456, "", "lower", 10)],
             "MSE 0.01234, 0.46 of PCA's",
         ),
-        (LIKENESS, "Fréchet 12.35 (4.6 times the floor), density 0.79, coverage 0.80"),
+        (LIKENESS, SAMPLES),
         (
-            [*LIKENESS, Score("label_agreement", 98.765, "%", "higher", 30)],
-            "Fréchet 12.35 (4.6 times the floor), density 0.79, coverage 0.80, as asked 98.77 %",
+            [
+                *LIKENESS,
+                Score("label_agreement", 98.765, "%", "higher", 30, protocol={"accuracy on real images": 71.434}),
+            ],
+            f"{SAMPLES}, label accuracy 98.77 % by a judge that is right on 71.43 % of real images",
         ),
+        ([*LIKENESS, Score("label_agreement", 98.765, "%", "higher", 30)], f"{SAMPLES}, label accuracy 98.77 %"),
         (
             [Score("mse", 0.01234, "", "lower", 10), Score("mse_over_pca", 0.456, "", "lower", 10), *LIKENESS],
-            "MSE 0.01234, 0.46 of PCA's, samples: Fréchet 12.35 (4.6 times the floor), density 0.79, coverage 0.80",
+            f"MSE 0.01234, 0.46 of PCA's, samples: {SAMPLES}",
         ),
         ([Score("psnr", 31.5, "dB", "higher", 5), Score("ssim", 0.9, "", "higher", 5)], "psnr 31.5 dB, ssim 0.9"),
         ([], "not scored"),
@@ -57,10 +70,12 @@ def card(*scores):
     ids=[
         "classifier",
         "vae",
+        "conditional vae",
         "coder",
         "autoencoder",
         "generator",
         "obedient",
+        "obedient, of images without labels",
         "generating autoencoder",
         "another",
         "none",
@@ -120,3 +135,21 @@ def test_the_classes_of_a_folder_are_those_of_its_folders(tmp_path):
     assert cards.class_names(str(tmp_path), 3) == ["0", "1", "2"]
     assert cards.class_names("mnist", 10) == [str(i) for i in range(10)]
     assert cards.class_names("cifar10", 10)[3] == "cat"
+
+
+def test_a_ratio_has_no_more_digits_than_what_it_is_measured_against():
+    single = Score("frechet_floor", 0.41987, "", "", 10, protocol={"standard deviation over sets": None})
+    scores = [Score("frechet", 57.23, "", "lower", 10), single, *LIKENESS[2:]]
+    assert cards.headline(card(*scores)).startswith("Fréchet 57.23 (140 times the train-test distance of 0.42), ")
+
+
+def test_each_card_says_whether_it_was_trained_in_bfloat16():
+    for name in cnnzoo.list_checkpoints():
+        assert cnnzoo.card(name)["recipe"].get("bfloat16", False) == recipe(name).bfloat16, name
+
+
+def test_a_card_names_a_source_where_the_module_of_its_architecture_does():
+    for name in cnnzoo.list_checkpoints():
+        card = cnnzoo.card(name)
+        text = Path(importlib.util.find_spec(f"cnnzoo.models.{card['architecture']}").origin).read_text()
+        assert card["paper"].startswith("none; ") != ("\n\nSource" in text.split('"""')[1]), name

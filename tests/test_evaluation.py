@@ -209,3 +209,28 @@ def test_the_score_of_a_shipped_classifier_is_the_one_on_its_card(tfds_data):
     on_card = cnnzoo.card("lenet.mnist")["scores"][0]
     assert score.value == pytest.approx(on_card["value"], abs=0.011)  # one image may tip on another processor
     assert score.n == on_card["n"] == 10_000
+
+
+def test_the_floor_is_over_all_disjoint_sets_of_training_images_with_its_deviation(judge, monkeypatch):
+    report = evaluate(cnnzoo.build("gan"), "digits", limit=100)
+    real, train = judge.features(load("digits", "test").few(100).images), load("digits")
+    assert len(train.images) // 100 == 14
+    of_train = judge.features(train.few(1400).images)
+    distances = [features.frechet_distance(of_train[i::14], real) for i in range(14)]
+    floor = report["frechet_floor"]
+    assert floor.value == pytest.approx(np.mean(distances), rel=1e-6)
+    assert floor.protocol["standard deviation over sets"] == pytest.approx(statistics.stdev(distances), rel=0.006)
+    assert floor.protocol["floor"].startswith("mean of 14 disjoint sets of 100 training images")
+    monkeypatch.setattr("cnnzoo.likeness.FLOORS", 1)
+    single = evaluate(cnnzoo.build("gan"), "digits", limit=100)["frechet_floor"]
+    assert single.protocol["standard deviation over sets"] is None
+
+
+def test_a_label_accuracy_says_how_often_its_judge_is_right_and_density_is_no_race():
+    model = cnnzoo.build("cgan", width=2, latent_dim=4)
+    report, judge = evaluate(model, "digits", limit=50), cnnzoo.build("lenet.mnist")
+    test = load("digits", "test").few(50)
+    right = 100 * np.mean(judge.classify(test.images).argmax(1) == test.labels)
+    assert report["label_agreement"].protocol["accuracy on real images"] == pytest.approx(right)
+    assert report["density"].better == "" and report["density"].protocol["ideal"] == 1
+    assert report["coverage"].better == "higher"

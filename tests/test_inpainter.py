@@ -280,7 +280,7 @@ def test_the_content_counts_as_it_is_weighted(channels):
     filled = model.forward(images, None, False)
     images, mask, made = (ops.convert_to_numpy(x) for x in filled[:3])
     whole = np.where(mask > 0, np.clip(made, 0, 1), images)
-    expected = 0.7 * PerceptualDistance()(images, whole).mean()
+    expected = 0.7 * PerceptualDistance("lenet.cifar10")(images, whole).mean()
     found = float(ops.mean(model.restoration_loss(filled)[0] - plain.restoration_loss(filled)[0]))
     assert found == pytest.approx(expected, rel=1e-4)
     assert len(model.trainable_variables) == len(plain.trainable_variables)

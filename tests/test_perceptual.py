@@ -7,7 +7,8 @@ from keras import ops
 from scipy.ndimage import gaussian_filter
 from skimage import data
 
-from cnnzoo import registry
+from cnnzoo import registry, restoration
+from cnnzoo.data.photographs import Photographs
 from cnnzoo.metrics.perceptual import PerceptualDistance
 from cnnzoo.perceptual import FeatureMaps
 
@@ -17,7 +18,7 @@ PHOTO = data.astronaut()[100:180, 180:250]  # (80, 70, 3) uint8, a face
 
 @pytest.fixture(scope="module")
 def distance():
-    return PerceptualDistance()
+    return PerceptualDistance("lenet.cifar10")
 
 
 @pytest.fixture(scope="module")
@@ -172,3 +173,16 @@ def test_what_cannot_be_compared_is_refused(distance, maps):
         PerceptualDistance("vae.mnist")
     with pytest.raises(registry.UnknownName, match=r"did you mean lenet\.cifar10"):
         PerceptualDistance("lenet.cifar")
+
+
+@pytest.mark.parametrize("judge", ["vgg_small.cifar10", "lenet.cifar10"])
+def test_enlargements_are_judged_by_another_network_than_the_loss_s_or_the_score_says_so(judge, monkeypatch):
+    if judge == "lenet.cifar10":
+        monkeypatch.setattr(PerceptualDistance.__init__, "__defaults__", (judge,))
+    found = Photographs("few", "test", (PHOTO,), ("face",))
+    scores = {score.name: score for score in restoration.enlarging(registry.build("espcn_gan.x4"), found)}
+    protocol = scores["perceptual_few"].protocol
+    assert protocol["extractor"] == judge
+    assert ("caution" in protocol) == (judge == "lenet.cifar10")
+    faithful = {score.name: score for score in restoration.enlarging(registry.build("espcn.x4"), found)}
+    assert "caution" not in faithful["perceptual_few"].protocol

@@ -2,13 +2,17 @@
 
 import hashlib
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy.fft import irfft2, next_fast_len, rfft2
+from scipy.ndimage import gaussian_filter
 
 import cnnzoo
 from cnnzoo.data import DataNotFound, training_images
-from cnnzoo.data.photographs import TESTING, TRAINING, Crops, photographs
+from cnnzoo.data.origins import CROPS
+from cnnzoo.data.photographs import TESTING, TRAINING, Crops, Photographs, photographs
 from cnnzoo.images import save_png
 
 
@@ -110,17 +114,57 @@ def test_training_by_crops_leaves_its_side_in_the_plan(folder, tmp_path):
 
 def test_no_photograph_for_testing_is_among_those_for_training(photograph_sets):
     """By their pixels, and by small grey copies, which also tell one that was resized or compressed anew."""
-
-    def all_of(names, split):
-        return [image for name in names for image in photographs(name, split, channels=1).images]
-
-    train, test = all_of(TRAINING, "train"), all_of(TESTING, "test")
-    hashes = [{hashlib.sha256(image.tobytes()).digest() for image in images} for images in (train, test)]
+    train, test = ([photographs(x, split, 1) for x in sets] for sets, split in ((TRAINING, "train"), (TESTING, "test")))
+    hashes = [{hashlib.sha256(x.tobytes()).digest() for part in parts for x in part.images} for parts in (train, test)]
     assert not hashes[0] & hashes[1]
-    small = [np.stack([_thumbnail(image) for image in images]) for images in (train, test)]
+    small = [np.stack([_thumbnail(x) for part in parts for x in part.images]) for parts in (train, test)]
     alike = small[0] @ small[1].T
     # The most alike that are not the same, a sky above an edge, come to 0.92; one at another size comes to 0.97.
     assert alike.max() < 0.95, "a photograph for testing is nearly one for training"
+
+
+@pytest.mark.slow
+def test_no_crop_of_a_photograph_for_testing_is_among_those_for_training(photograph_sets):
+    for name in TESTING:
+        test = photographs(name, "test", channels=1)
+        for other in TRAINING:
+            assert not _shared(test, photographs(other, channels=1))
+
+
+def test_the_photographs_left_out_are_found_by_their_crops(photograph_sets, monkeypatch):
+    monkeypatch.setattr("cnnzoo.data.photographs.LEFT_OUT", {})
+    test = _named(photographs("set12", "test"), "04", "05")
+    train = _named(photographs("bsds500+train400", channels=1), "100075", "12003", "test_019", "test_020")
+    assert _shared(test, train) == {("04", "12003"), ("04", "test_020")}
+
+
+def test_the_crops_of_train400_are_where_the_table_says(photograph_sets, monkeypatch):
+    monkeypatch.setattr("cnnzoo.data.photographs.LEFT_OUT", {})
+    whole, crops = photographs("bsds500", channels=1), photographs("train400")
+    wholes = dict(zip(whole.names, whole.images, strict=True))
+    pairs = [(CROPS[name], image) for name, image in zip(crops.names, crops.images, strict=True) if name in CROPS]
+    assert len(pairs) == len(CROPS) == 200
+    for (name, row, column), image in pairs:
+        height, width, _ = image.shape
+        there = wholes[name][row : row + height, column : column + width]
+        assert np.abs(there.astype(int) - image).mean() < 0.01  # decoders of JPEG differ by a grey value here and there
+
+
+@pytest.mark.parametrize("name", ["t91", "bsds500+train400", "t91+bsds500+train400"])
+def test_no_photograph_is_in_fit_and_in_validation(photograph_sets, name):
+    def shown(split):
+        return {CROPS[stem][0] if stem in CROPS else stem for stem in photographs(name, split).names}
+
+    train, fit, held_out = (photographs(name, split) for split in ("train", "fit", "validation"))
+    assert sorted(fit.names + held_out.names) == sorted(train.names)
+    assert 0.07 < len(held_out.names) / len(train.names) < 0.13
+    assert not shown("fit") & shown("validation")
+
+
+@pytest.mark.slow
+def test_fit_and_validation_share_no_crop(photograph_sets):
+    fit, held_out = (photographs("t91+bsds500+train400", split, channels=1) for split in ("fit", "validation"))
+    assert not _shared(held_out, fit)
 
 
 def _thumbnail(image: np.ndarray) -> np.ndarray:
@@ -130,3 +174,51 @@ def _thumbnail(image: np.ndarray) -> np.ndarray:
     small = np.asarray(Image.fromarray(image[:, :, 0]).resize((48, 48), Image.Resampling.BOX), np.float64).ravel()
     small -= small.mean()
     return small / np.linalg.norm(small)
+
+
+# At least this many pixels of the small pictures have to overlap, and correlate so much. The most alike that show
+# different things, two plain skies above an edge, come to 0.88; "04" of Set12 and its photograph come to 0.94.
+OVERLAP, ALIKE = 256, 0.92
+
+
+def _shared(some: Photographs, others: Photographs) -> set[tuple[str, str]]:
+    """The names of the pairs that show the same somewhere: at an eighth of the size, at every offset."""
+    details = [_detail(image) for image in others.images]
+    found = set()
+    for name, image in zip(some.names, some.images, strict=True):
+        mine = _detail(image)
+        sides = [next_fast_len(mine.shape[i] + max(x.shape[i] for x in details), real=True) for i in (0, 1)]
+        stack = np.zeros((len(details), *sides), np.float32)
+        for there, detail in zip(stack, details, strict=True):
+            there[: detail.shape[0], : detail.shape[1]] = detail
+        sums = irfft2(rfft2(stack) * np.conj(rfft2(mine, sides)), sides)
+        for other, detail, total in zip(others.names, details, sums, strict=True):
+            (rows, down), (columns, across) = (_overlaps(mine.shape[i], detail.shape[i], sides[i]) for i in (0, 1))
+            area = np.outer(rows, columns)
+            # A sum over n pixels of pictures that have nothing in common grows with the root of n.
+            best = np.unravel_index(np.where(area >= OVERLAP, total / np.sqrt(np.maximum(area, 1)), 0).argmax(), sides)
+            y, x = down[best[0]], across[best[1]]
+            a = mine[max(0, -y) : detail.shape[0] - y, max(0, -x) : detail.shape[1] - x]
+            b = detail[max(0, y) : y + mine.shape[0], max(0, x) : x + mine.shape[1]]
+            if np.sum(a * b) > ALIKE * np.sqrt(np.sum(a * a) * np.sum(b * b)):
+                found.add((name, other))
+    return found
+
+
+def _detail(image: np.ndarray) -> np.ndarray:
+    """An eighth of the size, without what is even, and of equal contrast everywhere."""
+    small = gaussian_filter(image[:, :, 0].astype(np.float32), 4)[3::8, 3::8]
+    band = gaussian_filter(small, 0.7) - gaussian_filter(small, 2)
+    return band / (np.sqrt(gaussian_filter(np.square(band), 4)) + 2)  # 2: noise stays noise
+
+
+def _overlaps(mine: int, theirs: int, side: int) -> tuple[np.ndarray, np.ndarray]:
+    """For each shift of a circular correlation, how many pixels overlap, and the shift with its sign."""
+    shift = np.arange(side)
+    shift = np.where(shift < theirs, shift, shift - side)
+    return np.clip(np.minimum(theirs, shift + mine) - np.maximum(0, shift), 0, None), shift
+
+
+def _named(found: Photographs, *names: str) -> Photographs:
+    kept = [found.names.index(name) for name in names]
+    return replace(found, images=tuple(found.images[i] for i in kept), names=names)

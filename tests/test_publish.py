@@ -219,3 +219,52 @@ def test_a_run_of_another_configuration_than_its_recipe_is_refused(runs, tmp_pat
     run = altered(runs["autoencoder.digits"], tmp_path / "run", config=config)
     with pytest.raises(ValueError, match="another config hidden"):
         publish(run, tmp_path / "out")
+
+
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        ({"bfloat16": True}, "another bfloat16; allowed"),
+        ({"start": "lenet.mnist"}, "another start; allowed"),
+        ({"steps": 3}, "another optimizer of classifier; allowed"),
+    ],
+)
+def test_a_run_that_was_trained_otherwise_than_its_recipe_says_is_refused(runs, tmp_path, change, complaint):
+    run = runs["lenet.digits"]
+    if "steps" in change:  # with another rate, as a run of an older recipe has
+        optimizers = plan(run)["optimizers"]
+        optimizers["classifier"]["config"]["learning_rate"] = 0.5
+        change = {"optimizers": optimizers}
+    with pytest.raises(ValueError, match=complaint):
+        publish(altered(run, tmp_path / "run", **change), tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_check_says_where_a_card_differs_and_changes_nothing(published, tmp_path, capsys, monkeypatch):
+    folder = tmp_path / "lenet.digits"
+    shutil.copytree(published.path, folder)
+    command = ["--check", "--out", str(tmp_path)]
+    assert publishing.main(command) == 0
+    assert capsys.readouterr().out == "lenet.digits: agrees\n"
+    card = json.loads((folder / "card.json").read_text())
+    monkeypatch.setattr(publishing, "_scores", lambda *_: card["scores"])  # which it has just measured
+    accuracy, cost, *rest = card["scores"]
+    tipped = {**accuracy, "value": accuracy["value"] + 100 / 360}  # by one image
+    (folder / "card.json").write_text(json.dumps({**card, "scores": [tipped, cost, *rest]}))
+    assert publishing.main(command) == 0
+    wrong = {**accuracy, "value": accuracy["value"] + 200 / 360, "n": 359, "protocol": {"interval": "normal"}}
+    written = json.dumps({**card, "scores": [wrong, {**cost, "name": "speed"}, *rest]})
+    (folder / "card.json").write_text(written)
+    capsys.readouterr()
+    assert publishing.main(["--check", "lenet.digits", "--out", str(tmp_path)]) == 1
+    first, *lines = capsys.readouterr().out.splitlines()
+    assert first == "lenet.digits: differs"
+    assert [line.split(":")[0].strip() for line in lines] == ["speed", cost["name"], *["accuracy"] * 3]
+    assert f"card {wrong['value']:.6g}, measured {accuracy['value']:.6g} %" in lines[2]
+    assert "interval: card 'normal', measured 'Wilson, 95 %'" in lines[3] and "n: card 359, measured 360" in lines[4]
+    assert (folder / "card.json").read_text() == written
+
+
+def test_the_check_fails_where_it_cannot_compare(published, tmp_path, capsys):
+    assert publishing.main(["--check", "lenet.digist", "--out", str(tmp_path)]) == 1
+    assert capsys.readouterr().out.startswith("lenet.digist: differs\n    not compared: ")

@@ -18,9 +18,9 @@ What the zoo does between epochs (states, contact sheets) is on its clock. To ru
 
 The evaluator is `cnnzoo.evaluate`, given three times 10,000 samples of each side as uint8, of which it takes the mean:
 Fréchet distance (lower is better) to the 10,000 test images in the features of `lenet.mnist` or `cnn.fashion_mnist`,
-and how many times that of as many training images (the floor); density and coverage (higher); with --labels also the
-share of samples that the classifier takes for what was asked for, and the coverage of the worst class. A side is a file
-of samples, a run folder or the name of a checkpoint, `name=` before it or not:
+and how many times that of as many training images (the floor); density (1 is ideal) and coverage (higher); with
+--labels also the share of samples that the classifier takes for what was asked for, and the coverage of the worst
+class. A side is a file of samples, a run folder or the name of a checkpoint, `name=` before it or not:
 
     python benchmarks/quality/score.py --data mnist peer=gan.npy gan.mnist
 """

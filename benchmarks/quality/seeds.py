@@ -2,11 +2,13 @@
 
     python benchmarks/quality/seeds.py cgan --data digits --epochs 100 --out runs/seeds
     python benchmarks/quality/seeds.py dcgan.mnist --data mnist --epochs 50 --out runs/seeds
+    python benchmarks/quality/seeds.py gan --data digits --epochs 400 --validation --out runs/chosen
 
 The first needs no download and takes the better part of an hour on a slow core. The name is an architecture, for its
 published settings, or a recipe. A run counts as collapsed whose coverage, measured as `cnnzoo evaluate` does, is under
-0.6 at the end, and so does one that was too short to get there. Killed, the command goes on where it was: it skips what
-is finished and resumes what is not.
+0.6 at the end, and so does one that was too short to get there. The last is how to choose settings: it trains without
+the validation images and is judged by them, so that the test images stay unseen. Killed, the command goes on where it
+was: it skips what is finished and resumes what is not.
 """
 
 import argparse
@@ -19,6 +21,8 @@ import keras
 import cnnzoo
 from cnnzoo import checkpoints
 from cnnzoo.terminal import print_table
+from cnnzoo.training.recipe_files import write_recipe
+from cnnzoo.training.recipes import Recipe
 from cnnzoo.training.runs import Run
 
 SEEDS = 5
@@ -35,6 +39,16 @@ def check_same(folder: Path, epochs: int, config: dict[str, Any]) -> None:
         raise ValueError(f"{folder} holds a run with {', '.join(other)}; allowed: the same settings, or another --out")
 
 
+def begin(asked: argparse.Namespace, folder: Path, seed: int) -> None:
+    """Trains from one seed."""
+    settings: dict[str, Any] = {"data": asked.data, "epochs": asked.epochs, "seed": seed}
+    if asked.validation:
+        write_recipe(folder, Recipe(asked.name, **settings, split="fit", expects="", config=asked.config))
+        cnnzoo.train(folder, out=folder, verbose=0)
+    else:
+        cnnzoo.train(asked.name, **settings, config=asked.config, out=folder, verbose=0)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("name", help="arch or arch.tag")
@@ -42,7 +56,10 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, required=True)
     parser.add_argument("--config", type=json.loads, default={}, help="fields of the architecture, as a JSON object")
     parser.add_argument("--out", type=Path, required=True, help="the folder of the five run folders")
+    parser.add_argument("--validation", action="store_true", help="judge an architecture by validation images")
     asked = parser.parse_args()
+    if asked.validation and "." in asked.name:
+        parser.error(f"got {asked.name!r} with --validation; allowed: an architecture, since recipes say their split")
 
     rows, whole = [], 0
     for seed in range(SEEDS):
@@ -52,9 +69,8 @@ def main() -> None:
             check_same(folder, asked.epochs, asked.config)
             cnnzoo.train(resume=folder, verbose=0)
         else:
-            settings = {"data": asked.data, "epochs": asked.epochs, "seed": seed, "config": asked.config}
-            cnnzoo.train(asked.name, **settings, out=folder, verbose=0)
-        report = cnnzoo.evaluate(checkpoints.load(folder), asked.data)
+            begin(asked, folder, seed)
+        report = cnnzoo.evaluate(checkpoints.load(folder), asked.data, "validation" if asked.validation else "test")
         holds = report["coverage"].value >= COLLAPSED
         whole += holds
         rows.append((str(seed), *(str(report[column]) for column in COLUMNS), "no" if holds else "yes"))

@@ -10,6 +10,7 @@ import numpy as np
 
 from cnnzoo.data import DataNotFound
 from cnnzoo.data.order import order
+from cnnzoo.data.origins import origin
 from cnnzoo.files import data_dir
 from cnnzoo.images import PICTURE_SUFFIXES, is_hidden, pictures_in, read_image, to_channels
 
@@ -22,8 +23,9 @@ TESTING = {
     "bsd68": "bsd68/test",
     "set12": "set12/test",
 }
-# These two show "woman" of Set5, at another size; see the test that compares all with all.
-LEFT_OUT = {"bsds500": ("302003",), "train400": ("test_135",)}
+# The first of each shows "04" of Set12, the second "woman" of Set5 at another size; see the test that compares all
+# with all at every offset.
+LEFT_OUT = {"bsds500": ("12003", "302003"), "train400": ("test_020", "test_135")}
 SYMMETRIES = 8  # of the square: turned by quarters, and mirrored or not
 
 
@@ -188,10 +190,12 @@ def photographs(name: str | Path, split: str = "train", channels: int | None = N
 
     Args:
         name: "t91" (Yang et al., 2010), "bsds500" (Arbelaez et al., 2011; its training part) and "train400" (Zhang et
-            al., 2017) to train on, but for one photograph of each of the last two that shows what one of Set5 does;
-            "set5", "set14", "bsd100" (the validation part of BSDS500), "bsd68" and "set12" to test on; several of these
-            joined by "+"; or a folder <folder>/<split>/<label>/<image>. The sets are looked for in `CNNZOO_DATA_DIR`.
-        split: "train", "test", or a part of "train": "validation", always the same tenth of it, and "fit", the rest.
+            al., 2017) to train on, without the two photographs of each of the last two that sets to test on show too
+            (`LEFT_OUT`); "set5", "set14", "bsd100" (the validation part of BSDS500), "bsd68" and "set12" to test on;
+            several of these joined by "+"; or a folder <folder>/<split>/<label>/<image>. The sets are looked for in
+            `CNNZOO_DATA_DIR`.
+        split: "train", "test", or a part of "train": "validation", always the same tenth of its photographs, and "fit",
+            the rest. All crops of a photograph go with it (see `cnnzoo.data.origins`).
         channels: 1 or 3 to convert to grey or colour; None to keep what is there.
 
     Raises:
@@ -206,21 +210,22 @@ def photographs(name: str | Path, split: str = "train", channels: int | None = N
         if other := [part for part in str(name).split("+") if part not in allowed]:
             raise ValueError(f"{', '.join(other)} has no photographs for {split!r}; allowed: {', '.join(allowed)}")
         found = [
-            path
+            (path, origin(part, path.stem))
             for part in str(name).split("+")
             for path in _files(part, data_dir() / allowed[part])
             if path.stem not in LEFT_OUT.get(part, ())
         ]
     else:
-        found = _of_folder(Path(name), "test" if split == "test" else "train")
+        found = [(path, ("", str(path))) for path in _of_folder(Path(name), "test" if split == "test" else "train")]
     if split in ("fit", "validation"):
-        held = np.zeros(len(found), bool)
-        held[order(len(found), 0, 0, np.arange(max(1, len(found) // 10)))] = True
-        found = [item for item, out in zip(found, held, strict=True) if out == (split == "validation")]
-    images = tuple(_decoded(path) for path in found)
+        shown = list(dict.fromkeys(of for _, of in found))
+        held = {shown[i] for i in order(len(shown), 0, 0, np.arange(max(1, len(shown) // 10)))}
+        found = [(path, of) for path, of in found if (of in held) == (split == "validation")]
+    paths = [path for path, _ in found]
+    images = tuple(_decoded(path) for path in paths)
     if channels is not None:
         images = tuple(to_channels(image[None], channels)[0] for image in images)
-    return Photographs(str(name), split, images, tuple(path.stem for path in found))
+    return Photographs(str(name), split, images, tuple(path.stem for path in paths))
 
 
 def _files(name: str, folder: Path) -> list[Path]:

@@ -4,8 +4,9 @@ import numpy as np
 from keras import ops
 
 from cnnzoo.images import as_batch
-from cnnzoo.perceptual import NETWORK, FeatureMaps, unit_distance
+from cnnzoo.perceptual import FeatureMaps, unit_distance
 
+JUDGE = "vgg_small.cifar10"  # no model that restores or enlarges is trained on it
 PIXELS = 2**18  # of the images in a pass: few enough for the maps of a wide network on any machine
 
 
@@ -13,9 +14,11 @@ class PerceptualDistance:
     """The distance of two images in the feature maps of a shipped classifier: `cnnzoo.perceptual.unit_distance`.
 
     Args:
-        network: The classifier; see `cnnzoo.perceptual.FeatureMaps`. Numbers of two networks cannot be compared.
+        network: The classifier; see `cnnzoo.perceptual.FeatureMaps`. Numbers of two networks cannot be compared, and
+            that of the network whose maps a model was trained to match says little of the model.
 
     Attributes:
+        network: Its name.
         protocol: What a score has to name: the network and the sha256 of its weights.
 
     Raises:
@@ -25,8 +28,9 @@ class PerceptualDistance:
     It is an "LPIPS" only with the networks and weights of Zhang et al.
     """
 
-    def __init__(self, network: str = NETWORK):
+    def __init__(self, network: str = JUDGE):
         self._maps = FeatureMaps(network)
+        self.network = network
         self.protocol = {"extractor": network, "extractor sha256": self._maps.sha256}
 
     def __call__(self, images: np.ndarray, others: np.ndarray) -> np.ndarray:

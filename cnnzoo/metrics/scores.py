@@ -13,7 +13,7 @@ class Score:
         name: Of the quantity, such as "accuracy".
         value: In `unit`.
         unit: "%", "nats", "dB" or "" for a bare number.
-        better: "higher", "lower", or "" for a point of reference.
+        better: "higher", "lower", or "" for neither: a point of reference, or a number that is best at another one.
         n: How many images it was measured on.
         interval: Its 95 % interval, or None.
         protocol: All that the value depends on beside the images.

@@ -3,8 +3,9 @@
 Source: Radford et al., "Unsupervised Representation Learning with Deep Convolutional Generative Adversarial Networks",
 2016.
 
-Two things are added to the discriminator: the penalty on its gradient (see `r1` of `GAN`), which keeps it from running
-ahead of the generator, and the spread of the batch as a feature, which keeps the samples from being too much alike.
+Two things are added to the discriminator: a penalty on its slope (see `approximate_r1` of `GAN`), which keeps it from
+running ahead of the generator, and the spread of the batch as a feature, which keeps the samples from being too much
+alike.
 """
 
 from typing import ClassVar
@@ -27,8 +28,9 @@ MOMENTUM = 0.9  # of the moving means of batch normalisation
 class DCGAN(GAN):
     """The game of `GAN` between convolutional networks.
 
-    D minimises the mean of -log D(x) - log(1 - D(G(z))) + w |grad_x f(x)|^2 / 2, where f is what D says before its
-    sigmoid and w the weight of the penalty; G minimises that of -log D(G(z)).
+    D minimises the mean of -log D(x) - log(1 - D(G(z))) + w s^2 / 2, where s is the slope of what D says of x before
+    its sigmoid, along a random direction of the whole batch, and w the weight of the penalty; G minimises the mean of
+    -log D(G(z)).
 
     The discriminator has batch normalisation unless it has spectral normalisation or a penalty that holds its slope at
     1: both are meant for each image alone.

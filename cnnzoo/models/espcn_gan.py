@@ -80,6 +80,11 @@ class ESPCNGAN(ESPCN):
             self._features = FeatureMaps()
         super().build(input_shape)
 
+    @property
+    def loss_network(self) -> str:
+        """The network whose maps the loss compares, by which the model is not to be judged."""
+        return self._features.network
+
     def make_discriminator(self) -> keras.Sequential:
         """Images (n, height, width, 1) to one logit for each patch, (n, height / 8, width / 8, 1)."""
         stack = [keras.Input(self.image_shape)]

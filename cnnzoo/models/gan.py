@@ -52,7 +52,7 @@ class Round:
         return self.judge(self.reals)
 
     def slope(self, points: str):
-        """The gradient of the discriminator's logit at "images", "fakes" or "between" them, (n, ...)."""
+        """The gradient of the sum of the logits by each image, at "images", "fakes" or "between" them, (n, ...)."""
         # The penalty is the discriminator's alone: none of it is to reach the generator.
         x = self.reals if points == "images" else ops.stop_gradient(self.fakes)
         if points == "between":
@@ -61,10 +61,15 @@ class Round:
         return input_gradient(self.game, self.judge, x)
 
     def estimated_slope(self):
-        """The slope of the discriminator's logit at each image along a random direction u, (n, 1).
+        """The slope of each logit along a random direction u of all images at once, (n, 1).
 
-        For Gaussian u, E[(u . gradient)^2] = |gradient|^2. It is taken as a finite difference, which needs no
-        derivative of a derivative (Lin et al., "Diffusion Adversarial Post-Training", 2025, equation 4).
+        For Gaussian u, the mean of its square is the sum of |gradient|^2 over the images that the logit depends on.
+        That is its own image alone where the discriminator looks at each by itself, and then this estimates what
+        `slope` gives. With batch normalisation or `BatchSpread` a logit depends on the whole batch, and the two differ:
+        here the squares of these dependences are added, there the square of their sum is taken.
+
+        It is a finite difference, which needs no derivative of a derivative (Lin et al., "Diffusion Adversarial
+        Post-Training", 2025, equation 4).
         """
         u = self.game.random(ops.shape(self.images), self.training)
         return (self.judge(self.reals + NUDGE * u) - self.real_logits) / NUDGE
@@ -87,9 +92,10 @@ class GAN(PhasedModel):
         loss: The objective: "non_saturating", "minimax", "least_squares", "hinge" or "wasserstein" (see
             `cnnzoo.adversarial`).
         regularizer: What keeps the discriminator from running ahead: "gradient_penalty", "one_sided_gradient_penalty",
-            "r1", "r2", "approximate_r1" (the slope along one random direction stands for the gradient, which needs no
-            second derivative) or None.
-        regularizer_weight: Its weight; by default the one it was published with.
+            "r1", "r2", "approximate_r1" (by the slope along one random direction, which needs no second derivative;
+            it is another penalty than "r1" where a logit depends on the whole batch, see `Round.estimated_slope`) or
+            None.
+        regularizer_weight: Its weight; by default that of `cnnzoo.adversarial.REGULARIZERS`.
         spectral: Whether all layers of the discriminator have spectral normalisation.
         label_smoothing: How far below 1 the target of images is, in [0, 0.5); for objectives with targets, where it is
             0.1 by default, with which dense networks cover more of a small set (see docs/scores.md).

@@ -15,7 +15,7 @@ import cnnzoo
 from cnnzoo.files import locked
 from cnnzoo.registry import architecture, build, from_config, split_name
 from cnnzoo.training.recipe_files import find_recipe
-from cnnzoo.training.recipes import Recipe, recipe
+from cnnzoo.training.recipes import Recipe, optimizers_of, recipe
 from cnnzoo.training.runs import Run, check_vacant, write_json
 
 COVERED = 500  # training images whose coverage by samples is watched
@@ -157,11 +157,7 @@ def make_plan(name: str | Path | Recipe, given: dict[str, Any]) -> tuple[dict[st
     plan["config"] = {key: value for key, value in model.get_config().items() if key in fields}
     plan["steps_per_epoch"] = images.steps_per_epoch(plan["batch_size"])
     plan["steps"] = plan["epochs"] * plan["steps_per_epoch"]
-    updates = {phase.name: phase.repeats * plan["steps"] for phase in model.phases()}
-    optimizers = base.optimizers(updates) if base.optimizers else model.published_optimizers()
-    if base.learning_rate is not None:
-        for optimizer in optimizers.values():
-            optimizer.learning_rate = base.learning_rate
+    optimizers = optimizers_of(base, model, plan["steps"])
     with _without_tensorflow():
         plan["optimizers"] = {k: keras.saving.serialize_keras_object(v) for k, v in optimizers.items()}
     plan["versions"] = _versions()

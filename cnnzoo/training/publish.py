@@ -1,20 +1,23 @@
 """Makes a checkpoint of a finished training run: scores it on the test split and writes its card.
 
-    python -m cnnzoo.training.publish runs/cnn.mnist
-    python -m cnnzoo.training.publish --rescore cnn.mnist    # a checkpoint that is there, whose files stay
+python -m cnnzoo.training.publish runs/cnn.mnist
+python -m cnnzoo.training.publish --rescore cnn.mnist    # a checkpoint that is there, whose files stay
 """
 
 import argparse
 import ast
 import importlib.util
+import json
+import sys
 from pathlib import Path
 from typing import Any
 
 from cnnzoo import checkpoints
+from cnnzoo.data import DataNotFound
 from cnnzoo.evaluation import evaluate
 from cnnzoo.files import write_json
 from cnnzoo.registry import from_config
-from cnnzoo.training.recipes import recipe
+from cnnzoo.training.recipes import optimizers_of, recipe
 from cnnzoo.training.runs import Run
 
 # How each data set may be used, as its makers or keepers say.
@@ -29,8 +32,11 @@ LICENCES = {
     "bsds500": "for non-commercial research and education",
     "train400": "for non-commercial research and education",
 }
-# Most of the autoencoders and games are larger; their weights are stored as float16.
+# Weights, above which they are stored as float16; most of the autoencoders and games have more.
 LARGE = 400_000
+TOLERANCE = 0.001  # of a score, between two measurements
+# What a card keeps of the plan of its run, beside the data and the configuration.
+KEPT = ("epochs", "steps", "batch_size", "seed", "crop", "start", "limit", "bfloat16", "optimizers", "versions")
 
 
 def publish(run: str | Path, out: str | Path | None = None, progress=None) -> checkpoints.Checkpoint:
@@ -55,7 +61,6 @@ def publish(run: str | Path, out: str | Path | None = None, progress=None) -> ch
     half = sum(int(w.numpy().size) for w in model.weights) > LARGE
     if half:
         checkpoints.round_to_half(model)  # what is scored is what is stored
-    kept = ("epochs", "steps", "batch_size", "seed", "crop", "start", "limit", "optimizers", "versions")
     return checkpoints.save(
         model,
         Path(out or checkpoints.saved_models_dir()) / name,
@@ -63,7 +68,7 @@ def publish(run: str | Path, out: str | Path | None = None, progress=None) -> ch
         description=_docstring(f"cnnzoo.training.recipes.{name.replace('.', '_')}").splitlines()[0].rstrip("."),
         paper=_source(plan["architecture"]),
         data={"name": data, "split": plan["split"], "licence": _licence(data)},
-        recipe={"command": f"cnnzoo train {name}", **{key: plan[key] for key in kept if key in plan}},
+        recipe={"command": f"cnnzoo train {name}", **{key: plan[key] for key in KEPT if key in plan}},
         scores=_scores(model, data, progress),
         half=half,
     )
@@ -87,6 +92,50 @@ def rescore(name: str, out: str | Path | None = None, progress=None) -> checkpoi
     return checkpoints.open_checkpoint(folder)
 
 
+def check(name: str, out: str | Path | None = None, progress=None) -> list[str]:
+    """Measures a checkpoint anew and says where its card has something else; changes nothing.
+
+    A value may differ by `TOLERANCE` of itself, since float32 is rounded otherwise on other processors; a share by one
+    image, which that may tip; a PSNR by 0.005 dB.
+
+    Args:
+        name, out, progress: As for `rescore`.
+
+    Returns:
+        One line for each score that differs in its value, number of images or protocol, or that only one side has.
+
+    Raises:
+        CheckpointError: There is none, or its files are not those of its card.
+        DataNotFound: What it is measured on is not on this machine.
+    """
+    folder = Path(out or checkpoints.saved_models_dir()) / name
+    card = checkpoints.open_checkpoint(folder).card
+    found = json.loads(json.dumps(_scores(checkpoints.load(folder), card["data"]["name"], progress)))
+    measured = {score["name"]: score for score in found}
+    told = {score["name"]: score for score in card["scores"]}
+    differences = [f"{name}: only on the card" for name in told if name not in measured]
+    differences += [f"{name}: not on the card" for name in measured if name not in told]
+    for name, score in told.items():
+        if name in measured:
+            differences += [f"{name}: {what}" for what in _differences(score, measured[name])]
+    return differences
+
+
+def _differences(told: dict[str, Any], found: dict[str, Any]) -> list[str]:
+    """Where two scores of one name differ."""
+    least = {"%": 150 / max(1, found["n"]), "dB": 0.005}.get(found["unit"], 0.0)
+    differences = []
+    if abs(told["value"] - found["value"]) > max(TOLERANCE * abs(told["value"]), least):
+        differences.append(f"card {told['value']:.6g}, measured {found['value']:.6g} {found['unit']}".rstrip())
+    sides = [{**side["protocol"], **{key: side[key] for key in ("n", "unit", "better")}} for side in (told, found)]
+    for key in dict.fromkeys((*sides[0], *sides[1])):
+        values = [side.get(key) for side in sides]
+        measured = any(isinstance(value, float | dict) for value in values)  # numbers that vary as the score does
+        if (values[0] is None) != (values[1] is None) or (values[0] != values[1] and not measured):
+            differences.append(f"{key}: card {values[0]!r}, measured {values[1]!r}")
+    return differences
+
+
 def _scores(model: Any, data: str, progress) -> list[dict[str, Any]]:
     """What is measured of a checkpoint, as its card has it."""
     from cnnzoo.export.costs import litert_costs
@@ -97,11 +146,28 @@ def _scores(model: Any, data: str, progress) -> list[dict[str, Any]]:
 
 def _departures(plan: dict[str, Any]) -> list[str]:
     """The settings of a run that are not those of its recipe."""
+    import keras
+
     base = recipe(plan["name"])
-    own = from_config(plan["architecture"], dict(base.config)).get_config()
-    config = [f"config {key}" for key, value in plan["config"].items() if own[key] != value]
-    kept = ("data", "split", "epochs", "batch_size", "seed", "crop", "limit")
-    return [key for key in kept if key in plan and plan[key] != getattr(base, key)] + config
+    own = from_config(plan["architecture"], dict(base.config))
+    config = own.get_config()
+    other = [f"config {key}" for key, value in plan["config"].items() if config[key] != value]
+    same = ("data", "split", "epochs", "batch_size", "seed", "crop", "limit")
+    other += [key for key in same if key in plan and plan[key] != getattr(base, key)]
+    other += [key for key in ("start", "bfloat16") if plan.get(key, False) != (getattr(base, key) or False)]
+    if other:  # which change the optimizers too
+        return other
+    optimizers = optimizers_of(base, own, plan["steps"])
+    told = {key: keras.saving.serialize_keras_object(value) for key, value in optimizers.items()}
+    return [
+        f"optimizer of {key}" for key, value in plan["optimizers"].items() if _unnamed(value) != _unnamed(told[key])
+    ]
+
+
+def _unnamed(optimizer: dict[str, Any]) -> dict[str, Any]:
+    """A serialised optimizer as JSON gives it back, without the name, in which Keras counts them."""
+    content = json.loads(json.dumps(optimizer))
+    return {**content, "config": {**content["config"], "name": ""}}
 
 
 def _licence(data: str) -> str:
@@ -118,26 +184,48 @@ def _docstring(module: str) -> str:
 def _source(architecture: str) -> str:
     """What the module of an architecture names as its source."""
     paragraphs = _docstring(f"cnnzoo.models.{architecture}").split("\n\n")
-    sources = [p.removeprefix("Source: ") for p in paragraphs if p.startswith("Source: ")]
+    sources = [p.partition(": ")[2] for p in paragraphs if p.startswith(("Source: ", "Sources: "))]
     return " ".join(sources[0].split()) if sources else "none; a plain convolutional network"
 
 
-def main(arguments: list[str] | None = None) -> None:
+def main(arguments: list[str] | None = None) -> int:
+    """Exit code 1 where a card differs, or could not be compared."""
     from cnnzoo.terminal import progress
 
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("run", nargs="?", help="the folder of a finished run")
     what.add_argument("--rescore", metavar="NAME", help="a checkpoint to measure anew")
+    what.add_argument(
+        "--check", metavar="NAME", nargs="*", help="checkpoints to compare with their cards (default: all)"
+    )
     parser.add_argument("--out", help="the folder of all checkpoints (default: that of this installation)")
     asked = parser.parse_args(arguments)
+    if asked.check is not None:
+        return _check_all(asked.check, asked.out)
     make, of = (rescore, asked.rescore) if asked.rescore else (publish, asked.run)
     with progress("scoring") as update:
         made = make(of, asked.out, update)
     for score in made.card["scores"]:
         print(f"{score['name']:20} {score['value']:.6g} {score['unit']}")
     print(made.path)
+    return 0
+
+
+def _check_all(names: list[str], out: str | None) -> int:
+    from cnnzoo.terminal import progress
+
+    folder, failed = Path(out or checkpoints.saved_models_dir()), 0
+    for name in names or sorted(path.parent.name for path in folder.glob(f"*/{checkpoints.CARD}")):
+        try:
+            with progress(name) as update:
+                differences = check(name, out, update)
+        except (checkpoints.CheckpointError, DataNotFound) as error:
+            differences = [f"not compared: {error}"]
+        failed += bool(differences)
+        print(f"{name}: {'differs' if differences else 'agrees'}", *differences, sep="\n    ", flush=True)
+    return int(failed > 0)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -79,6 +79,16 @@ def adam_cosine(
     return optimizers
 
 
+def optimizers_of(base: Recipe, model: Any, steps: int) -> dict[str, Any]:
+    """The optimizer of each phase of a model that is trained for so many steps as a recipe says."""
+    updates = {phase.name: phase.repeats * steps for phase in model.phases()}
+    optimizers = base.optimizers(updates) if base.optimizers else model.published_optimizers()
+    if base.learning_rate is not None:
+        for optimizer in optimizers.values():
+            optimizer.learning_rate = base.learning_rate
+    return optimizers
+
+
 def _names() -> dict[str, str]:
     """`{"arch.tag": module name}`. The longest architecture wins: `cnn_wide_mnist` is `cnn_wide.mnist`."""
     names = {}

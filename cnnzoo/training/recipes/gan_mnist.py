@@ -2,7 +2,8 @@
 
     cnnzoo train gan.mnist
 
-A quarter of an hour on one core; a lower Fréchet distance than a plain loop over the same networks for as many steps.
+A quarter of an hour on one core; a Fréchet distance of 24, density 0.84, coverage 0.83.
+`benchmarks/quality/peers/gan.py` trains the same networks by a plain loop.
 """
 
 from cnnzoo.training.recipes import Recipe
@@ -11,7 +12,7 @@ RECIPE = Recipe(
     checkpoint="gan.mnist",
     data="mnist",
     epochs=40,
-    expects="a lower Fréchet distance than benchmarks/quality/peers/gan.py",
+    expects="a Fréchet distance of 24, density 0.84, coverage 0.83",
     published=(
         "none that compares: Goodfellow et al., 2014, report log-likelihoods by Parzen windows, which say little of "
         "images (Theis et al., 2016)"
