@@ -320,11 +320,21 @@ class PhasedModel(Logging, keras.Model):
         self._record(results, images)
         if train:
             self.optimizer._iterations.assign_add(1)
+            if replicas > 1:
+                self._tensorflow_statistics(tf)
             self._tensorflow_averages(tf, replicas)
         logs = self._log_values()
         if isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
             logs = {k: tf.expand_dims(v, 0) for k, v in logs.items()}  # Keras reduces them over axis 0
         return logs
+
+    def _tensorflow_statistics(self, tf) -> None:
+        # Moving means and the like. Keras lets each replica keep its own, of which the first would be saved.
+        layers = [layer for phase in self.phases() for layer in phase.layers]
+        held = {id(v): v.value for layer in layers for v in layer.non_trainable_variables if "float" in v.dtype}
+        context = tf.distribute.get_replica_context()
+        for value in held.values():
+            value.assign(context.all_reduce(tf.distribute.ReduceOp.MEAN, value))
 
     def _tensorflow_averages(self, tf, replicas: int) -> None:
         pairs = self._ema_pairs()
