@@ -404,6 +404,8 @@ class PhasedModel(inputs.Checking, Logging, keras.Model):
         self._record(results, size, judged)
         if train:
             self.optimizer._iterations.assign_add(1)
+            if replicas > 1:
+                self._tensorflow_statistics(tf, share)
             self._tensorflow_averages(tf, replicas)
         logs = self._log_values()
         if isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
@@ -415,6 +417,14 @@ class PhasedModel(inputs.Checking, Logging, keras.Model):
         seen = tf.cast(_share_size(size, max(phase.repeats for phase in self.phases())), tf.float32)
         seen = tf.where(size == 0, 0.0, seen)
         return seen / tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, seen)
+
+    def _tensorflow_statistics(self, tf, share) -> None:
+        # Moving means and the like. Keras lets each replica keep its own, of which the first would be saved.
+        layers = [layer for phase in self.phases() for layer in phase.layers]
+        held = {id(v): v.value for layer in layers for v in layer.non_trainable_variables if "float" in v.dtype}
+        context = tf.distribute.get_replica_context()
+        for value in held.values():
+            value.assign(context.all_reduce(tf.distribute.ReduceOp.SUM, value * tf.cast(share, value.dtype)))
 
     def _tensorflow_averages(self, tf, replicas: int) -> None:
         pairs = self._ema_pairs()

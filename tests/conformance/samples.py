@@ -5,13 +5,19 @@ import random
 
 import keras
 import numpy as np
+import pytest
 
 import cnnzoo
 from cnnzoo.registry import architecture
 
 BATCH = 8
-WIDTH = 16  # of the convolutions at most
 SIDE = 24  # of the images for a model that takes any: a multiple of all scales and strides
+
+# The most that configuration fields of these names are here: as small as lets every part take part.
+AT_MOST = {
+    "active": 4, "blocks": 1, "codes": 16, "critic_steps": 1, "depth": 2, "expansion": 16, "hidden": 32,
+    "judge_width": 8, "latent_dim": 8, "prior_depth": 1, "prior_width": 8, "pseudo_inputs": 8, "width": 8,
+}  # fmt: skip
 
 
 def shape(model) -> tuple[int, int, int]:
@@ -21,11 +27,11 @@ def shape(model) -> tuple[int, int, int]:
 
 
 def images(model, n: int = BATCH) -> np.ndarray:
-    """n smooth random uint8 images of the model's shape; half as many distinct ones, each twice, where n is even."""
+    """n random uint8 images of the model's shape, coarse and not quite flat; n is even, and each is there twice."""
     height, width, channels = shape(model)
     rng = np.random.default_rng(0)
-    coarse = rng.uniform(0, 255, (n // 2, height // 4, width // 4, channels))
-    return np.tile(np.kron(coarse, np.ones((1, 4, 4, 1))).astype(np.uint8), (2, 1, 1, 1))
+    coarse = rng.integers(8, 248, (n // 2, height // 4, width // 4, channels)).repeat(4, axis=1).repeat(4, axis=2)
+    return np.tile(coarse + rng.integers(-8, 8, coarse.shape), (2, 1, 1, 1)).astype(np.uint8)
 
 
 def batch(model, n: int = BATCH) -> tuple:
@@ -34,22 +40,37 @@ def batch(model, n: int = BATCH) -> tuple:
     return (x, np.tile(np.arange(n // 2) % 10, 2)) if model.needs_labels else (x,)
 
 
+def distinct_batch(model) -> tuple:
+    """As `batch`, with no image twice."""
+    return tuple(array[:BATCH] for array in batch(model, 2 * BATCH))
+
+
+def few(*names: str) -> pytest.MarkDecorator:
+    """Runs a test on these architectures, and on all others where slow tests are run."""
+    every = [pytest.param(name, marks=() if name in names else pytest.mark.slow) for name in cnnzoo.list_models()]
+    return pytest.mark.parametrize("name", every, scope="module")
+
+
+def asked_for(request) -> list[str]:
+    """The architectures that the tests to be run of the module of a fixture are for."""
+    of_module = [item for item in request.session.items if item.path == request.path and hasattr(item, "callspec")]
+    names = {item.callspec.params.get("name") for item in of_module if request.fixturename in item.fixturenames}
+    return [name for name in cnnzoo.list_models() if name in names]
+
+
 def steps(model, count: int) -> dict[str, list[float]]:
     """`count` training steps on one batch; gives their logs."""
     return model.fit(*batch(model), batch_size=BATCH, epochs=count, shuffle=False, verbose=0).history
 
 
 def fresh(name: str, seed: int = 0, **config):
-    """An architecture with weights that depend on the seed alone."""
+    """A small one of an architecture, with weights that depend on the seed alone."""
     random.seed(seed)  # where Keras takes the seeds that it is not given
     fields = architecture(name).config_fields()
-    if "critic_steps" in fields:
-        config.setdefault("critic_steps", 1)  # each is as large as the last, and takes its time to compile
+    small = {field: most for field, most in AT_MOST.items() if fields.get(field, 0) > most}
     if "network" in fields:
-        config.setdefault("network", "lenet.cifar10")  # a small one
-    if fields.get("width", 0) > WIDTH:
-        config.setdefault("width", WIDTH)
-    return cnnzoo.build(name, **config)
+        small["network"] = "lenet.cifar10"  # of the trained ones the smallest
+    return cnnzoo.build(name, **{**small, **config})
 
 
 def repeating(name: str, seed: int = 0):

@@ -1,4 +1,4 @@
-"""Two replicas give what one gives: on two devices of a machine for every architecture, and across two processes."""
+"""Two replicas give what one gives: on two devices of a machine for each architecture, and across two processes."""
 
 import json
 import os
@@ -10,9 +10,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import cnnzoo
+from conformance import samples
 
 HERE = Path(__file__).parent
+
+# What these take over a batch, each replica takes over its own share: means and variances, the spread of the features
+# of a batch, and the pictures whose style its other pictures take.
+BY_SHARES = {"adain", "cgan", "dcgan", "vgg_small", "vqvae"}
+some_architectures = samples.few("cnn", "dcgan", "gan")
 
 
 def start(script: str, *arguments: str, **environment: str) -> subprocess.Popen:
@@ -33,19 +38,25 @@ def result(process: subprocess.Popen) -> dict:
 
 
 @pytest.fixture(scope="module")
-def two_replicas():
-    return result(start("two_replicas.py"))
+def two_replicas(request):
+    return result(start("two_replicas.py", *samples.asked_for(request)))
 
 
-@pytest.mark.parametrize("name", cnnzoo.list_models())
-def test_two_replicas_train_as_one(name, two_replicas):
+@some_architectures
+def test_two_replicas_move_by_the_mean_of_what_moves_each(name, two_replicas):
     found = two_replicas["architectures"][name]
-    assert found["weights"] < 1e-6  # float32 sums in another order, over three steps
-    one, two = found["logs"]
-    for log in one.keys() - {"evaluated"}:
-        np.testing.assert_allclose(two[log], one[log], rtol=1e-5, atol=1e-6, err_msg=log)
-    for log, value in one["evaluated"].items():
-        np.testing.assert_allclose(two["evaluated"][log], value, rtol=1e-5, atol=1e-6, err_msg=log)
+    assert found["halves"] < 1  # a hundredth of the movement
+    assert found["apart"] == []
+    for mean, together in found["logs"]:
+        assert together.keys() == mean.keys()
+        for log, value in mean.items():
+            np.testing.assert_allclose(together[log], value, rtol=1e-5, atol=1e-6, err_msg=log)
+
+
+@some_architectures
+def test_two_replicas_train_as_one_unless_a_batch_is_looked_at_as_a_whole(name, two_replicas):
+    found = two_replicas["architectures"][name]["whole"]
+    assert found > 2 if name in BY_SHARES else found < 1
 
 
 def test_each_replica_draws_its_own_noise(two_replicas):
@@ -71,6 +82,7 @@ def free_ports(count: int) -> list[int]:
             s.close()
 
 
+@pytest.mark.slow
 def test_two_workers_train_as_one_process(tmp_path):
     import h5py
 
@@ -93,7 +105,9 @@ def test_two_workers_train_as_one_process(tmp_path):
 
     def compare(path, dataset):
         if isinstance(dataset, h5py.Dataset) and "seed" not in path:
-            np.testing.assert_allclose(other[path][()], dataset[()], atol=1e-6, err_msg=path)
+            # Of the momenta, which hold the gradients to all digits, and of the weights.
+            atol = 1e-3 * np.abs(dataset[()]).max() + 1e-8 if path.startswith("optimizer") else 1e-6
+            np.testing.assert_allclose(other[path][()], dataset[()], rtol=0, atol=atol, err_msg=path)
 
     for name in single:
         with h5py.File(alone / f"{name}.weights.h5") as one, h5py.File(tmp_path / f"0/{name}.weights.h5") as other:

@@ -21,8 +21,12 @@ def main(folder: Path, alone: bool) -> None:
     for name in ("cnn", "gan"):
         with strategy.scope():
             model = samples.fresh(name)
-            model.compile(samples.optimizers(model, lambda: keras.optimizers.SGD(1e-2)))
-        data = tf.data.Dataset.from_tensors(samples.batch(model)).unbatch().batch(samples.BATCH, drop_remainder=True)
+            model.compile(samples.optimizers(model, lambda: keras.optimizers.SGD(1e-2, momentum=0.9)))
+        data = (
+            tf.data.Dataset.from_tensors(samples.distinct_batch(model))
+            .unbatch()
+            .batch(samples.BATCH, drop_remainder=True)
+        )
         options = tf.data.Options()
         options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.DATA
         history = model.fit(data.repeat(2).with_options(options), epochs=2, steps_per_epoch=1, verbose=0).history
