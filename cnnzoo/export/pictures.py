@@ -51,8 +51,8 @@ def from_bytes(contents, shape):
 def mask_from_bytes(contents, shape):
     """A mask, one PNG or JPEG, as float32 (height, width, 1): 1 where a pixel is missing, else 0.
 
-    The rules are those of `cnnzoo.masks.read_mask`: painted is what is at half of white or more; in a mask with
-    transparent parts the opaque ones are missing, if all of them are painted or none is.
+    The rules are those of `cnnzoo.masks.read_mask`: with one value beside 0, painted is what has it, else what is at
+    half of white or more; in a mask with transparent parts the opaque ones are missing, if all or none of them is painted.
     """
     contents = bounded(contents)
 
@@ -65,8 +65,10 @@ def mask_from_bytes(contents, shape):
     # What is opaque for want of an alpha channel gets the largest number of the PNG's own bits: 1 of one, 255 of eight.
     bits = tf.cast(tf.io.decode_raw(tf.strings.substr(contents, 24, 1), tf.uint8)[0], tf.int32)
     half = tf.bitwise.left_shift(1, tf.where(starts(contents, PNG), tf.clip_by_value(bits, 1, 8), 8) - 1)
-    painted = tf.reduce_any(image[..., :3] >= 128, 2, keepdims=True)
     opaque = tf.cast(image[..., 3:], tf.int32) >= half
+    brightest = tf.cast(tf.reduce_max(image[..., :3], 2, keepdims=True), tf.int32) * tf.cast(opaque, tf.int32)
+    two = tf.reduce_all(tf.equal(brightest, 0) | tf.equal(brightest, tf.reduce_max(brightest)))
+    painted = tf.where(two, brightest > 0, brightest >= 128)
     clear = tf.reduce_all(tf.equal(painted, opaque) | tf.equal(opaque, False)) | ~tf.reduce_any(painted & opaque)
     whole = tf.reduce_all(opaque)
     painted = checked(painted, whole | clear, "a mask with transparent parts, whose others are both black and painted")
