@@ -165,7 +165,8 @@ def test_mask_files_are_read_as_read_mask_does(tmp_path):
     painted[8:20, 10:30] = 255
     soft = np.asarray(Image.fromarray(painted).resize((50, 40), Image.Resampling.BICUBIC, (0.3, 0.3, 50, 40)))
     only = np.dstack([np.zeros((40, 50, 3), np.uint8), painted])
-    for name, pixels in (("a.jpg", painted), ("b.png", soft), ("c.png", only), ("d.png", painted > 0), ("e.png", painted // 255)):
+    masks = {"a.jpg": painted, "b.png": soft, "c.png": only, "d.png": painted > 0, "e.png": painted // 255}
+    for name, pixels in masks.items():
         Image.fromarray(pixels).save(tmp_path / name)
         raw = (tmp_path / name).read_bytes()
         found = mask_from_bytes(raw, (None, None, 1)).numpy()
