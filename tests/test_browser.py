@@ -25,9 +25,8 @@ NEEDED = {
     "selenium": importlib.util.find_spec("selenium"),
     "onnxruntime-web (npm install --prefix web)": (WEB / "node_modules" / "onnxruntime-web").is_dir(),
 }
-pytestmark = pytest.mark.skipif(
-    not all(NEEDED.values()), reason=f"needs {', '.join(name for name, found in NEEDED.items() if not found)}"
-)
+MISSING = ", ".join(name for name, found in NEEDED.items() if not found)
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(bool(MISSING), reason=f"needs {MISSING}")]
 
 
 class Quiet(SimpleHTTPRequestHandler):

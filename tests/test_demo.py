@@ -6,23 +6,30 @@ import numpy as np
 import pytest
 
 import cnnzoo
-from cnnzoo import cards, demo
+from cnnzoo import cards, checkpoints, demo
 from cnnzoo.images import read_image
 
+EACH_TASK = ["autoencoder.mnist", "dcgan.mnist", "espcn.x3", "fast_style.paintings", "lenet.mnist"]
 
-@pytest.fixture(scope="module")
-def gallery(tmp_path_factory):
-    """The folder of a gallery made where no data set is prepared, its exhibits and the progress that was told."""
-    folder, told = tmp_path_factory.mktemp("demo"), []
+
+@pytest.fixture(
+    scope="module", params=[EACH_TASK, pytest.param(cnnzoo.list_checkpoints(), marks=pytest.mark.slow)], ids=len
+)
+def gallery(request, tmp_path_factory):
+    """What is shipped; the folder of a gallery of it made where no data set is prepared, its exhibits and progress."""
+    folder, told, shipped = tmp_path_factory.mktemp("demo"), [], checkpoints.saved_models_dir()
+    (folder / "shipped").mkdir()
+    for name in request.param:
+        (folder / "shipped" / name).symlink_to(shipped / name)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TFDS_DATA_DIR", str(folder / "nothing"))
+        patch.setattr(checkpoints, "saved_models_dir", lambda: folder / "shipped")
         exhibits = demo.make(folder / "out", lambda *step: told.append(step))
-    return folder / "out", exhibits, told
+    return request.param, folder / "out", exhibits, told
 
 
 def test_every_shipped_checkpoint_is_shown_with_its_own_score(gallery):
-    folder, exhibits, told = gallery
-    names = cnnzoo.list_checkpoints()
+    names, folder, exhibits, told = gallery
     assert [e.name for e in exhibits] == names == [name for _, _, name in told]
     assert [e.score for e in exhibits] == [cards.headline(cnnzoo.card(name)) for name in names]
     assert all(e.milliseconds > 0 for e in exhibits)
@@ -31,9 +38,9 @@ def test_every_shipped_checkpoint_is_shown_with_its_own_score(gallery):
 
 
 def test_whole_photographs_are_shown_before_and_after(gallery):
-    folder, exhibits, _ = gallery
+    names, folder, exhibits, _ = gallery
     pairs = [e for e in exhibits if e.pair]
-    assert {e.name for e in pairs} == demo.WHOLE.keys() & set(cnnzoo.list_checkpoints())
+    assert {e.name for e in pairs} == demo.WHOLE.keys() & set(names)
     for e in pairs:
         before, after = (read_image(folder / f"{e.name}.{when}.png") for when in ("before", "after"))
         assert before.shape == after.shape and min(after.shape[:2]) >= 300
@@ -41,7 +48,7 @@ def test_whole_photographs_are_shown_before_and_after(gallery):
 
 
 def test_the_page_shows_each_picture_and_asks_the_network_for_nothing(gallery):
-    folder, exhibits, _ = gallery
+    _, folder, exhibits, _ = gallery
     page = (folder / "index.html").read_text()
     shown = [f"{e.name}{part}.png" for e in exhibits for part in ("", *(f".{when}" for when in e.pair))]
     assert re.findall(r'<img src="([^"]+)"', page) == shown
@@ -51,7 +58,7 @@ def test_the_page_shows_each_picture_and_asks_the_network_for_nothing(gallery):
 
 
 def test_the_contact_sheet_holds_every_row(gallery):
-    folder, exhibits, _ = gallery
+    _, folder, exhibits, _ = gallery
     heights = [len(read_image(folder / f"{e.name}.png")) for e in exhibits]
     whole = read_image(folder / "gallery.png")
     assert len(whole) == sum(heights) + len(exhibits) * demo.TITLE + 2 * demo.GAP
@@ -59,7 +66,7 @@ def test_the_contact_sheet_holds_every_row(gallery):
 
 
 def test_most_scanned_digits_are_read_as_their_labels_say(gallery):
-    for e in gallery[1]:
+    for e in gallery[2]:
         if e.name in ("cnn.mnist", "cnn_wide.mnist", "lenet.mnist"):
             n, right = map(int, re.fullmatch(r"classified (\d+) scanned digits, (\d+) of them .*", e.did).groups())
             assert n == 360 and 0.9 * n < right <= n, e

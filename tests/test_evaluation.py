@@ -204,6 +204,7 @@ def test_what_cannot_be_evaluated_is_said(arguments, complaint):
         evaluate(Oracle(1), **arguments)
 
 
+@pytest.mark.slow
 def test_the_score_of_a_shipped_classifier_is_the_one_on_its_card(tfds_data):
     score = evaluate("lenet.mnist")["accuracy"]
     on_card = cnnzoo.card("lenet.mnist")["scores"][0]

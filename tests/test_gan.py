@@ -22,7 +22,7 @@ def floats(model) -> np.ndarray:
 @pytest.mark.parametrize("name", adversarial.OBJECTIVES)
 def test_every_objective_is_what_is_trained_and_what_is_saved(name, tmp_path):
     model = tiny(loss=name)
-    model.compile()
+    model.compile(run_eagerly=True)
     images = samples.images(model)
     logs = model.evaluate(images, verbose=0, return_dict=True)
     game = model.forward(floats(model), None, training=False)
@@ -183,7 +183,7 @@ def test_any_network_can_be_told_labels_in_either_way(name, way):
     assert np.all(first != second)
     zero, one = (model.generate(4, labels=label) for label in (0, 1))
     assert all(not np.allclose(a, b) for a, b in zip(zero, one, strict=True))
-    model.compile()
+    model.compile(run_eagerly=True)
     assert np.isfinite(model.fit(images, labels, batch_size=8, shuffle=False, verbose=0).history["loss"]).all()
 
 
@@ -206,7 +206,7 @@ def test_images_and_fakes_are_augmented_before_they_are_judged():
     assert not np.allclose(game.reals, 2 * floats(model) - 1)
     still = model.forward(floats(model), None, training=False)
     np.testing.assert_allclose(still.reals, 2 * floats(model) - 1, atol=1e-6)
-    model.compile()
+    model.compile(run_eagerly=True)
     before = model.generator.get_weights()
     samples.steps(model, 1)
     assert not np.array_equal(before[0], model.generator.get_weights()[0])  # the gradient came through

@@ -263,7 +263,7 @@ def test_there_is_a_discriminator_only_if_asked_for():
     assert not hasattr(alone, "discriminator")
     assert {v.path for v in alone.trainable_variables} == {v.path for v in alone.network.trainable_variables}
     assert [phase.name for phase in game.phases()] == ["discriminator", "restoration"]
-    game.compile(samples.optimizers(game, lambda: keras.optimizers.SGD(1e-2)))
+    game.compile(samples.optimizers(game, lambda: keras.optimizers.SGD(1e-2)), run_eagerly=True)
     before = [v.numpy() for v in game.trainable_variables]
     assert len(before) == len(game.network.trainable_variables) + len(game.discriminator.trainable_variables)
     history = samples.steps(game, 2)

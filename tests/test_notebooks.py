@@ -8,7 +8,11 @@ import pytest
 NOTEBOOKS = sorted((Path(__file__).parents[1] / "notebooks").glob("*.ipynb"))
 
 
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+# The quickstart is run by every test run, the others take as long each.
+RUN = [pytest.param(path, marks=[] if "quickstart" in path.stem else pytest.mark.slow) for path in NOTEBOOKS]
+
+
+@pytest.mark.parametrize("path", RUN, ids=lambda path: path.stem)
 def test_it_runs_and_shows_no_warning(path, tmp_path, monkeypatch):
     import nbformat
     from nbclient import NotebookClient

@@ -133,20 +133,16 @@ def test_a_small_model_is_stored_in_full(runs, tmp_path):
     assert made.card["paper"] == "none; a plain convolutional network"
 
 
-def test_publishing_again_replaces_the_checkpoint(runs, tmp_path):
+def test_the_command_replaces_the_checkpoint_and_prints_the_scores_and_the_folder(runs, tmp_path, capsys):
     (tmp_path / "lenet.digits").mkdir()
     (tmp_path / "lenet.digits" / "old").write_text("old")
-    assert publish(runs["lenet.digits"], tmp_path).path == tmp_path / "lenet.digits"
-    assert [path.name for path in tmp_path.iterdir()] == ["lenet.digits"]
-    assert not (tmp_path / "lenet.digits" / "old").exists()
-
-
-def test_the_command_prints_the_scores_and_the_folder(runs, tmp_path, capsys):
     publishing.main([str(runs["lenet.digits"]), "--out", str(tmp_path)])
     lines = capsys.readouterr().out.splitlines()
     scores = checkpoints.open_checkpoint(tmp_path / "lenet.digits").card["scores"]
     assert [line.split() for line in lines[-5:-1]] == [[s["name"], f"{s['value']:.6g}", "%"] for s in scores]
     assert lines[-1] == str(tmp_path / "lenet.digits")
+    assert [path.name for path in tmp_path.iterdir()] == ["lenet.digits"]
+    assert not (tmp_path / "lenet.digits" / "old").exists()
 
 
 def test_a_checkpoint_is_scored_anew_where_it_lies(runs, tmp_path, capsys):
@@ -160,9 +156,9 @@ def test_a_checkpoint_is_scored_anew_where_it_lies(runs, tmp_path, capsys):
     assert publishing.rescore("autoencoder.digits", tmp_path) == made
 
 
-def test_a_checkpoint_with_altered_files_is_not_scored_anew(runs, tmp_path):
-    made = publish(runs["lenet.digits"], tmp_path)
-    (made.path / "model.weights.h5").write_bytes(b"other")
+def test_a_checkpoint_with_altered_files_is_not_scored_anew(published, tmp_path):
+    made = shutil.copytree(published.path, tmp_path / "lenet.digits")
+    (made / "model.weights.h5").write_bytes(b"other")
     with pytest.raises(CheckpointError, match="was cut short or altered"):
         publishing.rescore("lenet.digits", tmp_path)
     with pytest.raises(CheckpointError, match=r"card\.json cannot be read"):

@@ -12,7 +12,10 @@ from pathlib import Path
 import h5py
 import pytest
 
-# 3 epochs of 12 steps on small networks that draw noise at every step; each command runs in a process of its own.
+from cnnzoo import train
+from cnnzoo.training.runs import Run
+
+# 3 epochs of 12 steps on small networks that draw noise at every step.
 SETTINGS = {
     "dcgan": {"config": {"width": 4, "latent_dim": 8}},  # two optimizers, batch statistics, an averaged generator
     "cnn": {"config": {"dropout": 0.4}},
@@ -74,6 +77,7 @@ def states(run):
     return sorted(path.name for path in (run / "state").iterdir())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("backend", "arch"), [("tensorflow", "dcgan"), ("jax", "cnn")])
 def test_killed_and_interrupted_runs_end_in_the_bits_of_an_undisturbed_one(tmp_path, backend, arch):
     pytest.importorskip(backend)
@@ -92,13 +96,12 @@ def test_killed_and_interrupted_runs_end_in_the_bits_of_an_undisturbed_one(tmp_p
         {"resume": "interrupted", "kill": [signal.SIGTERM, 3]},
         {"resume": "interrupted"},
         {"resume": "killed"},
+        {**run, "out": "straight"},
         flags=flags,
     )
     assert printed.splitlines() == [
         f"stopped: stopped after step {step}; to go on: cnnzoo train --resume interrupted" for step in (20, 23)
     ]
-    commands(backend, tmp_path, {**run, "out": "straight"}, flags=flags)
-
     expected = outcome(tmp_path / "straight")
     assert [entry["step"] for entry in expected[1]] == [per_epoch, 2 * per_epoch, 3 * per_epoch]
     assert outcome(tmp_path / "interrupted") == expected
@@ -107,9 +110,8 @@ def test_killed_and_interrupted_runs_end_in_the_bits_of_an_undisturbed_one(tmp_p
 
 
 def test_the_newest_whole_state_is_resumed_from(tmp_path):
-    run = {"name": "cnn", "data": "digits", "epochs": 2, "batch_size": 256, "out": "run"}
-    commands("tensorflow", tmp_path, run)
     folder = tmp_path / "run"
+    train("cnn", data="digits", epochs=2, batch_size=256, out=folder, **SETTINGS["cnn"], verbose=0)
     expected = outcome(folder)
     (folder / "model.weights.h5").unlink()
     newest = folder / "state" / states(folder)[-1]
@@ -121,18 +123,15 @@ def test_the_newest_whole_state_is_resumed_from(tmp_path):
     barren.mkdir()
     shutil.copy(folder / "run.json", barren)
 
-    from cnnzoo.training.runs import Run
-
     assert Run.open(folder).newest_state().step == expected[1][0]["step"]
     assert Run.open(barren).newest_state() is None
-    commands("tensorflow", tmp_path, {"resume": "run"}, {"resume": "barren"})
+    for path in (folder, barren):
+        train(resume=path, verbose=0)
     assert outcome(folder) == outcome(barren) == expected
     assert states(folder) == [f"step-{entry['step']:08d}" for entry in expected[1]]
 
 
 def test_a_finished_run_is_left_alone(tmp_path, capsys):
-    from cnnzoo import train
-
     folder = tmp_path / "run"
     folder.mkdir()
     (folder / "run.json").write_text(json.dumps({"epochs": 4}))

@@ -85,6 +85,7 @@ CHEAPER = {
 ELSEWHERE = {"demo": "test_demo.py", "serve": "test_serving.py", "doctor": "test_doctor.py"}
 
 
+@pytest.mark.slow
 def test_the_commands_of_the_documents_run(tmp_path, monkeypatch, tfds_data, photograph_sets, capsys):
     """One after the other, as they stand there, in a folder that has the pictures they speak of."""
     monkeypatch.chdir(tmp_path)

@@ -268,6 +268,7 @@ def free_port() -> int:
         return s.getsockname()[1]
 
 
+@pytest.mark.slow
 def test_a_chief_and_two_workers_lose_no_trial_when_one_is_killed(search, tmp_path):
     script, root = Path(__file__).with_name("tuned_together.py"), Path(__file__).parents[1]
     asked, folder, marker = json.dumps({**ASKED, "verbose": 1}), tmp_path / "search", tmp_path / "marker"

@@ -332,19 +332,28 @@ CHILD = """
 """
 
 
+@pytest.fixture(scope="module")
+def here(tmp_path_factory):
+    """A folder with the weights of each variant, and the logs of five steps from them."""
+    folder, logs = tmp_path_factory.mktemp("here"), []
+    with pytest.MonkeyPatch.context() as patch:
+        noise.replace(patch.setattr)
+        for i, variant in enumerate(VARIANTS):
+            model = samples.fresh("vae", **TINY, **variant)
+            model.compile(keras.optimizers.SGD(1e-3), run_eagerly=True)
+            model.save_weights(folder / f"{i}.weights.h5")
+            logs.append(samples.steps(model, 5) | ({"done": [float(model.rise.done)]} if model.rise else {}))
+    return folder, logs
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize(("backend", "replicas"), [("jax", False), ("tensorflow", True)])
-def test_each_objective_is_the_same_elsewhere(backend, replicas, tmp_path, monkeypatch):
+def test_each_objective_is_the_same_elsewhere(backend, replicas, here):
     pytest.importorskip(backend)
-    noise.replace(monkeypatch.setattr)
-    logs = []
-    for i, variant in enumerate(VARIANTS):
-        model = samples.fresh("vae", **TINY, **variant)
-        model.compile(keras.optimizers.SGD(1e-3))
-        model.save_weights(tmp_path / f"{i}.weights.h5")
-        logs.append(samples.steps(model, 5) | ({"done": [float(model.rise.done)]} if model.rise else {}))
-    here = Path(__file__).parent
-    env = {**os.environ, "KERAS_BACKEND": backend, "PYTHONPATH": os.pathsep.join([str(here), str(here.parent)])}
-    arguments = [str(tmp_path), *map(json.dumps, (TINY, VARIANTS, replicas))]
+    weights, logs = here
+    tests = Path(__file__).parent
+    env = {**os.environ, "KERAS_BACKEND": backend, "PYTHONPATH": os.pathsep.join([str(tests), str(tests.parent)])}
+    arguments = [str(weights), *map(json.dumps, (TINY, VARIANTS, replicas))]
     command = [sys.executable, "-c", textwrap.dedent(CHILD), *arguments]
     done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
