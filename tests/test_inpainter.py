@@ -244,6 +244,7 @@ def test_the_loss_and_the_score_are_of_missing_pixels():
     np.testing.assert_allclose(logs["hole_psnr"], scores, rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_a_few_steps_of_training_fill_stripes_better_than_the_smooth_filling():
     model = samples.fresh("inpainter", width=8, depth=1, masks=("pixels",), image_shape=(None, None, 1))
     rng = np.random.default_rng(0)
@@ -286,6 +287,7 @@ def test_the_content_counts_as_it_is_weighted(channels):
     assert len(model.trainable_variables) == len(plain.trainable_variables)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("phase", ["discriminator", "restoration"])
 def test_each_side_of_the_game_lowers_its_own_loss(phase):
     model = fresh(adversarial=1.0, masks=("centre",))

@@ -128,7 +128,7 @@ def test_it_says_what_is_served_and_what_production_runs(started, folder):
 
 
 def test_numbers_come_back_as_of_the_export_in_rows_and_in_columns(client, loaded):
-    images = np.stack([PHOTO, PHOTO[::-1]]).astype(np.float32) / 255
+    images = np.stack([PHOTO, PHOTO[::-1]])[:, :24].astype(np.float32) / 255  # the answer has nine times the pixels
     wanted = loaded["espcn"]("upscale", image=images)["image"]
     rows = client.predict("espcn", {"instances": images.tolist()})
     named = client.predict("espcn", {"instances": [{"image": image.tolist()} for image in images]})

@@ -439,14 +439,21 @@ def test_a_backend_that_no_model_works_on_is_refused(backend):
     assert done.stdout == f"got KERAS_BACKEND={backend}; allowed: tensorflow, jax\n"
 
 
-def test_export_of_keras_writes_the_main_function(tmp_path):
-    for name, config in (("lenet", {"image_shape": (28, 28, 1)}), ("gan", {}), ("inpainter", {"width": 4, "depth": 1})):
-        model = samples.fresh(name, **config)
-        inputs = samples.inputs(model, 2).astype(np.float32)
-        inputs = inputs / 255 if model.task != "generate" else inputs
-        model.export(tmp_path / name, verbose=False)
-        export = tf.saved_model.load(tmp_path / name)
-        np.testing.assert_allclose(export.serve(inputs), numbers(model(inputs)), atol=1e-5)
+@pytest.mark.parametrize(
+    ("name", "config"),
+    [
+        ("lenet", {"image_shape": (28, 28, 1)}),
+        ("gan", {}),
+        pytest.param("inpainter", {"width": 4, "depth": 1}, marks=pytest.mark.slow),
+    ],
+)
+def test_export_of_keras_writes_the_main_function(name, config, tmp_path):
+    model = samples.fresh(name, **config)
+    inputs = samples.inputs(model, 2).astype(np.float32)
+    inputs = inputs / 255 if model.task != "generate" else inputs
+    model.export(tmp_path / name, verbose=False)
+    export = tf.saved_model.load(tmp_path / name)
+    np.testing.assert_allclose(export.serve(inputs), numbers(model(inputs)), atol=1e-5)
 
 
 def test_the_history_of_a_fit_that_rarely_validates_is_drawn(autoencoder):

@@ -21,7 +21,10 @@ from cnnzoo.registry import architecture
 from conformance import exported, samples
 
 SERVED = [name for name in cnnzoo.list_models() if architecture(name).ships]
-every_served = pytest.mark.parametrize("name", SERVED)
+QUICK = ("cnn", "dcgan", "espcn")  # a classifier, a generator, and photographs of any size
+every_served = pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=() if name in QUICK else pytest.mark.slow) for name in SERVED]
+)
 
 
 @pytest.fixture(scope="module")
@@ -98,9 +101,10 @@ def test_the_c_interface_and_the_command_of_tensorflow_run_it(name, exports, pro
     np.testing.assert_allclose(np.load(tmp_path / "out" / f"{output}.npy"), wanted[output], atol=1e-5)
 
 
-def test_they_give_these_numbers_where_cnnzoo_is_not(exports):
-    found = verify(*(exports[name][0] for name in SERVED))
-    assert set(found) == {str(exports[name][0]) for name in SERVED}
+@pytest.mark.parametrize("names", [QUICK, pytest.param(SERVED, marks=pytest.mark.slow)], ids=["few", "all"])
+def test_they_give_these_numbers_where_cnnzoo_is_not(names, exports):
+    found = verify(*(exports[name][0] for name in names))
+    assert set(found) == {str(exports[name][0]) for name in names}
     for differences in found.values():
         assert {"litert/float32.tflite", "onnx/model.onnx"} <= set(differences)
 
