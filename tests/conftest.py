@@ -10,9 +10,17 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true")
 
 import pytest
+from memory import give_back
 
 SETS = ("mnist", "fashion_mnist")
 SOURCE = Path(__file__).parents[2] / "shared" / "data"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _memory():
+    """What the models of a file have taken is given back before the next file."""
+    yield
+    give_back()
 
 
 @pytest.fixture(scope="session")

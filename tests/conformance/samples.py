@@ -2,6 +2,7 @@
 
 import hashlib
 import random
+from collections.abc import Sequence
 
 import keras
 import numpy as np
@@ -45,9 +46,9 @@ def distinct_batch(model) -> tuple:
     return tuple(array[:BATCH] for array in batch(model, 2 * BATCH))
 
 
-def few(*names: str) -> pytest.MarkDecorator:
-    """Runs a test on these architectures, and on all others where slow tests are run."""
-    every = [pytest.param(name, marks=() if name in names else pytest.mark.slow) for name in cnnzoo.list_models()]
+def few(*names: str, of: Sequence[str] = tuple(cnnzoo.list_models())) -> pytest.MarkDecorator:
+    """Runs a test on these architectures, and on all others of `of` where slow tests are run."""
+    every = [pytest.param(name, marks=() if name in names else pytest.mark.slow) for name in of]
     return pytest.mark.parametrize("name", every, scope="module")
 
 

@@ -21,21 +21,25 @@ from cnnzoo.registry import architecture
 from conformance import exported, samples
 
 SERVED = [name for name in cnnzoo.list_models() if architecture(name).ships]
-QUICK = ("cnn", "dcgan", "espcn")  # a classifier, a generator, and photographs of any size
-every_served = pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=() if name in QUICK else pytest.mark.slow) for name in SERVED]
-)
+every_served = samples.few("cnn", "dcgan", "espcn", of=SERVED)
 
 
 @pytest.fixture(scope="module")
-def exports(tmp_path_factory):
-    """Exports by the names of architectures, each written when it is first asked for, with the model that it is of."""
+def exports(request, tmp_path_factory):
+    """Exports by the names of architectures, each written when it is first asked for, with the model that it is of.
+
+    For LiteRT and ONNX they are written as well where the slow test of these is to be run.
+    """
+    tests = {getattr(item, "originalname", "") for item in request.session.items}
+    converted = test_they_give_these_numbers_where_cnnzoo_is_not.__name__ in tests
 
     class Exports(dict):
         def __missing__(self, name):
-            model = samples.fresh(name)
-            data = "digits" if samples.shape(model)[2] == 1 and model.image_shape[0] else "photos"
-            folder = cnnzoo.export(model, tmp_path_factory.mktemp("exports"), onnx=True, litert=True, data=data)
+            model, settings = samples.fresh(name), {}
+            if converted:
+                data = "digits" if samples.shape(model)[2] == 1 and model.image_shape[0] else "photos"
+                settings = {"onnx": True, "litert": True, "data": data}
+            folder = cnnzoo.export(model, tmp_path_factory.mktemp("exports"), **settings)
             self[name] = folder, model
             return self[name]
 
@@ -73,7 +77,7 @@ def test_it_has_its_verbs_in_stock_operations_and_no_weights_beyond(name, export
     assert exported.weights(folder) <= sum(weight.numpy().size for weight in model.fused().weights)
 
 
-@every_served
+@samples.few("cnn", of=SERVED)
 def test_the_c_interface_and_the_command_of_tensorflow_run_it(name, exports, program, tmp_path, monkeypatch, capsys):
     folder, model = exports[name]
     verb = "decode" if model.task == "generate" else main(model)
@@ -101,10 +105,10 @@ def test_the_c_interface_and_the_command_of_tensorflow_run_it(name, exports, pro
     np.testing.assert_allclose(np.load(tmp_path / "out" / f"{output}.npy"), wanted[output], atol=1e-5)
 
 
-@pytest.mark.parametrize("names", [QUICK, pytest.param(SERVED, marks=pytest.mark.slow)], ids=["few", "all"])
-def test_they_give_these_numbers_where_cnnzoo_is_not(names, exports):
-    found = verify(*(exports[name][0] for name in names))
-    assert set(found) == {str(exports[name][0]) for name in names}
+@pytest.mark.slow
+def test_they_give_these_numbers_where_cnnzoo_is_not(exports):
+    found = verify(*(exports[name][0] for name in SERVED))
+    assert set(found) == {str(exports[name][0]) for name in SERVED}
     for differences in found.values():
         assert {"litert/float32.tflite", "onnx/model.onnx"} <= set(differences)
 
