@@ -19,6 +19,7 @@ from PIL import Image
 from skimage.data import astronaut
 
 import cnnzoo
+from cnnzoo.data import DataNotFound
 from cnnzoo.export import litert
 from cnnzoo.images import png_bytes
 from cnnzoo.masks import read_mask
@@ -301,9 +302,11 @@ def bodies_into(held):
 
 
 @pytest.mark.parametrize(("name", "stand_in"), [("espcn.x2", "photos"), ("lenet.mnist", "digits")])
-def test_int8_is_calibrated_without_the_training_data(name, stand_in, tmp_path, monkeypatch):
-    for variable in ("CNNZOO_DATA_DIR", "TFDS_DATA_DIR"):
-        monkeypatch.setenv(variable, str(tmp_path / "nothing"))
+def test_int8_is_calibrated_without_the_training_data(name, stand_in, monkeypatch):
+    def absent(*_):
+        raise DataNotFound("not here")
+
+    monkeypatch.setattr(litert, "training_images", absent)
     model, data = cnnzoo.build(name), cnnzoo.card(name)["data"]["name"]
     with pytest.warns(UserWarning, match=f"is not on this machine; int8 is calibrated on {stand_in} instead"):
         seen = list(litert.calibration(model, data))
