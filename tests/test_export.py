@@ -266,7 +266,8 @@ def test_files_of_several_sizes_go_in_one_request_and_come_out_as_files(loaded):
 def test_a_bad_file_fails_its_request_and_nothing_else(loaded):
     png = png_bytes(PHOTO)
     header = png[:16] + (2**16).to_bytes(4) * 2 + png[24:]  # claims 4 gigapixels
-    bad = [(b"", "empty"), (b"no", "Unknown image"), (png[:200], "PNG"), (png[:8], "PNG"), (header, "more than")]
+    other = "not a PNG or JPEG"
+    bad = [(b"", other), (b"no", other), (png[:200], "PNG"), (png[:8], other), (header, "more than")]
     for file, message in bad:
         with pytest.raises(tf.errors.InvalidArgumentError, match=message):
             loaded["espcn"]("upscale_bytes", image_bytes=[png, file])
@@ -316,7 +317,7 @@ def test_what_only_training_needs_is_not_exported(tmp_path):
         model = samples.fresh(name, **({"expansion": 64} if name == "espcn" else {}))
         version = cnnzoo.export(model, tmp_path)
         trained = sum(weight.numpy().size for weight in model.weights)
-        left = {"espcn": 0.25, "dcgan": 0.5, "vqvae": 1.0}[name]  # collapsed; without a critic; without statistics
+        left = {"espcn": 0.5, "dcgan": 0.5, "vqvae": 1.0}[name]  # collapsed; without a critic; without statistics
         assert exported.weights(version) < left * trained
         assert not {"FusedBatchNormV3", "Rsqrt"} & exported.operations(exported.graph(version))
 

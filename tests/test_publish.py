@@ -196,8 +196,9 @@ def test_a_folder_that_holds_no_run_is_refused(tmp_path):
 
 
 def test_weights_that_do_not_suit_the_run_are_refused(runs, tmp_path):
-    run = altered(runs["lenet.digits"], tmp_path / "run", architecture="cnn", config={})
-    with pytest.raises(CheckpointError, match=r"model\.weights\.h5 does not suit 'cnn'"):
+    run = altered(runs["lenet.digits"], tmp_path / "run")
+    cnnzoo.build("cnn").save_weights(run / "model.weights.h5", overwrite=True)
+    with pytest.raises(CheckpointError, match=r"model\.weights\.h5 does not suit 'lenet'"):
         publish(run, tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
