@@ -334,7 +334,7 @@ class PhasedModel(Logging, keras.Model):
         held = {id(v): v.value for layer in layers for v in layer.non_trainable_variables if "float" in v.dtype}
         context = tf.distribute.get_replica_context()
         for value in held.values():
-            value.assign(context.all_reduce(tf.distribute.ReduceOp.MEAN, value))
+            value.assign(context.all_reduce(tf.distribute.ReduceOp.MEAN, tf.identity(value)))
 
     def _tensorflow_averages(self, tf, replicas: int) -> None:
         pairs = self._ema_pairs()
