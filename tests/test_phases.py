@@ -150,12 +150,13 @@ def both(request, tmp_path_factory):
             models[name].save_weights(folder / f"{name}.weights.h5")
         env = {**os.environ, "KERAS_BACKEND": "jax", "PYTHONPATH": str(HERE)}
         command = [sys.executable, str(HERE / "jax_steps.py"), str(folder), *models]
-        jax = subprocess.Popen(command, env=env, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-        try:
-            logs = {name: samples.steps(model, 3) for name, model in models.items()}
-            out, errors = jax.communicate(timeout=1200)
-        finally:
-            jax.kill()
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+        with subprocess.Popen(command, env=env, text=True, **pipes) as jax:
+            try:
+                logs = {name: samples.steps(model, 3) for name, model in models.items()}
+                out, errors = jax.communicate(timeout=1200)
+            finally:
+                jax.kill()
     assert jax.returncode == 0, errors[-3000:]
     return folder, logs, json.loads(out.splitlines()[-1])
 

@@ -1,5 +1,6 @@
 """Two replicas give what one gives: on two devices of a machine for each architecture, and across two processes."""
 
+import contextlib
 import json
 import os
 import socket
@@ -87,15 +88,18 @@ def test_two_workers_train_as_one_process(tmp_path):
     import h5py
 
     cluster = {"worker": [f"127.0.0.1:{port}" for port in free_ports(2)]}
-    workers = []
-    for index in range(2):
-        folder = tmp_path / str(index)
-        folder.mkdir()
-        config = {"cluster": cluster, "task": {"type": "worker", "index": index}}
-        workers.append(start("two_workers.py", str(folder), TF_CONFIG=json.dumps(config)))
     alone = tmp_path / "alone"
     alone.mkdir()
-    together = [result(worker) for worker in workers]
+    with contextlib.ExitStack() as stack:
+        workers = []
+        for index in range(2):
+            folder = tmp_path / str(index)
+            folder.mkdir()
+            config = {"cluster": cluster, "task": {"type": "worker", "index": index}}
+            worker = start("two_workers.py", str(folder), TF_CONFIG=json.dumps(config))
+            workers.append(stack.enter_context(worker))
+            stack.callback(worker.kill)  # should the other one fail, it would wait for ever
+        together = [result(worker) for worker in workers]
     single = result(start("two_workers.py", str(alone), "alone"))
     for logs in together:
         assert logs.keys() == single.keys()
