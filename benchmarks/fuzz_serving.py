@@ -363,7 +363,7 @@ def bare(requests: int, seed: int) -> None:
     print_table("", ("kind", "answered", "refused", "other"), [
         (kind, str(c["200"]), str(c["400"]), str(c.total() - c["200"] - c["400"])) for kind, c in sorted(seen.items())
     ])  # fmt: skip
-    print(f"peak memory: {before:.0f} MB after a picture of 4096x4096, {after:.0f} MB in all, {after / before:.2f} of it")
+    print(f"peak memory: {after:.0f} MB, {after / before:.2f} of the peak after pictures of 4096x4096, {before:.0f} MB")
     sys.exit(not alive or after > GROWTH * before)
 
 
