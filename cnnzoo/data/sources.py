@@ -200,11 +200,8 @@ def _folder(folder: Path, split: str, shape: tuple[int, int, int] | None, corrup
 def class_folders(root: Path) -> tuple[str, ...]:
     """The names of the classes in a folder, its folders that are not hidden; by number where all are numbers."""
     names = [path.name for path in root.glob("*") if path.is_dir() and not is_hidden(path)]
-    return tuple(sorted(names, key=lambda name: (int(name), name) if all(map(_is_number, names)) else (0, name)))
-
-
-def _is_number(name: str) -> bool:
-    return name.isascii() and name.isdigit()
+    numbers = all(name.isascii() and name.isdigit() for name in names)
+    return tuple(sorted(names, key=lambda name: (int(name) if numbers else 0, name)))
 
 
 def _pictures(folder: Path) -> list[Path]:
