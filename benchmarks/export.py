@@ -5,7 +5,7 @@
 
 The size is that of the SavedModel with the graphs of all its signatures, of each file, and of the weights of the model
 in training. The accuracy is that of a classifier, the PSNR that of what enlarges or denoises (see
-`cnnzoo.export.costs.quality`). The time is the median over runs, in turns, of one image of the golden, repeated to
+`cnnzoo.export.quantization_loss.quality`). The time is the median over runs, in turns, of one image of the golden, repeated to
 256x256 pixels where any size will do; LiteRT runs on one thread. The model in training is its own graph, compiled by
 `tf.function`.
 """
@@ -20,10 +20,10 @@ import tensorflow as tf
 
 import cnnzoo
 from cnnzoo.data import DataNotFound
-from cnnzoo.export._clean import Litert, Onnx
-from cnnzoo.export.costs import TASKS, Function, quality
-from cnnzoo.export.reading import verify
-from cnnzoo.models._photograph import with_bicubic_color
+from cnnzoo.export.isolated_runner import Litert, Onnx
+from cnnzoo.export.loader import verify
+from cnnzoo.export.quantization_loss import TASKS, Function, quality
+from cnnzoo.tasks.photo_inference import with_bicubic_color
 from cnnzoo.terminal import print_table
 
 RUNS = 30

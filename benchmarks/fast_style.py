@@ -17,10 +17,10 @@ from keras import ops
 import cnnzoo
 from cnnzoo.data.paintings import painting
 from cnnzoo.data.photographs import photographs
-from cnnzoo.models._stylizer import Seen, Targets
-from cnnzoo.optimisation import adam, lbfgs, resized
+from cnnzoo.nn.gradients import value_and_gradient
+from cnnzoo.tasks.pixel_optimizers import adam, lbfgs, resized
+from cnnzoo.tasks.stylizer import Seen, Targets
 from cnnzoo.terminal import print_table
-from cnnzoo.training.gradients import value_and_gradient
 
 
 def objective(model, photo: np.ndarray, index: int):

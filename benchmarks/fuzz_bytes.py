@@ -14,9 +14,9 @@ import sys
 import atheris
 
 with atheris.instrument_imports(include=["cnnzoo"]):
-    from cnnzoo.serving.predicting import Predictor
+    from cnnzoo.serving.model_repository import Catalogue
+    from cnnzoo.serving.predictor import Predictor
     from cnnzoo.serving.protocol import Refusal
-    from cnnzoo.serving.servables import Catalogue
 
 from fuzz_serving import SIGNATURES, exported, picture
 

@@ -16,8 +16,8 @@ from time import perf_counter
 
 import numpy as np
 
-from cnnzoo import masks
-from cnnzoo.images import save_png
+from cnnzoo.imaging import masks
+from cnnzoo.imaging.arrays import save_png
 from cnnzoo.terminal import print_table
 
 SIDE = 8192

@@ -14,8 +14,8 @@ import numpy as np
 
 import cnnzoo
 from cnnzoo.data.paintings import painting, paintings
-from cnnzoo.images import fit_to, save_png, to_channels
-from cnnzoo.sheet import Row, picture
+from cnnzoo.imaging.arrays import fit_to, save_png, to_channels
+from cnnzoo.imaging.grid import Row, picture
 
 SHOWN = 176  # pixels, of each picture on the sheet
 

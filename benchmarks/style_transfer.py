@@ -20,11 +20,11 @@ from keras import ops
 
 import cnnzoo
 from cnnzoo.data.paintings import painting
-from cnnzoo.images import to_channels
+from cnnzoo.imaging.arrays import to_channels
 from cnnzoo.models.style_transfer import Seen, StyleTransfer
-from cnnzoo.optimisation import adam, resized
+from cnnzoo.nn.gradients import value_and_gradient
+from cnnzoo.tasks.pixel_optimizers import adam, resized
 from cnnzoo.terminal import print_table
-from cnnzoo.training.gradients import value_and_gradient
 
 
 def usual(model: StyleTransfer, content: np.ndarray, style: np.ndarray, once: bool) -> Callable[..., tuple]:

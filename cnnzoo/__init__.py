@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from cnnzoo.data import pipeline
     from cnnzoo.evaluation import evaluate
     from cnnzoo.export import export, load_export
-    from cnnzoo.plots import compare, plot_history, show
+    from cnnzoo.imaging.figures import compare, plot_history, show
     from cnnzoo.registry import build, card, list_checkpoints, list_models
-    from cnnzoo.training.fit import train
+    from cnnzoo.training.loop import train
     from cnnzoo.tuning import tune
 
 __all__ = [
@@ -45,10 +45,10 @@ _HOME = {
     "export": "cnnzoo.export",
     "load_export": "cnnzoo.export",
     "pipeline": "cnnzoo.data",
-    "compare": "cnnzoo.plots",
-    "plot_history": "cnnzoo.plots",
-    "show": "cnnzoo.plots",
-    "train": "cnnzoo.training.fit",
+    "compare": "cnnzoo.imaging.figures",
+    "plot_history": "cnnzoo.imaging.figures",
+    "show": "cnnzoo.imaging.figures",
+    "train": "cnnzoo.training.loop",
     "tune": "cnnzoo.tuning",
 }
 

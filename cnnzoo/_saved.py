@@ -31,7 +31,7 @@ def _register(keras: ModuleType) -> None:
 
     known = keras.saving.get_custom_objects()
     modules = {name: f"cnnzoo.models.{name}" for name in own_architectures()}
-    modules["PhaseOptimizer"] = "cnnzoo.training.phase_optimizer"
+    modules["PhaseOptimizer"] = "cnnzoo.phases.optimizer"
     for name, module in modules.items():
         known.setdefault(f"cnnzoo>{name}", _stand_in(f"cnnzoo>{name}", module))
 

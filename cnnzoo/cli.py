@@ -433,7 +433,7 @@ def _picture(to: argparse.ArgumentParser, *flags: str, default: str, help: str) 
 
 
 def _writable(text: str) -> Path:
-    from cnnzoo.photos import format_for
+    from cnnzoo.imaging.files import format_for
 
     try:
         format_for(text)

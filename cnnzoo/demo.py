@@ -11,12 +11,14 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageDraw
 
-from cnnzoo import cards, masks, registry
+from cnnzoo import registry
+from cnnzoo.checkpoints import table
 from cnnzoo.data import load
 from cnnzoo.data.sources import shipped_photographs
-from cnnzoo.files import write_text
-from cnnzoo.images import fit_to, save_png, to_uint8
-from cnnzoo.sheet import COLUMNS, FAINT, GAP, INK, MARGIN, PAPER, Row, font, picture
+from cnnzoo.imaging import masks
+from cnnzoo.imaging.arrays import fit_to, save_png, to_uint8
+from cnnzoo.imaging.grid import COLUMNS, FAINT, GAP, INK, MARGIN, PAPER, Row, font, picture
+from cnnzoo.utils.atomic_files import write_text
 
 LARGE = 176  # of a photograph: as wide as two and the gap between them
 TITLE = 60
@@ -80,7 +82,7 @@ def exhibit(name: str) -> Exhibit:
     work = works.get(card["task"], _restore)
     did, milliseconds, rows = work(model, card["data"]["name"])
     pair = _pair(model, WHOLE[name]) if name in WHOLE else {}
-    return Exhibit(name, did, cards.headline(card), milliseconds, rows, pair)
+    return Exhibit(name, did, table.headline(card), milliseconds, rows, pair)
 
 
 Work = tuple[str, float, tuple[Row, ...]]
@@ -89,7 +91,7 @@ Work = tuple[str, float, tuple[Row, ...]]
 def _classify(model, data: str) -> Work:
     kind, images, truth = _material(data, model.image_shape)
     chances, milliseconds = _timed(model.classify, images)
-    names = cards.class_names(data, chances.shape[1])
+    names = table.class_names(data, chances.shape[1])
     answers = [names[i] for i in chances.argmax(1)]
     did = f"classified {len(images)} {kind}"
     if truth is not None:

@@ -119,7 +119,7 @@ def _sets() -> dict[str, Any]:
     """The sets of pictures that the zoo itself looks for."""
     from cnnzoo.data.paintings import paintings
     from cnnzoo.data.photographs import TESTING, TRAINING
-    from cnnzoo.files import data_dir
+    from cnnzoo.utils.atomic_files import data_dir
 
     places = {"signs": "sign_digits", **TRAINING, **TESTING}
     here = [name for name, place in places.items() if (data_dir() / place).is_dir()]

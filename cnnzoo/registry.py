@@ -135,7 +135,7 @@ def build(name: str, *, weights: str | Path | None = None, **config: Any) -> Any
         **config: With `arch`: fields of its configuration.
 
     Returns:
-        A `cnnzoo.training.phases.PhasedModel`.
+        A `cnnzoo.phases.PhasedModel`.
 
     Raises:
         UnknownName: No such architecture or checkpoint.

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from cnnzoo.files import json_text
+from cnnzoo.utils.atomic_files import json_text
 
 if TYPE_CHECKING:
     from rich.progress import Progress

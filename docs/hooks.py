@@ -7,8 +7,9 @@ from pathlib import Path
 
 from mkdocs.structure.files import File
 
-from cnnzoo import cards, registry
-from cnnzoo.training.recipes import list_recipes, recipe
+from cnnzoo import registry
+from cnnzoo.checkpoints import table
+from cnnzoo.recipes import list_recipes, recipe
 
 PICTURES = Path(__file__).parent / "pictures"
 
@@ -36,7 +37,7 @@ def shipping() -> str:
 
 def page(name: str) -> str:
     """The page of an architecture, in Markdown."""
-    about = cards.architecture_card(name)
+    about = table.architecture_card(name)
     module = source(f"cnnzoo.models.{name}")
     parts = [f"# {name}", ast.get_docstring(module)]
     if (PICTURES / f"{name}.webp").exists():
@@ -76,7 +77,7 @@ def scores(name: str) -> str:
         if checkpoint in registry.list_checkpoints(name):
             card = registry.card(checkpoint)
             parts.append(f"Trained on {card['data']['name']} (licence: {card['data']['licence']}).")
-            obtained = f"{cards.headline(card)}; `cnnzoo evaluate {checkpoint}` prints it, with its protocol"
+            obtained = f"{table.headline(card)}; `cnnzoo evaluate {checkpoint}` prints it, with its protocol"
         columns = {"obtained": obtained, "published": mine.published}
         if mine.differs:
             columns["what sets them apart"] = mine.differs

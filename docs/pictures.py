@@ -1,7 +1,7 @@
 """Makes the pictures of the documents: from the shipped checkpoints, by way of the gallery, and from short trainings.
 
-    python docs/pictures.py             # all of them
-    python docs/pictures.py wgan_gp     # of some architectures
+python docs/pictures.py             # all of them
+python docs/pictures.py wgan_gp     # of some architectures
 """
 
 import sys
@@ -14,7 +14,7 @@ from skimage.data import astronaut, immunohistochemistry
 import cnnzoo
 from cnnzoo import demo, registry
 from cnnzoo.data import load
-from cnnzoo.sheet import COLUMNS, Row, picture
+from cnnzoo.imaging.grid import COLUMNS, Row, picture
 
 HERE = Path(__file__).parent / "pictures"
 FRONT = ("cgan.mnist", "vae.mnist", "dcgan.signs", "inpainter.fashion_mnist")  # one below the other

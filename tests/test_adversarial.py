@@ -7,8 +7,8 @@ from conformance import samples
 from keras import ops
 from scipy.special import expit
 
-from cnnzoo import adversarial
-from cnnzoo.training.gradients import input_gradient
+from cnnzoo.nn import gan_losses
+from cnnzoo.nn.gradients import input_gradient
 
 
 def check(found, expected, rtol=1e-5):
@@ -30,25 +30,25 @@ REAL, FAKE = np.array([[2.0], [-0.5], [0.25]], np.float32), np.array([[-1.5], [0
     ],
 )
 def test_the_two_sides_of_an_objective(name, discriminator, generator):
-    objective = adversarial.OBJECTIVES[name]
+    objective = gan_losses.OBJECTIVES[name]
     check(objective.discriminator(REAL, FAKE), np.mean(discriminator))
     check(objective.generator(FAKE), np.mean(generator))
 
 
 def test_the_logistic_game_has_its_equilibrium_and_stays_finite():
     undecided, sure = np.zeros((4, 1), np.float32), np.full((1, 1), -1e4, np.float32)
-    game = adversarial.OBJECTIVES["non_saturating"]
+    game = gan_losses.OBJECTIVES["non_saturating"]
     check(game.discriminator(undecided, undecided), 2 * np.log(2))
     check(game.generator(sure), 1e4)  # where no fake passes
-    check(adversarial.OBJECTIVES["minimax"].generator(-sure), -1e4)  # where all do
+    check(gan_losses.OBJECTIVES["minimax"].generator(-sure), -1e4)  # where all do
 
 
-@pytest.mark.parametrize("name", [name for name, o in adversarial.OBJECTIVES.items() if o.has_labels])
+@pytest.mark.parametrize("name", [name for name, o in gan_losses.OBJECTIVES.items() if o.has_labels])
 def test_smoothed_labels_are_targets_below_one(name):
     smoothing = 0.1
     logistic = -0.9 * np.log(expit(REAL)) - 0.1 * np.log(1 - expit(REAL)) - np.log(1 - expit(FAKE))
     expected = ((REAL - 0.9) ** 2 + FAKE**2) / 2 if name == "least_squares" else logistic
-    check(adversarial.OBJECTIVES[name].discriminator(REAL, FAKE, smoothing), np.mean(expected))
+    check(gan_losses.OBJECTIVES[name].discriminator(REAL, FAKE, smoothing), np.mean(expected))
 
 
 # Norms 0.5, 1 and 3.
@@ -66,17 +66,17 @@ SLOPES = np.array([[[[0.3, 0.4]]], [[[0.0, 1.0]]], [[[-3.0, 0.0]]]], np.float32)
     ],
 )
 def test_the_penalty_of_a_regularizer(name, expected):
-    check(adversarial.REGULARIZERS[name].penalty(SLOPES), expected)
+    check(gan_losses.REGULARIZERS[name].penalty(SLOPES), expected)
 
 
-@pytest.mark.parametrize("name", adversarial.REGULARIZERS)
+@pytest.mark.parametrize("name", gan_losses.REGULARIZERS)
 def test_a_flat_discriminator_has_a_penalty_that_can_be_differentiated(name):
     import tensorflow as tf
 
     flat = tf.zeros((2, 3))
     with tf.GradientTape() as tape:
         tape.watch(flat)
-        penalty = adversarial.REGULARIZERS[name].penalty(flat)
+        penalty = gan_losses.REGULARIZERS[name].penalty(flat)
     assert np.isfinite(tape.gradient(penalty, flat)).all()
 
 
@@ -106,7 +106,7 @@ def test_the_slope_can_be_differentiated_once_more():
     weights = np.array([[1.0], [2.0], [-2.0], [4.0]], np.float32)  # the slope of the logit, of norm 5
     dense.kernel.assign(weights)
     with tf.GradientTape() as tape:
-        penalty = adversarial.gradient_penalty(input_gradient(model, model, tf.zeros((3, 4))))
+        penalty = gan_losses.gradient_penalty(input_gradient(model, model, tf.zeros((3, 4))))
     check(penalty, 16.0)
     check(tape.gradient(penalty, dense.kernel.value), 2 * 4 * weights / 5)  # d (|w| - 1)^2 / dw = 2 (|w| - 1) w / |w|
 

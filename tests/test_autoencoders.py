@@ -9,7 +9,7 @@ from sklearn.mixture import GaussianMixture
 
 import cnnzoo
 from cnnzoo.data import load
-from cnnzoo.density import CodeMixture
+from cnnzoo.latent.mixture import CodeMixture
 from cnnzoo.models.denoising_autoencoder import Damage
 
 TINY = {"image_shape": (16, 16, 1), "width": 2, "hidden": 8}

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 from skimage import data
 
-from cnnzoo import baselines
+from cnnzoo.evaluation import classical
 from cnnzoo.metrics.reconstruction import psnr_per_image
 
 rng = np.random.default_rng(0)
 PHOTO = data.camera()[100:196, 180:260, None]  # (96, 80, 1) uint8, the head and the camera
-DENOISERS = (baselines.non_local_means, baselines.total_variation)
+DENOISERS = (classical.non_local_means, classical.total_variation)
 
 
 def keys(x):
@@ -42,7 +42,7 @@ def enlarged(image, scale, kernel, reach, mirrored):
 
 @pytest.mark.parametrize(
     ("method", "kernel", "reach", "mirrored"),
-    [(baselines.bicubic, keys, 2, True), (baselines.lanczos, lanczos3, 3, False)],
+    [(classical.bicubic, keys, 2, True), (classical.lanczos, lanczos3, 3, False)],
 )
 @pytest.mark.parametrize("scale", [2, 3])
 def test_enlargement_is_its_plain_loop(method, kernel, reach, mirrored, scale):
@@ -55,7 +55,7 @@ def test_enlargement_is_its_plain_loop(method, kernel, reach, mirrored, scale):
     np.testing.assert_allclose(found, np.clip(expected, 0, 1), atol=1e-6)
 
 
-@pytest.mark.parametrize("method", [baselines.bicubic, baselines.lanczos])
+@pytest.mark.parametrize("method", [classical.bicubic, classical.lanczos])
 def test_bytes_are_enlarged_as_the_floats_they_stand_for(method):
     np.testing.assert_allclose(method(PHOTO, 2), method(PHOTO / 255, 2), atol=1e-6)
     for scale in (1, 2.0):
@@ -92,13 +92,13 @@ def test_total_variation_moves_two_plateaus_towards_each_other():
     step[:, 4:] = 0.8
     # Each pays the weight once for its edge, shared among its columns: 4 of the one and 3 of the other.
     expected = np.where(step < 0.5, 0.2 + weight / 4, 0.8 - weight / 3)
-    np.testing.assert_allclose(baselines.total_variation(step, sigma), expected, atol=3e-4)
+    np.testing.assert_allclose(classical.total_variation(step, sigma), expected, atol=3e-4)
 
 
 def test_non_local_means_is_a_mean_over_what_looks_alike():
     stripes = np.tile(np.repeat([0.2, 0.8], 2), 10)[None, :, None] * np.ones((40, 1, 1))
     noise = 10 / 255 * rng.standard_normal(stripes.shape)
-    found = baselines.non_local_means(stripes + noise, 10)
+    found = classical.non_local_means(stripes + noise, 10)
     inside = np.s_[8:-8, 8:-8]
     # Of 13 x 13 pixels about half are alike: with equal weights the noise would fall by the root of 85.
     left = np.std((found - stripes)[inside]) / np.std(noise[inside])
@@ -112,27 +112,27 @@ def test_a_biharmonic_hole_in_a_cubic_surface_is_closed_exactly():
     mask = np.zeros((14, 17, 1))
     mask[4:9, 5:12], mask[11, 3] = 1, 255
     holed = np.where(mask != 0, 0.0, image)
-    np.testing.assert_allclose(baselines.biharmonic(holed, mask), image, atol=1e-6)
-    np.testing.assert_array_equal(baselines.biharmonic(holed, mask), baselines.biharmonic(image, mask[..., 0]))
+    np.testing.assert_allclose(classical.biharmonic(holed, mask), image, atol=1e-6)
+    np.testing.assert_array_equal(classical.biharmonic(holed, mask), classical.biharmonic(image, mask[..., 0]))
 
 
 def test_known_pixels_stay_as_they_are():
     mask = rng.random(PHOTO.shape[:2]) < 0.2
-    found = baselines.biharmonic(PHOTO, mask)
+    found = classical.biharmonic(PHOTO, mask)
     np.testing.assert_array_equal(found[~mask], np.float32(PHOTO / 255)[~mask])
     missing = [PHOTO[mask] / 255], [found[mask]]
     assert psnr_per_image(*missing)[0] > psnr_per_image(missing[0], [np.full_like(found[mask], 0.5)])[0] + 8
-    np.testing.assert_array_equal(baselines.biharmonic(PHOTO, mask & False), np.float32(PHOTO / 255))
+    np.testing.assert_array_equal(classical.biharmonic(PHOTO, mask & False), np.float32(PHOTO / 255))
 
 
 @pytest.mark.parametrize("mask", [np.ones((96, 80)), np.zeros((80, 96)), np.zeros((96, 80, 3))])
 def test_a_mask_that_does_not_fit_is_refused(mask):
     with pytest.raises(ValueError, match=r"got a mask of shape .* missing; allowed: \(96, 80\) or \(96, 80, 1\)"):
-        baselines.biharmonic(PHOTO, mask)
+        classical.biharmonic(PHOTO, mask)
 
 
 @pytest.mark.parametrize("image", [np.zeros((4, 4)), np.zeros((4, 4, 1), np.int32), np.zeros((0, 4, 1))])
 def test_what_is_no_image_is_refused(image):
-    for method in (baselines.lanczos, baselines.biharmonic, *DENOISERS):
+    for method in (classical.lanczos, classical.biharmonic, *DENOISERS):
         with pytest.raises(ValueError, match=r"got .* of shape .*; allowed: .*\(height, width, channels\)"):
             method(image, 2)

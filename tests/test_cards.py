@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 import cnnzoo
-from cnnzoo import cards
+from cnnzoo.checkpoints import table
 from cnnzoo.metrics.scores import Score
-from cnnzoo.training.recipes import recipe
+from cnnzoo.recipes import recipe
 
 LIKENESS = [
     Score("frechet", 12.345, "", "lower", 10),
@@ -82,7 +82,7 @@ def card(*scores):
     ],
 )
 def test_the_headline_says_what_matters_most(scores, words):
-    assert cards.headline(card(*scores)) == words
+    assert table.headline(card(*scores)) == words
 
 
 @pytest.mark.parametrize(
@@ -99,11 +99,11 @@ def test_the_headline_says_what_matters_most(scores, words):
     ],
 )
 def test_sizes_are_told_in_three_digits(count, unit, text):
-    assert cards.size(count, unit) == text
+    assert table.size(count, unit) == text
 
 
 def test_the_table_has_a_row_for_each_checkpoint():
-    rows = [[cell.strip() for cell in row.strip("|").split("|")] for row in cards.table().splitlines()]
+    rows = [[cell.strip() for cell in row.strip("|").split("|")] for row in table.table().splitlines()]
     assert [row[0].strip("`") for row in rows[2:]] == cnnzoo.list_checkpoints()
     assert {len(row) for row in rows} == {6}
     lenet = next(row for row in rows if row[0] == "`lenet.mnist`")
@@ -116,31 +116,31 @@ def test_the_table_has_a_row_for_each_checkpoint():
 
 
 def test_the_table_replaces_what_lies_between_its_markers():
-    text = f"before\n{cards.BEGIN}\nold\n{cards.END}\nafter\n"
-    filled = cards.with_table(text)
-    assert filled == f"before\n{cards.BEGIN}\n\n{cards.table()}\n\n{cards.END}\nafter\n"
-    assert cards.with_table(filled) == filled
+    text = f"before\n{table.BEGIN}\nold\n{table.END}\nafter\n"
+    filled = table.with_table(text)
+    assert filled == f"before\n{table.BEGIN}\n\n{table.table()}\n\n{table.END}\nafter\n"
+    assert table.with_table(filled) == filled
 
 
-@pytest.mark.parametrize("text", ["", cards.BEGIN, cards.END, f"{cards.END}\n{cards.BEGIN}"])
+@pytest.mark.parametrize("text", ["", table.BEGIN, table.END, f"{table.END}\n{table.BEGIN}"])
 def test_a_text_without_both_markers_in_order_has_no_place_for_the_table(text):
     with pytest.raises(ValueError, match="got a text without the lines"):
-        cards.with_table(text)
+        table.with_table(text)
 
 
 def test_the_classes_of_a_folder_are_those_of_its_folders(tmp_path):
     for name in ("train/circle", "train/star", "test/square"):
         (tmp_path / name).mkdir(parents=True)
-    assert cards.class_names(str(tmp_path), 2) == ["circle", "star"]
-    assert cards.class_names(str(tmp_path), 3) == ["0", "1", "2"]
-    assert cards.class_names("mnist", 10) == [str(i) for i in range(10)]
-    assert cards.class_names("cifar10", 10)[3] == "cat"
+    assert table.class_names(str(tmp_path), 2) == ["circle", "star"]
+    assert table.class_names(str(tmp_path), 3) == ["0", "1", "2"]
+    assert table.class_names("mnist", 10) == [str(i) for i in range(10)]
+    assert table.class_names("cifar10", 10)[3] == "cat"
 
 
 def test_a_ratio_has_no_more_digits_than_what_it_is_measured_against():
     single = Score("frechet_floor", 0.41987, "", "", 10, protocol={"standard deviation over sets": None})
     scores = [Score("frechet", 57.23, "", "lower", 10), single, *LIKENESS[2:]]
-    assert cards.headline(card(*scores)).startswith("Fréchet 57.23 (140 times the train-test distance of 0.42), ")
+    assert table.headline(card(*scores)).startswith("Fréchet 57.23 (140 times the train-test distance of 0.42), ")
 
 
 def test_each_card_says_whether_it_was_trained_in_bfloat16():

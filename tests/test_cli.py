@@ -15,11 +15,12 @@ import pytest
 from PIL import Image
 
 import cnnzoo
-from cnnzoo import cards, checkpoints, latent
+from cnnzoo import checkpoints, latent
+from cnnzoo.checkpoints import table
 from cnnzoo.cli import main
 from cnnzoo.data import load
 from cnnzoo.evaluation import evaluate
-from cnnzoo.images import contact_sheet, save_png
+from cnnzoo.imaging.arrays import contact_sheet, save_png
 from cnnzoo.registry import architecture
 
 # Networks so small that an epoch on the digits takes a second.
@@ -448,7 +449,7 @@ def test_classify_takes_pictures_of_any_size_and_colour(command, digits, tmp_pat
 def test_classes_have_their_names(command, digits):
     out, _ = command("classify", "cnn.fashion_mnist", digits[0][0], "--top", "10", "--json")
     names = [entry["name"] for entry in json.loads(out)[0]["classes"]]
-    assert sorted(names) == sorted(cards.CLASSES["fashion_mnist"])
+    assert sorted(names) == sorted(table.CLASSES["fashion_mnist"])
 
 
 @pytest.mark.parametrize("damage", ["cut", "no image"])

@@ -6,7 +6,7 @@ import pytest
 from keras import ops
 from skimage import color as reference
 
-from cnnzoo import color
+from cnnzoo.imaging import color
 
 rng = np.random.default_rng(0)
 IMAGES = rng.random((2, 5, 4, 3))

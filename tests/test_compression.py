@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from cnnzoo import compression
-from cnnzoo.compression import Decoder, Encoder
+from cnnzoo.nn import entropy_coding
+from cnnzoo.nn.entropy_coding import Decoder, Encoder
 
 
 def skewed(n: int, symbols: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -17,7 +17,7 @@ def skewed(n: int, symbols: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]
 @pytest.mark.parametrize("symbols", [1, 2, 7, 512])
 def test_frequencies_are_whole_numbers_near_the_probabilities(symbols):
     _, probabilities = skewed(50, symbols)
-    counts = compression.frequencies(probabilities)
+    counts = entropy_coding.frequencies(probabilities)
     assert counts.dtype == np.int64 and counts.min() >= 1
     np.testing.assert_array_equal(counts.sum(axis=1), 2**16)
     # Each symbol has one unit beforehand; those units, and what rounding leaves over, are at most 2 a symbol.
@@ -29,13 +29,13 @@ def test_frequencies_are_whole_numbers_near_the_probabilities(symbols):
 )
 def test_what_are_no_probabilities_is_refused(bad):
     with pytest.raises(ValueError, match=r"got .*allowed"):
-        compression.frequencies(bad)
+        entropy_coding.frequencies(bad)
 
 
 @pytest.mark.parametrize(("n", "symbols"), [(1, 2), (1000, 3), (3000, 300)])
 def test_what_was_written_is_read(n, symbols):
     values, probabilities = skewed(n, symbols)
-    counts = compression.frequencies(probabilities)
+    counts = entropy_coding.frequencies(probabilities)
     encoder = Encoder()
     for part in np.array_split(np.arange(n), 5):
         encoder.write(values[part], counts[part])
@@ -43,12 +43,12 @@ def test_what_was_written_is_read(n, symbols):
     decoder = Decoder(stream)
     found = np.concatenate([decoder.read(counts[i : i + 7]) for i in range(0, n, 7)])  # in other portions
     np.testing.assert_array_equal(found, values)
-    decoder.close(found, compression.checksum(values))
+    decoder.close(found, entropy_coding.checksum(values))
 
 
 def test_a_stream_is_as_long_as_the_information_in_it():
     values, probabilities = skewed(20_000, 64)
-    counts = compression.frequencies(probabilities)
+    counts = entropy_coding.frequencies(probabilities)
     encoder = Encoder()
     encoder.write(values, counts)
     bits = 8 * len(encoder.to_bytes())
@@ -61,7 +61,7 @@ def test_a_stream_is_as_long_as_the_information_in_it():
 
 
 def test_a_certain_symbol_costs_next_to_nothing():
-    counts = compression.frequencies(np.tile([1.0, 0.0], (10_000, 1)))
+    counts = entropy_coding.frequencies(np.tile([1.0, 0.0], (10_000, 1)))
     encoder = Encoder()
     encoder.write(np.zeros(10_000, np.int64), counts)
     assert len(encoder.to_bytes()) < 4 + 10_000 / 8 * 0.006
@@ -69,7 +69,7 @@ def test_a_certain_symbol_costs_next_to_nothing():
 
 def test_a_stream_with_something_missing_or_left_over_is_refused():
     values, probabilities = skewed(500, 16)
-    counts = compression.frequencies(probabilities)
+    counts = entropy_coding.frequencies(probabilities)
     encoder = Encoder()
     encoder.write(values, counts)
     stream = encoder.to_bytes()
@@ -79,23 +79,23 @@ def test_a_stream_with_something_missing_or_left_over_is_refused():
         Decoder(stream[:3])
     longer = Decoder(stream + b"\0")
     with pytest.raises(ValueError, match="goes on after its last symbol"):
-        longer.close(longer.read(counts), compression.checksum(values))
+        longer.close(longer.read(counts), entropy_coding.checksum(values))
     right = Decoder(stream)
     with pytest.raises(ValueError, match="another checksum"):
-        right.close(right.read(counts), compression.checksum(values + 1))
+        right.close(right.read(counts), entropy_coding.checksum(values + 1))
 
 
 def test_a_package_gives_back_what_was_put_in_and_refuses_every_altered_byte():
     symbols = np.arange(6).reshape(1, 2, 3)
-    data = compression.pack(b"stream", 1, b"abcd", symbols)
-    assert compression.unpack(data, b"abcd") == (b"stream", 1, compression.checksum(symbols.astype(np.uint8)))
+    data = entropy_coding.pack(b"stream", 1, b"abcd", symbols)
+    assert entropy_coding.unpack(data, b"abcd") == (b"stream", 1, entropy_coding.checksum(symbols.astype(np.uint8)))
     for i in range(len(data)):
         altered = bytes([*data[:i], data[i] ^ 1, *data[i + 1 :]])
         with pytest.raises(ValueError, match=r"cut short or altered|holds no compressed images"):
-            compression.unpack(altered, b"abcd")
+            entropy_coding.unpack(altered, b"abcd")
         with pytest.raises(ValueError, match=r"cut short or altered|holds no compressed images"):
-            compression.unpack(data[:i], b"abcd")
+            entropy_coding.unpack(data[:i], b"abcd")
     with pytest.raises(ValueError, match=r"with the weights 61626364; allowed: those of this model, 78797a30"):
-        compression.unpack(data, b"xyz0")
+        entropy_coding.unpack(data, b"xyz0")
     with pytest.raises(ValueError, match="got str"):
-        compression.unpack("CNZ1", b"abcd")
+        entropy_coding.unpack("CNZ1", b"abcd")

@@ -13,7 +13,7 @@ from sklearn.datasets import load_digits
 
 import cnnzoo
 from cnnzoo import data
-from cnnzoo.images import save_png
+from cnnzoo.imaging.arrays import save_png
 
 
 def test_digits_are_the_scans_that_scikit_learn_ships():
@@ -235,7 +235,9 @@ def test_without_network_a_missing_set_is_reported_at_once(tmp_path):
 
 
 def test_it_is_light_to_import():
-    script = "import sys, cnnzoo.data, cnnzoo.images; print({'tensorflow', 'keras', 'sklearn'} & set(sys.modules))"
+    script = (
+        "import sys, cnnzoo.data, cnnzoo.imaging.arrays; print({'tensorflow', 'keras', 'sklearn'} & set(sys.modules))"
+    )
     out = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
     assert out.strip() == "set()"
 

@@ -10,8 +10,8 @@ from PIL import Image
 from scipy import stats
 from skimage import data
 
-from cnnzoo import degradations
-from cnnzoo.color import rgb_to_full_ycbcr
+from cnnzoo.imaging import degradations
+from cnnzoo.imaging.color import rgb_to_full_ycbcr
 
 rng = np.random.default_rng(0)
 PIXELS = 1 << 16  # of a flat image, whose statistics are looked at

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 import cnnzoo
-from cnnzoo import cards, checkpoints, demo
-from cnnzoo.images import read_image
+from cnnzoo import checkpoints, demo
+from cnnzoo.checkpoints import table
+from cnnzoo.imaging.arrays import read_image
 
 EACH_TASK = ["autoencoder.mnist", "dcgan.mnist", "espcn.x3", "fast_style.paintings", "lenet.mnist"]
 
@@ -31,7 +32,7 @@ def gallery(request, tmp_path_factory):
 def test_every_shipped_checkpoint_is_shown_with_its_own_score(gallery):
     names, folder, exhibits, told = gallery
     assert [e.name for e in exhibits] == names == [name for _, _, name in told]
-    assert [e.score for e in exhibits] == [cards.headline(cnnzoo.card(name)) for name in names]
+    assert [e.score for e in exhibits] == [table.headline(cnnzoo.card(name)) for name in names]
     assert all(e.milliseconds > 0 for e in exhibits)
     pictures = [f"{name}.png" for name in names] + [f"{e.name}.{when}.png" for e in exhibits for when in e.pair]
     assert sorted(p.name for p in folder.iterdir()) == sorted([*pictures, "gallery.png", "index.html"])

@@ -56,9 +56,9 @@ def test_tiles_give_what_the_whole_gives(size, ensemble, monkeypatch):
     model = awake()
     image = picture(*size)
     in_tiles = model.restore(image, ensemble)
-    from cnnzoo.models import _photograph
+    from cnnzoo.tasks import photo_inference
 
-    monkeypatch.setattr(_photograph, "tiled", lambda function, whole, **_: function(whole[None])[0])
+    monkeypatch.setattr(photo_inference, "tiled", lambda function, whole, **_: function(whole[None])[0])
     whole = model.restore(image, ensemble)
     assert np.abs(in_tiles.astype(int) - whole).max() <= 1
     assert (whole != image).mean() > 0.9

@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 import cnnzoo
-from cnnzoo import cards, registry
-from cnnzoo.training.recipes import list_recipes, recipe
+from cnnzoo import registry
+from cnnzoo.checkpoints import table
+from cnnzoo.recipes import list_recipes, recipe
 
 ROOT = Path(__file__).parents[1]
 README, CONTRIBUTING = (ROOT / name for name in ("README.md", "CONTRIBUTING.md"))
@@ -90,7 +91,7 @@ def test_an_architecture_tells_its_loss_where_it_is_from_and_what_it_looks_like(
 
 
 def test_the_table_of_the_readme_is_that_of_the_cards():
-    assert cards.with_table(README.read_text()) == README.read_text()
+    assert table.with_table(README.read_text()) == README.read_text()
 
 
 def test_the_documents_that_are_linked_exist():

@@ -10,14 +10,15 @@ from skimage import data, exposure
 from skimage.metrics import peak_signal_noise_ratio
 
 import cnnzoo
-from cnnzoo import baselines, losses, restoration
-from cnnzoo.cards import headline
+from cnnzoo.checkpoints.table import headline
 from cnnzoo.cli import main
-from cnnzoo.degradations import exposed, misexposed
-from cnnzoo.images import save_png
+from cnnzoo.evaluation import classical, restoration
+from cnnzoo.imaging.arrays import save_png
+from cnnzoo.imaging.degradations import exposed, misexposed
+from cnnzoo.imaging.files import read_photo
+from cnnzoo.imaging.resampling import bilinear, weighted
 from cnnzoo.models import enhancer
-from cnnzoo.photos import read_photo
-from cnnzoo.resampling import bilinear, weighted
+from cnnzoo.nn import losses
 
 PHOTO = data.astronaut()[:150, 100:300]  # (150, 200, 3)
 rng = np.random.default_rng(0)
@@ -253,7 +254,7 @@ def test_a_wrong_number_is_refused():
 def test_equalisation_spreads_the_luma_and_keeps_the_chroma():
     weights = np.array([0.299, 0.587, 0.114])
     dim = (PHOTO // 4).astype(np.uint8)
-    made = baselines.equalized(dim)
+    made = classical.equalized(dim)
     inside = (made > 0).all(axis=2) & (made < 1).all(axis=2)  # where nothing was clipped
     luma, before = (made @ weights)[inside], (dim / 255 @ weights)
     np.testing.assert_allclose(luma, exposure.equalize_hist(before)[inside], atol=1e-5)
@@ -261,14 +262,14 @@ def test_equalisation_spreads_the_luma_and_keeps_the_chroma():
     np.testing.assert_allclose(chroma[inside], 0.0, atol=1e-6)
     grey = data.camera()[::8, ::8, None]
     expected = exposure.equalize_hist(grey[..., 0] / 255)[..., None]
-    np.testing.assert_allclose(baselines.equalized(grey), expected, atol=1e-6)
+    np.testing.assert_allclose(classical.equalized(grey), expected, atol=1e-6)
 
 
 def test_clahe_is_the_librarys():
-    np.testing.assert_allclose(baselines.clahe(PHOTO), exposure.equalize_adapthist(PHOTO), atol=1e-6)
+    np.testing.assert_allclose(classical.clahe(PHOTO), exposure.equalize_adapthist(PHOTO), atol=1e-6)
     grey = data.camera()[::4, ::4, None]
     expected = exposure.equalize_adapthist(grey[..., 0])[..., None]
-    np.testing.assert_allclose(baselines.clahe(grey), expected, atol=1e-6)
+    np.testing.assert_allclose(classical.clahe(grey), expected, atol=1e-6)
 
 
 def test_scores_are_those_of_files_with_the_unchanged_picture_beside(tmp_path, monkeypatch):

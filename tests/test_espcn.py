@@ -8,8 +8,8 @@ from scipy import signal
 from skimage.data import astronaut
 
 import cnnzoo
+from cnnzoo.imaging.resampling import downscale, upscale
 from cnnzoo.models.espcn import CollapsibleConv2D
-from cnnzoo.resampling import downscale, upscale
 
 PUBLISHED = {2: 21_284, 3: 22_729, 4: 24_752}  # 64 of 5x5, 32 of 3x3 and scale^2 of 3x3, with biases
 

@@ -9,7 +9,7 @@ from scipy.special import logsumexp
 import cnnzoo
 from cnnzoo.data import load
 from cnnzoo.evaluation import evaluate
-from cnnzoo.likeness import judge_of
+from cnnzoo.evaluation.generation import judge_of
 from cnnzoo.metrics import features, reconstruction
 
 
@@ -222,7 +222,7 @@ def test_the_floor_is_over_all_disjoint_sets_of_training_images_with_its_deviati
     assert floor.value == pytest.approx(np.mean(distances), rel=1e-6)
     assert floor.protocol["standard deviation over sets"] == pytest.approx(statistics.stdev(distances), rel=0.006)
     assert floor.protocol["floor"].startswith("mean of 14 disjoint sets of 100 training images")
-    monkeypatch.setattr("cnnzoo.likeness.FLOORS", 1)
+    monkeypatch.setattr("cnnzoo.evaluation.generation.FLOORS", 1)
     single = evaluate(cnnzoo.build("gan"), "digits", limit=100)["frechet_floor"]
     assert single.protocol["standard deviation over sets"] is None
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import ExifTags, Image
 
-from cnnzoo.exif import of_changed
+from cnnzoo.imaging.exif import of_changed
 
 NOTE = b"MAKERNOTE" * 5
 

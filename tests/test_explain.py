@@ -21,8 +21,8 @@ from cnnzoo import explain
 from cnnzoo.cli import main
 from cnnzoo.data import load
 from cnnzoo.explain.report import overlay
-from cnnzoo.images import save_png
-from cnnzoo.models._classifier import Classifier
+from cnnzoo.imaging.arrays import save_png
+from cnnzoo.tasks.classifier import Classifier
 
 rng = np.random.default_rng(0)
 DIGITS = load("digits", "test").images[:8]

@@ -20,12 +20,12 @@ from tensorflow.core.protobuf import saved_model_pb2
 
 import cnnzoo
 from cnnzoo.cli import main
-from cnnzoo.export._clean import Litert, Onnx
-from cnnzoo.export.pictures import from_bytes
-from cnnzoo.export.ranging import Range
-from cnnzoo.export.reading import verify
+from cnnzoo.export.calibration import Range
+from cnnzoo.export.image_codec import from_bytes
+from cnnzoo.export.isolated_runner import Litert, Onnx
+from cnnzoo.export.loader import verify
 from cnnzoo.export.serving import write_configs
-from cnnzoo.images import fit_to, png_bytes, read_image
+from cnnzoo.imaging.arrays import fit_to, png_bytes, read_image
 
 PHOTO = np.ascontiguousarray(astronaut()[::8, ::6])  # (64, 86, 3)
 NAMES = {"espcn": "espcn.x3", "lenet": "lenet.mnist", "cgan": "cgan.mnist"}

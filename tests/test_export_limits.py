@@ -21,14 +21,14 @@ from skimage.data import astronaut
 import cnnzoo
 from cnnzoo.data import DataNotFound
 from cnnzoo.export import litert
-from cnnzoo.images import png_bytes
-from cnnzoo.masks import read_mask
+from cnnzoo.imaging.arrays import png_bytes
+from cnnzoo.imaging.masks import read_mask
 from cnnzoo.serving import app as serving_app
 from cnnzoo.serving.app import application
 from cnnzoo.serving.batching import Workers
-from cnnzoo.serving.predicting import Predictor
+from cnnzoo.serving.model_repository import Catalogue
+from cnnzoo.serving.predictor import Predictor
 from cnnzoo.serving.protocol import Refusal
-from cnnzoo.serving.servables import Catalogue
 
 LIMIT = 50_000  # pixels of a request
 
@@ -160,7 +160,7 @@ def inpainter(tmp_path_factory):
 
 
 def test_mask_files_are_read_as_read_mask_does(tmp_path):
-    from cnnzoo.export.pictures import mask_from_bytes
+    from cnnzoo.export.image_codec import mask_from_bytes
 
     painted = np.zeros((40, 50), np.uint8)
     painted[8:20, 10:30] = 255
@@ -213,7 +213,7 @@ def test_exports_at_once_are_all_configured(folder, tmp_path):
         (tmp_path / name / "1").mkdir(parents=True)
         shutil.copy(folder / "lenet" / "1" / "saved_model.pb", tmp_path / name / "1")
     program = (
-        "import sys; from pathlib import Path; from cnnzoo.files import locked; from cnnzoo.export import serving\n"
+        "import sys; from pathlib import Path; from cnnzoo.utils.atomic_files import locked; from cnnzoo.export import serving\n"
         "root = Path(sys.argv[1])\n"
         "for _ in range(20):\n    with locked(root, 60.0):\n        serving.write_configs(root)"
     )
@@ -318,7 +318,7 @@ def test_int8_is_calibrated_without_the_training_data(name, stand_in, monkeypatc
 
 
 def test_int8_is_calibrated_on_as_many_images_as_there_are(tmp_path):
-    from cnnzoo.images import save_png
+    from cnnzoo.imaging.arrays import save_png
 
     for i in range(5):
         save_png(tmp_path / "few" / "train" / "all" / f"{i}.png", np.full((28, 28, 1), 40 * i, np.uint8))

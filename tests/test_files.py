@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from cnnzoo.files import write_bytes, write_json, write_text
+from cnnzoo.utils.atomic_files import write_bytes, write_json, write_text
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="permissions and links are those of POSIX")
 

@@ -15,11 +15,11 @@ from keras import ops
 import cnnzoo
 from cnnzoo import data, registry
 from cnnzoo.data.photographs import is_photographs
+from cnnzoo.phases import Phase, PhasedModel
+from cnnzoo.recipes import Recipe, adam_cosine, list_recipes, recipe
 from cnnzoo.registry import UnknownName, list_models, register
-from cnnzoo.training import fit
+from cnnzoo.training import loop
 from cnnzoo.training.callbacks import CollapseWarning, Coverage, TrainingDiverged
-from cnnzoo.training.phases import Phase, PhasedModel
-from cnnzoo.training.recipes import Recipe, adam_cosine, list_recipes, recipe
 
 BATCH = 600  # digits to train on: 2 steps an epoch
 
@@ -173,7 +173,7 @@ def test_weights_that_are_not_finite_are_never_kept(tmp_path):
 
 def test_validation_images_are_watched_where_the_recipe_holds_them_out(tmp_path, monkeypatch):
     held = Recipe("toy.held", data="digits", split="fit", epochs=2, batch_size=BATCH, expects="")
-    monkeypatch.setattr(fit, "recipe", lambda name: held)
+    monkeypatch.setattr(loop, "recipe", lambda name: held)
     run = cnnzoo.train("toy.held", out=tmp_path / "run", verbose=0)
     history = json.loads((run / "history.json").read_text())
     plan = json.loads((run / "run.json").read_text())
@@ -192,7 +192,7 @@ def test_bfloat16_is_for_training_alone(tmp_path, monkeypatch):
             seen.append(on())
 
     seen, fast = [], Recipe("toy.fast", data="digits", epochs=1, batch_size=BATCH, expects="", bfloat16=True)
-    monkeypatch.setattr(fit, "recipe", lambda name: fast)
+    monkeypatch.setattr(loop, "recipe", lambda name: fast)
     run = cnnzoo.train("toy.fast", out=tmp_path / "run", callbacks=[Note()], verbose=0)
     assert seen == [True, True] and not on()
     assert json.loads((run / "run.json").read_text())["bfloat16"] is True
@@ -205,7 +205,7 @@ def test_the_rate_of_a_phase_falls_until_the_last_step_however_often_it_is_updat
 
     seen, falling = [], adam_cosine(0.1, "first", "second")
     often = Recipe("toy.often", "digits", 3, "", batch_size=BATCH, config={"repeats": 5}, optimizers=falling)
-    monkeypatch.setattr(fit, "recipe", lambda name: often)
+    monkeypatch.setattr(loop, "recipe", lambda name: often)
     cnnzoo.train("toy.often", out=tmp_path / "run", callbacks=[Note()], verbose=0)
     cosine = 0.05 * (1 + np.cos(np.pi * np.arange(1, 7) / 6))
     np.testing.assert_allclose(seen, np.stack([cosine, cosine], axis=1), atol=1e-7)
@@ -255,7 +255,7 @@ def test_a_run_outside_the_main_thread(tmp_path):
 
 def test_another_seed_gives_another_model(tmp_path):
     def first_kernel(seed):
-        model = fit._build({"architecture": "lenet", "config": {}, "seed": seed})
+        model = loop._build({"architecture": "lenet", "config": {}, "seed": seed})
         return model.get_weights()[0]
 
     assert np.array_equal(first_kernel(1), first_kernel(1))
@@ -326,9 +326,9 @@ def test_every_recipe_is_one_of_its_name(name):
     arch, tag = name.split(".")
     assert mine.checkpoint == name and arch in list_models()
     assert is_photographs(mine.data) or tag.startswith(mine.data.split("/")[0])  # whole photographs are of no one set
-    assert mine.expects and f"cnnzoo train {name}" in sys.modules[f"cnnzoo.training.recipes.{arch}_{tag}"].__doc__
+    assert mine.expects and f"cnnzoo train {name}" in sys.modules[f"cnnzoo.recipes.{arch}_{tag}"].__doc__
     assert mine.published.startswith("none") or (re.search(r"\(.+, \d{4}.*\)", mine.published) and mine.differs)
-    model = fit._build({"architecture": arch, "config": mine.config, "seed": 0})
+    model = loop._build({"architecture": arch, "config": mine.config, "seed": 0})
     updates = {phase.name: 100 for phase in model.phases()}
     made = mine.optimizers(updates) if mine.optimizers else model.published_optimizers()
     model.compile(made)  # complains unless every phase has its optimizer
@@ -336,7 +336,7 @@ def test_every_recipe_is_one_of_its_name(name):
 
 
 def test_recipes_are_listed_without_keras():
-    code = "import sys; from cnnzoo.training.recipes import *; print(*list_recipes('cnn_wide'), 'keras' in sys.modules)"
+    code = "import sys; from cnnzoo.recipes import *; print(*list_recipes('cnn_wide'), 'keras' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.stdout == "cnn_wide.mnist False\n", done.stderr
 
@@ -367,8 +367,8 @@ def test_the_coverage_of_a_few_training_images_is_in_the_history(tmp_path):
         "dcgan", data="digits", epochs=1, batch_size=BATCH, config={"width": 2}, out=tmp_path / "run", verbose=0
     )
     logged = json.loads((run / "history.json").read_text())[0]["coverage"]
-    real = load("digits", shape=(28, 28, 1)).images[: fit.COVERED].reshape(fit.COVERED, -1) / 255
-    fake = cnnzoo.build("dcgan", weights=run).generate(fit.COVERED, seed=0).reshape(fit.COVERED, -1)
+    real = load("digits", shape=(28, 28, 1)).images[: loop.COVERED].reshape(loop.COVERED, -1) / 255
+    fake = cnnzoo.build("dcgan", weights=run).generate(loop.COVERED, seed=0).reshape(loop.COVERED, -1)
     assert logged == pytest.approx(density_coverage(real, fake, 5)[1])
 
 

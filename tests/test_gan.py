@@ -8,7 +8,7 @@ from keras import ops
 from scipy.stats import truncnorm
 
 import cnnzoo
-from cnnzoo import adversarial
+from cnnzoo.nn import gan_losses
 
 
 def tiny(name="dcgan", **config):
@@ -19,14 +19,14 @@ def floats(model) -> np.ndarray:
     return samples.images(model).astype("float32") / 255
 
 
-@pytest.mark.parametrize("name", adversarial.OBJECTIVES)
+@pytest.mark.parametrize("name", gan_losses.OBJECTIVES)
 def test_every_objective_is_what_is_trained_and_what_is_saved(name, tmp_path):
     model = tiny(loss=name)
     model.compile(run_eagerly=True)
     images = samples.images(model)
     logs = model.evaluate(images, verbose=0, return_dict=True)
     game = model.forward(floats(model), None, training=False)
-    objective = adversarial.OBJECTIVES[name]
+    objective = gan_losses.OBJECTIVES[name]
     discriminator = objective.discriminator(game.real_logits, game.fake_logits)
     discriminator += 0.5 * 0.5 * ops.mean(ops.square(game.estimated_slope()))
     assert logs["discriminator_loss"] == pytest.approx(float(discriminator), rel=1e-5)
@@ -36,7 +36,7 @@ def test_every_objective_is_what_is_trained_and_what_is_saved(name, tmp_path):
     assert keras.saving.load_model(tmp_path / "model.keras").loss == name
 
 
-@pytest.mark.parametrize("regularizer", adversarial.REGULARIZERS)
+@pytest.mark.parametrize("regularizer", gan_losses.REGULARIZERS)
 @pytest.mark.parametrize("name", ["gan", "dcgan", "wgan_gp", "sngan"])
 def test_any_network_takes_any_regularizer(name, regularizer):
     width = {} if name == "gan" else {"width": 2}
@@ -44,9 +44,9 @@ def test_any_network_takes_any_regularizer(name, regularizer):
     last = model.discriminator.trainable_variables[-1]
     last.assign(1e5 * last)  # a fresh network is too flat for a one-sided penalty
     game = model.forward(floats(model), None, training=False)
-    plain = float(adversarial.OBJECTIVES["hinge"].discriminator(game.real_logits, game.fake_logits))
+    plain = float(gan_losses.OBJECTIVES["hinge"].discriminator(game.real_logits, game.fake_logits))
     added = float(model.discriminator_loss(game)) - plain
-    entry = adversarial.REGULARIZERS[regularizer]
+    entry = gan_losses.REGULARIZERS[regularizer]
     slope = game.estimated_slope() if entry.estimated else game.slope(entry.points)
     assert added == pytest.approx(3.0 * float(entry.penalty(slope)), rel=1e-3, abs=1e-6)
     assert added > 0 or model.spectral
@@ -133,7 +133,7 @@ def test_settings_that_make_no_game_are_refused(config, complaint):
 def test_the_dense_game_smooths_the_labels_of_an_objective_that_has_them(name, config, smoothing):
     model = samples.fresh(name, latent_dim=4, **config)
     game = model.forward(floats(model), None, training=False)
-    loss = adversarial.OBJECTIVES[model.loss].discriminator
+    loss = gan_losses.OBJECTIVES[model.loss].discriminator
     smooth = {"smoothing": smoothing} if smoothing else {}
     model.regularizer = None  # the loss alone
     expected = loss(game.real_logits, game.fake_logits, **smooth)

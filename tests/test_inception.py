@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 import cnnzoo
-from cnnzoo import inception
 from cnnzoo.data import DataNotFound, load
 from cnnzoo.evaluation import evaluate
-from cnnzoo.files import sha256
+from cnnzoo.features import inception
 from cnnzoo.metrics import features
+from cnnzoo.utils.atomic_files import sha256
 
 WEIGHTS = np.random.default_rng(0).normal(size=(6, 5)).astype(np.float32)
 

@@ -12,10 +12,10 @@ from scipy.signal import correlate2d
 from scipy.special import expit
 
 import cnnzoo
-from cnnzoo import masks
-from cnnzoo.metrics.perceptual import PerceptualDistance
+from cnnzoo.features.distance import PerceptualDistance
+from cnnzoo.imaging import masks
 from cnnzoo.models.inpainter import GatedConv2D, smooth_filling
-from cnnzoo.training.recipes import adam_cosine
+from cnnzoo.recipes import adam_cosine
 
 LARGEST = {"uint8": 255, "uint16": 65535, "float32": 1}
 

@@ -6,8 +6,8 @@ import pytest
 from keras import ops
 from scipy import ndimage
 
-from cnnzoo import layers
-from cnnzoo.layers import (
+from cnnzoo.nn import layers
+from cnnzoo.nn.layers import (
     AUGMENTATIONS,
     BatchSpread,
     ConditionalBatchNormalization,

@@ -5,7 +5,7 @@ from keras import ops
 from scipy import integrate, stats
 from scipy.special import expit, log_softmax
 
-from cnnzoo import losses
+from cnnzoo.nn import losses
 
 rng = np.random.default_rng(0)
 IMAGES = rng.random((3, 4, 4, 2), dtype=np.float32)

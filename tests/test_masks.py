@@ -14,8 +14,8 @@ from keras import ops
 from PIL import Image, ImageDraw
 from skimage.metrics import mean_squared_error, structural_similarity
 
-from cnnzoo import masks
-from cnnzoo.masks import EVALUATED, KINDS, SCRATCHES, STROKES
+from cnnzoo.imaging import masks
+from cnnzoo.imaging.masks import EVALUATED, KINDS, SCRATCHES, STROKES
 from cnnzoo.metrics.reconstruction import hole_mse_per_image, hole_ssim_per_image
 
 SIZES = [(1, 2), (2, 1), (3, 5), (7, 7), (28, 28), (24, 40)]

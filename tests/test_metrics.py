@@ -10,7 +10,7 @@ from skimage.color import rgb2ycbcr
 from skimage.metrics import mean_squared_error, peak_signal_noise_ratio
 from sklearn.linear_model import LinearRegression
 
-from cnnzoo import color
+from cnnzoo.imaging import color
 from cnnzoo.metrics import classification, features, likelihood, reconstruction
 from cnnzoo.metrics.scores import Score
 
@@ -115,7 +115,7 @@ def test_what_cannot_be_scored_is_refused(shape, protocol, scale, message):
 def test_bicubic_enlargement_of_set5_scores_as_published(set5, scale, psnr, ssim):
     # In Kim et al., "Accurate Image Super-Resolution Using Very Deep Convolutional Networks", 2016. There Y itself is
     # made small, kept as it is, enlarged and rounded.
-    from cnnzoo.resampling import crop_to_multiple, downscale, upscale
+    from cnnzoo.imaging.resampling import crop_to_multiple, downscale, upscale
 
     truths, made = [], []
     for image in set5:

@@ -69,9 +69,9 @@ def test_a_generator_is_judged_by_the_frechet_distance_to_the_validation_images(
 def test_what_restores_is_judged_by_the_psnr_of_the_photographs_held_out(name, tmp_path):
     from skimage import data
 
-    from cnnzoo import restoration
     from cnnzoo.data.photographs import photographs
-    from cnnzoo.images import save_png
+    from cnnzoo.evaluation import restoration
+    from cnnzoo.imaging.arrays import save_png
 
     for i in range(10):  # one of them is held out
         save_png(tmp_path / f"train/any/{i}.png", data.astronaut()[40 * i : 40 * i + 80, 100:180])

@@ -7,10 +7,11 @@ from keras import ops
 from scipy.ndimage import gaussian_filter
 from skimage import data
 
-from cnnzoo import registry, restoration
+from cnnzoo import registry
 from cnnzoo.data.photographs import Photographs
-from cnnzoo.metrics.perceptual import PerceptualDistance
-from cnnzoo.perceptual import FeatureMaps
+from cnnzoo.evaluation import restoration
+from cnnzoo.features.distance import PerceptualDistance
+from cnnzoo.features.maps import FeatureMaps
 
 rng = np.random.default_rng(0)
 PHOTO = data.astronaut()[100:180, 180:250]  # (80, 70, 3) uint8, a face
@@ -75,7 +76,7 @@ def test_passes_and_types_do_not_change_it(distance, monkeypatch):
     expected = distance(images, others)
     np.testing.assert_allclose(distance(images / np.float32(255), others / 255.0), expected, rtol=1e-5)
     np.testing.assert_allclose(distance(images[2], others[2]), expected[2:3], rtol=1e-5)
-    monkeypatch.setattr("cnnzoo.metrics.perceptual.PIXELS", 2 * 16 * 18)
+    monkeypatch.setattr("cnnzoo.features.distance.PIXELS", 2 * 16 * 18)
     np.testing.assert_allclose(distance(images, others), expected, rtol=1e-5)
 
 

@@ -14,7 +14,7 @@ from conformance import noise, samples
 from toys import IMAGES, Game, Line, Means
 
 import cnnzoo
-from cnnzoo.training.phases import PhasedModel
+from cnnzoo.phases import PhasedModel
 
 HERE = Path(__file__).parent
 

@@ -97,7 +97,7 @@ def test_nothing_is_left_open(photograph):
     cnnzoo.compare([photograph, photograph], [photograph, photograph])
     cnnzoo.plot_history({"loss": [1.0]})
     assert plt.get_fignums() == [] and dict(plt.rcParams) == before
-    assert "pyplot" not in sys.modules["cnnzoo.plots"].__dict__
+    assert "pyplot" not in sys.modules["cnnzoo.imaging.figures"].__dict__
 
 
 def test_compare_puts_a_pair_side_by_side_and_several_above_each_other(photograph):

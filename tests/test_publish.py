@@ -10,12 +10,11 @@ import pytest
 from ai_edge_litert.interpreter import Interpreter
 
 import cnnzoo
-from cnnzoo import checkpoints
+from cnnzoo import checkpoints, recipes
 from cnnzoo.checkpoints import CheckpointError
 from cnnzoo.data import load
 from cnnzoo.evaluation import evaluate
 from cnnzoo.training import publish as publishing
-from cnnzoo.training import recipes
 from cnnzoo.training.publish import publish
 
 RECIPE = '''"""{title}.
@@ -23,7 +22,7 @@ RECIPE = '''"""{title}.
     cnnzoo train {name}
 """
 
-from cnnzoo.training.recipes import Recipe
+from cnnzoo.recipes import Recipe
 
 RECIPE = Recipe("{name}", data="digits", epochs=1, batch_size=256, seed=7, expects="little", config={config})
 '''

@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 from skimage.data import camera
 
-from cnnzoo.resampling import crop_to_multiple, downscale, upscale
+from cnnzoo.imaging.resampling import crop_to_multiple, downscale, upscale
 
 TOLERANCE = 1e-3 / 255  # a thousandth of a grey value
 

@@ -7,10 +7,11 @@ from skimage.metrics import mean_squared_error, peak_signal_noise_ratio, structu
 from skimage.restoration import inpaint_biharmonic
 
 import cnnzoo
-from cnnzoo import baselines, masks
-from cnnzoo.cards import headline
-from cnnzoo.images import save_png
-from cnnzoo.resampling import downscale
+from cnnzoo.checkpoints.table import headline
+from cnnzoo.evaluation import classical
+from cnnzoo.imaging import masks
+from cnnzoo.imaging.arrays import save_png
+from cnnzoo.imaging.resampling import downscale
 
 
 @pytest.fixture
@@ -28,7 +29,7 @@ def sets(tmp_path, monkeypatch):
 
 def as_bicubic(model):
     """The model with bicubic enlargement in place of its own."""
-    model.upscale = lambda image: np.rint(255 * baselines.bicubic(image, model.scale)).astype(np.uint8)
+    model.upscale = lambda image: np.rint(255 * classical.bicubic(image, model.scale)).astype(np.uint8)
     return model
 
 
@@ -42,7 +43,7 @@ def test_a_model_that_enlarges_bicubically_scores_as_bicubic_and_as_written_out(
     psnr, ssim = [], []
     for image in (astronaut()[:99, :81], astronaut()[100:160, 100:190]):
         small = np.rint(255 * np.clip(np.asarray(downscale(image[None] / 255.0, 3))[0], 0, 1)).astype(np.uint8)
-        made = np.rint(255 * baselines.bicubic(small, 3)).astype(np.uint8)
+        made = np.rint(255 * classical.bicubic(small, 3)).astype(np.uint8)
         a, b = (luma(x)[3:-3, 3:-3] for x in (image, made))
         psnr.append(peak_signal_noise_ratio(a, b, data_range=255))
         ssim.append(

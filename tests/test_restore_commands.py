@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from cnnzoo.cli import main
-from cnnzoo.photos import Photo, read_photo, save_photo
+from cnnzoo.imaging.files import Photo, read_photo, save_photo
 
 EXIF = Image.Exif()
 EXIF[271] = "Maker"

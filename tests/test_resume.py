@@ -13,7 +13,7 @@ import h5py
 import pytest
 
 from cnnzoo import train
-from cnnzoo.training.runs import Run
+from cnnzoo.training.run_dir import Run
 
 # 3 epochs of 12 steps on small networks that draw noise at every step.
 SETTINGS = {

@@ -11,8 +11,8 @@ import pytest
 import cnnzoo
 from cnnzoo.data import load
 from cnnzoo.data.fingerprint import fingerprint
-from cnnzoo.files import json_text, locked, write_json
-from cnnzoo.images import save_png
+from cnnzoo.imaging.arrays import save_png
+from cnnzoo.utils.atomic_files import json_text, locked, write_json
 
 
 @pytest.fixture
@@ -79,7 +79,7 @@ def test_resume_warns_of_other_versions_and_of_a_run_without_a_fingerprint(begun
 
 
 def test_a_run_is_written_by_one_process(begun, tmp_path):
-    program = "import sys; from pathlib import Path; from cnnzoo.files import locked\nwith locked(Path(sys.argv[1])):\n"
+    program = "import sys; from pathlib import Path; from cnnzoo.utils.atomic_files import locked\nwith locked(Path(sys.argv[1])):\n"
     program += "    print('in', flush=True)\n    sys.stdin.read()"
     other = subprocess.Popen(
         [sys.executable, "-c", program, str(begun)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
@@ -122,10 +122,10 @@ def test_what_is_renamed_was_synced_before(tmp_path, monkeypatch):
 
 
 def test_contact_sheets_show_validation_images(folder, tmp_path, monkeypatch):
-    from cnnzoo.training import fit
+    from cnnzoo.training import loop
 
-    asked, load = [], fit._load
-    monkeypatch.setattr(fit, "_load", lambda plan, split, limit=None: asked.append(split) or load(plan, split, limit))
+    asked, load = [], loop._load
+    monkeypatch.setattr(loop, "_load", lambda plan, split, limit=None: asked.append(split) or load(plan, split, limit))
     config = {"image_shape": [8, 8, 1], "width": 4}
     cnnzoo.train("autoencoder", data=folder, config=config, epochs=1, batch_size=8, out=tmp_path / "run", verbose=0)
     assert set(asked) == {"train", "validation"}

@@ -22,15 +22,15 @@ from tensorflow_serving.apis import predict_pb2, prediction_log_pb2, prediction_
 
 import cnnzoo
 from cnnzoo.cli import main
-from cnnzoo.images import png_bytes
+from cnnzoo.imaging.arrays import png_bytes
 from cnnzoo.serving import app as serving_app
 from cnnzoo.serving import metrics
 from cnnzoo.serving.app import application
 from cnnzoo.serving.batching import Full, Workers
 from cnnzoo.serving.metadata import status
-from cnnzoo.serving.predicting import Predictor
+from cnnzoo.serving.model_repository import MOUNT, Catalogue
+from cnnzoo.serving.predictor import Predictor
 from cnnzoo.serving.protocol import Refusal, answer
-from cnnzoo.serving.servables import MOUNT, Catalogue
 
 DEPLOY = Path(__file__).parents[1] / "deploy"
 PNG = png_bytes(astronaut()[::16, ::12])
@@ -300,7 +300,7 @@ def test_what_cannot_be_served_is_said_in_a_line(folder, tmp_path, capsys, monke
             assert main(["serve", *words]) == 2
             said = capsys.readouterr().err
             assert reason in said and said.count("\n") == 1
-    monkeypatch.setattr("cnnzoo.extras.find_spec", lambda name: None if name == "uvicorn" else name)
+    monkeypatch.setattr("cnnzoo.utils.optional.find_spec", lambda name: None if name == "uvicorn" else name)
     assert main(["serve", str(folder)]) == 2
     assert "serving needs uvicorn; install it by: pip install 'cnnzoo[serve]'" in capsys.readouterr().err
 

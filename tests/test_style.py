@@ -11,15 +11,16 @@ from PIL import Image
 from skimage import data
 
 import cnnzoo
-from cnnzoo import registry, untrained
+from cnnzoo import registry
 from cnnzoo.cli import main
-from cnnzoo.color import rgb_to_full_ycbcr, with_luma
 from cnnzoo.data import DataNotFound
-from cnnzoo.images import read_image
-from cnnzoo.losses import gram_matrix, mean_and_deviation, total_variation
+from cnnzoo.features import random
+from cnnzoo.features.maps import FeatureMaps
+from cnnzoo.imaging.arrays import read_image
+from cnnzoo.imaging.color import rgb_to_full_ycbcr, with_luma
 from cnnzoo.models.style_transfer import StyleTransfer
-from cnnzoo.perceptual import FeatureMaps
-from cnnzoo.training.gradients import value_and_gradient
+from cnnzoo.nn.gradients import value_and_gradient
+from cnnzoo.nn.losses import gram_matrix, mean_and_deviation, total_variation
 
 rng = np.random.default_rng(0)
 FACE = data.astronaut()[60:188:2, 160:288:2]  # (64, 64, 3) uint8
@@ -92,15 +93,15 @@ def test_each_network_has_maps_by_the_names_of_vgg(network, style_layers, conten
         assert features.shape[1] == pytest.approx(64 / 2 ** (int(name[4]) - 1), abs=6)  # LeNet does not pad
 
 
-@pytest.mark.parametrize("make", [untrained.random_vgg, untrained.random_scales])
+@pytest.mark.parametrize("make", [random.random_vgg, random.random_scales])
 def test_random_weights_are_always_the_same(make):
     for a, b in zip(make().get_weights(), make().get_weights(), strict=True):
         np.testing.assert_array_equal(a, b)
 
 
 def test_random_layers_are_normalised():
-    x = untrained._picture()[None].astype(np.float32)
-    for layer in untrained.random_vgg().layers[1:]:
+    x = random._picture()[None].astype(np.float32)
+    for layer in random.random_vgg().layers[1:]:
         if isinstance(layer, keras.layers.Conv2D):
             layer.activation = keras.activations.linear
             answers = layer(x)
@@ -114,7 +115,7 @@ def test_random_layers_are_normalised():
 def test_vgg19_is_shown_what_it_was_trained_on(monkeypatch):
     """No weights are needed to see that its layers are found, and that colours come in their order."""
     vgg19 = keras.applications.VGG19
-    monkeypatch.setattr("cnnzoo.vgg19._unreachable", lambda: "")
+    monkeypatch.setattr("cnnzoo.features.vgg19._unreachable", lambda: "")
     monkeypatch.setattr(keras.applications, "VGG19", lambda include_top, weights: vgg19(include_top, weights=None))
     maps = FeatureMaps("vgg19")
     assert len(maps.layers) == 16

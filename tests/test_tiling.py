@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.ndimage import correlate
 
-from cnnzoo.tiling import self_ensemble, tiled
+from cnnzoo.imaging.tiling import self_ensemble, tiled
 
 
 def picture(height, width, channels=3, seed=0):

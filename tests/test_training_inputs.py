@@ -107,9 +107,9 @@ def test_fit_descends_the_weighted_loss():
     batch.train_on_batch(IMAGES, labels, sample_weight=weights)
     for model in (arrays, triples, batch):
         assert float(model.w()) == pytest.approx(expected, rel=1e-6)
-    logs = line().fit(
-        IMAGES, labels, validation_data=(IMAGES, labels, weights), batch_size=8, epochs=1, verbose=0
-    ).history
+    logs = (
+        line().fit(IMAGES, labels, validation_data=(IMAGES, labels, weights), batch_size=8, epochs=1, verbose=0).history
+    )
     w = 0.5 - 0.1 * np.mean(2 * (0.5 * x - labels) * x)
     assert logs["val_loss"][0] == pytest.approx(np.mean(weights * (w * x - labels) ** 2), rel=1e-6)
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cnnzoo.transparency import bled, flattened, from_nearest
+from cnnzoo.imaging.transparency import bled, flattened, from_nearest
 
 
 @pytest.fixture

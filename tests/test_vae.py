@@ -17,10 +17,10 @@ from scipy import integrate, stats
 from scipy.special import expit, logsumexp
 
 import cnnzoo
-from cnnzoo import losses
 from cnnzoo.data import load
 from cnnzoo.evaluation import evaluate
 from cnnzoo.models.vae import VAE
+from cnnzoo.nn import losses
 
 TINY = {"width": 2, "hidden": 4, "latent_dim": 3}
 IMAGES = load("digits").images[:8]

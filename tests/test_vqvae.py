@@ -10,8 +10,8 @@ from scipy.spatial.distance import cdist
 from scipy.special import log_softmax, softmax
 
 import cnnzoo
-from cnnzoo import compression
 from cnnzoo.data import load
+from cnnzoo.nn import entropy_coding
 
 CODES = 8
 
@@ -191,8 +191,8 @@ def test_bytes_that_are_not_its_own_are_refused(model, images):
 def test_numbers_that_round_otherwise_are_noticed(model, images, monkeypatch):
     wide_awake(model)
     data = model.compress(images)
-    frequencies = compression.frequencies
-    monkeypatch.setattr(compression, "frequencies", lambda p: np.roll(frequencies(p), 1, axis=1))
+    frequencies = entropy_coding.frequencies
+    monkeypatch.setattr(entropy_coding, "frequencies", lambda p: np.roll(frequencies(p), 1, axis=1))
     with pytest.raises(ValueError, match=r"probabilities this machine computes otherwise \(.*\); allowed"):
         model.decompress(data)
 

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from cnnzoo.training.phases import Phase, PhasedModel
+from cnnzoo.phases import Phase, PhasedModel
 
 IMAGES = np.linspace(0, 1, 8, dtype=np.float32).reshape(8, 1, 1, 1)
 

@@ -13,8 +13,8 @@ import numpy as np
 
 import cnnzoo
 from cnnzoo.data import load
-from cnnzoo.density import CodeMixture
-from cnnzoo.images import contact_sheet, save_png
+from cnnzoo.imaging.arrays import contact_sheet, save_png
+from cnnzoo.latent.mixture import CodeMixture
 from cnnzoo.metrics.features import frechet_distance
 
 

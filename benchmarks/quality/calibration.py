@@ -12,7 +12,7 @@ from unittest import mock
 import cnnzoo
 from cnnzoo.data import DataNotFound
 from cnnzoo.export import litert
-from cnnzoo.export.costs import litert_costs
+from cnnzoo.export.quantization_loss import litert_costs
 from cnnzoo.terminal import print_table
 
 

@@ -3,13 +3,13 @@
     python benchmarks/quality/enhancement.py
     python benchmarks/quality/enhancement.py --data t91+bsds500 --split validation
 
-For each exposure (see `cnnzoo.restoration.EXPOSURES`) the mean PSNR and SSIM in RGB.
+For each exposure (see `cnnzoo.evaluation.restoration.EXPOSURES`) the mean PSNR and SSIM in RGB.
 """
 
 import argparse
 
 import cnnzoo
-from cnnzoo.restoration import EXPOSURES
+from cnnzoo.evaluation.restoration import EXPOSURES
 from cnnzoo.terminal import print_table, progress
 
 METHODS = {"as it is": "unchanged_", "histogram equalisation": "equalized_", "CLAHE": "clahe_", "enhancer": ""}

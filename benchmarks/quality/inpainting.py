@@ -4,7 +4,7 @@
 
 The plain U-Net has equal strides and dilations, convolutions without gates that are wider by the root of 2, and so
 about as many parameters; it is shown grey holes and gives the image. Data, steps, optimizers, loss and seeds are
-equal, and so are the holes. The score is the PSNR over missing pixels alone, with the fixed masks of `cnnzoo.masks`,
+equal, and so are the holes. The score is the PSNR over missing pixels alone, with the fixed masks of `cnnzoo.imaging.masks`,
 on test images; for photographs, on the middles of those of BSD100. A side that is finished is not trained again.
 """
 
@@ -17,15 +17,15 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-from cnnzoo import masks
 from cnnzoo.data import training_images
-from cnnzoo.layers import PACKAGE
+from cnnzoo.evaluation.restoration import filled_by, sets_of, to_fill
+from cnnzoo.imaging import masks
+from cnnzoo.imaging.resampling import mirror_to_multiple
 from cnnzoo.metrics.reconstruction import hole_mse_per_image
 from cnnzoo.models.inpainter import Inpainter, u_net
-from cnnzoo.resampling import mirror_to_multiple
-from cnnzoo.restoration import filled_by, sets_of, to_fill
+from cnnzoo.nn.layers import PACKAGE
+from cnnzoo.recipes import Recipe, recipe
 from cnnzoo.terminal import print_table
-from cnnzoo.training.recipes import Recipe, recipe
 
 
 def plain(filters: int, strides: int = 1, dilation: int = 1) -> layers.Layer:

@@ -16,7 +16,7 @@ from PIL import Image
 
 import cnnzoo
 from cnnzoo.data import load
-from cnnzoo.images import to_uint8
+from cnnzoo.imaging.arrays import to_uint8
 from cnnzoo.metrics.reconstruction import psnr_per_image
 
 QUALITIES = (1, 5, 10, 15, 20, 30, 50, 75, 90)

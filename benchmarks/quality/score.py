@@ -33,8 +33,8 @@ import numpy as np
 
 import cnnzoo
 from cnnzoo import checkpoints
-from cnnzoo.images import to_uint8
-from cnnzoo.likeness import GENERATED, SEEDS
+from cnnzoo.evaluation.generation import GENERATED, SEEDS
+from cnnzoo.imaging.arrays import to_uint8
 from cnnzoo.terminal import print_table
 
 COLUMNS = {"frechet": "Fréchet", "frechet_over_floor": "/ floor", "density": "density", "coverage": "coverage"}

@@ -20,10 +20,10 @@ import keras
 
 import cnnzoo
 from cnnzoo import checkpoints
+from cnnzoo.recipes import Recipe
+from cnnzoo.recipes.json_files import write_recipe
 from cnnzoo.terminal import print_table
-from cnnzoo.training.recipe_files import write_recipe
-from cnnzoo.training.recipes import Recipe
-from cnnzoo.training.runs import Run
+from cnnzoo.training.run_dir import Run
 
 SEEDS = 5
 COLLAPSED = 0.6  # coverage

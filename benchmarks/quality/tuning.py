@@ -17,7 +17,7 @@ import numpy as np
 import cnnzoo
 from cnnzoo import checkpoints
 from cnnzoo.data import load
-from cnnzoo.training.recipe_files import read_recipe, write_recipe
+from cnnzoo.recipes.json_files import read_recipe, write_recipe
 from cnnzoo.tuning.objectives import BOUNDED, nll
 
 SEEDS = (1, 2, 3)

@@ -19,8 +19,8 @@ from typing import Any
 import keras
 
 import cnnzoo
-from cnnzoo.training.recipes import list_recipes
-from cnnzoo.training.runs import Run
+from cnnzoo.recipes import list_recipes
+from cnnzoo.training.run_dir import Run
 
 TIMED = 30  # steps
 

@@ -12,7 +12,7 @@ from cnnzoo.commands.restore import each, in_channels, mask_of, shown
 if TYPE_CHECKING:
     import numpy as np
 
-    from cnnzoo.photos import Photo
+    from cnnzoo.imaging.files import Photo
 
 FAST = "fast_style.paintings"
 ENHANCER = "enhancer.photos"
@@ -21,7 +21,7 @@ FRAMES = 10  # evaluations from one intermediate picture to the next
 
 def stylize(asked: argparse.Namespace) -> None:
     from cnnzoo import registry
-    from cnnzoo.images import to_channels
+    from cnnzoo.imaging.arrays import to_channels
 
     slow = {key: getattr(asked, key) for key in ("network", "optimizer", "steps", "side", "frames")}
     slow = {key: value for key, value in slow.items() if value is not None}
@@ -66,7 +66,7 @@ def _by_optimization(
 ) -> Callable[..., "np.ndarray"]:
     from cnnzoo import registry
     from cnnzoo.data.paintings import painting
-    from cnnzoo.images import save_png
+    from cnnzoo.imaging.arrays import save_png
 
     styles = [painting(name).pixels for name in asked.style]
     if frames is not None and frames.exists() and not frames.is_dir():

@@ -10,7 +10,7 @@ SIDE = 128  # of the middle of a picture, for a model that takes any size
 
 
 def explain(asked: argparse.Namespace) -> None:
-    from cnnzoo.cards import class_names
+    from cnnzoo.checkpoints.table import class_names
     from cnnzoo.explain import method
     from cnnzoo.explain.report import sheet
 
@@ -28,7 +28,7 @@ def explain(asked: argparse.Namespace) -> None:
 
 def _read(path, model):
     """The picture as the model takes it: resized, or the middle of it for one that takes any size."""
-    from cnnzoo.images import fit_to, read_image
+    from cnnzoo.imaging.arrays import fit_to, read_image
 
     image = read_image(path)
     sides = [side or min(have, SIDE) for side, have in zip(model.image_shape[:2], image.shape[:2], strict=True)]

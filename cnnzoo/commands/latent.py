@@ -49,7 +49,7 @@ def traverse(asked: argparse.Namespace) -> None:
 def invert(asked: argparse.Namespace) -> None:
     import numpy as np
 
-    from cnnzoo.images import to_uint8
+    from cnnzoo.imaging.arrays import to_uint8
     from cnnzoo.latent import images_of, invert
 
     with progress(f"searching in {asked.name}"):
@@ -70,7 +70,7 @@ def nearest(asked: argparse.Namespace) -> None:
     import numpy as np
 
     from cnnzoo.data import load
-    from cnnzoo.images import to_uint8
+    from cnnzoo.imaging.arrays import to_uint8
     from cnnzoo.latent import nearest
 
     with progress(f"comparing {asked.name} with its training images"):

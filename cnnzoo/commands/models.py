@@ -12,7 +12,7 @@ def find(name: str) -> tuple[Path, str]:
     """
     from cnnzoo import registry
     from cnnzoo.checkpoints import open_checkpoint
-    from cnnzoo.training.runs import Run
+    from cnnzoo.training.run_dir import Run
 
     known = registry.list_checkpoints()
     if name in known or (Path(name) / "card.json").exists():

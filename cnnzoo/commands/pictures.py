@@ -25,8 +25,8 @@ def generate(asked: argparse.Namespace) -> None:
 
 
 def reconstruct(asked: argparse.Namespace) -> None:
-    from cnnzoo.images import save_png
-    from cnnzoo.photos import format_for
+    from cnnzoo.imaging.arrays import save_png
+    from cnnzoo.imaging.files import format_for
 
     stems = [path.stem for path in asked.image]
     if twice := sorted({stem for stem in stems if stems.count(stem) > 1}):
@@ -48,7 +48,7 @@ def reconstruct(asked: argparse.Namespace) -> None:
 
 
 def classify(asked: argparse.Namespace) -> None:
-    from cnnzoo.cards import class_names
+    from cnnzoo.checkpoints.table import class_names
 
     if asked.top < 1:
         raise ValueError(f"got --top {asked.top}; allowed: >= 1")
@@ -70,8 +70,8 @@ def classify(asked: argparse.Namespace) -> None:
 
 def check_sheet(path: Path, n: int, columns: int, model) -> None:
     """Refuses a contact sheet of n images of a model that the format of its file cannot hold, before they are made."""
-    from cnnzoo.images import sheet_sides
-    from cnnzoo.photos import format_for
+    from cnnzoo.imaging.arrays import sheet_sides
+    from cnnzoo.imaging.files import format_for
 
     if n > 0 and None not in model.image_shape:
         format_for(path, sheet_sides(n, *model.image_shape[:2], columns))
@@ -79,7 +79,7 @@ def check_sheet(path: Path, n: int, columns: int, model) -> None:
 
 def save_sheet(path: Path, images, columns: int, quiet: bool = False) -> None:
     """Writes a contact sheet, in the format that the name says, and says where."""
-    from cnnzoo.images import contact_sheet
+    from cnnzoo.imaging.arrays import contact_sheet
 
     save(path, contact_sheet(images, columns))
     if not quiet:
@@ -88,8 +88,8 @@ def save_sheet(path: Path, images, columns: int, quiet: bool = False) -> None:
 
 def save(path: Path, picture) -> None:
     """Writes a picture (height, width, 1 or 3), uint8 or in [0, 1], in the format that the name says."""
-    from cnnzoo.images import to_uint8
-    from cnnzoo.photos import Photo, save_photo
+    from cnnzoo.imaging.arrays import to_uint8
+    from cnnzoo.imaging.files import Photo, save_photo
 
     picture = to_uint8(picture)
     save_photo(path, picture, Photo(picture))
@@ -99,6 +99,6 @@ def read(paths: Sequence[Path], model):
     """Image files as one uint8 batch of the shape that the model takes."""
     import numpy as np
 
-    from cnnzoo.images import fit_to, read_image
+    from cnnzoo.imaging.arrays import fit_to, read_image
 
     return np.concatenate([fit_to(read_image(path)[None], model.image_shape) for path in paths])

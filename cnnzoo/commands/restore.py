@@ -16,7 +16,7 @@ from cnnzoo.terminal import progress
 if TYPE_CHECKING:
     import numpy as np
 
-    from cnnzoo.photos import Photo
+    from cnnzoo.imaging.files import Photo
 
 DENOISERS = {1: "denoiser.gray_blind", 3: "denoiser.color_blind"}  # by the channels of the picture
 INPAINTER = "inpainter.photos64"
@@ -59,7 +59,7 @@ def denoise(asked: argparse.Namespace) -> None:
 def inpaint(asked: argparse.Namespace) -> None:
     import numpy as np
 
-    from cnnzoo.transparency import from_nearest
+    from cnnzoo.imaging.transparency import from_nearest
 
     mask = mask_of(asked.mask)
     restorer = _restorer(asked.model or INPAINTER, INPAINTER)
@@ -100,8 +100,8 @@ def _restorer(name: str, like: str) -> Callable[..., "Photo"]:
 
 
 def shown(photo: "Photo", missing: "np.ndarray | None" = None) -> "np.ndarray":
-    """The pixels of a photograph as a network is to see them; see `cnnzoo.transparency.bled`."""
-    from cnnzoo.transparency import bled
+    """The pixels of a photograph as a network is to see them; see `cnnzoo.imaging.transparency.bled`."""
+    from cnnzoo.imaging.transparency import bled
 
     return bled(photo.pixels, photo.alpha, missing)
 
@@ -113,7 +113,7 @@ def in_channels(taken: int, photo: "Photo", work: Callable[["np.ndarray"], "np.n
     """
     import numpy as np
 
-    from cnnzoo.images import to_channels
+    from cnnzoo.imaging.arrays import to_channels
 
     made = work(to_channels(photo.pixels[None], taken)[0])
     if photo.pixels.shape[2] < taken:
@@ -131,8 +131,8 @@ def _enlarged(alpha: "np.ndarray", scale: int) -> "np.ndarray":
 
 
 def mask_of(path: Path) -> "np.ndarray":
-    """The mask in a file, which must leave something to be done; see `cnnzoo.masks.read_mask`."""
-    from cnnzoo.masks import read_mask
+    """The mask in a file, which must leave something to be done; see `cnnzoo.imaging.masks.read_mask`."""
+    from cnnzoo.imaging.masks import read_mask
 
     missing = read_mask(path)
     if missing.all() or not missing.any():
@@ -157,8 +157,8 @@ def each(
     Raises:
         ValueError: For names that cannot be, or, in the end, for the files of a folder that were left out.
     """
-    from cnnzoo.images import passed_over
-    from cnnzoo.photos import format_for, read_photo, save_photo
+    from cnnzoo.imaging.arrays import passed_over
+    from cnnzoo.imaging.files import format_for, read_photo, save_photo
 
     pairs, others = _pairs(asked.input, asked.output)
     for path, target in pairs:
@@ -201,8 +201,8 @@ def _pairs(source: Path, target: Path) -> tuple[list[tuple[Path, Path]], list[Pa
 
     In a folder a result has the name of its picture, but ends in .png where that format cannot be written.
     """
-    from cnnzoo.images import PICTURE_SUFFIXES, pictures_in
-    from cnnzoo.photos import FORMATS
+    from cnnzoo.imaging.arrays import PICTURE_SUFFIXES, pictures_in
+    from cnnzoo.imaging.files import FORMATS
 
     if not source.is_dir():
         return [(source, target)], []

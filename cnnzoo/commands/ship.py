@@ -15,7 +15,7 @@ def export(asked: argparse.Namespace) -> None:
 
 
 def verify(asked: argparse.Namespace) -> None:
-    from cnnzoo.export.reading import verify
+    from cnnzoo.export.loader import verify
 
     with progress("verifying"):
         found = verify(*asked.folder)

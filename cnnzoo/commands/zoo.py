@@ -9,9 +9,10 @@ from cnnzoo.terminal import bars, print_json, print_scores, print_table, progres
 
 
 def list_(asked: argparse.Namespace) -> None:
-    from cnnzoo import cards, registry
+    from cnnzoo import registry
+    from cnnzoo.checkpoints import table
 
-    architectures = [{"name": name, "summary": cards.summary(name)} for name in registry.list_models(asked.pattern)]
+    architectures = [{"name": name, "summary": table.summary(name)} for name in registry.list_models(asked.pattern)]
     found = [registry.card(name) for name in registry.list_checkpoints(asked.pattern)]
     if not (architectures or found):
         known = [*registry.list_models(), *registry.list_checkpoints()]
@@ -24,18 +25,19 @@ def list_(asked: argparse.Namespace) -> None:
         print_table("Architectures", ("name", "what it is"), [tuple(a.values()) for a in architectures])
     if found:
         rows = [
-            (c["name"], c["task"], c["data"]["name"], cards.headline(c), cards.size(c["parameters"], "")) for c in found
+            (c["name"], c["task"], c["data"]["name"], table.headline(c), table.size(c["parameters"], "")) for c in found
         ]
         print_table("Checkpoints", ("name", "task", "data", "measured on the test split", "parameters"), rows)
 
 
 def info(asked: argparse.Namespace) -> None:
-    from cnnzoo import cards, registry
+    from cnnzoo import registry
+    from cnnzoo.checkpoints import table
 
     if registry.split_name(asked.name)[1]:
         about = registry.card(asked.name)
         return print_json(about) if asked.json else _print_checkpoint(about)
-    about = cards.architecture_card(asked.name)
+    about = table.architecture_card(asked.name)
     if asked.json:
         return print_json(about)
     print(f"{about['name']}: {about['summary']}\n\n{about['description']}\n")
@@ -45,7 +47,7 @@ def info(asked: argparse.Namespace) -> None:
 
 
 def _print_checkpoint(card: dict[str, Any]) -> None:
-    from cnnzoo import cards
+    from cnnzoo.checkpoints import table
 
     print(f"{card['name']}: {card['description']}\n")
     rows = [
@@ -55,12 +57,12 @@ def _print_checkpoint(card: dict[str, Any]) -> None:
         ("made by", card["recipe"]["command"]),
         ("configuration", ", ".join(f"{k}={json.dumps(v)}" for k, v in card["config"].items())),
         ("parameters", f"{card['parameters']:,}"),
-        ("files", cards.size(card["bytes"], "B")),
+        ("files", table.size(card["bytes"], "B")),
         ("licence", card["licence"]),
     ]
     width = max(len(key) for key, _ in rows)
     print("\n".join(f"{key:{width}}  {value}" for key, value in rows) + "\n")
-    print_scores(cards.scores(card).values())
+    print_scores(table.scores(card).values())
 
 
 def demo(asked: argparse.Namespace) -> None:
@@ -74,7 +76,7 @@ def demo(asked: argparse.Namespace) -> None:
 
 
 def train(asked: argparse.Namespace) -> None:
-    from cnnzoo.training.fit import train
+    from cnnzoo.training.loop import train
     from cnnzoo.training.progress import EpochBar
 
     with bars() as shown:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from cnnzoo.data.order import order
+from cnnzoo.data.permutation import order
 
 __all__ = ["DataNotFound", "ImageSet", "load", "order", "pipeline", "training_images"]
 
@@ -137,7 +137,7 @@ def load(
         ValueError: An unknown name or split, or an unreadable file.
     """
     from cnnzoo.data.sources import read
-    from cnnzoo.images import fit_to, to_channels
+    from cnnzoo.imaging.arrays import fit_to, to_channels
 
     if split not in ("train", "test", "fit", "validation"):
         raise ValueError(f"got split={split!r}; allowed: train, test, fit, validation")
@@ -219,7 +219,7 @@ def _data_of(name: str, split: str) -> tuple:
         card = registry.card(name)
         shape = registry.from_config(card["architecture"], card["config"]).image_shape
         return card["data"]["name"], split, shape, card["recipe"].get("crop")
-    from cnnzoo.training.recipes import recipe
+    from cnnzoo.recipes import recipe
 
     plan = recipe(name)
     return plan.data, split, registry.from_config(arch, dict(plan.config)).image_shape, plan.crop

@@ -3,10 +3,10 @@
 from dataclasses import replace
 from pathlib import Path
 
-from cnnzoo.files import data_dir
-from cnnzoo.images import pictures_in
-from cnnzoo.photos import Photo, read_photo
-from cnnzoo.transparency import flattened
+from cnnzoo.imaging.arrays import pictures_in
+from cnnzoo.imaging.files import Photo, read_photo
+from cnnzoo.imaging.transparency import flattened
+from cnnzoo.utils.atomic_files import data_dir
 
 
 def paintings() -> dict[str, Path]:

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from cnnzoo.data import DataNotFound
-from cnnzoo.data.order import order
 from cnnzoo.data.origins import origin
-from cnnzoo.files import data_dir
-from cnnzoo.images import PICTURE_SUFFIXES, is_hidden, pictures_in, read_image, to_channels
+from cnnzoo.data.permutation import order
+from cnnzoo.imaging.arrays import PICTURE_SUFFIXES, is_hidden, pictures_in, read_image, to_channels
+from cnnzoo.utils.atomic_files import data_dir
 
 # Where each set lies in `CNNZOO_DATA_DIR`.
 TRAINING = {"t91": "t91/train", "bsds500": "bsds500/train", "train400": "train400/train"}

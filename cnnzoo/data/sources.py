@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from cnnzoo.data import DataNotFound
-from cnnzoo.data.order import order
-from cnnzoo.files import data_dir
-from cnnzoo.images import PICTURE_SUFFIXES, fit_to, is_hidden, passed_over, pictures_in, read_image
+from cnnzoo.data.permutation import order
+from cnnzoo.imaging.arrays import PICTURE_SUFFIXES, fit_to, is_hidden, passed_over, pictures_in, read_image
+from cnnzoo.utils.atomic_files import data_dir
 
 BUILDERS = ("mnist", "fashion_mnist", "cifar10", "cmaterdb", "cmaterdb/devanagari", "cmaterdb/telugu")
 STATIC = "mnist/static"

@@ -7,8 +7,8 @@ from PIL import Image, ImageDraw
 
 from cnnzoo import explain
 from cnnzoo.explain.target import Target, has_classes
-from cnnzoo.images import to_channels, to_uint8
-from cnnzoo.sheet import COLUMNS, FAINT, GAP, MARGIN, PAPER, SIDE, Row, font, picture
+from cnnzoo.imaging.arrays import to_channels, to_uint8
+from cnnzoo.imaging.grid import COLUMNS, FAINT, GAP, MARGIN, PAPER, SIDE, Row, font, picture
 
 TILE = 140  # pixels of a map's side; seven of them are as wide as the twelve columns of the other rows
 AGAINST, FOR = np.array((33, 102, 172), np.float32), np.array((214, 40, 40), np.float32)

@@ -7,11 +7,11 @@ import keras
 import numpy as np
 from keras import ops
 
-from cnnzoo.images import as_batch
-from cnnzoo.layers import BatchSpread, unit_range
-from cnnzoo.models import _verbs
-from cnnzoo.perceptual import activates
-from cnnzoo.training.gradients import input_gradient
+from cnnzoo.features.maps import activates
+from cnnzoo.imaging.arrays import as_batch
+from cnnzoo.nn.gradients import input_gradient
+from cnnzoo.nn.layers import BatchSpread, unit_range
+from cnnzoo.tasks import inference
 
 PIXELS = 2**20  # of the images of a pass, at most, unless it is one image
 
@@ -61,7 +61,7 @@ class Target:
 
     def each(self, function: Callable) -> np.ndarray:
         """`function` of images and their rows of `chosen`, both tensors, a batch at a time, as one float32 array."""
-        return _verbs.in_batches(lambda *rows: function(*map(ops.convert_to_tensor, rows)), self.images, self.chosen)
+        return inference.in_batches(lambda *rows: function(*map(ops.convert_to_tensor, rows)), self.images, self.chosen)
 
     def over(self, variants: np.ndarray, make: Callable, function: Callable, images, chosen) -> Iterator:
         """`function` of n images in every variant, as many variants in a pass as it can take.
@@ -76,7 +76,7 @@ class Target:
             The rows that were taken, g of them, and the result of shape (g, n, ...).
         """
         n, height, width, _ = images.shape
-        size = max(min(_verbs.BATCH, PIXELS // (height * width)) // n, 1)
+        size = max(min(inference.BATCH, PIXELS // (height * width)) // n, 1)
         for i in range(0, len(variants), size):
             rows = variants[i : i + size]
             made = ops.reshape(make(rows), (-1, *images.shape[1:]))  # (g * n, height, width, channels)
@@ -171,7 +171,9 @@ class Target:
         if classes is None and _is_told(model):
             raise ValueError(f"got no classes for a {model.architecture}, which judges an image as one of a class; "
                              f"allowed: integers in [0, {model.classes})")  # fmt: skip
-        return _verbs.one_hot(model, len(batch), model.classify(batch).argmax(axis=1) if classes is None else classes)
+        return inference.one_hot(
+            model, len(batch), model.classify(batch).argmax(axis=1) if classes is None else classes
+        )
 
 
 def network(model) -> keras.Model:

@@ -9,7 +9,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from cnnzoo.export.reading import Export
+    from cnnzoo.export.loader import Export
 
 
 def export(
@@ -43,18 +43,18 @@ def export(
         ValueError: There is no such model, or `<folder>/<name>` holds another one.
         ModuleNotFoundError: What the extra "export" installs is not there.
     """
-    from cnnzoo.export.writing import write
+    from cnnzoo.export.saved_model import write
 
     return write(model, Path(folder), name, litert, onnx, data)
 
 
 def load_export(folder: str | Path) -> "Export":
-    """An export read back, with TensorFlow alone; see `cnnzoo.export.reading.Export`.
+    """An export read back, with TensorFlow alone; see `cnnzoo.export.loader.Export`.
 
     Args:
         folder: `<folder>/<name>` for the highest version, or that of one version.
     """
-    from cnnzoo.export.reading import Export
+    from cnnzoo.export.loader import Export
 
     return Export.open(folder)
 

@@ -18,12 +18,12 @@ from keras import ops
 from cnnzoo.data import DataNotFound, load, training_images
 from cnnzoo.data.photographs import Crops, Photographs
 from cnnzoo.data.sources import shipped_photographs
-from cnnzoo.export.fusing import lean
-from cnnzoo.export.ranging import ranged
+from cnnzoo.export.calibration import ranged
+from cnnzoo.export.saved_model import save
 from cnnzoo.export.signatures import Signature, portable, traced
-from cnnzoo.export.writing import save
-from cnnzoo.images import to_channels
-from cnnzoo.layers import unit_range
+from cnnzoo.imaging.arrays import to_channels
+from cnnzoo.nn.batchnorm_folding import lean
+from cnnzoo.nn.layers import unit_range
 
 CALIBRATION = 100  # images
 
@@ -32,7 +32,7 @@ def write_litert(folder: Path, model, images: np.ndarray, data: str | None) -> N
     """Writes float32.tflite, float16.tflite and, where it can be had, int8.tflite.
 
     In int8 all computation is on integers, inputs and outputs included; the ranges of all tensors are those seen on
-    training images, but for the outermost values where every grey value counts (see `cnnzoo.export.ranging`). There is
+    training images, but for the outermost values where every grey value counts (see `cnnzoo.export.calibration`). There is
     none of an inpainter, whose smooth filling divides by what int8 rounds to 0, of an enhancer, whose curves would each
     round the picture anew, nor of a model that infers labels, whose sums of logarithms the integer kernels of LiteRT
     2.3 abort on.

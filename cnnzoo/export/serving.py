@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from cnnzoo.export.writing import NAME, versions
-from cnnzoo.files import write_text
+from cnnzoo.export.saved_model import NAME, versions
+from cnnzoo.utils.atomic_files import write_text
 
 WARMUP = "tf_serving_warmup_requests"
 

@@ -9,8 +9,8 @@ from typing import Literal
 
 import numpy as np
 
-from cnnzoo import color
-from cnnzoo.images import to_uint8
+from cnnzoo.imaging import color
+from cnnzoo.imaging.arrays import to_uint8
 
 Images = np.ndarray | Sequence[np.ndarray]
 
@@ -74,7 +74,7 @@ class Protocol:
     """What of an enlarged image is compared with the original.
 
     Attributes:
-        channels: "Y", the luma of ITU-R BT.601 (see `cnnzoo.color`) of a colour image, or "RGB", all channels.
+        channels: "Y", the luma of ITU-R BT.601 (see `cnnzoo.imaging.color`) of a colour image, or "RGB", all channels.
         shave: Whether as many pixels as the scale are cut off on every side, where a method has to guess.
     """
 
@@ -140,7 +140,7 @@ def hole_mse_per_image(images: Images, reconstructions: Images, masks: Images) -
 
     Args:
         images, reconstructions: (height, width, channels) each, in [0, 1].
-        masks: (height, width, 1) each, not 0 where a pixel is missing; see `cnnzoo.masks.for_evaluation`.
+        masks: (height, width, 1) each, not 0 where a pixel is missing; see `cnnzoo.imaging.masks.for_evaluation`.
 
     Raises:
         ValueError: As `mse_per_image`, or nothing is missing in an image.

@@ -3,7 +3,7 @@
 import keras
 from keras import layers
 
-from cnnzoo.layers import DepthToSpace
+from cnnzoo.nn.layers import DepthToSpace
 
 
 def check_shape(image_shape) -> tuple[int, int, int]:

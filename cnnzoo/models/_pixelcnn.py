@@ -6,7 +6,7 @@ Source: van den Oord et al., "Conditional Image Generation with PixelCNN Decoder
 import keras
 from keras import layers, ops
 
-from cnnzoo.layers import PACKAGE
+from cnnzoo.nn.layers import PACKAGE
 
 
 def _padded(x, top: int = 0, left: int = 0, right: int = 0):

@@ -9,15 +9,15 @@ import keras
 import numpy as np
 from keras import ops
 
-from cnnzoo.images import to_channels, to_uint8
-from cnnzoo.layers import bordered, doubled, unit_range
-from cnnzoo.losses import mean_and_deviation
-from cnnzoo.models._photograph import as_photographs, in_type, in_unit_range
-from cnnzoo.optimisation import resized
+from cnnzoo.imaging.arrays import to_channels, to_uint8
+from cnnzoo.imaging.resampling import mirror_to_multiple
+from cnnzoo.imaging.tiling import tiled
+from cnnzoo.nn.layers import bordered, doubled, unit_range
+from cnnzoo.nn.losses import mean_and_deviation
+from cnnzoo.phases import Phase, PhasedModel
 from cnnzoo.registry import register
-from cnnzoo.resampling import mirror_to_multiple
-from cnnzoo.tiling import tiled
-from cnnzoo.training.phases import Phase, PhasedModel
+from cnnzoo.tasks.photo_inference import as_photographs, in_type, in_unit_range
+from cnnzoo.tasks.pixel_optimizers import resized
 
 STRIDE = 4  # pixels to one of the maps that are normalised
 MARGIN = 32  # pixels that the encoder and the decoder see together, on each side
@@ -134,7 +134,7 @@ class AdaIN(PhasedModel):
         """
         if isinstance(other, AdaIN):
             return super().begin_with(other)
-        from cnnzoo.export.fusing import folded
+        from cnnzoo.nn.batchnorm_folding import folded
 
         backbone = getattr(other, "backbone", None)
         theirs = [] if backbone is None else folded(backbone).layers

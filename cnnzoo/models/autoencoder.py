@@ -6,11 +6,12 @@ import keras
 import numpy as np
 from keras import ops
 
-from cnnzoo import losses
-from cnnzoo.layers import unit_range
-from cnnzoo.models import _encoding, _verbs
+from cnnzoo.models import _encoding
+from cnnzoo.nn import losses
+from cnnzoo.nn.layers import unit_range
+from cnnzoo.phases import Phase, PhasedModel
 from cnnzoo.registry import register
-from cnnzoo.training.phases import Phase, PhasedModel
+from cnnzoo.tasks import inference
 
 
 class Coded(NamedTuple):
@@ -79,12 +80,12 @@ class Autoencoder(PhasedModel):
 
     def encode(self, x) -> np.ndarray:
         """The codes (n, latent_dim) of one image or a batch of n."""
-        return _verbs.images_to_rows(self, self.encoded, x)
+        return inference.images_to_rows(self, self.encoded, x)
 
     def decode(self, z) -> np.ndarray:
         """float32 images in [0, 1], (n, height, width, channels), from codes (n, latent_dim)."""
-        return _verbs.in_batches(self.decoded, _verbs.latents(self, z))
+        return inference.in_batches(self.decoded, inference.latents(self, z))
 
     def reconstruct(self, x) -> np.ndarray:
         """decode(encode(x)) for one image or a batch, in the type that came in."""
-        return _verbs.images_to_images(self, self, x)
+        return inference.images_to_images(self, self, x)

@@ -5,9 +5,9 @@ from typing import ClassVar
 import keras
 from keras import layers
 
-from cnnzoo.layers import Dropout
-from cnnzoo.models._classifier import Classifier
+from cnnzoo.nn.layers import Dropout
 from cnnzoo.registry import register
+from cnnzoo.tasks.classifier import Classifier
 
 POOLING = {"max": layers.MaxPooling2D, "average": layers.AveragePooling2D}
 
@@ -19,7 +19,7 @@ class CNN(Classifier):
     Args:
         pooling: "max" or "average", 2x2.
         dropout: The fraction of features that is dropped before each dense layer in training.
-        **config: See `cnnzoo.models._classifier.Classifier`: image_shape, classes, l1, l2, augmentation.
+        **config: See `cnnzoo.tasks.classifier.Classifier`: image_shape, classes, l1, l2, augmentation.
     """
 
     filters = (32, 64, 64)

@@ -6,12 +6,12 @@ Source: Sohn et al., "Learning Structured Output Representation using Deep Condi
 import numpy as np
 from keras import ops
 
-from cnnzoo import losses
-from cnnzoo.images import as_batch
-from cnnzoo.layers import unit_range, with_label
-from cnnzoo.models import _verbs
+from cnnzoo.imaging.arrays import as_batch
 from cnnzoo.models.vae import VAE
+from cnnzoo.nn import losses
+from cnnzoo.nn.layers import unit_range, with_label
 from cnnzoo.registry import register
+from cnnzoo.tasks import inference
 
 
 @register("cvae")
@@ -73,7 +73,7 @@ class CVAE(VAE):
         Raises:
             ValueError: For images or labels that are none.
         """
-        return _verbs.images_to_rows(self, self.encoded, x, self._known(x, labels))
+        return inference.images_to_rows(self, self.encoded, x, self._known(x, labels))
 
     def decode(self, z, labels=None) -> np.ndarray:
         """E[x|z, y], float32 in [0, 1], (n, height, width, channels).
@@ -85,9 +85,9 @@ class CVAE(VAE):
         Raises:
             ValueError: For latents or labels that are none.
         """
-        z = _verbs.latents(self, z)
-        labels = _verbs.one_hot(self, len(z), labels)
-        return _verbs.in_batches(self.decoded, z, labels)
+        z = inference.latents(self, z)
+        labels = inference.one_hot(self, len(z), labels)
+        return inference.in_batches(self.decoded, z, labels)
 
     def reconstruct(self, x, labels=None) -> np.ndarray:
         """decode(encode(x)) for one image or a batch, in the type that came in; the arguments are those of `encode`."""
@@ -95,7 +95,7 @@ class CVAE(VAE):
         def made(images, labels):
             return self.reconstructions(unit_range(images), labels)
 
-        return _verbs.images_to_images(self, made, x, self._known(x, labels))
+        return inference.images_to_images(self, made, x, self._known(x, labels))
 
     def generate(self, n: int, seed: int = 0, labels=None) -> np.ndarray:
         """n images of the classes asked for; the same seed and labels give the same ones.
@@ -117,11 +117,11 @@ class CVAE(VAE):
         """As that of `VAE`, given labels, which are required: n integers in [0, classes), or one for all."""
         if labels is None:
             raise ValueError("got images without labels; allowed: labels, as the bound is on log p(x|label)")
-        return super().log_weights(images, samples, seed, _verbs.one_hot(self, len(images), labels))
+        return super().log_weights(images, samples, seed, inference.one_hot(self, len(images), labels))
 
     def _known(self, x, labels) -> np.ndarray:
         """The one-hot labels (n, classes) of images: those given, or else those inferred."""
         images, _ = as_batch(x, self.image_shape)
         if labels is None:
-            return _verbs.in_batches(lambda images: self.infer(unit_range(images)), images)
-        return _verbs.one_hot(self, len(images), labels)
+            return inference.in_batches(lambda images: self.infer(unit_range(images)), images)
+        return inference.one_hot(self, len(images), labels)

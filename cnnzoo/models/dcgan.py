@@ -13,10 +13,9 @@ from typing import ClassVar
 import keras
 from keras import layers
 
-from cnnzoo import adversarial
-from cnnzoo.layers import BatchSpread
-from cnnzoo.models import _conditioning
 from cnnzoo.models.gan import GAN
+from cnnzoo.nn import gan_losses, label_conditioning
+from cnnzoo.nn.layers import BatchSpread
 from cnnzoo.registry import register
 
 STARTS = {28: 7, 32: 4, 64: 4}  # the side of the generator's first feature map
@@ -65,22 +64,22 @@ class DCGAN(GAN):
         start = STARTS[side]
         steps = (side // start).bit_length() - 1  # 28: 2, 32: 3, 64: 4
         first, *rest = (self.width * 2**i for i in reversed(range(steps)))
-        z, label = _conditioning.inputs(self, (self.latent_dim,))
-        x = _conditioning.joined(self, z, label)
+        z, label = label_conditioning.inputs(self, (self.latent_dim,))
+        x = label_conditioning.joined(self, z, label)
         x = layers.Dense(start * start * first, use_bias=False, kernel_initializer=published())(x)
         x = layers.Reshape((start, start, first))(x)  # (n, 7, 7, 64)
         for filters in rest:
-            x = layers.ReLU()(_conditioning.normalized(self, x, label, MOMENTUM))
+            x = layers.ReLU()(label_conditioning.normalized(self, x, label, MOMENTUM))
             x = upward(filters, use_bias=False)(x)  # (n, 14, 14, 32)
-        x = layers.ReLU()(_conditioning.normalized(self, x, label, MOMENTUM))
+        x = layers.ReLU()(label_conditioning.normalized(self, x, label, MOMENTUM))
         x = upward(channels, activation="tanh", dtype="float32")(x)  # (n, 28, 28, channels)
-        return _conditioning.network(z, label, x, name)
+        return label_conditioning.network(z, label, x, name)
 
     def make_discriminator(self) -> keras.Model:
-        _, conv = _conditioning.judging(self)
-        alone = self.spectral or (self.regularizer and adversarial.REGULARIZERS[self.regularizer].wants_distance)
-        image, label = _conditioning.inputs(self, self.image_shape)
-        x = _conditioning.joined(self, image, label)
+        _, conv = label_conditioning.judging(self)
+        alone = self.spectral or (self.regularizer and gan_losses.REGULARIZERS[self.regularizer].wants_distance)
+        image, label = label_conditioning.inputs(self, self.image_shape)
+        x = label_conditioning.joined(self, image, label)
         side, filters = self.image_shape[0], self.width
         while side > SMALLEST:  # (n, 14, 14, 32), (n, 7, 7, 64), (n, 4, 4, 128)
             normalize = not alone and side < self.image_shape[0]
@@ -91,8 +90,8 @@ class DCGAN(GAN):
             side, filters = (side + 1) // 2, 2 * filters
         x = layers.Flatten()(x)
         x = BatchSpread(dtype="float32")(x)
-        logit = _conditioning.verdict(self, x, label, kernel_initializer=published())  # (n, 1)
-        return _conditioning.network(image, label, logit, "discriminator")
+        logit = label_conditioning.verdict(self, x, label, kernel_initializer=published())  # (n, 1)
+        return label_conditioning.network(image, label, logit, "discriminator")
 
 
 def check_square(image_shape) -> None:

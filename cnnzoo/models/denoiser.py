@@ -14,14 +14,14 @@ import keras
 import numpy as np
 from keras import ops
 
-from cnnzoo.degradations import gaussian_noise
-from cnnzoo.images import to_uint8
-from cnnzoo.layers import DepthToSpace, ReplicaSeedGenerator, unit_range
-from cnnzoo.losses import psnr
-from cnnzoo.models._photograph import each_photograph
+from cnnzoo.imaging.arrays import to_uint8
+from cnnzoo.imaging.degradations import gaussian_noise
+from cnnzoo.imaging.resampling import mirror_to_multiple
+from cnnzoo.nn.layers import DepthToSpace, ReplicaSeedGenerator, unit_range
+from cnnzoo.nn.losses import psnr
+from cnnzoo.phases import Phase, PhasedModel
 from cnnzoo.registry import register
-from cnnzoo.resampling import mirror_to_multiple
-from cnnzoo.training.phases import Phase, PhasedModel
+from cnnzoo.tasks.photo_inference import each_photograph
 
 SCALES = 3
 STRIDE = 2 ** (SCALES - 1)  # pixels to one of the coarsest scale

@@ -8,8 +8,8 @@ from typing import ClassVar
 import keras
 from keras import ops
 
-from cnnzoo.layers import PACKAGE, ReplicaSeedGenerator
 from cnnzoo.models.autoencoder import Autoencoder
+from cnnzoo.nn.layers import PACKAGE, ReplicaSeedGenerator
 from cnnzoo.registry import register
 
 CORRUPTIONS = ("masking", "gaussian")

@@ -15,14 +15,14 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-from cnnzoo.degradations import misexposed
-from cnnzoo.images import to_uint8
-from cnnzoo.layers import ReplicaSeedGenerator, unit_range
-from cnnzoo.losses import color_cast, exposure_error, illumination_smoothness, psnr, spatial_consistency
-from cnnzoo.models._photograph import as_photographs, in_type, in_unit_range
+from cnnzoo.imaging.arrays import to_uint8
+from cnnzoo.imaging.degradations import misexposed
+from cnnzoo.imaging.resampling import bilinear, weighted
+from cnnzoo.nn.layers import ReplicaSeedGenerator, unit_range
+from cnnzoo.nn.losses import color_cast, exposure_error, illumination_smoothness, psnr, spatial_consistency
+from cnnzoo.phases import Phase, PhasedModel
 from cnnzoo.registry import register
-from cnnzoo.resampling import bilinear, weighted
-from cnnzoo.training.phases import Phase, PhasedModel
+from cnnzoo.tasks.photo_inference import as_photographs, in_type, in_unit_range
 
 SIDE = 128  # pixels a side of what the network sees
 GRID = 16  # places a side that have curves of their own
@@ -40,7 +40,7 @@ class Enhancer(PhasedModel):
     it lightens, below it darkens, and several together make contrast. The network finds them for each channel at 16x16
     places, between which they are interpolated. With the default width it has 7 k parameters.
 
-    In training, four of five photographs are mis-exposed (see `cnnzoo.degradations.misexposed`). The loss is
+    In training, four of five photographs are mis-exposed (see `cnnzoo.imaging.degradations.misexposed`). The loss is
 
         reference |x - x'| + (1 - reference) (spatial consistency + exposure + colour cast / 2 + 20 smoothness)
 

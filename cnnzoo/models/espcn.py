@@ -11,9 +11,9 @@ import keras
 import numpy as np
 from keras import ops
 
-from cnnzoo.layers import PACKAGE
-from cnnzoo.models._subpixel import SubPixelModel
+from cnnzoo.nn.layers import PACKAGE
 from cnnzoo.registry import register
+from cnnzoo.tasks.upscaler import SubPixelModel
 
 
 @keras.saving.register_keras_serializable(PACKAGE)
@@ -82,7 +82,7 @@ class ESPCN(SubPixelModel):
         width: Channels of the convolutions.
         depth: How many convolutions lie between the first and the last.
         expansion: Channels inside each convolution in training; 0 for plain ones, which is what `fused` gives.
-        **config: See `cnnzoo.models._subpixel.SubPixelModel`.
+        **config: See `cnnzoo.tasks.upscaler.SubPixelModel`.
     """
 
     search_space: ClassVar[dict] = {**SubPixelModel.search_space, "width": [8, 16, 24], "depth": [5, 7, 9]}

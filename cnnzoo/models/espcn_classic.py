@@ -7,8 +7,8 @@ Network", 2016, section 4.1.
 import keras
 from keras import ops
 
-from cnnzoo.models._subpixel import SubPixelModel
 from cnnzoo.registry import register
+from cnnzoo.tasks.upscaler import SubPixelModel
 
 
 @register("espcn_classic")
@@ -16,7 +16,7 @@ class ESPCNClassic(SubPixelModel):
     """Minimises the mean of (x - x')^2; 64 filters of 5x5 and 32 of 3x3, tanh behind each, and 3x3 to scale^2.
 
     Args:
-        **config: See `cnnzoo.models._subpixel.SubPixelModel`.
+        **config: See `cnnzoo.tasks.upscaler.SubPixelModel`.
     """
 
     def make_network(self) -> keras.Sequential:

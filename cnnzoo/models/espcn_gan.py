@@ -12,12 +12,12 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-from cnnzoo import adversarial
-from cnnzoo.layers import SpectralConv2D
+from cnnzoo.features.maps import FeatureMaps, unit_distance
 from cnnzoo.models.espcn import ESPCN
-from cnnzoo.perceptual import FeatureMaps, unit_distance
+from cnnzoo.nn import gan_losses
+from cnnzoo.nn.layers import SpectralConv2D
+from cnnzoo.phases import Phase
 from cnnzoo.registry import register
-from cnnzoo.training.phases import Phase
 
 
 class Enlargement:
@@ -48,7 +48,7 @@ class ESPCNGAN(ESPCN):
     began with, if it did begin with one: the two are a line of networks from faithful to sharp.
 
     Args:
-        content_weight: Of the distance in the features of `lenet.cifar10` (see `cnnzoo.perceptual`).
+        content_weight: Of the distance in the features of `lenet.cifar10` (see `cnnzoo.features.maps`).
         adversarial_weight: Of the generator's loss.
         judge_width: Filters of the first convolution of the discriminator.
         expansion: 0; the convolutions are plain ones.
@@ -62,9 +62,7 @@ class ESPCNGAN(ESPCN):
         "adversarial_weight": (0.001, 0.1),
     }
 
-    def __init__(
-        self, *, scale=4, expansion=0, content_weight=0.1, adversarial_weight=0.005, judge_width=32, **config
-    ):
+    def __init__(self, *, scale=4, expansion=0, content_weight=0.1, adversarial_weight=0.005, judge_width=32, **config):
         if expansion != 0:
             raise ValueError(f"got expansion={expansion!r}; allowed: 0, as between products there is no straight line")
         self.content_weight, self.adversarial_weight = content_weight, adversarial_weight
@@ -106,12 +104,12 @@ class ESPCNGAN(ESPCN):
         return Enlargement(self, images, training)
 
     def discriminator_loss(self, pair: Enlargement):
-        return adversarial.logistic_discriminator_loss(pair.real_logits, pair.fake_logits)
+        return gan_losses.logistic_discriminator_loss(pair.real_logits, pair.fake_logits)
 
     def generator_loss(self, pair: Enlargement):
         pixels, logs = self.pixel_loss((pair.images, pair.enlarged))
         content = ops.mean(unit_distance(self._features(pair.images), self._features(pair.enlarged)))
-        fooled = adversarial.non_saturating_generator_loss(pair.fake_logits)
+        fooled = gan_losses.non_saturating_generator_loss(pair.fake_logits)
         return ops.mean(pixels) + self.content_weight * content + self.adversarial_weight * fooled, logs
 
     def published_optimizers(self):
@@ -132,7 +130,7 @@ class ESPCNGAN(ESPCN):
         return mixed
 
     def upscale(self, x, ensemble: bool = False, sharpness: float = 1.0) -> np.ndarray:
-        """One image or a batch `scale` times as high and wide; see `cnnzoo.models._subpixel.SubPixelModel.upscale`.
+        """One image or a batch `scale` times as high and wide; see `cnnzoo.tasks.upscaler.SubPixelModel.upscale`.
 
         Args:
             x: As there.

@@ -13,18 +13,18 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-from cnnzoo import adversarial
-from cnnzoo.color import with_luma
-from cnnzoo.images import to_channels, to_uint8
-from cnnzoo.layers import PACKAGE, ReplicaSeedGenerator, SpectralConv2D, bordered, doubled, unit_range
-from cnnzoo.masks import as_missing
-from cnnzoo.models._photograph import as_photographs, in_type, in_unit_range
-from cnnzoo.models._stylizer import Seen, Stylizer, Targets
-from cnnzoo.optimisation import resized
-from cnnzoo.perceptual import FeatureMaps
+from cnnzoo.features.maps import FeatureMaps
+from cnnzoo.imaging.arrays import to_channels, to_uint8
+from cnnzoo.imaging.color import with_luma
+from cnnzoo.imaging.masks import as_missing
+from cnnzoo.imaging.resampling import mirror_to_multiple
+from cnnzoo.nn import gan_losses
+from cnnzoo.nn.layers import PACKAGE, ReplicaSeedGenerator, SpectralConv2D, bordered, doubled, unit_range
+from cnnzoo.phases import Phase
 from cnnzoo.registry import register
-from cnnzoo.resampling import mirror_to_multiple
-from cnnzoo.training.phases import Phase
+from cnnzoo.tasks.photo_inference import as_photographs, in_type, in_unit_range
+from cnnzoo.tasks.pixel_optimizers import resized
+from cnnzoo.tasks.stylizer import Seen, Stylizer, Targets
 
 STRIDE = 4  # pixels to one of the blocks in the middle
 PAINTING = 256  # pixels of the shorter side of a painting as the network learns it
@@ -236,7 +236,7 @@ class FastStyle(Stylizer):
         width, blocks: See `Painter`.
         adversarial_weight: Of the term by which the painter deceives the discriminator; with 0 there is none.
         image_shape: (None, None, 3) for photographs of any size.
-        **config: See `cnnzoo.models._stylizer.Stylizer`: network, statistic and the three weights.
+        **config: See `cnnzoo.tasks.stylizer.Stylizer`: network, statistic and the three weights.
     """
 
     def __init__(
@@ -321,12 +321,12 @@ class FastStyle(Stylizer):
     def painter_loss(self, game: Round):
         total, logs = self.stylization_loss(game.seen)
         if self.adversarial_weight:
-            fooled = adversarial.wasserstein_generator_loss(game.judge(game.painted))
+            fooled = gan_losses.wasserstein_generator_loss(game.judge(game.painted))
             total = ops.mean(total) + self.adversarial_weight * fooled
         return total, logs
 
     def discriminator_loss(self, game: Round):
-        return adversarial.hinge_discriminator_loss(game.judge(game.parts), game.judge(game.painted))
+        return gan_losses.hinge_discriminator_loss(game.judge(game.parts), game.judge(game.painted))
 
     def fused(self) -> "FastStyle":
         """The painter alone, without the discriminator."""

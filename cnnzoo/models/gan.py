@@ -10,12 +10,12 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-from cnnzoo import adversarial
-from cnnzoo.layers import DifferentiableAugmentation, ReplicaSeedGenerator
-from cnnzoo.models import _conditioning, _verbs
+from cnnzoo.nn import gan_losses, label_conditioning
+from cnnzoo.nn.gradients import input_gradient
+from cnnzoo.nn.layers import DifferentiableAugmentation, ReplicaSeedGenerator
+from cnnzoo.phases import Phase, PhasedModel
 from cnnzoo.registry import register
-from cnnzoo.training.gradients import input_gradient
-from cnnzoo.training.phases import Phase, PhasedModel
+from cnnzoo.tasks import inference
 
 SMOOTHING = 0.1  # of labels, as published by Salimans et al., "Improved Techniques for Training GANs", 2016
 NUDGE = 0.05  # the step of the finite difference, in grey values of [-1, 1]
@@ -88,19 +88,19 @@ class GAN(PhasedModel):
         image_shape: (height, width, channels).
         latent_dim: The length of the noise z, drawn from N(0, I).
         classes: How many labels the networks are told; 0 for none.
-        conditioning: How they are told: "concatenation" or "projection" (see `cnnzoo.models._conditioning`).
+        conditioning: How they are told: "concatenation" or "projection" (see `cnnzoo.nn.label_conditioning`).
         loss: The objective: "non_saturating", "minimax", "least_squares", "hinge" or "wasserstein" (see
-            `cnnzoo.adversarial`).
+            `cnnzoo.nn.gan_losses`).
         regularizer: What keeps the discriminator from running ahead: "gradient_penalty", "one_sided_gradient_penalty",
             "r1", "r2", "approximate_r1" (by the slope along one random direction, which needs no second derivative;
             it is another penalty than "r1" where a logit depends on the whole batch, see `Round.estimated_slope`) or
             None.
-        regularizer_weight: Its weight; by default that of `cnnzoo.adversarial.REGULARIZERS`.
+        regularizer_weight: Its weight; by default that of `cnnzoo.nn.gan_losses.REGULARIZERS`.
         spectral: Whether all layers of the discriminator have spectral normalisation.
         label_smoothing: How far below 1 the target of images is, in [0, 0.5); for objectives with targets, where it is
             0.1 by default, with which dense networks cover more of a small set (see docs/scores.md).
         augmentation: What is done at random to images and fakes before they are judged: any of "color", "translation"
-            and "cutout" (see `cnnzoo.layers.DifferentiableAugmentation`).
+            and "cutout" (see `cnnzoo.nn.layers.DifferentiableAugmentation`).
         updates: "alternating": the generator answers the discriminator of the same step; "simultaneous": both are
             updated from one pass, which is faster.
         critic_steps: Updates of the discriminator in a step, each on its own share of the batch, before one of the
@@ -138,10 +138,10 @@ class GAN(PhasedModel):
         **config,
     ):
         super().__init__(**config)
-        if regularizer_weight is None and regularizer in adversarial.REGULARIZERS:
-            regularizer_weight = adversarial.REGULARIZERS[regularizer].weight
+        if regularizer_weight is None and regularizer in gan_losses.REGULARIZERS:
+            regularizer_weight = gan_losses.REGULARIZERS[regularizer].weight
         if label_smoothing is None:
-            has_labels = loss in adversarial.OBJECTIVES and adversarial.OBJECTIVES[loss].has_labels
+            has_labels = loss in gan_losses.OBJECTIVES and gan_losses.OBJECTIVES[loss].has_labels
             label_smoothing = SMOOTHING if has_labels else 0.0
         self.image_shape = tuple(image_shape)
         self.latent_dim, self.classes, self.conditioning = latent_dim, classes, conditioning
@@ -162,26 +162,26 @@ class GAN(PhasedModel):
 
         if self.classes != 0 and self.classes < 2:
             refuse("classes", "0 for none, or at least 2")
-        if self.conditioning not in _conditioning.WAYS:
-            refuse("conditioning", ", ".join(_conditioning.WAYS))
-        if self.loss not in adversarial.OBJECTIVES:
-            refuse("loss", ", ".join(adversarial.OBJECTIVES))
-        if self.regularizer not in (None, *adversarial.REGULARIZERS):
-            refuse("regularizer", f"None, {', '.join(adversarial.REGULARIZERS)}")
+        if self.conditioning not in label_conditioning.WAYS:
+            refuse("conditioning", ", ".join(label_conditioning.WAYS))
+        if self.loss not in gan_losses.OBJECTIVES:
+            refuse("loss", ", ".join(gan_losses.OBJECTIVES))
+        if self.regularizer not in (None, *gan_losses.REGULARIZERS):
+            refuse("regularizer", f"None, {', '.join(gan_losses.REGULARIZERS)}")
         if self.updates not in ("alternating", "simultaneous"):
             refuse("updates", "alternating, simultaneous")
         if self.critic_steps < 1 or (self.critic_steps > 1 and self.updates == "simultaneous"):
             refuse("critic_steps", "1, or more with updates='alternating'")
         if not 0.0 <= self.ema_decay < 1.0:
             refuse("ema_decay", "0 <= ema_decay < 1")
-        objective, regularizer = adversarial.OBJECTIVES[self.loss], adversarial.REGULARIZERS.get(self.regularizer)
+        objective, regularizer = gan_losses.OBJECTIVES[self.loss], gan_losses.REGULARIZERS.get(self.regularizer)
         if self.regularizer_weight is not None and (regularizer is None or self.regularizer_weight <= 0):
             refuse("regularizer_weight", "a number above 0, with a regularizer")
         if not 0.0 <= self.label_smoothing < 0.5 or (self.label_smoothing and not objective.has_labels):
-            smooth = [name for name, o in adversarial.OBJECTIVES.items() if o.has_labels]
+            smooth = [name for name, o in gan_losses.OBJECTIVES.items() if o.has_labels]
             refuse("label_smoothing", f"0 <= label_smoothing < 0.5, above 0 with loss {', '.join(smooth)}")
         if regularizer and regularizer.wants_distance and objective.has_sigmoid:
-            free = [name for name, o in adversarial.OBJECTIVES.items() if not o.has_sigmoid]
+            free = [name for name, o in gan_losses.OBJECTIVES.items() if not o.has_sigmoid]
             refuse("regularizer", f"with loss={self.loss!r}, whose critic ends in a sigmoid: None, r1, r2, "
                    f"approximate_r1; or a loss of {', '.join(free)}")  # fmt: skip
         if not (objective.is_bounded or regularizer or self.spectral):
@@ -189,26 +189,26 @@ class GAN(PhasedModel):
 
     def make_generator(self, name: str) -> keras.Model:
         """Noise (n, latent_dim) to images (n, height, width, channels) in [-1, 1]."""
-        z, label = _conditioning.inputs(self, (self.latent_dim,))
-        x = _conditioning.joined(self, z, label)
+        z, label = label_conditioning.inputs(self, (self.latent_dim,))
+        x = label_conditioning.joined(self, z, label)
         for units in (256, 512, 1024):
             x = layers.Dense(units)(x)  # (n, units)
             x = layers.LeakyReLU(0.2)(x)
-            x = _conditioning.normalized(self, x, label, 0.8)
+            x = label_conditioning.normalized(self, x, label, 0.8)
         x = layers.Dense(int(np.prod(self.image_shape)), activation="tanh", dtype="float32")(x)
         x = layers.Reshape(self.image_shape, dtype="float32")(x)  # (n, height, width, channels)
-        return _conditioning.network(z, label, x, name)
+        return label_conditioning.network(z, label, x, name)
 
     def make_discriminator(self) -> keras.Model:
         """Images (n, height, width, channels) in [-1, 1] to one logit each, (n, 1)."""
-        dense, _ = _conditioning.judging(self)
-        image, label = _conditioning.inputs(self, self.image_shape)
+        dense, _ = label_conditioning.judging(self)
+        image, label = label_conditioning.inputs(self, self.image_shape)
         x = layers.Flatten()(image)
-        x = _conditioning.joined(self, x, label)
+        x = label_conditioning.joined(self, x, label)
         for units in (1024, 512, 256):
             x = dense(units)(x)  # (n, units)
             x = layers.LeakyReLU(0.2)(x)
-        return _conditioning.network(image, label, _conditioning.verdict(self, x, label), "discriminator")
+        return label_conditioning.network(image, label, label_conditioning.verdict(self, x, label), "discriminator")
 
     @property
     def needs_labels(self) -> bool:
@@ -225,15 +225,15 @@ class GAN(PhasedModel):
 
     def discriminator_loss(self, game: Round):
         smoothing = {"smoothing": self.label_smoothing} if self.label_smoothing else {}
-        loss = adversarial.OBJECTIVES[self.loss].discriminator(game.real_logits, game.fake_logits, **smoothing)
+        loss = gan_losses.OBJECTIVES[self.loss].discriminator(game.real_logits, game.fake_logits, **smoothing)
         if self.regularizer is None:
             return loss
-        regularizer = adversarial.REGULARIZERS[self.regularizer]
+        regularizer = gan_losses.REGULARIZERS[self.regularizer]
         slope = game.estimated_slope() if regularizer.estimated else game.slope(regularizer.points)
         return loss + self.regularizer_weight * regularizer.penalty(slope)
 
     def generator_loss(self, game: Round):
-        return adversarial.OBJECTIVES[self.loss].generator(game.fake_logits)
+        return gan_losses.OBJECTIVES[self.loss].generator(game.fake_logits)
 
     def told(self, x, labels):
         """What a network takes: x, with the one-hot labels where there are classes."""
@@ -265,7 +265,7 @@ class GAN(PhasedModel):
 
     def draw(self, n: int, seed: int = 0, truncation: float | None = None) -> np.ndarray:
         """n noise vectors, float32 (n, latent_dim); see `generate`."""
-        return _verbs.noise(self, n, seed, truncation)
+        return inference.noise(self, n, seed, truncation)
 
     def decode(self, z, labels=None) -> np.ndarray:
         """The images, float32 in [0, 1], (n, height, width, channels), of noise vectors (n, latent_dim).
@@ -273,12 +273,12 @@ class GAN(PhasedModel):
         Raises:
             ValueError: For noise or labels that are none; see `generate`.
         """
-        z = _verbs.latents(self, z)
+        z = inference.latents(self, z)
         if self.classes:
-            return _verbs.in_batches(self.decoded, z, _verbs.one_hot(self, len(z), labels))
+            return inference.in_batches(self.decoded, z, inference.one_hot(self, len(z), labels))
         if labels is not None:
             raise ValueError(f"got labels for a {self.architecture} without classes; allowed: none")
-        return _verbs.in_batches(self.decoded, z)
+        return inference.in_batches(self.decoded, z)
 
     def generate(self, n: int, seed: int = 0, labels=None, truncation: float | None = None) -> np.ndarray:
         """n images; equal arguments give equal ones.

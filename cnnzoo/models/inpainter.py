@@ -15,15 +15,15 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-from cnnzoo.adversarial import hinge_discriminator_loss, wasserstein_generator_loss
-from cnnzoo.layers import PACKAGE, DepthToSpace, ReplicaSeedGenerator, SpectralConv2D, unit_range
-from cnnzoo.masks import as_missing, check_kinds, sample
-from cnnzoo.models._photograph import as_photographs, in_type, in_unit_range
-from cnnzoo.perceptual import FeatureMaps, unit_distance
+from cnnzoo.features.maps import FeatureMaps, unit_distance
+from cnnzoo.imaging.masks import as_missing, check_kinds, sample
+from cnnzoo.imaging.resampling import mirror_to_multiple
+from cnnzoo.imaging.tiling import tiled
+from cnnzoo.nn.gan_losses import hinge_discriminator_loss, wasserstein_generator_loss
+from cnnzoo.nn.layers import PACKAGE, DepthToSpace, ReplicaSeedGenerator, SpectralConv2D, unit_range
+from cnnzoo.phases import Phase, PhasedModel
 from cnnzoo.registry import register
-from cnnzoo.resampling import mirror_to_multiple
-from cnnzoo.tiling import tiled
-from cnnzoo.training.phases import Phase, PhasedModel
+from cnnzoo.tasks.photo_inference import as_photographs, in_type, in_unit_range
 
 LEVELS = 10  # how often the smooth filling halves an image at most: it reaches into holes of 1024 pixels
 LEAST = 1e-7  # less than any known share of a pixel of the coarsest level, 4^-10, and no 0 in half precision
@@ -184,8 +184,8 @@ class Inpainter(PhasedModel):
         image_shape: (None, None, channels): images of any size, with 1 or 3 channels.
         width: Channels at full size; each halving adds as many.
         depth: How often the U-Net halves that.
-        masks: The kinds of holes it is trained on; see `cnnzoo.masks.sample`.
-        content: The weight of the distance in the features of `lenet.cifar10` (see `cnnzoo.perceptual`).
+        masks: The kinds of holes it is trained on; see `cnnzoo.imaging.masks.sample`.
+        content: The weight of the distance in the features of `lenet.cifar10` (see `cnnzoo.features.maps`).
         adversarial: The weight of the opinion of a discriminator of patches, which is trained beside it; without one
             there is no discriminator (Yu et al., section 3.2).
     """
@@ -331,7 +331,7 @@ class Inpainter(PhasedModel):
                 bits: uint16). What stands in the holes does not matter.
             mask: Not 0 where a pixel is missing, of booleans or any numbers: (height, width[, 1]) for all images, or
                 (n, height, width[, 1]). Or a path or a Pillow image, at least half of white there (see
-                `cnnzoo.masks.read_mask`); so are uint8 and uint16 of more than two values.
+                `cnnzoo.imaging.masks.read_mask`); so are uint8 and uint16 of more than two values.
 
         Returns:
             The images; known pixels are those that came in, bit for bit.

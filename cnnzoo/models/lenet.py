@@ -8,9 +8,9 @@ from typing import ClassVar
 import keras
 from keras import layers
 
-from cnnzoo.layers import Dropout
-from cnnzoo.models._classifier import Classifier
+from cnnzoo.nn.layers import Dropout
 from cnnzoo.registry import register
+from cnnzoo.tasks.classifier import Classifier
 
 
 @register("lenet")
@@ -20,7 +20,7 @@ class LeNet(Classifier):
     Args:
         image_shape: (32, 32, channels), or (28, 28, channels), which is padded with zeros.
         dropout: The fraction of features that is dropped before each hidden dense layer in training.
-        **config: See `cnnzoo.models._classifier.Classifier`: classes, l1, l2, augmentation.
+        **config: See `cnnzoo.tasks.classifier.Classifier`: classes, l1, l2, augmentation.
     """
 
     search_space: ClassVar[dict] = {

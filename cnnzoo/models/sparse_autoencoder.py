@@ -8,8 +8,8 @@ from typing import ClassVar
 import keras
 from keras import ops
 
-from cnnzoo.layers import PACKAGE
 from cnnzoo.models.autoencoder import Autoencoder
+from cnnzoo.nn.layers import PACKAGE
 from cnnzoo.registry import register
 
 

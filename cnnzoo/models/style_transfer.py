@@ -12,16 +12,16 @@ import keras
 import numpy as np
 from keras import ops
 
-from cnnzoo.color import with_luma
-from cnnzoo.images import to_channels, to_uint8
-from cnnzoo.layers import unit_range
-from cnnzoo.masks import as_missing
-from cnnzoo.models._photograph import as_photographs, in_type, in_unit_range
-from cnnzoo.models._stylizer import TINY, Seen, Stylizer, Targets
-from cnnzoo.optimisation import OPTIMIZERS, coarse_to_fine, resized
-from cnnzoo.perceptual import FeatureMaps
+from cnnzoo.features.maps import FeatureMaps
+from cnnzoo.imaging.arrays import to_channels, to_uint8
+from cnnzoo.imaging.color import with_luma
+from cnnzoo.imaging.masks import as_missing
+from cnnzoo.nn.layers import unit_range
+from cnnzoo.phases import Phase
 from cnnzoo.registry import register
-from cnnzoo.training.phases import Phase
+from cnnzoo.tasks.photo_inference import as_photographs, in_type, in_unit_range
+from cnnzoo.tasks.pixel_optimizers import OPTIMIZERS, coarse_to_fine, resized
+from cnnzoo.tasks.stylizer import TINY, Seen, Stylizer, Targets
 
 COARSEST = 64  # pixels of the shorter side of the smallest picture to begin with
 
@@ -50,10 +50,10 @@ class StyleTransfer(Stylizer):
 
     Args:
         image_shape: (height, width, 3) of the picture that `fit` trains.
-        **config: See `cnnzoo.models._stylizer.Stylizer`: network, statistic and the three weights.
+        **config: See `cnnzoo.tasks.stylizer.Stylizer`: network, statistic and the three weights.
 
     Raises:
-        ValueError, DataNotFound: For an unknown statistic, or as `cnnzoo.perceptual.FeatureMaps`.
+        ValueError, DataNotFound: For an unknown statistic, or as `cnnzoo.features.maps.FeatureMaps`.
     """
 
     ships = False

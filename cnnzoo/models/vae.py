@@ -10,12 +10,13 @@ import keras
 import numpy as np
 from keras import ops
 
-from cnnzoo import losses
-from cnnzoo.layers import LogScale, ReplicaSeedGenerator, unit_range
-from cnnzoo.models import _encoding, _verbs
+from cnnzoo.models import _encoding
 from cnnzoo.models._latent import PseudoInputs, WarmUp
+from cnnzoo.nn import losses
+from cnnzoo.nn.layers import LogScale, ReplicaSeedGenerator, unit_range
+from cnnzoo.phases import Phase, PhasedModel
 from cnnzoo.registry import register
-from cnnzoo.training.phases import Phase, PhasedModel
+from cnnzoo.tasks import inference
 
 LIKELIHOODS = ("bernoulli", "gaussian", "logistic")
 PRIORS = ("normal", "vampprior")
@@ -190,19 +191,19 @@ class VAE(PhasedModel):
 
     def encode(self, x) -> np.ndarray:
         """The means (n, latent_dim) of q(z|x) for one image or a batch of n."""
-        return _verbs.images_to_rows(self, self.encoded, x)
+        return inference.images_to_rows(self, self.encoded, x)
 
     def decode(self, z) -> np.ndarray:
         """E[x|z], float32 in [0, 1], (n, height, width, channels), for latents (n, latent_dim)."""
-        return _verbs.in_batches(self.decoded, _verbs.latents(self, z))
+        return inference.in_batches(self.decoded, inference.latents(self, z))
 
     def reconstruct(self, x) -> np.ndarray:
         """decode(encode(x)) for one image or a batch, in the type that came in."""
-        return _verbs.images_to_images(self, self, x)
+        return inference.images_to_images(self, self, x)
 
     def draw(self, n: int, seed: int = 0) -> np.ndarray:
         """n latents from the prior, float32 (n, latent_dim); the same seed gives the same ones."""
-        z = _verbs.noise(self, n, seed)
+        z = inference.noise(self, n, seed)
         if self.prior == "normal":
             return z
         means, log_variances = (ops.convert_to_numpy(part) for part in self.components())

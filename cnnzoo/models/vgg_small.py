@@ -10,8 +10,8 @@ from typing import ClassVar
 import keras
 from keras import layers
 
-from cnnzoo.models._classifier import Classifier
 from cnnzoo.registry import register
+from cnnzoo.tasks.classifier import Classifier
 
 BLOCKS = 4  # each with twice the filters of the one before, at half its sides
 MOMENTUM = 0.9  # of the moving means of batch normalisation
@@ -26,7 +26,7 @@ class VGGSmall(Classifier):
     Args:
         image_shape: (height, width, channels) with sides of 8 and more.
         width: Filters of the first block.
-        **config: See `cnnzoo.models._classifier.Classifier`: classes, l1, l2, augmentation.
+        **config: See `cnnzoo.tasks.classifier.Classifier`: classes, l1, l2, augmentation.
     """
 
     search_space: ClassVar[dict] = {**Classifier.search_space, "width": [16, 32, 64]}

@@ -12,12 +12,13 @@ import numpy as np
 from keras import layers, ops
 from scipy.special import ndtr, softmax
 
-from cnnzoo import compression, losses
-from cnnzoo.layers import PACKAGE, DepthToSpace, unit_range
-from cnnzoo.models import _encoding, _verbs
+from cnnzoo.models import _encoding
 from cnnzoo.models._pixelcnn import PixelCNN
+from cnnzoo.nn import entropy_coding, losses
+from cnnzoo.nn.layers import PACKAGE, DepthToSpace, unit_range
+from cnnzoo.phases import Phase, PhasedModel
 from cnnzoo.registry import register
-from cnnzoo.training.phases import Phase, PhasedModel
+from cnnzoo.tasks import inference
 
 
 @keras.saving.register_keras_serializable(PACKAGE)
@@ -198,7 +199,7 @@ class VQVAE(PhasedModel):
 
     def encode(self, x) -> np.ndarray:
         """The codes of one image or a batch of n: int32 (n, height / 4, width / 4) in [0, codes)."""
-        return _verbs.images_to_rows(self, self.encoded, x).astype(np.int32)
+        return inference.images_to_rows(self, self.encoded, x).astype(np.int32)
 
     def decode(self, codes) -> np.ndarray:
         """float32 images in [0, 1], (n, height, width, channels), from integers (n, height / 4, width / 4).
@@ -211,15 +212,15 @@ class VQVAE(PhasedModel):
             raise ValueError(f"got codes {codes.dtype} {codes.shape}; allowed: integers (n, {rows}, {columns}), n >= 1")
         if codes.min() < 0 or codes.max() >= self.codes:
             raise ValueError(f"got codes in [{codes.min()}, {codes.max()}]; allowed: [0, {self.codes})")
-        return _verbs.in_batches(self.decoded, codes.astype(np.int32))
+        return inference.in_batches(self.decoded, codes.astype(np.int32))
 
     def reconstruct(self, x) -> np.ndarray:
         """decode(encode(x)) for one image or a batch, in the type that came in."""
-        return _verbs.images_to_images(self, self, x)
+        return inference.images_to_images(self, self, x)
 
     def generate(self, n: int, seed: int = 0) -> np.ndarray:
         """n images from grids drawn from the prior; float32 in [0, 1], (n, height, width, channels)."""
-        chances = ndtr(_verbs.noise(self, n, seed).astype(np.float64)).reshape(n, *self.grid, 1)
+        chances = ndtr(inference.noise(self, n, seed).astype(np.float64)).reshape(n, *self.grid, 1)
 
         def draw(place, probabilities):
             drawn = (probabilities.cumsum(axis=1) < chances[place]).sum(axis=1)
@@ -235,14 +236,14 @@ class VQVAE(PhasedModel):
         and kind of processor are.
         """
         codes = self.encode(x)
-        encoder = compression.Encoder()
+        encoder = entropy_coding.Encoder()
 
         def write(place, probabilities):
-            encoder.write(codes[place], compression.frequencies(probabilities))
+            encoder.write(codes[place], entropy_coding.frequencies(probabilities))
             return codes[place]
 
         self._grids(len(codes), write)
-        return compression.pack(encoder.to_bytes(), len(codes), self._digest(), codes)
+        return entropy_coding.pack(encoder.to_bytes(), len(codes), self._digest(), codes)
 
     def decompress(self, data: bytes) -> np.ndarray:
         """What `compress` was given, as exactly `decode(encode(x))`: float32 (n, height, width, channels).
@@ -251,10 +252,10 @@ class VQVAE(PhasedModel):
             ValueError: For other bytes, cut short or altered, from other weights, or from where numbers round
                 otherwise (see `compress`).
         """
-        stream, count, checksum = compression.unpack(data, self._digest())
-        decoder = compression.Decoder(stream)
+        stream, count, checksum = entropy_coding.unpack(data, self._digest())
+        decoder = entropy_coding.Decoder(stream)
         try:
-            codes = self._grids(count, lambda place, p: decoder.read(compression.frequencies(p)))
+            codes = self._grids(count, lambda place, p: decoder.read(entropy_coding.frequencies(p)))
             decoder.close(codes, checksum)
         except ValueError as error:
             raise ValueError(
@@ -274,8 +275,8 @@ class VQVAE(PhasedModel):
                 (m, codes) there.
         """
         parts = []  # the count may be forged: memory grows only with the codes that were found
-        for start in range(0, n, _verbs.BATCH):
-            part = np.zeros((min(_verbs.BATCH, n - start), *self.grid), np.int32)
+        for start in range(0, n, inference.BATCH):
+            part = np.zeros((min(inference.BATCH, n - start), *self.grid), np.int32)
             some = slice(start, start + len(part))
             for row, column in np.ndindex(*self.grid):
                 logits = ops.convert_to_numpy(self.prior(part[:, : row + 1]))[:, row, column]  # (m, codes)

@@ -38,7 +38,7 @@ def serve(
         ValueError: There are no exports, one cannot be loaded, or a limit or the address makes no sense.
         ModuleNotFoundError: What the extra "serve" installs is not there.
     """
-    from cnnzoo.extras import require
+    from cnnzoo.utils.optional import require
 
     require("serving", "serve", "starlette", "uvicorn", "orjson", "prometheus_client", "tensorflow_serving")
     from cnnzoo.serving.server import run

@@ -21,8 +21,8 @@ from starlette.routing import Route
 from cnnzoo.serving import metrics
 from cnnzoo.serving.batching import Full, Workers
 from cnnzoo.serving.metadata import metadata, status
+from cnnzoo.serving.model_repository import Catalogue
 from cnnzoo.serving.protocol import Refusal, document, invalid
-from cnnzoo.serving.servables import Catalogue
 
 MODEL = re.compile(
     "/v1/models(?:/(?P<name>[^/:]+))?(?:/versions/(?P<version>[0-9]+)|/labels/(?P<label>[^/:]+))?"

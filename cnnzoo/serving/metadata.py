@@ -8,8 +8,8 @@ from tensorflow.core.protobuf import saved_model_pb2
 from tensorflow.core.protobuf.error_codes_pb2 import Code
 from tensorflow_serving.apis import get_model_metadata_pb2, get_model_status_pb2
 
+from cnnzoo.serving.model_repository import Catalogue, Servable
 from cnnzoo.serving.protocol import Refusal
-from cnnzoo.serving.servables import Catalogue, Servable
 
 State = get_model_status_pb2.ModelVersionStatus
 

@@ -9,8 +9,8 @@ import uvicorn
 
 from cnnzoo.serving.app import application
 from cnnzoo.serving.batching import Workers
-from cnnzoo.serving.predicting import Predictor
-from cnnzoo.serving.servables import Catalogue
+from cnnzoo.serving.model_repository import Catalogue
+from cnnzoo.serving.predictor import Predictor
 
 WAITING = 256  # requests in the queue
 CONNECTIONS = 1024  # clients at once

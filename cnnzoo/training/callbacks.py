@@ -16,10 +16,10 @@ from typing import Any
 import keras
 import numpy as np
 
-from cnnzoo.files import write_json
-from cnnzoo.images import contact_sheet, save_png
+from cnnzoo.imaging.arrays import contact_sheet, save_png
 from cnnzoo.metrics.features import density_coverage
-from cnnzoo.training.runs import Run, State
+from cnnzoo.training.run_dir import Run, State
+from cnnzoo.utils.atomic_files import write_json
 
 
 class TrainingDiverged(ValueError):

@@ -15,10 +15,10 @@ from typing import Any
 from cnnzoo import checkpoints
 from cnnzoo.data import DataNotFound
 from cnnzoo.evaluation import evaluate
-from cnnzoo.files import write_json
+from cnnzoo.recipes import optimizers_of, recipe
 from cnnzoo.registry import from_config
-from cnnzoo.training.recipes import optimizers_of, recipe
-from cnnzoo.training.runs import Run
+from cnnzoo.training.run_dir import Run
+from cnnzoo.utils.atomic_files import write_json
 
 # How each data set may be used, as its makers or keepers say.
 LICENCES = {
@@ -65,7 +65,7 @@ def publish(run: str | Path, out: str | Path | None = None, progress=None) -> ch
         model,
         Path(out or checkpoints.saved_models_dir()) / name,
         name=name,
-        description=_docstring(f"cnnzoo.training.recipes.{name.replace('.', '_')}").splitlines()[0].rstrip("."),
+        description=_docstring(f"cnnzoo.recipes.{name.replace('.', '_')}").splitlines()[0].rstrip("."),
         paper=_source(plan["architecture"]),
         data={"name": data, "split": plan["split"], "licence": _licence(data)},
         recipe={"command": f"cnnzoo train {name}", **{key: plan[key] for key in KEPT if key in plan}},
@@ -138,7 +138,7 @@ def _differences(told: dict[str, Any], found: dict[str, Any]) -> list[str]:
 
 def _scores(model: Any, data: str, progress) -> list[dict[str, Any]]:
     """What is measured of a checkpoint, as its card has it."""
-    from cnnzoo.export.costs import litert_costs
+    from cnnzoo.export.quantization_loss import litert_costs
 
     report = evaluate(model, data, progress=progress)
     return [score.to_json() for score in (*report.scores, *litert_costs(model, data))]

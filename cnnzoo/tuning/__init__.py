@@ -66,8 +66,8 @@ def tune(
             data that do not suit the model; or all trials have failed.
         KeyboardInterrupt: After SIGINT or SIGTERM; the same call goes on.
     """
-    from cnnzoo.tuning.question import ask
-    from cnnzoo.tuning.work import Work
+    from cnnzoo.tuning.runner import Work
+    from cnnzoo.tuning.spec import ask
 
     question = ask(
         name,

@@ -5,11 +5,11 @@ from typing import Any
 
 import numpy as np
 
-from cnnzoo import registry, restoration
+from cnnzoo import registry
 from cnnzoo.data import ImageSet, load
 from cnnzoo.data.photographs import photographs
-from cnnzoo.evaluation import bounds, evaluate
-from cnnzoo.likeness import judge_of
+from cnnzoo.evaluation import bounds, evaluate, restoration
+from cnnzoo.evaluation.generation import judge_of
 from cnnzoo.metrics import features, reconstruction
 from cnnzoo.metrics.scores import Score
 

@@ -15,7 +15,7 @@ from keras_tuner.errors import FailedTrialError, FatalError
 from keras_tuner.oracles import BayesianOptimizationOracle, HyperbandOracle, RandomSearchOracle
 from sklearn.exceptions import ConvergenceWarning
 
-from cnnzoo.files import write_json
+from cnnzoo.utils.atomic_files import write_json
 
 BEAT = 5.0  # seconds between two signs of life of a worker
 SILENCE = 60.0  # seconds without one after which a worker counts as dead

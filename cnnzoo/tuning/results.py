@@ -1,10 +1,10 @@
 """The folder of a search: what is searched, what came of each trial, and the recipe of the best.
 
-    search.json             the arguments of the search
-    oracle.json             where keras-tuner stands
-    trials.json             all trials with their values and scores
-    trials/07/              the run folder of a trial, with its recipe.json and score.json
-    best/recipe.json        what `cnnzoo train` takes
+search.json             the arguments of the search
+oracle.json             where keras-tuner stands
+trials.json             all trials with their values and scores
+trials/07/              the run folder of a trial, with its recipe.json and score.json
+best/recipe.json        what `cnnzoo train` takes
 """
 
 import json
@@ -13,10 +13,10 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from cnnzoo.files import write_bytes, write_json
 from cnnzoo.metrics.scores import Score
+from cnnzoo.recipes.json_files import read_recipe, write_recipe
 from cnnzoo.terminal import print_table
-from cnnzoo.training.recipe_files import read_recipe, write_recipe
+from cnnzoo.utils.atomic_files import write_bytes, write_json
 
 COMPLETED, FAILED = "completed", "failed"
 

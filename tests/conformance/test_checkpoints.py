@@ -4,8 +4,8 @@ import pytest
 
 import cnnzoo
 from cnnzoo import checkpoints
+from cnnzoo.recipes import list_recipes, recipe
 from cnnzoo.registry import from_config
-from cnnzoo.training.recipes import list_recipes, recipe
 
 every_checkpoint = pytest.mark.parametrize("name", cnnzoo.list_checkpoints())
 

@@ -15,7 +15,7 @@ from tensorflow.core.protobuf import saved_model_pb2
 from tensorflow.python.tools import saved_model_cli
 
 import cnnzoo
-from cnnzoo.export.reading import verify
+from cnnzoo.export.loader import verify
 from cnnzoo.export.signatures import main
 from cnnzoo.registry import architecture
 from conformance import exported, samples

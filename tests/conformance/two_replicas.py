@@ -65,7 +65,7 @@ class Step:
 
 def noise_of_replicas(strategy: tf.distribute.Strategy) -> list:
     """What each of two replicas draws from one generator."""
-    from cnnzoo.layers import ReplicaSeedGenerator
+    from cnnzoo.nn.layers import ReplicaSeedGenerator
 
     with strategy.scope():
         generator = ReplicaSeedGenerator(0)

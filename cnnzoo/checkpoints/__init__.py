@@ -1,0 +1,22 @@
+"""Checkpoints: a card, the weights and a golden in one folder, each file under its SHA-256."""
+
+from cnnzoo.checkpoints.card import CARD, GOLDEN, TASKS, WEIGHTS, Checkpoint, CheckpointError, open_checkpoint
+from cnnzoo.checkpoints.golden import check_golden, sample_images
+from cnnzoo.checkpoints.store import load, round_to_half, save, saved_models_dir, verify
+
+__all__ = [
+    "CARD",
+    "GOLDEN",
+    "TASKS",
+    "WEIGHTS",
+    "Checkpoint",
+    "CheckpointError",
+    "check_golden",
+    "load",
+    "open_checkpoint",
+    "round_to_half",
+    "sample_images",
+    "save",
+    "saved_models_dir",
+    "verify",
+]

@@ -1,0 +1,206 @@
+"""What the zoo holds, in words and tables, read from cards and source files without a network library.
+
+python -m cnnzoo.checkpoints.table      # writes the table of checkpoints into README.md
+"""
+
+import ast
+import importlib.util
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from cnnzoo import registry
+from cnnzoo.data.sources import class_folders
+from cnnzoo.metrics.scores import Score
+from cnnzoo.utils.atomic_files import write_text
+
+BEGIN, END = "<!-- checkpoints: written by python -m cnnzoo.checkpoints.table -->", "<!-- end of checkpoints -->"
+
+# The names of the classes, in the order of a classifier's outputs, of the data sets where they are not digits.
+CLASSES = {
+    "fashion_mnist": [
+        "T-shirt/top",
+        "trouser",
+        "pullover",
+        "dress",
+        "coat",
+        "sandal",
+        "shirt",
+        "sneaker",
+        "bag",
+        "ankle boot",
+    ],
+    "cifar10": ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"],
+}
+
+
+def class_names(data: str, classes: int) -> list[str]:
+    """The names of the classes of a data set, or of the folders that hold them; else their numbers."""
+    names = CLASSES.get(data) or list(class_folders(Path(data) / "train"))
+    return names if len(names) == classes else [str(i) for i in range(classes)]
+
+
+def scores(card: Mapping[str, Any]) -> dict[str, Score]:
+    """The scores on a card by their names."""
+    return {content["name"]: Score.from_json(content) for content in card["scores"]}
+
+
+def headline(card: Mapping[str, Any]) -> str:
+    """The scores that say most about a checkpoint, in a few words."""
+    by_name = scores(card)
+    if "accuracy" in by_name:
+        return f"accuracy {by_name['accuracy']}"
+    if "bits_per_dim" in by_name:
+        return _bound(by_name["bits_per_dim"], "", "bits per dimension", 2)
+    if "iw_nll" in by_name:
+        given = "NLL given the label" if "given" in by_name["iw_nll"].protocol else "NLL"
+        return _bound(by_name["iw_nll"], f"{given} ", "nats", 1)
+    if "mse_over_pca" in by_name:
+        made_up = f", samples: {_likeness(by_name)}" if "frechet" in by_name else ""
+        return f"MSE {by_name['mse']}, {by_name['mse_over_pca'].value:.2f} of PCA's{made_up}"
+    if "frechet" in by_name:
+        return _likeness(by_name)
+    if "hole_psnr" in by_name:
+        ours, other = (by_name[name].value for name in ("hole_psnr", "biharmonic_hole_psnr"))
+        return f"PSNR in holes {ours:.2f} dB, biharmonic {other:.2f} dB ({by_name['hole_psnr'].protocol['data']})"
+    if "style_loss" in by_name:
+        painted, photograph = (by_name[name].value for name in ("style_loss", "photograph_style_loss"))
+        return f"style loss {painted:.3f} (photographs {photograph:.3f}), content loss {by_name['content_loss']}"
+    restored = [score for name, score in by_name.items() if name.startswith("psnr_")]
+    if restored := [score for score in restored if score.protocol.get("protocol", "Y-shave") == "Y-shave"]:
+        return "PSNR " + ", ".join(_restored(score) for score in restored)
+    return ", ".join(f"{name} {score}" for name, score in by_name.items()) or "not scored"
+
+
+def _restored(score: Score) -> str:
+    """A PSNR and what it was measured on: "33.25 dB (Set5)"."""
+    about = score.protocol
+    given = f", sigma {about['sigma']:g}" if "sigma" in about else ""
+    given += f", {about['exposure']}" if "exposure" in about else ""
+    return f"{score.value:.2f} dB ({about['data']}{given})"
+
+
+def _bound(score: Score, name: str, unit: str, decimals: int) -> str:
+    """An upper bound with its 95 % interval, if it has one, and the images and samples it comes from."""
+    value, *ends = (f"{x:.{decimals}f}" for x in (score.value, *(score.interval or ())))
+    interval = f"95 %: {ends[0]} to {ends[1]}; " if ends else ""
+    return f"{name}≤ {value} {unit} ({interval}{score.n:,} images, K = {score.protocol['samples']})"
+
+
+def _likeness(by_name: Mapping[str, Score]) -> str:
+    frechet, floor, density, coverage = (by_name[n] for n in ("frechet", "frechet_floor", "density", "coverage"))
+    ratio = float(f"{frechet.value / floor.value:.2g}")  # the floor is not known better
+    spread = floor.protocol.get("standard deviation over sets")
+    known = f"{floor.value:#.2g}".rstrip(".") + (f", sd {spread:.1g}" if spread is not None else "")
+    text = f"Fréchet {frechet.value:.2f} ({ratio:g} times the train-test distance of {known}), "
+    text += f"density {density.value:.2f} (1 is ideal), coverage {coverage.value:.2f}"
+    if "label_agreement" not in by_name:
+        return text
+    asked = by_name["label_agreement"]
+    right = asked.protocol.get("accuracy on real images")
+    judge = "" if right is None else f" by a judge that is right on {right:.2f} % of real images"
+    return f"{text}, label accuracy {asked}{judge}"
+
+
+def size(count: float, unit: str) -> str:
+    """A number with its thousands or millions: 61706 is "61.7 k"."""
+    for power, prefix in ((1e6, "M"), (1e3, "k")):
+        if count >= 0.9995 * power:
+            return f"{count / power:.3g} {prefix}{unit}"
+    return f"{count:.0f} {unit}".strip()
+
+
+def table() -> str:
+    """The shipped checkpoints as a Markdown table."""
+    rows = ["| checkpoint | task | trained on | measured on its test split | parameters | files |"]
+    rows.append("| --- | --- | --- | --- | ---: | ---: |")
+    for name in registry.list_checkpoints():
+        card = registry.card(name)
+        cells = [f"`{name}`", card["task"], card["data"]["name"], headline(card)]
+        cells += [size(card["parameters"], ""), size(card["bytes"], "B")]
+        rows.append("| " + " | ".join(cells) + " |")
+    return "\n".join(rows) if len(rows) > 2 else "None is shipped yet."
+
+
+def with_table(text: str) -> str:
+    """`text` with the current table between its two markers.
+
+    Raises:
+        ValueError: It lacks a marker.
+    """
+    before, begin, rest = text.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not (begin and end):
+        raise ValueError(f"got a text without the lines {BEGIN!r} and {END!r}")
+    return f"{before}{BEGIN}\n\n{table()}\n\n{END}{after}"
+
+
+def summary(architecture: str) -> str:
+    """The first line of the module of an architecture."""
+    return _docstring(_module(f"cnnzoo.models.{architecture}")).split("\n")[0]
+
+
+def architecture_card(name: str) -> dict[str, Any]:
+    """What the source says of an architecture: its summary, description and configuration with the defaults.
+
+    Raises:
+        UnknownName: There is none of that name.
+    """
+    from cnnzoo.recipes import list_recipes
+
+    if name not in registry.list_models():
+        raise registry.UnknownName("architecture", name, [*registry.list_models(), *registry.list_checkpoints()])
+    module = f"cnnzoo.models.{name}"
+    cls = _registered(_module(module), name)
+    return {
+        "name": name,
+        "summary": summary(name),
+        "description": _docstring(cls),
+        "config": _fields(module, cls.name),
+        "checkpoints": registry.list_checkpoints(name),
+        "recipes": list_recipes(name),
+    }
+
+
+def _module(name: str) -> ast.Module:
+    return ast.parse(Path(importlib.util.find_spec(name).origin).read_text(encoding="utf-8"))
+
+
+def _docstring(node: ast.Module | ast.ClassDef) -> str:
+    return ast.get_docstring(node) or ""
+
+
+def _registered(module: ast.Module, name: str) -> ast.ClassDef:
+    """The class with the decorator `@register(name)`."""
+    decorator = f"register({name!r})"
+    return next(
+        node
+        for node in module.body
+        if isinstance(node, ast.ClassDef) and decorator in map(ast.unparse, node.decorator_list)
+    )
+
+
+def _fields(module_name: str, class_name: str) -> dict[str, Any]:
+    """The keywords of a class's `__init__` and of its parents' in the zoo, with their defaults."""
+    module = _module(module_name)
+    cls = next(node for node in module.body if isinstance(node, ast.ClassDef) and node.name == class_name)
+    fields = {}
+    for node in cls.body:
+        if isinstance(node, ast.FunctionDef) and node.name == "__init__":
+            for argument, default in zip(node.args.kwonlyargs, node.args.kw_defaults, strict=True):
+                fields[argument.arg] = ast.literal_eval(default) if default is not None else None
+    sources = {a.name: n.module for n in module.body if isinstance(n, ast.ImportFrom) for a in n.names}
+    for base in map(ast.unparse, cls.bases):
+        if sources.get(base, "").startswith("cnnzoo.models."):
+            fields = {**_fields(sources[base], base), **fields}
+    return fields
+
+
+def main() -> None:
+    readme = Path(__file__).parents[1] / "README.md"
+    write_text(readme, with_table(readme.read_text(encoding="utf-8")))
+    print(f"{readme}: {len(registry.list_checkpoints())} checkpoints")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,148 @@
+"""Files of pictures as tensors in a TensorFlow graph, and back: what the `*_bytes` signatures do around a model.
+
+Of stock operations alone, so that a server needs no Python for them. What cannot be decoded raises InvalidArgument,
+which fails the one request.
+"""
+
+import numpy as np
+import tensorflow as tf
+
+LARGEST = 2**24  # pixels of a picture: a few kilobytes could else claim the memory of the whole server
+PNG = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"  # the signature, and the chunk that comes first and has the sides
+JPEG = b"\xff\xd8\xff"
+GREY = np.array([[0.299], [0.587], [0.114]], np.float32)  # as in `cnnzoo.imaging.arrays.to_channels`
+
+
+def checked(tensor, holds, message: str):
+    """The tensor, which nothing computes with before `holds` was found true everywhere; else InvalidArgument.
+
+    A graph runs what does not wait for a check beside it: a picture too large would be decoded meanwhile.
+    """
+    with tf.control_dependencies([tf.debugging.assert_equal(holds, True, message)]):
+        return tf.identity(tensor)
+
+
+def bounded(contents):
+    """The bytes of a file, once they are found to be a PNG or JPEG of not more than `LARGEST` pixels.
+
+    Other formats are refused whatever TensorFlow can decode: how much memory their frames take is not in their headers.
+    """
+    known = tf.reduce_any([starts(contents, PNG), starts(contents, JPEG)])
+    contents = checked(contents, known, "a file that is not a PNG or JPEG")
+    return checked(contents, pixels(contents) <= LARGEST, f"a picture of more than {LARGEST} pixels")
+
+
+def from_bytes(contents, shape):
+    """One PNG or JPEG, a scalar string, as float32 (height, width, channels) in [0, 1], upright.
+
+    Args:
+        contents: The bytes of the file.
+        shape: (height, width, channels) of the result: 1 or 3 channels, and where a side is None those of the picture.
+    """
+    contents = bounded(contents)
+    # This operation reads both formats, and of JPEG the exact pixels that other programs show.
+    image = tf.io.decode_jpeg(contents, channels=3, dct_method="INTEGER_ACCURATE")
+    image = tf.cast(upright(image, orientation(contents)), tf.float32)
+    if shape[2] == 1:
+        image = tf.round(tf.tensordot(image, GREY, 1))
+    return tf.ensure_shape(resized(image, shape), shape) / 255.0
+
+
+def mask_from_bytes(contents, shape):
+    """A mask, one PNG or JPEG, as float32 (height, width, 1): 1 where a pixel is missing, else 0.
+
+    The rules are those of `cnnzoo.imaging.masks.read_mask`: with one value beside 0, painted is what has it, else what is at
+    half of white or more; in a mask with transparent parts the opaque ones are missing, if all or none are painted.
+    """
+    contents = bounded(contents)
+
+    def opaque_jpeg():
+        image = tf.io.decode_jpeg(contents, channels=3, dct_method="INTEGER_ACCURATE")
+        return tf.concat([image, 255 * tf.ones_like(image[..., :1])], 2)
+
+    image = tf.cond(starts(contents, PNG), lambda: tf.io.decode_png(contents, channels=4), opaque_jpeg)
+    image = upright(tf.ensure_shape(image, (None, None, 4)), orientation(contents))
+    # What is opaque for want of an alpha channel gets the largest number of the PNG's own bits: 1 of one, 255 of eight.
+    bits = tf.cast(tf.io.decode_raw(tf.strings.substr(contents, 24, 1), tf.uint8)[0], tf.int32)
+    half = tf.bitwise.left_shift(1, tf.where(starts(contents, PNG), tf.clip_by_value(bits, 1, 8), 8) - 1)
+    opaque = tf.cast(image[..., 3:], tf.int32) >= half
+    brightest = tf.cast(tf.reduce_max(image[..., :3], 2, keepdims=True), tf.int32) * tf.cast(opaque, tf.int32)
+    two = tf.reduce_all(tf.equal(brightest, 0) | tf.equal(brightest, tf.reduce_max(brightest)))
+    painted = tf.where(two, brightest > 0, brightest >= 128)
+    clear = tf.reduce_all(tf.equal(painted, opaque) | tf.equal(opaque, False)) | ~tf.reduce_any(painted & opaque)
+    whole = tf.reduce_all(opaque)
+    painted = checked(painted, whole | clear, "a mask with transparent parts, whose others are both black and painted")
+    missing = tf.cast(tf.where(whole, painted, opaque), tf.float32)
+    return tf.ensure_shape(tf.cast(resized(missing * 255.0, shape) >= 128.0, tf.float32), shape)
+
+
+def resized(image, shape):
+    """An image of [0, 255] brought to the sides of a shape, if it has them, as Pillow does it."""
+    height, width, _ = shape
+    if height and width:
+        for size in ((tf.shape(image)[0], width), (height, width)):  # the order and the rounding are Pillow's
+            image = tf.clip_by_value(tf.round(tf.image.resize(image, size, "bicubic", antialias=True)), 0.0, 255.0)
+    return image
+
+
+def to_bytes(image):
+    """float32 (height, width, 1 or 3) as the bytes of a PNG; what leaves [0, 1] is clipped."""
+    return tf.io.encode_png(tf.cast(tf.round(tf.clip_by_value(image, 0.0, 1.0) * 255.0), tf.uint8))
+
+
+def upright(image, value):
+    """An image (height, width, channels) turned as an EXIF orientation says, an integer from 1 to 8."""
+    turned = tf.transpose(image, tf.where(value >= 5, [1, 0, 2], [0, 1, 2]))
+    rows, columns = (tf.reduce_any(tf.equal(value, which)) for which in ([3, 4, 7, 8], [2, 3, 6, 7]))
+    return tf.raw_ops.Reverse(tensor=turned, dims=tf.stack([rows, columns, False]))
+
+
+def orientation(contents):
+    """The orientation in the EXIF of a JPEG or PNG, an int32 from 1 to 8; 1 where there is none or it is damaged.
+
+    Source: CIPA DC-008 (EXIF 2.32), sections 4.5.2 and 4.6.2; PNG specification, third edition, 11.3.4.5.
+    """
+    head = tf.io.decode_raw(tf.strings.substr(contents, 0, 2**17), tf.uint8)
+    head = tf.cast(tf.concat([head, tf.zeros(64, tf.uint8)], 0), tf.int32)  # zeros for who reads beyond the end
+    last = tf.size(head) - 1
+
+    def at(place, size, little):
+        """The unsigned numbers of `size` bytes at places (...)."""
+        read = [tf.gather(head, tf.clip_by_value(place + i, 0, last)) for i in range(size)]
+        forwards = sum(byte * 256**i for i, byte in enumerate(read))
+        return tf.where(little, forwards, sum(byte * 256**i for i, byte in enumerate(reversed(read))))
+
+    # The segment APP1 of a JPEG or the chunk eXIf of a PNG holds a TIFF header, to which all places in it are relative.
+    marks = tf.where(tf.equal(head[0], 0xFF), list(b"Exif\0\0"), [*b"eXIf", 0, 0])
+    length = tf.where(tf.equal(head[0], 0xFF), 6, 4)
+    start = tf.range(last - 6)
+    is_mark = [tf.equal(tf.gather(head, start + i), marks[i]) | (i >= length) for i in range(6)]
+    found = tf.where(tf.reduce_all(is_mark, 0))[:1, 0]  # (0 or 1,)
+    tiff = tf.cast(tf.reduce_sum(found), tf.int32) + length
+    little = tf.equal(at(tiff, 1, True), ord("I"))
+    directory = tiff + at(tiff + 4, 4, little)
+    entries = directory + 2 + 12 * tf.range(tf.minimum(at(directory, 2, little), 512))
+    is_orientation = tf.equal(at(entries, 2, little), 0x0112) & tf.equal(at(entries + 2, 2, little), 3)  # a SHORT
+    values = tf.boolean_mask(at(entries + 8, 2, little), is_orientation)[:1]
+    value = tf.reduce_sum(values) * tf.size(found)
+    return tf.where((value >= 1) & (value <= 8), value, 1)
+
+
+def starts(contents, magic: bytes):
+    """Whether the bytes of a file begin with others."""
+    return tf.strings.substr(tf.strings.join([contents, bytes(len(magic))]), 0, len(magic)) == magic
+
+
+def pixels(contents):
+    """The number of pixels that the header of a PNG or JPEG claims, a float32; infinite for anything else."""
+
+    def of_png():
+        sides = tf.io.decode_raw(tf.strings.substr(contents, 16, 8), tf.uint8)  # width and height, big-endian
+        sides = tf.tensordot(tf.reshape(tf.cast(sides, tf.float32), (2, 4)), [256.0**3, 256.0**2, 256.0, 1.0], 1)
+        return tf.reduce_prod(sides)
+
+    def of_jpeg():
+        return tf.reduce_prod(tf.cast(tf.image.extract_jpeg_shape(contents)[:2], tf.float32))
+
+    has_sides = starts(contents, PNG) & (tf.strings.length(contents) >= 24)
+    return tf.case([(has_sides, of_png), (starts(contents, JPEG), of_jpeg)], default=lambda: float("inf"))

@@ -1,0 +1,108 @@
+"""Exports read back, and compared with their goldens where this package is not."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from cnnzoo.export.saved_model import ABOUT, EXTRA, versions
+
+# How far the numbers of a runtime may be from those of the model; where there is none, that is measured elsewhere.
+TOLERANCES = {
+    "litert/float32.tflite": 1e-4,
+    "onnx/model.onnx": 1e-4,
+    "litert/float16.tflite": None,
+    "litert/int8.tflite": None,
+}
+
+
+@dataclass(frozen=True)
+class Export:
+    """An export in this process.
+
+    Attributes:
+        path: The folder of its version.
+        about: What it is and takes: name, model, signatures with their inputs and outputs, as JSON.
+    """
+
+    path: Path
+    about: Mapping[str, Any]
+    _loaded: Any = field(repr=False)
+
+    @classmethod
+    def open(cls, folder: str | Path) -> "Export":
+        """Loads the highest version in the folder of a model, or that of one version.
+
+        Raises:
+            ValueError: There is no export.
+        """
+        import tensorflow as tf
+
+        path = version_of(folder)
+        return cls(path, json.loads((path / EXTRA / ABOUT).read_text()), tf.saved_model.load(str(path)))
+
+    @property
+    def signatures(self) -> list[str]:
+        return sorted(self.about["signatures"])
+
+    def __call__(self, signature: str, **inputs: Any) -> dict[str, np.ndarray]:
+        """The outputs of a signature by name, for its inputs by name.
+
+        Raises:
+            ValueError: For a signature or inputs that it does not have.
+        """
+        import tensorflow as tf
+
+        if signature not in self.about["signatures"]:
+            raise ValueError(f"got signature {signature!r}; allowed: {', '.join(self.signatures)}")
+        wanted = self.about["signatures"][signature]["inputs"]
+        if set(inputs) != set(wanted):
+            raise ValueError(f"got inputs {', '.join(sorted(inputs)) or 'none'}; allowed: {', '.join(wanted)}")
+        given = {key: tf.constant(value, wanted[key]["dtype"]) for key, value in inputs.items()}
+        return {key: value.numpy() for key, value in self._loaded.signatures[signature](**given).items()}
+
+
+def version_of(folder: str | Path) -> Path:
+    """The folder of the highest version in that of a model, or the one given if it is a version itself.
+
+    Raises:
+        ValueError: There is no export.
+    """
+    folder = Path(folder)
+    path = folder if (folder / "saved_model.pb").exists() else folder / str(max(versions(folder), default=0))
+    if not (path / EXTRA / ABOUT).exists():
+        raise ValueError(f"got {folder}; allowed: a folder that cnnzoo export wrote, of a model or a version")
+    return path
+
+
+def verify(*folders: str | Path) -> dict[str, dict[str, float]]:
+    """How far exports are off their goldens, in a process that can import neither cnnzoo nor Keras.
+
+    Returns:
+        By version folder and signature or file, the largest absolute difference; of files and strings 0, or 1 where a
+        pixel is more than a grey value off or a string another.
+
+    Raises:
+        ValueError: There is no export, it cannot be loaded there, or a difference is larger than allowed: 1e-5, and
+            1e-4 for ONNX and float32 LiteRT. Of float16 and int8 it is only told.
+    """
+    paths = [str(version_of(folder)) for folder in folders]
+    script = Path(__file__).with_name("_clean.py")
+    done = subprocess.run([sys.executable, "-I", str(script), *paths], capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise ValueError(f"{', '.join(paths)} cannot be loaded: {done.stderr.strip().splitlines()[-1]}")
+    found = json.loads(done.stdout.splitlines()[-1])
+    wrong = [
+        f"{path}: {what} is off by {value:.2g}"
+        for path, by_name in found.items()
+        for what, value in by_name.items()
+        if (limit := TOLERANCES.get(what, 1e-5)) is not None and not value <= limit
+    ]
+    if wrong:
+        raise ValueError("; ".join(wrong))
+    return found

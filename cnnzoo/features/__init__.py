@@ -1,0 +1,1 @@
+"""Networks that judge images: feature maps, perceptual distance, random features, VGG19, Inception."""

@@ -1,0 +1,53 @@
+"""How far apart two images look."""
+
+import numpy as np
+from keras import ops
+
+from cnnzoo.features.maps import FeatureMaps, unit_distance
+from cnnzoo.imaging.arrays import as_batch
+
+JUDGE = "vgg_small.cifar10"  # no model that restores or enlarges is trained on it
+PIXELS = 2**18  # of the images in a pass: few enough for the maps of a wide network on any machine
+
+
+class PerceptualDistance:
+    """The distance of two images in the feature maps of a shipped classifier: `cnnzoo.features.maps.unit_distance`.
+
+    Args:
+        network: The classifier; see `cnnzoo.features.maps.FeatureMaps`. Numbers of two networks cannot be compared, and
+            that of the network whose maps a model was trained to match says little of the model.
+
+    Attributes:
+        network: Its name.
+        protocol: What a score has to name: the network and the sha256 of its weights.
+
+    Raises:
+        UnknownName: There is no such checkpoint.
+        ValueError: It is no classifier with convolutions.
+
+    It is an "LPIPS" only with the networks and weights of Zhang et al.
+    """
+
+    def __init__(self, network: str = JUDGE):
+        self._maps = FeatureMaps(network)
+        self.network = network
+        self.protocol = {"extractor": network, "extractor sha256": self._maps.sha256}
+
+    def __call__(self, images: np.ndarray, others: np.ndarray) -> np.ndarray:
+        """The distance of each image from its fellow, (n,).
+
+        Args:
+            images: uint8 or floats in [0, 1]: one image (height, width, 1 or 3) or a batch of any size.
+            others: As many, of the same size.
+
+        Raises:
+            ValueError: For two shapes, images that are too small for the network, or other types or ranges.
+        """
+        (a, _), (b, _) = (as_batch(x, (None, None, None)) for x in (images, others))
+        if a.shape != b.shape:
+            raise ValueError(f"got images of shapes {a.shape} and {b.shape}; allowed: two of one shape")
+        step = max(1, PIXELS // (a.shape[1] * a.shape[2]))
+        return np.concatenate([self._between(a[i : i + step], b[i : i + step]) for i in range(0, len(a), step)])
+
+    def _between(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+        return ops.convert_to_numpy(unit_distance(self._maps(a), self._maps(b)))

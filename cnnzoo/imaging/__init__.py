@@ -1,0 +1,1 @@
+"""Images as arrays and files: color, resampling, degradations, masks, tiling, grids, figures."""

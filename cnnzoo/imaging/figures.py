@@ -1,0 +1,307 @@
+"""Pictures to look at: images side by side, before above after, the losses of a run.
+
+Each function gives a Matplotlib figure that no pyplot holds: a notebook shows it as the last value of a cell, and
+`figure.savefig("it.png")` writes it. Its background is transparent, and its ink is a grey that is read on white as well
+as on black, whatever style is set.
+"""
+
+import json
+import math
+import textwrap
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure as MatplotlibFigure
+from matplotlib.ticker import MaxNLocator
+
+from cnnzoo.imaging.arrays import is_picture, read_image, to_uint8
+
+INK = "#808080"  # 3.9 to 1 on white and 5.3 to 1 on black
+COLORS = ("#3f8fd2", "#e0792b", "#2fa36b", "#b26fd8", "#d9527f", "#9c8a1f")
+WIDTH = 9.0  # inches of a full row
+SMALLEST, LARGEST = 1.1, 4.5  # inches of an image's longer side
+DOTS = 100  # an inch
+GAP = 0.08  # inches
+LINE = 0.2  # inches of a line of text
+WORDS = 10  # points
+# Panels that several quantities share, and which these are.
+SHARED: dict[str, Callable[[str], bool]] = {
+    "loss": lambda name: name.endswith("_loss"),
+    "learning_rate": lambda name: name.startswith("learning_rate_"),
+}
+Curve = tuple[Sequence[int], Sequence[float]]  # epochs, and the values there
+ALLOWED = (
+    "allowed: uint8, uint16, bool or floats in [0, 1], (height, width[, 1 or 3]) or (n, height, width[, 1 or 3]), "
+    "paths, Pillow images, or a list of these"
+)
+
+
+class Figure(MatplotlibFigure):
+    """A Matplotlib figure that a notebook shows without pyplot, twice as sharp as it is large."""
+
+    def __init__(self, width: float, height: float):
+        super().__init__(figsize=(width, height), dpi=DOTS, facecolor="none", edgecolor="none")
+        FigureCanvasAgg(self)
+
+    def _repr_png_(self) -> tuple[bytes, dict[str, int]]:
+        from io import BytesIO
+
+        buffer = BytesIO()
+        self.savefig(buffer, format="png", dpi=2 * DOTS)
+        width, height = (round(DOTS * side) for side in self.get_size_inches())
+        return buffer.getvalue(), {"width": width, "height": height}
+
+
+def show(images: Any, titles: str | Sequence[Any] | None = None, columns: int | None = None) -> Figure:
+    """Images side by side, row by row.
+
+    Args:
+        images: One image or several: an array or tensor (height, width[, 1 or 3]) or (n, height, width[, 1 or 3]), a
+            path, a Pillow image, or a list of any of these, whose sizes may differ. uint8, uint16, booleans, or
+            floats in [0, 1]; floats of a noisy image may leave it, and are clipped. Grey is shown grey.
+        titles: A word above each image, or one for all of them above the first.
+        columns: Images in a row; by default as many as can be told apart.
+
+    Raises:
+        ValueError: For no images, images of another kind, as many titles as there are no images, or columns < 1.
+    """
+    shown = _each(images)
+    words = _titles(titles, len(shown))
+    if columns is None:
+        columns = _columns(shown)
+    if not isinstance(columns, (int, np.integer)) or isinstance(columns, bool) or columns < 1:
+        raise ValueError(f"got columns={columns!r}; allowed: an integer >= 1, or None")
+    columns = min(int(columns), len(shown))
+    rows = [range(i, min(i + columns, len(shown))) for i in range(0, len(shown), columns)]
+    return _grid([[(shown[i], words[i]) for i in row] for row in rows], columns)
+
+
+def compare(before: Any, after: Any, titles: Sequence[Any] | None = None) -> Figure:
+    """Images above what was made of them, or beside it where there is one pair. Both are drawn equally large.
+
+    Args:
+        before, after: Equally many images, each as `show` takes them. The sizes of a pair may differ.
+        titles: What the two are called; by default "before" and "after".
+
+    Raises:
+        ValueError: For images that `show` does not take, unequal numbers of them, or other than two titles.
+    """
+    pairs = [_each(before), _each(after)]
+    if len(pairs[0]) != len(pairs[1]):
+        raise ValueError(f"got {len(pairs[0])} images before and {len(pairs[1])} after; allowed: equally many")
+    names = ["before", "after"] if titles is None else titles
+    if isinstance(names, str) or len(names) != 2:
+        raise ValueError(f"got titles={titles!r}; allowed: two, such as ('before', 'after'), or None")
+    if len(pairs[0]) == 1:
+        return show([pairs[0][0], pairs[1][0]], names, columns=2)
+    columns = _columns(pairs[0])
+    rows = []
+    for start in range(0, len(pairs[0]), columns):
+        for images, name in zip(pairs, names, strict=True):
+            part = images[start : start + columns]
+            rows.append([(image, str(name) if i == 0 else "") for i, image in enumerate(part)])
+    return _grid(rows, columns)
+
+
+def plot_history(run: Any) -> Figure:
+    """The logs of a training run over its epochs, a panel for each quantity.
+
+    The losses of the phases share a panel, and so do their learning rates. What was measured on validation images is
+    dashed. A quantity that is above 0 and spans more than two powers of ten is drawn on a logarithmic axis.
+
+    Args:
+        run: A run folder, or its `history.json`; a Keras `History`, which `model.fit` returns; or a dict such as
+            `History.history`. Of a `validation_freq` other than 1 a dict does not tell, but where only one fits.
+
+    Raises:
+        ValueError: There is no history, nothing in it, or no telling of which epochs its values are.
+    """
+    curves = _history(run)
+    panels = _panels(curves)
+    columns = min(len(panels), 3)
+    rows = -(-len(panels) // columns)
+    figure = Figure(WIDTH if columns > 1 else 5.0, 2.7 * rows)
+    figure.set_layout_engine("constrained")
+    axes = figure.subplots(rows, columns, squeeze=False).flat
+    for axis, (title, names) in zip(axes, panels.items(), strict=False):
+        _panel(axis, title, {name: curves[name] for name in names})
+    for axis in list(axes)[len(panels) :]:
+        axis.remove()
+    return figure
+
+
+# -- images ------------------------------------------------------------------------------------------------------------
+
+
+def _each(images: Any) -> list[np.ndarray]:
+    """The single images in what `show` takes, uint8 (height, width, 1 or 3)."""
+    if is_picture(images):
+        return [_drawn(read_image(images))]
+    if isinstance(images, (list, tuple)):
+        if not images:
+            raise ValueError("got no images; allowed: one or more")
+        if is_picture(images[0]) or np.ndim(images[0]) >= 2:
+            return [image for each in images for image in _each(each)]
+    array = np.asarray(images)
+    if array.ndim == 2 or (array.ndim == 3 and array.shape[2] in (1, 3)):
+        return [_drawn(array)]
+    if array.ndim in (3, 4) and len(array):
+        return [_drawn(image) for image in array]
+    raise ValueError(f"got images of shape {array.shape}; {ALLOWED}")
+
+
+def _drawn(image: np.ndarray) -> np.ndarray:
+    image = image[:, :, None] if image.ndim == 2 else image
+    if image.ndim != 3 or image.shape[2] not in (1, 3) or image.size == 0:
+        raise ValueError(f"got an image of shape {image.shape}; {ALLOWED}")
+    if image.dtype == np.uint8:
+        return image
+    if image.dtype in (np.uint16, np.bool_):
+        return to_uint8(image.astype(np.float32) / (65535 if image.dtype == np.uint16 else 1))
+    if not np.issubdtype(image.dtype, np.floating):
+        raise ValueError(f"got an image of dtype {image.dtype}; {ALLOWED}")
+    if not (np.isfinite(image).all() and -0.5 <= image.mean() <= 1.5):  # noise has the mean 0
+        raise ValueError(f"got an image with values in [{image.min():g}, {image.max():g}]; {ALLOWED}")
+    return to_uint8(image)
+
+
+def _titles(titles: str | Sequence[Any] | None, n: int) -> list[str]:
+    if titles is None:
+        return [""] * n
+    if isinstance(titles, str):
+        return [titles, *[""] * (n - 1)]
+    if len(titles) != n:
+        raise ValueError(f"got {len(titles)} titles for {n} images; allowed: one for each, a single one, or None")
+    return [str(title) for title in titles]
+
+
+def _columns(images: Sequence[np.ndarray]) -> int:
+    """Columns of rows that are about equally long, of images that are drawn large enough to be seen."""
+    side = max(max(image.shape[:2]) for image in images)
+    most = max(1, int(WIDTH / min(max(SMALLEST, side / DOTS), WIDTH / 4)))
+    return math.ceil(len(images) / math.ceil(len(images) / most))
+
+
+def _grid(rows: Sequence[Sequence[tuple[np.ndarray, str]]], columns: int) -> Figure:
+    """Images, each with a title above it, in cells of one width."""
+    every = [image for row in rows for image, _ in row]
+    tallest = max(max(1.0, image.shape[0] / image.shape[1]) for image in every)
+    wanted = max(max(image.shape[:2]) for image in every) / DOTS / tallest
+    cell = min(max(wanted, SMALLEST if len(every) > 1 else 2 * SMALLEST), LARGEST, (WIDTH - GAP) / columns - GAP)
+    letters = max(4, int(cell * 72 / (0.55 * WORDS)))
+    titled = [[(image, textwrap.fill(word, letters)) for image, word in row] for row in rows]
+    heights = [max(cell * image.shape[0] / image.shape[1] for image, _ in row) for row in titled]
+    lines = [max(word.count("\n") + 1 if word else 0 for _, word in row) for row in titled]
+    width = columns * (cell + GAP) + GAP
+    height = sum(heights) + LINE * sum(lines) + GAP * (len(rows) + 1)
+    figure = Figure(width, height)
+    top = height
+    for row, tall, many in zip(titled, heights, lines, strict=True):
+        top -= GAP + LINE * many + tall
+        for i, (image, word) in enumerate(row):
+            place = ((GAP + i * (cell + GAP)) / width, top / height, cell / width, tall / height)
+            axis = figure.add_axes(place)
+            axis.set_axis_off()
+            axis.set_anchor("N")
+            grey = image[:, :, 0] if image.shape[2] == 1 else image
+            axis.imshow(grey, cmap="gray", vmin=0, vmax=255, interpolation="auto")
+            if word:
+                axis.set_title(word, color=INK, fontsize=WORDS, pad=3)
+    return figure
+
+
+# -- histories ---------------------------------------------------------------------------------------------------------
+
+
+def _history(run: Any) -> dict[str, Curve]:
+    """The curve of each quantity, over epochs that are counted from 1."""
+    curves: dict[str, Curve] = {}
+    if isinstance(run, (str, Path)):
+        path = Path(run) / "history.json" if Path(run).is_dir() else Path(run)
+        try:
+            entries = json.loads(path.read_text())
+            epochs = [entry.pop("epoch") for entry in entries]
+            names = [name for name in dict.fromkeys(key for entry in entries for key in entry) if name != "step"]
+        except FileNotFoundError:
+            raise ValueError(
+                f"got {run}, which has no history; allowed: the folder of a run that has finished an epoch"
+            ) from None
+        except (ValueError, TypeError, AttributeError, KeyError) as error:
+            raise ValueError(f"{path} is no history of a run: {error}") from None
+        found = {name: [pair for pair in zip(epochs, entries, strict=True) if name in pair[1]] for name in names}
+        for name, rows in found.items():
+            curves[name] = [epoch for epoch, _ in rows], [float(row[name]) for _, row in rows]
+    else:
+        logs = getattr(run, "history", run)
+        if not isinstance(logs, Mapping):
+            raise ValueError(f"got {type(run).__name__}; allowed: a run folder, a Keras History or its dict")
+        length = max(map(len, logs.values()), default=0)
+        epochs = [epoch + 1 for epoch in getattr(run, "epoch", None) or range(length)]
+        asked = (getattr(run, "params", None) or {}).get("validation_freq")
+        for name, values in logs.items():
+            measured = epochs if len(values) == len(epochs) else _validated(epochs, len(values), asked)
+            if measured is None or (not name.startswith("val_") and measured is not epochs):
+                raise ValueError(
+                    f"got {length} epochs of some quantities and {len(values)} of {name}; allowed: equally many, or "
+                    "the History that fit gave, with its validation_freq"
+                )
+            curves[name] = measured, [float(value) for value in values]
+    if not (epochs and curves):
+        raise ValueError(f"got {run!r}, in which no epoch was finished; allowed: one or more")
+    return curves
+
+
+def _validated(epochs: list[int], count: int, asked: int | Sequence[int] | None) -> list[int] | None:
+    """The epochs after which `fit` validated: by its `validation_freq`, or by the only one that fits the count."""
+    if asked is None:
+        every = range(1, max(epochs, default=0) + 1)
+        fitting = [n for n in every if sum(e % n == 0 for e in epochs) == count]
+        if len(fitting) != 1:
+            return None
+        asked = fitting[0]
+    validated = [e for e in epochs if (e % asked == 0 if isinstance(asked, int) else e in asked)]
+    return validated if len(validated) == count else None
+
+
+def _panels(logs: Mapping[str, Any]) -> dict[str, list[str]]:
+    """The names of each panel. Where phases have losses of their own, their sum says nothing."""
+    phases = [name for name in logs if name.endswith("_loss") and name != "val_loss"]
+    panels: dict[str, list[str]] = {"loss": []}
+    for name in logs:
+        plain = name.removeprefix("val_")
+        if plain == "loss" and phases:
+            continue
+        shared = (title for title, is_one in SHARED.items() if is_one(plain))
+        panels.setdefault(next(shared, plain), []).append(name)
+    return {title: sorted(names, key=lambda name: name.startswith("val_")) for title, names in panels.items() if names}
+
+
+def _panel(axis: Axes, title: str, curves: Mapping[str, Curve]) -> None:
+    plain = list(dict.fromkeys(name.removeprefix("val_") for name in curves))
+    for name, (epochs, values) in curves.items():
+        color = COLORS[plain.index(name.removeprefix("val_")) % len(COLORS)]
+        dashes = "--" if name.startswith("val_") else "-"
+        label = name.removeprefix("val_").removesuffix("_loss").removeprefix("learning_rate_").replace("_", " ")
+        label = label if len(plain) > 1 else "training"
+        label = label.replace("training", "validation") if dashes == "--" else label
+        label = f"{label}, validation" if dashes == "--" and len(plain) > 1 else label
+        dot = "o" if len(epochs) == 1 else None
+        axis.plot(epochs, values, dashes, color=color, label=label, linewidth=1.8, marker=dot)
+    every = [value for _, values in curves.values() for value in values if math.isfinite(value)]
+    if every and min(every) > 0 and max(every) > 100 * min(every):
+        axis.set_yscale("log")
+    axis.set_title(title.replace("_", " "), color=INK, fontsize=WORDS + 1)
+    axis.set_xlabel("epoch", color=INK, fontsize=WORDS)
+    axis.set_facecolor("none")
+    axis.xaxis.set_major_locator(MaxNLocator("auto", integer=True, steps=[1, 2, 5, 10]))
+    axis.tick_params(which="both", colors=INK, labelsize=WORDS - 1)
+    axis.grid(True, color=INK, alpha=0.25, linewidth=0.6)
+    for name, spine in axis.spines.items():
+        spine.set_color(INK)
+        spine.set_visible(name in ("left", "bottom"))
+    if len(curves) > 1:
+        axis.legend(labelcolor=INK, fontsize=WORDS - 1, frameon=False)

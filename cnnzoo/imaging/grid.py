@@ -1,0 +1,52 @@
+"""Rows of images on a sheet of paper, each with its name: what the gallery and the reports are made of."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from cnnzoo.imaging.arrays import to_uint8
+
+COLUMNS = 12
+SIDE = 84  # pixels of an image
+GAP = 8
+MARGIN = 150  # for the names of the rows
+CAPTION = 20
+INK, FAINT, PAPER = (30, 34, 40), (105, 112, 122), (255, 255, 255)
+
+
+@dataclass(frozen=True)
+class Row:
+    """Images (n, height, width, channels) side by side, perhaps with a word under each."""
+
+    name: str
+    images: np.ndarray
+    captions: Sequence[str] = ()
+    side: int = SIDE
+
+    @property
+    def height(self) -> int:
+        """On the sheet, in pixels."""
+        return self.side + GAP + (CAPTION if self.captions else 0)
+
+
+def picture(rows: Sequence[Row]) -> Image.Image:
+    """Rows of images, each row with its name at the left."""
+    sheet = Image.new("RGB", (MARGIN + COLUMNS * (SIDE + GAP), sum(row.height for row in rows)), PAPER)
+    pen, top = ImageDraw.Draw(sheet), 0
+    for row in rows:
+        pen.multiline_text((0, top), row.name.replace(" ", "\n"), FAINT, font(15))
+        for i, image in enumerate(to_uint8(row.images)):
+            left = MARGIN + i * (row.side + GAP)
+            shown = Image.fromarray(image.squeeze(2) if image.shape[2] == 1 else image).convert("RGB")
+            sheet.paste(shown.resize((row.side, row.side), Image.Resampling.NEAREST), (left, top))
+            if row.captions:
+                pen.text((left + row.side / 2, top + row.side + 2), row.captions[i], INK, font(14), anchor="ma")
+        top += row.height
+    return sheet
+
+
+def font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+    """Pillow's own, so many pixels high."""
+    return ImageFont.load_default(size)

@@ -1,0 +1,306 @@
+"""Masks of what is missing in images: holes, strokes, scratches, single pixels and letters, drawn at random.
+
+A mask is float32 (n, height, width, 1): 1 where a pixel is missing, 0 where it is known. None hides everything, and
+none nothing. All kinds but "text" are functions of uniform random numbers, written once: in training, Keras draws the
+numbers inside the graph; in evaluation NumPy draws them, so that the masks are the same on every backend.
+"""
+
+import math
+import string
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import keras
+import numpy as np
+from keras import ops
+
+from cnnzoo.imaging.arrays import as_array
+from cnnzoo.imaging.files import read_photo
+
+LARGEST_CHUNK = 4_000_000  # pixels of masks that are made at once
+
+
+class Kind(NamedTuple):
+    """How a mask is made."""
+
+    numbers: Callable[[int, int], int]  # how many random numbers one takes, by height and width
+    missing: Callable[[Any, int, int], Any]  # these numbers in [0, 1), (n, numbers), to booleans (n, height, width)
+
+
+def _centres(side: int) -> np.ndarray:
+    """Where the middles of the pixels are along a side."""
+    return np.arange(side, dtype=np.float32) + 0.5
+
+
+def _between(first: Any, last: Any, side: int) -> Any:
+    """Which pixels along a side lie between two points (n,): (n, side)."""
+    at = _centres(side)
+    return ops.logical_and(at >= first[:, None], at < last[:, None])
+
+
+def _rectangle(top: Any, left: Any, bottom: Any, right: Any, height: int, width: int) -> Any:
+    rows, columns = _between(top, bottom, height), _between(left, right, width)
+    return ops.logical_and(rows[:, :, None], columns[:, None, :])
+
+
+def _centre(numbers: Any, height: int, width: int) -> Any:
+    """The rectangle in the middle with half of both sides."""
+    one = ops.ones_like(numbers[:, 0])
+    return _rectangle(one * height / 4, one * width / 4, one * 3 * height / 4, one * 3 * width / 4, height, width)
+
+
+def _box(numbers: Any, height: int, width: int) -> Any:
+    """A rectangle with sides between a quarter and a half of those of the image, anywhere in it."""
+    tall, wide, down, along = ops.unstack(numbers, 4, axis=1)
+    tall, wide = (0.25 + 0.25 * tall) * height, (0.25 + 0.25 * wide) * width
+    top, left = down * (height - tall), along * (width - wide)
+    return _rectangle(top, left, top + tall, left + wide, height, width)
+
+
+def _pixels(numbers: Any, height: int, width: int) -> Any:
+    """Each pixel with one chance, which is between 0.25 and 0.75."""
+    chance = 0.25 + 0.5 * numbers[:, :1]
+    return ops.reshape(numbers[:, 1:] < chance, (-1, height, width))
+
+
+class Brush(NamedTuple):
+    """Chains of thick segments; lengths are in units of the shorter side of the image."""
+
+    chains: int  # at most; at least one
+    links: int  # segments in each
+    length: tuple[float, float]  # of a segment, from and to
+    turn: float  # by which the direction changes from one to the next, at most, in radians
+    radius: tuple[float, float]  # half of the width of a segment, from and to
+    least: float  # of the radius, in pixels
+
+    def numbers(self, height: int, width: int) -> int:
+        return 1 + self.chains * (3 + 3 * self.links)
+
+    def missing(self, numbers: Any, height: int, width: int) -> Any:
+        side = min(height, width)
+        used = ops.floor(1.0 + self.chains * numbers[:, :1]) > np.arange(self.chains)  # (n, chains)
+        each = ops.reshape(numbers[:, 1:], (-1, self.chains, 3 + 3 * self.links))
+        x, y, heading = (each[:, :, i : i + 1] for i in range(3))  # (n, chains, 1)
+        turn, length, radius = ops.split(each[:, :, 3:], 3, axis=2)  # (n, chains, links)
+        heading = 2 * math.pi * heading + ops.cumsum(self.turn * (2.0 * turn - 1.0), axis=2)
+        length = side * (self.length[0] + (self.length[1] - self.length[0]) * length)
+        radius = side * (self.radius[0] + (self.radius[1] - self.radius[0]) * radius)
+        radius = ops.where(used[:, :, None], ops.maximum(radius, self.least), -1.0)
+        along_x, along_y = length * ops.cos(heading), length * ops.sin(heading)
+        start_x = x * width + ops.cumsum(along_x, axis=2) - along_x
+        start_y = y * height + ops.cumsum(along_y, axis=2) - along_y
+        segments = (start_x, start_y, along_x, along_y, radius)
+        x, y, along_x, along_y, radius = (ops.reshape(s, (-1, self.chains * self.links, 1, 1)) for s in segments)
+        return _near_segments(x, y, along_x, along_y, radius, height, width)
+
+
+def _near_segments(x: Any, y: Any, along_x: Any, along_y: Any, radius: Any, height: int, width: int) -> Any:
+    """Which pixels lie within `radius` of a segment from (x, y) to (x + along_x, y + along_y): (n, height, width).
+
+    The segments of an image are on the second axis, (n, segments, 1, 1); a negative radius is that of none.
+    """
+    to_x, to_y = _centres(width) - x, _centres(height)[:, None] - y  # (n, segments, 1, width), (n, segments, height, 1)
+    squared = ops.maximum(ops.square(along_x) + ops.square(along_y), 1e-6)
+    share = ops.clip((to_x * along_x + to_y * along_y) / squared, 0.0, 1.0)  # of the way to the nearest point
+    distance = ops.square(to_x - share * along_x) + ops.square(to_y - share * along_y)
+    return ops.any(distance < radius * ops.abs(radius), axis=1)
+
+
+# Any point of an image is nearer than 0.71 to the middle of a pixel, so that a chain that starts in it hides some.
+STROKES = Brush(4, 5, (0.05, 0.3), 2.0, (0.02, 0.08), 0.75)
+SCRATCHES = Brush(6, 4, (0.1, 0.4), 0.3, (0.003, 0.01), 0.75)
+
+KINDS = {
+    "centre": Kind(lambda height, width: 1, _centre),
+    "box": Kind(lambda height, width: 4, _box),
+    "strokes": Kind(STROKES.numbers, STROKES.missing),
+    "scratches": Kind(SCRATCHES.numbers, SCRATCHES.missing),
+    "pixels": Kind(lambda height, width: 1 + height * width, _pixels),
+}
+EVALUATED = (*KINDS, "text")
+LETTERS = string.ascii_letters + 5 * " "
+
+
+def check_kinds(kinds: Sequence[str]) -> None:
+    """Raises a ValueError for kinds that `sample` does not draw, or none."""
+    if not kinds or not set(kinds) <= set(KINDS):
+        raise ValueError(f"got masks={tuple(kinds)!r}; allowed: one or more of {', '.join(KINDS)}")
+
+
+def sample(kinds: Sequence[str], shape: tuple, seed: int | keras.random.SeedGenerator) -> Any:
+    """One mask for each image, of one of `kinds` at random; for use in any graph.
+
+    Args:
+        kinds: "centre" (half of both sides), "box" (a rectangle anywhere), "strokes" (of a brush), "scratches" (long
+            and thin) or "pixels" (single ones, between a quarter and three quarters of all); one that is named twice
+            comes twice as often. Letters are not among them: see `draw`.
+        shape: (n, height, width), the latter two known when the graph is made.
+        seed: As `keras.random` takes it.
+
+    Returns:
+        float32 (n, height, width, 1), 1 where a pixel is missing.
+
+    Source: the strokes are after Yu et al., "Free-Form Image Inpainting with Gated Convolution", 2019, algorithm 1.
+
+    Raises:
+        ValueError: For an unknown kind, or images of a single pixel.
+    """
+    check_kinds(kinds)
+    count, height, width = shape
+    _check_sides(height, width)
+    sizes = [KINDS[kind].numbers(height, width) for kind in kinds]
+    numbers = keras.random.uniform((count, 1 + max(sizes)), seed=seed)
+    which = ops.floor(numbers[:, :1, None] * len(kinds))  # (n, 1, 1)
+    missing = ops.zeros((1, height, width), "bool")
+    for i, (kind, size) in enumerate(zip(kinds, sizes, strict=True)):
+        made = KINDS[kind].missing(numbers[:, 1 : 1 + size], height, width)
+        missing = ops.logical_or(missing, ops.logical_and(which == i, made))
+    return _proper(missing)
+
+
+def draw(kind: str, shape: tuple[int, int, int], seed: int | Sequence[int]) -> np.ndarray:
+    """Masks for evaluation: the same on every backend for equal arguments, and the first of them whatever their number.
+
+    Args:
+        kind: One of those of `sample`, or "text": lines of letters in Pillow's own font.
+        shape: (n, height, width).
+        seed: As `numpy.random.default_rng` takes it.
+
+    Returns:
+        float32 (n, height, width, 1), 1 where a pixel is missing.
+
+    Raises:
+        ValueError: For an unknown kind, or images of a single pixel.
+    """
+    if kind not in EVALUATED:
+        raise ValueError(f"got the kind of mask {kind!r}; allowed: {', '.join(EVALUATED)}")
+    count, height, width = shape
+    _check_sides(height, width)
+    random = np.random.default_rng(seed)
+    if kind == "text":
+        return ops.convert_to_numpy(_proper(np.stack([_letters(random, height, width) for _ in range(count)])))
+    size, missing = KINDS[kind].numbers(height, width), KINDS[kind].missing
+    chunk = max(1, LARGEST_CHUNK // (STROKES.chains * STROKES.links * height * width))
+    parts = []
+    for start in range(0, count, chunk):
+        numbers = random.random((min(chunk, count - start), size), np.float32)
+        parts.append(ops.convert_to_numpy(_proper(missing(ops.convert_to_tensor(numbers), height, width))))
+    return np.concatenate(parts)
+
+
+def for_evaluation(images: Sequence[np.ndarray], kind: str, seed: int = 0) -> Sequence[np.ndarray]:
+    """The masks that scores are measured with, the same for equal sizes, kinds and seeds: one for each image.
+
+    Args:
+        images: An array (n, height, width, channels), or images (height, width, channels), each of its own size.
+        kind, seed: See `draw`.
+
+    Returns:
+        An array (n, height, width, 1), or a list of arrays (height, width, 1).
+    """
+    if isinstance(images, np.ndarray):
+        return draw(kind, images.shape[:3], seed)
+    return [draw(kind, (1, *image.shape[:2]), (seed, i))[0] for i, image in enumerate(images)]
+
+
+def as_missing(mask: Any, shape: tuple[int, int, int]) -> np.ndarray:
+    """What the user of a model gave as a mask, checked.
+
+    Args:
+        mask: Booleans or numbers, not 0 where a pixel is missing: (height, width[, 1]) for all images, or
+            (n, height, width[, 1]). uint8 and uint16 of more than two values are taken for a picture; see `painted`.
+            Also a path, the bytes of a file or a Pillow image; see `read_mask`.
+        shape: (n, height, width) of the images.
+
+    Returns:
+        Booleans (n, height, width, 1).
+
+    Raises:
+        ValueError: For another size or type, or if all or none of an image is missing.
+    """
+    array, (count, height, width) = as_array(mask, read_mask), shape
+    sides = f"({height}, {width}[, 1]) or ({count}, {height}, {width}[, 1])"
+    if array.shape not in ((*lead, height, width, *last) for lead in ((), (count,)) for last in ((), (1,))):
+        raise ValueError(f"got a mask of shape {array.shape}; allowed: {sides}")
+    if array.dtype.kind not in "biuf":
+        raise ValueError(f"got a mask of dtype {array.dtype}; allowed: booleans or numbers")
+    missing = painted(array) if array.dtype in (np.uint8, np.uint16) else array != 0
+    missing = np.broadcast_to(missing.reshape(-1, height, width, 1), (count, height, width, 1))
+    for what, wrong in (("nothing", ~missing.any(axis=(1, 2, 3))), ("everything", missing.all(axis=(1, 2, 3)))):
+        if wrong.any():
+            raise ValueError(
+                f"got a mask by which {what} is missing in image {wrong.argmax()}; allowed: not 0 where pixels are "
+                "missing, of a picture at least half of white, and 0 where they are kept"
+            )
+    return missing
+
+
+def painted(values: np.ndarray) -> np.ndarray:
+    """Where the uint8 or uint16 numbers of a picture of a mask mean that a pixel is missing: booleans of their shape.
+
+    Of black and one other value it is that value, however dark: 0 and 1, 0 and 255. Else it is half of white and above,
+    128 or 32768, so that neither the traces of JPEG around what was painted nor the outer half of a soft edge count.
+    """
+    if ((values == 0) | (values == values.max(initial=0))).all():
+        return values > 0
+    return values > np.iinfo(values.dtype).max // 2
+
+
+def read_mask(source: Any) -> np.ndarray:
+    """Where pixels are missing, bool (height, width): where a picture is painted in any color.
+
+    By its brightest channel a pixel is painted or not as `painted` says. In a picture with transparent parts those are
+    kept, and what is opaque by half or more is missing if it was all painted, or all black.
+
+    Args:
+        source: As in `cnnzoo.imaging.files.read_photo`, with its errors.
+
+    Raises:
+        ValueError: For a picture with transparent parts of which some opaque ones are painted and some not, such as a
+            photograph with a part erased: nobody knows which of the three are meant.
+    """
+    photo = read_photo(source)
+    brightest = photo.pixels.max(axis=2)
+    if photo.alpha is None or (opaque := photo.alpha > np.iinfo(photo.alpha.dtype).max // 2).all():
+        return painted(brightest)
+    if (seen := painted(brightest[opaque])).any() and not seen.all():
+        what = f"the mask {source}" if isinstance(source, (str, Path)) else "a mask"
+        raise ValueError(
+            f"got {what} with transparent parts, whose opaque ones are both black and painted; allowed: a picture "
+            "without transparency, painted where pixels are missing, or one that is opaque there alone"
+        )
+    return opaque
+
+
+def _check_sides(height: int, width: int) -> None:
+    if height * width < 2:
+        raise ValueError(f"got images of {height}x{width} pixels; allowed: two pixels or more")
+
+
+def _proper(missing: Any) -> Any:
+    """Booleans (n, height, width) as a mask, with one pixel changed where all or none would be missing."""
+    height, width = missing.shape[1:]
+    middle = np.zeros((1, height, width), bool)
+    middle[0, height // 2, width // 2] = True  # never the first of two or more pixels
+    corner = np.zeros((1, height, width), bool)
+    corner[0, 0, 0] = True
+    missing = ops.logical_or(missing, ops.logical_and(middle, ~ops.any(missing, axis=(1, 2), keepdims=True)))
+    missing = ops.logical_and(missing, ~ops.logical_and(corner, ops.all(missing, axis=(1, 2), keepdims=True)))
+    return ops.cast(missing[..., None], "float32")
+
+
+def _letters(random: np.random.Generator, height: int, width: int) -> np.ndarray:
+    """Lines of letters across an image, booleans (height, width)."""
+    from PIL import Image, ImageDraw, ImageFont
+
+    size = max(8.0, random.uniform(0.1, 0.2) * min(height, width))
+    picture = Image.new("1", (width, height))
+    pen, font = ImageDraw.Draw(picture), ImageFont.load_default(size)
+    pen.fontmode = "1"  # each pixel is a letter's or is not
+    top = random.uniform(-0.5, 0.5) * size
+    while top < height:
+        letters = random.choice(list(LETTERS), 2 * width // int(size))
+        pen.text((random.uniform(-1.0, 0.0) * size, top), "".join(letters), fill=1, font=font)
+        top += random.uniform(1.2, 2.0) * size
+    return np.asarray(picture)

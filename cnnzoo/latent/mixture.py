@@ -1,0 +1,105 @@
+"""A density fitted to the codes of a trained model, so that any model with a code can make images.
+
+Source: Ghosh et al., "From Variational to Deterministic Autoencoders", 2020, section 4 ("ex-post density estimation").
+"""
+
+import io
+import zipfile
+from dataclasses import astuple, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from scipy.linalg import solve_triangular
+from scipy.special import logsumexp
+
+from cnnzoo.tasks import inference
+from cnnzoo.utils.atomic_files import write_bytes
+
+FIELDS = ("weights", "means", "factors")
+
+
+@dataclass(frozen=True)
+class CodeMixture:
+    """A mixture of Gaussians over codes.
+
+    Attributes:
+        weights: Of the components, (k,); they sum to 1.
+        means: (k, latent_dim).
+        factors: Lower triangular, (k, latent_dim, latent_dim); a covariance is its factor times the factor's transpose.
+    """
+
+    weights: np.ndarray
+    means: np.ndarray
+    factors: np.ndarray
+
+    @classmethod
+    def fit(cls, model: Any, images: np.ndarray, components: int = 10, seed: int = 0) -> "CodeMixture":
+        """The mixture that suits the codes of some images best, by expectation maximisation (scikit-learn).
+
+        Args:
+            model: Has `encode`, which gives floats (n, latent_dim).
+            images: As `encode` takes them; the ones that the model was trained on.
+            components: How many Gaussians, with full covariances.
+            seed: Of the start.
+
+        Raises:
+            ValueError: For fewer images than components or than 2, or codes that are no rows of floats.
+        """
+        from sklearn.mixture import GaussianMixture
+
+        codes = model.encode(images)
+        if codes.ndim != 2 or not np.issubdtype(codes.dtype, np.floating):
+            raise ValueError(f"got codes {codes.dtype} {codes.shape}; allowed: floats (n, latent_dim)")
+        if not 1 <= components <= len(codes) or len(codes) < 2:
+            raise ValueError(f"got components={components} for {len(codes)} images; allowed: 1 to as many as images")
+        found = GaussianMixture(components, max_iter=300, random_state=seed).fit(codes.astype(np.float64))
+        return cls(found.weights_, found.means_, np.linalg.cholesky(found.covariances_))
+
+    @property
+    def latent_dim(self) -> int:
+        """The length of a code."""
+        return self.means.shape[1]
+
+    def draw(self, n: int, seed: int = 0) -> np.ndarray:
+        """n codes, float32 (n, latent_dim); the same seed gives the same ones.
+
+        Raises:
+            ValueError: For n < 1, or a seed that is no integer >= 0.
+        """
+        noise = inference.noise(self, n, seed)
+        chosen = np.random.default_rng([seed, 1]).choice(len(self.weights), n, p=self.weights)
+        return (self.means[chosen] + np.einsum("nij,nj->ni", self.factors[chosen], noise)).astype(np.float32)
+
+    def log_density(self, codes: np.ndarray) -> np.ndarray:
+        """log p of codes (n, latent_dim), in nats, (n,)."""
+        parts = []
+        for weight, mean, factor in zip(self.weights, self.means, self.factors, strict=True):
+            white = solve_triangular(factor, (np.asarray(codes, np.float64) - mean).T, lower=True)  # (latent_dim, n)
+            volume = np.log(np.diag(factor)).sum() + 0.5 * self.latent_dim * np.log(2 * np.pi)
+            parts.append(np.log(weight) - volume - 0.5 * np.square(white).sum(axis=0))
+        return logsumexp(parts, axis=0)
+
+    def generate(self, model: Any, n: int, seed: int = 0) -> np.ndarray:
+        """n images that `model.decode` makes of drawn codes: float32 in [0, 1], (n, height, width, channels)."""
+        return model.decode(self.draw(n, seed))
+
+    def save(self, path: str | Path) -> None:
+        """Writes the three arrays to an `.npz` file, whole or not at all."""
+        buffer = io.BytesIO()
+        np.savez(buffer, **dict(zip(FIELDS, astuple(self), strict=True)))
+        write_bytes(Path(path), buffer.getvalue())
+
+    @classmethod
+    def load(cls, path: str | Path) -> "CodeMixture":
+        """What `save` wrote.
+
+        Raises:
+            ValueError: The file holds no mixture.
+            FileNotFoundError: There is no such file.
+        """
+        try:
+            with np.load(path, allow_pickle=False) as file:
+                return cls(*(file[name] for name in FIELDS))
+        except (KeyError, ValueError, EOFError, TypeError, zipfile.BadZipFile) as error:
+            raise ValueError(f"{path} holds no mixture: {error}; allowed: what CodeMixture.save wrote") from error

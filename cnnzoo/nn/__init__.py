@@ -1,0 +1,1 @@
+"""Pure building blocks of networks: layers, losses, label conditioning, batch-norm folding, entropy coding."""

@@ -1,0 +1,18 @@
+"""The autoencoder on MNIST with a code of 32 numbers.
+
+    cnnzoo train autoencoder.mnist
+
+Eight minutes on one core; a test MSE of about a sixth of that of a PCA with 32 components.
+"""
+
+from cnnzoo.recipes import Recipe, adam_cosine
+
+RECIPE = Recipe(
+    checkpoint="autoencoder.mnist",
+    data="mnist",
+    epochs=30,
+    expects="test MSE at most half of a 32-component PCA's",
+    published="none: the network is of no paper; the PCA beside its score is the comparison",
+    config={"latent_dim": 32},
+    optimizers=adam_cosine(2e-3, "reconstruction"),
+)

@@ -1,0 +1,18 @@
+"""The wider CNN on MNIST.
+
+    cnnzoo train cnn_wide.mnist
+
+Four minutes on one core; test accuracy 99.3 %.
+"""
+
+from cnnzoo.recipes import Recipe, adam_cosine
+
+RECIPE = Recipe(
+    checkpoint="cnn_wide.mnist",
+    data="mnist",
+    epochs=15,
+    expects="test accuracy 99.3 %",
+    published="none: the network is of no paper",
+    config={"dropout": 0.2, "augmentation": {"rotation": 10.0, "shift": 0.08, "zoom": 0.1}},
+    optimizers=adam_cosine(2e-3, "classifier"),
+)

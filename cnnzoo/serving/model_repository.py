@@ -1,0 +1,151 @@
+"""Which versions of which models are served: what `models.config` names, as far as it is in the folder.
+
+A new version is loaded beside the old one and warmed up, and only then takes its place.
+"""
+
+import logging
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Lock
+
+from cnnzoo.export.loader import Export
+from cnnzoo.export.saved_model import EXTRA, versions
+from cnnzoo.export.serving import WARMUP, read_models
+from cnnzoo.serving.protocol import Refusal, invalid
+
+MOUNT = "/models/"  # where the folder is for a container, which is what models.config speaks of
+
+
+@dataclass(frozen=True, eq=False)
+class Servable:
+    """A loaded version of a model.
+
+    Attributes:
+        most: How many rows of several requests may be run at once; 1 where requests cannot be joined.
+    """
+
+    name: str
+    version: int
+    export: Export
+    most: int
+
+    @classmethod
+    def load(cls, name: str, path: Path) -> "Servable":
+        """Loads a version and sends it its own warm-up requests."""
+        export = Export.open(path)
+        servable = cls(name, int(path.name), export, _rows_at_once(path))
+        for signature, inputs in _warmup(path):
+            export(signature, **inputs)
+        return servable
+
+
+class Catalogue:
+    """The models of a folder, by name and version; one thread may bring it up to date while others ask.
+
+    Args:
+        folder: That `cnnzoo export` wrote into.
+
+    Raises:
+        ValueError: There is nothing to serve, or something that cannot be.
+    """
+
+    def __init__(self, folder: Path):
+        if versions(folder):
+            raise ValueError(f"got {folder}, the folder of one model; allowed: that of all, {folder.resolve().parent}")
+        self.folder = folder
+        self.failed: dict[tuple[str, int], str] = {}
+        self._changed: dict[tuple[str, int], float] = {}  # when the files of each failed version last did
+        self._loaded: dict[tuple[str, int], Servable] = {}
+        self._labels: dict[tuple[str, str], int] = {}
+        self._updating = Lock()
+        self.refresh()
+        for (name, version), reason in self.failed.items():
+            raise ValueError(f"{folder / name / str(version)} cannot be loaded: {reason}")
+        if not self._loaded:
+            raise ValueError(f"got {folder}; allowed: a folder that cnnzoo export wrote models into")
+
+    def refresh(self) -> None:
+        """Loads what is new and lets go of what has been replaced.
+
+        Raises:
+            ValueError: `models.config` cannot be read.
+        """
+        with self._updating:
+            wanted, labels = self._wanted()
+            loaded = {key: self._loaded[key] for key in wanted if key in self._loaded}
+            changed = {key: _newest(path) for key, path in wanted.items() if key not in loaded}
+            # What could not be loaded is tried again once its files have changed: it may have been half copied.
+            failed = {key: self.failed[key] for key in changed if self._changed.get(key) == changed[key]}
+            for key in sorted(set(wanted) - set(loaded) - set(failed)):
+                try:
+                    loaded[key] = Servable.load(key[0], wanted[key])
+                except Exception as error:  # whatever is wrong with it, the others are served
+                    failed[key] = " ".join(str(error).split()) or type(error).__name__
+                    logging.getLogger(__name__).warning("%s cannot be loaded: %s", wanted[key], failed[key])
+            lacking = {name for name, _ in failed}  # keep what they have
+            kept = {key: servable for key, servable in self._loaded.items() if key[0] in lacking}
+            self._loaded, self.failed, self._labels = {**kept, **loaded}, failed, labels
+            self._changed = {key: changed[key] for key in failed}
+
+    def find(self, name: str, version: int | None = None, label: str | None = None) -> Servable:
+        """The version asked for, or the highest.
+
+        Raises:
+            Refusal: There is none.
+        """
+        loaded = self._loaded
+        if label is not None:
+            version = self._labels.get((name, label))
+            if version is None:
+                raise invalid(f"Unrecognized servable version label: {label}")
+        if version is None:
+            version = max((number for known, number in loaded if known == name), default=None)
+        if (name, version) not in loaded:
+            which = f"Latest({name})" if version is None else f"Specific({name}, {version})"
+            raise Refusal("NOT_FOUND", f"Servable not found for request: {which}")
+        return loaded[name, version]
+
+    def all(self) -> list[Servable]:
+        """What is loaded, by name and version."""
+        loaded = self._loaded
+        return [loaded[key] for key in sorted(loaded)]
+
+    def _wanted(self) -> tuple[dict[tuple[str, int], Path], dict[tuple[str, str], int]]:
+        """The folders of all versions that are to be served, and the versions of labels."""
+        wanted, labels = {}, {}
+        for config in read_models(self.folder):
+            base = config.base_path
+            path = self.folder / base.removeprefix(MOUNT) if base.startswith(MOUNT) else Path(base)
+            there = versions(path)
+            policy = config.model_version_policy
+            if policy.HasField("specific"):
+                there = [version for version in there if version in policy.specific.versions]
+            elif not policy.HasField("all"):
+                there = there[-(policy.latest.num_versions or 1) :]
+            wanted |= {(config.name, version): path / str(version) for version in there}
+            labels |= {(config.name, label): version for label, version in config.version_labels.items()}
+        return wanted, labels
+
+
+def _newest(version: Path) -> float:
+    """When a file or folder of a version was last changed."""
+    return max((path.stat().st_mtime for path in (version, *version.rglob("*"))), default=0.0)
+
+
+def _rows_at_once(version: Path) -> int:
+    """The number of `batching_params.pbtxt`, which lies only where requests can be joined."""
+    file = version / "batching_params.pbtxt"
+    found = re.search(r"max_batch_size\s*\{\s*value:\s*(\d+)", file.read_text()) if file.exists() else None
+    return max(1, int(found[1])) if found else 1
+
+
+def _warmup(version: Path):
+    """Signature and inputs of each request that a server is to be warmed up with."""
+    import tensorflow as tf
+    from tensorflow_serving.apis import prediction_log_pb2
+
+    file = version / EXTRA / WARMUP
+    for record in tf.data.TFRecordDataset(str(file)).as_numpy_iterator() if file.exists() else ():
+        request = prediction_log_pb2.PredictionLog.FromString(record).predict_log.request
+        yield request.model_spec.signature_name, {k: tf.make_ndarray(v) for k, v in request.inputs.items()}

@@ -1,0 +1,140 @@
+"""Requests answered: bodies in, bodies out, several run as one where their model allows that.
+
+A request that fails fails alone: where several were joined and the run failed, each is run by itself.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from tensorflow.core.protobuf.error_codes_pb2 import Code
+
+from cnnzoo.export.image_codec import pixels
+from cnnzoo.serving.model_repository import Servable
+from cnnzoo.serving.protocol import Asked, Refusal, answer, asked, invalid, tensors
+
+Tensors = dict[str, np.ndarray]
+
+
+class Predictor:
+    """Answers requests to predict.
+
+    Args:
+        most_pixels: How many the pictures of a request may have together, as files or as numbers, and those of an
+            answer in numbers.
+    """
+
+    def __init__(self, most_pixels: float):
+        self.most_pixels = most_pixels
+        self._pixels = tf.function(pixels, [tf.TensorSpec((), tf.string)], autograph=False)
+
+    def __call__(self, servable: Servable, bodies: Sequence[bytes]) -> list[bytes | Exception]:
+        """For each body its answer, or why there is none."""
+        read = [attempt(self.read, servable, body) for body in bodies]
+        made = list(read)
+        for places in together(read, servable.most):
+            signature = read[places[0]][0].signature
+            results = run(servable, signature, [read[place][1] for place in places])
+            for place, result in zip(places, results, strict=True):
+                made[place] = result
+        return [
+            result if isinstance(result, Exception) else attempt(answer, result, request[0].rows)
+            for result, request in zip(made, read, strict=True)
+        ]
+
+    def read(self, servable: Servable, body: bytes) -> tuple[Asked, Tensors]:
+        """A body as what is asked for, and the tensors for it."""
+        request = asked(body)
+        known = servable.export.about["signatures"]
+        if request.signature not in known:
+            allowed = ", ".join(servable.export.signatures)
+            raise invalid(
+                f'Serving signature name: "{request.signature[:80]}" not found in signature def; allowed: {allowed}'
+            )
+        given = tensors(request, known[request.signature]["inputs"])
+        count = sum(self._count(name, values) for name, values in given.items())
+        if count == np.inf:
+            raise invalid("got a file that is not a PNG or JPEG")
+        if count > self.most_pixels:
+            raise invalid(f"got pictures of {count:.0f} pixels in all; allowed: {self.most_pixels:.0f}")
+        answered = pixels_answered(servable.export.about, request.signature, given)
+        if answered > self.most_pixels:
+            raise invalid(f"got a request for {answered:.0f} pixels in numbers; allowed: {self.most_pixels:.0f}")
+        return request, given
+
+    def _count(self, name: str, values: np.ndarray) -> float:
+        """The pixels of an input: what files claim, or the sides of images; 0 for anything else."""
+        if name.endswith("_bytes"):
+            return sum(float(self._pixels(file)) for file in values.flat)
+        return float(np.prod(values.shape[:3])) if values.ndim == 4 else 0.0
+
+
+def pixels_answered(about: Mapping[str, Any], signature: str, given: Tensors) -> float:
+    """The pixels of the images that a request makes, where they are numbers for a time or in the answer.
+
+    Args:
+        about: The `export.json` of a model; free sides of its outputs are `scale` times those of its inputs.
+        signature: The name of what is asked.
+        given: The inputs by name.
+    """
+    numbers = signature.removesuffix("_bytes")
+    shapes = [output["shape"] for output in about["signatures"][numbers]["outputs"].values()]
+    count = given["n"] if "n" in given else max(len(values) for values in given.values() if values.ndim)
+    found = 0.0
+    for _, *sides in (shape for shape in shapes if len(shape) == 4):
+        if None not in sides[:2]:
+            found += float(count) * sides[0] * sides[1]
+        elif numbers == signature:
+            found += float(np.prod(given["image"].shape[:3])) * about["config"].get("scale", 1) ** 2
+    return found
+
+
+def attempt(function: Callable, *arguments):
+    """What a function gives, or the exception that it raises, as a server says it."""
+    try:
+        return function(*arguments)
+    except tf.errors.OpError as error:
+        return refusal(error)
+    except Exception as error:
+        return error
+
+
+def refusal(error: tf.errors.OpError) -> Refusal:
+    """What went wrong in a graph, without where in it."""
+    lines = [line for line in error.message.splitlines() if line and not line.startswith(("\t", "Graph execution"))]
+    reasons = [line for line in lines if not line.startswith(("Detected at", "<stack traces"))]
+    return Refusal(Code.Name(error.error_code), " ".join(reasons) or "the graph failed")
+
+
+def together(read: Sequence, most: int) -> Iterable[list[int]]:
+    """The places of what is run at once: requests for the same signature, of not more rows than `most` in all."""
+    groups = {}
+    for place, request in enumerate(read):
+        if isinstance(request, Exception):
+            continue
+        rows = rows_of(request[1])
+        places, count = groups.get(request[0].signature, ([], 0))
+        if places and (rows is None or count + rows > most):
+            yield places
+            places, count = [], 0
+        groups[request[0].signature] = [*places, place], most if rows is None else count + rows
+    yield from (places for places, _ in groups.values())
+
+
+def rows_of(given: Tensors) -> int | None:
+    """The first side of all tensors, or None where they have none in common."""
+    sides = {value.shape[:1] for value in given.values()}
+    return sides.pop()[0] if len(sides) == 1 and () not in sides else None
+
+
+def run(servable: Servable, signature: str, given: list[Tensors]) -> list[Tensors | Exception]:
+    """The outputs of each of several requests."""
+    if len(given) > 1:
+        counts = [rows_of(each) for each in given]
+        whole = {name: np.concatenate([each[name] for each in given]) for name in given[0]}
+        made = attempt(lambda: servable.export(signature, **whole))
+        if not isinstance(made, Exception) and rows_of(made) == sum(counts):
+            parts = {name: np.split(value, np.cumsum(counts)[:-1]) for name, value in made.items()}
+            return [{name: values[place] for name, values in parts.items()} for place in range(len(given))]
+    return [attempt(lambda one=one: servable.export(signature, **one)) for one in given]

@@ -1,0 +1,98 @@
+"""What the classifiers have in common: everything but their layers."""
+
+from typing import ClassVar, NamedTuple
+
+import keras
+import numpy as np
+from keras import ops
+
+from cnnzoo.nn import losses
+from cnnzoo.nn.layers import RandomAffine, unit_range
+from cnnzoo.phases import Phase, PhasedModel
+from cnnzoo.tasks import inference
+
+
+class Scored(NamedTuple):
+    """A batch that has been through the network."""
+
+    logits: object  # (n, classes) float32
+    labels: object  # (n,) integers
+
+
+class Classifier(PhasedModel):
+    """Images to class probabilities. Minimises the mean of -log p(y|x), with p = softmax(network(x)).
+
+    A subclass makes `self.backbone` (images in [0, 1] to features) and `self.head` (features to logits).
+
+    Args:
+        image_shape: (height, width, channels).
+        classes: Their number.
+        l1, l2: Weights of the sum of absolute and of squared kernel entries in the loss.
+        augmentation: Keywords of `cnnzoo.nn.layers.RandomAffine` for training, or None.
+    """
+
+    task = "classify"
+    needs_labels = True
+    takes_metrics = True
+    log_names = ("accuracy",)
+    search_space: ClassVar[dict] = {
+        "learning_rate": (1e-4, 1e-2),
+        "batch_size": [32, 64, 128, 256],
+        "l2": [0.0, 1e-5, 1e-4, 1e-3],
+    }
+
+    backbone: keras.Sequential
+    head: keras.layers.Dense
+
+    def __init__(self, *, image_shape=(28, 28, 1), classes=10, l1=0.0, l2=0.0, augmentation=None, **kwargs):
+        super().__init__(**kwargs)
+        self.image_shape = tuple(image_shape)
+        self.classes = classes
+        self.l1, self.l2 = l1, l2
+        self.augmentation = augmentation
+        self.augment = RandomAffine(**augmentation) if augmentation else None
+
+    def phases(self):
+        network = [self.backbone, self.head]
+        return [Phase("classifier", network, self.classifier_loss, penalty=self.weight_penalty)]
+
+    def forward(self, images, labels, training):
+        if self.augment is not None:
+            images = self.augment(images, training=training)
+        return Scored(self.head(self.backbone(images, training=training)), labels)
+
+    def classifier_loss(self, scored: Scored):
+        hits = ops.equal(ops.argmax(scored.logits, axis=-1), ops.cast(scored.labels, "int32"))
+        return losses.cross_entropy(scored.labels, scored.logits), {"accuracy": ops.cast(hits, "float32")}
+
+    def predictions(self, scored: Scored):
+        return scored.labels, ops.softmax(scored.logits)
+
+    def weight_penalty(self):
+        """l1 ||w||_1 + l2 ||w||_2^2 over the kernels; biases are left free."""
+        kernels = [w for w in self.trainable_variables if w.name == "kernel"]
+        penalty = self.l1 * sum(ops.sum(ops.abs(w)) for w in kernels) if self.l1 else 0.0
+        return penalty + (self.l2 * sum(ops.sum(ops.square(w)) for w in kernels) if self.l2 else 0.0)
+
+    def published_optimizers(self):
+        return {"classifier": keras.optimizers.Adam(1e-3)}
+
+    def call(self, images, training=False):
+        """Images, uint8 or float32 in [0, 1], to probabilities (n, classes)."""
+        return ops.softmax(self.head(self.backbone(unit_range(images), training=training)))
+
+    def classify(self, x) -> np.ndarray:
+        """The class probabilities (n, classes) of one image or a batch of n.
+
+        Args:
+            x: uint8 or float32 in [0, 1], of the model's shape; or a path, a Pillow image or a list of them, which are
+                resized to it.
+
+        Raises:
+            ValueError: For images of another shape, type or range.
+        """
+        return inference.images_to_rows(self, self, x)
+
+    def features(self, x) -> np.ndarray:
+        """The activations (n, d) before the last layer, for one image or a batch of n."""
+        return inference.images_to_rows(self, lambda images: self.backbone(unit_range(images)), x)

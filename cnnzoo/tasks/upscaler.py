@@ -1,0 +1,122 @@
+"""What the networks that end in a sub-pixel convolution share: training on what they are to undo, and enlarging."""
+
+from typing import ClassVar
+
+import keras
+import numpy as np
+from keras import ops
+
+from cnnzoo.imaging.arrays import to_uint8
+from cnnzoo.imaging.resampling import downscale
+from cnnzoo.nn.layers import DepthToSpace, unit_range
+from cnnzoo.nn.losses import psnr
+from cnnzoo.phases import Phase, PhasedModel
+from cnnzoo.tasks.photo_inference import each_photograph, with_bicubic_color
+
+SCALES = (2, 3, 4)
+
+
+class SubPixelModel(PhasedModel):
+    """Enlarges the luminance of images; the colour is enlarged bicubically.
+
+    In training, grey images are made smaller by antialiased bicubic resampling, rounded to grey values, and enlarged
+    again. The network maps (n, height, width, 1) to (n, height, width, scale^2), which `depth_to_space` rearranges.
+
+    Args:
+        scale: 2, 3 or 4.
+        image_shape: (None, None, 1): grey images of any size.
+    """
+
+    task = "upscale"
+    log_names = ("psnr",)
+    search_space: ClassVar[dict] = {"learning_rate": (1e-4, 1e-2), "batch_size": [16, 32, 64, 128]}
+
+    def __init__(self, *, scale=3, image_shape=(None, None, 1), **kwargs):
+        super().__init__(**kwargs)
+        if scale not in SCALES:
+            raise ValueError(f"got scale={scale!r}; allowed: {', '.join(map(str, SCALES))}")
+        if tuple(image_shape) != (None, None, 1):
+            raise ValueError(f"got image_shape={image_shape}; allowed: (None, None, 1), the luminance of any image")
+        self.scale, self.image_shape = scale, tuple(image_shape)
+        self.network = self.make_network()
+        self.to_space = DepthToSpace(scale, dtype="float32")
+        self.build()
+
+    def make_network(self) -> keras.Model:
+        """Small images (n, height, width, 1) to float32 (n, height, width, scale^2)."""
+        raise TypeError(f"{type(self).__name__} has no network; define make_network()")
+
+    def begin_with(self, other: "SubPixelModel") -> None:
+        """Takes the weights of another network, of the same scale or, but for what depends on it, of another.
+
+        Raises:
+            ValueError: Its layers are others.
+        """
+        pairs = list(zip(self.convolutions, other.convolutions, strict=False))
+        if len(self.convolutions) != len(other.convolutions) or any(
+            mine.kernel.shape[:-1] != theirs.kernel.shape[:-1] for mine, theirs in pairs
+        ):
+            raise ValueError(f"got {other.architecture!r} to begin {self.architecture!r} with; allowed: equal layers")
+        for mine, theirs in pairs:
+            if mine.kernel.shape == theirs.kernel.shape:
+                set_kernel(mine, *map(ops.convert_to_numpy, (theirs.kernel, theirs.bias)))
+
+    @property
+    def convolutions(self) -> list[keras.layers.Layer]:
+        return [layer for layer in self.network.layers if hasattr(layer, "kernel_size")]
+
+    def phases(self):
+        return [Phase("pixels", [self.network], self.pixel_loss)]
+
+    def forward(self, images, labels, training):
+        return images, self.enlarged(self.small(images), training)
+
+    def small(self, images):
+        """What is to be enlarged again: the images smaller, rounded to the 256 grey values."""
+        return ops.round(ops.clip(downscale(images, self.scale), 0.0, 1.0) * 255.0) / 255.0
+
+    def enlarged(self, small, training=False):
+        """(n, height, width, 1) to (n, height * scale, width * scale, 1), not clipped to [0, 1]."""
+        return self.to_space(self.network(small, training=training))
+
+    def pixel_loss(self, pair):
+        images, enlarged = pair
+        return self.distance(images, enlarged), {"psnr": psnr(images, enlarged)}
+
+    def distance(self, images, enlarged):
+        """What training lowers, (n,): here the mean absolute difference."""
+        return ops.mean(ops.abs(images - enlarged), (1, 2, 3))
+
+    def call(self, images, training=False):
+        """Grey images, uint8 or float32 in [0, 1], to ones `scale` times as high and wide, in [0, 1]."""
+        return ops.clip(self.enlarged(unit_range(images), training), 0.0, 1.0)
+
+    @property
+    def margin(self) -> int:
+        """How many pixels away from its own, in the small image, a pixel of the result depends on."""
+        return sum((layer.kernel_size[0] - 1) // 2 for layer in self.convolutions)
+
+    def upscale(self, x, ensemble: bool = False) -> np.ndarray:
+        """One image or a batch, grey or colour, of any size, `scale` times as high and wide, in the type that came in.
+
+        Args:
+            x: uint8, uint16 or float32 in [0, 1], (height, width), (height, width, 1 or 3) or a batch of them; or a
+                path, a Pillow image or a list of them, which come back as uint8, or uint16 where they have 16 bits.
+            ensemble: Take the mean over the eight turned and mirrored images; eight times as slow, a little better.
+        """
+        enlarge = with_bicubic_color(self, self.scale)
+        return each_photograph(enlarge, x, (1, 3), ensemble, scale=self.scale, margin=max(self.margin, 2))
+
+    def before_after(self, images: np.ndarray) -> list[np.ndarray]:
+        """Grey images (n, height, width, 1) made small (their pixels repeated), enlarged again, and as they are."""
+        side = images.shape[1] - images.shape[1] % self.scale, images.shape[2] - images.shape[2] % self.scale
+        images = images[:, : side[0], : side[1]]
+        small = ops.convert_to_numpy(self.small(unit_range(ops.convert_to_tensor(images))))
+        blocks = np.repeat(np.repeat(small, self.scale, axis=1), self.scale, axis=2)
+        return [to_uint8(blocks), to_uint8(self.upscale(small)), images]
+
+
+def set_kernel(layer: keras.layers.Layer, kernel: np.ndarray, bias: np.ndarray) -> None:
+    """Makes a convolution, plain or collapsible, the one with that kernel and bias."""
+    parts = layer.factors(kernel) if hasattr(layer, "factors") else [kernel]
+    layer.set_weights([*parts, bias])

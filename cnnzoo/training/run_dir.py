@@ -1,0 +1,129 @@
+"""The folder of a training run: what is trained, how far it has come, and what came of it.
+
+    run.json                what the run is: architecture, data and their fingerprint, seed, optimizers, versions
+    history.json            the logs, one entry an epoch
+    state/step-00000938/    all it takes to go on from that step; the last two are kept
+    samples/                contact sheets
+    tensorboard/            scalars and contact sheets
+    .lock                   held by the process that trains
+    model.weights.h5        the trained weights; it is there once the run is finished
+
+States, weights and JSON files are written aside, synced to the disk and renamed: a kill or a power cut leaves the old
+file or the new one, whole.
+"""
+
+import json
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cnnzoo.utils.atomic_files import publish, sha256, write_json
+
+WEIGHTS = "model.weights.h5"
+KEPT = 2
+
+
+@dataclass(frozen=True)
+class State:
+    """A point that a run can go on from, to the same bits as if it had never stopped.
+
+    Args:
+        path: Its folder.
+        step: Training steps done.
+        history: The logs of the epochs that were finished by then.
+        means: The variables of the running means in the logs of the epoch that was not.
+    """
+
+    path: Path
+    step: int
+    history: list[dict[str, Any]]
+    means: list[float]
+
+    @property
+    def weights(self) -> Path:
+        """The weights and the states of the optimizers and the random generators."""
+        return self.path / WEIGHTS
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run folder and what its `run.json` says."""
+
+    path: Path
+    plan: dict[str, Any]
+
+    @classmethod
+    def create(cls, path: Path, plan: dict[str, Any]) -> "Run":
+        """A new run.
+
+        Raises:
+            ValueError: The folder holds a run already.
+        """
+        check_vacant(path)
+        path.mkdir(parents=True, exist_ok=True)
+        write_json(path / "run.json", plan)
+        return cls(path, plan)
+
+    @classmethod
+    def open(cls, path: str | Path) -> "Run":
+        """The run in a folder.
+
+        Raises:
+            ValueError: There is none, or its `run.json` cannot be read.
+        """
+        path = Path(path)
+        try:
+            return cls(path, json.loads((path / "run.json").read_text()))
+        except FileNotFoundError:
+            raise ValueError(f"got {path}, which holds no run.json; allowed: the folder of a training run") from None
+        except json.JSONDecodeError as error:
+            raise ValueError(f"{path / 'run.json'} is not JSON: {error}") from None
+
+    @property
+    def finished(self) -> bool:
+        return (self.path / WEIGHTS).exists()
+
+    @property
+    def resume_command(self) -> str:
+        return f"cnnzoo train --resume {self.path}"
+
+    def newest_state(self) -> State | None:
+        """The furthest state whose weights are as they were written; None where there is none."""
+        for folder in sorted(self.path.glob("state/step-*"), reverse=True):
+            try:
+                note = json.loads((folder / "state.json").read_text())
+                if note.pop("sha256") == sha256(folder / WEIGHTS):
+                    return State(folder, **note)
+            except (OSError, ValueError, KeyError, TypeError):
+                continue  # cut short by something other than us; the one before it will do
+        return None
+
+    def save_state(self, model: Any, step: int, history: list[dict[str, Any]]) -> None:
+        """Adds a state and drops all but the last two."""
+        folder = self.path / "state" / f"step-{step:08d}"
+        aside = folder.with_name(f".{folder.name}")
+        shutil.rmtree(aside, ignore_errors=True)
+        aside.mkdir(parents=True)
+        model.save_weights(aside / WEIGHTS)
+        means = [float(variable.numpy()) for variable in model.metrics_variables]
+        note = {"step": step, "sha256": sha256(aside / WEIGHTS), "means": means, "history": history}
+        write_json(aside / "state.json", note)
+        shutil.rmtree(folder, ignore_errors=True)
+        publish(aside, folder)
+        for old in sorted(folder.parent.glob("step-*"))[:-KEPT]:
+            shutil.rmtree(old)
+
+    def finish(self, model: Any) -> None:
+        """Writes the trained weights, without optimizers and running means."""
+        aside = self.path / f".{WEIGHTS}"
+        model.bare().save_weights(aside)
+        publish(aside, self.path / WEIGHTS)
+
+
+def check_vacant(path: Path) -> None:
+    """Raises ValueError where a run, or a file, is in the way of a new run."""
+    if (path / "run.json").exists():
+        raise ValueError(f"{path} holds a run already; go on with it by --resume {path}, or give another folder")
+    if path.exists() and not path.is_dir():
+        raise ValueError(f"got the file {path} as run folder; allowed: a folder, new or without a run")

@@ -1,0 +1,144 @@
+"""What a search is asked, checked before anything is trained."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cnnzoo.evaluation.generation import judge_of
+from cnnzoo.recipes import Recipe
+from cnnzoo.registry import architecture, list_models, split_name
+from cnnzoo.training.loop import make_plan
+from cnnzoo.tuning.objectives import objectives
+from cnnzoo.tuning.space import Space, check_space, to_json, within
+
+TUNERS = ("random", "hyperband", "bayesian")
+
+
+@dataclass(frozen=True)
+class Question:
+    """A search to be made.
+
+    Attributes:
+        settings: Its arguments, as JSON has them.
+        space: What is searched.
+        first: The architecture's own values of those fields; empty where the space does not have them.
+        better: "lower" or "higher", of the objective.
+    """
+
+    settings: dict[str, Any]
+    space: dict[str, list | tuple]
+    first: dict[str, Any]
+    better: str
+
+    def recipe(self, values: Mapping[str, Any], epochs: int | None = None) -> Recipe:
+        """How a trial with those values is trained."""
+        return _recipe(self.settings, values, epochs or self.settings["epochs"])
+
+
+def _recipe(settings: Mapping[str, Any], values: Mapping[str, Any], epochs: int) -> Recipe:
+    rest = dict(values)
+    return Recipe(
+        settings["architecture"],
+        data=settings["data"],
+        epochs=epochs,
+        expects="",
+        split="fit",
+        limit=settings["limit"],
+        seed=settings["seed"],
+        crop=settings["crop"] or Recipe.crop,
+        learning_rate=rest.pop("learning_rate", None),
+        batch_size=rest.pop("batch_size", Recipe.batch_size),
+        config={**settings["config"], **rest},
+    )
+
+
+def ask(
+    name: str,
+    *,
+    data: str | Path,
+    tuner: str,
+    trials: int,
+    epochs: int,
+    limit: int | None,
+    seed: int,
+    objective: str | None,
+    space: Space | None,
+    config: Mapping[str, Any] | None,
+    crop: int | None,
+) -> Question:
+    """The arguments of `cnnzoo.tune` as a question; raises what it says there."""
+    arch, tag = split_name(name)
+    if tag:
+        raise ValueError(f"got {name!r}, a checkpoint; allowed: an architecture, such as {arch!r}")
+    cls = architecture(name)
+    allowed = objectives(cls)
+    if not allowed:
+        known = ", ".join(n for n in list_models() if objectives(architecture(n)))
+        raise ValueError(f"got {name!r}, which has nothing to search; allowed: {known}")
+    if tuner not in TUNERS:
+        raise ValueError(f"got tuner={tuner!r}; allowed: {', '.join(TUNERS)}")
+    if objective is not None and objective not in allowed:
+        raise ValueError(f"got objective={objective!r}; allowed for {name}: {', '.join(allowed)}")
+    objective = objective or next(iter(allowed))
+    if not isinstance(trials, int) or trials < 1:
+        raise ValueError(f"got trials={trials!r}; allowed: an integer >= 1")
+    config, given = dict(config or {}), space is not None
+    if not given:
+        space = {key: domain for key, domain in getattr(cls, "search_space", {}).items() if key not in config}
+    space = check_space(cls, space)
+    if both := sorted(set(space) & set(config)):
+        raise ValueError(f"got {', '.join(both)} both in space and in config; allowed: in one of them")
+    settings = {
+        "architecture": name,
+        "data": data,
+        "tuner": tuner,
+        "trials": trials,
+        "epochs": epochs,
+        "limit": limit,
+        "seed": seed,
+        "objective": objective,
+        "config": config,
+        "crop": crop,
+    }
+    own = {key: _plain(value) for key, value in cls.config_fields().items() if key in space}
+    tried = {key: own[key] if key in own and within(domain, own[key]) else domain[0] for key, domain in space.items()}
+    if "batch_size" in space:
+        tried["batch_size"] = min(space["batch_size"])  # where the data are too few for this, they are for all
+    recipe = _recipe(settings, tried, epochs)
+    plan, model, images = make_plan(recipe, {} if crop is None else {"crop": crop})
+    settings |= {"data": plan["data"], "crop": plan.get("crop")}
+    if model.task == "generate" and judge_of(model.image_shape, plan["data"]) is None:
+        raise ValueError(
+            f"no shipped classifier judges images {tuple(model.image_shape)} beside those of {plan['data']}, and "
+            f"{objective} needs one"
+        )
+    if "batch_size" in space:
+        own["batch_size"] = Recipe.batch_size
+        if not given:
+            space["batch_size"] = [size for size in space["batch_size"] if _holds(images, size)]
+    if "learning_rate" in space:
+        own["learning_rate"] = _learning_rate(model)
+    settings = json.loads(json.dumps({**settings, "space": to_json(space)}))  # as they will be read again
+    whole = all(within(space[key], own[key]) for key in space)
+    return Question(settings, space, own if whole else {}, allowed[objective][0])
+
+
+def _holds(images, batch_size: int) -> bool:
+    try:
+        return images.steps_per_epoch(batch_size) > 0
+    except ValueError:
+        return False
+
+
+def _learning_rate(model) -> float | None:
+    """That which the optimizers of all phases have by default; None if there are several or it changes."""
+    rates = [optimizer.get_config()["learning_rate"] for optimizer in model.published_optimizers().values()]
+    if not isinstance(rates[0], float) or any(rate != rates[0] for rate in rates):
+        return None
+    return float(f"{rates[0]:.6g}")  # it was float32
+
+
+def _plain(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) else value
