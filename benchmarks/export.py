@@ -5,9 +5,9 @@
 
 The size is that of the SavedModel with the graphs of all its signatures, of each file, and of the weights of the model
 in training. The accuracy is that of a classifier, the PSNR that of what enlarges or denoises (see
-`cnnzoo.export.quantization_loss.quality`). The time is the median over runs, in turns, of one image of the golden, repeated to
-256x256 pixels where any size will do; LiteRT runs on one thread. The model in training is its own graph, compiled by
-`tf.function`.
+`cnnzoo.export.quantization_loss.quality`). The time is the median over runs, in turns, of one image of the golden,
+repeated to 256x256 pixels where any size will do; LiteRT runs on one thread. The model in training is its own graph,
+compiled by `tf.function`.
 """
 
 import argparse

@@ -213,7 +213,8 @@ def test_exports_at_once_are_all_configured(folder, tmp_path):
         (tmp_path / name / "1").mkdir(parents=True)
         shutil.copy(folder / "lenet" / "1" / "saved_model.pb", tmp_path / name / "1")
     program = (
-        "import sys; from pathlib import Path; from cnnzoo.utils.atomic_files import locked; from cnnzoo.export import serving\n"
+        "import sys; from pathlib import Path\n"
+        "from cnnzoo.export import serving; from cnnzoo.utils.atomic_files import locked\n"
         "root = Path(sys.argv[1])\n"
         "for _ in range(20):\n    with locked(root, 60.0):\n        serving.write_configs(root)"
     )

@@ -79,7 +79,8 @@ def test_resume_warns_of_other_versions_and_of_a_run_without_a_fingerprint(begun
 
 
 def test_a_run_is_written_by_one_process(begun, tmp_path):
-    program = "import sys; from pathlib import Path; from cnnzoo.utils.atomic_files import locked\nwith locked(Path(sys.argv[1])):\n"
+    program = "import sys; from pathlib import Path; from cnnzoo.utils.atomic_files import locked\n"
+    program += "with locked(Path(sys.argv[1])):\n"
     program += "    print('in', flush=True)\n    sys.stdin.read()"
     other = subprocess.Popen(
         [sys.executable, "-c", program, str(begun)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True

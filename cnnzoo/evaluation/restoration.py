@@ -49,8 +49,8 @@ def sets_of(model, data: str, split: str) -> tuple[str, ...]:
 def enlarging(model, found: Photographs, progress: Progress | None = None, beside: bool = True) -> list[Score]:
     """PSNR, SSIM and perceptual distance of photographs made small and enlarged again.
 
-    The small images are antialiased bicubic ones of 256 grey values, as in `cnnzoo.imaging.resampling`; sides that are no
-    multiples of the scale are cut first. Without `beside`, only PSNR and SSIM of the model itself.
+    The small images are antialiased bicubic ones of 256 grey values, as in `cnnzoo.imaging.resampling`; sides that are
+    no multiples of the scale are cut first. Without `beside`, only PSNR and SSIM of the model itself.
     """
     scale = model.scale
     truths = [crop_to_multiple(image, scale) for image in found.images]

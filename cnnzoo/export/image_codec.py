@@ -51,8 +51,9 @@ def from_bytes(contents, shape):
 def mask_from_bytes(contents, shape):
     """A mask, one PNG or JPEG, as float32 (height, width, 1): 1 where a pixel is missing, else 0.
 
-    The rules are those of `cnnzoo.imaging.masks.read_mask`: with one value beside 0, painted is what has it, else what is at
-    half of white or more; in a mask with transparent parts the opaque ones are missing, if all or none are painted.
+    The rules are those of `cnnzoo.imaging.masks.read_mask`: with one value beside 0, painted is what has it, else what
+    is at half of white or more; in a mask with transparent parts the opaque ones are missing, if all or none are
+    painted.
     """
     contents = bounded(contents)
 

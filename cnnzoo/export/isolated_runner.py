@@ -1,6 +1,6 @@
 """Runs exports on their goldens in a process that has no cnnzoo, and prints how far off they are, as JSON.
 
-python -I _clean.py FOLDER...     # version folders; gives {folder: {what: largest difference}}
+python -I isolated_runner.py FOLDER...     # version folders; gives {folder: {what: largest difference}}
 
 A difference is that of float32 numbers; of files, 1 where a pixel is more than one grey value off, else 0; of a string,
 1 where it is another. This file imports nothing of the package that it lies in.

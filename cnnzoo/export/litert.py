@@ -32,10 +32,10 @@ def write_litert(folder: Path, model, images: np.ndarray, data: str | None) -> N
     """Writes float32.tflite, float16.tflite and, where it can be had, int8.tflite.
 
     In int8 all computation is on integers, inputs and outputs included; the ranges of all tensors are those seen on
-    training images, but for the outermost values where every grey value counts (see `cnnzoo.export.calibration`). There is
-    none of an inpainter, whose smooth filling divides by what int8 rounds to 0, of an enhancer, whose curves would each
-    round the picture anew, nor of a model that infers labels, whose sums of logarithms the integer kernels of LiteRT
-    2.3 abort on.
+    training images, but for the outermost values where every grey value counts (see `cnnzoo.export.calibration`). There
+    is none of an inpainter, whose smooth filling divides by what int8 rounds to 0, of an enhancer, whose curves would
+    each round the picture anew, nor of a model that infers labels, whose sums of logarithms the integer kernels of
+    LiteRT 2.3 abort on.
 
     Args:
         folder: Is made.

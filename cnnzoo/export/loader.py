@@ -92,7 +92,7 @@ def verify(*folders: str | Path) -> dict[str, dict[str, float]]:
             1e-4 for ONNX and float32 LiteRT. Of float16 and int8 it is only told.
     """
     paths = [str(version_of(folder)) for folder in folders]
-    script = Path(__file__).with_name("_clean.py")
+    script = Path(__file__).with_name("isolated_runner.py")
     done = subprocess.run([sys.executable, "-I", str(script), *paths], capture_output=True, text=True, check=False)
     if done.returncode:
         raise ValueError(f"{', '.join(paths)} cannot be loaded: {done.stderr.strip().splitlines()[-1]}")

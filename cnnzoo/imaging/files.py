@@ -60,8 +60,8 @@ def read_photo(source: "str | Path | bytes | Image.Image") -> Photo:
         source: The path of a file, its bytes, or a Pillow image, which has 16 bits only where it is grey.
 
     Raises:
-        ValueError: The file is no image, cut short, damaged, larger than `cnnzoo.imaging.arrays.LARGEST`, animated, or of a
-            kind of pixels that is no photograph's, such as 32-bit numbers; the message names it.
+        ValueError: The file is no image, cut short, damaged, larger than `cnnzoo.imaging.arrays.LARGEST`, animated, or
+            of a kind of pixels that is no photograph's, such as 32-bit numbers; the message names it.
         FileNotFoundError: There is no such file.
     """
     from PIL import Image

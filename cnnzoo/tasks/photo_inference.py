@@ -93,8 +93,8 @@ def each_photograph(
         x, noisy: See `as_photographs`.
         channels: How many `x` may have.
         ensemble: Take the mean over the eight symmetries of the square.
-        scale, margin, stride, tile: See `cnnzoo.imaging.tiling.tiled`. Sides that are no multiples of the stride are mirrored
-            until they are, so that what is turned round still lies on the same grid.
+        scale, margin, stride, tile: See `cnnzoo.imaging.tiling.tiled`. Sides that are no multiples of the stride are
+            mirrored until they are, so that what is turned round still lies on the same grid.
     """
     batch, single = as_photographs(x, channels, noisy)
 

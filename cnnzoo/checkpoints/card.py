@@ -1,0 +1,98 @@
+"""The card of a checkpoint: its fields, and reading and checking it.
+
+    card.json           what it is, how it was trained, how well it does (see `FIELDS`)
+    model.weights.h5    the weights, as Keras writes them
+    golden.npz          an input and the output that the weights must give for it
+
+A checkpoint is data alone: JSON, HDF5 and NumPy arrays, never pickled objects or code.
+"""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+FORMAT = 1
+CARD, WEIGHTS, GOLDEN = "card.json", "model.weights.h5", "golden.npz"
+TASKS = ("classify", "reconstruct", "generate", "restore", "inpaint", "upscale", "stylize", "enhance")
+
+# The fields of a card and their types; all are required.
+FIELDS: dict[str, type] = {
+    "format": int,  # 1
+    "name": str,  # "arch.tag"
+    "description": str,
+    "architecture": str,
+    "config": dict,  # keywords of build()
+    "task": str,  # one of TASKS
+    "paper": str,  # where the architecture comes from
+    "licence": str,  # of the weights
+    "data": dict,  # name, split, licence
+    "recipe": dict,  # command, epochs, batch_size, seed, optimizers, …
+    "scores": list,  # each as `cnnzoo.metrics.scores.Score` writes it
+    "parameters": int,  # trainable ones and averages
+    "bytes": int,  # of the files together
+    "files": dict,  # name: {"sha256", "bytes"}
+}
+_INSIDE = {"data": {"name": str, "split": str, "licence": str}, "recipe": {"command": str}}
+
+
+class CheckpointError(ValueError):
+    """A checkpoint is missing, cut short, altered or not of the documented form; the message names the file."""
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A folder whose card has been read and checked."""
+
+    path: Path
+    card: dict[str, Any]
+
+    @property
+    def name(self) -> str:
+        return self.card["name"]
+
+
+def open_checkpoint(path: str | Path) -> Checkpoint:
+    """Reads the card of a checkpoint; the other files are not touched.
+
+    Raises:
+        CheckpointError: There is no card, or it is not of the documented form.
+    """
+    file = Path(path) / CARD
+    try:
+        card = json.loads(file.read_text())
+    except OSError as error:
+        raise CheckpointError(f"{file} cannot be read: {error.strerror}") from None
+    except ValueError as error:
+        raise CheckpointError(f"{file} is not JSON: {error}") from None
+    check_card(card, file)
+    return Checkpoint(Path(path), card)
+
+
+def check_card(card: Any, file: Path) -> None:
+    _check_fields(card, FIELDS, str(file), exact=True)
+    if card["format"] != FORMAT:
+        raise CheckpointError(f"{file} is of format {card['format']}; this version of cnnzoo reads format {FORMAT}")
+    if card["task"] not in TASKS:
+        raise CheckpointError(f"{file}: got task {card['task']!r}; allowed: {', '.join(TASKS)}")
+    for field, inside in _INSIDE.items():
+        _check_fields(card[field], inside, f"{file}: {field}")
+    for score in card["scores"]:
+        _check_fields(score, {"name": str, "value": float, "protocol": dict}, f"{file}: scores")
+    if sorted(card["files"]) != sorted((WEIGHTS, GOLDEN)):
+        raise CheckpointError(f"{file}: got files {', '.join(card['files'])}; allowed: {GOLDEN} and {WEIGHTS}")
+    for name, entry in card["files"].items():
+        _check_fields(entry, {"sha256": str, "bytes": int}, f"{file}: files: {name}", exact=True)
+
+
+def _check_fields(value: Any, fields: dict[str, type], where: str, exact: bool = False) -> None:
+    if not isinstance(value, dict):
+        raise CheckpointError(f"{where}: got {type(value).__name__}; allowed: an object with {', '.join(fields)}")
+    for name, kind in fields.items():
+        if name not in value:
+            raise CheckpointError(f"{where} lacks the field {name!r}")
+        accepted = (int, float) if kind is float else kind
+        if not isinstance(value[name], accepted) or isinstance(value[name], bool):
+            raise CheckpointError(f"{where}: got {name} = {value[name]!r}; allowed: {kind.__name__}")
+    if exact and (unknown := sorted(set(value) - set(fields))):
+        raise CheckpointError(f"{where} has the unknown field {', '.join(unknown)}; allowed: {', '.join(fields)}")
