@@ -11,11 +11,11 @@ from cnnzoo._saved import register_when_keras_is_there
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from cnnzoo.data import pipeline
     from cnnzoo.evaluation import evaluate
     from cnnzoo.export import export, load_export
+    from cnnzoo.hub import build, card, list_checkpoints, pipeline
     from cnnzoo.imaging.figures import compare, plot_history, show
-    from cnnzoo.registry import build, card, list_checkpoints, list_models
+    from cnnzoo.registry import list_models
     from cnnzoo.training.loop import train
     from cnnzoo.tuning import tune
 
@@ -37,14 +37,14 @@ __all__ = [
 ]
 
 _HOME = {
-    "build": "cnnzoo.registry",
-    "card": "cnnzoo.registry",
-    "list_checkpoints": "cnnzoo.registry",
+    "build": "cnnzoo.hub",
+    "card": "cnnzoo.hub",
+    "list_checkpoints": "cnnzoo.hub",
     "list_models": "cnnzoo.registry",
     "evaluate": "cnnzoo.evaluation",
     "export": "cnnzoo.export",
     "load_export": "cnnzoo.export",
-    "pipeline": "cnnzoo.data",
+    "pipeline": "cnnzoo.hub",
     "compare": "cnnzoo.imaging.figures",
     "plot_history": "cnnzoo.imaging.figures",
     "show": "cnnzoo.imaging.figures",

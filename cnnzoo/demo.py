@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageDraw
 
-from cnnzoo import registry
+from cnnzoo import hub
 from cnnzoo.checkpoints import table
 from cnnzoo.data import load
 from cnnzoo.data.sources import shipped_photographs
@@ -61,7 +61,7 @@ def make(out: str | Path, progress: Callable[..., None] | None = None) -> list[E
             `<arch.tag>.after.png` where there is a pair.
         progress: Called with (done, total, name of the checkpoint).
     """
-    out, names, exhibits, pictures = Path(out), registry.list_checkpoints(), [], []
+    out, names, exhibits, pictures = Path(out), hub.list_checkpoints(), [], []
     for i, name in enumerate(names):
         if progress is not None:
             progress(i, len(names), name)
@@ -77,7 +77,7 @@ def make(out: str | Path, progress: Callable[..., None] | None = None) -> list[E
 
 def exhibit(name: str) -> Exhibit:
     """One shipped checkpoint at work."""
-    card, model = registry.card(name), registry.build(name)
+    card, model = hub.card(name), hub.build(name)
     works = {"classify": _classify, "reconstruct": _reconstruct, "generate": _generate, "stylize": _stylize}
     work = works.get(card["task"], _restore)
     did, milliseconds, rows = work(model, card["data"]["name"])
@@ -164,7 +164,7 @@ def _pair(model, photograph: str) -> dict[str, np.ndarray]:
 def _material(data: str, shape: tuple[int, int, int]) -> tuple[str, np.ndarray, list[str] | None]:
     """What a model trained on `data` is shown: in words, the images, and their class names where they are known."""
     if data == "fashion_mnist":
-        return f"samples of {CLOTHES}", to_uint8(registry.build(CLOTHES).generate(COLUMNS, seed=1)), None
+        return f"samples of {CLOTHES}", to_uint8(hub.build(CLOTHES).generate(COLUMNS, seed=1)), None
     if data == "cifar10":
         whole = [p for split in ("test", "train") for p in shipped_photographs(split).values() if p.shape[2] == 3]
         fitted = np.concatenate([fit_to(_square(picture)[None], shape) for picture in whole])

@@ -130,7 +130,7 @@ def _sets() -> dict[str, Any]:
 
 def _checkpoints() -> dict[str, Any]:
     from cnnzoo.checkpoints import CheckpointError, open_checkpoint, saved_models_dir, verify
-    from cnnzoo.registry import list_checkpoints
+    from cnnzoo.hub import list_checkpoints
 
     folder = saved_models_dir()
     broken = []

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from mkdocs.structure.files import File
 
-from cnnzoo import registry
+from cnnzoo import hub, registry
 from cnnzoo.checkpoints import table
 from cnnzoo.recipes import list_recipes, recipe
 
@@ -74,8 +74,8 @@ def scores(name: str) -> str:
         mine = recipe(checkpoint)
         parts += [f"### {checkpoint}", f"    cnnzoo train {checkpoint}"]
         obtained = "nothing yet: no weights of it are shipped"
-        if checkpoint in registry.list_checkpoints(name):
-            card = registry.card(checkpoint)
+        if checkpoint in hub.list_checkpoints(name):
+            card = hub.card(checkpoint)
             parts.append(f"Trained on {card['data']['name']} (licence: {card['data']['licence']}).")
             obtained = f"{table.headline(card)}; `cnnzoo evaluate {checkpoint}` prints it, with its protocol"
         columns = {"obtained": obtained, "published": mine.published}

@@ -12,7 +12,7 @@ from PIL import Image
 from skimage.data import astronaut, immunohistochemistry
 
 import cnnzoo
-from cnnzoo import demo, registry
+from cnnzoo import demo, hub, registry
 from cnnzoo.data import load
 from cnnzoo.imaging.grid import COLUMNS, Row, picture
 
@@ -25,7 +25,7 @@ LARGE = 176  # of a photograph, in pixels
 
 def main(asked: list[str]) -> None:
     for arch in asked or registry.list_models():
-        names = registry.list_checkpoints(arch)
+        names = hub.list_checkpoints(arch)
         made = picture(demo.exhibit(names[-1]).rows if names else rows_without_checkpoint(arch))
         save(made, HERE / f"{arch}.webp")
     if not asked:
@@ -40,7 +40,7 @@ def main(asked: list[str]) -> None:
 
 def rows_without_checkpoint(arch: str) -> list[Row]:
     """What an architecture does that ships no weights; the rows say after how much training."""
-    if registry.build(arch).task == "stylize":
+    if hub.build(arch).task == "stylize":
         photographs, style = astronaut()[None, ::2, ::2], immunohistochemistry()[::2, ::2]
         if arch == "style_transfer":  # needs no training
             painted, made_by = cnnzoo.build(arch).stylize(photographs[0], style, steps=100), "100 steps"

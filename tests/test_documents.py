@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import cnnzoo
-from cnnzoo import registry
+from cnnzoo import hub, registry
 from cnnzoo.checkpoints import table
 from cnnzoo.recipes import list_recipes, recipe
 
@@ -86,7 +86,7 @@ def test_an_architecture_tells_its_loss_where_it_is_from_and_what_it_looks_like(
     assert re.search(r"\b(loss|losses|objective|(min|max)imi[sz]\w+)\b", described, re.IGNORECASE)
     modules = " ".join(sys.modules[each.__module__].__doc__ for each in family)
     assert "Source" in modules or all(recipe(each).published.startswith("none: ") for each in list_recipes(name))
-    if registry.list_checkpoints(name):  # python docs/pictures.py makes it
+    if hub.list_checkpoints(name):  # python docs/pictures.py makes it
         assert (ROOT / "docs" / "pictures" / f"{name}.webp").exists()
 
 

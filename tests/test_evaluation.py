@@ -81,9 +81,9 @@ def judge(monkeypatch):
     """An untrained classifier in the place of "lenet.mnist", so that the scores of an untrained GAN are no extremes."""
     judge = cnnzoo.build("lenet", image_shape=(28, 28, 1))
     card = {"files": {"model.weights.h5": {"sha256": "abc"}}}
-    build = cnnzoo.registry.build
-    monkeypatch.setattr("cnnzoo.registry.build", lambda name: judge if name == "lenet.mnist" else build(name))
-    monkeypatch.setattr("cnnzoo.registry.card", lambda name: card)
+    build = cnnzoo.hub.build
+    monkeypatch.setattr("cnnzoo.hub.build", lambda name: judge if name == "lenet.mnist" else build(name))
+    monkeypatch.setattr("cnnzoo.hub.card", lambda name: card)
     return judge
 
 

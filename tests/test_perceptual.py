@@ -7,7 +7,7 @@ from keras import ops
 from scipy.ndimage import gaussian_filter
 from skimage import data
 
-from cnnzoo import registry
+from cnnzoo import hub, registry
 from cnnzoo.data.photographs import Photographs
 from cnnzoo.evaluation import restoration
 from cnnzoo.features.distance import PerceptualDistance
@@ -42,7 +42,7 @@ def loop(a, b):
 
 
 def test_maps_of_its_own_size_are_the_classifier_s(maps):
-    classifier = registry.build("lenet.cifar10")
+    classifier = hub.build("lenet.cifar10")
     images = rng.random((3, 32, 32, 3), dtype=np.float32)
     x, expected = images, []
     for layer in classifier.backbone.layers:
@@ -104,7 +104,7 @@ def test_a_grey_image_is_one_with_equal_channels(distance):
 
 
 def test_its_protocol_names_the_network(distance):
-    sha256 = registry.card("lenet.cifar10")["files"]["model.weights.h5"]["sha256"]
+    sha256 = hub.card("lenet.cifar10")["files"]["model.weights.h5"]["sha256"]
     assert distance.protocol == {"extractor": "lenet.cifar10", "extractor sha256": sha256}
 
 
@@ -181,9 +181,9 @@ def test_enlargements_are_judged_by_another_network_than_the_loss_s_or_the_score
     if judge == "lenet.cifar10":
         monkeypatch.setattr(PerceptualDistance.__init__, "__defaults__", (judge,))
     found = Photographs("few", "test", (PHOTO,), ("face",))
-    scores = {score.name: score for score in restoration.enlarging(registry.build("espcn_gan.x4"), found)}
+    scores = {score.name: score for score in restoration.enlarging(hub.build("espcn_gan.x4"), found)}
     protocol = scores["perceptual_few"].protocol
     assert protocol["extractor"] == judge
     assert ("caution" in protocol) == (judge == "lenet.cifar10")
-    faithful = {score.name: score for score in restoration.enlarging(registry.build("espcn.x4"), found)}
+    faithful = {score.name: score for score in restoration.enlarging(hub.build("espcn.x4"), found)}
     assert "caution" not in faithful["perceptual_few"].protocol

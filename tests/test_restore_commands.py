@@ -66,7 +66,7 @@ def models(monkeypatch):
         return MODELS[name]
 
     monkeypatch.setattr("cnnzoo.commands.restore.able", able)
-    monkeypatch.setattr("cnnzoo.registry.list_checkpoints", lambda pattern="*": ["espcn.x2", "espcn.x3"])
+    monkeypatch.setattr("cnnzoo.hub.list_checkpoints", lambda pattern="*": ["espcn.x2", "espcn.x3"])
 
 
 @pytest.fixture
@@ -347,8 +347,8 @@ def test_no_command_lets_a_model_see_beneath_transparency(command, cutout, words
     model = spy()
     for place in ("restore", "edit"):
         monkeypatch.setattr(f"cnnzoo.commands.{place}.able", lambda name, verb: model)
-    monkeypatch.setattr("cnnzoo.registry.build", lambda name: model)
-    monkeypatch.setattr("cnnzoo.registry.list_checkpoints", lambda pattern="*": ["fast_style.paintings"])
+    monkeypatch.setattr("cnnzoo.hub.build", lambda name: model)
+    monkeypatch.setattr("cnnzoo.hub.list_checkpoints", lambda pattern="*": ["fast_style.paintings"])
     photo, path = cutout(dtype, edge=0.5)
     missing = np.zeros((8, 9), bool)
     missing[5:7, 2:4] = True
@@ -477,7 +477,7 @@ def test_stylize_keeps_the_frames_of_each_picture_of_a_folder_apart(command, fol
             progress(10, 10, np.full(x.shape, x.mean(), np.uint8))
             return x
 
-    monkeypatch.setattr("cnnzoo.registry.build", lambda name: Slow())
+    monkeypatch.setattr("cnnzoo.hub.build", lambda name: Slow())
     style, frames = folder / "a.png", tmp_path / "frames"
     command("stylize", folder, tmp_path / "out", "--style", style, "--frames", frames)
     names = ["a.png", "b.JPG", "c.bmp", "d.webp"]

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from cnnzoo import registry
+from cnnzoo import hub, registry
 from cnnzoo.data.sources import class_folders
 from cnnzoo.metrics.scores import Score
 from cnnzoo.utils.atomic_files import write_text
@@ -114,8 +114,8 @@ def table() -> str:
     """The shipped checkpoints as a Markdown table."""
     rows = ["| checkpoint | task | trained on | measured on its test split | parameters | files |"]
     rows.append("| --- | --- | --- | --- | ---: | ---: |")
-    for name in registry.list_checkpoints():
-        card = registry.card(name)
+    for name in hub.list_checkpoints():
+        card = hub.card(name)
         cells = [f"`{name}`", card["task"], card["data"]["name"], headline(card)]
         cells += [size(card["parameters"], ""), size(card["bytes"], "B")]
         rows.append("| " + " | ".join(cells) + " |")
@@ -149,7 +149,7 @@ def architecture_card(name: str) -> dict[str, Any]:
     from cnnzoo.recipes import list_recipes
 
     if name not in registry.list_models():
-        raise registry.UnknownName("architecture", name, [*registry.list_models(), *registry.list_checkpoints()])
+        raise registry.UnknownName("architecture", name, [*registry.list_models(), *hub.list_checkpoints()])
     module = f"cnnzoo.models.{name}"
     cls = _registered(_module(module), name)
     return {
@@ -157,7 +157,7 @@ def architecture_card(name: str) -> dict[str, Any]:
         "summary": summary(name),
         "description": _docstring(cls),
         "config": _fields(module, cls.name),
-        "checkpoints": registry.list_checkpoints(name),
+        "checkpoints": hub.list_checkpoints(name),
         "recipes": list_recipes(name),
     }
 
@@ -199,7 +199,7 @@ def _fields(module_name: str, class_name: str) -> dict[str, Any]:
 def main() -> None:
     readme = Path(__file__).parents[1] / "README.md"
     write_text(readme, with_table(readme.read_text(encoding="utf-8")))
-    print(f"{readme}: {len(registry.list_checkpoints())} checkpoints")
+    print(f"{readme}: {len(hub.list_checkpoints())} checkpoints")
 
 
 if __name__ == "__main__":

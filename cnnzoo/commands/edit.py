@@ -20,12 +20,12 @@ FRAMES = 10  # evaluations from one intermediate picture to the next
 
 
 def stylize(asked: argparse.Namespace) -> None:
-    from cnnzoo import registry
+    from cnnzoo import hub
     from cnnzoo.imaging.arrays import to_channels
 
     slow = {key: getattr(asked, key) for key in ("network", "optimizer", "steps", "side", "frames")}
     slow = {key: value for key, value in slow.items() if value is not None}
-    fast = registry.build(FAST) if FAST in registry.list_checkpoints() and not slow else None
+    fast = hub.build(FAST) if FAST in hub.list_checkpoints() and not slow else None
     known = fast is not None and set(asked.style) <= set(fast.styles)
     try:
         painted = _in_one_pass(fast, asked) if known else _by_optimization(asked, **slow)
@@ -64,14 +64,14 @@ def _in_one_pass(model, asked: argparse.Namespace) -> Callable[..., "np.ndarray"
 def _by_optimization(
     asked: argparse.Namespace, network: str | None = None, frames: Path | None = None, **options
 ) -> Callable[..., "np.ndarray"]:
-    from cnnzoo import registry
+    from cnnzoo import hub
     from cnnzoo.data.paintings import painting
     from cnnzoo.imaging.arrays import save_png
 
     styles = [painting(name).pixels for name in asked.style]
     if frames is not None and frames.exists() and not frames.is_dir():
         raise ValueError(f"got the file {frames} as --frames; allowed: a folder")
-    model = registry.build("style_transfer", **({} if network is None else {"network": network}))
+    model = hub.build("style_transfer", **({} if network is None else {"network": network}))
 
     def painted(pixels: "np.ndarray", path: Path, tell: Callable[[int, int], None], **more) -> "np.ndarray":
         into = frames / path.name if frames is not None and asked.input.is_dir() else frames

@@ -10,19 +10,19 @@ def find(name: str) -> tuple[Path, str]:
         ValueError: There is no trained model of that name.
         CheckpointError: A card that cannot be read.
     """
-    from cnnzoo import registry
+    from cnnzoo import hub, registry
     from cnnzoo.checkpoints import open_checkpoint
     from cnnzoo.training.run_dir import Run
 
-    known = registry.list_checkpoints()
+    known = hub.list_checkpoints()
     if name in known or (Path(name) / "card.json").exists():
-        path = registry.checkpoint_path(name) if name in known else Path(name)
+        path = hub.checkpoint_path(name) if name in known else Path(name)
         return path, open_checkpoint(path).card["data"]["name"]
     if Path(name).is_dir():
         run = Run.open(name)
         return run.path, run.plan["data"]
     if name in registry.list_models():
-        own = registry.list_checkpoints(name)
+        own = hub.list_checkpoints(name)
         raise ValueError(f"got {name!r}, an architecture; allowed: {', '.join([*own, 'the folder of a run'])}")
     raise registry.UnknownName("checkpoint", name, known)
 

@@ -23,10 +23,10 @@ INPAINTER = "inpainter.photos64"
 
 
 def upscale(asked: argparse.Namespace) -> None:
-    from cnnzoo import registry
+    from cnnzoo import hub
 
     name = asked.model or f"espcn.x{asked.scale}"
-    if asked.model is None and name not in (known := registry.list_checkpoints("espcn")):
+    if asked.model is None and name not in (known := hub.list_checkpoints("espcn")):
         raise ValueError(f"got --scale {asked.scale}; allowed: that of {' or '.join(known) or 'none yet'}")
     model = able(name, "upscale")
     if model.scale != asked.scale:

@@ -9,13 +9,13 @@ from cnnzoo.terminal import bars, print_json, print_scores, print_table, progres
 
 
 def list_(asked: argparse.Namespace) -> None:
-    from cnnzoo import registry
+    from cnnzoo import hub, registry
     from cnnzoo.checkpoints import table
 
     architectures = [{"name": name, "summary": table.summary(name)} for name in registry.list_models(asked.pattern)]
-    found = [registry.card(name) for name in registry.list_checkpoints(asked.pattern)]
+    found = [hub.card(name) for name in hub.list_checkpoints(asked.pattern)]
     if not (architectures or found):
-        known = [*registry.list_models(), *registry.list_checkpoints()]
+        known = [*registry.list_models(), *hub.list_checkpoints()]
         raise registry.UnknownName("architecture or checkpoint", asked.pattern, known)
     if asked.json:
         kept = ("name", "description", "task", "data", "scores", "parameters", "bytes", "licence")
@@ -31,11 +31,11 @@ def list_(asked: argparse.Namespace) -> None:
 
 
 def info(asked: argparse.Namespace) -> None:
-    from cnnzoo import registry
+    from cnnzoo import hub, registry
     from cnnzoo.checkpoints import table
 
     if registry.split_name(asked.name)[1]:
-        about = registry.card(asked.name)
+        about = hub.card(asked.name)
         return print_json(about) if asked.json else _print_checkpoint(about)
     about = table.architecture_card(asked.name)
     if asked.json:

@@ -9,7 +9,7 @@ import numpy as np
 
 from cnnzoo.data.permutation import order
 
-__all__ = ["DataNotFound", "ImageSet", "load", "order", "pipeline", "training_images"]
+__all__ = ["DataNotFound", "ImageSet", "load", "order", "training_images"]
 
 
 class DataNotFound(ValueError):
@@ -173,53 +173,3 @@ def training_images(name: str | Path, split: str, shape: tuple | None, crop: int
     if shape is not None and None in shape and (is_photographs(name) or Path(name).is_dir()):
         return Crops(photographs(name, split, shape[2]), crop or 64)
     return load(name, split, shape)
-
-
-def pipeline(name: str | Path, split: str = "train", batch_size: int = 128, seed: int = 0) -> Any:
-    """The `tf.data.Dataset` for `model.fit`: uint8 images and labels, one epoch for each time it is gone through.
-
-    Every pass over "train", "fit" or "validation" takes the next epoch's order of `ImageSet.stream`. "test" comes
-    whole, in its own order, with a last batch that may be short.
-
-    Args:
-        name: A data set or folder as in `load`; or a checkpoint, "arch.tag", for the data it was trained on, in the
-            shape that its model takes: crops of photographs, if that is any.
-        split: As in `load`.
-        batch_size: Images a batch.
-        seed: Of the order.
-
-    Raises:
-        DataNotFound, ValueError: As `load`.
-    """
-    import tensorflow as tf
-
-    images = training_images(*_data_of(str(name), split))
-    if split == "test" and isinstance(images, ImageSet):
-        arrays = (images.images,) if images.labels is None else (images.images, images.labels)
-        return tf.data.Dataset.from_tensor_slices(arrays).batch(batch_size)
-    per_epoch = images.steps_per_epoch(batch_size)
-    # A pass over the data set ends with its epoch; the variable remembers which one comes next.
-    epoch = tf.Variable(-1, dtype=tf.int64, trainable=False)
-
-    def begin(_: Any) -> Any:
-        return images.stream(batch_size, seed, epoch.assign_add(1) * per_epoch).take(per_epoch)
-
-    dataset = tf.data.Dataset.range(1).flat_map(begin)
-    return dataset.apply(tf.data.experimental.assert_cardinality(per_epoch))
-
-
-def _data_of(name: str, split: str) -> tuple:
-    """The arguments of `training_images` for a data set, or for the data of a checkpoint."""
-    from cnnzoo import registry
-
-    arch, tag = registry.split_name(name)
-    if not tag or arch not in registry.list_models() or Path(name).is_dir():
-        return name, split, None
-    if name in registry.list_checkpoints():
-        card = registry.card(name)
-        shape = registry.from_config(card["architecture"], card["config"]).image_shape
-        return card["data"]["name"], split, shape, card["recipe"].get("crop")
-    from cnnzoo.recipes import recipe
-
-    plan = recipe(name)
-    return plan.data, split, registry.from_config(arch, dict(plan.config)).image_shape, plan.crop

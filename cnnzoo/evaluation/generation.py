@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from cnnzoo import registry
+from cnnzoo import hub
 from cnnzoo.data import ImageSet
 from cnnzoo.data.sources import STATIC
 from cnnzoo.features import inception
@@ -53,7 +53,7 @@ class Likeness:
             UnknownName: There is no such checkpoint.
             ValueError: It is no classifier of such images.
         """
-        judge = registry.build(extractor)
+        judge = hub.build(extractor)
         if judge.task != "classify" or tuple(judge.image_shape) != tuple(self.model.image_shape):
             raise ValueError(
                 f"got the extractor {extractor!r} ({judge.task}, images {judge.image_shape}); allowed: a classifier of "
@@ -75,7 +75,7 @@ class Likeness:
                 by_class.append(self._coverage_by_class(real, fake))
         protocol = {
             "extractor": extractor,
-            "extractor sha256": registry.card(extractor)["files"]["model.weights.h5"]["sha256"],
+            "extractor sha256": hub.card(extractor)["files"]["model.weights.h5"]["sha256"],
             "features": int(real.shape[1]),
         }
         floors = {

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from cnnzoo import registry
+from cnnzoo import hub
 from cnnzoo.checkpoints import TASKS
 from cnnzoo.data import ImageSet
 from cnnzoo.evaluation.generation import Likeness, judge_of
@@ -84,8 +84,8 @@ def evaluate(
 
     name = model if isinstance(model, str) else model.architecture
     if isinstance(model, str):
-        data = data or registry.card(model)["data"]["name"]
-        model = registry.build(model)
+        data = data or hub.card(model)["data"]["name"]
+        model = hub.build(model)
     if data is None:
         raise ValueError(f"got a model of {name!r} without data; allowed: a data set's name or a folder")
     for option, value in (("limit", limit), ("samples", samples), ("images", images)):

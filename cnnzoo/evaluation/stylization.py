@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from keras import ops
 
-from cnnzoo import registry
+from cnnzoo import hub
 from cnnzoo.data.paintings import painting, paintings
 from cnnzoo.data.photographs import photographs
 from cnnzoo.metrics.scores import Score
@@ -29,7 +29,7 @@ def measure(model, data: str, split: str, limit: int | None, progress: Progress 
     """
     trained_on = split == "test" and "+" in data
     found = photographs(PAINTED if trained_on else data, split, 3).few(limit or PHOTOGRAPHS)
-    judge = model if hasattr(model, "styles") else registry.build("fast_style", styles=tuple(paintings()))
+    judge = model if hasattr(model, "styles") else hub.build("fast_style", styles=tuple(paintings()))
     pictures = {name: painting(name).pixels for name in judge.styles}
     judge.look_at(pictures)
     losses: dict[str, list[list[float]]] = {"": [], "photograph": []}  # of each picture: content and style

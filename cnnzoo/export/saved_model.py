@@ -15,7 +15,7 @@ import keras
 import numpy as np
 
 import cnnzoo
-from cnnzoo import checkpoints, registry
+from cnnzoo import checkpoints, hub
 from cnnzoo.checkpoints import table
 from cnnzoo.utils.atomic_files import locked, publish, write_json
 from cnnzoo.utils.optional import require
@@ -70,7 +70,7 @@ def _opened(model) -> tuple[Any, dict | None, str | None]:
     """A model, its card if it has one, and the name of the data it was trained on."""
     if not isinstance(model, (str, Path)):
         return model, None, None
-    path = Path(model) if Path(model).is_dir() else registry.checkpoint_path(str(model))
+    path = Path(model) if Path(model).is_dir() else hub.checkpoint_path(str(model))
     if (path / checkpoints.CARD).exists():
         card = checkpoints.open_checkpoint(path).card
         return checkpoints.load(path), card, card["data"]["name"]

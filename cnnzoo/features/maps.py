@@ -8,7 +8,7 @@ from typing import NamedTuple
 import keras
 from keras import ops
 
-from cnnzoo import registry
+from cnnzoo import hub, registry
 from cnnzoo.features import random
 from cnnzoo.features.vgg19 import prepared, vgg19
 from cnnzoo.nn.layers import unit_range
@@ -66,7 +66,7 @@ class FeatureMaps:
         if not maps:
             raise ValueError(f"got the network {network!r}; allowed: a classifier with convolutions")
         self.network = network
-        self.sha256 = None if network in NETWORKS else registry.card(network)["files"]["model.weights.h5"]["sha256"]
+        self.sha256 = None if network in NETWORKS else hub.card(network)["files"]["model.weights.h5"]["sha256"]
         self._channels = backbone.inputs[0].shape[3]
         # The same layers once more, between the network's own and an input of any size.
         self._model = keras.models.clone_model(
@@ -119,9 +119,9 @@ class FeatureMaps:
 
 def _of_checkpoint(name: str) -> _Network:
     try:
-        classifier = registry.build(name)
+        classifier = hub.build(name)
     except registry.UnknownName:
-        raise registry.UnknownName("network", name, [*NETWORKS, *registry.list_checkpoints()]) from None
+        raise registry.UnknownName("network", name, [*NETWORKS, *hub.list_checkpoints()]) from None
     return _Network(classifier.backbone if classifier.task == "classify" else keras.Sequential())
 
 

@@ -10,7 +10,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from cnnzoo import registry
+from cnnzoo import hub
 from cnnzoo.data import load
 from cnnzoo.imaging.arrays import as_batch
 from cnnzoo.nn.layers import unit_range
@@ -222,7 +222,7 @@ def nearest(samples: Any, data: str, extractor: str | None = None) -> Neighbours
     batch, _ = as_batch(samples, (None, None, None))
     train = load(data, "train", shape=batch.shape[1:])
     held_out = load(data, "test", shape=batch.shape[1:]).few(HELD_OUT)
-    view = registry.build(extractor).features if extractor else _pixels
+    view = hub.build(extractor).features if extractor else _pixels
     known = view(train.images)
     indices, distances = _nearest_rows(view(batch), known)
     _, others = _nearest_rows(view(held_out.images), known)

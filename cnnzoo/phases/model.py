@@ -19,7 +19,7 @@ from cnnzoo.nn.layers import unit_range
 from cnnzoo.phases import inputs
 from cnnzoo.phases.metrics import Logging, means
 from cnnzoo.phases.optimizer import PhaseOptimizer, refuse_what_strategies_cannot_do
-from cnnzoo.registry import check_keras
+from cnnzoo.utils.backend import check_keras
 
 METRICS = ("metrics", "weighted_metrics")
 

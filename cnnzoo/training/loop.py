@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import cnnzoo
+from cnnzoo.hub import build
 from cnnzoo.recipes import Recipe, optimizers_of, recipe
 from cnnzoo.recipes.json_files import find_recipe
-from cnnzoo.registry import architecture, build, from_config, split_name
+from cnnzoo.registry import architecture, from_config, split_name
 from cnnzoo.training.run_dir import Run, check_vacant, write_json
 from cnnzoo.utils.atomic_files import locked
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from cnnzoo import registry
+from cnnzoo import hub
 from cnnzoo.data import ImageSet, load
 from cnnzoo.data.photographs import photographs
 from cnnzoo.evaluation import bounds, evaluate, restoration
@@ -58,7 +58,7 @@ def measure(model: Any, objective: str, data: str) -> Score:
         value, protocol = float(per_image(truth, model.reconstruct(truth)).mean()), {"range": "[0, 1]"}
     else:
         extractor = judge_of(model.image_shape, data)
-        judge = registry.build(extractor)
+        judge = hub.build(extractor)
         real, fake = judge.features(found.images), judge.features(model.generate(len(found.images), seed=SEED))
         value = {
             "frechet": lambda: features.frechet_distance(fake, real),

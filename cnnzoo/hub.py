@@ -1,0 +1,127 @@
+"""Models by name: shipped checkpoints, their cards, and the data that they were trained on.
+
+`arch.tag` is a checkpoint, the name of its folder in `saved_models/`. Listing them imports no network library.
+"""
+
+import fnmatch
+from pathlib import Path
+from typing import Any
+
+from cnnzoo import checkpoints
+from cnnzoo.checkpoints import open_checkpoint, saved_models_dir
+from cnnzoo.data import ImageSet, training_images
+from cnnzoo.recipes import recipe
+from cnnzoo.registry import UnknownName, architecture, from_config, list_models, split_name
+
+
+def list_checkpoints(pattern: str = "*") -> list[str]:
+    """The shipped checkpoints that match, sorted: a pattern of names, or an architecture for all of its own."""
+
+    names = [card.parent.name for card in saved_models_dir().glob("*/card.json")]
+    return sorted(name for name in names if fnmatch.fnmatch(name, pattern) or name.split(".")[0] == pattern)
+
+
+def checkpoint_path(name: str) -> Path:
+    """The folder of the shipped checkpoint `arch.tag`.
+
+    Raises:
+        UnknownName: There is none of that name.
+    """
+
+    known = list_checkpoints()
+    if name not in known:
+        raise UnknownName("checkpoint", name, known)
+    return saved_models_dir() / name
+
+
+def card(name: str) -> dict[str, Any]:
+    """The card of the checkpoint `arch.tag`: its data, recipe, scores with their protocol, sizes and licences.
+
+    Raises:
+        UnknownName: There is none of that name.
+        CheckpointError: Its card cannot be read.
+    """
+
+    return open_checkpoint(checkpoint_path(name)).card
+
+
+def build(name: str, *, weights: str | Path | None = None, **config: Any) -> Any:
+    """A model, built and ready for use.
+
+    Args:
+        name: `arch.tag` for a trained model, `arch` for one with fresh weights.
+        weights: With `arch`: a checkpoint or run folder of your own, whose weights and configuration are taken.
+        **config: With `arch`: fields of its configuration.
+
+    Returns:
+        A `cnnzoo.phases.PhasedModel`.
+
+    Raises:
+        UnknownName: No such architecture or checkpoint.
+        CheckpointError: The files of the checkpoint are missing, cut short or altered.
+        ValueError: A field that the architecture does not have, or a field beside trained weights.
+    """
+    arch, tag = split_name(name)
+    if not tag and weights is None:
+        return from_config(arch, config)
+    if config:
+        raise ValueError(
+            f"got {', '.join(config)} beside trained weights, which come with their configuration; "
+            f"allowed: build({arch!r}, {', '.join(f'{k}=…' for k in config)}) for fresh weights"
+        )
+
+    if weights is not None and not tag:
+        cls = architecture(arch)
+        model = checkpoints.load(weights)
+        if type(model) is not cls:
+            raise ValueError(f"got weights of {type(model).architecture!r} in {weights}; allowed: those of {arch!r}")
+        return model
+    if weights is not None:
+        raise ValueError(f"got weights beside {name!r}, which has its own; allowed: build({arch!r}, weights=…)")
+    return checkpoints.load(checkpoint_path(name))
+
+
+def pipeline(name: str | Path, split: str = "train", batch_size: int = 128, seed: int = 0) -> Any:
+    """The `tf.data.Dataset` for `model.fit`: uint8 images and labels, one epoch for each time it is gone through.
+
+    Every pass over "train", "fit" or "validation" takes the next epoch's order of `ImageSet.stream`. "test" comes
+    whole, in its own order, with a last batch that may be short.
+
+    Args:
+        name: A data set or folder as in `load`; or a checkpoint, "arch.tag", for the data it was trained on, in the
+            shape that its model takes: crops of photographs, if that is any.
+        split: As in `load`.
+        batch_size: Images a batch.
+        seed: Of the order.
+
+    Raises:
+        DataNotFound, ValueError: As `load`.
+    """
+    import tensorflow as tf
+
+    images = training_images(*_data_of(str(name), split))
+    if split == "test" and isinstance(images, ImageSet):
+        arrays = (images.images,) if images.labels is None else (images.images, images.labels)
+        return tf.data.Dataset.from_tensor_slices(arrays).batch(batch_size)
+    per_epoch = images.steps_per_epoch(batch_size)
+    # A pass over the data set ends with its epoch; the variable remembers which one comes next.
+    epoch = tf.Variable(-1, dtype=tf.int64, trainable=False)
+
+    def begin(_: Any) -> Any:
+        return images.stream(batch_size, seed, epoch.assign_add(1) * per_epoch).take(per_epoch)
+
+    dataset = tf.data.Dataset.range(1).flat_map(begin)
+    return dataset.apply(tf.data.experimental.assert_cardinality(per_epoch))
+
+
+def _data_of(name: str, split: str) -> tuple:
+    """The arguments of `training_images` for a data set, or for the data of a checkpoint."""
+    arch, tag = split_name(name)
+    if not tag or arch not in list_models() or Path(name).is_dir():
+        return name, split, None
+    if name in list_checkpoints():
+        found = card(name)
+        shape = from_config(found["architecture"], found["config"]).image_shape
+        return found["data"]["name"], split, shape, found["recipe"].get("crop")
+    plan = recipe(name)
+    return plan.data, split, from_config(arch, dict(plan.config)).image_shape, plan.crop
