@@ -126,14 +126,14 @@ def test_a_card_that_is_none_is_named(tmp_path):
         checkpoints.open_checkpoint(tmp_path / "nowhere")
 
 
-@pytest.mark.parametrize("crash", ["_write_golden", "write_json", "_replace"])
+@pytest.mark.parametrize("crash", ["write_golden", "write_json", "_replace"])
 def test_a_crash_while_saving_leaves_the_old_one_whole(saved, crash, monkeypatch):
     before = {p.name: p.read_bytes() for p in saved.path.iterdir()}
 
     def fail(*args, **kwargs):
         raise RuntimeError("the power went")
 
-    monkeypatch.setattr(checkpoints, crash, fail)
+    monkeypatch.setattr(checkpoints.store, crash, fail)
     with pytest.raises(RuntimeError, match="the power went"):
         checkpoints.save(cnnzoo.build("lenet"), saved.path, **ABOUT)
     assert {p.name: p.read_bytes() for p in saved.path.iterdir()} == before

@@ -1,15 +1,12 @@
-"""How every model of the zoo is trained: phases.
+"""The base of every model: it runs phases, and saves every optimizer and random state.
 
-A model says *what* is optimised, this module knows *how*. A `Phase` names the layers it updates and the loss it
-lowers; `PhasedModel.train_step` runs the phases in order, one optimizer each, on Keras's TensorFlow and JAX backends.
-Loss scaling, replicas, averaged copies, metrics and the saving of every optimizer and random state are written here,
-once, and nowhere else.
+A model says *what* is optimized, by its phases; this room knows *how*. The step itself is `cnnzoo.phases.tensorflow` or
+`cnnzoo.phases.jax`.
 """
 
 import inspect
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
 from typing import Any
 
 import keras
@@ -19,68 +16,15 @@ from cnnzoo.nn.layers import unit_range
 from cnnzoo.phases import inputs
 from cnnzoo.phases.metrics import Logging, means
 from cnnzoo.phases.optimizer import PhaseOptimizer, refuse_what_strategies_cannot_do
+from cnnzoo.phases.phase import Phase, share_size
 from cnnzoo.utils.backend import check_keras
 
+if keras.backend.backend() == "tensorflow":
+    from cnnzoo.phases.tensorflow import step
+else:
+    from cnnzoo.phases.jax import step
+
 METRICS = ("metrics", "weighted_metrics")
-
-
-def _on_tensorflow() -> bool:
-    return keras.backend.backend() == "tensorflow"
-
-
-@dataclass(frozen=True)
-class Phase:
-    """One optimisation inside a training step.
-
-    Args:
-        name: The key of its optimizer, and of its loss in the logs (`<name>_loss`).
-        layers: The layers whose trainable variables it updates; no others move.
-        loss: A pure function of what `PhasedModel.forward` returned. It gives the losses of the images, float32 (n,),
-            of which the mean is lowered, weighted where the data have sample weights; or a scalar, where the loss is
-            one of the whole batch, which refuses weights. Or a pair of either and `{log name: (n,) or scalar}`; of logs
-            the plain mean is taken.
-        repeats: How often it is run in a step, each time on its own share of the batch, of the size that all then see.
-            The schedule of its optimizer counts each.
-        penalty: A function without arguments that gives a scalar to be added to the loss, such as a weight decay, which
-            sample weights leave alone.
-    """
-
-    name: str
-    layers: Sequence[keras.Layer]
-    loss: Callable[[Any], Any]
-    repeats: int = 1
-    penalty: Callable[[], Any] | None = None
-
-    @property
-    def variables(self) -> list:
-        """The trainable variables this phase updates, in the order of its layers."""
-        return [v for layer in self.layers for v in layer.trainable_variables]
-
-    def evaluate(self, forward: Any, weights: Any = None, owner: str = "a model") -> tuple[Any, dict[str, Any]]:
-        """The pair (loss, logs) of scalars, whichever form `loss` gives.
-
-        Args:
-            forward: What `PhasedModel.forward` returned.
-            weights: Of the images, (n,), as in Keras's "sum_over_batch_size": the loss is the sum of w loss / n.
-            owner: The model that an error names.
-
-        Raises:
-            ValueError: For weights where the loss is no mean over images.
-        """
-        result = self.loss(forward)
-        losses, logs = result if isinstance(result, tuple) else (result, {})
-        losses = ops.cast(losses, "float32")
-        if weights is not None:
-            if len(losses.shape) != 1:
-                raise ValueError(
-                    f"got sample weights; allowed: none for {owner}, whose loss {self.name!r} is of the whole batch "
-                    "and no mean over its images"
-                )
-            losses = losses * weights
-        loss = ops.mean(losses)
-        if self.penalty is not None:
-            loss = loss + self.penalty()
-        return loss, {name: ops.mean(value) for name, value in logs.items()}
 
 
 class PhasedModel(inputs.Checking, Logging, keras.Model):
@@ -219,7 +163,7 @@ class PhasedModel(inputs.Checking, Logging, keras.Model):
                 f"allowed: optimizer, jit_compile, {', '.join(allowed)}"
             )
         optimizer = self._phase_optimizer(optimizer)
-        if _on_tensorflow():
+        if keras.backend.backend() == "tensorflow":
             refuse_what_strategies_cannot_do(optimizer, jit_compile, settings.get("steps_per_execution", 1))
         optimizer.groups = lambda: {phase.name: phase.variables for phase in self.phases()}
         self._jit_request = jit_compile
@@ -306,10 +250,10 @@ class PhasedModel(inputs.Checking, Logging, keras.Model):
     # -- steps ------------------------------------------------------------------------------------------------------
 
     def train_step(self, *args):
-        return self._tensorflow_step(True, *args) if _on_tensorflow() else self._jax_step(True, *args)
+        return step(self, True, *args)
 
     def test_step(self, *args):
-        return self._tensorflow_step(False, *args) if _on_tensorflow() else self._jax_step(False, *args)
+        return step(self, False, *args)
 
     def unpack(self, batch) -> tuple[Any, Any, Any]:
         """A batch of `fit` as (float32 images in [0, 1], labels or None, float32 weights or None), checked."""
@@ -323,7 +267,7 @@ class PhasedModel(inputs.Checking, Logging, keras.Model):
             weights = ops.cast(inputs.flat(weights), "float32")
         return unit_range(images), labels, weights
 
-    def _turns(self, batch: tuple, train: bool) -> Iterator[tuple[list[Phase], Any, Any, Any]]:
+    def turns(self, batch: tuple, train: bool) -> Iterator[tuple[list[Phase], Any, Any, Any]]:
         """The forward passes of a step: the phases that share each, and their images, labels and weights."""
         phases = self.phases()
         if not train or self.updates == "simultaneous":
@@ -337,11 +281,11 @@ class PhasedModel(inputs.Checking, Logging, keras.Model):
                     yield [phase], *batch
                     continue
                 # In a batch with fewer images than shares, each is of one image.
-                first, size = i % count, _share_size(count, shares)
+                first, size = i % count, share_size(count, shares)
                 part = slice(first, first + (size - 1) * shares + 1, shares)
                 yield [phase], *(x if x is None else x[part] for x in batch)
 
-    def _record(self, results: list[tuple[Phase, Any, dict]], size, judged: tuple | None) -> None:
+    def record(self, results: list[tuple[Phase, Any, dict]], size, metric_inputs: tuple | None) -> None:
         times = Counter(phase.name for phase, _, _ in results)
         logs = dict.fromkeys(self._trackers, 0.0)
         for phase, loss, extra in results:
@@ -350,170 +294,20 @@ class PhasedModel(inputs.Checking, Logging, keras.Model):
                 logs[name] += value / times[phase.name]
         for name, value in logs.items():
             self._trackers[name].update_state(value, sample_weight=size)  # a last batch may be short
-        if judged is not None:
-            self._compile_metrics.update_state(*judged)
+        if metric_inputs is not None:
+            self._compile_metrics.update_state(*metric_inputs)
 
-    def _judged(self, forward, weights) -> tuple | None:
+    def metric_inputs(self, forward, weights) -> tuple | None:
         """The labels, predictions and weights that the metrics of `compile` take, if there are any."""
         return None if self._compile_metrics is None else (*self.predictions(forward), weights)
 
-    def _ema_pairs(self) -> list[tuple]:
+    def ema_pairs(self) -> list[tuple]:
         return [pair for live, average in self.averages() for pair in zip(live.weights, average.weights, strict=True)]
 
-    def _ema_rate(self, steps):
+    def ema_rate(self, steps):
         # A young average would mostly remember the initial weights, hence the warm-up.
         steps = ops.cast(steps, "float32")
         return 1.0 - ops.minimum(self.ema_decay, (1.0 + steps) / (10.0 + steps))
 
-    def _tensorflow_step(self, train: bool, batch) -> dict:
-        import tensorflow as tf
-
-        batch = self.unpack(batch)
-        strategy = tf.distribute.get_strategy()
-        replicas = strategy.num_replicas_in_sync
-        size = tf.shape(batch[0])[0]
-        if self.least_batch > 1:
-            allowed = f"allowed: {self.least_batch} or more on each device"
-            tf.debugging.Assert((size == 0) | (size >= self.least_batch), [f"got a batch of too few images; {allowed}"])
-        share = self._tensorflow_share(tf, size) if train and replicas > 1 else 1.0
-        if replicas > 1:
-            batch = tuple(x if x is None else _one_or_more(tf, x) for x in batch)
-        results = []
-        for turn, shown, told, weights in self._turns(batch, train):
-            if not train:
-                forward = self.forward(shown, told, training=False)
-                results += [(phase, *phase.evaluate(forward, weights, type(self).__name__)) for phase in turn]
-                continue
-            with tf.GradientTape(persistent=len(turn) > 1, watch_accessed_variables=False) as tape:
-                for phase in turn:
-                    tape.watch([v.value for v in phase.variables])
-                forward = self.forward(shown, told, training=True)
-                scaled = []
-                for phase in turn:
-                    loss, logs = phase.evaluate(forward, weights, type(self).__name__)
-                    results.append((phase, loss, logs))
-                    # Keras sums the gradients of the replicas, so each takes its share of the mean.
-                    scaled.append(self.optimizer.by_phase[phase.name].scale_loss(loss * share))
-            for phase, loss in zip(turn, scaled, strict=True):
-                variables = phase.variables
-                gradients = tape.gradient(loss, [v.value for v in variables])
-                self.optimizer.by_phase[phase.name].apply(gradients, variables)
-        judged = self._judged(forward, weights)
-        if judged is not None and replicas > 1:
-            judged = tuple(x if x is None else x[:size] for x in judged)
-        self._record(results, size, judged)
-        if train:
-            self.optimizer._iterations.assign_add(1)
-            if replicas > 1:
-                self._tensorflow_statistics(tf, share)
-            self._tensorflow_averages(tf, replicas)
-        logs = self._log_values()
-        if isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
-            logs = {k: tf.expand_dims(v, 0) for k, v in logs.items()}  # Keras reduces them over axis 0
-        return logs
-
-    def _tensorflow_share(self, tf, size):
-        """The share of this replica's images in those of all replicas that an update sees."""
-        seen = tf.cast(_share_size(size, max(phase.repeats for phase in self.phases())), tf.float32)
-        seen = tf.where(size == 0, 0.0, seen)
-        return seen / tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, seen)
-
-    def _tensorflow_statistics(self, tf, share) -> None:
-        # Moving means and the like. Keras lets each replica keep its own, of which the first would be saved.
-        layers = [layer for phase in self.phases() for layer in phase.layers]
-        held = {id(v): v.value for layer in layers for v in layer.non_trainable_variables if "float" in v.dtype}
-        context = tf.distribute.get_replica_context()
-        for value in held.values():
-            value.assign(context.all_reduce(tf.distribute.ReduceOp.SUM, value * tf.cast(share, value.dtype)))
-
-    def _tensorflow_averages(self, tf, replicas: int) -> None:
-        pairs = self._ema_pairs()
-        if not pairs:
-            return
-        rate = self._ema_rate(self.optimizer._iterations)
-
-        def towards(average, value):
-            average.assign_add(tf.cast(rate, average.dtype) * (value - average))
-
-        if replicas == 1:
-            for value, average in pairs:
-                towards(average.value, value.value)
-            return
-
-        def everywhere(strategy):  # a mirrored variable takes no assignment from inside one replica
-            for value, average in pairs:
-                strategy.extended.update(average.value, towards, args=(value.value,))
-
-        tf.distribute.get_replica_context().merge_call(everywhere)
-
     def _maybe_symbolic_build(self, iterator=None, data_batch=None):
         """Nothing: a model is built on construction, and Keras's own version fails for tuples across workers."""
-
-    def _jax_step(self, train: bool, state, batch):
-        import jax
-
-        batch = self.unpack(batch)
-        lists = [self.trainable_variables, self.non_trainable_variables]
-        lists += [self.optimizer.variables, self.metrics_variables] if train else [self.metrics_variables]
-        values = {id(v): (v, x) for group, xs in zip(lists, state, strict=True) for v, x in zip(group, xs, strict=True)}
-
-        def get(variables):
-            return [values[id(v)][1] for v in variables]
-
-        def put(variables, new):
-            values.update({id(v): (v, x) for v, x in zip(variables, new, strict=True)})
-
-        side = self.non_trainable_variables  # what a forward pass may itself update
-        results = []
-        for turn, shown, told, weights in self._turns(batch, train):
-            groups = [phase.variables for phase in turn]
-
-            def losses(current, turn=turn, groups=groups, shown=shown, told=told, weights=weights):
-                trained = [p for group, xs in zip(groups, current, strict=True) for p in zip(group, xs, strict=True)]
-                with keras.StatelessScope(state_mapping=[*values.values(), *trained]) as scope:
-                    forward = self.forward(shown, told, training=train)
-                    evaluated = [phase.evaluate(forward, weights, type(self).__name__) for phase in turn]
-                    judged = self._judged(forward, weights)
-                    scaled = [
-                        self.optimizer.by_phase[p.name].scale_loss(loss) if train else loss
-                        for p, (loss, _) in zip(turn, evaluated, strict=True)
-                    ]
-                return scaled, (evaluated, judged, [scope.get_current_value(v) for v in side])
-
-            if train:
-                scaled, pullback, beside = jax.vjp(losses, [get(group) for group in groups], has_aux=True)
-            else:
-                scaled, beside = losses([get(group) for group in groups])
-            evaluated, judged, moved = beside
-            put(side, [new if new is not None else old for new, old in zip(moved, get(side), strict=True)])
-            results += [(phase, *pair) for phase, pair in zip(turn, evaluated, strict=True)]
-            for i, (phase, group) in enumerate(zip(turn, groups, strict=True)):
-                if train:
-                    (gradients,) = pullback([jax.numpy.ones_like(s) * (i == j) for j, s in enumerate(scaled)])
-                    optimizer = self.optimizer.by_phase[phase.name]
-                    new, slots = optimizer.stateless_apply(get(optimizer.variables), gradients[i], get(group))
-                    put(group, new)
-                    put(optimizer.variables, slots)
-        if train:
-            counter = self.optimizer._iterations
-            put([counter], [values[id(counter)][1] + 1])
-            for value, average in self._ema_pairs():
-                rate = self._ema_rate(values[id(counter)][1])
-                (x,), (mean,) = get([value]), get([average])
-                put([average], [mean + jax.numpy.asarray(rate, mean.dtype) * (x - mean)])
-        with keras.StatelessScope(state_mapping=list(values.values())) as scope:
-            self._record(results, batch[0].shape[0], judged)
-            logs = self._log_values()
-            put(self.metrics_variables, [scope.get_current_value(v) for v in self.metrics_variables])
-        return logs, tuple(get(group) for group in lists)
-
-
-def _share_size(count, shares: int):
-    """How many images each update of a step sees: a share of them, or one, where there are fewer images than shares."""
-    return max(count // shares, 1) if isinstance(count, int) else ops.maximum(count // shares, 1)
-
-
-def _one_or_more(tf, rows):
-    """Rows (n, ...), or one of zeros where a replica got none, as means would be NaN; its loss counts nothing."""
-    beyond = tf.cast(tf.shape(rows)[:1] == 0, tf.int32)
-    return tf.concat([rows, tf.zeros(tf.concat([beyond, tf.shape(rows)[1:]], 0), rows.dtype)], 0)

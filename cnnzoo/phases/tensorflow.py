@@ -1,0 +1,104 @@
+"""The training and test step on TensorFlow; `cnnzoo.phases.jax` is its mirror image."""
+
+from typing import Any
+
+import tensorflow as tf
+
+from cnnzoo.phases.phase import share_size
+
+
+def step(model: Any, train: bool, batch: Any) -> dict[str, Any]:
+    """Runs the phases of a model on a batch and returns its logs."""
+    batch = model.unpack(batch)
+    strategy = tf.distribute.get_strategy()
+    replicas = strategy.num_replicas_in_sync
+    size = tf.shape(batch[0])[0]
+    if model.least_batch > 1:
+        allowed = f"allowed: {model.least_batch} or more on each device"
+        tf.debugging.Assert((size == 0) | (size >= model.least_batch), [f"got a batch of too few images; {allowed}"])
+    share = _replica_share(model, size) if train and replicas > 1 else 1.0
+    if replicas > 1:
+        batch = tuple(x if x is None else _one_or_more(x) for x in batch)
+    results = []
+    for phases, images, labels, weights in model.turns(batch, train):
+        if train:
+            forward = _update(model, phases, images, labels, weights, share, results)
+        else:
+            forward = model.forward(images, labels, training=False)
+            results += [(phase, *phase.evaluate(forward, weights, type(model).__name__)) for phase in phases]
+    metric_inputs = model.metric_inputs(forward, weights)
+    if metric_inputs is not None and replicas > 1:
+        metric_inputs = tuple(x if x is None else x[:size] for x in metric_inputs)
+    model.record(results, size, metric_inputs)
+    if train:
+        model.optimizer._iterations.assign_add(1)
+        if replicas > 1:
+            _average_statistics(model, share)
+        _update_averages(model, replicas)
+    logs = model._log_values()
+    if isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
+        logs = {k: tf.expand_dims(v, 0) for k, v in logs.items()}  # Keras reduces them over axis 0
+    return logs
+
+
+def _update(model: Any, phases: list, images: Any, labels: Any, weights: Any, share: Any, results: list) -> Any:
+    """One recorded pass, from which each of the phases takes the gradients of its own variables."""
+    with tf.GradientTape(persistent=len(phases) > 1, watch_accessed_variables=False) as tape:
+        for phase in phases:
+            tape.watch([v.value for v in phase.variables])
+        forward = model.forward(images, labels, training=True)
+        scaled = []
+        for phase in phases:
+            loss, logs = phase.evaluate(forward, weights, type(model).__name__)
+            results.append((phase, loss, logs))
+            # Keras sums the gradients of the replicas, so each takes its share of the mean.
+            scaled.append(model.optimizer.by_phase[phase.name].scale_loss(loss * share))
+    for phase, loss in zip(phases, scaled, strict=True):
+        variables = phase.variables
+        gradients = tape.gradient(loss, [v.value for v in variables])
+        model.optimizer.by_phase[phase.name].apply(gradients, variables)
+    return forward
+
+
+def _replica_share(model: Any, size: Any) -> Any:
+    """The share of this replica's images in those of all replicas that an update sees."""
+    seen = tf.cast(share_size(size, max(phase.repeats for phase in model.phases())), tf.float32)
+    seen = tf.where(size == 0, 0.0, seen)
+    return seen / tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, seen)
+
+
+def _average_statistics(model: Any, share: Any) -> None:
+    # Moving means and the like. Keras lets each replica keep its own, of which the first would be saved.
+    layers = [layer for phase in model.phases() for layer in phase.layers]
+    held = {id(v): v.value for layer in layers for v in layer.non_trainable_variables if "float" in v.dtype}
+    context = tf.distribute.get_replica_context()
+    for value in held.values():
+        value.assign(context.all_reduce(tf.distribute.ReduceOp.SUM, value * tf.cast(share, value.dtype)))
+
+
+def _update_averages(model: Any, replicas: int) -> None:
+    """Moves each exponential moving average towards its live weights."""
+    pairs = model.ema_pairs()
+    if not pairs:
+        return
+    rate = model.ema_rate(model.optimizer._iterations)
+
+    def towards(average, value):
+        average.assign_add(tf.cast(rate, average.dtype) * (value - average))
+
+    if replicas == 1:
+        for value, average in pairs:
+            towards(average.value, value.value)
+        return
+
+    def everywhere(strategy):  # a mirrored variable takes no assignment from inside one replica
+        for value, average in pairs:
+            strategy.extended.update(average.value, towards, args=(value.value,))
+
+    tf.distribute.get_replica_context().merge_call(everywhere)
+
+
+def _one_or_more(rows: Any) -> Any:
+    """Rows (n, ...), or one of zeros where a replica got none, as means would be NaN; its loss counts nothing."""
+    beyond = tf.cast(tf.shape(rows)[:1] == 0, tf.int32)
+    return tf.concat([rows, tf.zeros(tf.concat([beyond, tf.shape(rows)[1:]], 0), rows.dtype)], 0)
