@@ -1,8 +1,8 @@
 """Publishing: a finished run becomes a checkpoint with scores, or is refused."""
 
+import importlib
 import json
 import shutil
-import sys
 
 import h5py
 import numpy as np
@@ -17,32 +17,24 @@ from cnnzoo.evaluation import evaluate
 from cnnzoo.training import publish as publishing
 from cnnzoo.training.publish import publish
 
-RECIPE = '''"""{title}.
-
-    cnnzoo train {name}
-"""
-
-from cnnzoo.recipes import Recipe
-
-RECIPE = Recipe("{name}", data="digits", epochs=1, batch_size=256, seed=7, expects="little", config={config})
-'''
+SETTINGS = {"data": "digits", "epochs": 1, "batch_size": 256, "seed": 7, "expects": "little"}
 RECIPES = {
-    "lenet.digits": ("LeNet on scanned digits", {"image_shape": (28, 28, 1)}),
-    "autoencoder.digits": ("A tiny autoencoder", {"width": 2, "hidden": 4, "latent_dim": 4}),
+    "lenet": recipes.Recipe(**SETTINGS, summary="LeNet on scanned digits", config={"image_shape": (28, 28, 1)}),
+    "autoencoder": recipes.Recipe(
+        **SETTINGS, summary="A tiny autoencoder", config={"width": 2, "hidden": 4, "latent_dim": 4}
+    ),
 }
 
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory):
     """Finished runs of two recipes of our own, by name; the recipes are known while this module is tested."""
-    modules, folder = tmp_path_factory.mktemp("recipes"), tmp_path_factory.mktemp("runs")
-    for name, (title, config) in RECIPES.items():
-        (modules / f"{name.replace('.', '_')}.py").write_text(RECIPE.format(name=name, title=title, config=config))
+    folder = tmp_path_factory.mktemp("runs")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(recipes, "__path__", [*recipes.__path__, str(modules)])
-        yield {name: cnnzoo.train(name, out=folder / name, verbose=0) for name in RECIPES}
-    for name in RECIPES:
-        del sys.modules[f"{recipes.__name__}.{name.replace('.', '_')}"]
+        for arch, own in RECIPES.items():
+            patch.setitem(importlib.import_module(f"cnnzoo.recipes.{arch}").RECIPES, "digits", own)
+        names = [f"{arch}.digits" for arch in RECIPES]
+        yield {name: cnnzoo.train(name, out=folder / name, verbose=0) for name in names}
 
 
 @pytest.fixture(scope="module")

@@ -43,7 +43,7 @@ def begin(asked: argparse.Namespace, folder: Path, seed: int) -> None:
     """Trains from one seed."""
     settings: dict[str, Any] = {"data": asked.data, "epochs": asked.epochs, "seed": seed}
     if asked.validation:
-        write_recipe(folder, Recipe(asked.name, **settings, split="fit", expects="", config=asked.config))
+        write_recipe(folder, Recipe(checkpoint=asked.name, **settings, split="fit", expects="", config=asked.config))
         cnnzoo.train(folder, out=folder, verbose=0)
     else:
         cnnzoo.train(asked.name, **settings, config=asked.config, out=folder, verbose=0)

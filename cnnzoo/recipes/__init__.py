@@ -1,13 +1,10 @@
-"""The recipes: one module a checkpoint, which says how it was trained and what number to expect.
-
-The recipe of `arch.tag` is the `RECIPE` of the module `<arch>_<tag>`.
-"""
+"""How checkpoints are trained, and the score to expect: `RECIPES` by tag in one file per architecture."""
 
 import fnmatch
 import importlib
-import pkgutil
+import importlib.util
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from cnnzoo.registry import UnknownName, list_models, split_name
@@ -18,10 +15,12 @@ class Recipe:
     """How a checkpoint is trained.
 
     Args:
-        checkpoint: Its name, "arch.tag".
         data: The name of its data set.
         epochs: Passes over the data.
         expects: The number that its evaluation should give, in words.
+        checkpoint: Its name, "arch.tag"; `recipe` sets it.
+        summary: The description on its card. Required of every recipe that the zoo ships.
+        cost: How long the training takes, in words.
         published: The number of the literature to hold beside it, with the paper and the place in it; or that there is
             "none", and why. Required of every recipe that the zoo ships.
         differs: What sets the two apart, where there is a number.
@@ -39,10 +38,12 @@ class Recipe:
             optimizer counts, and gives `{phase name: optimizer}`; None for the published ones.
     """
 
-    checkpoint: str
     data: str
     epochs: int
     expects: str
+    checkpoint: str = ""
+    summary: str = ""
+    cost: str = ""
     published: str = ""
     differs: str = ""
     split: str = "train"
@@ -89,20 +90,17 @@ def optimizers_of(base: Recipe, model: Any, steps: int) -> dict[str, Any]:
     return optimizers
 
 
-def _names() -> dict[str, str]:
-    """`{"arch.tag": module name}`. The longest architecture wins: `cnn_wide_mnist` is `cnn_wide.mnist`."""
-    names = {}
-    architectures = sorted(list_models(), key=len, reverse=True)
-    for module in pkgutil.iter_modules(__path__):
-        arch = next((a for a in architectures if module.name.startswith(f"{a}_")), None)
-        if arch is not None:
-            names[f"{arch}.{module.name[len(arch) + 1 :]}"] = module.name
-    return names
+def _recipes(arch: str) -> Mapping[str, Recipe]:
+    """`{tag: recipe}` of an architecture."""
+    if importlib.util.find_spec(f"{__name__}.{arch}") is None:
+        return {}
+    return importlib.import_module(f"{__name__}.{arch}").RECIPES
 
 
 def list_recipes(pattern: str = "*") -> list[str]:
     """The checkpoints with a recipe that match, sorted: a pattern of names, or an architecture for all of its own."""
-    return sorted(n for n in _names() if fnmatch.fnmatch(n, pattern) or split_name(n)[0] == pattern)
+    names = [f"{arch}.{tag}" for arch in list_models() for tag in _recipes(arch)]
+    return sorted(n for n in names if fnmatch.fnmatch(n, pattern) or split_name(n)[0] == pattern)
 
 
 def recipe(name: str) -> Recipe:
@@ -111,7 +109,7 @@ def recipe(name: str) -> Recipe:
     Raises:
         UnknownName: There is none of that name.
     """
-    names = _names()
-    if name not in names:
-        raise UnknownName("recipe", name, names)
-    return importlib.import_module(f"{__name__}.{names[name]}").RECIPE
+    arch, tag = split_name(name)
+    if arch not in list_models() or tag not in _recipes(arch):
+        raise UnknownName("recipe", name, list_recipes())
+    return replace(_recipes(arch)[tag], checkpoint=name)

@@ -10,7 +10,7 @@ from cnnzoo.utils.atomic_files import write_json
 
 NAME = "recipe.json"
 # The rest is code, comes from another checkpoint, or is of the literature, which has nothing on what a search finds.
-LEFT_OUT = ("checkpoint", "optimizers", "start", "published", "differs")
+LEFT_OUT = ("checkpoint", "optimizers", "start", "published", "differs", "summary", "cost")
 KEPT = {f.name: f.default for f in fields(Recipe) if f.name not in LEFT_OUT}
 SHOWN = ("batch_size", "seed")  # even where they are as by default
 
@@ -52,4 +52,4 @@ def _recipe(content: dict[str, Any]) -> Recipe:
     rest = {key: value for key, value in content.items() if key != "architecture"}
     if unknown := sorted(set(rest) - set(KEPT)):
         raise TypeError(f"got {', '.join(unknown)}; allowed: architecture, {', '.join(KEPT)}")
-    return Recipe(content["architecture"], **rest)
+    return Recipe(checkpoint=content["architecture"], **rest)

@@ -125,7 +125,7 @@ def make_plan(name: str | Path | Recipe, given: dict[str, Any]) -> tuple[dict[st
     if base is None:
         if not tag and "data" not in given:
             raise ValueError(f"got {arch!r} without data; allowed: a data set's name or a folder")
-        base = recipe(str(name)) if tag else Recipe(str(name), data="", epochs=10, expects="")
+        base = recipe(str(name)) if tag else Recipe(checkpoint=str(name), data="", epochs=10, expects="")
     plan: dict[str, Any] = {"name": base.checkpoint, "architecture": arch}
     plan["data"] = _address(given.get("data", base.data))
     plan["split"] = base.split

@@ -65,7 +65,7 @@ def publish(run: str | Path, out: str | Path | None = None, progress=None) -> ch
         model,
         Path(out or checkpoints.saved_models_dir()) / name,
         name=name,
-        description=_docstring(f"cnnzoo.recipes.{name.replace('.', '_')}").splitlines()[0].rstrip("."),
+        description=recipe(name).summary,
         paper=_source(plan["architecture"]),
         data={"name": data, "split": plan["split"], "licence": _licence(data)},
         recipe={"command": f"cnnzoo train {name}", **{key: plan[key] for key in KEPT if key in plan}},

@@ -40,7 +40,7 @@ class Question:
 def _recipe(settings: Mapping[str, Any], values: Mapping[str, Any], epochs: int) -> Recipe:
     rest = dict(values)
     return Recipe(
-        settings["architecture"],
+        checkpoint=settings["architecture"],
         data=settings["data"],
         epochs=epochs,
         expects="",

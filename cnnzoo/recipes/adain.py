@@ -1,0 +1,18 @@
+"""How `adain` is trained."""
+
+from cnnzoo.recipes import Recipe, adam_cosine
+
+RECIPES = {
+    "photographs": Recipe(
+        summary="The decoder of adaptive instance normalisation, for the encoder of vgg_small",
+        data="t91+bsds500",
+        epochs=8,
+        batch_size=8,
+        crop=128,
+        start="vgg_small.cifar10",
+        expects="no number yet",
+        published="none that compares: Huang and Belongie, 2017, compare losses and speed in the features of VGG-19",
+        bfloat16=True,
+        optimizers=adam_cosine(1e-3, "decoder"),
+    ),
+}

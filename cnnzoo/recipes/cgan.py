@@ -1,0 +1,32 @@
+"""How `cgan` is trained."""
+
+from cnnzoo.recipes import Recipe, adam_cosine
+
+RECIPES = {
+    "fashion_mnist": Recipe(
+        summary="The conditional GAN on Fashion-MNIST",
+        cost="Half an hour on one core",
+        data="fashion_mnist",
+        epochs=25,
+        batch_size=64,
+        expects="a Fréchet distance of 14 times the train-test distance, 87 % of samples of the class asked for",
+        published=(
+            "none that compares: Mirza and Osindero, 2014, have no Fashion-MNIST, which is younger, and the Fréchet "
+            "distance here is in the features of a shipped classifier"
+        ),
+        optimizers=adam_cosine(5e-4, "discriminator", "generator", beta_1=0.5),
+    ),
+    "mnist": Recipe(
+        summary="The conditional GAN on MNIST",
+        cost="Half an hour on one core",
+        data="mnist",
+        epochs=25,
+        batch_size=64,
+        expects="a Fréchet distance of 1.8 times the train-test distance, 99.3 % of samples of the class asked for",
+        published=(
+            "none that compares: Mirza and Osindero, 2014, report log-likelihoods by Parzen windows, which say "
+            "little of images (Theis et al., 2016)"
+        ),
+        optimizers=adam_cosine(5e-4, "discriminator", "generator", beta_1=0.5),
+    ),
+}

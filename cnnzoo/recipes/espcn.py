@@ -1,0 +1,64 @@
+"""How `espcn` is trained."""
+
+from cnnzoo.recipes import Recipe, adam_cosine
+
+RECIPES = {
+    "x2": Recipe(
+        summary="ESPCN that enlarges 2 times",
+        cost="Eighty minutes on one core, beside another training",
+        data="t91+bsds500+train400",
+        epochs=110,
+        expects="PSNR (Y-shave) of 37.32 dB on Set5, 32.84 on Set14, 31.75 on BSD100",
+        published=(
+            "not given for ESPCN; 37.58 dB on Set5, 33.03 on Set14, 31.90 on BSD100 by DnCNN-3 (Zhang et al., 2017, as "
+            "its authors' repository has them)"
+        ),
+        differs=(
+            "another network: DnCNN-3 has 20 layers and about thirty times the parameters, and works on the picture"
+            " that is enlarged already"
+        ),
+        batch_size=16,
+        crop=96,
+        config={"scale": 2},
+        optimizers=adam_cosine(1e-3, "pixels"),
+    ),
+    "x3": Recipe(
+        summary="ESPCN that enlarges 3 times",
+        cost="Forty minutes on one core",
+        data="t91+bsds500+train400",
+        epochs=170,
+        expects="PSNR (Y-shave) of 33.33 dB on Set5, 29.58 on Set14, 28.67 on BSD100",
+        published=(
+            "32.55 dB on Set5 by ESPCN with the 91 images (Shi et al., 2016, table 1); 33.75 dB on Set5, 29.81 on "
+            "Set14, 28.85 on BSD100 by DnCNN-3 (Zhang et al., 2017, as its authors' repository has them)"
+        ),
+        differs=(
+            "as many parameters as ESPCN, but deeper and trained on more photographs, and about a thirtieth of "
+            "DnCNN-3's"
+        ),
+        batch_size=16,
+        crop=120,
+        config={"scale": 3},
+        optimizers=adam_cosine(1e-3, "pixels"),
+    ),
+    "x4": Recipe(
+        summary="ESPCN that enlarges 4 times",
+        cost="Half an hour on one core, beside another training",
+        data="t91+bsds500+train400",
+        epochs=120,
+        expects="PSNR (Y-shave) of 30.98 dB on Set5, 27.78 on Set14, 27.13 on BSD100",
+        published=(
+            "not given for ESPCN; 31.40 dB on Set5, 28.04 on Set14, 27.29 on BSD100 by DnCNN-3 (Zhang et al., 2017, as "
+            "its authors' repository has them)"
+        ),
+        differs=(
+            "another network: DnCNN-3 has 20 layers and about thirty times the parameters, and works on the picture"
+            " that is enlarged already"
+        ),
+        batch_size=16,
+        crop=160,
+        config={"scale": 4},
+        start="espcn.x2",
+        optimizers=adam_cosine(1e-3, "pixels"),
+    ),
+}
