@@ -42,7 +42,7 @@ def main() -> None:
     parser.add_argument("--timed", type=int, default=20, help="steps of Adam that are measured (default: 20)")
     asked = parser.parse_args()
     model = cnnzoo.build("fast_style.paintings")
-    model.look_at({name: painting(name).pixels for name in model.styles})
+    model.set_style_targets({name: painting(name).pixels for name in model.styles})
     losses: dict[str, list[float]] = {"photograph": [], "one pass": [], f"L-BFGS, {asked.steps}": []}
     passes, steps = [], []
     for number, photo in enumerate(photographs("set14", "test", 3).images[: asked.photographs]):

@@ -62,9 +62,9 @@ def lineage(module: str, cls: str) -> list[str]:
     content = source(module)
     homes = {a.name: node.module for node in content.body if isinstance(node, ast.ImportFrom) for a in node.names}
     for base in next(node for node in classes(content) if node.name == cls).bases:
-        if homes.get(ast.unparse(base), "").startswith("cnnzoo.models."):
+        if homes.get(ast.unparse(base), "").startswith(("cnnzoo.models.", "cnnzoo.tasks.")):
             found += lineage(homes[ast.unparse(base)], ast.unparse(base))
-    return found[:1] + [each for each in found[1:] if each.startswith("cnnzoo.models._")]
+    return found[:1] + [each for each in found[1:] if each.startswith("cnnzoo.tasks.")]
 
 
 def scores(name: str) -> str:

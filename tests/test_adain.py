@@ -50,7 +50,7 @@ def test_the_encoder_is_that_of_the_classifier_away_from_the_borders():
         if isinstance(layer, keras.layers.BatchNormalization):
             layer.set_weights([rng.uniform(0.5, 1.5, w.shape) for w in layer.get_weights()])
     made = cnnzoo.build("adain", width=8)
-    made.begin_with(classifier)
+    made.init_from(classifier)
     images = rng.random((2, 32, 32, 3)).astype(np.float32)
     whole = keras.Model(classifier.backbone.inputs[0], classifier.backbone.get_layer("block3_relu1").output)
     np.testing.assert_allclose(
@@ -61,7 +61,7 @@ def test_the_encoder_is_that_of_the_classifier_away_from_the_borders():
 @pytest.mark.parametrize(("name", "config"), [("vgg_small", {"width": 16}), ("lenet", {}), ("gan", {})])
 def test_an_encoder_of_other_layers_is_refused(name, config):
     with pytest.raises(ValueError, match=rf"got '{name}' to begin 'adain' with; allowed: a vgg_small of equal width"):
-        cnnzoo.build("adain", width=8).begin_with(cnnzoo.build(name, **config))
+        cnnzoo.build("adain", width=8).init_from(cnnzoo.build(name, **config))
 
 
 def test_training_moves_the_decoder_alone_and_brings_the_style_nearer(model):

@@ -188,8 +188,8 @@ def test_the_sheet_shows_what_was_done():
 def test_training_can_begin_with_a_denoiser_for_other_noise():
     first, model = cnnzoo.build("denoiser", sigma=25), cnnzoo.build("denoiser", sigma=[0, 55])
     first.network.set_weights([w + 0.01 for w in first.network.get_weights()])
-    model.begin_with(first)
+    model.init_from(first)
     noisy = np.random.default_rng(0).random((1, 12, 12, 1), np.float32)
     np.testing.assert_array_equal(model.restore(noisy), first.restore(noisy))
     with pytest.raises(ValueError, match=r"got 'denoiser' to begin 'denoiser_large' with; allowed: equal layers"):
-        cnnzoo.build("denoiser_large").begin_with(first)
+        cnnzoo.build("denoiser_large").init_from(first)

@@ -81,7 +81,7 @@ def test_the_architecture_of_the_guide_is_built_by_name_and_trains(tmp_path, mon
 @pytest.mark.parametrize("name", registry.list_models())
 def test_an_architecture_tells_its_loss_where_it_is_from_and_what_it_looks_like(name):
     cls = registry.architecture(name)
-    family = [each for each in cls.__mro__ if each.__module__.startswith("cnnzoo.models.")]
+    family = [each for each in cls.__mro__ if each.__module__.startswith(("cnnzoo.models.", "cnnzoo.tasks."))]
     described = " ".join(inspect.getdoc(each).partition("\nArgs:")[0] for each in family)  # a "loss" is an argument too
     assert re.search(r"\b(loss|losses|objective|(min|max)imi[sz]\w+)\b", described, re.IGNORECASE)
     modules = " ".join(sys.modules[each.__module__].__doc__ for each in family)

@@ -23,7 +23,7 @@ def photograph() -> np.ndarray:
 def test_its_size_is_that_of_the_published_network_or_little_more(scale):
     classic = cnnzoo.build("espcn_classic", scale=scale)
     assert classic.count_params() == PUBLISHED[scale]
-    small = cnnzoo.build("espcn", scale=scale).fused()
+    small = cnnzoo.build("espcn", scale=scale).reparameterized()
     assert small.count_params() <= 25_000
     # As many multiplications for a pixel as there are weights, since no layer has a stride.
     weights = [sum(w.numpy().size for w in m.trainable_weights if len(w.shape) == 4) for m in (small, classic)]
@@ -47,7 +47,7 @@ def test_a_linear_block_is_its_three_parts_one_after_the_other():
 @pytest.mark.parametrize("scale", [2, 3])
 def test_fused_it_gives_the_same_image_from_fewer_parameters(photograph, scale):
     model = cnnzoo.build("espcn", scale=scale)
-    fused = model.fused()
+    fused = model.reparameterized()
     assert fused.count_params() < 0.3 * model.count_params()
     np.testing.assert_allclose(fused(photograph[None, :, :, :1]), model(photograph[None, :, :, :1]), atol=1e-5)
     assert fused.get_config()["expansion"] == 0
@@ -57,10 +57,10 @@ def test_training_can_begin_with_what_is_shipped(photograph):
     """A fused network unfolds into one that is trained as a product, and is the same function."""
     shipped = cnnzoo.build("espcn", scale=3, expansion=0)
     model, larger = cnnzoo.build("espcn", scale=3), cnnzoo.build("espcn", scale=4)
-    model.begin_with(shipped)
+    model.init_from(shipped)
     small = photograph[None, :, :, :1]
     np.testing.assert_allclose(model(small), shipped(small), atol=1e-5)
-    larger.begin_with(shipped)
+    larger.init_from(shipped)
     *kept, last = zip(larger.convolutions, shipped.convolutions, strict=True)
     for mine, theirs in kept:
         np.testing.assert_allclose(mine.kernel, theirs.kernel, atol=1e-6)

@@ -14,7 +14,7 @@ def trained():
     """A model that began with an ESPCN, after a few steps, and that ESPCN."""
     start = cnnzoo.build("espcn", scale=2, expansion=0, width=8, depth=2)
     model = cnnzoo.build("espcn_gan", scale=2, width=8, depth=2, judge_width=8)
-    model.begin_with(start)
+    model.init_from(start)
     model.compile(samples.optimizers(model, lambda: keras.optimizers.Adam(1e-3)))
     samples.steps(model, 4)
     return model, start
@@ -30,7 +30,7 @@ def test_the_dial_goes_from_where_it_began_to_where_it_ended(trained, photograph
     np.testing.assert_array_equal(model.upscale(photograph, sharpness=0.0), start.upscale(photograph))
     sharp = model.upscale(photograph)
     np.testing.assert_array_equal(model.upscale(photograph, sharpness=1.0), sharp)
-    assert model.fused() is model
+    assert model.reparameterized() is model
     assert np.abs(sharp.astype(int) - start.upscale(photograph)).max() > 0
     grey = photograph[None, :, :, :1]
     np.testing.assert_array_equal(np.asarray(model(grey)), np.asarray(model.between(1.0)(grey)))
@@ -60,7 +60,7 @@ def test_its_weights_follow_from_what_is_asked(photograph):
     model = cnnzoo.build(
         "espcn_gan", scale=2, width=8, depth=1, judge_width=8, content_weight=0.0, adversarial_weight=0.0
     )
-    model.begin_with(plain)
+    model.init_from(plain)
     for each in (plain, model):
         each.compile(samples.optimizers(each, lambda: keras.optimizers.SGD(0.1)))
         samples.steps(each, 2)
@@ -73,6 +73,6 @@ def test_what_makes_no_sense_is_refused(trained):
     with pytest.raises(ValueError, match=r"got sharpness=1.5; allowed: 0 to 1"):
         model.between(1.5)
     with pytest.raises(ValueError, match=r"got 'espcn' to begin 'espcn_gan' with; allowed: equal layers"):
-        model.begin_with(cnnzoo.build("espcn", scale=2))
+        model.init_from(cnnzoo.build("espcn", scale=2))
     with pytest.raises(ValueError, match=r"got expansion=8; allowed: 0"):
         cnnzoo.build("espcn_gan", expansion=8)

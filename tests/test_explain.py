@@ -249,7 +249,7 @@ def own_logit(model, image, label):
     if model.task == "classify":
         return logits(model, image)[0]
     if model.task == "generate":
-        return model.discriminator(model.told(2 * image - 1, np.array([label or 0]))).numpy()[0]
+        return model.discriminator(model.with_labels(2 * image - 1, np.array([label or 0]))).numpy()[0]
     return model.discriminator(image).numpy().mean(axis=(1, 2))[0]
 
 

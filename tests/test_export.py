@@ -331,7 +331,7 @@ def test_a_model_of_mixed_precision_is_exported_in_float32(tmp_path):
         assert keras.config.dtype_policy().name == "mixed_bfloat16"
     finally:
         keras.config.set_dtype_policy(policy)
-    whole = model.bare()
+    whole = model.inference_copy()
     z = np.random.default_rng(0).standard_normal((3, model.latent_dim), dtype=np.float32)
     made = cnnzoo.load_export(version)("decode", code=z)["image"]
     np.testing.assert_allclose(made, whole.decode(z), atol=1e-5)

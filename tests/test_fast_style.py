@@ -24,7 +24,7 @@ def model():
     """Trained for some steps, so that its styles differ."""
     keras.utils.set_random_seed(0)
     made = cnnzoo.build("fast_style", styles=STYLES, width=8, blocks=1, network="lenet.cifar10")
-    made.look_at(PICTURES)
+    made.set_style_targets(PICTURES)
     made.compile({"painter": keras.optimizers.Adam(1e-2)})
     images = np.stack([FACE[i : i + 32, j : j + 32] for i in (0, 32, 64) for j in (0, 32, 64, 95)])
     made.fit(images, batch_size=6, epochs=30, verbose=0)
@@ -59,7 +59,7 @@ def test_against_a_discriminator_both_learn_and_the_painter_alone_is_shipped():
     keras.utils.set_random_seed(0)
     config = {"styles": STYLES, "width": 8, "blocks": 1, "network": "lenet.cifar10"}
     game = cnnzoo.build("fast_style", **config, adversarial_weight=1.0)
-    game.look_at(PICTURES)
+    game.set_style_targets(PICTURES)
     game.compile({name: keras.optimizers.Adam(1e-3) for name in ("discriminator", "painter")})
     images = np.stack([FACE[i : i + 32, j : j + 32] for i in (0, 32, 64) for j in (0, 32, 64, 95)])
     logs = game.fit(images, batch_size=6, epochs=8, verbose=0).history
@@ -67,7 +67,7 @@ def test_against_a_discriminator_both_learn_and_the_painter_alone_is_shipped():
     # What it learnt to tell apart: the middle of each painting as such, and not as the other one.
     tissue, coins = numpy(game.discriminator(2 * game.canvas - 1)).mean((1, 2))
     assert tissue[0] > coins[0] and coins[1] > tissue[1]
-    alone = game.fused()
+    alone = game.reparameterized()
     np.testing.assert_array_equal(alone.stylize(FACE, "coins"), game.stylize(FACE, "coins"))
     assert alone.count_params() < game.count_params() and len(alone.phases()) == 1
 
@@ -130,6 +130,6 @@ def test_styles_that_it_does_not_have_are_refused(model, style, complaint):
 
 def test_paintings_that_are_missing_or_twice_are_named(model):
     with pytest.raises(ValueError, match="got no picture of coins; allowed: one of each style"):
-        model.look_at({"tissue": PICTURES["tissue"]})
+        model.set_style_targets({"tissue": PICTURES["tissue"]})
     with pytest.raises(ValueError, match="allowed: different names"):
         cnnzoo.build("fast_style", styles=("wave", "wave"))

@@ -163,8 +163,8 @@ def test_labels_outside_the_classes_are_refused(conditional, labels):
 def test_noise_is_cut_off_where_asked(conditional):
     expected = truncnorm(-0.5, 0.5).rvs((6, 4), random_state=np.random.default_rng(5)).astype("float32")
     assert np.abs(expected).max() <= 0.5
-    told = conditional.told(expected, np.arange(6) % 3)
-    np.testing.assert_allclose(conditional.generate(6, seed=5, truncation=0.5), conditional.images_of(told), atol=1e-6)
+    told = conditional.with_labels(expected, np.arange(6) % 3)
+    np.testing.assert_allclose(conditional.generate(6, seed=5, truncation=0.5), conditional.generated(told), atol=1e-6)
     with pytest.raises(ValueError, match="got truncation=0; allowed: a number above 0"):
         conditional.generate(6, truncation=0)
 
@@ -192,7 +192,7 @@ def test_a_projection_adds_the_inner_product_of_features_and_class():
     image, labels = floats(model), np.arange(samples.BATCH) % 3
     dense = [layer for layer in model.discriminator.layers if isinstance(layer, keras.layers.Dense)]
     of_logit, of_class = sorted(dense, key=lambda layer: layer.units)
-    features = keras.Model(model.discriminator.inputs, of_logit.input)(model.told(image, labels))
+    features = keras.Model(model.discriminator.inputs, of_logit.input)(model.with_labels(image, labels))
     kernel, bias = of_logit.get_weights()
     expected = features @ kernel + bias + np.sum(features * of_class.get_weights()[0][labels], axis=1, keepdims=True)
     np.testing.assert_allclose(

@@ -60,7 +60,7 @@ def trained(kind: type, plan: Recipe, epochs: int, file: Path) -> Inpainter:
     stream = images.stream(plan.batch_size, plan.seed)
     model.fit(stream, steps_per_epoch=steps, epochs=epochs, shuffle=False, verbose=2)
     file.parent.mkdir(parents=True, exist_ok=True)
-    model.bare().save_weights(file)
+    model.inference_copy().save_weights(file)
     return model
 
 

@@ -114,7 +114,7 @@ def save(
     try:
         if half:
             round_to_half(model)
-        model.bare().save_weights(aside / WEIGHTS)
+        model.inference_copy().save_weights(aside / WEIGHTS)
         if half:
             _store_as_half(aside / WEIGHTS)
         write_golden(model, aside / GOLDEN)
@@ -132,7 +132,7 @@ def save(
             "data": dict(data),
             "recipe": dict(recipe),
             "scores": [dict(score) for score in scores],
-            "parameters": sum(int(w.numpy().size) for w in model.bare().weights),
+            "parameters": sum(int(w.numpy().size) for w in model.inference_copy().weights),
             "bytes": sum(entry["bytes"] for entry in files.values()),
             "files": files,
         }

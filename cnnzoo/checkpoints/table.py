@@ -191,13 +191,13 @@ def _fields(module_name: str, class_name: str) -> dict[str, Any]:
                 fields[argument.arg] = ast.literal_eval(default) if default is not None else None
     sources = {a.name: n.module for n in module.body if isinstance(n, ast.ImportFrom) for a in n.names}
     for base in map(ast.unparse, cls.bases):
-        if sources.get(base, "").startswith("cnnzoo.models."):
+        if sources.get(base, "").startswith(("cnnzoo.models.", "cnnzoo.tasks.")):
             fields = {**_fields(sources[base], base), **fields}
     return fields
 
 
 def main() -> None:
-    readme = Path(__file__).parents[1] / "README.md"
+    readme = Path(__file__).parents[2] / "README.md"
     write_text(readme, with_table(readme.read_text(encoding="utf-8")))
     print(f"{readme}: {len(hub.list_checkpoints())} checkpoints")
 

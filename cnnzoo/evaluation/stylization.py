@@ -31,7 +31,7 @@ def measure(model, data: str, split: str, limit: int | None, progress: Progress 
     found = photographs(PAINTED if trained_on else data, split, 3).few(limit or PHOTOGRAPHS)
     judge = model if hasattr(model, "styles") else hub.build("fast_style", styles=tuple(paintings()))
     pictures = {name: painting(name).pixels for name in judge.styles}
-    judge.look_at(pictures)
+    judge.set_style_targets(pictures)
     losses: dict[str, list[list[float]]] = {"": [], "photograph": []}  # of each picture: content and style
     for done, photo in enumerate(found.images, start=1):
         content = judge.maps.features(photo[None])[judge.maps.content_layer]

@@ -45,7 +45,7 @@ def ranged(model, images: np.ndarray) -> None:
     """Writes into the networks of a model from images to images the ranges of their layers.
 
     Args:
-        model: See `cnnzoo.nn.batchnorm_folding.lean`; it is not to be trained.
+        model: See `cnnzoo.nn.batchnorm_folding.for_inference`; it is not to be trained.
         images: float32 (n, height, width, channels) in [0, 1], all that the ranges are taken from.
     """
     found = []

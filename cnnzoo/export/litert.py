@@ -22,7 +22,7 @@ from cnnzoo.export.calibration import ranged
 from cnnzoo.export.saved_model import save
 from cnnzoo.export.signatures import Signature, portable, traced
 from cnnzoo.imaging.arrays import to_channels
-from cnnzoo.nn.batchnorm_folding import lean
+from cnnzoo.nn.batchnorm_folding import for_inference
 from cnnzoo.nn.layers import unit_range
 
 CALIBRATION = 100  # images
@@ -44,7 +44,7 @@ def write_litert(folder: Path, model, images: np.ndarray, data: str | None) -> N
         data: The data set of the images that int8 is calibrated on.
     """
     folder.mkdir()
-    shipped = lean(model)  # has the variables of the graph
+    shipped = for_inference(model)  # has the variables of the graph
     signature = single(portable(shipped, images))
     _convert(folder / "float32.tflite", signature)
     _convert(folder / "float16.tflite", signature, supported_types=[tf.float16])

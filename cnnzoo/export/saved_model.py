@@ -93,12 +93,12 @@ def _write_all(aside: Path, model, card, source: str, name: str, data, litert: b
 
     from cnnzoo.export import serving
     from cnnzoo.export.signatures import main, portable, signatures, verbs
-    from cnnzoo.nn.batchnorm_folding import lean
+    from cnnzoo.nn.batchnorm_folding import for_inference
 
     images, classes = _images(model), ()
     if model.task == "classify":
         classes = table.class_names(data, model.classes) if data else [str(i) for i in range(model.classes)]
-    shipped = lean(model)
+    shipped = for_inference(model)
     asked = signatures(shipped, images, classes)
     save(aside, asked)
     extra = aside / EXTRA
@@ -193,7 +193,7 @@ def _under_tensorflow(model, root: Path, name, litert: bool, onnx: bool, data) -
             config = model.get_config()
             own = {key: config[key] for key in model.config_fields()}
             write_json(Path(scratch) / "run.json", {"architecture": model.architecture, "config": own})
-            model.bare().save_weights(Path(scratch) / checkpoints.WEIGHTS)
+            model.inference_copy().save_weights(Path(scratch) / checkpoints.WEIGHTS)
         command = [sys.executable, "-m", "cnnzoo", "export", str(named), str(root)]
         command += [*(["--name", name] if name else []), *(["--data", str(data)] if data else [])]
         command += [*(["--litert"] if litert else []), *(["--onnx"] if onnx else [])]

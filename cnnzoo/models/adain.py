@@ -94,7 +94,7 @@ class AdaIN(PhasedModel):
 
     The decoder g is given t = d(F(s)) (F(c) - m(F(c))) / d(F(c)) + m(F(s)) (equation 8), with F(c) and F(s) the last
     maps of the content and of the style, m their means and d their deviations. Only the decoder is trained. The encoder
-    is that of a classifier, which `begin_with` takes it from; its weights are kept in the checkpoint. In training the
+    is that of a classifier, which `init_from` takes it from; its weights are kept in the checkpoint. In training the
     style of each photograph is the one before it in the batch, so that a batch of one is refused.
 
     Minimises the losses of content and style. That of the content is |F(g(t)) - t|^2 / |t - mean t|^2; that of the
@@ -126,18 +126,18 @@ class AdaIN(PhasedModel):
         self.decoder = Decoder(width, name="decoder")
         self.build()
 
-    def begin_with(self, other: PhasedModel) -> None:
+    def init_from(self, other: PhasedModel) -> None:
         """Takes the encoder of a classifier, or all weights of another `adain`.
 
         Raises:
             ValueError: The first convolutions of the classifier are others.
         """
         if isinstance(other, AdaIN):
-            return super().begin_with(other)
-        from cnnzoo.nn.batchnorm_folding import folded
+            return super().init_from(other)
+        from cnnzoo.nn.batchnorm_folding import fold_batch_norm
 
         backbone = getattr(other, "backbone", None)
-        theirs = [] if backbone is None else folded(backbone).layers
+        theirs = [] if backbone is None else fold_batch_norm(backbone).layers
         convs = [layer for layer in theirs if isinstance(layer, keras.layers.Conv2D)][: len(self.encoder.convs)]
         mine = self.encoder.convs
         if [conv.kernel.shape for conv in convs] != [conv.kernel.shape for conv in mine]:

@@ -3,18 +3,16 @@
 from typing import ClassVar, NamedTuple
 
 import keras
-import numpy as np
-from keras import ops
+from keras import layers, ops
 
-from cnnzoo.models import _encoding
 from cnnzoo.nn import losses
-from cnnzoo.nn.layers import unit_range
-from cnnzoo.phases import Phase, PhasedModel
+from cnnzoo.nn.layers import DepthToSpace, unit_range
+from cnnzoo.phases import Phase
 from cnnzoo.registry import register
-from cnnzoo.tasks import inference
+from cnnzoo.tasks.autoencoder import Reconstructor, check_sides
 
 
-class Coded(NamedTuple):
+class AutoencoderOutputs(NamedTuple):
     """A batch that has been through both networks."""
 
     images: object  # (n, height, width, channels)
@@ -22,7 +20,7 @@ class Coded(NamedTuple):
 
 
 @register("autoencoder")
-class Autoencoder(PhasedModel):
+class Autoencoder(Reconstructor):
     """Minimises ||x - x'||^2 with x' = decode(encode(x)).
 
     Args:
@@ -32,7 +30,6 @@ class Autoencoder(PhasedModel):
         hidden: Units of the dense layers.
     """
 
-    task = "reconstruct"
     log_names = ("mse",)
     search_space: ClassVar[dict] = {
         "learning_rate": (1e-4, 1e-2),
@@ -43,25 +40,27 @@ class Autoencoder(PhasedModel):
 
     def __init__(self, *, image_shape=(28, 28, 1), latent_dim=32, width=16, hidden=256, **kwargs):
         super().__init__(**kwargs)
-        self.image_shape = _encoding.check_shape(image_shape)
+        self.image_shape = check_sides(image_shape)
         self.latent_dim, self.width, self.hidden = latent_dim, width, hidden
         self.encoder = self.make_encoder()
-        self.decoder = _encoding.decoder(self.image_shape, width, hidden, latent_dim)
+        self.decoder = decoder(self.image_shape, width, hidden, latent_dim)
         self.build()
 
     def make_encoder(self) -> keras.Sequential:
         """Images (n, height, width, channels) to float32 codes (n, latent_dim)."""
-        return _encoding.encoder(self.image_shape, self.width, self.hidden, self.latent_dim)
+        return encoder(self.image_shape, self.width, self.hidden, self.latent_dim)
 
     def phases(self):
         return [Phase("reconstruction", [self.encoder, self.decoder], self.reconstruction_loss)]
 
     def forward(self, images, labels, training):
-        return Coded(images, ops.sigmoid(self.decoder(self.encoder(images, training=training), training=training)))
+        return AutoencoderOutputs(
+            images, ops.sigmoid(self.decoder(self.encoder(images, training=training), training=training))
+        )
 
-    def reconstruction_loss(self, coded: Coded):
-        error = losses.squared_error(coded.images, coded.reconstructions)
-        return error, {"mse": ops.mean(ops.square(coded.images - coded.reconstructions), (1, 2, 3))}
+    def reconstruction_loss(self, outputs: AutoencoderOutputs):
+        error = losses.squared_error(outputs.images, outputs.reconstructions)
+        return error, {"mse": ops.mean(ops.square(outputs.images - outputs.reconstructions), (1, 2, 3))}
 
     def published_optimizers(self):
         return {"reconstruction": keras.optimizers.Adam(1e-3)}
@@ -78,14 +77,40 @@ class Autoencoder(PhasedModel):
         """Codes (n, latent_dim) to images in [0, 1]."""
         return ops.sigmoid(self.decoder(codes))
 
-    def encode(self, x) -> np.ndarray:
-        """The codes (n, latent_dim) of one image or a batch of n."""
-        return inference.images_to_rows(self, self.encoded, x)
 
-    def decode(self, z) -> np.ndarray:
-        """float32 images in [0, 1], (n, height, width, channels), from codes (n, latent_dim)."""
-        return inference.in_batches(self.decoded, inference.latents(self, z))
+def encoder(image_shape, width: int, hidden: int, outputs: int) -> keras.Sequential:
+    """Images (n, height, width, channels), sides multiples of 4, to float32 numbers (n, outputs)."""
+    return keras.Sequential(
+        [
+            keras.Input(image_shape),  # (n, 28, 28, 1)
+            layers.Conv2D(width, 5, 2, "same", activation="elu"),  # (n, 14, 14, width)
+            layers.Conv2D(2 * width, 5, 2, "same", activation="elu"),  # (n, 7, 7, 2 width)
+            layers.Conv2D(2 * width, 3, 1, "same", activation="elu"),  # (n, 7, 7, 2 width)
+            layers.Flatten(),  # (n, 7 * 7 * 2 width)
+            layers.Dense(hidden, activation="elu"),  # (n, hidden)
+            layers.Dense(outputs, dtype="float32"),  # (n, outputs)
+        ],
+        name="encoder",
+    )
 
-    def reconstruct(self, x) -> np.ndarray:
-        """decode(encode(x)) for one image or a batch, in the type that came in."""
-        return inference.images_to_images(self, self, x)
+
+def decoder(image_shape, width: int, hidden: int, latent_dim: int) -> keras.Sequential:
+    """Latent vectors (n, latent_dim) to float32 logits (n, height, width, channels).
+
+    The two steps up are sub-pixel convolutions (Shi et al., 2016): the network never works at full resolution.
+    """
+    height, breadth, channels = image_shape
+    return keras.Sequential(
+        [
+            keras.Input((latent_dim,)),
+            layers.Dense(hidden, activation="elu"),  # (n, hidden)
+            layers.Dense(height // 4 * (breadth // 4) * 2 * width, activation="elu"),  # (n, 7 * 7 * 2 width)
+            layers.Reshape((height // 4, breadth // 4, 2 * width)),  # (n, 7, 7, 2 width)
+            layers.Conv2D(2 * width, 3, 1, "same", activation="elu"),  # (n, 7, 7, 2 width)
+            layers.Conv2D(4 * width, 5, 1, "same", activation="elu"),  # (n, 7, 7, 4 width)
+            DepthToSpace(2),  # (n, 14, 14, width)
+            layers.Conv2D(4 * channels, 5, 1, "same", dtype="float32"),  # (n, 14, 14, 4 channels)
+            DepthToSpace(2, dtype="float32"),  # (n, 28, 28, channels)
+        ],
+        name="decoder",
+    )

@@ -14,11 +14,12 @@ import keras
 from keras import layers
 
 from cnnzoo.models.gan import GAN
-from cnnzoo.nn import gan_losses, label_conditioning
+from cnnzoo.nn import gan_losses
+from cnnzoo.nn.label_conditioning import discriminator_layers
 from cnnzoo.nn.layers import BatchSpread
 from cnnzoo.registry import register
+from cnnzoo.tasks.generator import FIRST_SIDES, check_square
 
-STARTS = {28: 7, 32: 4, 64: 4}  # the side of the generator's first feature map
 SMALLEST = 4  # the side at which the discriminator stops to halve
 MOMENTUM = 0.9  # of the moving means of batch normalisation
 
@@ -61,25 +62,25 @@ class DCGAN(GAN):
 
     def make_generator(self, name: str) -> keras.Model:
         side, channels = self.image_shape[0], self.image_shape[2]
-        start = STARTS[side]
+        start = FIRST_SIDES[side]
         steps = (side // start).bit_length() - 1  # 28: 2, 32: 3, 64: 4
         first, *rest = (self.width * 2**i for i in reversed(range(steps)))
-        z, label = label_conditioning.inputs(self, (self.latent_dim,))
-        x = label_conditioning.joined(self, z, label)
+        z, label = self.labels.inputs((self.latent_dim,))
+        x = self.labels.append(z, label)
         x = layers.Dense(start * start * first, use_bias=False, kernel_initializer=published())(x)
         x = layers.Reshape((start, start, first))(x)  # (n, 7, 7, 64)
         for filters in rest:
-            x = layers.ReLU()(label_conditioning.normalized(self, x, label, MOMENTUM))
+            x = layers.ReLU()(self.labels.batch_norm(x, label, MOMENTUM))
             x = upward(filters, use_bias=False)(x)  # (n, 14, 14, 32)
-        x = layers.ReLU()(label_conditioning.normalized(self, x, label, MOMENTUM))
+        x = layers.ReLU()(self.labels.batch_norm(x, label, MOMENTUM))
         x = upward(channels, activation="tanh", dtype="float32")(x)  # (n, 28, 28, channels)
-        return label_conditioning.network(z, label, x, name)
+        return self.labels.network(z, label, x, name)
 
     def make_discriminator(self) -> keras.Model:
-        _, conv = label_conditioning.judging(self)
+        _, conv = discriminator_layers(self.spectral)
         alone = self.spectral or (self.regularizer and gan_losses.REGULARIZERS[self.regularizer].wants_distance)
-        image, label = label_conditioning.inputs(self, self.image_shape)
-        x = label_conditioning.joined(self, image, label)
+        image, label = self.labels.inputs(self.image_shape)
+        x = self.labels.append(image, label)
         side, filters = self.image_shape[0], self.width
         while side > SMALLEST:  # (n, 14, 14, 32), (n, 7, 7, 64), (n, 4, 4, 128)
             normalize = not alone and side < self.image_shape[0]
@@ -90,15 +91,8 @@ class DCGAN(GAN):
             side, filters = (side + 1) // 2, 2 * filters
         x = layers.Flatten()(x)
         x = BatchSpread(dtype="float32")(x)
-        logit = label_conditioning.verdict(self, x, label, kernel_initializer=published())  # (n, 1)
-        return label_conditioning.network(image, label, logit, "discriminator")
-
-
-def check_square(image_shape) -> None:
-    """Raises a ValueError for images of other sides than the convolutional games are made for."""
-    height, width, _ = image_shape
-    if height != width or height not in STARTS:
-        raise ValueError(f"got image_shape={tuple(image_shape)}; allowed: (side, side, channels) of 28, 32 or 64")
+        logit = self.logit(x, label, kernel_initializer=published())  # (n, 1)
+        return self.labels.network(image, label, logit, "discriminator")
 
 
 def published() -> keras.initializers.Initializer:

@@ -81,7 +81,7 @@ class ESPCN(SubPixelModel):
     Args:
         width: Channels of the convolutions.
         depth: How many convolutions lie between the first and the last.
-        expansion: Channels inside each convolution in training; 0 for plain ones, which is what `fused` gives.
+        expansion: Channels inside each convolution in training; 0 for plain ones, as `reparameterized` gives.
         **config: See `cnnzoo.tasks.upscaler.SubPixelModel`.
     """
 
@@ -109,10 +109,10 @@ class ESPCN(SubPixelModel):
     def published_optimizers(self):
         return {"pixels": keras.optimizers.Adam(1e-3)}
 
-    def fused(self) -> "ESPCN":
+    def reparameterized(self) -> "ESPCN":
         """The same function with each linear block as the one convolution that it is."""
         if not self.expansion:
             return self
         plain = type(self).from_config({**self.get_config(), "expansion": 0})
-        plain.begin_with(self)
+        plain.init_from(self)
         return plain

@@ -90,8 +90,8 @@ class ESPCNGAN(ESPCN):
             stack += [SpectralConv2D(self.judge_width * min(2**i, 2), 4, 2, "same"), layers.LeakyReLU(0.2)]
         return keras.Sequential([*stack, SpectralConv2D(1, 3, 1, "same", dtype="float32")], name="discriminator")
 
-    def begin_with(self, other: ESPCN) -> None:
-        super().begin_with(other)
+    def init_from(self, other: ESPCN) -> None:
+        super().init_from(other)
         self.faithful.set_weights(self.network.get_weights())
 
     def phases(self):

@@ -228,8 +228,8 @@ class FastStyle(Stylizer):
     paints from patches of the painting.
 
     In training each photograph is to get one of the styles, drawn at random. Before, the network looks at the
-    paintings: `model.look_at({name: picture})`, which `cnnzoo.train` does by their names. Where it has not, the style
-    of a photograph is its own.
+    paintings: `model.set_style_targets({name: picture})`, which `cnnzoo.train` does by their names. Where it has not, the
+    style of a photograph is its own.
 
     Args:
         styles: The names of the paintings.
@@ -285,7 +285,7 @@ class FastStyle(Stylizer):
     def pictures(self) -> tuple[str, ...]:
         return self.styles
 
-    def look_at(self, pictures: Mapping[str, np.ndarray]) -> None:
+    def set_style_targets(self, pictures: Mapping[str, np.ndarray]) -> None:
         """Learns what the styles are.
 
         Args:
@@ -328,7 +328,7 @@ class FastStyle(Stylizer):
     def discriminator_loss(self, game: Round):
         return gan_losses.hinge_discriminator_loss(game.judge(game.parts), game.judge(game.painted))
 
-    def fused(self) -> "FastStyle":
+    def reparameterized(self) -> "FastStyle":
         """The painter alone, without the discriminator."""
         if not self.adversarial_weight:
             return self

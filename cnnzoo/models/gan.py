@@ -10,32 +10,33 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-from cnnzoo.nn import gan_losses, label_conditioning
+from cnnzoo.nn import gan_losses
 from cnnzoo.nn.gradients import input_gradient
+from cnnzoo.nn.label_conditioning import WAYS, LabelConditioning, discriminator_layers
 from cnnzoo.nn.layers import DifferentiableAugmentation, ReplicaSeedGenerator
-from cnnzoo.phases import Phase, PhasedModel
+from cnnzoo.phases import Phase
 from cnnzoo.registry import register
-from cnnzoo.tasks import inference
+from cnnzoo.tasks.generator import ImageGenerator
 
 SMOOTHING = 0.1  # of labels, as published by Salimans et al., "Improved Techniques for Training GANs", 2016
 NUDGE = 0.05  # the step of the finite difference, in grey values of [-1, 1]
 
 
-class Round:
-    """One round of the game. Each quantity is computed when a loss asks for it, and once."""
+class AdversarialPass:
+    """One pass through both networks. Each quantity is computed when a loss asks for it, and once."""
 
     def __init__(self, game: "GAN", images, labels, training: bool):
         self.game, self.images, self.labels, self.training = game, images, labels, training
 
     def judge(self, images):
         """The discriminator's opinion of images in [-1, 1], (n, 1)."""
-        return self.game.discriminator(self.game.told(images, self.labels), training=self.training)
+        return self.game.discriminator(self.game.with_labels(images, self.labels), training=self.training)
 
     @cached_property
     def fakes(self):
         """G(z), as many as there are images, in [-1, 1], as the discriminator sees them."""
         z = self.game.random((ops.shape(self.images)[0], self.game.latent_dim), self.training)
-        made = self.game.generator(self.game.told(z, self.labels), training=self.training)
+        made = self.game.generator(self.game.with_labels(z, self.labels), training=self.training)
         return self.game.augment(made, training=self.training)
 
     @cached_property
@@ -76,7 +77,7 @@ class Round:
 
 
 @register("gan")
-class GAN(PhasedModel):
+class GAN(ImageGenerator):
     """A generator of 256, 512 and 1024 units against a discriminator of 1024, 512 and 256.
 
     The discriminator D minimises the mean of -log D(x) - log(1 - D(G(z))) and so tells images from fakes; the generator
@@ -92,9 +93,9 @@ class GAN(PhasedModel):
         loss: The objective: "non_saturating", "minimax", "least_squares", "hinge" or "wasserstein" (see
             `cnnzoo.nn.gan_losses`).
         regularizer: What keeps the discriminator from running ahead: "gradient_penalty", "one_sided_gradient_penalty",
-            "r1", "r2", "approximate_r1" (by the slope along one random direction, which needs no second derivative;
-            it is another penalty than "r1" where a logit depends on the whole batch, see `Round.estimated_slope`) or
-            None.
+            "r1", "r2", "approximate_r1" (by the slope along one random direction, which needs no second derivative; it
+            is another penalty than "r1" where a logit depends on the whole batch, see
+            `AdversarialPass.estimated_slope`) or None.
         regularizer_weight: Its weight; by default that of `cnnzoo.nn.gan_losses.REGULARIZERS`.
         spectral: Whether all layers of the discriminator have spectral normalisation.
         label_smoothing: How far below 1 the target of images is, in [0, 0.5); for objectives with targets, where it is
@@ -111,7 +112,6 @@ class GAN(PhasedModel):
         ValueError: For a setting that does not exist, or a pair that makes no sense.
     """
 
-    task = "generate"
     search_space: ClassVar[dict] = {
         "learning_rate": (5e-5, 2e-3),  # of both networks
         "batch_size": [32, 64, 128],
@@ -149,6 +149,7 @@ class GAN(PhasedModel):
         self.spectral, self.label_smoothing, self.augmentation = spectral, label_smoothing, tuple(augmentation)
         self.updates, self.critic_steps, self.ema_decay = updates, critic_steps, ema_decay
         self._check()
+        self.labels = LabelConditioning(classes, conditioning)
         self.noise = ReplicaSeedGenerator()
         self.augment = DifferentiableAugmentation(self.augmentation, dtype="float32")
         self.generator = self.make_generator("generator")
@@ -162,8 +163,8 @@ class GAN(PhasedModel):
 
         if self.classes != 0 and self.classes < 2:
             refuse("classes", "0 for none, or at least 2")
-        if self.conditioning not in label_conditioning.WAYS:
-            refuse("conditioning", ", ".join(label_conditioning.WAYS))
+        if self.conditioning not in WAYS:
+            refuse("conditioning", ", ".join(WAYS))
         if self.loss not in gan_losses.OBJECTIVES:
             refuse("loss", ", ".join(gan_losses.OBJECTIVES))
         if self.regularizer not in (None, *gan_losses.REGULARIZERS):
@@ -189,30 +190,33 @@ class GAN(PhasedModel):
 
     def make_generator(self, name: str) -> keras.Model:
         """Noise (n, latent_dim) to images (n, height, width, channels) in [-1, 1]."""
-        z, label = label_conditioning.inputs(self, (self.latent_dim,))
-        x = label_conditioning.joined(self, z, label)
+        z, label = self.labels.inputs((self.latent_dim,))
+        x = self.labels.append(z, label)
         for units in (256, 512, 1024):
             x = layers.Dense(units)(x)  # (n, units)
             x = layers.LeakyReLU(0.2)(x)
-            x = label_conditioning.normalized(self, x, label, 0.8)
+            x = self.labels.batch_norm(x, label, 0.8)
         x = layers.Dense(int(np.prod(self.image_shape)), activation="tanh", dtype="float32")(x)
         x = layers.Reshape(self.image_shape, dtype="float32")(x)  # (n, height, width, channels)
-        return label_conditioning.network(z, label, x, name)
+        return self.labels.network(z, label, x, name)
 
     def make_discriminator(self) -> keras.Model:
         """Images (n, height, width, channels) in [-1, 1] to one logit each, (n, 1)."""
-        dense, _ = label_conditioning.judging(self)
-        image, label = label_conditioning.inputs(self, self.image_shape)
+        dense, _ = discriminator_layers(self.spectral)
+        image, label = self.labels.inputs(self.image_shape)
         x = layers.Flatten()(image)
-        x = label_conditioning.joined(self, x, label)
+        x = self.labels.append(x, label)
         for units in (1024, 512, 256):
             x = dense(units)(x)  # (n, units)
             x = layers.LeakyReLU(0.2)(x)
-        return label_conditioning.network(image, label, label_conditioning.verdict(self, x, label), "discriminator")
+        return self.labels.network(image, label, self.logit(x, label), "discriminator")
 
-    @property
-    def needs_labels(self) -> bool:
-        return self.classes > 0
+    def logit(self, features, label, **settings):
+        """One float32 logit, (n, 1), from features (n, d)."""
+        dense, _ = discriminator_layers(self.spectral)
+        # An objective without targets hardly sees a shift of all logits, and a Wasserstein distance not at all.
+        use_bias = gan_losses.OBJECTIVES[self.loss].has_labels
+        return self.labels.logit(features, label, dense, use_bias, **settings)
 
     def phases(self):
         return [
@@ -221,9 +225,9 @@ class GAN(PhasedModel):
         ]
 
     def forward(self, images, labels, training):
-        return Round(self, images, labels, training)
+        return AdversarialPass(self, images, labels, training)
 
-    def discriminator_loss(self, game: Round):
+    def discriminator_loss(self, game: AdversarialPass):
         smoothing = {"smoothing": self.label_smoothing} if self.label_smoothing else {}
         loss = gan_losses.OBJECTIVES[self.loss].discriminator(game.real_logits, game.fake_logits, **smoothing)
         if self.regularizer is None:
@@ -232,14 +236,8 @@ class GAN(PhasedModel):
         slope = game.estimated_slope() if regularizer.estimated else game.slope(regularizer.points)
         return loss + self.regularizer_weight * regularizer.penalty(slope)
 
-    def generator_loss(self, game: Round):
+    def generator_loss(self, game: AdversarialPass):
         return gan_losses.OBJECTIVES[self.loss].generator(game.fake_logits)
-
-    def told(self, x, labels):
-        """What a network takes: x, with the one-hot labels where there are classes."""
-        if not self.classes:
-            return x
-        return [ops.convert_to_tensor(x), ops.one_hot(labels, self.classes, dtype="float32")]
 
     def random(self, shape, training: bool, distribution: str = "normal"):
         """Random numbers of N(0, 1), or "uniform" in [0, 1); outside training always the same."""
@@ -250,50 +248,3 @@ class GAN(PhasedModel):
 
     def published_optimizers(self):
         return {name: keras.optimizers.Adam(2e-4, beta_1=0.5) for name in ("discriminator", "generator")}
-
-    def call(self, z, training=False):
-        """Noise (n, latent_dim) to images in [0, 1], (n, height, width, channels), of the classes in turn."""
-        return self.images_of(self.told(z, ops.arange(ops.shape(z)[0]) % max(self.classes, 1)), training)
-
-    def images_of(self, told, training=False):
-        """The averaged generator's images in [0, 1] for what `told` gives."""
-        return 0.5 * (self.average(told, training=training) + 1.0)
-
-    def decoded(self, z, one_hot=None):
-        """Noise (n, latent_dim), and labels (n, classes) where there are classes, to images in [0, 1]."""
-        return self.images_of(z if one_hot is None else [z, one_hot])
-
-    def draw(self, n: int, seed: int = 0, truncation: float | None = None) -> np.ndarray:
-        """n noise vectors, float32 (n, latent_dim); see `generate`."""
-        return inference.noise(self, n, seed, truncation)
-
-    def decode(self, z, labels=None) -> np.ndarray:
-        """The images, float32 in [0, 1], (n, height, width, channels), of noise vectors (n, latent_dim).
-
-        Raises:
-            ValueError: For noise or labels that are none; see `generate`.
-        """
-        z = inference.latents(self, z)
-        if self.classes:
-            return inference.in_batches(self.decoded, z, inference.one_hot(self, len(z), labels))
-        if labels is not None:
-            raise ValueError(f"got labels for a {self.architecture} without classes; allowed: none")
-        return inference.in_batches(self.decoded, z)
-
-    def generate(self, n: int, seed: int = 0, labels=None, truncation: float | None = None) -> np.ndarray:
-        """n images; equal arguments give equal ones.
-
-        Args:
-            n: How many, >= 1.
-            seed: Of the noise, >= 0.
-            labels: n integers in [0, classes), or one for all; by default the classes in turn.
-            truncation: The largest absolute value of a noise number, > 0: less than about 2 gives more typical and less
-                varied images (Brock et al., "Large Scale GAN Training", 2019, section 3.1).
-
-        Returns:
-            float32 in [0, 1], (n, height, width, channels).
-
-        Raises:
-            ValueError: For an argument out of range, or labels of a model that is told none.
-        """
-        return self.decode(self.draw(n, seed, truncation), labels)

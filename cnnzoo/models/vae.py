@@ -10,19 +10,19 @@ import keras
 import numpy as np
 from keras import ops
 
-from cnnzoo.models import _encoding
-from cnnzoo.models._latent import PseudoInputs, WarmUp
+from cnnzoo.models.autoencoder import decoder, encoder
 from cnnzoo.nn import losses
 from cnnzoo.nn.layers import LogScale, ReplicaSeedGenerator, unit_range
-from cnnzoo.phases import Phase, PhasedModel
+from cnnzoo.phases import Phase
 from cnnzoo.registry import register
 from cnnzoo.tasks import inference
+from cnnzoo.tasks.autoencoder import Reconstructor, check_sides
 
 LIKELIHOODS = ("bernoulli", "gaussian", "logistic")
 PRIORS = ("normal", "vampprior")
 
 
-class Bounded(NamedTuple):
+class VAEOutputs(NamedTuple):
     """The terms of the bound for each of n images, in nats."""
 
     log_likelihood: object  # log p(x|z), (n, k), with k draws of z from q(z|x)
@@ -31,7 +31,7 @@ class Bounded(NamedTuple):
 
 
 @register("vae")
-class VAE(PhasedModel):
+class VAE(Reconstructor):
     """Maximises ELBO = E[log p(x|z)] - KL(q(z|x) || p(z)), with p(z) = N(0, I) and q a diagonal Gaussian.
 
     Args:
@@ -56,7 +56,6 @@ class VAE(PhasedModel):
         pseudo_inputs: How many of them.
     """
 
-    task = "reconstruct"
     log_names = ("negative_log_likelihood", "kl")
     search_space: ClassVar[dict] = {
         "learning_rate": (3e-4, 1e-2),
@@ -90,14 +89,14 @@ class VAE(PhasedModel):
         if binarize and likelihood != "bernoulli":
             raise ValueError(f"got binarize=True with likelihood={likelihood!r}; allowed: with 'bernoulli'")
         _check_objective(beta, free_bits, warmup, importance_samples, prior, pseudo_inputs)
-        self.image_shape = _encoding.check_shape(image_shape)
+        self.image_shape = check_sides(image_shape)
         self.latent_dim, self.likelihood, self.binarize = latent_dim, likelihood, binarize
         self.width, self.hidden = width, hidden
         self.beta, self.free_bits, self.warmup = beta, free_bits, warmup
         self.importance_samples, self.prior, self.pseudo_inputs = importance_samples, prior, pseudo_inputs
         seen = (*self.image_shape[:2], self.image_shape[2] + self.label_size)
-        self.encoder = _encoding.encoder(seen, width, hidden, 2 * latent_dim)
-        self.decoder = _encoding.decoder(self.image_shape, width, hidden, latent_dim + self.label_size)
+        self.encoder = encoder(seen, width, hidden, 2 * latent_dim)
+        self.decoder = decoder(self.image_shape, width, hidden, latent_dim + self.label_size)
         # Without a floor the density of a flat background would grow without bound.
         self.scale = None if likelihood == "bernoulli" else LogScale(self.image_shape[-1], floor=math.log(0.5 / 255))
         self.pseudo = PseudoInputs(pseudo_inputs, seen) if prior == "vampprior" else None
@@ -123,19 +122,19 @@ class VAE(PhasedModel):
             kl = losses.normal_log_density(z, mean[:, None], log_variance[:, None]) - self.log_prior(z, training)
         logits = self.logits(ops.reshape(z, (-1, self.latent_dim)), _each(labels, k), training)  # (n * k, ...)
         likelihood = ops.reshape(self.log_likelihood(_each(images, k), logits), (-1, k))
-        return Bounded(likelihood, kl, self.beta * self.rise(training=training) if self.rise else self.beta)
+        return VAEOutputs(likelihood, kl, self.beta * self.rise(training=training) if self.rise else self.beta)
 
-    def negative_elbo(self, bounded: Bounded):
-        distortion, rate = -bounded.log_likelihood[:, 0], ops.sum(bounded.kl, axis=1)  # each (n,)
+    def negative_elbo(self, outputs: VAEOutputs):
+        distortion, rate = -outputs.log_likelihood[:, 0], ops.sum(outputs.kl, axis=1)  # each (n,)
         logs = {"negative_log_likelihood": distortion, "kl": rate}
         if not self.free_bits:
-            return distortion + bounded.kl_weight * rate, logs
-        charged = ops.maximum(ops.mean(bounded.kl, axis=0), self.free_bits)  # (latent_dim,)
-        return ops.mean(distortion) + bounded.kl_weight * ops.sum(charged), logs
+            return distortion + outputs.kl_weight * rate, logs
+        charged = ops.maximum(ops.mean(outputs.kl, axis=0), self.free_bits)  # (latent_dim,)
+        return ops.mean(distortion) + outputs.kl_weight * ops.sum(charged), logs
 
-    def negative_bound(self, bounded: Bounded):
-        bound = losses.importance_weighted_bound(bounded.log_likelihood - bounded.kl)
-        means = {"negative_log_likelihood": -bounded.log_likelihood, "kl": bounded.kl}  # each (n, k)
+    def negative_bound(self, outputs: VAEOutputs):
+        bound = losses.importance_weighted_bound(outputs.log_likelihood - outputs.kl)
+        means = {"negative_log_likelihood": -outputs.log_likelihood, "kl": outputs.kl}  # each (n, k)
         return -bound, {name: ops.mean(value, axis=1) for name, value in means.items()}
 
     def labelled(self, x, labels):
@@ -189,18 +188,6 @@ class VAE(PhasedModel):
         """Latents (n, latent_dim) to E[x|z], images in [0, 1]."""
         return ops.sigmoid(self.logits(z, labels))
 
-    def encode(self, x) -> np.ndarray:
-        """The means (n, latent_dim) of q(z|x) for one image or a batch of n."""
-        return inference.images_to_rows(self, self.encoded, x)
-
-    def decode(self, z) -> np.ndarray:
-        """E[x|z], float32 in [0, 1], (n, height, width, channels), for latents (n, latent_dim)."""
-        return inference.in_batches(self.decoded, inference.latents(self, z))
-
-    def reconstruct(self, x) -> np.ndarray:
-        """decode(encode(x)) for one image or a batch, in the type that came in."""
-        return inference.images_to_images(self, self, x)
-
     def draw(self, n: int, seed: int = 0) -> np.ndarray:
         """n latents from the prior, float32 (n, latent_dim); the same seed gives the same ones."""
         z = inference.noise(self, n, seed)
@@ -248,6 +235,44 @@ class VAE(PhasedModel):
     def elbo(self, images, seed: int = 0, labels=None) -> np.ndarray:
         """The bound on log p(x) for each image, (n,), in nats, with one draw of z; see `log_weights`."""
         return self.log_weights(images, 1, seed, labels)[0]
+
+
+class PseudoInputs(keras.layers.Layer):
+    """`count` trained inputs of an encoder, (count, *shape), in [0, 1].
+
+    Source: Tomczak and Welling, "VAE with a VampPrior", 2018.
+    """
+
+    def __init__(self, count: int, shape: tuple[int, ...], **kwargs):
+        super().__init__(dtype="float32", **kwargs)
+        start = keras.initializers.RandomNormal(-2.0, 1.0)  # as dark as most pictures of black and white are
+        self.logits = self.add_weight((count, *shape), start, name="logits")
+        self.built = True
+
+    def call(self, _=None):
+        return ops.sigmoid(self.logits)
+
+
+class WarmUp(keras.layers.Layer):
+    """t / steps at the training step t = 0, 1, 2, ..., and 1 from t = steps on; 1 outside training.
+
+    Source: Bowman et al., "Generating Sentences from a Continuous Space", 2016, and Sønderby et al., "Ladder
+    Variational Autoencoders", 2016.
+    """
+
+    def __init__(self, steps: int, **kwargs):
+        super().__init__(dtype="float32", **kwargs)
+        self.steps = steps
+        # Every replica counts the same steps, so that nothing is to be aggregated.
+        self.done = self.add_weight((), "zeros", trainable=False, name="done")
+        self.built = True
+
+    def call(self, _=None, training=False):
+        if not training:
+            return 1.0
+        now = self.done + 1.0  # a tensor: the variable itself would be read after it is assigned
+        self.done.assign(ops.minimum(now, self.steps))
+        return (now - 1.0) / self.steps
 
 
 def _check_objective(beta, free_bits, warmup, importance_samples, prior, pseudo_inputs) -> None:

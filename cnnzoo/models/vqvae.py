@@ -12,13 +12,13 @@ import numpy as np
 from keras import layers, ops
 from scipy.special import ndtr, softmax
 
-from cnnzoo.models import _encoding
 from cnnzoo.models._pixelcnn import PixelCNN
 from cnnzoo.nn import entropy_coding, losses
 from cnnzoo.nn.layers import PACKAGE, DepthToSpace, unit_range
 from cnnzoo.phases import Phase, PhasedModel
 from cnnzoo.registry import register
 from cnnzoo.tasks import inference
+from cnnzoo.tasks.autoencoder import check_sides
 
 
 @keras.saving.register_keras_serializable(PACKAGE)
@@ -113,7 +113,7 @@ class VQVAE(PhasedModel):
             raise ValueError(f"got codes={codes}; allowed: 2 to 4096")
         if commitment < 0:
             raise ValueError(f"got commitment={commitment}; allowed: commitment >= 0")
-        self.image_shape = _encoding.check_shape(image_shape)
+        self.image_shape = check_sides(image_shape)
         self.codes, self.code_dim, self.commitment = codes, code_dim, commitment
         self.width, self.prior_width, self.prior_depth = width, prior_width, prior_depth
         self.grid = self.image_shape[0] // 4, self.image_shape[1] // 4

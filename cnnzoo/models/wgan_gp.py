@@ -1,16 +1,23 @@
 """The Wasserstein GAN with a gradient penalty, of small residual networks.
 
 Source: Gulrajani et al., "Improved Training of Wasserstein GANs", 2017.
+
+The networks are those of its appendix F: all convolutions of a network have equally many filters, and the shortcut of a
+block goes round two convolutions of 3x3.
 """
 
 from typing import ClassVar
 
 import keras
+from keras import layers
 
-from cnnzoo.models import _residual
-from cnnzoo.models.dcgan import check_square
 from cnnzoo.models.gan import GAN
+from cnnzoo.nn.label_conditioning import discriminator_layers
 from cnnzoo.registry import register
+from cnnzoo.tasks.generator import FIRST_SIDES, check_square
+
+MOMENTUM = 0.9  # of the moving means of batch normalization
+BLOCKS = 4  # of the discriminator, at least
 
 
 @register("wgan_gp")
@@ -54,10 +61,43 @@ class WGANGP(GAN):
         super().__init__(**own, critic_steps=critic_steps, **config)
 
     def make_generator(self, name: str) -> keras.Model:
-        return _residual.generator(self, name)
+        """Noise (n, latent_dim) to images (n, side, side, channels) in [-1, 1]."""
+        side, channels = self.image_shape[0], self.image_shape[2]
+        start = FIRST_SIDES[side]
+        z, label = self.labels.inputs((self.latent_dim,))
+        x = layers.Dense(start * start * self.width)(self.labels.append(z, label))
+        x = layers.Reshape((start, start, self.width))(x)  # (n, 7, 7, width)
+        while start < side:  # (n, 14, 14, width), (n, 28, 28, width)
+            path = layers.UpSampling2D()(x)
+            x = layers.ReLU()(self.labels.batch_norm(x, label, MOMENTUM))
+            x = layers.Conv2D(self.width, 3, 1, "same")(layers.UpSampling2D()(x))
+            x = layers.ReLU()(self.labels.batch_norm(x, label, MOMENTUM))
+            x = layers.Add()([path, layers.Conv2D(self.width, 3, 1, "same")(x)])
+            start *= 2
+        x = layers.ReLU()(layers.BatchNormalization(momentum=MOMENTUM)(x))
+        x = layers.Conv2D(channels, 3, 1, "same", activation="tanh", dtype="float32")(x)  # (n, 28, 28, channels)
+        return self.labels.network(z, label, x, name)
 
     def make_discriminator(self) -> keras.Model:
-        return _residual.discriminator(self)
+        """Images (n, side, side, channels) in [-1, 1] to one logit each, (n, 1)."""
+        _, conv = discriminator_layers(self.spectral)
+        image, label = self.labels.inputs(self.image_shape)
+        x = self.labels.append(image, label)
+        # The first block halves its path before the convolution, which saves the widest one, and begins without a ReLU.
+        path = conv(self.width, 1)(layers.AveragePooling2D(2)(x))
+        x = conv(self.width, 3, 1, "same", activation="relu")(x)
+        x = layers.AveragePooling2D(2)(conv(self.width, 3, 1, "same")(x))
+        x, side, blocks = layers.Add()([path, x]), self.image_shape[0] // 2, 1  # (n, 14, 14, width)
+        while side > 8 or blocks < BLOCKS:
+            path = x
+            x = conv(self.width, 3, 1, "same", activation="relu")(layers.ReLU()(x))
+            x = conv(self.width, 3, 1, "same")(x)
+            if side > 8:
+                path = layers.AveragePooling2D(2)(conv(self.width, 1)(path))
+                x, side = layers.AveragePooling2D(2)(x), side // 2
+            x, blocks = layers.Add()([path, x]), blocks + 1  # (n, 7, 7, width)
+        x = layers.GlobalAveragePooling2D()(layers.ReLU()(x))  # (n, width)
+        return self.labels.network(image, label, self.logit(x, label), "discriminator")
 
     def published_optimizers(self):
         return {p.name: keras.optimizers.Adam(1e-4, beta_1=0.0, beta_2=0.9) for p in self.phases()}

@@ -38,16 +38,16 @@ class Affine(layers.Layer):
         return input_shape
 
 
-def lean(model):
+def for_inference(model):
     """A copy of a `PhasedModel` that is the same function in as few parameters as it takes; it is not to be trained."""
     policy = keras.config.dtype_policy()
     keras.config.set_dtype_policy("float32")  # what was trained in bfloat16 is shipped in the precision of its weights
     try:
-        copy = model.bare().fused()
+        copy = model.inference_copy().reparameterized()
         for name, network in list(vars(copy).items()):
             if isinstance(network, keras.Model) and any(map(is_normalization, network.layers)):
                 # Keras lets no layer of a built model be exchanged, as it would lose track of the weights.
-                object.__setattr__(copy, name, folded(network))
+                object.__setattr__(copy, name, fold_batch_norm(network))
     finally:
         keras.config.set_dtype_policy(policy)
     return copy
@@ -57,7 +57,7 @@ def is_normalization(layer: layers.Layer) -> bool:
     return isinstance(layer, (layers.BatchNormalization, ConditionalBatchNormalization))
 
 
-def folded(network: keras.Model) -> keras.Model:
+def fold_batch_norm(network: keras.Model) -> keras.Model:
     """The same function of a functional model outside training, without batch normalisation."""
     network = functional(network) if isinstance(network, keras.Sequential) else network
     producers = {id(layer.output): layer for layer in network.layers}

@@ -122,7 +122,7 @@ class Regularizer(NamedTuple):
     penalty: Callable[..., Any]  # of the gradients there
     weight: float  # by default: the published one, but for approximate_r1, whose is the zoo's own
     wants_distance: bool = False  # whether it holds the slope at 1, which only logits without a sigmoid can use
-    estimated: bool = False  # whether it is taken along one random direction; see `Round.estimated_slope`
+    estimated: bool = False  # whether it is taken along one random direction; see `AdversarialPass.estimated_slope`
 
 
 REGULARIZERS = {

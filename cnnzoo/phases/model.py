@@ -45,7 +45,7 @@ class PhasedModel(inputs.Checking, Logging, keras.Model):
         task: What the model is for: "classify", "reconstruct", "generate", "restore", "inpaint", "upscale", "stylize",
             "enhance".
         ships: Whether what it has learnt serves other images, so that it can be a checkpoint, be scored and exported.
-        pictures: Names of paintings that training needs beside its data; it hands them to `look_at`.
+        pictures: Names of paintings that training needs beside its data; it hands them to `set_style_targets`.
         needs_labels: Whether training takes `(images, labels)` rather than images alone. Where there are `classes`, the
             labels are integers in [0, classes), (n,) or (n, 1).
         takes_targets: Whether labels may be images too.
@@ -104,9 +104,9 @@ class PhasedModel(inputs.Checking, Logging, keras.Model):
         """The images in what the model is called with, or None."""
         return None if self.task == "generate" else x
 
-    def look_at(self, pictures: dict[str, Any]) -> None:
+    def set_style_targets(self, pictures: dict[str, Any]) -> None:
         """Takes the paintings that are named in `pictures`, before training."""
-        raise TypeError(f"{type(self).__name__} does not say what it takes from pictures; define look_at()")
+        raise TypeError(f"{type(self).__name__} does not say what it takes from pictures; define set_style_targets()")
 
     # -- building and configuration ---------------------------------------------------------------------------------
 
@@ -228,18 +228,18 @@ class PhasedModel(inputs.Checking, Logging, keras.Model):
             input_signature = [keras.InputSpec(shape=(None, *self.call_shape), dtype="float32")]
         super().export(filepath, format, verbose, input_signature, **settings)
 
-    def fused(self) -> "PhasedModel":
+    def reparameterized(self) -> "PhasedModel":
         """The same function in as few parameters as it takes, which is what a checkpoint holds."""
         return self
 
-    def begin_with(self, other: "PhasedModel") -> None:
+    def init_from(self, other: "PhasedModel") -> None:
         """Takes the weights of a model with equal layers, for training to begin with; else raises a ValueError."""
         values = other.get_weights()
         if [weight.shape for weight in self.weights] != [value.shape for value in values]:
             raise ValueError(f"got {other.architecture!r} to begin {self.architecture!r} with; allowed: equal layers")
         self.set_weights(values)
 
-    def bare(self) -> "PhasedModel":
+    def inference_copy(self) -> "PhasedModel":
         """A copy with the same weights and random states, without optimizers and running means."""
         copy = type(self).from_config(self.get_config())
         copy.set_weights(self.get_weights())

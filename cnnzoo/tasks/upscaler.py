@@ -46,7 +46,7 @@ class SubPixelModel(PhasedModel):
         """Small images (n, height, width, 1) to float32 (n, height, width, scale^2)."""
         raise TypeError(f"{type(self).__name__} has no network; define make_network()")
 
-    def begin_with(self, other: "SubPixelModel") -> None:
+    def init_from(self, other: "SubPixelModel") -> None:
         """Takes the weights of another network, of the same scale or, but for what depends on it, of another.
 
         Raises:

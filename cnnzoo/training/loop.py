@@ -181,11 +181,11 @@ def _fit(run: Run, model: Any, images: Any, callbacks: Sequence, verbose: Any) -
             model.load_weights(state.weights)
             write_json(run.path / "history.json", state.history)  # the kill may have come before this
         elif "start" in plan:
-            model.begin_with(build(plan["start"]))
+            model.init_from(build(plan["start"]))
         if model.pictures:
             from cnnzoo.data.paintings import painting
 
-            model.look_at({name: painting(name).pixels for name in model.pictures})
+            model.set_style_targets({name: painting(name).pixels for name in model.pictures})
         settings = {
             "callbacks": [
                 *_watch(model, images, keeper.history),

@@ -57,7 +57,7 @@ def publish(run: str | Path, out: str | Path | None = None, progress=None) -> ch
         raise ValueError(f"got a run of {name!r}; allowed: one that was trained from a recipe, arch.tag")
     if other := _departures(plan):
         raise ValueError(f"got a run of {name!r} with another {', '.join(other)}; allowed: one as its recipe says")
-    model = checkpoints.load(run).fused()
+    model = checkpoints.load(run).reparameterized()
     half = sum(int(w.numpy().size) for w in model.weights) > LARGE
     if half:
         checkpoints.round_to_half(model)  # what is scored is what is stored

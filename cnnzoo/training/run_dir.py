@@ -117,7 +117,7 @@ class Run:
     def finish(self, model: Any) -> None:
         """Writes the trained weights, without optimizers and running means."""
         aside = self.path / f".{WEIGHTS}"
-        model.bare().save_weights(aside)
+        model.inference_copy().save_weights(aside)
         publish(aside, self.path / WEIGHTS)
 
 

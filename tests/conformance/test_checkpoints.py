@@ -26,7 +26,7 @@ def test_its_card_says_what_its_files_and_its_recipe_are(name):
     assert card["data"]["name"] == plan.data and card["data"]["split"] in ("train", "fit")
     for field in ("epochs", "batch_size", "seed"):
         assert card["recipe"][field] == getattr(plan, field)
-    shipped = from_config(card["architecture"], dict(plan.config)).fused().get_config()
+    shipped = from_config(card["architecture"], dict(plan.config)).reparameterized().get_config()
     assert card["config"] == {key: shipped[key] for key in card["config"]}
 
 

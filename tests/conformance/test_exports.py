@@ -74,7 +74,7 @@ def test_it_has_its_verbs_in_stock_operations_and_no_weights_beyond(name, export
     graph = exported.graph(folder)
     assert exported.operations(graph) <= exported.STOCK
     assert graph.versions.min_consumer <= 12  # of TensorFlow 1.4
-    assert exported.weights(folder) <= sum(weight.numpy().size for weight in model.fused().weights)
+    assert exported.weights(folder) <= sum(weight.numpy().size for weight in model.reparameterized().weights)
 
 
 @samples.few("cnn", of=SERVED)

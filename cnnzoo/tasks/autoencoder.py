@@ -1,0 +1,51 @@
+"""The task base of models that give an image back from a short code."""
+
+from typing import Any
+
+import numpy as np
+
+from cnnzoo.phases import PhasedModel
+from cnnzoo.tasks import inference
+
+
+def check_sides(image_shape: Any) -> tuple[int, int, int]:
+    """`image_shape` as a tuple.
+
+    Raises:
+        ValueError: Unless it is (height, width, channels) with sides that are multiples of 4.
+    """
+    shape = tuple(image_shape)
+    if len(shape) != 3 or shape[0] % 4 or shape[1] % 4 or min(shape) < 1:
+        raise ValueError(f"got image_shape={shape}; allowed: (height, width, channels), sides multiples of 4")
+    return shape
+
+
+class Reconstructor(PhasedModel):
+    """Encodes images, decodes codes and reconstructs images.
+
+    A subclass has `image_shape` and `latent_dim`, and writes two graphs: `encoded`, from images to codes
+    (n, latent_dim), and `decoded`, from codes to images in [0, 1]. Its `call` reconstructs.
+    """
+
+    task = "reconstruct"
+    latent_dim: int
+
+    def encoded(self, images: Any) -> Any:
+        """Images, uint8 or float32 in [0, 1], to their codes (n, latent_dim)."""
+        raise NotImplementedError
+
+    def decoded(self, codes: Any) -> Any:
+        """Codes (n, latent_dim) to images in [0, 1]."""
+        raise NotImplementedError
+
+    def encode(self, x: Any) -> np.ndarray:
+        """The codes (n, latent_dim) of one image or a batch of n; of a VAE, the means of q(z|x)."""
+        return inference.images_to_rows(self, self.encoded, x)
+
+    def decode(self, z: Any) -> np.ndarray:
+        """float32 images in [0, 1], (n, height, width, channels), from codes (n, latent_dim)."""
+        return inference.in_batches(self.decoded, inference.latents(self, z))
+
+    def reconstruct(self, x: Any) -> np.ndarray:
+        """decode(encode(x)) for one image or a batch, in the type that came in."""
+        return inference.images_to_images(self, self, x)
