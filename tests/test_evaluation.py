@@ -9,7 +9,7 @@ from scipy.special import logsumexp
 import cnnzoo
 from cnnzoo.data import load
 from cnnzoo.evaluation import evaluate
-from cnnzoo.evaluation.generation import judge_of
+from cnnzoo.evaluation.generation import default_extractor
 from cnnzoo.metrics import features, reconstruction
 
 
@@ -135,7 +135,7 @@ def test_an_autoencoder_that_generates_is_scored_by_its_likeness_too(judge):
     ],
 )
 def test_the_judge_suits_the_images_and_the_data(shape, data, name):
-    assert judge_of(shape, data) == judge_of(list(shape), data) == name
+    assert default_extractor(shape, data) == default_extractor(list(shape), data) == name
 
 
 def test_a_generator_without_a_judge_is_refused_and_an_autoencoder_is_scored_without_one():

@@ -8,6 +8,7 @@ from skimage import data
 import cnnzoo
 from cnnzoo.models import fast_style
 from cnnzoo.models.fast_style import ConditionalInstanceNormalization
+from cnnzoo.tasks import painting_strips
 
 STYLES = ("tissue", "coins")
 PICTURES = {"tissue": data.immunohistochemistry()[:160, :200], "coins": np.repeat(data.coins()[:160, :200, None], 3, 2)}
@@ -106,7 +107,7 @@ def test_a_large_photograph_in_strips_is_as_the_whole(model, monkeypatch):
     photo = data.astronaut()[:301, :203]  # no multiples of the stride
     whole = model.stylize(photo / np.float32(255), "tissue")
     monkeypatch.setattr(fast_style, "WHOLE", 0)
-    monkeypatch.setattr(fast_style, "STRIP", 5000)  # some 25 rows of the largest map
+    monkeypatch.setattr(painting_strips, "STRIP", 5000)  # some 25 rows of the largest map
     done = []
     strips = model.stylize(photo / np.float32(255), "tissue", progress=lambda *parts: done.append(parts))
     assert done == [(i, 7) for i in range(1, 8)]

@@ -22,14 +22,14 @@ JUDGES = {"fashion_mnist": "cnn.fashion_mnist", "cifar10": "lenet.cifar10", "sig
 Network = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
 
 
-def judge_of(image_shape, data: str) -> str | None:
+def default_extractor(image_shape, data: str) -> str | None:
     """The shipped classifier whose features judge images of that shape beside those of a data set, if there is one."""
     if str(data) == STATIC:  # black and white, while the means that a model decodes are grey
         return None
     return JUDGES.get(str(data)) or ("lenet.mnist" if tuple(image_shape) == (28, 28, 1) else None)
 
 
-class Likeness:
+class GenerationMetrics:
     """Samples of several seeds beside as many real images, and what was measured between them.
 
     Args:
@@ -98,7 +98,7 @@ class Likeness:
         if self.real.labels is not None:
             right = classification.accuracy(judge.classify(self.real.images), self.real.labels)
             protocol["accuracy on real images"] = 100 * right
-        return scores + self._obedience(answers, by_class, protocol)
+        return scores + self._conditional_accuracy(answers, by_class, protocol)
 
     def inception_scores(self, network: Network) -> list[Score]:
         """FID, KID and IS as the literature has them; `network` is that of `cnnzoo.features.inception`."""
@@ -148,7 +148,7 @@ class Likeness:
             return []
         return [features.density_coverage(*kind)[1] for kind in kinds]
 
-    def _obedience(self, answers: list[np.ndarray], by_class: list[list[float]], protocol) -> list[Score]:
+    def _conditional_accuracy(self, answers: list[np.ndarray], by_class: list[list[float]], protocol) -> list[Score]:
         """Whether a generator makes what it is asked for."""
         asked = np.tile(self._asked(), len(answers))
         rate, n = classification.accuracy(np.concatenate(answers), asked), len(asked)

@@ -9,7 +9,7 @@ import numpy as np
 from cnnzoo import hub
 from cnnzoo.checkpoints import TASKS
 from cnnzoo.data import ImageSet
-from cnnzoo.evaluation.generation import Likeness, judge_of
+from cnnzoo.evaluation.generation import GenerationMetrics, default_extractor
 from cnnzoo.features.inception import network as inception_network
 from cnnzoo.metrics import classification, likelihood, reconstruction
 from cnnzoo.metrics.scores import Score
@@ -95,7 +95,7 @@ def evaluate(
         tasks = ", ".join(TASKS)
         raise ValueError(f"got a {model.architecture}, which is trained anew for each picture; allowed: to {tasks}")
     generates = hasattr(model, "generate")
-    extractor = extractor or (judge_of(model.image_shape, data) if generates else None)
+    extractor = extractor or (default_extractor(model.image_shape, data) if generates else None)
     if model.task == "generate" and extractor is None:
         raise ValueError(
             f"no shipped classifier judges images {tuple(model.image_shape)} beside those of {data}; allowed: an "
@@ -124,7 +124,7 @@ def evaluate(
     if model.task == "reconstruct":
         scores += _reconstruction(model, found, train.images)
     if generates:
-        likeness = Likeness(model, found, train, progress)
+        likeness = GenerationMetrics(model, found, train, progress)
         scores += likeness.scores(extractor) if extractor else []
         scores += likeness.inception_scores(network) if network else []
     if hasattr(model, "log_weights"):

@@ -10,7 +10,7 @@ from cnnzoo import hub
 from cnnzoo.data.paintings import painting, paintings
 from cnnzoo.data.photographs import photographs
 from cnnzoo.metrics.scores import Score
-from cnnzoo.tasks.stylizer import Seen, Targets
+from cnnzoo.tasks.stylizer import StyleOutputs, Targets
 
 PAINTED = "bsd100"
 PHOTOGRAPHS = 12  # that are painted in each style
@@ -40,7 +40,7 @@ def measure(model, data: str, split: str, limit: int | None, progress: Progress 
             made = model.stylize(photo, style if model is judge else pictures[style])
             for who, picture in {"": made, "photograph": photo}.items():
                 picture = ops.convert_to_tensor(picture[None].astype(np.float32) / 255)
-                _, parts = judge.stylization_loss(Seen(picture, judge.maps.features(picture), goal))
+                _, parts = judge.stylization_loss(StyleOutputs(picture, judge.maps.features(picture), goal))
                 losses[who].append([float(parts["content"][0]), float(parts["style"][0])])
         if progress is not None:
             progress(done, len(found.images))

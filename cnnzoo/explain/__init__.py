@@ -1,6 +1,6 @@
 """Seeing what a network sees: what in an image a classifier's class, or a discriminator's verdict, rests on.
 
-A map is float32 (n, height, width) for n images; see `cnnzoo.explain.target.Target` for what is explained.
+A map is float32 (n, height, width) for n images; see `cnnzoo.explain.target.LogitExplainer` for what is explained.
 """
 
 from collections.abc import Callable

@@ -8,7 +8,7 @@ from keras import ops
 from scipy.ndimage import gaussian_filter
 
 from cnnzoo.explain.gradients import check_baseline
-from cnnzoo.explain.target import Target, has_classes, network
+from cnnzoo.explain.target import LogitExplainer, has_classes, network
 
 RATE, DECAY, BLUR = 0.1, 0.02, 0.7  # of activation maximisation, a step: grey values, share, pixels
 SIDE = 64  # of its images, where the network sets none
@@ -18,13 +18,13 @@ def feature_maps(model, images, classes=None) -> list[np.ndarray]:
     """What is left of images after each activation of the network, from the first to the last.
 
     Args:
-        model, images: See `cnnzoo.explain.target.Target`, with its errors.
+        model, images: See `cnnzoo.explain.target.LogitExplainer`, with its errors.
         classes: Those that a discriminator is told.
 
     Returns:
         float32 (n, h, w, c) for each; nothing for a network of dense layers.
     """
-    target = Target(model, images, classes)
+    target = LogitExplainer(model, images, classes)
     return [target.each(target.map_of(i)) for i in range(len(target.maps))]
 
 
@@ -83,7 +83,7 @@ def activation_maximization(
     shape = (len(units), height or SIDE, width or SIDE, channels)
     noise = np.random.default_rng(seed).uniform(-0.2, 0.2, shape).astype(np.float32)
     x = np.clip(baseline + noise, 0.0, 1.0)
-    target = Target(model, x, (list(units) if layer is None else 0) if has_classes(model) else None)
+    target = LogitExplainer(model, x, (list(units) if layer is None else 0) if has_classes(model) else None)
     answer, chosen = target.logit, ops.convert_to_tensor(target.chosen)
     if layer is not None:
         answer, chosen = _channels(target, units, layer), chosen * 0
@@ -95,8 +95,8 @@ def activation_maximization(
     return x
 
 
-def _channels(target: Target, units: Sequence[int], layer: int):
-    """The mean over the places of one channel of a map for each image, in the way of `Target.logit`."""
+def _channels(target: LogitExplainer, units: Sequence[int], layer: int):
+    """The mean over the places of one channel of a map for each image, in the way of `LogitExplainer.logit`."""
     map_of = target.map_of(layer)
     there = target.maps[layer].shape[-1]
     if not all(0 <= unit < there for unit in units):

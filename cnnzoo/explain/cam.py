@@ -3,14 +3,14 @@
 import numpy as np
 from keras import ops
 
-from cnnzoo.explain.target import Target
+from cnnzoo.explain.target import LogitExplainer
 
 
 def grad_cam(model, images, classes=None, layer: int = -1) -> np.ndarray:
     """ReLU(sum_k a_k A_k), where a_k is the mean of dy/dA_k over the places of the map.
 
     Args:
-        model, images, classes: See `cnnzoo.explain.target.Target`, with its errors.
+        model, images, classes: See `cnnzoo.explain.target.LogitExplainer`, with its errors.
         layer: Which of the maps, as in `cnnzoo.explain.feature_maps`; an earlier one is finer and means less.
 
     Returns:
@@ -53,7 +53,7 @@ def _weights_plus_plus(features, slope):
 
 
 def _cam(model, images, classes, layer: int, weigh) -> np.ndarray:
-    target = Target(model, images, classes)
+    target = LogitExplainer(model, images, classes)
     map_of, slope_at = target.map_of(layer), target.slope_at(layer)
 
     def cam(x, chosen):

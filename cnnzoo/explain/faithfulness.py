@@ -4,7 +4,7 @@ import numpy as np
 from scipy.stats import rankdata
 
 from cnnzoo.explain.gradients import check_baseline
-from cnnzoo.explain.target import Target
+from cnnzoo.explain.target import LogitExplainer
 
 
 def deletion(model, images, maps, classes=None, baseline: float = 0.0, steps: int = 28) -> np.ndarray:
@@ -42,7 +42,7 @@ def _area(model, images, maps, classes, baseline: float, steps: int, is_there) -
         raise ValueError(f"got a {model.architecture}; allowed: a classifier")
     if steps < 1:
         raise ValueError(f"got steps={steps}; allowed: steps >= 1")
-    target = Target(model, images, classes)
+    target = LogitExplainer(model, images, classes)
     x, maps = target.images, np.asarray(maps)
     if maps.shape != x.shape[:3]:
         raise ValueError(f"got maps of shape {maps.shape}; allowed: {x.shape[:3]}, as the images")

@@ -3,14 +3,14 @@
 import numpy as np
 from keras import ops
 
-from cnnzoo.explain.target import Target
+from cnnzoo.explain.target import LogitExplainer
 
 
 def saliency(model, images, classes=None) -> np.ndarray:
     """How much the logit y moves with each pixel: the largest over the channels of |dy/dx|.
 
     Args:
-        model, images, classes: See `cnnzoo.explain.target.Target`, with its errors.
+        model, images, classes: See `cnnzoo.explain.target.LogitExplainer`, with its errors.
 
     Returns:
         float32 >= 0, (n, height, width).
@@ -18,7 +18,7 @@ def saliency(model, images, classes=None) -> np.ndarray:
     Source: Simonyan et al., "Deep Inside Convolutional Networks: Visualising Image Classification Models and Saliency
     Maps", 2014, section 3.1.
     """
-    target = Target(model, images, classes)
+    target = LogitExplainer(model, images, classes)
     return target.each(lambda x, chosen: _magnitude(target.gradient(x, chosen)))
 
 
@@ -26,7 +26,7 @@ def smooth_grad(model, images, classes=None, noise: float = 0.15, samples: int =
     """`saliency` of the mean gradient over noisy copies x + N(0, sigma^2) of an image.
 
     Args:
-        model, images, classes: See `cnnzoo.explain.target.Target`, with its errors.
+        model, images, classes: See `cnnzoo.explain.target.LogitExplainer`, with its errors.
         noise: sigma as a fraction of the image's range, >= 0.
         samples: Noisy copies, >= 1. Each has the same noise in every image.
         seed: Of the noise.
@@ -42,7 +42,7 @@ def smooth_grad(model, images, classes=None, noise: float = 0.15, samples: int =
     if noise < 0:
         raise ValueError(f"got noise={noise}; allowed: noise >= 0")
     _check_count("samples", samples)
-    target = Target(model, images, classes)
+    target = LogitExplainer(model, images, classes)
     drawn = np.random.default_rng(seed).standard_normal((samples, *target.images.shape[1:]), dtype=np.float32)
 
     def mean(x, chosen):
@@ -60,7 +60,7 @@ def integrated_gradients(model, images, classes=None, baseline: float = 0.0, ste
     channels. Over the pixels it sums to y(x) - y(x') (completeness), the nearer the more steps there are.
 
     Args:
-        model, images, classes: See `cnnzoo.explain.target.Target`, with its errors.
+        model, images, classes: See `cnnzoo.explain.target.LogitExplainer`, with its errors.
         baseline: The grey value of x', in [0, 1]. A pixel that is equal to it gets 0.
         steps: Points on the line, >= 1.
 
@@ -74,7 +74,7 @@ def integrated_gradients(model, images, classes=None, baseline: float = 0.0, ste
     """
     check_baseline(baseline)
     _check_count("steps", steps)
-    target = Target(model, images, classes)
+    target = LogitExplainer(model, images, classes)
     shares = (np.arange(steps, dtype=np.float32).reshape(-1, 1, 1, 1, 1) + 0.5) / steps
 
     def integral(x, chosen):

@@ -6,14 +6,14 @@ import numpy as np
 from keras import ops
 
 from cnnzoo.explain.gradients import check_baseline
-from cnnzoo.explain.target import Target
+from cnnzoo.explain.target import LogitExplainer
 
 
 def occlusion(model, images, classes=None, size: int | None = None, stride: int | None = None, baseline: float = 0.0):
     """How far the logit falls when a square over a pixel is covered: signed, the mean over the squares that cover it.
 
     Args:
-        model, images, classes: See `cnnzoo.explain.target.Target`, with its errors.
+        model, images, classes: See `cnnzoo.explain.target.LogitExplainer`, with its errors.
         size: The side of the square, in pixels; by default a seventh of the image's shorter side.
         stride: How far apart the squares are, at most `size`; by default half of it. The last ones end at the edges.
         baseline: The grey value of the square, in [0, 1].
@@ -27,7 +27,7 @@ def occlusion(model, images, classes=None, size: int | None = None, stride: int 
     Source: Zeiler and Fergus, "Visualizing and Understanding Convolutional Networks", 2014, section 4.2.
     """
     check_baseline(baseline)
-    target = Target(model, images, classes)
+    target = LogitExplainer(model, images, classes)
     sides = target.images.shape[1:3]
     size = max(min(sides) // 7, 1) if size is None else size
     stride = max(size // 2, 1) if stride is None else stride

@@ -6,7 +6,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from cnnzoo import explain
-from cnnzoo.explain.target import Target, has_classes
+from cnnzoo.explain.target import LogitExplainer, has_classes
 from cnnzoo.imaging.arrays import to_channels, to_uint8
 from cnnzoo.imaging.grid import COLUMNS, FAINT, GAP, MARGIN, PAPER, SIDE, Row, font, picture
 
@@ -22,7 +22,7 @@ def sheet(
     """The maps of an image over it, the feature maps and filters of the network, and what each class is at its most.
 
     Args:
-        model, image: See `cnnzoo.explain.target.Target`, with its errors; one image.
+        model, image: See `cnnzoo.explain.target.LogitExplainer`, with its errors; one image.
         methods: Names of `cnnzoo.explain.METHODS`; by default all that the network allows.
         label: The class that is asked about; needed by a discriminator that is told classes. Of a classifier by default
             the most likely one.
@@ -34,7 +34,7 @@ def sheet(
     Raises:
         ValueError: For a method that does not exist or that the network does not allow.
     """
-    target = Target(model, image, label)
+    target = LogitExplainer(model, image, label)
     methods = methods or [name for name in explain.METHODS if target.maps or "cam" not in name]
     maps = [explain.method(name)(model, target.images, label)[0] for name in methods]
     names = list(map(str, range(target.chosen.shape[1]))) if names is None else names
@@ -66,7 +66,7 @@ def _colored(grey: np.ndarray, share: np.ndarray) -> np.ndarray:
     return (1 - np.abs(share)) * grey + np.abs(share) * np.where(share < 0, AGAINST, FOR)
 
 
-def _verdict(model, target: Target, names: Sequence[str]) -> str:
+def _verdict(model, target: LogitExplainer, names: Sequence[str]) -> str:
     asked = target.chosen[0].argmax()
     if model.task == "classify":
         return f"{names[asked]}: {100 * model.classify(target.images)[0, asked]:.1f} %"
@@ -90,7 +90,7 @@ def _filter_row(kernels: np.ndarray) -> Row:
     return Row("filters grey=0", 0.5 + 0.5 * kernels / np.abs(kernels).max())
 
 
-def _favourites(model, target: Target, names: Sequence[str]) -> Row:
+def _favourites(model, target: LogitExplainer, names: Sequence[str]) -> Row:
     """What gradient ascent makes of each class."""
     units = range(min(target.chosen.shape[1], COLUMNS))
     baseline = 0.0 if model.image_shape[2] == 1 else 0.5  # grey images are mostly on black

@@ -16,7 +16,7 @@ from cnnzoo.tasks import inference
 PIXELS = 2**20  # of the images of a pass, at most, unless it is one image
 
 
-class Target:
+class LogitExplainer:
     """The logit of each image.
 
     Of a classifier it is that of a class. Of a game it is the one by which the discriminator takes an image for real:

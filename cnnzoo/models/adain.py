@@ -12,7 +12,7 @@ from keras import ops
 from cnnzoo.imaging.arrays import to_channels, to_uint8
 from cnnzoo.imaging.resampling import mirror_to_multiple
 from cnnzoo.imaging.tiling import tiled
-from cnnzoo.nn.layers import bordered, doubled, unit_range
+from cnnzoo.nn.layers import pad_symmetric, unit_range, upsample_nearest
 from cnnzoo.nn.losses import mean_and_deviation
 from cnnzoo.phases import Phase, PhasedModel
 from cnnzoo.registry import register
@@ -26,7 +26,7 @@ STYLE = 256  # pixels of the shorter side at which the moments of a style are ta
 TINY = 1e-6  # so that a picture of one colour can be compared with
 
 
-class Seen(NamedTuple):
+class AdaINOutputs(NamedTuple):
     """What was painted, beside what it is to be like."""
 
     maps: list  # of the painted pictures, (n, h, w, c), after the first convolution of each block
@@ -49,7 +49,7 @@ class Encoder(keras.layers.Layer):
     def call(self, images):
         x, maps = images, []
         for i, conv in enumerate(self.convs):
-            x = ops.relu(conv(bordered(x, conv)))
+            x = ops.relu(conv(pad_symmetric(x, conv)))
             if i % 2 == 0:
                 maps.append(x)
             else:
@@ -72,10 +72,10 @@ class Decoder(keras.layers.Layer):
 
     def call(self, x):
         for i, conv in enumerate(self.convs):
-            x = ops.relu(conv(bordered(x, conv)))
+            x = ops.relu(conv(pad_symmetric(x, conv)))
             if i % 2 == 0:
-                x = doubled(x)
-        return ops.sigmoid(self.last(bordered(x, self.last)))
+                x = upsample_nearest(x)
+        return ops.sigmoid(self.last(pad_symmetric(x, self.last)))
 
 
 def _built(sizes: list[int], channels: int, **options) -> list[keras.layers.Conv2D]:
@@ -154,9 +154,9 @@ class AdaIN(PhasedModel):
         style = [ops.roll(mean_and_deviation(features), 1, axis=0) for features in maps]
         target = normalized(maps[-1], mean_and_deviation(maps[-1]), style[-1])
         seen = self.encoder(self.decoder(target))
-        return Seen([ops.cast(features, "float32") for features in seen], target, style)
+        return AdaINOutputs([ops.cast(features, "float32") for features in seen], target, style)
 
-    def decoder_loss(self, seen: Seen):
+    def decoder_loss(self, seen: AdaINOutputs):
         """content + style, each with its weight, and the two by themselves (equations 11 to 13)."""
         spread = seen.target - ops.mean(seen.target, (1, 2), keepdims=True)
         content = _relative_error(seen.maps[-1] - seen.target, spread)

@@ -20,7 +20,7 @@ from cnnzoo.phases import Phase
 from cnnzoo.registry import register
 
 
-class Enlargement:
+class UpscalingPass:
     """Photographs, and what the network makes of them made small. Each quantity is computed when it is asked for."""
 
     def __init__(self, model: "ESPCNGAN", images, training: bool):
@@ -101,12 +101,12 @@ class ESPCNGAN(ESPCN):
         ]
 
     def forward(self, images, labels, training):
-        return Enlargement(self, images, training)
+        return UpscalingPass(self, images, training)
 
-    def discriminator_loss(self, pair: Enlargement):
+    def discriminator_loss(self, pair: UpscalingPass):
         return gan_losses.logistic_discriminator_loss(pair.real_logits, pair.fake_logits)
 
-    def generator_loss(self, pair: Enlargement):
+    def generator_loss(self, pair: UpscalingPass):
         pixels, logs = self.pixel_loss((pair.images, pair.enlarged))
         content = ops.mean(unit_distance(self._features(pair.images), self._features(pair.enlarged)))
         fooled = gan_losses.non_saturating_generator_loss(pair.fake_logits)

@@ -6,7 +6,7 @@ Normalization: The Missing Ingredient for Fast Stylization", 2016; the adversari
 Real-Time Texture Synthesis with Markovian Generative Adversarial Networks", 2016.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import cached_property
 
 import keras
@@ -19,19 +19,17 @@ from cnnzoo.imaging.color import with_luma
 from cnnzoo.imaging.masks import as_missing
 from cnnzoo.imaging.resampling import mirror_to_multiple
 from cnnzoo.nn import gan_losses
-from cnnzoo.nn.layers import PACKAGE, ReplicaSeedGenerator, SpectralConv2D, bordered, doubled, unit_range
+from cnnzoo.nn.layers import PACKAGE, ReplicaSeedGenerator, SpectralConv2D, pad_symmetric, unit_range, upsample_nearest
 from cnnzoo.phases import Phase
 from cnnzoo.registry import register
+from cnnzoo.tasks.painting_strips import Progress, paint_in_strips
 from cnnzoo.tasks.photo_inference import as_photographs, in_type, in_unit_range
 from cnnzoo.tasks.pixel_optimizers import resized
-from cnnzoo.tasks.stylizer import Seen, Stylizer, Targets
+from cnnzoo.tasks.stylizer import StyleOutputs, Stylizer, Targets
 
 STRIDE = 4  # pixels to one of the blocks in the middle
 PAINTING = 256  # pixels of the shorter side of a painting as the network learns it
 WHOLE = 2**21  # pixels of a photograph that is painted at once
-STRIP = 2**18  # pixels of a larger one that a convolution makes at once
-
-Progress = Callable[[int, int], None]
 
 
 @keras.saving.register_keras_serializable(PACKAGE)
@@ -88,7 +86,7 @@ class Painter(keras.layers.Layer):
             channels = conv.filters
             norm.build((None, None, None, channels))
         self.last.build((None, None, None, channels))
-        self.blocks = blocks
+        self.blocks, self.stride = blocks, STRIDE
         self.built = True
 
     def call(self, images, mix):
@@ -96,89 +94,22 @@ class Painter(keras.layers.Layer):
         layers = list(zip(self.convs, self.norms, strict=True))
         x = 2.0 * mirror_to_multiple(images, STRIDE) - 1.0
         for conv, norm in layers[:3]:
-            x = ops.relu(norm(conv(bordered(x, conv)), mix))  # (n, height / 4, width / 4, 4 width) at last
+            x = ops.relu(norm(conv(pad_symmetric(x, conv)), mix))  # (n, height / 4, width / 4, 4 width) at last
         x = self.middle(x, mix)
         for conv, norm in layers[-2:]:
-            x = ops.relu(norm(conv(bordered(doubled(x), conv)), mix))  # (n, height, width, width) at last
-        return self.last(bordered(x, self.last))[:, :height, :width]
+            x = ops.relu(norm(conv(pad_symmetric(upsample_nearest(x), conv)), mix))  # (n, height, width, width) at last
+        return self.last(pad_symmetric(x, self.last))[:, :height, :width]
 
     def middle(self, x, mix):
         """The residual blocks."""
         layers = zip(self.convs[3:-2], self.norms[3:-2], strict=True)
         for (first, normal), (second, last_normal) in zip(layers, layers, strict=True):
-            y = ops.relu(normal(first(bordered(x, first)), mix))
-            x = x + last_normal(second(bordered(y, second)), mix)
+            y = ops.relu(normal(first(pad_symmetric(x, first)), mix))
+            x = x + last_normal(second(pad_symmetric(y, second)), mix)
         return x
 
-    def in_strips(self, photo: np.ndarray, mix: np.ndarray, progress: Progress | None = None) -> np.ndarray:
-        """What `call` makes of one photograph, of any of its types, but for rounding, in less memory.
 
-        Away from the middle each convolution is worked out in strips of rows. The moments of a map are summed up
-        meanwhile, and it is normalised when it is read again, so that no seam can be.
-
-        Args:
-            photo: (height, width, 3).
-            mix: (1, styles).
-            progress: Called with the convolutions done and their number.
-        """
-        height, width = photo.shape[:2]
-        beyond = ((0, -height % STRIDE), (0, -width % STRIDE), (0, 0))
-        x, read = np.pad(photo, beyond, mode="symmetric"), lambda part: 2.0 * in_unit_range(part) - 1.0
-        for i, (conv, norm) in enumerate(zip(self.convs[:3], self.norms[:3], strict=True), start=1):
-            x, read = _convolved(x, read, conv, norm, mix)
-            _tell(progress, i)
-        x, read = ops.convert_to_numpy(self.middle(ops.convert_to_tensor(read(x)[None]), mix))[0], lambda part: part
-        _tell(progress, 4)
-        for i, (conv, norm) in enumerate(zip(self.convs[-2:], self.norms[-2:], strict=True), start=5):
-            x, read = _convolved(x, read, conv, norm, mix, repeat=2)
-            _tell(progress, i)
-        painted, _ = _convolved(x, read, self.last)
-        _tell(progress, 7)
-        return painted[:height, :width]
-
-
-def _tell(progress: Progress | None, done: int) -> None:
-    if progress is not None:
-        progress(done, 7)
-
-
-def _convolved(
-    x: np.ndarray, read: Callable, conv, norm=None, mix=None, repeat: int = 1
-) -> tuple[np.ndarray, Callable]:
-    """A convolution of `read(x)`, x being maps (h, w, c), in strips; and how its result is to be read.
-
-    Args:
-        read: From rows of x to what they stand for.
-        conv: Takes maps whose borders are mirrored around them.
-        norm, mix: The normalisation that follows, if any, and the weights of the styles.
-        repeat: How often each pixel is repeated before, along both sides.
-    """
-    size, stride, margin = conv.kernel_size[0], conv.strides[0], conv.kernel_size[0] // 2
-    rows, columns = repeat * x.shape[0], repeat * x.shape[1]
-    made = np.empty((rows // stride, columns // stride, conv.filters), np.float32)
-    sums = np.zeros((2, conv.filters))
-    at_once = max(1, STRIP // made.shape[1])
-    for start in range(0, len(made), at_once):
-        stop = min(start + at_once, len(made))
-        needed = np.arange(start * stride - margin, (stop - 1) * stride - margin + size)
-        needed = np.where(needed < 0, -1 - needed, np.where(needed < rows, needed, 2 * rows - 1 - needed)) // repeat
-        first = needed.min()
-        part = read(x[first : needed.max() + 1])[needed - first].repeat(repeat, axis=1)
-        part = np.pad(part, ((0, 0), (margin, margin), (0, 0)), mode="symmetric")
-        strip = made[start:stop] = ops.convert_to_numpy(conv(ops.convert_to_tensor(part[None])))[0]
-        sums += strip.sum((0, 1), dtype=float), np.square(strip).sum((0, 1), dtype=float)
-    if norm is None:
-        return made, lambda part: part
-    mean, square = sums / (made.shape[0] * made.shape[1])
-    moments = mean.astype(np.float32), (square - mean**2).astype(np.float32)
-
-    def normal(part):
-        return ops.convert_to_numpy(ops.relu(norm(ops.convert_to_tensor(part[None]), mix, moments=moments)))[0]
-
-    return made, normal
-
-
-class Round:
+class StylePass:
     """Photographs, and what they are painted as. Each quantity is computed when a loss asks for it, and once."""
 
     def __init__(self, model: "FastStyle", images, training: bool):
@@ -197,12 +128,12 @@ class Round:
         return self.model.painter(self.images, self.mix)
 
     @cached_property
-    def seen(self) -> Seen:
+    def seen(self) -> StyleOutputs:
         maps = self.model.maps
         content = maps.features(self.images)
         style = [ops.take(goal, self.chosen, axis=0) for goal in self.model.goals] or self.model.statistics(content)
         targets = Targets(content[maps.content_layer], style, [None] * len(style))
-        return Seen(self.painted, maps.features(self.painted), targets)
+        return StyleOutputs(self.painted, maps.features(self.painted), targets)
 
     @cached_property
     def parts(self):
@@ -228,8 +159,8 @@ class FastStyle(Stylizer):
     paints from patches of the painting.
 
     In training each photograph is to get one of the styles, drawn at random. Before, the network looks at the
-    paintings: `model.set_style_targets({name: picture})`, which `cnnzoo.train` does by their names. Where it has not, the
-    style of a photograph is its own.
+    paintings: `model.set_style_targets({name: picture})`, which `cnnzoo.train` does by their names. Where it has not,
+    the style of a photograph is its own.
 
     Args:
         styles: The names of the paintings.
@@ -316,16 +247,16 @@ class FastStyle(Stylizer):
         return [Phase("discriminator", [self.discriminator], self.discriminator_loss), painter]
 
     def forward(self, images, labels, training):
-        return Round(self, images, training)
+        return StylePass(self, images, training)
 
-    def painter_loss(self, game: Round):
+    def painter_loss(self, game: StylePass):
         total, logs = self.stylization_loss(game.seen)
         if self.adversarial_weight:
             fooled = gan_losses.wasserstein_generator_loss(game.judge(game.painted))
             total = ops.mean(total) + self.adversarial_weight * fooled
         return total, logs
 
-    def discriminator_loss(self, game: Round):
+    def discriminator_loss(self, game: StylePass):
         return gan_losses.hinge_discriminator_loss(game.judge(game.parts), game.judge(game.painted))
 
     def reparameterized(self) -> "FastStyle":
@@ -366,7 +297,7 @@ class FastStyle(Stylizer):
     ) -> np.ndarray:
         """One photograph or a batch, of any size, in a style or between several, in the type that came in.
 
-        Photographs of more than 2 megapixels are worked out in strips, which need less memory; see `Painter.in_strips`.
+        Photographs of more than 2 megapixels are painted in strips, in less memory; see `cnnzoo.tasks.painting_strips`.
 
         Args:
             content: uint8, uint16 or float32 in [0, 1], (height, width, 3) or a batch of them.
@@ -414,5 +345,5 @@ class FastStyle(Stylizer):
     def _paint(self, photo: np.ndarray, mix: np.ndarray, progress: Progress | None) -> np.ndarray:
         """A photograph of any of the types, (height, width, 3), painted, float32."""
         if photo.shape[0] * photo.shape[1] > WHOLE:
-            return self.painter.in_strips(photo, mix, progress)
+            return paint_in_strips(self.painter, photo, mix, progress)
         return ops.convert_to_numpy(self.painter(ops.convert_to_tensor(in_unit_range(photo[None])), mix))[0]

@@ -161,7 +161,7 @@ def u_net(seen: int, made: int, width: int, depth: int, convolution: Callable[..
     return keras.Model(shown, x, name="network")
 
 
-class Filled(NamedTuple):
+class InpainterOutputs(NamedTuple):
     """A batch with holes that were filled."""
 
     images: object  # (n, height, width, channels) in [0, 1], as they were without holes
@@ -252,12 +252,12 @@ class Inpainter(PhasedModel):
         mask = sample(self.masks, shape, self.noise if training else 0)
         made = self.made(images, mask, training)
         if not self.adversarial:
-            return Filled(images, mask, made)
+            return InpainterOutputs(images, mask, made)
         real, fake = (
             self.discriminator(ops.concatenate([2.0 * shown - 1.0, mask], axis=-1), training=training)
             for shown in (images, composed(images, mask, made))
         )
-        return Filled(images, mask, made, real, fake)
+        return InpainterOutputs(images, mask, made, real, fake)
 
     def made(self, images, mask, training=False):
         """What becomes of images in [0, 1], whatever stands where the mask is 1; not clipped to [0, 1]."""
@@ -271,7 +271,7 @@ class Inpainter(PhasedModel):
         added = self.network(mirror_to_multiple(seen, self.stride), training=training)
         return smooth + 0.5 * added[:, :height, :width]
 
-    def restoration_loss(self, filled: Filled):
+    def restoration_loss(self, filled: InpainterOutputs):
         error = filled.mask * (filled.images - filled.made)
         loss = ops.mean(ops.abs(error), (1, 2, 3))  # over all pixels: an image with large holes counts for more
         if self.content:
@@ -283,7 +283,7 @@ class Inpainter(PhasedModel):
         squared = ops.sum(ops.square(error), axis=(1, 2, 3)) / missing
         return loss, {"hole_psnr": -10.0 * ops.log10(ops.maximum(squared, 1e-10))}
 
-    def discriminator_loss(self, filled: Filled):
+    def discriminator_loss(self, filled: InpainterOutputs):
         return hinge_discriminator_loss(filled.real_logits, filled.fake_logits)
 
     def published_optimizers(self):

@@ -21,7 +21,7 @@ from cnnzoo.phases import Phase
 from cnnzoo.registry import register
 from cnnzoo.tasks.photo_inference import as_photographs, in_type, in_unit_range
 from cnnzoo.tasks.pixel_optimizers import OPTIMIZERS, coarse_to_fine, resized
-from cnnzoo.tasks.stylizer import TINY, Seen, Stylizer, Targets
+from cnnzoo.tasks.stylizer import TINY, StyleOutputs, Stylizer, Targets
 
 COARSEST = 64  # pixels of the shorter side of the smallest picture to begin with
 
@@ -74,7 +74,7 @@ class StyleTransfer(Stylizer):
         content = self.maps.features(images)
         pictures = labels is not None and len(labels.shape) == 4  # rather than the classes of a data set
         style = self.maps.features(labels) if pictures else content
-        return Seen(picture, self.maps.features(picture), self.targets(content, style))
+        return StyleOutputs(picture, self.maps.features(picture), self.targets(content, style))
 
     def targets(self, content: dict, style: dict, places=None) -> Targets:
         """What a picture is to be like.
@@ -194,7 +194,7 @@ class StyleTransfer(Stylizer):
 
         def loss(picture):
             shown = picture if places is None else ops.where(places > 0, picture, content)
-            return ops.mean(self.stylization_loss(Seen(shown, self.maps.features(shown), targets))[0])
+            return ops.mean(self.stylization_loss(StyleOutputs(shown, self.maps.features(shown), targets))[0])
 
         return loss
 

@@ -52,7 +52,7 @@ class Codebook(keras.layers.Layer):
         return {**super().get_config(), "codes": self.codes, "dim": self.dim}
 
 
-class Quantized(NamedTuple):
+class VQVAEOutputs(NamedTuple):
     """A batch that has been through the networks; rows and columns are those of the grid."""
 
     images: object  # (n, height, width, channels)
@@ -136,7 +136,7 @@ class VQVAE(PhasedModel):
         x = layers.ReLU()(self.residual(self.residual(x)))
         x = layers.Conv2D(self.code_dim, 1, use_bias=False, dtype="float32")(x)  # (n, 8, 8, code_dim)
         # Of mean 0 and variance 1, as the codebook is at the start, the points neither run away from it nor crowd at a
-        # few vectors (Łańcucki et al., "Robust Training of Vector Quantized Bottleneck Models", 2020).
+        # few vectors (Łańcucki et al., "Robust Training of Vector VQVAEOutputs Bottleneck Models", 2020).
         points = layers.BatchNormalization(momentum=0.9, center=False, scale=False, dtype="float32")(x)
         return keras.Model(images, points, name="encoder")
 
@@ -166,9 +166,9 @@ class VQVAE(PhasedModel):
         codes, vectors = self.codebook(points)
         passed = ops.stop_gradient(vectors) + (points - ops.stop_gradient(points))  # the vectors, to the last bit
         made = ops.sigmoid(self.decoder(passed, training=training))
-        return Quantized(images, made, points, vectors, codes, self.prior(codes))
+        return VQVAEOutputs(images, made, points, vectors, codes, self.prior(codes))
 
-    def autoencoder_loss(self, q: Quantized):
+    def autoencoder_loss(self, q: VQVAEOutputs):
         """||x - x'||^2 + ||sg[z] - e||^2 + beta ||z - sg[e]||^2 (van den Oord et al., equation 3)."""
         distortion = losses.squared_error(q.images, q.reconstructions)
         learning = losses.squared_error(ops.stop_gradient(q.points), q.vectors)
@@ -178,7 +178,7 @@ class VQVAE(PhasedModel):
         logs = {"mse": ops.mean(ops.square(q.images - q.reconstructions), (1, 2, 3)), "perplexity": perplexity}
         return distortion + learning + self.commitment * commitment, logs
 
-    def prior_loss(self, q: Quantized):
+    def prior_loss(self, q: VQVAEOutputs):
         """-log p(codes) in nats a code."""
         return ops.mean(losses.cross_entropy(q.codes, q.logits), (1, 2))
 

@@ -25,13 +25,13 @@ def with_label(x, label):
     return ops.concatenate([x, label], axis=-1)
 
 
-def bordered(x, conv):
+def pad_symmetric(x, conv):
     """Maps (n, h, w, c) with as much of them mirrored around their borders as a convolution without padding takes."""
     margin = conv.kernel_size[0] // 2
     return ops.pad(x, ((0, 0), (margin, margin), (margin, margin), (0, 0)), mode="symmetric")
 
 
-def doubled(x):
+def upsample_nearest(x):
     """Maps (n, h, w, c) with each pixel four times, (n, 2 h, 2 w, c), by what all runtimes have."""
     return ops.nn.depth_to_space(ops.concatenate([x] * 4, axis=3), 2)
 

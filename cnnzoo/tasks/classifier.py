@@ -12,7 +12,7 @@ from cnnzoo.phases import Phase, PhasedModel
 from cnnzoo.tasks import inference
 
 
-class Scored(NamedTuple):
+class ClassifierOutputs(NamedTuple):
     """A batch that has been through the network."""
 
     logits: object  # (n, classes) float32
@@ -59,14 +59,14 @@ class Classifier(PhasedModel):
     def forward(self, images, labels, training):
         if self.augment is not None:
             images = self.augment(images, training=training)
-        return Scored(self.head(self.backbone(images, training=training)), labels)
+        return ClassifierOutputs(self.head(self.backbone(images, training=training)), labels)
 
-    def classifier_loss(self, scored: Scored):
-        hits = ops.equal(ops.argmax(scored.logits, axis=-1), ops.cast(scored.labels, "int32"))
-        return losses.cross_entropy(scored.labels, scored.logits), {"accuracy": ops.cast(hits, "float32")}
+    def classifier_loss(self, outputs: ClassifierOutputs):
+        hits = ops.equal(ops.argmax(outputs.logits, axis=-1), ops.cast(outputs.labels, "int32"))
+        return losses.cross_entropy(outputs.labels, outputs.logits), {"accuracy": ops.cast(hits, "float32")}
 
-    def predictions(self, scored: Scored):
-        return scored.labels, ops.softmax(scored.logits)
+    def predictions(self, outputs: ClassifierOutputs):
+        return outputs.labels, ops.softmax(outputs.logits)
 
     def weight_penalty(self):
         """l1 ||w||_1 + l2 ||w||_2^2 over the kernels; biases are left free."""

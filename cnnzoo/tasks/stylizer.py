@@ -21,7 +21,7 @@ class Targets(NamedTuple):
     places: list  # for each style layer the weights of its positions, or None for the same everywhere
 
 
-class Seen(NamedTuple):
+class StyleOutputs(NamedTuple):
     """A picture beside its targets."""
 
     picture: Any  # (n, height, width, 1 or 3)
@@ -72,7 +72,7 @@ class Stylizer(PhasedModel):
         places = places or [None] * len(names)
         return [STATISTICS[self.statistic](maps[name], p) for name, p in zip(names, places, strict=True)]
 
-    def stylization_loss(self, seen: Seen):
+    def stylization_loss(self, seen: StyleOutputs):
         """content + style + total variation, each with its weight, and the three by themselves, all (n,)."""
         wanted = seen.targets.content
         spread = ops.mean(ops.square(wanted - ops.mean(wanted, (1, 2), keepdims=True)), (1, 2, 3))

@@ -66,7 +66,7 @@ def tune(
             data that do not suit the model; or all trials have failed.
         KeyboardInterrupt: After SIGINT or SIGTERM; the same call goes on.
     """
-    from cnnzoo.tuning.runner import Work
+    from cnnzoo.tuning.runner import SearchRunner
     from cnnzoo.tuning.spec import ask
 
     question = ask(
@@ -85,7 +85,7 @@ def tune(
     path = Path(out) if out is not None else Path("runs") / f"{name}.{Path(question.settings['data']).name}.search"
     search = claim(path, question.settings)
     if search is None or not search.finished:
-        search = Work(path, question, callbacks, verbose).search()
+        search = SearchRunner(path, question, callbacks, verbose).search()
     search.check()
     if verbose:
         search.print()

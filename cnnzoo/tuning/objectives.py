@@ -9,7 +9,7 @@ from cnnzoo import hub
 from cnnzoo.data import ImageSet, load
 from cnnzoo.data.photographs import photographs
 from cnnzoo.evaluation import bounds, evaluate, restoration
-from cnnzoo.evaluation.generation import judge_of
+from cnnzoo.evaluation.generation import default_extractor
 from cnnzoo.metrics import features, reconstruction
 from cnnzoo.metrics.scores import Score
 
@@ -57,7 +57,7 @@ def measure(model: Any, objective: str, data: str) -> Score:
         per_image = {"mse": reconstruction.mse_per_image, "psnr": reconstruction.psnr_per_image}[objective]
         value, protocol = float(per_image(truth, model.reconstruct(truth)).mean()), {"range": "[0, 1]"}
     else:
-        extractor = judge_of(model.image_shape, data)
+        extractor = default_extractor(model.image_shape, data)
         judge = hub.build(extractor)
         real, fake = judge.features(found.images), judge.features(model.generate(len(found.images), seed=SEED))
         value = {

@@ -21,14 +21,14 @@ from cnnzoo.tuning.objectives import measure
 from cnnzoo.tuning.oracles import Lasting, RunTuner, make_oracle
 from cnnzoo.tuning.results import COMPLETED, FAILED, Search, Trial, record
 from cnnzoo.tuning.space import decode, encode, to_hyperparameters
-from cnnzoo.tuning.spec import Question
+from cnnzoo.tuning.spec import SearchSpec
 from cnnzoo.utils.atomic_files import write_json
 
 SCORE = "score.json"
 VARIABLES = ("KERASTUNER_ORACLE_IP", "KERASTUNER_ORACLE_PORT", "KERASTUNER_TUNER_ID")
 
 
-class Work:
+class SearchRunner:
     """A search while it is made.
 
     Args:
@@ -38,7 +38,7 @@ class Work:
         verbose: 0 to print nothing.
     """
 
-    def __init__(self, path: Path, question: Question, callbacks: Sequence, verbose: Any):
+    def __init__(self, path: Path, question: SearchSpec, callbacks: Sequence, verbose: Any):
         self.path, self.question = path, question
         self.callbacks, self.verbose = callbacks, verbose
         self.role = _role()

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cnnzoo.evaluation.generation import judge_of
+from cnnzoo.evaluation.generation import default_extractor
 from cnnzoo.recipes import Recipe
 from cnnzoo.registry import architecture, list_models, split_name
 from cnnzoo.training.loop import make_plan
@@ -17,7 +17,7 @@ TUNERS = ("random", "hyperband", "bayesian")
 
 
 @dataclass(frozen=True)
-class Question:
+class SearchSpec:
     """A search to be made.
 
     Attributes:
@@ -67,7 +67,7 @@ def ask(
     space: Space | None,
     config: Mapping[str, Any] | None,
     crop: int | None,
-) -> Question:
+) -> SearchSpec:
     """The arguments of `cnnzoo.tune` as a question; raises what it says there."""
     arch, tag = split_name(name)
     if tag:
@@ -109,7 +109,7 @@ def ask(
     recipe = _recipe(settings, tried, epochs)
     plan, model, images = make_plan(recipe, {} if crop is None else {"crop": crop})
     settings |= {"data": plan["data"], "crop": plan.get("crop")}
-    if model.task == "generate" and judge_of(model.image_shape, plan["data"]) is None:
+    if model.task == "generate" and default_extractor(model.image_shape, plan["data"]) is None:
         raise ValueError(
             f"no shipped classifier judges images {tuple(model.image_shape)} beside those of {plan['data']}, and "
             f"{objective} needs one"
@@ -122,7 +122,7 @@ def ask(
         own["learning_rate"] = _learning_rate(model)
     settings = json.loads(json.dumps({**settings, "space": to_json(space)}))  # as they will be read again
     whole = all(within(space[key], own[key]) for key in space)
-    return Question(settings, space, own if whole else {}, allowed[objective][0])
+    return SearchSpec(settings, space, own if whole else {}, allowed[objective][0])
 
 
 def _holds(images, batch_size: int) -> bool:

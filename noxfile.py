@@ -1,0 +1,55 @@
+"""One-word tasks, in the environment of `pip install -e '.[test]'`: `nox -s tests`."""
+
+import nox
+
+nox.options.sessions = ["lint", "tests"]
+
+
+def task(function):
+    """A session in the environment that runs nox."""
+    return nox.session(venv_backend="none")(function)
+
+
+@task
+def tests(session: nox.Session) -> None:
+    """The default tests, in minutes."""
+    session.run("pytest", "-n", "2", "--dist", "loadfile", *session.posargs)
+
+
+@task
+def slow(session: nox.Session) -> None:
+    """The tests over ten seconds."""
+    session.run("pytest", "-n", "2", "--dist", "loadfile", "-m", "slow", *session.posargs)
+
+
+@task
+def lint(session: nox.Session) -> None:
+    """Style, spelling and types."""
+    session.run("ruff", "check", ".")
+    session.run("ruff", "format", "--check", ".")
+    session.run("codespell")
+    session.run("mypy")
+
+
+@task
+def docs(session: nox.Session) -> None:
+    """The site, in site/."""
+    session.run("mkdocs", "build", env={"NO_MKDOCS_2_WARNING": "1"})
+
+
+@task
+def wheel(session: nox.Session) -> None:
+    """Builds the wheel and runs every checkpoint from it."""
+    session.run("python", ".ci/check_wheel.py")
+
+
+@task
+def rescore(session: nox.Session) -> None:
+    """Measures every score of every card anew, in hours, and compares: `nox -s rescore -- espcn.x3`."""
+    session.run("python", "-m", "cnnzoo.cli.publish", "--check", *session.posargs)
+
+
+@task
+def gate(session: nox.Session) -> None:
+    """What a change must pass, in a fresh environment."""
+    session.run("bash", ".ci/run", external=True)

@@ -1,0 +1,91 @@
+"""The layers of the package, over its real imports; ARCHITECTURE.md says what each holds."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+LAYERS = {
+    name: int(layer)
+    for layer, name in re.findall(r"^\| (\d+) \| `(\w+)(?:/|\.py)` \|", (ROOT / "ARCHITECTURE.md").read_text(), re.M)
+}
+# The package itself names its public functions, and where they are, for a lazy import.
+FACE = {"__init__", "__main__", "_bootstrap"}
+
+
+def modules() -> dict[str, ast.Module]:
+    """The syntax tree of each module, by its dotted name."""
+    found = {}
+    for path in sorted((ROOT / "cnnzoo").rglob("*.py")):
+        parts = path.relative_to(ROOT).with_suffix("").parts
+        found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = ast.parse(path.read_text())
+    return found
+
+
+MODULES = modules()
+
+
+def imports(tree: ast.AST) -> set[str]:
+    """The modules of the package that a tree imports, inside functions too."""
+    found = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            names = {f"{node.module}.{alias.name}" for alias in node.names}
+            found |= {name if name in MODULES else str(node.module) for name in names}
+    return found & MODULES.keys()
+
+
+def layer(module: str) -> str:
+    return module.split(".")[1]
+
+
+def test_every_folder_and_flat_file_has_a_layer():
+    inside = [path for path in (ROOT / "cnnzoo").iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()]
+    assert {path.stem for path in inside} - FACE == LAYERS.keys()
+    assert len([path for path in inside if path.suffix == ".py"]) <= 6
+
+
+@pytest.mark.parametrize("folder", LAYERS)
+def test_imports_go_down(folder):
+    up = [
+        f"{module} imports {other}"
+        for module, tree in MODULES.items()
+        if module.startswith(f"cnnzoo.{folder}.") or module == f"cnnzoo.{folder}"
+        for other in imports(tree)
+        if other != "cnnzoo" and layer(other) != folder and LAYERS[layer(other)] > LAYERS[folder]
+    ]
+    assert not up
+
+
+def test_no_module_imports_itself_by_way_of_others():
+    edges = {module: {name for name in imports(tree) if name != module} for module, tree in MODULES.items()}
+    for module, others in edges.items():  # a package's own names are re-exported by its __init__, which imports nothing up
+        edges[module] = {name for name in others if not module.startswith(f"{name}.")}
+    done: set[str] = set()
+
+    def visit(module: str, path: tuple[str, ...]) -> None:
+        assert module not in path, " imports ".join([*path[path.index(module) :], module])
+        if module not in done:
+            for other in edges[module]:
+                visit(other, (*path, module))
+            done.add(module)
+
+    for module in edges:
+        visit(module, ())
+
+
+def test_own_modules_are_imported_at_the_top():
+    late = [
+        f"{module}:{node.lineno}"
+        for module, tree in MODULES.items()
+        if module not in ("cnnzoo", "cnnzoo._bootstrap")
+        for function in ast.walk(tree)
+        if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef)
+        for node in ast.walk(function)
+        if isinstance(node, ast.ImportFrom) and str(node.module).startswith("cnnzoo")
+    ]
+    assert not late
