@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from cnnzoo.data.download import get
 from cnnzoo.data.permutation import order
 
-__all__ = ["DataNotFound", "ImageSet", "load", "order", "pipeline", "training_images"]
+__all__ = ["DataNotFound", "ImageSet", "get", "load", "order", "pipeline", "training_images"]
 
 
 class DataNotFound(ValueError):

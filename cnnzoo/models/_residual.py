@@ -1,8 +1,8 @@
 """The residual networks that games on images of about 32 pixels a side are played with.
 
-Sources: Gulrajani et al., "Improved Training of Wasserstein GANs", 2017, appendix F; Miyato et al., "Spectral
-Normalization for Generative Adversarial Networks", 2018, appendix B.4. All convolutions of a network have equally many
-filters; a block's path goes round two convolutions of 3x3.
+Sources: Gulrajani et al., "Improved Training of Wasserstein GANs", 2017, arXiv:1704.00028, appendix F; Miyato et al.,
+"Spectral Normalization for Generative Adversarial Networks", 2018, arXiv:1802.05957, appendix B.4. All convolutions of
+a network have equally many filters; a block's path goes round two convolutions of 3x3.
 
 `game` is a model with `image_shape`, `latent_dim`, `width` and what `_conditioning` takes.
 """

@@ -1,6 +1,6 @@
 """The Wasserstein GAN with a gradient penalty, of small residual networks.
 
-Source: Gulrajani et al., "Improved Training of Wasserstein GANs", 2017.
+Source: Gulrajani et al., "Improved Training of Wasserstein GANs", 2017, arXiv:1704.00028.
 """
 
 from typing import ClassVar

@@ -1,9 +1,9 @@
 """How the two networks of a game are told what an image is of.
 
 With no classes they are told nothing. By "concatenation" the one-hot label is appended to what they take (Mirza and
-Osindero, "Conditional Generative Adversarial Nets", 2014). By "projection" the label chooses the scale and shift of the
-generator's batch normalisation, and the discriminator adds the inner product of its features with a vector of the class
-(Miyato and Koyama, "cGANs with Projection Discriminator", 2018).
+Osindero, "Conditional Generative Adversarial Nets", 2014, arXiv:1411.1784). By "projection" the label chooses the scale
+and shift of the generator's batch normalisation, and the discriminator adds the inner product of its features with a
+vector of the class (Miyato and Koyama, "cGANs with Projection Discriminator", 2018, arXiv:1802.05637).
 
 `game` is a model with `classes`, `conditioning`, `loss` and `spectral`; a label is symbolic, (n, classes), or None.
 """
