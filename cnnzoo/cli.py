@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 
 import cnnzoo
 from cnnzoo import serving
-from cnnzoo.commands import doctor, edit, explain, latent, pictures, restore, search, ship, zoo
+from cnnzoo.commands import data, doctor, edit, explain, latent, pictures, restore, search, ship, zoo
 from cnnzoo.terminal import print_anything
 
 
@@ -104,6 +104,15 @@ def parser() -> argparse.ArgumentParser:
         "cnnzoo demo --out show",
     )
     add.add_argument("--out", type=Path, default=Path("cnnzoo-demo"), help="its folder (default: ./cnnzoo-demo)")
+
+    add = command(
+        data.data,
+        "fetch public image sets that recipes and scores need, or write pictures to try things on",
+        "cnnzoo data get                            # sizes, licences, and which are here",
+        "cnnzoo data get t91 set5",
+        "cnnzoo data examples                       # photo.jpg, three.png and others",
+    )
+    data.arguments(add)
 
     add = command(
         zoo.train,
@@ -368,7 +377,7 @@ def parser() -> argparse.ArgumentParser:
         "cnnzoo serve exports/ --port 9000 --megabytes 64 --megapixels 16",
         "curl localhost:8501/v1/models/espcn        # its versions; /metadata has the signatures",
         "curl localhost:8501/monitoring/prometheus/metrics",
-        "python deploy/client.py photo.jpg out.png  # a client, of this server and of the real one",
+        "python -m cnnzoo.serving.client photo.jpg out.png  # a client, of this server and of the real one",
     )
     add.add_argument("folder", type=Path, help="where all exports lie")
     add.add_argument(

@@ -124,7 +124,7 @@ def _sets() -> dict[str, Any]:
     places = {"signs": "sign_digits", **TRAINING, **TESTING}
     here = [name for name, place in places.items() if (data_dir() / place).is_dir()]
     missing = [name for name in places if name not in here]
-    (here if paintings() else missing).append("style")
+    (here if paintings() else missing).append("paintings")
     return {"folder": str(data_dir()), "here": here, "missing": missing}
 
 
@@ -168,6 +168,6 @@ def _advice(found: dict[str, Any]) -> Iterator[str]:
         )
     if sets["missing"]:
         yield (
-            f"{', '.join(sets['missing'])}: put them into {sets['folder']}, or name their place in CNNZOO_DATA_DIR; "
-            "the README says how they lie there (digits and photos need nothing)"
+            f"{', '.join(sets['missing'])}: cnnzoo data get NAME fetches each into {sets['folder']}; or name their "
+            "place in CNNZOO_DATA_DIR (digits and photos need nothing)"
         )

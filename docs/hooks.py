@@ -9,6 +9,7 @@ from mkdocs.structure.files import File
 
 from cnnzoo import hub, registry
 from cnnzoo.checkpoints import table
+from cnnzoo.data.public import home
 from cnnzoo.recipes import list_recipes, recipe
 
 PICTURES = Path(__file__).parent / "pictures"
@@ -39,13 +40,20 @@ def page(name: str) -> str:
     """The page of an architecture, in Markdown."""
     about = table.architecture_card(name)
     module = source(f"cnnzoo.models.{name}")
-    parts = [f"# {name}", ast.get_docstring(module)]
+    parts = [f"# {name}", linked(ast.get_docstring(module))]
     if (PICTURES / f"{name}.webp").exists():
         parts.append(f"![What {name} does](../pictures/{name}.webp)")
     parts += [f"    model = cnnzoo.build({name!r})", scores(name), "## Fields", fields(about["config"])]
     cls = next(node.name for node in classes(module) if f"register({name!r})" in map(ast.unparse, node.decorator_list))
     parts.append("## Reference\n\n" + "\n\n".join(f"::: {each}" for each in lineage(f"cnnzoo.models.{name}", cls)))
     return "\n\n".join(parts) + "\n"
+
+
+def linked(text: str) -> str:
+    """Text of a docstring with its papers as links: arXiv:1511.06434, doi:10.1109/5.726791 and https://…"""
+    text = re.sub(r"\barXiv:(\d{4}\.\d{4,5})", r"[arXiv:\1](https://arxiv.org/abs/\1)", text)
+    text = re.sub(r"\bdoi:(10\.\S*\w)", r"[doi:\1](https://doi.org/\1)", text)
+    return re.sub(r"(?<!\()(https://[^\s)]*\w)", r"<\1>", text)
 
 
 def source(module: str) -> ast.Module:
@@ -74,9 +82,16 @@ def scores(name: str) -> str:
         mine = recipe(checkpoint)
         parts += [f"### {checkpoint}", f"    cnnzoo train {checkpoint}"]
         obtained = "nothing yet: no weights of it are shipped"
+<<<<<<< HEAD
         if checkpoint in hub.list_checkpoints(name):
             card = hub.card(checkpoint)
             parts.append(f"Trained on {card['data']['name']} (licence: {card['data']['licence']}).")
+=======
+        if checkpoint in registry.list_checkpoints(name):
+            card = registry.card(checkpoint)
+            sets = "+".join(f"[{part}]({home(part)})" for part in card["data"]["name"].split("+"))
+            parts.append(f"Trained on {sets} (licence: {card['data']['licence']}); see [data](../data.md).")
+>>>>>>> 211558ef6524a8e3aa9b362eccd29a6b7a870035
             obtained = f"{table.headline(card)}; `cnnzoo evaluate {checkpoint}` prints it, with its protocol"
         columns = {"obtained": obtained, "published": mine.published}
         if mine.differs:

@@ -1,24 +1,28 @@
 """What the documents say is so: their programs run, what is linked exists, the table is that of the cards."""
 
 import ast
+import importlib.util
 import inspect
 import re
 import subprocess
 import sys
 import textwrap
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
 import cnnzoo
 from cnnzoo import hub, registry
 from cnnzoo.checkpoints import table
+from cnnzoo.data import public
 from cnnzoo.recipes import list_recipes, recipe
 
 ROOT = Path(__file__).parents[1]
 README, CONTRIBUTING = (ROOT / name for name in ("README.md", "CONTRIBUTING.md"))
 PAGES = sorted((ROOT / "docs").glob("*.md"))
 FIRST = ROOT / "docs" / "index.md"
+DATA = ROOT / "docs" / "data.md"
 DOCUMENTS = (README, CONTRIBUTING, *PAGES)
 
 
@@ -98,3 +102,74 @@ def test_the_documents_that_are_linked_exist():
     for document in DOCUMENTS:
         for link in re.findall(r"\]\(([^)#]+)\)", document.read_text()):
             assert link.startswith("https://") or (document.parent / link).exists(), link
+
+
+# -- links -------------------------------------------------------------------------------------------------------------
+
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+
+
+def addresses(text):
+    """All that begins as an address of the web, outside of code."""
+    text = re.sub(r"```.*?```", "", text, flags=re.DOTALL)
+    return re.findall(r"https?:[^\s)>\"']*", re.sub(r"`[^`\n]*`|^    .*$", "", text, flags=re.MULTILINE))
+
+
+def check_address(address):
+    parts = urlsplit(address)
+    assert parts.scheme == "https" and re.fullmatch(r"[a-z0-9-]+(\.[a-z0-9-]+)+", parts.hostname), address
+    assert not re.search(r"[.,;:\\|\[\]{}]$", address), address
+    if parts.hostname == "arxiv.org":
+        assert re.fullmatch(r"/abs/\d{4}\.\d{4,5}", parts.path), address
+    if parts.hostname == "doi.org":
+        assert re.fullmatch(r"/10\.\d{4,}/\S+", parts.path), address
+
+
+@pytest.fixture(scope="module")
+def hooks():
+    found = importlib.util.spec_from_file_location("hooks", ROOT / "docs" / "hooks.py")
+    module = importlib.util.module_from_spec(found)
+    found.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize("document", [*DOCUMENTS, *NOTEBOOKS], ids=lambda document: document.name)
+def test_the_addresses_of_a_document_are_well_formed(document):
+    for address in addresses(document.read_text()):
+        check_address(address)
+
+
+@pytest.mark.parametrize("name", registry.list_models())
+def test_the_page_of_an_architecture_links_its_sources_and_data(name, hooks):
+    page = hooks.page(name)
+    found = addresses(page)
+    assert found
+    for address in found:
+        check_address(address)
+    documented = sys.modules[registry.architecture(name).__module__].__doc__
+    for paper in re.findall(r"arXiv:([\d.]+\d)", documented):
+        assert f"[arXiv:{paper}](https://arxiv.org/abs/{paper})" in page
+    if "Source" in documented:
+        source = re.search(r"^Sources?: (.*?)(\n\n|\Z)", documented, re.DOTALL | re.MULTILINE)[1]
+        titles = re.findall(r'"[^"]+",\s+\d{4},?\s+(\S*)', source)
+        assert titles and all(re.match("arXiv:|doi:|https:", each) for each in titles), source
+    for checkpoint in registry.list_checkpoints(name):
+        for part in registry.card(checkpoint)["data"]["name"].split("+"):
+            assert f"[{part}]({public.home(part)})" in page
+
+
+def test_papers_in_a_text_become_links(hooks):
+    told = hooks.linked("A, 2016, arXiv:1511.06434; B, doi:10.1109/5.726791, section 2; C, https://a.org/b-C.html.")
+    assert told == (
+        "A, 2016, [arXiv:1511.06434](https://arxiv.org/abs/1511.06434); B, "
+        "[doi:10.1109/5.726791](https://doi.org/10.1109/5.726791), section 2; C, <https://a.org/b-C.html>."
+    )
+
+
+def test_the_page_of_the_data_has_each_set_with_its_licence_and_source():
+    rows = re.findall(r"^\| \[`(\w+)`\]\((\S+)\)[^|]*\| ([\d,]+) \| (\S+) \|[^|]*\| ([^|]*) \|", DATA.read_text(), re.M)
+    told = {name: rest for name, *rest in rows}
+    for name, known in public.SETS.items():
+        assert told[name] == [known.about, f"{known.files:,}", f"{known.bytes / 1e6:.1f}", known.licence]
+    for name, licence in public.LICENCES.items():
+        assert told[name][0] == public.home(name) and told[name][3] == licence

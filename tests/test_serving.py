@@ -6,6 +6,7 @@ import io
 import json
 import re
 import runpy
+import shlex
 import signal
 import socket
 import subprocess
@@ -31,7 +32,7 @@ PNG = png_bytes(PHOTO)
 MEGABYTE, PIXELS = 2**20, 20_000  # the limits that it is started with
 
 
-CLIENT = Path(__file__).parents[1] / "deploy" / "client.py"
+CLIENT = Path(cnnzoo.__file__).parent / "serving" / "client.py"
 METRICS = "/monitoring/prometheus/metrics"
 
 
@@ -242,6 +243,41 @@ def test_the_client_of_the_documents_speaks_rest(address, loaded, tmp_path):
     assert done.returncode == 2 and "client: 404: Servable not found for request: Latest(no)" in done.stderr
 
 
+def test_the_page_shows_what_is_served_and_fetches_nothing(client, address):
+    status, content = client("/", Accept="text/html,application/xhtml+xml,*/*;q=0.8")
+    page = content.decode()
+    assert status == 200 and page.startswith("<!doctype html>") and "width=device-width" in page
+    assert not re.search(r"<script|<img|<link|src=|@import|url\(", page)
+    for name, version in (("espcn", 1), ("lenet", 1), ("cgan", 1)):
+        assert f"{name}, version {version}: AVAILABLE" in page
+    assert page.count("<pre>") == page.count("<h3>") == 3 + 3 + 5
+    for link in re.findall(r'href="([^"]+)"', page):
+        assert client(link)[0] == 200, link
+    assert client("/")[1] == content  # whoever accepts anything gets the page
+
+
+def test_each_line_of_the_page_asks_for_what_it_says(client, address, tmp_path):
+    status, content = client("/", Accept="application/json")
+    told = json.loads(content)
+    assert status == 200 and {model["state"] for model in told["models"]} == {"AVAILABLE"}
+    (tmp_path / "photo.jpg").write_bytes(PNG)
+    for model in told["models"]:
+        for name, about in model["signatures"].items():
+            line = about["curl"]
+            sent = f"curl -s http://{address}/v1/models/{model['name']}:predict -d"
+            before, found, after = line.partition(sent)
+            assert found and (name in line)
+            if after == " @-":  # made by the commands before it
+                made = subprocess.run(
+                    ["sh", "-c", before.rpartition("|")[0]], cwd=tmp_path, capture_output=True, check=True
+                )
+                body = made.stdout
+            else:
+                (body,) = shlex.split(after)
+            outputs = client.predict(model["name"], json.loads(body))["outputs"]
+            assert set(outputs) == set(about["outputs"]) if len(about["outputs"]) > 1 else outputs
+
+
 # -- refusals ----------------------------------------------------------------------------------------------------------
 
 FILES = "upscale_bytes"
@@ -310,7 +346,8 @@ def test_paths_and_methods_are_refused_as_the_real_server_does(client):
         ("GET", "/v1/models/nothing", 404, "Could not find any versions of model nothing"),
         ("GET", "/v1/models/espcn/versions/2", 404, "Could not find version 2 of model espcn"),
         ("GET", "/v1/models/nothing/metadata", 404, "Servable not found for request: Latest(nothing)"),
-        ("GET", "/", 404, "Not Found"),
+        ("GET", "/nothing", 404, "Not Found"),
+        ("POST", "/", 405, "Method Not Allowed"),
         ("POST", "/healthz", 405, "Method Not Allowed"),
         ("DELETE", METRICS, 405, "Method Not Allowed"),
     ]:

@@ -1,16 +1,19 @@
-"""The parts of the server by themselves, the client of `deploy/` over gRPC, and the manifests there."""
+"""The parts of the server by themselves, the client over gRPC, and the manifests of `deploy/`."""
 
 import asyncio
 import base64
 import json
 import re
 import runpy
+import shlex
 import shutil
 import socket
 import threading
 from concurrent import futures
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import ClassVar
 
 import grpc
 import numpy as np
@@ -29,6 +32,7 @@ from cnnzoo.serving.app import application
 from cnnzoo.serving.batching import Full, Workers
 from cnnzoo.serving.metadata import status
 from cnnzoo.serving.model_repository import MOUNT, Catalogue
+from cnnzoo.serving.page import address, overview, page
 from cnnzoo.serving.predictor import Predictor
 from cnnzoo.serving.protocol import Refusal, answer
 
@@ -302,7 +306,7 @@ def test_what_cannot_be_served_is_said_in_a_line(folder, tmp_path, capsys, monke
             assert reason in said and said.count("\n") == 1
     monkeypatch.setattr("cnnzoo.utils.optional.find_spec", lambda name: None if name == "uvicorn" else name)
     assert main(["serve", str(folder)]) == 2
-    assert "serving needs uvicorn; install it by: pip install 'cnnzoo[serve]'" in capsys.readouterr().err
+    assert "serving needs uvicorn; install it by: pip install -e '.[serve]', where" in capsys.readouterr().err
 
 
 # -- for production ----------------------------------------------------------------------------------------------------
@@ -337,7 +341,7 @@ def test_the_client_speaks_grpc(tmp_path):
     address = f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
     server.start()
     try:
-        client = runpy.run_path(str(DEPLOY / "client.py"))
+        client = runpy.run_path(str(Path(cnnzoo.__file__).parent / "serving" / "client.py"))
         files = [PNG, png_bytes(astronaut()[:9, :7])]
         made = client["by_grpc"](files, address, "espcn", "upscale_bytes")
         assert made == export("upscale_bytes", image_bytes=files)["image_bytes"].tolist()
@@ -379,3 +383,38 @@ def test_the_manifest_fits_together_and_names_what_an_export_writes(folder):
     (rule,) = yaml.safe_load((DEPLOY / "prometheus-adapter.yaml").read_text())["rules"]["custom"]
     assert f'__name__="{metrics.LATENCY}_sum"' in rule["seriesQuery"]
     assert [each["pods"]["metric"]["name"] for each in scaler["spec"]["metrics"]] == [rule["name"]["as"]]
+
+
+# -- the page ----------------------------------------------------------------------------------------------------------
+
+
+def test_the_page_shows_names_and_errors_as_text(catalogue):
+    class Odd(Fixed):
+        failed: ClassVar[dict] = {("a<b>", 3): "no <script>alert(1)</script>"}
+
+    signature = {
+        "description": "</pre><script>",
+        "inputs": {"x'y": {"dtype": "float32", "shape": [None, 2], "description": "<b>"}},
+        "outputs": {"z": {"dtype": "float32", "shape": [], "description": "<i>"}},
+    }
+    export = SimpleNamespace(about={"model": "m", "signatures": {"a'b": signature}}, signatures=["a'b"])
+    told = overview(Odd(SimpleNamespace(name="q&/ '", version=2, export=export)), "http://h:1")
+    shown = page(told)
+    assert not re.search("<script|<b>|<i>", shown)
+    assert "a&lt;b&gt;, version 3: END" in shown and "/v1/models/q%26%2F%20%27/versions/2/metadata" in shown
+    words = shlex.split(told["models"][0]["signatures"]["a'b"]["curl"])
+    assert words[:3] == ["curl", "-s", "http://h:1/v1/models/q%26%2F%20%27:predict"]
+    assert json.loads(words[4]) == {"signature_name": "a'b", "inputs": {"x'y": [[0.5, 0.5]]}}
+
+
+@pytest.mark.parametrize(
+    "host, found",
+    [
+        ("localhost:8501", "http://localhost:8501"),
+        ("[::1]:9", "http://[::1]:9"),
+        ("evil'; rm", "http://127.0.0.1:7"),
+        ("", "http://127.0.0.1:7"),
+    ],
+)
+def test_the_address_is_what_the_reader_calls_it_if_that_is_a_host(host, found):
+    assert address(host, ("127.0.0.1", 7)) == found

@@ -309,4 +309,4 @@ def test_the_command_says_which_styles_there_are(files, capsys, monkeypatch, sty
     assert complaint in error and error.count("\n") == 1
     monkeypatch.setenv("CNNZOO_DATA_DIR", str(files / "nowhere"))
     assert main(["stylize", "in.png", "out.png", "--style", style]) == 2
-    assert "allowed: the names of paintings in style/train/style of CNNZOO_DATA_DIR" in capsys.readouterr().err
+    assert "allowed: the names of paintings, which cnnzoo data get paintings fetches" in capsys.readouterr().err

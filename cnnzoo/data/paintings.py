@@ -22,7 +22,7 @@ def painting(name: str | Path) -> Photo:
         ValueError: There is neither, or the file is no image; the message gives the names.
     """
     known = paintings()
-    names = ", ".join(known) or "the names of paintings in style/train/style of CNNZOO_DATA_DIR, where none is now"
+    names = ", ".join(known) or "the names of paintings, which cnnzoo data get paintings fetches"
     allowed = f"allowed: {names}, or the path of a picture"
     path = known.get(str(name), Path(name))
     if not path.is_file():

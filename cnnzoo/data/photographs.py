@@ -232,8 +232,8 @@ def _files(name: str, folder: Path) -> list[Path]:
     found = _pictures(folder)
     if not found:
         raise DataNotFound(
-            f"{name} is not in {folder}. Put its photographs there as {folder.name}/<any>/<image>, or name the folder "
-            f"that holds {folder.parent.name} in CNNZOO_DATA_DIR."
+            f"{name} is not in {folder}. Fetch it by: cnnzoo data get {name}. Or put its photographs there as "
+            f"{folder.name}/<any>/<image>, or name the folder that holds {folder.parent.name} in CNNZOO_DATA_DIR."
         )
     return found
 

@@ -147,9 +147,8 @@ def _signs(split: str, shape: tuple[int, int, int]) -> Arrays:
     folder = data_dir() / "sign_digits"
     if not folder.is_dir():
         raise DataNotFound(
-            f"signs is not in {folder}. Put the images of https://github.com/ardamavi/Sign-Language-Digits-Dataset "
-            "there as train/<label>/<image>, without the three that are not 100x100, or name the folder that holds "
-            f"sign_digits in CNNZOO_DATA_DIR. Without a download: {', '.join(SHIPPED)}, or a folder."
+            f"signs is not in {folder}. Fetch it by: cnnzoo data get signs. Or name the folder that holds sign_digits "
+            f"in CNNZOO_DATA_DIR. Without a download: {', '.join(SHIPPED)}, or a folder."
         )
     return _folder(folder, split, shape, "raise")
 

@@ -1,6 +1,7 @@
 """A gated PixelCNN: what to expect at each place of a grid of integers, given what stands above it and to its left.
 
-Source: van den Oord et al., "Conditional Image Generation with PixelCNN Decoders", 2016, section 2.2 and figure 2.
+Source: van den Oord et al., "Conditional Image Generation with PixelCNN Decoders", 2016, arXiv:1606.05328, section 2.2
+and figure 2.
 """
 
 import keras

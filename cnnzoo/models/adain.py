@@ -1,6 +1,7 @@
 """Style transfer in one pass from any picture: adaptive instance normalisation between an encoder and a decoder.
 
-Source: Huang and Belongie, "Arbitrary Style Transfer in Real-time with Adaptive Instance Normalization", 2017.
+Source: Huang and Belongie, "Arbitrary Style Transfer in Real-time with Adaptive Instance Normalization", 2017,
+arXiv:1703.06868.
 """
 
 from typing import Any, NamedTuple

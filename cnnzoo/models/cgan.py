@@ -1,6 +1,6 @@
 """The conditional GAN: a DCGAN whose two networks are told what the image is of.
 
-Source: Mirza and Osindero, "Conditional Generative Adversarial Nets", 2014.
+Source: Mirza and Osindero, "Conditional Generative Adversarial Nets", 2014, arXiv:1411.1784.
 """
 
 from cnnzoo.models.dcgan import DCGAN

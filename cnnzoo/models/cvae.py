@@ -1,6 +1,7 @@
 """The conditional VAE: both networks are told what the image is of.
 
-Source: Sohn et al., "Learning Structured Output Representation using Deep Conditional Generative Models", 2015.
+Source: Sohn et al., "Learning Structured Output Representation using Deep Conditional Generative Models", 2015,
+https://papers.nips.cc/paper/2015/hash/8d55a249e6baa5c06772297520da2051-Abstract.html.
 """
 
 import numpy as np

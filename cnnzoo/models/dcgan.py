@@ -1,7 +1,7 @@
 """The convolutional GAN, for images of 28, 32 or 64 pixels a side.
 
 Source: Radford et al., "Unsupervised Representation Learning with Deep Convolutional Generative Adversarial Networks",
-2016.
+2016, arXiv:1511.06434.
 
 Two things are added to the discriminator: a penalty on its slope (see `approximate_r1` of `GAN`), which keeps it from
 running ahead of the generator, and the spread of the batch as a feature, which keeps the samples from being too much

@@ -2,9 +2,10 @@
 
 Like DnCNN it predicts the noise; like DRUNet it does so at several scales, each beside the identity.
 
-Source: Zhang et al., "Beyond a Gaussian Denoiser: Residual Learning of Deep CNN for Image Denoising", 2017; Zhang et
-al., "Plug-and-Play Image Restoration with Deep Denoiser Prior", 2021, section III; without biases: Mohan et al.,
-"Robust and Interpretable Blind Image Denoising via Bias-Free Convolutional Neural Networks", 2020.
+Source: Zhang et al., "Beyond a Gaussian Denoiser: Residual Learning of Deep CNN for Image Denoising", 2017,
+arXiv:1608.03981; Zhang et al., "Plug-and-Play Image Restoration with Deep Denoiser Prior", 2021, arXiv:2008.13751,
+section III; without biases: Mohan et al., "Robust and Interpretable Blind Image Denoising via Bias-Free Convolutional
+Neural Networks", 2020, arXiv:1906.05478.
 """
 
 import numbers

@@ -1,4 +1,8 @@
-"""The denoiser as large as DnCNN: ten times the parameters of `denoiser`."""
+"""The denoiser as large as DnCNN: ten times the parameters of `denoiser`.
+
+Source: Zhang et al., "Beyond a Gaussian Denoiser: Residual Learning of Deep CNN for Image Denoising", 2017,
+arXiv:1608.03981; otherwise that of `denoiser`.
+"""
 
 from typing import ClassVar
 

@@ -1,6 +1,7 @@
 """The denoising autoencoder: learns to undo damage, and so what images are like.
 
-Source: Vincent et al., "Extracting and Composing Robust Features with Denoising Autoencoders", 2008.
+Source: Vincent et al., "Extracting and Composing Robust Features with Denoising Autoencoders", 2008,
+doi:10.1145/1390156.1390294.
 """
 
 from typing import ClassVar

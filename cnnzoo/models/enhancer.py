@@ -3,9 +3,9 @@
 The curves are those of Zero-DCE, one for each place and channel. The network is a smaller one that looks at a small
 version of the picture, as that of Zero-DCE++ does, so that it sees all of it.
 
-Source: Guo et al., "Zero-Reference Deep Curve Estimation for Low-Light Image Enhancement", 2020, sections 3.1 and 3.3;
-curves of a small version: Li et al., "Learning to Enhance Low-Light Image via Zero-Reference Deep Curve Estimation",
-2021.
+Source: Guo et al., "Zero-Reference Deep Curve Estimation for Low-Light Image Enhancement", 2020, arXiv:2001.06826,
+sections 3.1 and 3.3; curves of a small version: Li et al., "Learning to Enhance Low-Light Image via Zero-Reference Deep
+Curve Estimation", 2021, arXiv:2103.00860.
 """
 
 import numbers

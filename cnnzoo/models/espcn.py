@@ -1,8 +1,8 @@
 """ESPCN with a deeper, narrower network: enlarges small images by a sub-pixel convolution.
 
 Source: Shi et al., "Real-Time Single Image and Video Super-Resolution Using an Efficient Sub-Pixel Convolutional Neural
-Network", 2016; the linear blocks and the residual are those of Bhardwaj et al., "Collapsible Linear Blocks for
-Super-Efficient Super Resolution", 2022.
+Network", 2016, arXiv:1609.05158; the linear blocks and the residual are those of Bhardwaj et al., "Collapsible Linear
+Blocks for Super-Efficient Super Resolution", 2022, arXiv:2103.09404.
 """
 
 from typing import ClassVar

@@ -1,7 +1,7 @@
 """ESPCN as it was published: three convolutions, of which the last has a channel for each sub-pixel.
 
 Source: Shi et al., "Real-Time Single Image and Video Super-Resolution Using an Efficient Sub-Pixel Convolutional Neural
-Network", 2016, section 4.1.
+Network", 2016, arXiv:1609.05158, section 4.1.
 """
 
 import keras

@@ -1,8 +1,8 @@
 """ESPCN trained against a discriminator: sharper, at the price of pixels that are further from the truth.
 
-Source: Ledig et al., "Photo-Realistic Single Image Super-Resolution Using a Generative Adversarial Network", 2017; the
-dial between sharp and faithful is that of Wang et al., "ESRGAN: Enhanced Super-Resolution Generative Adversarial
-Networks", 2018, section 3.4.
+Source: Ledig et al., "Photo-Realistic Single Image Super-Resolution Using a Generative Adversarial Network", 2017,
+arXiv:1609.04802; the dial between sharp and faithful is that of Wang et al., "ESRGAN: Enhanced Super-Resolution
+Generative Adversarial Networks", 2018, arXiv:1809.00219, section 3.4.
 """
 
 from functools import cached_property

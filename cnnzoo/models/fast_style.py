@@ -1,9 +1,10 @@
 """Style transfer in one pass: a network that paints any photograph in the styles that it has learnt.
 
-Source: Johnson et al., "Perceptual Losses for Real-Time Style Transfer and Super-Resolution", 2016; several styles in
-one network: Dumoulin et al., "A Learned Representation for Artistic Style", 2017; Ulyanov et al., "Instance
-Normalization: The Missing Ingredient for Fast Stylization", 2016; the adversarial phase: Li and Wand, "Precomputed
-Real-Time Texture Synthesis with Markovian Generative Adversarial Networks", 2016.
+Source: Johnson et al., "Perceptual Losses for Real-Time Style Transfer and Super-Resolution", 2016, arXiv:1603.08155;
+several styles in one network: Dumoulin et al., "A Learned Representation for Artistic Style", 2017, arXiv:1610.07629;
+Ulyanov et al., "Instance Normalization: The Missing Ingredient for Fast Stylization", 2016, arXiv:1607.08022; the
+adversarial phase: Li and Wand, "Precomputed Real-Time Texture Synthesis with Markovian Generative Adversarial
+Networks", 2016, arXiv:1604.04382.
 """
 
 from collections.abc import Mapping

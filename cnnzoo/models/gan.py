@@ -1,6 +1,6 @@
 """The generative adversarial network, of dense layers.
 
-Source: Goodfellow et al., "Generative Adversarial Nets", 2014.
+Source: Goodfellow et al., "Generative Adversarial Nets", 2014, arXiv:1406.2661.
 """
 
 from functools import cached_property

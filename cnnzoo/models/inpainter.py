@@ -1,11 +1,11 @@
 """The inpainter: a small U-Net of gated convolutions that fills holes of any shape in images of any size.
 
-Source: Yu et al., "Free-Form Image Inpainting with Gated Convolution", 2019.
+Source: Yu et al., "Free-Form Image Inpainting with Gated Convolution", 2019, arXiv:1806.03589.
 
 A gated convolution is told the mask and learns, for each channel and place, how far to trust what it sees. A partial
-convolution (Liu et al., "Image Inpainting for Irregular Holes Using Partial Convolutions", 2018) does that by a fixed
-rule: it divides by how much of its window is known. That division, which a network cannot learn easily, is done here
-once, by the smooth filling that the network starts from; what is left to learn is then a matter of gates.
+convolution (Liu et al., "Image Inpainting for Irregular Holes Using Partial Convolutions", 2018, arXiv:1804.07723) does
+that by a fixed rule: it divides by how much of its window is known. That division, which a network cannot learn easily,
+is done here once, by the smooth filling that the network starts from; what is left to learn is then a matter of gates.
 """
 
 from collections.abc import Callable

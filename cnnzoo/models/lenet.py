@@ -1,6 +1,7 @@
 """LeNet-5 with ReLU and max-pooling, for 32x32 colour images or 28x28 grey ones padded to 32.
 
-Source: LeCun et al., "Gradient-Based Learning Applied to Document Recognition", 1998, section II.B.
+Source: LeCun et al., "Gradient-Based Learning Applied to Document Recognition", 1998, doi:10.1109/5.726791, section
+II.B.
 """
 
 from typing import ClassVar

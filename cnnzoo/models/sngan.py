@@ -1,7 +1,7 @@
 """The spectrally normalised GAN, of small residual networks, with labels if there are any.
 
-Sources: Miyato et al., "Spectral Normalization for Generative Adversarial Networks", 2018; Miyato and Koyama, "cGANs
-with Projection Discriminator", 2018.
+Sources: Miyato et al., "Spectral Normalization for Generative Adversarial Networks", 2018, arXiv:1802.05957; Miyato and
+Koyama, "cGANs with Projection Discriminator", 2018, arXiv:1802.05637.
 """
 
 import keras

@@ -1,6 +1,6 @@
 """The k-sparse autoencoder: a long code of which few numbers are not 0.
 
-Source: Makhzani and Frey, "k-Sparse Autoencoders", 2014.
+Source: Makhzani and Frey, "k-Sparse Autoencoders", 2014, arXiv:1312.5663.
 """
 
 from typing import ClassVar

@@ -1,6 +1,6 @@
 """Style transfer by optimisation: the picture itself is what is trained.
 
-Source: Gatys et al., "Image Style Transfer Using Convolutional Neural Networks", 2016.
+Source: Gatys et al., "Image Style Transfer Using Convolutional Neural Networks", 2016, doi:10.1109/CVPR.2016.265.
 """
 
 import math

@@ -1,6 +1,6 @@
 """The variational autoencoder: a bound on log p(x), and a decoder that makes new images.
 
-Source: Kingma and Welling, "Auto-Encoding Variational Bayes", 2014.
+Source: Kingma and Welling, "Auto-Encoding Variational Bayes", 2014, arXiv:1312.6114.
 """
 
 import math

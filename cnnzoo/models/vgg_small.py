@@ -1,8 +1,8 @@
 """A small VGG with batch normalisation for colour images of 32 pixels a side: 1.2 million parameters.
 
 Source: Simonyan and Zisserman, "Very Deep Convolutional Networks for Large-Scale Image Recognition", 2015,
-configuration B without its last block; batch normalisation of Ioffe and Szegedy, 2015, before each activation, and one
-mean over all positions instead of the hidden dense layers.
+arXiv:1409.1556, configuration B without its last block; batch normalisation of Ioffe and Szegedy, 2015,
+arXiv:1502.03167, before each activation, and one mean over all positions instead of the hidden dense layers.
 """
 
 from typing import ClassVar

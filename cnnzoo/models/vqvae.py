@@ -1,6 +1,6 @@
 """The vector-quantised autoencoder: images to a grid of integers and back, and a prior that makes and compresses them.
 
-Source: van den Oord et al., "Neural Discrete Representation Learning", 2017.
+Source: van den Oord et al., "Neural Discrete Representation Learning", 2017, arXiv:1711.00937.
 """
 
 import hashlib

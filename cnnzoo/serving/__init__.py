@@ -9,6 +9,8 @@ It is for a look at what a client sends and gets. What production runs is Tensor
     metrics     what Prometheus reads
     app         paths, methods, limits
     server      the socket, and what is said at the start
+    page        what a browser sees at /
+    client      asks this server or TensorFlow Serving; may be copied out of here
 """
 
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The paths of TensorFlow Serving's REST API, what may be sent to them, and how it is refused.
+"""The paths of TensorFlow Serving's REST API, what may be sent to them, and how it is refused; and a page at /.
 
 A wrong method, or a path under /v1/ that means nothing, is a malformed request, 400, as the server itself has it.
 """
@@ -15,14 +15,16 @@ from urllib.parse import unquote
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from cnnzoo.serving import metrics
 from cnnzoo.serving.batching import Full, Workers
 from cnnzoo.serving.metadata import metadata, status
 from cnnzoo.serving.model_repository import Catalogue
+from cnnzoo.serving.page import POLICY, address, overview, page, wants_json
 from cnnzoo.serving.protocol import Refusal, document, invalid
+from cnnzoo.utils.atomic_files import json_text
 
 MODEL = re.compile(
     "/v1/models(?:/(?P<name>[^/:]+))?(?:/versions/(?P<version>[0-9]+)|/labels/(?P<label>[^/:]+))?"
@@ -155,6 +157,13 @@ def application(catalogue: Catalogue, workers: Workers, most: int) -> Starlette:
     """
     measured = metrics.Metrics()
 
+    async def front(request: Request) -> Response:
+        told = overview(catalogue, address(request.headers.get("host", ""), request.scope.get("server")))
+        vary = {"Vary": "Accept"}
+        if wants_json(request.headers.get("accept", "")):
+            return Response(json_text(told) + "\n", media_type="application/json", headers=vary)
+        return HTMLResponse(page(told), headers={**vary, "Content-Security-Policy": POLICY})
+
     async def health(request: Request) -> Response:
         return PlainTextResponse("ok\n")
 
@@ -175,6 +184,7 @@ def application(catalogue: Catalogue, workers: Workers, most: int) -> Starlette:
 
     return Starlette(
         routes=[
+            Route("/", front),
             Route("/healthz", health),
             Route(metrics.PATH, prometheus),
             Route("/v1/{path:path}", Api(catalogue, workers, most, measured)),

@@ -48,7 +48,7 @@ def greeting(catalogue: Catalogue, host: str, port: int) -> str:
     mount = shlex.quote(f"{catalogue.folder.resolve()}:/models")
     return "\n".join(
         [
-            f"Serving on {address}; Ctrl-C ends it.",
+            f"Serving on {address} (open it for the lines that ask each model); Ctrl-C ends it.",
             *models,
             "",
             "This is for trying exports. Production is TensorFlow Serving, which takes the same folder:",

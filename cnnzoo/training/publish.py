@@ -14,24 +14,13 @@ from typing import Any
 
 from cnnzoo import checkpoints
 from cnnzoo.data import DataNotFound
+from cnnzoo.data.public import LICENCES
 from cnnzoo.evaluation import evaluate
 from cnnzoo.recipes import optimizers_of, recipe
 from cnnzoo.registry import from_config
 from cnnzoo.training.run_dir import Run
 from cnnzoo.utils.atomic_files import write_json
 
-# How each data set may be used, as its makers or keepers say.
-LICENCES = {
-    "mnist": "CC BY-SA 3.0",
-    "fashion_mnist": "MIT",
-    "cifar10": "none stated",
-    "cmaterdb": "Apache-2.0, for non-commercial use",
-    "digits": "CC BY 4.0",
-    "signs": "Apache-2.0",
-    "t91": "none stated",
-    "bsds500": "for non-commercial research and education",
-    "train400": "for non-commercial research and education",
-}
 # Weights, above which they are stored as float16; most of the autoencoders and games have more.
 LARGE = 400_000
 TOLERANCE = 0.001  # of a score, between two measurements

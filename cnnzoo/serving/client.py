@@ -1,13 +1,13 @@
-"""Enlarges a picture by a server of exports, over REST or gRPC; needs nothing of cnnzoo.
+"""Enlarges a picture by a server of exports, over REST or gRPC; this file needs nothing else of cnnzoo.
 
     cnnzoo export espcn.x3 exports/ && cnnzoo serve exports/
-    python client.py photo.jpg larger.png
+    python -m cnnzoo.serving.client photo.jpg larger.png
 
 For TensorFlow Serving it is the same. gRPC is served by that alone, and needs `pip install grpcio
 tensorflow-serving-api`:
 
-    python client.py photo.jpg larger.png --grpc localhost:8500
-    python client.py noisy.png clean.png --model denoiser --signature restore_bytes
+    python -m cnnzoo.serving.client photo.jpg larger.png --grpc localhost:8500
+    python -m cnnzoo.serving.client noisy.png clean.png --model denoiser --signature restore_bytes
 """
 
 import argparse
@@ -69,7 +69,11 @@ def by_grpc(files: list[bytes], address: str, model: str, signature: str, timeou
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        prog="python -m cnnzoo.serving.client",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("picture", type=Path)
     parser.add_argument("out", type=Path, help="a .png file")
     parser.add_argument("--rest", metavar="ADDRESS", default="http://localhost:8501", help="(default: %(default)s)")

@@ -1,0 +1,86 @@
+"""Fetching public image sets, telling which are here, and writing pictures to try things on."""
+
+import argparse
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from cnnzoo.terminal import print_json, print_table, progress
+
+
+def arguments(to: argparse.ArgumentParser) -> None:
+    """What `cnnzoo data` takes."""
+    actions = to.add_subparsers(dest="action", required=True, metavar="ACTION")
+    add = actions.add_parser("get", help="fetch public image sets, or list them")
+    add.add_argument("set", nargs="*", metavar="NAME", help="a set, such as t91 (default: list all)")
+    add.add_argument("--json", action="store_true", help="print JSON on stdout")
+    add.set_defaults(action=_get)
+    add = actions.add_parser("examples", help="write pictures to try the zoo on, those of the README; no download")
+    add.add_argument("folder", nargs="?", default=".", help="where to (default: here)")
+    add.set_defaults(action=_examples)
+
+
+def data(asked: argparse.Namespace) -> None:
+    asked.action(asked)
+
+
+def _examples(asked: argparse.Namespace) -> None:
+    from cnnzoo.data.examples import write_examples
+
+    written = write_examples(asked.folder)
+    tops = dict.fromkeys(path.relative_to(asked.folder).parts[0] for path in written)
+    print(f"{len(written)} pictures: {', '.join(tops)}")
+
+
+def _get(asked: argparse.Namespace) -> None:
+    from cnnzoo.data.download import get
+    from cnnzoo.data.public import SETS
+
+    if unknown := [name for name in asked.set if name not in SETS]:
+        raise ValueError(f"got the set {', '.join(unknown)}; allowed: {', '.join(SETS)}")
+    folders = {}
+    for name in dict.fromkeys(asked.set):
+        with progress(f"{name}, kB") as update:
+            folders[name] = str(get(name, partial(_in_kilobytes, update)))
+        if not asked.json:
+            print(f"{name}: {SETS[name].files} pictures in {folders[name]}")
+    if asked.set:
+        return print_json(folders) if asked.json else None
+    found = [_told(name) for name in SETS]
+    if asked.json:
+        return print_json(found)
+    header = ("set", "pictures", "MB", "to fetch", "here", "licence")
+    rows = [
+        (
+            each["name"],
+            str(each["pictures"]),
+            f"{each['bytes'] / 1e6:.1f}",
+            f"{each['download'] / 1e6:.1f}",
+            "yes" if each["here"] else "no",
+            each["licence"],
+        )
+        for each in found
+    ]
+    print_table("", header, rows)
+    print("cnnzoo data get NAME fetches one; an archive that holds several is fetched once.")
+
+
+def _in_kilobytes(update: Callable[[int, int], None], done: int, total: int) -> None:
+    update(done // 1000, total // 1000)
+
+
+def _told(name: str) -> dict[str, Any]:
+    from cnnzoo.data.public import SETS
+    from cnnzoo.utils.atomic_files import data_dir
+
+    known = SETS[name]
+    return {
+        "name": name,
+        "pictures": known.files,
+        "bytes": known.bytes,
+        "download": known.download,
+        "licence": known.licence,
+        "about": known.about,
+        "folder": str(data_dir() / known.folder),
+        "here": known.here() >= known.files,
+    }

@@ -1,0 +1,262 @@
+"""Fetching public image sets: from a fixed address, checked file by file, and put where `load` and `photographs` look.
+
+Nothing of an archive is unpacked by its own names: the files that a set is known to have are read from it, and all of
+them must have the hashes that the set is known by before any is seen under the name of the set.
+"""
+
+import gzip
+import hashlib
+import os
+import secrets
+import shutil
+import tarfile
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+from zipfile import BadZipFile, ZipFile
+
+from cnnzoo.data.public import SETS, Archive, Packed, PublicSet, Single, listing
+from cnnzoo.utils.atomic_files import data_dir, locked, publish
+
+DOWNLOADS = "downloads"  # the archives are kept there, in `CNNZOO_DATA_DIR`: one may hold several sets
+PATIENCE = 30  # seconds without a byte
+CHUNK = 2**16  # bytes
+
+# What the readers of archives raise for bytes that are none.
+DAMAGED = (
+    *(ValueError, EOFError, RuntimeError, NotImplementedError),
+    *(BadZipFile, tarfile.TarError, gzip.BadGzipFile, zlib.error),
+)
+
+Progress = Callable[[int, int], None]
+
+
+def get(name: str, progress: Progress | None = None) -> Path:
+    """Fetches a public image set, unless it is on this machine.
+
+    Archives stay in `CNNZOO_DATA_DIR`/downloads, where they may be deleted. What was interrupted begins anew.
+
+    Args:
+        name: One of `cnnzoo.data.public.SETS`, such as "t91".
+        progress: Called with (bytes so far, about how many in all).
+
+    Returns:
+        The folder of its pictures.
+
+    Raises:
+        ValueError: An unknown name, other files in its place, or a download that is not what it should be.
+        ConnectionError: It cannot be fetched; the message says how to do it by hand.
+    """
+    if name not in SETS:
+        raise ValueError(f"got the set {name!r}; allowed: {', '.join(SETS)}")
+    wanted = SETS[name]
+    folder = data_dir() / wanted.folder / wanted.label
+    if (here := wanted.here()) >= wanted.files:
+        return data_dir() / wanted.folder
+    if here and isinstance(wanted.content, Packed):
+        where = data_dir() / wanted.folder
+        raise ValueError(f"{where} holds {here} of the {wanted.files} pictures of {name}; move it away to fetch it")
+    downloads = data_dir() / DOWNLOADS
+    downloads.mkdir(parents=True, exist_ok=True)
+    with locked(downloads):
+        aside = downloads / f"{secrets.token_hex(8)}.tmp"
+        _sweep(downloads)
+        aside.mkdir()
+        try:
+            tell = progress or (lambda done, total: None)
+            if isinstance(wanted.content, Packed):
+                _fetch_archive(wanted, wanted.content, aside, tell)
+                folder.parent.mkdir(parents=True, exist_ok=True)
+                if folder.is_dir():
+                    _remove_empty(folder)
+                publish(aside, folder)
+            else:
+                lacking = [each for each in wanted.content if not (folder / each.name).is_file()]
+                _fetch_files(wanted, lacking, aside, tell)
+                folder.mkdir(parents=True, exist_ok=True)
+                for each in lacking:
+                    publish(aside / each.name, folder / each.name)
+        finally:
+            shutil.rmtree(aside, ignore_errors=True)
+    return data_dir() / wanted.folder
+
+
+def _fetch_archive(wanted: PublicSet, packed: Packed, into: Path, progress: Progress) -> None:
+    """Writes the files of a set into an empty folder."""
+    archive = _download(wanted, packed.archive, into.parent / packed.archive.name, progress)
+    try:
+        _unpack(packed, archive, into)
+    except DAMAGED as error:
+        archive.unlink()
+        reason = f"{packed.archive.url} is not what it was: {error}"
+        raise ValueError(f"{reason}. Try it once more, or {_by_hand(wanted)}") from None
+
+
+def _fetch_files(wanted: PublicSet, files: Sequence[Single], into: Path, progress: Progress) -> None:
+    """Writes single files into an empty folder."""
+    total = sum(each.bytes for each in files)
+    before = 0
+
+    def so_far(done: int, _: int) -> None:
+        progress(before + done, total)
+
+    for each in files:
+        _download(wanted, each, into / each.name, so_far)
+        before += each.bytes
+
+
+def _download(wanted: PublicSet, source: Archive | Single, path: Path, progress: Progress) -> Path:
+    """A file of the network, kept under `path`."""
+    import pooch
+    import requests
+
+    pooch.get_logger().setLevel("WARNING")  # it would print every hash
+    known = source.sha256 if isinstance(source, Single) else None
+    bar: Any = _Bar(source.bytes, progress)
+    fetcher = pooch.HTTPDownloader(progressbar=bar, chunk_size=CHUNK, timeout=PATIENCE)
+    host = urlsplit(source.url).hostname
+    try:
+        pooch.retrieve(source.url, known, fname=path.name, path=path.parent, downloader=fetcher)
+    except requests.HTTPError as error:
+        status = error.response.status_code if error.response is not None else "an error"
+        reason = f"{host} answers {status} for {source.url}"
+        raise ConnectionError(f"{reason}. Try it later, or {_by_hand(wanted)}") from None
+    except (requests.exceptions.ChunkedEncodingError, requests.exceptions.ContentDecodingError):
+        raise ConnectionError(f"{host} broke off in the middle of {source.url}; try it once more") from None
+    except requests.RequestException as error:
+        reason = f"{host} cannot be reached ({type(error).__name__})"
+        raise ConnectionError(f"{reason}. Try it with a network, or {_by_hand(wanted)}") from None
+    except ValueError as error:  # another hash, or too long
+        reason = str(error) if bar.done > bar.most else "other bytes"
+        raise ValueError(f"{source.url} is not what it was: {reason}; {_by_hand(wanted)}") from None
+    return path
+
+
+class _Bar:
+    """What pooch reports its progress to; it ends a download that is far longer than it should be."""
+
+    def __init__(self, expected: int, progress: Progress):
+        self.expected, self.progress = expected, progress
+        self.most = 2 * expected + CHUNK  # archives are packed anew, by whatever packs best
+        self.total = self.done = 0
+
+    def update(self, size: int) -> None:
+        self.done += size
+        if self.done > self.most:
+            raise ValueError(f"more than {self.most} bytes")
+        self.progress(min(self.done, self.total or self.expected), self.total or self.expected)
+
+    def reset(self) -> None:
+        self.done = 0
+
+    def close(self) -> None:
+        """Nothing is left to do; pooch asks for it."""
+
+
+def _unpack(packed: Packed, archive: Path, into: Path) -> None:
+    """Writes the wanted files of an archive, and only these, into a folder.
+
+    Raises:
+        ValueError: They are not those that are known.
+    """
+    begin = f"{packed.archive.top}/{packed.folder}/"
+    suffix = packed.ending[packed.ending.index(".") :]
+    known = f"{packed.files} files of {packed.bytes} bytes"
+    digests: dict[str, str] = {}
+    found = 0  # bytes
+    for path, size, read in (
+        _zipped(archive) if archive.suffix == ".zip" else _tarred(archive, 2 * packed.archive.bytes)
+    ):
+        name = path[len(begin) : -len(packed.ending)] + suffix
+        if not (path.startswith(begin) and path.endswith(packed.ending)) or name in packed.left_out:
+            continue
+        if not _is_plain(name):
+            raise ValueError(f"it holds a file named {name!r}")
+        found += size
+        if found > packed.bytes or len(digests) == packed.files:
+            raise ValueError(f"its {packed.folder} holds more than {known}")
+        data = read()
+        digests[name] = hashlib.sha256(data).hexdigest()
+        (into / name).parent.mkdir(exist_ok=True)
+        (into / name).write_bytes(data)
+    if (len(digests), found) != (packed.files, packed.bytes):
+        raise ValueError(f"its {packed.folder} holds {len(digests)} files of {found} bytes instead of {known}")
+    if hashlib.sha256(listing(digests).encode()).hexdigest() != packed.sha256:
+        raise ValueError(f"the files of its {packed.folder} have other bytes")
+
+
+Entries = Iterator[tuple[str, int, Callable[[], bytes]]]  # path in the archive, size, and what reads as many bytes
+
+
+def _zipped(archive: Path) -> Entries:
+    with ZipFile(archive) as content:
+        for member in content.infolist():
+            yield member.filename, member.file_size, partial(content.read, member)
+
+
+def _tarred(archive: Path, most: int) -> Entries:
+    """The files of a .tgz, which may be `most` bytes when it is unpacked; as it may have been on its way here."""
+    with archive.open("rb") as file:
+        opened: Any = gzip.open if file.read(2) == b"\x1f\x8b" else open
+    with opened(archive, "rb") as packed:
+        limited: Any = _Limited(packed, most)
+        with tarfile.open(fileobj=limited, mode="r|") as content:
+            for member in content:
+                if member.isreg() and (found := content.extractfile(member)):
+                    yield member.name, member.size, found.read
+
+
+class _Limited:
+    """A stream that ends in an error after so many bytes."""
+
+    def __init__(self, stream: Any, most: int):
+        self.stream, self.left = stream, most
+
+    def read(self, size: int) -> bytes:
+        self.left -= size
+        if self.left < 0:
+            raise ValueError("it unpacks to far more than it should")
+        return self.stream.read(size)
+
+
+def _is_plain(name: str) -> bool:
+    """Whether a name is that of a file, perhaps in one folder, and neither leads elsewhere nor is hidden."""
+    parts = name.split("/")
+    return len(parts) <= 2 and all(part and part[0] != "." and not set(part) & set("\\:\0") for part in parts)
+
+
+def _by_hand(wanted: PublicSet) -> str:
+    """How to do without this module."""
+    content = wanted.content
+    if isinstance(content, Packed):
+        source = f"those of {content.folder} in {content.archive.url}"
+    else:
+        source = " ".join(single.url for single in content)
+    return f"put its {wanted.files} pictures into {data_dir() / wanted.folder / wanted.label} yourself: {source}"
+
+
+def _sweep(downloads: Path) -> None:
+    """Removes what a killed download has left; called by whoever holds the lock."""
+    archives = {each.content.archive.name for each in SETS.values() if isinstance(each.content, Packed)}
+    for path in downloads.iterdir():
+        if path.is_dir() and path.suffix == ".tmp":
+            shutil.rmtree(path)
+        elif path.is_file() and path.name not in archives and path.name.startswith("tmp"):  # as pooch names them
+            path.unlink()
+
+
+def _remove_empty(folder: Path) -> None:
+    """Removes a folder without pictures, so that another can take its name.
+
+    Raises:
+        ValueError: It holds something.
+    """
+    for path in sorted((path for path in folder.rglob("*") if path.is_dir()), reverse=True):
+        os.rmdir(path) if not any(path.iterdir()) else None
+    try:
+        folder.rmdir()
+    except OSError:
+        raise ValueError(f"{folder} holds files that are no pictures; move it away to fetch them") from None

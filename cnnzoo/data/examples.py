@@ -1,0 +1,95 @@
+"""Pictures to try the zoo on, made of what scikit-learn and scikit-image ship: the files that the README speaks of."""
+
+import io
+from pathlib import Path
+
+import numpy as np
+
+from cnnzoo.data.sources import read, shipped_photographs
+from cnnzoo.utils.atomic_files import write_bytes
+
+SIDE = 256  # of the photographs
+
+
+def write_examples(folder: str | Path = ".") -> list[Path]:
+    """Writes pictures into a folder, which is made if it is not there.
+
+    three.png and eight.png are scans of digits; photo.jpg is a photograph, noisy.png the same with noise of 25 grey
+    levels, torn.png with strokes across it, and mask.png where these are; photos/ holds photographs, and crops of them
+    as photos/<split>/<name>/<image>, to train on.
+
+    Returns:
+        The files.
+
+    Raises:
+        ValueError: One of them is there already; then none is written.
+    """
+    folder = Path(folder)
+    pictures = {folder / name: pixels for name, pixels in _pictures().items()}
+    if there := [path for path in pictures if path.exists()]:
+        more = f", and {len(there) - 1} more of the examples" if len(there) > 1 else ""
+        raise ValueError(f"{there[0]} is there already{more}; allowed: a folder without them")
+    for path, pixels in pictures.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_bytes(path, _encoded(pixels, path.suffix))
+    return list(pictures)
+
+
+def _pictures() -> dict[str, np.ndarray]:
+    """All pictures by the names of their files."""
+    found: dict[str, np.ndarray] = {}
+    scans, labels, _ = read("digits", "test", None, "raise")
+    for digit, name in ((3, "three"), (8, "eight")):
+        found[f"{name}.png"] = scans[labels == digit][0, :, :, 0]
+    photographs = {name: _small(pixels) for split in ("train", "test") for name, pixels in _of(split).items()}
+    photograph = photographs["astronaut"]
+    noise = np.random.default_rng(0).normal(0, 25, photograph.shape)
+    strokes = _strokes()
+    found["photo.jpg"] = photograph
+    found["noisy.png"] = np.clip(np.rint(photograph + noise), 0, 255).astype(np.uint8)
+    found["torn.png"] = np.where(strokes[..., None], 255, photograph).astype(np.uint8)
+    found["mask.png"] = (255 * strokes).astype(np.uint8)
+    found |= {f"photos/{name}.jpg": pixels for name, pixels in photographs.items()}
+    for split in ("train", "test"):
+        crops, owners, names = read("photos", split, (64, 64, 3), "raise")
+        found |= {
+            f"photos/{split}/{names[owner]}/{i:03d}.png": crop
+            for i, (crop, owner) in enumerate(zip(crops, np.asarray(owners), strict=True))
+        }
+    return found
+
+
+def _of(split: str) -> dict[str, np.ndarray]:
+    """The photographs of a split that are in colour."""
+    return {name: pixels for name, pixels in shipped_photographs(split).items() if pixels.shape[2] == 3}
+
+
+def _small(pixels: np.ndarray) -> np.ndarray:
+    """The middle square of a photograph, at `SIDE` pixels."""
+    from PIL import Image
+
+    side = min(pixels.shape[:2])
+    top, left = (pixels.shape[0] - side) // 2, (pixels.shape[1] - side) // 2
+    square = Image.fromarray(pixels[top : top + side, left : left + side])
+    return np.asarray(square.resize((SIDE, SIDE), Image.Resampling.LANCZOS))
+
+
+def _strokes() -> np.ndarray:
+    """Lines across the picture: bool (SIDE, SIDE)."""
+    from PIL import Image, ImageDraw
+
+    canvas = Image.new("L", (SIDE, SIDE))
+    draw = ImageDraw.Draw(canvas)
+    for i in range(4):
+        start = SIDE * (2 * i + 1) // 8
+        draw.line((start, 0, start + SIDE // 8 * (-1) ** i, SIDE), fill=255, width=5)
+    return np.asarray(canvas) > 0
+
+
+def _encoded(pixels: np.ndarray, suffix: str) -> bytes:
+    from PIL import Image
+
+    file = io.BytesIO()
+    options = {"quality": 97, "subsampling": 0} if suffix == ".jpg" else {}
+    Image.fromarray(pixels).save(file, {".jpg": "JPEG", ".png": "PNG"}[suffix], **options)
+    return file.getvalue()

@@ -1,0 +1,378 @@
+"""Fetching public image sets, from a server of these tests in place of the network."""
+
+import gzip
+import hashlib
+import http.server
+import io
+import re
+import socket
+import subprocess
+import sys
+import tarfile
+import threading
+import zipfile
+from dataclasses import replace
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import cnnzoo
+import cnnzoo.data
+from cnnzoo import cli
+from cnnzoo.data import download, photographs, public
+from cnnzoo.data.paintings import paintings
+from cnnzoo.data.public import Archive, Packed, PublicSet, Single, listing
+from cnnzoo.imaging.arrays import read_image
+from cnnzoo.recipes import list_recipes, recipe
+
+TOP = "Things-0123"
+
+
+def png(value: int) -> bytes:
+    file = io.BytesIO()
+    Image.fromarray(np.full((8, 9, 3), value, np.uint8)).save(file, "PNG")
+    return file.getvalue()
+
+
+PICTURES = {f"img_{i}.png": png(20 * i) for i in range(5)}
+
+
+def packed(files: dict[str, bytes]) -> bytes:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in files.items():
+            archive.writestr(name, data)
+    return file.getvalue()
+
+
+def inside(pictures: dict[str, bytes]) -> dict[str, bytes]:
+    """The files of an archive that holds the pictures, and others."""
+    wanted = {f"{TOP}/Test/{name.replace('.png', '_GT.png')}": data for name, data in pictures.items()}
+    return {f"{TOP}/README.md": b"text", f"{TOP}/Test/Thumbs.db": b"no", f"{TOP}/Test/x_small.png": png(1), **wanted}
+
+
+def tarred(files: dict[str, bytes]) -> bytes:
+    file = io.BytesIO()
+    with tarfile.open(fileobj=file, mode="w:gz") as archive:
+        for name, data in files.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(data)
+            archive.addfile(member, io.BytesIO(data))
+        link = tarfile.TarInfo(f"{TOP}/Test/link_GT.png")
+        link.type, link.linkname = tarfile.SYMTYPE, "/etc/passwd"
+        archive.addfile(link)
+    return file.getvalue()
+
+
+@pytest.fixture
+def server():
+    """A server whose files and faults a test chooses; `asked` are the paths that were."""
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.server.asked.append(self.path)
+            if (data := self.server.files.get(self.path)) is None:
+                return self.send_error(404)
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(data)))
+            self.end_headers()
+            self.wfile.write(data[: self.server.most])
+
+        def log_message(self, *_):
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        server.files, server.asked, server.most = {"/set.zip": packed(inside(PICTURES))}, [], None
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("CNNZOO_DATA_DIR", str(tmp_path / "data"))
+    return tmp_path / "data"
+
+
+@pytest.fixture
+def known(server, folder, monkeypatch):
+    """A set5 of five tiny pictures in an archive, and two paintings by themselves."""
+    base = f"http://127.0.0.1:{server.server_port}"
+    digests = {name: hashlib.sha256(data).hexdigest() for name, data in PICTURES.items()}
+    content = Packed(
+        Archive(f"{base}/set.zip", "set.zip", TOP, 2000),
+        "Test",
+        "_GT.png",
+        len(PICTURES),
+        sum(map(len, PICTURES.values())),
+        hashlib.sha256(listing(digests).encode()).hexdigest(),
+    )
+    singles = tuple(
+        Single(name, f"{base}/{name}", len(PICTURES[name]), digests[name]) for name in ("img_1.png", "img_2.png")
+    )
+    server.files |= {f"/{each.name}": PICTURES[each.name] for each in singles}
+    sets = {
+        "set5": PublicSet("set5", "set5/test", "hr", content, "https://example.org"),
+        "paintings": PublicSet("paintings", "style/train/style", "", singles, "https://example.org"),
+    }
+    monkeypatch.setattr(public, "SETS", sets)
+    monkeypatch.setattr(download, "SETS", sets)
+    return sets
+
+
+def left(folder: Path) -> set[str]:
+    """The files below a folder but those of the lock and the kept archives."""
+    return {str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file() and p.name not in (".lock", "set.zip")}
+
+
+def test_a_set_of_an_archive_is_fetched_once_and_read(server, folder, known, capsys):
+    assert cli.main(["data", "get", "set5"]) == 0
+    assert capsys.readouterr().out == f"set5: 5 pictures in {folder / 'set5' / 'test'}\n"
+    assert left(folder) == {f"set5/test/hr/{name}" for name in PICTURES}
+    found = photographs.photographs("set5", "test")
+    assert [image[0, 0, 0] for image in found.images] == [0, 20, 40, 60, 80]
+    told = []
+    assert cnnzoo.data.get("set5", lambda *at: told.append(at)) == folder / "set5" / "test"
+    assert server.asked == ["/set.zip"] and told == []
+
+
+def test_progress_ends_at_the_size(server, known):
+    told = []
+    cnnzoo.data.get("set5", lambda *at: told.append(at))
+    assert told[-1] == (len(server.files["/set.zip"]),) * 2
+    told = []
+    cnnzoo.data.get("paintings", lambda *at: told.append(at))
+    assert told[-1] == (known["paintings"].bytes,) * 2
+
+
+def test_an_archive_that_is_kept_serves_without_a_network(server, folder, known):
+    cnnzoo.data.get("set5")
+    for path in sorted((folder / "set5").rglob("*"), reverse=True):
+        path.unlink() if path.is_file() else path.rmdir()
+    server.files = {}
+    cnnzoo.data.get("set5")
+    assert len(left(folder)) == 5
+
+
+def test_single_files_are_checked_each(server, folder, known, capsys):
+    server.files["/img_2.png"] = png(99)
+    assert cli.main(["data", "get", "paintings"]) == 2
+    assert "img_2.png is not what it was: other bytes" in capsys.readouterr().err
+    assert left(folder) == set()
+    server.files["/img_2.png"] = PICTURES["img_2.png"]
+    assert cli.main(["data", "get", "paintings"]) == 0
+    assert left(folder) == {"style/train/style/img_1.png", "style/train/style/img_2.png"}
+
+
+def test_single_files_come_beside_those_of_ones_own(server, folder, known):
+    mine = folder / "style" / "train" / "style" / "mine.png"
+    mine.parent.mkdir(parents=True)
+    mine.write_bytes(png(7))
+    cnnzoo.data.get("paintings")
+    (mine.parent / "img_1.png").unlink()
+    server.asked.clear()
+    cnnzoo.data.get("paintings")
+    assert server.asked == ["/img_1.png"] and mine.read_bytes() == png(7)
+    assert set(paintings()) == {"mine", "img_1", "img_2"}
+
+
+SAME_SIZE = {**PICTURES, "img_4.png": PICTURES["img_4.png"][:-1] + b"!"}
+
+
+@pytest.mark.parametrize(
+    "data, reason",
+    [
+        (packed(inside(SAME_SIZE)), "other bytes"),
+        (packed(inside({**PICTURES, "img_5.png": b"more"})), "holds more than 5 files"),
+        (packed(inside(dict(list(PICTURES.items())[:4]))), "holds 4 files"),
+        (packed({**inside(PICTURES), f"{TOP}/Test/../../../evil_GT.png": b"evil"}), "a file named '../../../evil.png'"),
+        (packed({**inside(PICTURES), f"{TOP}/Test//tmp/evil_GT.png": b"evil"}), "a file named '/tmp/evil.png'"),
+        (packed({**inside(PICTURES), f"{TOP}/Test/.hidden_GT.png": b"evil"}), "a file named '.hidden.png'"),
+        (packed(inside({**PICTURES, "img_4.png": bytes(10**7)})), "holds more than 5 files"),  # a bomb of 10 MB
+        (b"no archive at all", "not a zip file"),
+        (packed(inside(PICTURES))[:700], "not a zip file"),
+        (bytes(100_000), "more than"),
+    ],
+    ids=["bytes", "more", "fewer", "upwards", "absolute", "hidden", "bomb", "text", "cut", "endless"],
+)
+def test_an_archive_that_is_another_is_refused_and_leaves_nothing(data, reason, server, folder, known, capsys):
+    good, server.files["/set.zip"] = server.files["/set.zip"], data
+    assert cli.main(["data", "get", "set5"]) == 2
+    told = capsys.readouterr()
+    assert told.out == "" and told.err.count("\n") == 1
+    assert reason in told.err and "is not what it was" in told.err and "set5/test/hr yourself" in told.err
+    assert left(folder.parent) == set()
+    server.files["/set.zip"] = good  # nothing of the bad one is kept
+    assert cli.main(["data", "get", "set5"]) == 0
+
+
+def test_a_download_that_breaks_off_begins_anew(server, folder, known, capsys):
+    server.most = 500
+    assert cli.main(["data", "get", "set5"]) == 2
+    assert "broke off" in capsys.readouterr().err
+    assert left(folder) == set() and not (folder / "set5").exists()
+    server.most = None
+    assert cli.main(["data", "get", "set5"]) == 0
+
+
+def test_ctrl_c_leaves_nothing_and_a_killed_download_is_swept_up(server, folder, known):
+    def stop(done, total):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        cnnzoo.data.get("set5", stop)
+    assert left(folder) == set()
+    (folder / "downloads" / "0123.tmp").mkdir()
+    (folder / "downloads" / "0123.tmp" / "img_0.png").write_bytes(b"half")
+    (folder / "downloads" / "tmpabcd").write_bytes(b"half")
+    cnnzoo.data.get("set5")
+    assert left(folder) == {f"set5/test/hr/{name}" for name in PICTURES}
+
+
+def test_no_server_and_no_file_end_in_a_line_that_says_how_to_do_it_by_hand(server, folder, known, capsys):
+    server.files = {}
+    assert cli.main(["data", "get", "set5"]) == 2
+    assert "answers 404" in capsys.readouterr().err
+    with socket.socket() as free:  # bound, and not listening
+        free.bind(("127.0.0.1", 0))
+        archive = replace(known["set5"].content.archive, url=f"http://127.0.0.1:{free.getsockname()[1]}/set.zip")
+        known["set5"] = replace(known["set5"], content=replace(known["set5"].content, archive=archive))
+        assert cli.main(["data", "get", "set5"]) == 2
+    told = capsys.readouterr().err
+    assert told.count("\n") == 1 and "127.0.0.1 cannot be reached" in told
+    assert f"put its 5 pictures into {folder / 'set5' / 'test' / 'hr'} yourself: those of Test in" in told
+
+
+def test_what_lies_in_its_place_is_left_alone(server, folder, known, capsys):
+    mine = folder / "set5" / "test" / "mine" / "a.png"
+    mine.parent.mkdir(parents=True)
+    mine.write_bytes(png(3))
+    assert cli.main(["data", "get", "set5"]) == 2
+    assert "holds 1 of the 5 pictures of set5; move it away" in capsys.readouterr().err
+    assert server.asked == []
+    mine.unlink()
+    (folder / "set5" / "test" / "hr").mkdir()
+    (folder / "set5" / "test" / "hr" / "notes.txt").write_text("mine")
+    assert cli.main(["data", "get", "set5"]) == 2
+    assert "files that are no pictures" in capsys.readouterr().err
+    assert (folder / "set5" / "test" / "hr" / "notes.txt").read_text() == "mine"
+
+
+def test_sets_are_listed_with_what_is_here(folder, known, capsys):
+    cnnzoo.data.get("paintings")
+    assert cli.main(["data", "get"]) == 0
+    rows = capsys.readouterr().out.splitlines()
+    assert re.search(r"set5 +5 .* no +none stated", "\n".join(rows))
+    assert re.search(r"paintings +2 .* yes +public domain", "\n".join(rows))
+
+
+def test_an_unknown_set_is_refused_before_any_is_fetched(server, known, capsys):
+    assert cli.main(["data", "get", "set5", "set6"]) == 2
+    assert "got the set set6; allowed: set5, paintings" in capsys.readouterr().err
+    assert server.asked == []
+
+
+@pytest.fixture
+def as_tgz(server, known):
+    """The same set5, of a .tgz file."""
+    server.files["/set.tgz"] = tarred(inside(PICTURES))
+    content = known["set5"].content
+    archive = replace(content.archive, url=content.archive.url.replace(".zip", ".tgz"), name="set.tgz", bytes=20_000)
+    known["set5"] = replace(known["set5"], content=replace(content, archive=archive))
+
+
+@pytest.mark.parametrize("on_the_way", [bytes, gzip.decompress], ids=["as it is", "unpacked by HTTP"])
+def test_a_tgz_is_read_as_well(on_the_way, server, folder, as_tgz):
+    server.files["/set.tgz"] = on_the_way(server.files["/set.tgz"])
+    cnnzoo.data.get("set5")
+    assert left(folder) - {"downloads/set.tgz"} == {f"set5/test/hr/{name}" for name in PICTURES}
+
+
+@pytest.mark.parametrize(
+    "data, reason",
+    [
+        (tarred({**inside(PICTURES), f"{TOP}/Test/../../../evil_GT.png": b"evil"}), "a file named '../../../evil.png'"),
+        (tarred(inside({**PICTURES, "img_4.png": bytes(10**7)})), "holds more than 5 files"),
+        (tarred({f"{TOP}/zeros": bytes(10**7), **inside(PICTURES)}), "it unpacks to far more"),
+        (tarred(inside(PICTURES))[:300], "ended before"),
+        (b"no archive at all", "is not what it was"),
+        (gzip.compress(b"no tar" * 100), "is not what it was"),
+        (tarred(inside(SAME_SIZE)), "other bytes"),
+    ],
+    ids=["upwards", "bomb", "other bomb", "cut", "text", "gzip", "bytes"],
+)
+def test_a_tgz_that_is_another_is_refused_and_leaves_nothing(data, reason, server, folder, as_tgz, capsys):
+    server.files["/set.tgz"] = data
+    assert cli.main(["data", "get", "set5"]) == 2
+    told = capsys.readouterr().err
+    assert told.count("\n") == 1 and reason in told and "is not what it was" in told
+    assert left(folder.parent) == set()
+
+
+# -- the table ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("known", public.SETS.values(), ids=public.SETS)
+def test_what_is_known_of_a_set_is_whole(known):
+    content = known.content
+    sources = [content.archive] if isinstance(content, Packed) else content
+    for source in sources:
+        assert urlsplit(source.url).scheme == "https"
+        if "github" in source.url:
+            assert re.search("/[0-9a-f]{40}", source.url), "an address that may change"
+    for sha256 in [content.sha256] if isinstance(content, Packed) else [each.sha256 for each in content]:
+        assert re.fullmatch("[0-9a-f]{64}", sha256)
+    assert known.about.startswith("https://") and known.licence != "not known"
+    places = {**photographs.TRAINING, **photographs.TESTING, "signs": "sign_digits/train"}
+    assert known.folder == places.get(known.name, "style/train/style")
+
+
+def test_every_set_of_a_recipe_or_a_score_can_be_fetched(folder):
+    wanted = {part for name in list_recipes() for part in recipe(name).data.split("+")}
+    by_others = {"mnist", "fashion_mnist", "cifar10", "cmaterdb", "digits", "photos"}  # TFDS and scikit-learn
+    wanted = {name for name in wanted if name.partition("/")[0] not in by_others}
+    assert wanted | set(photographs.TRAINING) | set(photographs.TESTING) | {"paintings"} == set(public.SETS)
+    for name in public.SETS:
+        split = "test" if name in photographs.TESTING else "train"
+        read = photographs.photographs if photographs.is_photographs(name) else cnnzoo.data.load
+        if name != "paintings":
+            with pytest.raises(cnnzoo.data.DataNotFound, match=f"cnnzoo data get {name}"):
+                read(name, split)
+
+
+def test_asking_what_there_is_imports_neither_networks_nor_pooch():
+    program = (
+        "import sys; from cnnzoo.cli import main; main(['data', 'get'])\n"
+        "assert not {'tensorflow', 'keras', 'sklearn', 'pooch', 'requests'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True, capture_output=True)
+
+
+# -- pictures to try things on -----------------------------------------------------------------------------------------
+
+
+def test_the_examples_are_what_the_documents_say(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(["data", "examples"]) == 0
+    assert "three.png, eight.png, photo.jpg, noisy.png, torn.png, mask.png, photos" in capsys.readouterr().out
+    photograph, noisy, torn, mask = (
+        read_image(Path(name)) for name in ("photo.jpg", "noisy.png", "torn.png", "mask.png")
+    )
+    assert photograph.shape == noisy.shape == torn.shape == (256, 256, 3) and mask.shape == (256, 256, 1)
+    assert 15 < (noisy.astype(float) - photograph).std() < 25
+    assert set(np.unique(mask)) == {0, 255} and (torn[mask[..., 0] == 255] == 255).all()
+    assert np.abs(torn[mask[..., 0] == 0].astype(int) - photograph[mask[..., 0] == 0]).mean() < 3
+    crops = cnnzoo.data.load(str(tmp_path / "photos"), "train")
+    assert len(crops.images) == 128 and crops.images.shape[1:] == (64, 64, 3)  # a batch by default
+    digits = cnnzoo.build("lenet.mnist").classify(["three.png", "eight.png"])
+    assert digits.argmax(axis=1).tolist() == [3, 8]
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*.*")}
+    Path("noisy.png").unlink()
+    assert cli.main(["data", "examples"]) == 2
+    assert "three.png is there already, and 210 more of the examples" in capsys.readouterr().err
+    assert not Path("noisy.png").exists() and all(p.read_bytes() == b for p, b in before.items() if p.exists())
