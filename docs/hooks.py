@@ -82,16 +82,10 @@ def scores(name: str) -> str:
         mine = recipe(checkpoint)
         parts += [f"### {checkpoint}", f"    cnnzoo train {checkpoint}"]
         obtained = "nothing yet: no weights of it are shipped"
-<<<<<<< HEAD
         if checkpoint in hub.list_checkpoints(name):
             card = hub.card(checkpoint)
-            parts.append(f"Trained on {card['data']['name']} (licence: {card['data']['licence']}).")
-=======
-        if checkpoint in registry.list_checkpoints(name):
-            card = registry.card(checkpoint)
             sets = "+".join(f"[{part}]({home(part)})" for part in card["data"]["name"].split("+"))
             parts.append(f"Trained on {sets} (licence: {card['data']['licence']}); see [data](../data.md).")
->>>>>>> 211558ef6524a8e3aa9b362eccd29a6b7a870035
             obtained = f"{table.headline(card)}; `cnnzoo evaluate {checkpoint}` prints it, with its protocol"
         columns = {"obtained": obtained, "published": mine.published}
         if mine.differs:

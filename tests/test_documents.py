@@ -153,8 +153,8 @@ def test_the_page_of_an_architecture_links_its_sources_and_data(name, hooks):
         source = re.search(r"^Sources?: (.*?)(\n\n|\Z)", documented, re.DOTALL | re.MULTILINE)[1]
         titles = re.findall(r'"[^"]+",\s+\d{4},?\s+(\S*)', source)
         assert titles and all(re.match("arXiv:|doi:|https:", each) for each in titles), source
-    for checkpoint in registry.list_checkpoints(name):
-        for part in registry.card(checkpoint)["data"]["name"].split("+"):
+    for checkpoint in hub.list_checkpoints(name):
+        for part in hub.card(checkpoint)["data"]["name"].split("+"):
             assert f"[{part}]({public.home(part)})" in page
 
 

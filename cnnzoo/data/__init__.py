@@ -10,11 +10,7 @@ import numpy as np
 from cnnzoo.data.download import get
 from cnnzoo.data.permutation import order
 
-<<<<<<< HEAD
-__all__ = ["DataNotFound", "ImageSet", "load", "order", "training_images"]
-=======
-__all__ = ["DataNotFound", "ImageSet", "get", "load", "order", "pipeline", "training_images"]
->>>>>>> 211558ef6524a8e3aa9b362eccd29a6b7a870035
+__all__ = ["DataNotFound", "ImageSet", "get", "load", "order", "training_images"]
 
 
 class DataNotFound(ValueError):

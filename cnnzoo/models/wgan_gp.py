@@ -1,13 +1,9 @@
 """The Wasserstein GAN with a gradient penalty, of small residual networks.
 
-<<<<<<< HEAD
-Source: Gulrajani et al., "Improved Training of Wasserstein GANs", 2017.
+Source: Gulrajani et al., "Improved Training of Wasserstein GANs", 2017, arXiv:1704.00028.
 
 The networks are those of its appendix F: all convolutions of a network have equally many filters, and the shortcut of a
 block goes round two convolutions of 3x3.
-=======
-Source: Gulrajani et al., "Improved Training of Wasserstein GANs", 2017, arXiv:1704.00028.
->>>>>>> 211558ef6524a8e3aa9b362eccd29a6b7a870035
 """
 
 from typing import ClassVar

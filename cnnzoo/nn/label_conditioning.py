@@ -1,18 +1,9 @@
 """Label conditioning for GANs.
 
-<<<<<<< HEAD
 By "concatenation" the one-hot label is appended to the input of both networks (Mirza and Osindero, "Conditional
-Generative Adversarial Nets", 2014). By "projection" the label chooses the scale and shift of the generator's batch
-normalization, and the discriminator adds the inner product of its features with a vector of the class (Miyato and
-Koyama, "cGANs with Projection Discriminator", 2018).
-=======
-With no classes they are told nothing. By "concatenation" the one-hot label is appended to what they take (Mirza and
-Osindero, "Conditional Generative Adversarial Nets", 2014, arXiv:1411.1784). By "projection" the label chooses the scale
-and shift of the generator's batch normalisation, and the discriminator adds the inner product of its features with a
-vector of the class (Miyato and Koyama, "cGANs with Projection Discriminator", 2018, arXiv:1802.05637).
-
-`game` is a model with `classes`, `conditioning`, `loss` and `spectral`; a label is symbolic, (n, classes), or None.
->>>>>>> 211558ef6524a8e3aa9b362eccd29a6b7a870035
+Generative Adversarial Nets", 2014, arXiv:1411.1784). By "projection" the label chooses the scale and shift of the
+generator's batch normalization, and the discriminator adds the inner product of its features with a vector of the class
+(Miyato and Koyama, "cGANs with Projection Discriminator", 2018, arXiv:1802.05637).
 """
 
 from typing import Any
