@@ -3,20 +3,19 @@
 import zipfile
 from pathlib import Path
 
+import numpy as np
+
 from cnnzoo.checkpoints.card import GOLDEN, Checkpoint, CheckpointError
+from cnnzoo.data import load
 
 
 def write_golden(model, file: Path) -> None:
-    import numpy as np
-
     x = _golden_input(model)
     np.savez_compressed(file, input=x, output=np.asarray(model(x), np.float32))
 
 
 def _golden_input(model):
     """Latents, or uint8 pictures; for a model that fills holes with a hole in each, as the last channel."""
-    import numpy as np
-
     if model.task == "generate":
         return np.random.default_rng(0).standard_normal((4, model.latent_dim), dtype=np.float32)
     images = sample_images(model)
@@ -32,11 +31,9 @@ def sample_images(model):
 
     They are digits for grey models, photographs for colour ones and for those of images of any size.
     """
-    from cnnzoo.data import load as load_data
-
     height, width, channels = model.image_shape
     source = "digits" if channels == 1 and height else "photos"
-    return load_data(source, "test", shape=(height or 48, width or 48, channels)).images[:4]
+    return load(source, "test", shape=(height or 48, width or 48, channels)).images[:4]
 
 
 def check_golden(checkpoint: Checkpoint, model) -> float:
@@ -45,8 +42,6 @@ def check_golden(checkpoint: Checkpoint, model) -> float:
     Raises:
         CheckpointError: The golden cannot be read.
     """
-    import numpy as np
-
     file = checkpoint.path / GOLDEN
     try:
         with np.load(file, allow_pickle=False) as golden:

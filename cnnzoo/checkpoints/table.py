@@ -12,6 +12,7 @@ from typing import Any
 from cnnzoo import hub, registry
 from cnnzoo.data.sources import class_folders
 from cnnzoo.metrics.scores import Score
+from cnnzoo.recipes import list_recipes
 from cnnzoo.utils.atomic_files import write_text
 
 BEGIN, END = "<!-- checkpoints: written by python -m cnnzoo.checkpoints.table -->", "<!-- end of checkpoints -->"
@@ -146,8 +147,6 @@ def architecture_card(name: str) -> dict[str, Any]:
     Raises:
         UnknownName: There is none of that name.
     """
-    from cnnzoo.recipes import list_recipes
-
     if name not in registry.list_models():
         raise registry.UnknownName("architecture", name, [*registry.list_models(), *hub.list_checkpoints()])
     module = f"cnnzoo.models.{name}"

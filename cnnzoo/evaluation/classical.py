@@ -7,6 +7,9 @@ photographs ("train400"), under noise of 5 to 75 grey values.
 
 import numpy as np
 
+from cnnzoo.imaging.color import rgb_to_full_ycbcr, with_luma
+from cnnzoo.imaging.resampling import upscale
+
 
 def bicubic(image: np.ndarray, scale: int) -> np.ndarray:
     """The image enlarged as MATLAB's imresize does, with the kernel of Keys, a = -0.5: (scale h, scale w, c).
@@ -16,8 +19,6 @@ def bicubic(image: np.ndarray, scale: int) -> np.ndarray:
 
     Source: Keys, "Cubic Convolution Interpolation for Digital Image Processing", 1981.
     """
-    from cnnzoo.imaging.resampling import upscale
-
     return _finished(upscale(_enlargeable(image, scale)[None], scale)[0])
 
 
@@ -118,8 +119,6 @@ def equalized(image: np.ndarray) -> np.ndarray:
     Processing".
     """
     from skimage.exposure import equalize_hist
-
-    from cnnzoo.imaging.color import rgb_to_full_ycbcr, with_luma
 
     image = _checked(image)
     if image.shape[2] == 1:

@@ -8,7 +8,8 @@ import numpy as np
 
 from cnnzoo import hub
 from cnnzoo.checkpoints import TASKS
-from cnnzoo.data import ImageSet
+from cnnzoo.data import ImageSet, load
+from cnnzoo.evaluation import restoration, stylization
 from cnnzoo.evaluation.generation import GenerationMetrics, default_extractor
 from cnnzoo.features.inception import network as inception_network
 from cnnzoo.metrics import classification, likelihood, reconstruction
@@ -80,8 +81,6 @@ def evaluate(
         ValueError: No data, an option out of range, no classifier to judge a generator, or a model whose task is not
             known.
     """
-    from cnnzoo.data import load
-
     name = model if isinstance(model, str) else model.architecture
     if isinstance(model, str):
         data = data or hub.card(model)["data"]["name"]
@@ -104,12 +103,8 @@ def evaluate(
     if inception and not generates:
         raise ValueError(f"got inception=True for a model of the task {model.task!r}; allowed: a model that generates")
     if model.task in ("upscale", "restore", "inpaint", "enhance"):
-        from cnnzoo.evaluation import restoration
-
         return Report(name, str(data), split, tuple(restoration.measure(model, str(data), split, limit, progress)))
     if model.task == "stylize":
-        from cnnzoo.evaluation import stylization
-
         return Report(name, str(data), split, tuple(stylization.measure(model, str(data), split, limit, progress)))
     network = inception_network() if inception else None
     found = load(data, split, shape=model.image_shape).few(limit)

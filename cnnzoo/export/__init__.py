@@ -43,7 +43,12 @@ def export(
         ValueError: There is no such model, or `<folder>/<name>` holds another one.
         ModuleNotFoundError: What the extra "export" installs is not there.
     """
-    from cnnzoo.export.saved_model import write
+    import keras
+
+    if keras.backend.backend() == "tensorflow":
+        from cnnzoo.export.writer import write
+    else:
+        from cnnzoo.export.other_backends import write
 
     return write(model, Path(folder), name, litert, onnx, data)
 

@@ -1,138 +1,17 @@
-"""An export as a folder: the SavedModel, what lies beside it, and the version that it becomes."""
+"""A SavedModel and the folder of its versions."""
 
-import json
-import os
 import re
-import secrets
-import shutil
-import subprocess
-import sys
-import tempfile
 from pathlib import Path
 from typing import Any
 
-import keras
-import numpy as np
-
-import cnnzoo
-from cnnzoo import checkpoints, hub
-from cnnzoo.checkpoints import table
-from cnnzoo.utils.atomic_files import locked, publish, write_json
-from cnnzoo.utils.optional import require
-
 EXTRA, ABOUT, GOLDEN = "assets.extra", "export.json", "golden.npz"
-FORMAT = 1
 NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]*")  # of a model, in a path, in a URL and in models.config
-
-
-def write(model, root: Path, name: str | None, litert: bool, onnx: bool, data) -> Path:
-    """See `cnnzoo.export.export`."""
-    if name is not None and not NAME.fullmatch(name):
-        raise ValueError(f"got name={name!r}; allowed: letters, digits, '_', '-' and '.', which is not the first")
-    if keras.backend.backend() != "tensorflow":
-        return _under_tensorflow(model, root, name, litert, onnx, data)
-    _require(litert, onnx)
-    model, card, trained_on = _opened(model)
-    if not model.ships:
-        tasks = ", ".join(checkpoints.TASKS)
-        raise ValueError(f"got a {model.architecture}, which is trained anew for each picture; allowed: to {tasks}")
-    target = root / (name or model.architecture)
-    source = card["name"] if card else model.architecture
-    _refuse_another(target, source)
-    from cnnzoo.export.serving import read_models, write_configs
-
-    read_models(root)  # a file that cannot be read is told of before anything is written
-    aside = target / f".export-{secrets.token_hex(8)}"
-    aside.mkdir(parents=True)
-    try:
-        _write_all(aside, model, card, source, target.name, data or trained_on, litert, onnx)
-        version = _place(aside, target)
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
-    with locked(root, patience=60.0):
-        write_configs(root)
-    return version
 
 
 def versions(folder: Path) -> list[int]:
     """The versions in the folder of a model, sorted."""
     names = (path.parent.name for path in folder.glob("*/saved_model.pb"))
     return sorted(int(name) for name in names if name.isdecimal())
-
-
-def _require(litert: bool, onnx: bool) -> None:
-    """Raises a ModuleNotFoundError that says what to install."""
-    wanted = ["tensorflow_serving", *(["ai_edge_litert"] if litert else []), *(["tf2onnx", "onnx"] if onnx else [])]
-    require("an export", "export", *wanted)
-
-
-def _opened(model) -> tuple[Any, dict | None, str | None]:
-    """A model, its card if it has one, and the name of the data it was trained on."""
-    if not isinstance(model, (str, Path)):
-        return model, None, None
-    path = Path(model) if Path(model).is_dir() else hub.checkpoint_path(str(model))
-    if (path / checkpoints.CARD).exists():
-        card = checkpoints.open_checkpoint(path).card
-        return checkpoints.load(path), card, card["data"]["name"]
-    loaded = checkpoints.load(path)
-    return loaded, None, json.loads((path / "run.json").read_text()).get("data")
-
-
-def _refuse_another(target: Path, source: str) -> None:
-    """Raises a ValueError where the versions that are there are not of the same model."""
-    for version in versions(target)[-1:]:
-        known = json.loads((target / str(version) / EXTRA / ABOUT).read_text())["model"]
-        if known != source:
-            raise ValueError(
-                f"got {source!r} for {target}, whose versions are {known!r}; allowed: the same, or another name for it"
-            )
-
-
-def _write_all(aside: Path, model, card, source: str, name: str, data, litert: bool, onnx: bool) -> None:
-    import tensorflow as tf
-
-    from cnnzoo.export import serving
-    from cnnzoo.export.signatures import main, portable, signatures, verbs
-    from cnnzoo.nn.batchnorm_folding import for_inference
-
-    images, classes = _images(model), ()
-    if model.task == "classify":
-        classes = table.class_names(data, model.classes) if data else [str(i) for i in range(model.classes)]
-    shipped = for_inference(model)
-    asked = signatures(shipped, images, classes)
-    save(aside, asked)
-    extra = aside / EXTRA
-    extra.mkdir()
-    golden = {}
-    for verb, whole in verbs(model, images, classes).items():  # what is shipped is held against what was trained
-        made = whole.function(**{key: tf.constant(value) for key, value in whole.example.items()})
-        golden |= {f"{verb}/in/{key}": value for key, value in whole.example.items()}
-        golden |= {f"{verb}/out/{key}": np.asarray(value) for key, value in made.items()}
-    strings = {key: value.astype("S") for key, value in golden.items() if value.dtype == object}
-    np.savez_compressed(extra / GOLDEN, **golden | strings)
-    about = {
-        "format": FORMAT,
-        "name": name,
-        "model": source,
-        "architecture": model.architecture,
-        "config": {key: model.get_config()[key] for key in model.config_fields()},
-        "cnnzoo": cnnzoo.__version__,
-        "main": main(model),
-        "signatures": {verb: described(signature) for verb, signature in asked.items()},
-    }
-    write_json(extra / ABOUT, about)
-    if card:
-        write_json(extra / checkpoints.CARD, card)
-    serving.write_warmup(extra, name, asked)
-    serving.write_batching(aside, asked)
-    if litert:
-        from cnnzoo.export.litert import write_litert
-
-        write_litert(aside / "litert", model, images, data)
-    if onnx:
-        from cnnzoo.export.onnx import write_onnx
-
-        write_onnx(aside / "onnx", portable(shipped, images))
 
 
 def save(folder: Path, asked: dict) -> None:
@@ -164,41 +43,7 @@ def described(signature) -> dict[str, Any]:
     }
 
 
-def _images(model) -> np.ndarray:
-    """Four uint8 pictures of the shape that a model takes."""
-    if model.task == "generate":
-        return np.zeros((4, *model.image_shape), np.uint8)
-    return checkpoints.sample_images(model)
-
-
-def _place(aside: Path, target: Path) -> Path:
-    """Renames a finished folder to the next free version, whoever else is doing the same."""
-    version = max(versions(target), default=0) + 1
-    while True:
-        try:
-            publish(aside, target / str(version))
-            return target / str(version)
-        except OSError:
-            if not (target / str(version)).exists():
-                raise
-            version += 1
-
-
-def _under_tensorflow(model, root: Path, name, litert: bool, onnx: bool, data) -> Path:
-    """The same from another process, in which Keras runs on TensorFlow: other backends write no stock operations."""
-    with tempfile.TemporaryDirectory() as scratch:
-        named = model
-        if not isinstance(model, (str, Path)):
-            named = scratch
-            config = model.get_config()
-            own = {key: config[key] for key in model.config_fields()}
-            write_json(Path(scratch) / "run.json", {"architecture": model.architecture, "config": own})
-            model.inference_copy().save_weights(Path(scratch) / checkpoints.WEIGHTS)
-        command = [sys.executable, "-m", "cnnzoo", "export", str(named), str(root)]
-        command += [*(["--name", name] if name else []), *(["--data", str(data)] if data else [])]
-        command += [*(["--litert"] if litert else []), *(["--onnx"] if onnx else [])]
-        environment = {**os.environ, "KERAS_BACKEND": "tensorflow"}
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise ValueError(done.stderr.strip().splitlines()[-1])
-    return Path(done.stdout.strip().splitlines()[-1])
+def check_name(name: str | None) -> None:
+    """Raises a ValueError for a name that a model cannot have in a path or a URL."""
+    if name is not None and not NAME.fullmatch(name):
+        raise ValueError(f"got name={name!r}; allowed: letters, digits, '_', '-' and '.', which is not the first")

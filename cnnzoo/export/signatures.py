@@ -14,6 +14,7 @@ import tensorflow as tf
 from keras import ops
 
 from cnnzoo.export.image_codec import checked, from_bytes, mask_from_bytes, to_bytes
+from cnnzoo.imaging.arrays import png_bytes
 from cnnzoo.tasks.photo_inference import with_bicubic_color
 
 MOST = 1024  # images of one request for new ones
@@ -385,6 +386,4 @@ def of_files(signature: Signature) -> Signature:
 
 def files_of(images: np.ndarray) -> np.ndarray:
     """float32 images (n, height, width, channels) as PNG files, an array of n byte strings."""
-    from cnnzoo.imaging.arrays import png_bytes
-
     return np.array([png_bytes(image) for image in images])

@@ -13,6 +13,7 @@ from keras import ops
 from cnnzoo.imaging.arrays import to_channels, to_uint8
 from cnnzoo.imaging.resampling import mirror_to_multiple
 from cnnzoo.imaging.tiling import tiled
+from cnnzoo.nn.batchnorm_folding import fold_batch_norm
 from cnnzoo.nn.layers import pad_symmetric, unit_range, upsample_nearest
 from cnnzoo.nn.losses import mean_and_deviation
 from cnnzoo.phases import Phase, PhasedModel
@@ -135,8 +136,6 @@ class AdaIN(PhasedModel):
         """
         if isinstance(other, AdaIN):
             return super().init_from(other)
-        from cnnzoo.nn.batchnorm_folding import fold_batch_norm
-
         backbone = getattr(other, "backbone", None)
         theirs = [] if backbone is None else fold_batch_norm(backbone).layers
         convs = [layer for layer in theirs if isinstance(layer, keras.layers.Conv2D)][: len(self.encoder.convs)]

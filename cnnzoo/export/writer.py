@@ -1,0 +1,133 @@
+"""An export as a folder: the SavedModel, the files beside it, and the version that it becomes."""
+
+import json
+import secrets
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+import cnnzoo
+from cnnzoo import checkpoints, hub
+from cnnzoo.checkpoints import table
+from cnnzoo.export import serving
+from cnnzoo.export.litert import write_litert
+from cnnzoo.export.onnx import write_onnx
+from cnnzoo.export.saved_model import ABOUT, EXTRA, GOLDEN, check_name, described, save, versions
+from cnnzoo.export.signatures import main, portable, signatures, verbs
+from cnnzoo.nn.batchnorm_folding import for_inference
+from cnnzoo.utils.atomic_files import locked, publish, write_json
+from cnnzoo.utils.optional import require
+
+FORMAT = 1
+
+
+def write(model, root: Path, name: str | None, litert: bool, onnx: bool, data) -> Path:
+    """See `cnnzoo.export.export`."""
+    check_name(name)
+    _require(litert, onnx)
+    model, card, trained_on = _opened(model)
+    if not model.ships:
+        tasks = ", ".join(checkpoints.TASKS)
+        raise ValueError(f"got a {model.architecture}, which is trained anew for each picture; allowed: to {tasks}")
+    target = root / (name or model.architecture)
+    source = card["name"] if card else model.architecture
+    _refuse_another(target, source)
+    serving.read_models(root)  # a file that cannot be read is told of before anything is written
+    aside = target / f".export-{secrets.token_hex(8)}"
+    aside.mkdir(parents=True)
+    try:
+        _write_all(aside, model, card, source, target.name, data or trained_on, litert, onnx)
+        version = _place(aside, target)
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+    with locked(root, patience=60.0):
+        serving.write_configs(root)
+    return version
+
+
+def _require(litert: bool, onnx: bool) -> None:
+    """Raises a ModuleNotFoundError that says what to install."""
+    wanted = ["tensorflow_serving", *(["ai_edge_litert"] if litert else []), *(["tf2onnx", "onnx"] if onnx else [])]
+    require("an export", "export", *wanted)
+
+
+def _opened(model) -> tuple[Any, dict | None, str | None]:
+    """A model, its card if it has one, and the name of the data it was trained on."""
+    if not isinstance(model, (str, Path)):
+        return model, None, None
+    path = Path(model) if Path(model).is_dir() else hub.checkpoint_path(str(model))
+    if (path / checkpoints.CARD).exists():
+        card = checkpoints.open_checkpoint(path).card
+        return checkpoints.load(path), card, card["data"]["name"]
+    loaded = checkpoints.load(path)
+    return loaded, None, json.loads((path / "run.json").read_text()).get("data")
+
+
+def _refuse_another(target: Path, source: str) -> None:
+    """Raises a ValueError where the versions that are there are not of the same model."""
+    for version in versions(target)[-1:]:
+        known = json.loads((target / str(version) / EXTRA / ABOUT).read_text())["model"]
+        if known != source:
+            raise ValueError(
+                f"got {source!r} for {target}, whose versions are {known!r}; allowed: the same, or another name for it"
+            )
+
+
+def _write_all(aside: Path, model, card, source: str, name: str, data, litert: bool, onnx: bool) -> None:
+    images, classes = _images(model), ()
+    if model.task == "classify":
+        classes = table.class_names(data, model.classes) if data else [str(i) for i in range(model.classes)]
+    shipped = for_inference(model)
+    asked = signatures(shipped, images, classes)
+    save(aside, asked)
+    extra = aside / EXTRA
+    extra.mkdir()
+    golden = {}
+    for verb, whole in verbs(model, images, classes).items():  # what is shipped is held against what was trained
+        made = whole.function(**{key: tf.constant(value) for key, value in whole.example.items()})
+        golden |= {f"{verb}/in/{key}": value for key, value in whole.example.items()}
+        golden |= {f"{verb}/out/{key}": np.asarray(value) for key, value in made.items()}
+    strings = {key: value.astype("S") for key, value in golden.items() if value.dtype == object}
+    np.savez_compressed(extra / GOLDEN, **golden | strings)
+    about = {
+        "format": FORMAT,
+        "name": name,
+        "model": source,
+        "architecture": model.architecture,
+        "config": {key: model.get_config()[key] for key in model.config_fields()},
+        "cnnzoo": cnnzoo.__version__,
+        "main": main(model),
+        "signatures": {verb: described(signature) for verb, signature in asked.items()},
+    }
+    write_json(extra / ABOUT, about)
+    if card:
+        write_json(extra / checkpoints.CARD, card)
+    serving.write_warmup(extra, name, asked)
+    serving.write_batching(aside, asked)
+    if litert:
+        write_litert(aside / "litert", model, images, data)
+    if onnx:
+        write_onnx(aside / "onnx", portable(shipped, images))
+
+
+def _images(model) -> np.ndarray:
+    """Four uint8 pictures of the shape that a model takes."""
+    if model.task == "generate":
+        return np.zeros((4, *model.image_shape), np.uint8)
+    return checkpoints.sample_images(model)
+
+
+def _place(aside: Path, target: Path) -> Path:
+    """Renames a finished folder to the next free version, whoever else is doing the same."""
+    version = max(versions(target), default=0) + 1
+    while True:
+        try:
+            publish(aside, target / str(version))
+            return target / str(version)
+        except OSError:
+            if not (target / str(version)).exists():
+                raise
+            version += 1
