@@ -5,6 +5,8 @@ from keras import layers
 
 from cnnzoo.nn.layers import DepthToSpace
 
+SIDES = range(8, 65, 4)  # taken for the images of a folder; others may be asked for
+
 
 def check_shape(image_shape) -> tuple[int, int, int]:
     """`image_shape` as a tuple.

@@ -33,6 +33,7 @@ class Autoencoder(PhasedModel):
     """
 
     task = "reconstruct"
+    sides, channels = _encoding.SIDES, (1, 3)
     log_names = ("mse",)
     search_space: ClassVar[dict] = {
         "learning_rate": (1e-4, 1e-2),

@@ -57,6 +57,7 @@ class VAE(PhasedModel):
     """
 
     task = "reconstruct"
+    sides, channels = _encoding.SIDES, (1, 3)
     log_names = ("negative_log_likelihood", "kl")
     search_space: ClassVar[dict] = {
         "learning_rate": (3e-4, 1e-2),

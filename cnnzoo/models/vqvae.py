@@ -86,6 +86,7 @@ class VQVAE(PhasedModel):
     """
 
     task = "reconstruct"
+    sides, channels = _encoding.SIDES, (1, 3)
     updates = "simultaneous"  # one pass serves both phases, which share no weights
     log_names = ("mse", "perplexity")
     search_space: ClassVar[dict] = {

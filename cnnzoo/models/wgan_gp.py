@@ -8,7 +8,7 @@ from typing import ClassVar
 import keras
 
 from cnnzoo.models import _residual
-from cnnzoo.models.dcgan import check_square
+from cnnzoo.models.dcgan import STARTS, check_square
 from cnnzoo.models.gan import GAN
 from cnnzoo.registry import register
 
@@ -29,6 +29,7 @@ class WGANGP(GAN):
         **config: See `GAN`.
     """
 
+    sides = tuple(STARTS)
     search_space: ClassVar[dict] = {
         "learning_rate": (3e-5, 1e-3),
         "batch_size": [64, 128, 256],
