@@ -8,6 +8,7 @@ import argparse
 import json
 import os
 import sys
+import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
@@ -29,6 +30,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Runs a command line and gives its exit code."""
     print_anything()
     asked = parser().parse_args(argv)
+    format_before, warnings.formatwarning = warnings.formatwarning, _warning_line
     try:
         code = asked.run(asked)
         sys.stdout.flush()  # so that a reader that is gone is noticed here
@@ -40,7 +42,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (ValueError, OSError, ModuleNotFoundError) as error:
         print(f"cnnzoo {asked.command}: {_in_a_line(error)}", file=sys.stderr)
         return 2
+    finally:
+        warnings.formatwarning = format_before
     return code or 0
+
+
+def _warning_line(message: Warning | str, *_: object, **__: object) -> str:
+    """A warning as a command shows it, without the line of code that it came from."""
+    return f"cnnzoo: {message}\n"
 
 
 def _in_a_line(error: Exception) -> str:
@@ -126,7 +135,7 @@ def parser() -> argparse.ArgumentParser:
     add.add_argument(
         "name", nargs="?", help="a recipe, such as cnn.mnist or SEARCH/best, or an architecture, such as cnn"
     )
-    add.add_argument("--data", help="a data set, or a folder <folder>/<split>/<label>/<image>")
+    add.add_argument("--data", help="a data set, or a folder: <folder>/<split>/<label>/<image>, or just images")
     add.add_argument("--epochs", type=int, help="passes over the data (default: the recipe's, or 10)")
     add.add_argument("--batch-size", type=int, help="images a step (default: the recipe's, or 128)")
     add.add_argument("--seed", type=int, help="of everything random (default: the recipe's, or 0)")
@@ -406,7 +415,8 @@ def _model(to: argparse.ArgumentParser) -> None:
 
 
 def _images(to: argparse.ArgumentParser, count: str | None = "+", help: str = "image files") -> None:
-    to.add_argument("image", nargs=count, type=Path, help=f"{help}; resized, grey and colour converted, as needed")
+    to.add_argument("image", nargs=count, type=Path, help=f"{help}; the middle is resized, color converted, as needed")
+    to.add_argument("--invert", action="store_true", help="swap light and dark first, as for a digit drawn in ink")
 
 
 def _photos(to: argparse.ArgumentParser) -> None:

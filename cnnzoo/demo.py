@@ -29,7 +29,12 @@ WHOLE = {  # photographs
     "inpainter.photos64": "astronaut",
 }
 PAINTED, CANVAS = ("astronaut", "cat"), 352  # photographs, and the side at which they are painted, in pixels
-CLOTHES = "dcgan.fashion_mnist"  # no real image of clothes comes with an installed package, so its samples stand in
+# No real images of these kinds come with an installed package: samples of a generator stand in, and nothing is scored.
+SAMPLED = {
+    "fashion_mnist": "dcgan.fashion_mnist",
+    "signs": "dcgan.signs",
+    "cifar10": "dcgan.cifar10",
+}
 
 
 @dataclass(frozen=True)
@@ -89,21 +94,26 @@ Work = tuple[str, float, tuple[Row, ...]]
 
 
 def _classify(model, data: str) -> Work:
-    kind, images, truth = _material(data, model.image_shape)
+    if data in SAMPLED:
+        kind, images, truth = _samples(data)
+    else:
+        kind, images, truth = _digits(model.image_shape)
     chances, milliseconds = _timed(model.classify, images)
     names = table.class_names(data, chances.shape[1])
     answers = [names[i] for i in chances.argmax(1)]
     did = f"classified {len(images)} {kind}"
     if truth is not None:
         right = sum(a == b for a, b in zip(answers, truth, strict=True))
-        did += f", {right} of them as their labels say"
+        did += f", {right} of them as their labels say (they come with scikit-learn and are not of {data})"
+    else:
+        did += ", not scored, as they have no labels"
     return did, milliseconds, (Row(kind.partition(",")[0], images[:COLUMNS], answers[:COLUMNS]),)
 
 
 def _reconstruct(model, data: str) -> Work:
     if data == "fashion_mnist":  # a likelihood model without real images at hand shows what it makes up
         return _generate(model, data)
-    kind, images, _ = _material(data, model.image_shape)
+    kind, images = _reals(data, model.image_shape)
     made, milliseconds = _timed(model.reconstruct, images)
     rows = [Row(kind.partition(",")[0], images[:COLUMNS]), Row(f"from {model.latent_dim} numbers", made[:COLUMNS])]
     if hasattr(model, "generate"):
@@ -121,7 +131,7 @@ def _stylize(model, data: str) -> Work:
     known = {**shipped_photographs("train"), **shipped_photographs("test")}
     rows, milliseconds = [], 0.0
     for name in PAINTED:
-        photo = fit_to(_square(known[name])[None], (CANVAS, CANVAS, 3))
+        photo = fit_to(known[name][None], (CANVAS, CANVAS, 3))
         styles = np.eye(len(model.styles))
         made, milliseconds = _timed(lambda x, s=styles: model.stylize(x, s), photo.repeat(len(styles), axis=0))
         rows.append(Row(name, made, model.styles, side=LARGE))
@@ -138,8 +148,10 @@ RESTORED = {
 
 
 def _restore(model, data: str) -> Work:
-    if data in ("cifar10", "fashion_mnist"):
-        kind, images, _ = _material(data, (32, 32, 3) if data == "cifar10" else (28, 28, 1))
+    if data == "fashion_mnist":
+        kind, images, _ = _samples(data)
+    elif data == "cifar10":
+        kind, images = _reals(data, (32, 32, 3))
     else:
         kind = f"crops of {LARGE}x{LARGE} pixels"
         images = load("photos", "test", (LARGE, LARGE, model.image_shape[2])).images
@@ -161,23 +173,23 @@ def _pair(model, photograph: str) -> dict[str, np.ndarray]:
     return {"before": before[0], "after": after[0]}
 
 
-def _material(data: str, shape: tuple[int, int, int]) -> tuple[str, np.ndarray, list[str] | None]:
-    """What a model trained on `data` is shown: in words, the images, and their class names where they are known."""
-    if data == "fashion_mnist":
-        return f"samples of {CLOTHES}", to_uint8(hub.build(CLOTHES).generate(COLUMNS, seed=1)), None
+def _samples(data: str) -> tuple[str, np.ndarray, None]:
+    """Samples that stand in for the images of a data set: in words, the images, and no class names."""
+    return f"samples of {SAMPLED[data]}", to_uint8(hub.build(SAMPLED[data]).generate(COLUMNS, seed=1)), None
+
+
+def _reals(data: str, shape: tuple[int, int, int]) -> tuple[str, np.ndarray]:
+    """Real images for a model trained on `data` that names no classes: small photographs, or digits."""
     if data == "cifar10":
         whole = [p for split in ("test", "train") for p in shipped_photographs(split).values() if p.shape[2] == 3]
-        fitted = np.concatenate([fit_to(_square(picture)[None], shape) for picture in whole])
-        return "photographs, of which only the cat is of its classes", fitted, None
+        return "photographs made small", np.concatenate([fit_to(picture[None], shape) for picture in whole])
+    return _digits(shape)[:2]
+
+
+def _digits(shape: tuple[int, int, int]) -> tuple[str, np.ndarray, list[str]]:
+    """The scans of digits for testing that come with scikit-learn: in words, the images, and their class names."""
     digits = load("digits", "test", shape=shape)
     return "scanned digits", digits.images, [digits.classes[i] for i in digits.labels]
-
-
-def _square(picture: np.ndarray) -> np.ndarray:
-    """The middle of a picture (height, width, channels)."""
-    side = min(picture.shape[:2])
-    top, left = ((have - side) // 2 for have in picture.shape[:2])
-    return picture[top : top + side, left : left + side]
 
 
 def _timed(verb: Callable, x: Any) -> tuple[np.ndarray, float]:
@@ -252,7 +264,8 @@ def _page(exhibits: Sequence[Exhibit]) -> str:
 <body>
 <h1>cnnzoo</h1>
 <p>Every shipped checkpoint at work. The digits are scans and the photographs those that come with scikit-learn and
-scikit-image; none of them was used in training.</p>
+scikit-image; none of them was used in training. No clothes, hand signs or small pictures of CIFAR-10's classes come
+with them: classifiers of these are shown samples of a generator, which have no labels, so nothing is scored.</p>
 <table>
 <thead>{head}</thead>
 <tbody>

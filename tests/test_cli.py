@@ -231,7 +231,7 @@ def test_the_version_is_the_one_of_the_package(command):
         ("train lenet --config image_shape=[28", "got 'image_shape=[28', whose value is not JSON"),
         ("train lenet --config binarize=True", "got 'binarize=True', whose value is not JSON; allowed: 0.5, true"),
         ("train lenet --config dropout=", "got 'dropout=', whose value is not JSON"),
-        ("train lenet", "cnnzoo train: got 'lenet' without data; allowed: a data set's name or a folder"),
+        ("train lenet", "got 'lenet' without data; allowed: data (--data), the name of a data set or a folder"),
         ("train lenet.mnits", "no recipe is named 'lenet.mnits'; did you mean lenet.mnist"),
         ("train lenet --data digist", "got data 'digist'; allowed: mnist, "),
         ("train lenet --data digits --epochs 0", "got epochs=0; allowed: an integer >= 1"),

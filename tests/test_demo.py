@@ -71,3 +71,11 @@ def test_most_scanned_digits_are_read_as_their_labels_say(gallery):
         if e.name in ("cnn.mnist", "cnn_wide.mnist", "lenet.mnist"):
             n, right = map(int, re.fullmatch(r"classified (\d+) scanned digits, (\d+) of them .*", e.did).groups())
             assert n == 360 and 0.9 * n < right <= n, e
+
+
+@pytest.mark.parametrize("name", ["cnn.signs", "lenet.cifar10", "vgg_small.cifar10", "cnn.fashion_mnist"])
+def test_a_classifier_is_shown_what_it_was_trained_for_and_scored_on_labels_alone(name):
+    data = cnnzoo.card(name)["data"]["name"]
+    shown = demo.exhibit(name)
+    assert re.fullmatch(rf"classified \d+ samples of \w+\.{data}, not scored, as they have no labels", shown.did)
+    assert len(shown.rows[0].images) == demo.COLUMNS

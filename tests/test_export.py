@@ -250,7 +250,8 @@ def test_other_kinds_of_files_are_brought_to_what_the_model_takes(decode, loaded
     Image.fromarray(PHOTO).quantize(64).save(buffer, "PNG")
     np.testing.assert_array_equal(decode(buffer.getvalue()), read_image(buffer.getvalue()))
     model, made = cnnzoo.build("lenet.mnist"), loaded["lenet"]("classify_bytes", image_bytes=[file_of(PHOTO, "PNG")])
-    np.testing.assert_allclose(made["probabilities"], model.classify(fit_to(PHOTO[None], model.image_shape)), atol=1e-5)
+    # Pillow resizes in fixed point: now and then a pixel differs by one of 255 values.
+    np.testing.assert_allclose(made["probabilities"], model.classify(fit_to(PHOTO[None], model.image_shape)), atol=5e-4)
     assert made["class_names"].tolist() == [[str(i).encode() for i in range(10)]]
 
 

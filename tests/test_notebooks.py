@@ -35,3 +35,18 @@ def test_it_is_stored_without_outputs(path):
     for cell in notebook["cells"]:
         assert cell["metadata"] == {}
         assert cell["cell_type"] == "markdown" or (cell["outputs"] == [] and cell["execution_count"] is None)
+
+
+@pytest.mark.slow
+def test_restoring_takes_the_path_of_an_own_photograph(tmp_path):
+    import nbformat
+    from nbclient import NotebookClient
+    from PIL import Image
+    from skimage.data import coffee
+
+    Image.fromarray(coffee()).resize((151, 100)).convert("L").save(tmp_path / "me.jpg")  # neither a multiple of 3
+    notebook = nbformat.read(next(path for path in NOTEBOOKS if path.stem.startswith("04")), as_version=4)
+    first = notebook.cells[1]
+    assert "path = None" in first.source
+    first.source = first.source.replace("path = None", 'path = "me.jpg"')
+    NotebookClient(notebook, timeout=180, resources={"metadata": {"path": str(tmp_path)}}).execute()

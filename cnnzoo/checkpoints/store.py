@@ -19,6 +19,7 @@ from cnnzoo.checkpoints.card import (
     open_checkpoint,
 )
 from cnnzoo.checkpoints.golden import write_golden
+from cnnzoo.data.ground import GROUNDS
 from cnnzoo.utils.atomic_files import publish, sha256, write_json
 
 
@@ -57,12 +58,15 @@ def load(path: str | Path):
     if (path / CARD).exists():
         checkpoint = open_checkpoint(path)
         verify(checkpoint)
-        return _build(checkpoint.card, path / WEIGHTS)
+        model = _build(checkpoint.card, path / WEIGHTS)
+        model.ground = GROUNDS.get(checkpoint.card["data"]["name"], "")
+        return model
     if (path / "run.json").exists():
         if not (path / WEIGHTS).exists():
             raise CheckpointError(f"the run in {path} is not finished; go on with it by: cnnzoo train --resume {path}")
         plan = json.loads((path / "run.json").read_text())
         model = _build(plan, path / WEIGHTS)
+        model.ground = plan.get("ground", "")
         model.class_names = tuple(plan.get("fingerprint", {}).get("classes", ()))
         return model
     raise CheckpointError(f"{path} holds neither {CARD} nor run.json; allowed: a checkpoint or a finished run")

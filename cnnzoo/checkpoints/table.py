@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from cnnzoo import hub, registry
-from cnnzoo.data.sources import class_folders
+from cnnzoo.data.folders import class_folders
 from cnnzoo.metrics.scores import Score
 from cnnzoo.recipes import list_recipes
 from cnnzoo.utils.atomic_files import write_text

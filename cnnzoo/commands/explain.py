@@ -21,16 +21,17 @@ def explain(asked: argparse.Namespace) -> None:
         classes = getattr(model, "classes", 0)
         named = getattr(model, "class_names", ())
         names = (named or class_names(find(asked.name)[1], classes)) if classes else None
-        made = sheet(model, _read(asked.image, model), asked.method, asked.label, names)
+        made = sheet(model, _read(asked.image, model, asked.invert), asked.method, asked.label, names)
     save(asked.out, made)
     print(asked.out)
 
 
-def _read(path, model):
-    """The picture as the model takes it: resized, or the middle of it for one that takes any size."""
+def _read(path, model, invert):
+    """The picture as the model takes it: fitted, or the middle of it for one that takes any size."""
     from cnnzoo.imaging.arrays import fit_to, read_image
 
     image = read_image(path)
+    image = 255 - image if invert else image
     sides = [side or min(have, SIDE) for side, have in zip(model.image_shape[:2], image.shape[:2], strict=True)]
     if None in model.image_shape[:2]:
         top, left = ((have - side) // 2 for have, side in zip(image.shape[:2], sides, strict=True))

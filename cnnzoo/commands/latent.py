@@ -55,7 +55,7 @@ def invert(asked: argparse.Namespace) -> None:
     with progress(f"searching in {asked.name}"):
         model = _latent(asked.name)
         check_sheet(asked.out, 2 * len(asked.image), len(asked.image), model)
-        images = read(asked.image, model)
+        images = read(asked.image, model, asked.invert)
         found = invert(model, images, asked.steps, seed=asked.seed)
         made = to_uint8(images_of(model, found.z))
     save_sheet(asked.out, np.concatenate([images, made]), len(images), quiet=asked.json)
@@ -98,11 +98,13 @@ def _codes(asked: argparse.Namespace, model):
     if not hasattr(model, "encode"):
         raise ValueError(f"got images for {asked.name!r}, which cannot encode them; allowed: none, or an autoencoder")
     images = asked.image if isinstance(asked.image, list) else [asked.image]
-    return model.encode(read(images, model))
+    return model.encode(read(images, model, asked.invert))
 
 
 def _noise(asked: argparse.Namespace, model, n: int):
     """n latent vectors of a model that makes images of them."""
+    if asked.invert:
+        raise ValueError("got --invert without images; allowed: with images")
     if not hasattr(model, "draw"):
         raise ValueError(f"got no image for {asked.name!r}, which cannot draw latents; allowed: images to begin with")
     return model.draw(n, asked.seed)

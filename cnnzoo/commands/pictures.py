@@ -41,7 +41,7 @@ def reconstruct(asked: argparse.Namespace) -> None:
             raise ValueError(f"got the folder of {path} as --out, where the result would replace it")
     with progress(f"reconstructing with {asked.name}"):
         model = able(asked.name, "reconstruct")
-        made = model.reconstruct(read(asked.image, model))
+        made = model.reconstruct(read(asked.image, model, asked.invert))
     for target, image in zip(targets, made, strict=True):
         save_png(target, image)
         print(target)
@@ -54,7 +54,7 @@ def classify(asked: argparse.Namespace) -> None:
         raise ValueError(f"got --top {asked.top}; allowed: >= 1")
     with progress(f"classifying with {asked.name}"):
         model = able(asked.name, "classify")
-        chances = model.classify(read(asked.image, model))
+        chances = model.classify(read(asked.image, model, asked.invert))
     names = getattr(model, "class_names", ()) or class_names(find(asked.name)[1], chances.shape[1])
     answers = []
     for path, row in zip(asked.image, chances, strict=True):
@@ -95,10 +95,11 @@ def save(path: Path, picture) -> None:
     save_photo(path, picture, Photo(picture))
 
 
-def read(paths: Sequence[Path], model):
-    """Image files as one uint8 batch of the shape that the model takes."""
+def read(paths: Sequence[Path], model, invert: bool = False):
+    """Image files as one uint8 batch of the shape that the model takes; inverted, dark for light, if asked."""
     import numpy as np
 
     from cnnzoo.imaging.arrays import fit_to, read_image
 
-    return np.concatenate([fit_to(read_image(path)[None], model.image_shape) for path in paths])
+    images = np.concatenate([fit_to(read_image(path)[None], model.image_shape) for path in paths])
+    return 255 - images if invert else images

@@ -17,6 +17,9 @@ class DataNotFound(ValueError):
     """The data set is not prepared on this machine and cannot be fetched; the message says what to do."""
 
 
+LABELED = "allowed: a data set that has them, or a folder <folder>/train/<label>/<image>"
+
+
 @dataclass(frozen=True)
 class ImageSet:
     """Decoded images in memory.
@@ -34,6 +37,11 @@ class ImageSet:
     images: np.ndarray
     labels: np.ndarray | None
     classes: tuple[str, ...]
+
+    @property
+    def epoch(self) -> int:
+        """The images of an epoch: all."""
+        return len(self.images)
 
     def few(self, limit: int | None) -> "ImageSet":
         """So many of the images, or all where there are fewer or for None.
@@ -71,9 +79,9 @@ class ImageSet:
         Raises:
             ValueError: The batch is larger than the set.
         """
-        if not 1 <= batch_size <= len(self.images):
-            raise ValueError(f"got batch_size={batch_size}; allowed: 1 to {len(self.images)}, the size of {self.name}")
-        return len(self.images) // batch_size
+        if not 1 <= batch_size <= self.epoch:
+            raise ValueError(f"got batch_size={batch_size}; allowed: 1 to {self.epoch}, the size of {self.name}")
+        return self.epoch // batch_size
 
     def stream(self, batch_size: int, seed: int, start_step: int = 0) -> Any:
         """Endless shuffled batches from a step on, as a `tf.data.Dataset` of (images, labels) or (images,).
@@ -126,11 +134,11 @@ def load(
             <folder>/<split>/<label>/<image>. Its classes are the folders of <folder>/train, sorted by name, or by
             number where all names are numbers. Where a folder has no <folder>/test, "test" is always the same fifth of
             <folder>/train, and "train" the rest. Hidden files and folders are passed over; whatever else is no picture
-            is too, with a warning.
+            is too, with a warning. A folder with pictures alone, in it or in its `train`, is taken without labels.
         split: "train", "test", or a part of "train": "validation", always the same 5,000 images of it (a tenth of a
             small set), and "fit", the others.
-        shape: The (height, width, channels) that a model takes; the images are resized, and grey and colour converted.
-            Where the sides are None they keep their size.
+        shape: The (height, width, channels) that a model takes; the images are fitted to it by `images.fit_to`: the
+            middle is kept and resized, grey and colour are converted. Where the sides are None they keep their size.
         corrupt: Of a folder: "raise" or "skip" (with a warning) for a file that cannot be read.
 
     Raises:
@@ -144,6 +152,8 @@ def load(
         raise ValueError(f"got split={split!r}; allowed: train, test, fit, validation")
     if corrupt not in ("raise", "skip"):
         raise ValueError(f"got corrupt={corrupt!r}; allowed: raise, skip")
+    if isinstance(name, Path) and name.is_dir():
+        name = name.absolute()  # never a data set that has the name of the folder
     whole = split if split == "test" else "train"
     height, width, channels = shape or (None, None, None)
     size = None if height is None or width is None or channels is None else (height, width, channels)

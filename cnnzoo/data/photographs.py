@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from cnnzoo.data import DataNotFound
+from cnnzoo.data.folders import files_of, flat_root
 from cnnzoo.data.origins import origin
 from cnnzoo.data.permutation import order
 from cnnzoo.imaging.arrays import PICTURE_SUFFIXES, is_hidden, pictures_in, read_image, to_channels
@@ -107,16 +108,22 @@ class Crops:
             middles.append(image[top : top + self.size, left : left + self.size])
         return np.stack(middles)
 
+    @property
+    def epoch(self) -> int:
+        """The crops of an epoch: as many as would cover the photographs once."""
+        return len(self._flat) // self.size**2
+
     def steps_per_epoch(self, batch_size: int) -> int:
         """Whole batches in an epoch.
 
         Raises:
             ValueError: The batch is larger than an epoch.
         """
-        crops = len(self._flat) // self.size**2
-        if not 1 <= batch_size <= crops:
-            raise ValueError(f"got batch_size={batch_size}; allowed: 1 to {crops}, the crops that cover {self.name}")
-        return crops // batch_size
+        if not 1 <= batch_size <= self.epoch:
+            raise ValueError(
+                f"got batch_size={batch_size}; allowed: 1 to {self.epoch}, the crops that cover {self.name}"
+            )
+        return self.epoch // batch_size
 
     def _pixels(self, seed: int, epoch: Any, positions: Any, take: Any, find: Any) -> Any:
         """Which of the flat pixels the crops at some positions of an epoch are made of: (n, size, size).
@@ -192,8 +199,8 @@ def photographs(name: str | Path, split: str = "train", channels: int | None = N
         name: "t91" (Yang et al., 2010), "bsds500" (Arbelaez et al., 2011; its training part) and "train400" (Zhang et
             al., 2017) to train on, without the two photographs of each of the last two that sets to test on show too
             (`LEFT_OUT`); "set5", "set14", "bsd100" (the validation part of BSDS500), "bsd68" and "set12" to test on;
-            several of these joined by "+"; or a folder <folder>/<split>/<label>/<image>. The sets are looked for in
-            `CNNZOO_DATA_DIR`.
+            several of these joined by "+"; or a folder <folder>/<split>/<label>/<image> or a flat one, as in `load`.
+            The sets are looked for in `CNNZOO_DATA_DIR`.
         split: "train", "test", or a part of "train": "validation", always the same tenth of its photographs, and "fit",
             the rest. All crops of a photograph go with it (see `cnnzoo.data.origins`).
         channels: 1 or 3 to convert to grey or colour; None to keep what is there.
@@ -239,11 +246,13 @@ def _files(name: str, folder: Path) -> list[Path]:
 
 
 def _of_folder(folder: Path, split: str) -> list[Path]:
+    if flat_root(folder):
+        return [path for path, _ in files_of(folder, split)[0]]
     found = _pictures(folder / split)
     if not found:
         raise ValueError(
             f"got data {str(folder)!r}; allowed: {', '.join((*TRAINING, *TESTING))}, several of them joined by +, or a "
-            f"folder with {split}/<label>/<image> of {', '.join(PICTURE_SUFFIXES)}"
+            f"folder with {split}/<label>/<image>, or with pictures alone, of {', '.join(PICTURE_SUFFIXES)}"
         )
     return found
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from cnnzoo.data import DataNotFound
-from cnnzoo.data.permutation import order
-from cnnzoo.imaging.arrays import PICTURE_SUFFIXES, fit_to, is_hidden, passed_over, pictures_in, read_image
+from cnnzoo.data.folders import files_of, layouts, part_of
+from cnnzoo.imaging.arrays import fit_to, read_image, resized, to_channels
 from cnnzoo.utils.atomic_files import data_dir
 
 BUILDERS = ("mnist", "fashion_mnist", "cifar10", "cmaterdb", "cmaterdb/devanagari", "cmaterdb/telugu")
@@ -86,21 +86,14 @@ def _digits(split: str) -> Arrays:
     from sklearn.datasets import load_digits
 
     scans = load_digits()
-    chosen = _part(len(scans.images), 360, split)
+    chosen = part_of(len(scans.images), 360, split)
     images = np.rint(scans.images[chosen] * (255 / 16)).astype(np.uint8)[..., None]
     return _framed(images), scans.target[chosen].astype(np.int64), tuple(str(i) for i in range(10))
 
 
-def _part(n: int, tests: int, split: str) -> np.ndarray:
-    """The indices of "train" or "test" of n images, of which always the same `tests` are for testing."""
-    test = np.zeros(n, bool)
-    test[order(n, 0, 0, np.arange(tests))] = True
-    return np.flatnonzero(test == (split == "test"))
-
-
 def _framed(scans: np.ndarray) -> np.ndarray:
     """8x8 scans as 28x28 images with the margin that MNIST leaves: the scan enlarged to 20x20."""
-    large = fit_to(scans, (20, 20, 1))
+    large = resized(scans, 20, 20)
     return np.pad(large, ((0, 0), (4, 4), (4, 4), (0, 0)))
 
 
@@ -130,7 +123,7 @@ def _photos(split: str, shape: tuple[int, int, int]) -> Arrays:
     for label, (name, picture) in enumerate(shipped_photographs(split).items()):
         names.append(name)
         rows, columns = 4, round(4 * picture.shape[1] / picture.shape[0] * height / width)
-        small = fit_to(picture[None], (rows * height, columns * width, channels))[0]
+        small = resized(to_channels(picture[None], channels), rows * height, columns * width)[0]
         for r in range(rows):
             for c in range(columns):
                 crops.append(small[r * height : (r + 1) * height, c * width : (c + 1) * width])
@@ -154,26 +147,8 @@ def _signs(split: str, shape: tuple[int, int, int]) -> Arrays:
 
 
 def _folder(folder: Path, split: str, shape: tuple[int, int, int] | None, corrupt: str) -> Arrays:
-    """<folder>/<split>/<label>/<image>, in the order of the names; without `shape` all must be of one size.
-
-    The classes are those of <folder>/train for every split. Where there is no <folder>/test, a fifth of <folder>/train
-    stands for it and is left out of "train".
-    """
-    divided = (folder / "test").is_dir()
-    root = folder / (split if divided else "train")
-    allowed = f"allowed: {folder}/<split>/<label>/<image> of {', '.join(PICTURE_SUFFIXES)}"
-    if not root.is_dir():
-        have = ", ".join(sorted(p.name for p in folder.iterdir() if p.is_dir())) or "none"
-        raise ValueError(f"{folder} has no {root.name!r} (it has: {have}); {allowed}")
-    here = class_folders(root)
-    classes = class_folders(folder / "train") or here
-    if unknown := [name for name in here if name not in classes]:
-        raise ValueError(f"{root} has the classes {', '.join(unknown)}; allowed: those of train, {', '.join(classes)}")
-    files = [(path, classes.index(name)) for name in here for path in _pictures(root / name)]
-    if loose := [path.name for path in pictures_in(root).pictures]:
-        warnings.warn(f"{root}: passed over {len(loose)} pictures that lie in no class folder", stacklevel=4)
-    if files and not divided:
-        files = [files[i] for i in _part(len(files), len(files) // 5, split)]
+    """The pictures of a folder in the order of their names; without `shape` all must be of one size."""
+    files, classes = files_of(folder, split)
     images, labels, unreadable = [], [], []
     for path, label in files:
         try:
@@ -189,25 +164,8 @@ def _folder(folder: Path, split: str, shape: tuple[int, int, int] | None, corrup
     for told in unreadable:
         warnings.warn(f"left out: {told}", stacklevel=4)
     if not images:
-        raise ValueError(f"{folder} holds no images for {split!r}; {allowed}")
+        raise ValueError(f"{folder} holds no images for {split!r}; {layouts(folder)}")
     shapes = {image.shape for image in images}
     if len(shapes) > 1:
-        raise ValueError(f"{root} holds images of {len(shapes)} shapes, {sorted(shapes)[:2]}…; give load a shape")
-    return np.stack(images), np.array(labels, np.int64), classes
-
-
-def class_folders(root: Path) -> tuple[str, ...]:
-    """The names of the classes in a folder, its folders that are not hidden; by number where all are numbers."""
-    names = [path.name for path in root.glob("*") if path.is_dir() and not is_hidden(path)]
-    numbers = all(name.isascii() and name.isdigit() for name in names)
-    return tuple(sorted(names, key=lambda name: (int(name) if numbers else 0, name)))
-
-
-def _pictures(folder: Path) -> list[Path]:
-    """The pictures of a class, with a warning that names what else is in its folder, or that there are none."""
-    pictures, others = pictures_in(folder)
-    if others:
-        warnings.warn(f"{folder}: passed over {passed_over(others)}", stacklevel=5)
-    if not pictures:
-        warnings.warn(f"{folder} holds no pictures", stacklevel=5)
-    return pictures
+        raise ValueError(f"{folder} holds images of {len(shapes)} shapes, {sorted(shapes)[:2]}…; give load a shape")
+    return np.stack(images), np.array(labels, np.int64) if classes else None, classes

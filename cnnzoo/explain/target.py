@@ -8,7 +8,6 @@ import numpy as np
 from keras import ops
 
 from cnnzoo.features.maps import activates
-from cnnzoo.imaging.arrays import as_batch
 from cnnzoo.nn.gradients import input_gradient
 from cnnzoo.nn.layers import BatchSpread, unit_range
 from cnnzoo.tasks import inference
@@ -43,7 +42,7 @@ class LogitExplainer:
 
     def __init__(self, model, images, classes=None):
         network(model)
-        batch, _ = as_batch(images, model.image_shape)
+        batch, _ = inference.checked(model, images)
         self.model = model
         self.images = np.asarray(ops.convert_to_numpy(unit_range(ops.convert_to_tensor(batch))))
         self.maps: list = []

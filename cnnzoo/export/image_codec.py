@@ -45,7 +45,7 @@ def from_bytes(contents, shape):
     image = tf.cast(upright(image, orientation(contents)), tf.float32)
     if shape[2] == 1:
         image = tf.round(tf.tensordot(image, GREY, 1))
-    return tf.ensure_shape(resized(image, shape), shape) / 255.0
+    return tf.ensure_shape(fitted(image, shape), shape) / 255.0
 
 
 def mask_from_bytes(contents, shape):
@@ -74,16 +74,28 @@ def mask_from_bytes(contents, shape):
     whole = tf.reduce_all(opaque)
     painted = checked(painted, whole | clear, "a mask with transparent parts, whose others are both black and painted")
     missing = tf.cast(tf.where(whole, painted, opaque), tf.float32)
-    return tf.ensure_shape(tf.cast(resized(missing * 255.0, shape) >= 128.0, tf.float32), shape)
+    return tf.ensure_shape(tf.cast(fitted(missing * 255.0, shape) >= 128.0, tf.float32), shape)
 
 
-def resized(image, shape):
-    """An image of [0, 255] brought to the sides of a shape, if it has them, as Pillow does it."""
+def fitted(image, shape):
+    """An image of [0, 255] at the sides of a shape, if it has them, as by `cnnzoo.imaging.arrays.fit_to`."""
     height, width, _ = shape
     if height and width:
+        image = middle(image, height, width)
         for size in ((tf.shape(image)[0], width), (height, width)):  # the order and the rounding are Pillow's
             image = tf.clip_by_value(tf.round(tf.image.resize(image, size, "bicubic", antialias=True)), 0.0, 255.0)
     return image
+
+
+def middle(image, height: int, width: int):
+    """The middle of an image (h, w, c), as large as it goes, in the proportions of `height` to `width`."""
+    have = tf.cast(tf.shape(image)[:2], tf.int64)
+    sides = (
+        tf.clip_by_value((2 * have[1] * height + width) // (2 * width), 1, have[0]),
+        tf.clip_by_value((2 * have[0] * width + height) // (2 * height), 1, have[1]),
+    )
+    top, left = (have[0] - sides[0]) // 2, (have[1] - sides[1]) // 2
+    return image[top : top + sides[0], left : left + sides[1]]
 
 
 def to_bytes(image):

@@ -374,7 +374,7 @@ def of_files(signature: Signature) -> Signature:
     example = {
         (f"{k}_bytes" if k in into else k): (files_of(v) if k in into else v) for k, v in signature.example.items()
     }
-    sizes = "; of any sizes" if free else "; resized to that of the model" if into else ""
+    sizes = "; of any sizes" if free else "; the middle, resized to the sides of the model" if into else ""
     return Signature(
         f"{signature.about}, as files",
         named(signature.inputs, f"PNG or JPEG files{sizes}"),

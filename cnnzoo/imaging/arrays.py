@@ -254,18 +254,40 @@ def to_channels(images: np.ndarray, channels: int) -> np.ndarray:
 
 
 def fit_to(images: np.ndarray, shape: tuple[int, int, int]) -> np.ndarray:
-    """uint8 images (n, height, width, c) brought to `shape`: channels converted, sides resized (bicubic)."""
+    """uint8 images (n, height, width, c) brought to `shape`: the middle of each, as large as it goes, resized.
+
+    All pictures are fitted to a model by this function: those of folders, commands, verbs, explanations and the demo.
+    Channels are converted, what the proportions of `shape` leave over is cut off evenly on both sides, and the rest is
+    resized (bicubic).
+    """
+    height, width, channels = shape
+    return resized(to_channels(middle(images, height, width), channels), height, width)
+
+
+def middle(images: np.ndarray, height: int, width: int) -> np.ndarray:
+    """The middle of images (n, h, w, c), as large as it goes, in the proportions of `height` to `width`."""
+    have = images.shape[1:3]
+    # Rounded in whole numbers, so that the exports cut at the same pixels.
+    sides = (
+        min(have[0], max(1, (2 * have[1] * height + width) // (2 * width))),
+        min(have[1], max(1, (2 * have[0] * width + height) // (2 * height))),
+    )
+    top, left = ((side - kept) // 2 for side, kept in zip(have, sides, strict=True))
+    return images[:, top : top + sides[0], left : left + sides[1]]
+
+
+def resized(images: np.ndarray, height: int, width: int) -> np.ndarray:
+    """uint8 images (n, h, w, 1 or 3) brought to other sides, whatever their proportions (bicubic, antialiased)."""
     from PIL import Image
 
-    height, width, channels = shape
-    images = to_channels(images, channels)
-    if images.shape[1:3] == (height, width):
+    n, *sides, channels = images.shape
+    if sides == [height, width]:
         return images
-    resized = np.empty((len(images), height, width, channels), np.uint8)
-    for image, target in zip(images, resized, strict=True):
+    made = np.empty((n, height, width, channels), np.uint8)
+    for image, target in zip(images, made, strict=True):
         picture = Image.fromarray(image[:, :, 0] if channels == 1 else image)
         target[:] = np.asarray(picture.resize((width, height), Image.Resampling.BICUBIC)).reshape(target.shape)
-    return resized
+    return made
 
 
 def fits(shape: Sequence[int | None], wanted: Shape) -> bool:
@@ -315,7 +337,7 @@ def as_batch(x: Any, shape: Shape) -> tuple[np.ndarray, bool]:
 
 
 def _read_as(shape: Shape, source: Any) -> np.ndarray:
-    """A picture as the image of a shape: resized and its colours converted, as needed."""
+    """A picture as the image of a shape: fitted to its sides and its colours converted, as needed."""
     image = read_image(source)
     height, width, channels = (want or have for want, have in zip(shape, image.shape, strict=True))
     return fit_to(image[None], (height, width, channels))[0]

@@ -157,7 +157,7 @@ def invert(model: Any, images: Any, steps: int = 300, rate: float = 0.05, seed: 
     """
     if steps < 1:
         raise ValueError(f"got steps={steps}; allowed: steps >= 1")
-    batch, _ = as_batch(images, model.image_shape)
+    batch, _ = inference.checked(model, images)
     truth, network = np.asarray(ops.convert_to_numpy(unit_range(ops.convert_to_tensor(batch)))), _network(model)
     start = model.encode(batch) if hasattr(model, "encode") else _best_of_noise(model, truth, seed)
     search = _Search(network, start, model.image_shape)

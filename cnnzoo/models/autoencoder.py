@@ -9,7 +9,7 @@ from cnnzoo.nn import losses
 from cnnzoo.nn.layers import DepthToSpace, unit_range
 from cnnzoo.phases import Phase
 from cnnzoo.registry import register
-from cnnzoo.tasks.autoencoder import Reconstructor, check_sides
+from cnnzoo.tasks.autoencoder import SIDES, Reconstructor, check_sides
 
 
 class AutoencoderOutputs(NamedTuple):
@@ -30,6 +30,7 @@ class Autoencoder(Reconstructor):
         hidden: Units of the dense layers.
     """
 
+    sides, channels = SIDES, (1, 3)
     log_names = ("mse",)
     search_space: ClassVar[dict] = {
         "learning_rate": (1e-4, 1e-2),

@@ -7,7 +7,6 @@ https://papers.nips.cc/paper/2015/hash/8d55a249e6baa5c06772297520da2051-Abstract
 import numpy as np
 from keras import ops
 
-from cnnzoo.imaging.arrays import as_batch
 from cnnzoo.models.vae import VAE
 from cnnzoo.nn import losses
 from cnnzoo.nn.layers import unit_range, with_label
@@ -122,7 +121,7 @@ class CVAE(VAE):
 
     def _known(self, x, labels) -> np.ndarray:
         """The one-hot labels (n, classes) of images: those given, or else those inferred."""
-        images, _ = as_batch(x, self.image_shape)
+        images, _ = inference.checked(self, x)
         if labels is None:
             return inference.in_batches(lambda images: self.infer(unit_range(images)), images)
         return inference.one_hot(self, len(images), labels)

@@ -42,6 +42,7 @@ class DCGAN(GAN):
         **config: See `GAN`.
     """
 
+    sides = tuple(FIRST_SIDES)
     search_space: ClassVar[dict] = {**GAN.search_space, "width": [16, 32, 64]}
 
     def __init__(

@@ -47,6 +47,7 @@ class Denoiser(PhasedModel):
     """
 
     task = "restore"
+    channels = (1, 3)
     noisy = True
     log_names = ("psnr",)
     search_space: ClassVar[dict] = {

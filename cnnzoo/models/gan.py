@@ -3,6 +3,7 @@
 Source: Goodfellow et al., "Generative Adversarial Nets", 2014, arXiv:1406.2661.
 """
 
+from collections.abc import Sequence
 from functools import cached_property
 from typing import ClassVar
 
@@ -112,6 +113,8 @@ class GAN(ImageGenerator):
         ValueError: For a setting that does not exist, or a pair that makes no sense.
     """
 
+    sides: Sequence[int] = range(8, 65)
+    channels = (1, 3)
     search_space: ClassVar[dict] = {
         "learning_rate": (5e-5, 2e-3),  # of both networks
         "batch_size": [32, 64, 128],

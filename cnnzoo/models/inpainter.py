@@ -191,6 +191,7 @@ class Inpainter(PhasedModel):
     """
 
     task = "inpaint"
+    channels = (1, 3)
     log_names = ("hole_psnr",)
     search_space: ClassVar[dict] = {
         "learning_rate": (1e-4, 1e-2),

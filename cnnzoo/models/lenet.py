@@ -24,6 +24,7 @@ class LeNet(Classifier):
         **config: See `cnnzoo.tasks.classifier.Classifier`: classes, l1, l2, augmentation.
     """
 
+    sides = (28, 32)
     search_space: ClassVar[dict] = {
         **Classifier.search_space,
         "learning_rate": (3e-4, 1e-1),  # of plain SGD with momentum

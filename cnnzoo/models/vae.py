@@ -16,7 +16,7 @@ from cnnzoo.nn.layers import LogScale, ReplicaSeedGenerator, unit_range
 from cnnzoo.phases import Phase
 from cnnzoo.registry import register
 from cnnzoo.tasks import inference
-from cnnzoo.tasks.autoencoder import Reconstructor, check_sides
+from cnnzoo.tasks.autoencoder import SIDES, Reconstructor, check_sides
 
 LIKELIHOODS = ("bernoulli", "gaussian", "logistic")
 PRIORS = ("normal", "vampprior")
@@ -56,6 +56,7 @@ class VAE(Reconstructor):
         pseudo_inputs: How many of them.
     """
 
+    sides, channels = SIDES, (1, 3)
     log_names = ("negative_log_likelihood", "kl")
     search_space: ClassVar[dict] = {
         "learning_rate": (3e-4, 1e-2),

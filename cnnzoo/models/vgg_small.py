@@ -29,6 +29,7 @@ class VGGSmall(Classifier):
         **config: See `cnnzoo.tasks.classifier.Classifier`: classes, l1, l2, augmentation.
     """
 
+    sides = range(2 ** (BLOCKS - 1), 65)
     search_space: ClassVar[dict] = {**Classifier.search_space, "width": [16, 32, 64]}
 
     def __init__(self, *, image_shape=(32, 32, 3), width=32, **config):

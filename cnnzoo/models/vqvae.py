@@ -18,7 +18,7 @@ from cnnzoo.nn.layers import PACKAGE, DepthToSpace, unit_range
 from cnnzoo.phases import Phase, PhasedModel
 from cnnzoo.registry import register
 from cnnzoo.tasks import inference
-from cnnzoo.tasks.autoencoder import check_sides
+from cnnzoo.tasks.autoencoder import SIDES, check_sides
 
 
 @keras.saving.register_keras_serializable(PACKAGE)
@@ -86,6 +86,7 @@ class VQVAE(PhasedModel):
     """
 
     task = "reconstruct"
+    sides, channels = SIDES, (1, 3)
     updates = "simultaneous"  # one pass serves both phases, which share no weights
     log_names = ("mse", "perplexity")
     search_space: ClassVar[dict] = {

@@ -36,6 +36,7 @@ class WGANGP(GAN):
         **config: See `GAN`.
     """
 
+    sides = tuple(FIRST_SIDES)
     search_space: ClassVar[dict] = {
         "learning_rate": (3e-5, 1e-3),
         "batch_size": [64, 128, 256],

@@ -6,7 +6,7 @@ A model says *what* is optimized, by its phases; this room knows *how*. The step
 
 import inspect
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import keras
@@ -55,6 +55,11 @@ class PhasedModel(inputs.Checking, Logging, keras.Model):
         log_names: Names of further quantities that the losses log.
         updates: "alternating" or "simultaneous".
         image_shape: (height, width, channels) of the images it works on; sides that are None may be any.
+        sides: Of the square images that it can be made for where `train` takes them from a folder of pictures,
+            ascending; none to keep the default of `image_shape`.
+        channels: The numbers of channels that it can be made for; none to keep the default of `image_shape`.
+        ground: Of gray training images: "dark" where they show light on dark, "light" for dark on light, "" where
+            neither is known; see `cnnzoo.data.ground`.
     """
 
     task = ""
@@ -68,6 +73,9 @@ class PhasedModel(inputs.Checking, Logging, keras.Model):
     log_names: tuple[str, ...] = ()
     updates = "alternating"
     image_shape: tuple[int | None, int | None, int]
+    sides: Sequence[int] = ()
+    channels: tuple[int, ...] = ()
+    ground = ""
 
     def __init__(self, **kwargs):
         check_keras()

@@ -7,6 +7,8 @@ import numpy as np
 from cnnzoo.phases import PhasedModel
 from cnnzoo.tasks import inference
 
+SIDES = range(8, 65, 4)  # taken for the images of a folder; others may be asked for
+
 
 def check_sides(image_shape: Any) -> tuple[int, int, int]:
     """`image_shape` as a tuple.

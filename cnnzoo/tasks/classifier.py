@@ -1,5 +1,6 @@
 """What the classifiers have in common: everything but their layers."""
 
+from collections.abc import Sequence
 from typing import ClassVar, NamedTuple
 
 import keras
@@ -32,6 +33,8 @@ class Classifier(PhasedModel):
     """
 
     task = "classify"
+    sides: Sequence[int] = range(28, 65)
+    channels = (1, 3)
     needs_labels = True
     takes_metrics = True
     log_names = ("accuracy",)
@@ -85,8 +88,9 @@ class Classifier(PhasedModel):
         """The class probabilities (n, classes) of one image or a batch of n.
 
         Args:
-            x: uint8 or float32 in [0, 1], of the model's shape; or a path, a Pillow image or a list of them, which are
-                resized to it.
+            x: uint8 or float32 in [0, 1], of the model's shape; or a path, a Pillow image or a list of them, whose
+                middle is resized to it. A warning says where gray images are dark on light and the model was trained
+                on light on dark, as digits are in MNIST, or the other way round.
 
         Raises:
             ValueError: For images of another shape, type or range.

@@ -5,7 +5,9 @@ from collections.abc import Callable
 import numpy as np
 from keras import ops
 
+from cnnzoo.data.ground import hint
 from cnnzoo.imaging.arrays import as_batch
+from cnnzoo.utils.caller import warn
 
 BATCH = 256  # images a pass: large enough for full speed, small enough for any machine
 
@@ -17,15 +19,24 @@ def in_batches(function: Callable, *arrays: np.ndarray) -> np.ndarray:
     return np.concatenate(parts).astype(np.float32, copy=False)
 
 
+def checked(model, x) -> tuple[np.ndarray, bool]:
+    """`as_batch` of what came in for a model; warns where it is dark on light for a model of light on dark."""
+    batch, single = as_batch(x, model.image_shape)
+    ground = getattr(model, "ground", "")  # a model of one's own class may have none
+    if ground and (told := hint(batch, ground, model.architecture)):
+        warn(told)
+    return batch, single
+
+
 def images_to_rows(model, function: Callable, x, *beside: np.ndarray) -> np.ndarray:
     """`function` over one image or a batch, checked against the model's image shape, and what lies beside: (n, ...)."""
-    batch, _ = as_batch(x, model.image_shape)
+    batch, _ = checked(model, x)
     return in_batches(function, batch, *beside)
 
 
 def images_to_images(model, function: Callable, x, *beside: np.ndarray) -> np.ndarray:
     """Like `images_to_rows` for a function that gives images in [0, 1]; what comes in is what goes out."""
-    batch, single = as_batch(x, model.image_shape)
+    batch, single = checked(model, x)
     images = like(in_batches(function, batch, *beside), batch)
     return images[0] if single else images
 

@@ -5,8 +5,9 @@ import platform
 import random
 import sys
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -47,9 +48,12 @@ def train(
     Args:
         name: `arch.tag` for the recipe of that checkpoint, `arch` for an architecture with its published settings; or
             the folder or file of a recipe that `cnnzoo.tune` found.
-        data: A data set's name or a folder; the recipe's own by default. Images are fitted to the model's shape.
+        data: A data set's name or a folder; the recipe's own by default. Images are fitted to the model's shape by
+            `cnnzoo.imaging.arrays.fit_to`. For a folder, the shape is taken from its pictures unless `config` has an
+            `image_shape` (see `cnnzoo.training.shape.choose`), and a line says what was taken. A folder of pictures
+            without class folders will do where no labels are needed.
         epochs: Passes over the data, >= 1; the recipe's, or 10.
-        batch_size: Images a step, >= 1; the recipe's, or 128.
+        batch_size: Images a step, >= 1; the recipe's, or 128, or all where `data` has fewer.
         seed: >= 0; the recipe's, or 0.
         crop: The side of the square crops of photographs, for a model of images of any size; the recipe's, or 64.
         limit: Train on so many of the images alone, >= 1; the recipe's, or all. See `cnnzoo.data.ImageSet.few`.
@@ -95,7 +99,7 @@ def train(
         folder = Path(out) if out is not None else None
         if folder is not None:
             check_vacant(folder)  # before the data are loaded
-        plan, model, images = make_plan(name, given)
+        plan, model, images = make_plan(name, given, partial(_say, verbose))
         folder = folder or _vacant_folder(plan)
         folder.mkdir(parents=True, exist_ok=True)
         with locked(folder):
@@ -114,17 +118,25 @@ def _train(run: Run, model: Any, images: Any, callbacks: Sequence, verbose: Any)
     return run.path
 
 
-def make_plan(name: str | Path | Recipe, given: dict[str, Any]) -> tuple[dict[str, Any], Any, Any]:
-    """What `run.json` says, and the model and images it speaks of, for arguments of `train` or for a recipe."""
+def make_plan(
+    name: str | Path | Recipe, given: dict[str, Any], say: Callable[[str], None] = lambda line: None
+) -> tuple[dict[str, Any], Any, Any]:
+    """What `run.json` says, and the model and images it speaks of, for arguments of `train` or for a recipe.
+
+    `say` gets a line for each setting that was taken from the data.
+    """
     import keras
 
     from cnnzoo.data.fingerprint import fingerprint
+    from cnnzoo.data.ground import ground_of
+    from cnnzoo.training import shape
 
     base = name if isinstance(name, Recipe) else find_recipe(name)
     arch, tag = (base.checkpoint, "") if base else split_name(str(name))
     if base is None:
+        architecture(arch)  # so that a wrong name is told of first
         if not tag and "data" not in given:
-            raise ValueError(f"got {arch!r} without data; allowed: a data set's name or a folder")
+            raise ValueError(f"got {arch!r} without data; allowed: data (--data), the name of a data set or a folder")
         base = recipe(str(name)) if tag else Recipe(checkpoint=str(name), data="", epochs=10, expects="")
     plan: dict[str, Any] = {"name": base.checkpoint, "architecture": arch}
     plan["data"] = _address(given.get("data", base.data))
@@ -145,10 +157,27 @@ def make_plan(name: str | Path | Recipe, given: dict[str, Any]) -> tuple[dict[st
         plan["bfloat16"] = True
     fields = architecture(arch).config_fields()
     plan["config"] = dict(base.config) | dict(given.get("config", {}))
+    told = given.get("config", {}) if tag else dict(plan["config"])
+    images, lines = None, []  # said where the plan stands
+    folder = _own_folder(plan["data"])
+    if "data" in given and folder is None and Path(plan["data"]).is_dir():
+        lines.append(f"{plan['data']} is the data set of that name; for the folder: ./{plan['data']}")
+    if folder:
+        if _needs_labels(arch, plan["config"]):
+            shape.check_labels(folder, arch)
+        asked = "image_shape" not in fields or "image_shape" in told
+        if not asked and (chosen := shape.choose(architecture(arch), folder, base.split)):
+            plan["config"]["image_shape"], line, images = chosen
+            lines.append(line)
     if "image_shape" in fields:
         plan["config"].setdefault("image_shape", fields["image_shape"])
-    images = _load(plan, base.split, plan["limit"])
-    told = given.get("config", {}) if tag else plan["config"]
+    images = _load(plan, base.split, plan["limit"]) if images is None else images.few(plan["limit"])
+    choice = architecture(arch).sides or architecture(arch).channels
+    if "data" in given and not folder and choice and "image_shape" not in told:
+        lines.append(shape.kept(plan["data"], images, plan["config"]["image_shape"]))
+    if "data" in given and "batch_size" not in given and 0 < images.epoch < plan["batch_size"]:
+        lines.append(f"batch size {images.epoch} instead of {plan['batch_size']}, as the data have no more images")
+        plan["batch_size"] = images.epoch
     if ("data" in given or not tag) and fields.get("classes") and "classes" not in told:
         plan["config"]["classes"] = len(images.classes)
     model = _build(plan)
@@ -163,6 +192,10 @@ def make_plan(name: str | Path | Recipe, given: dict[str, Any]) -> tuple[dict[st
         plan["optimizers"] = {k: keras.saving.serialize_keras_object(v) for k, v in optimizers.items()}
     plan["versions"] = _versions()
     plan["fingerprint"] = fingerprint(images)
+    if found := ground_of(images):
+        plan["ground"] = found
+    for line in lines:
+        say(line)
     return plan, model, images
 
 
@@ -268,10 +301,12 @@ def _load(plan: dict[str, Any], split: str, limit: int | None = None) -> Any:
 
 def _check_labels(plan: dict[str, Any], model: Any, images: Any) -> None:
     """Raises a ValueError where a model that is told labels would get none, or one that it has no class for."""
+    from cnnzoo.data import LABELED
+
     if not model.needs_labels:
         return
     if images.labels is None:
-        raise ValueError(f"{plan['data']} has no labels; {plan['architecture']} is trained on images with labels")
+        raise ValueError(f"{plan['data']} has no labels, and {plan['architecture']} needs them; {LABELED}")
     if len(images.classes) > model.classes:
         raise ValueError(
             f"got classes={model.classes} for {plan['data']}, which has {len(images.classes)}; allowed: at least those"
@@ -326,7 +361,21 @@ def _address(data: str | Path) -> str:
     """A data set's name as it is; a folder as its full path, so that the run can be resumed from anywhere."""
     from cnnzoo.data.sources import NAMES
 
-    return str(Path(data).resolve() if str(data) not in NAMES and Path(data).is_dir() else data)
+    named = isinstance(data, str) and data in NAMES
+    return str(Path(data).resolve() if not named and Path(data).is_dir() else data)
+
+
+def _own_folder(address: str) -> Path | None:
+    """The folder of pictures at an address of `_address`; None for the name of a data set."""
+    return Path(address) if Path(address).is_absolute() and Path(address).is_dir() else None
+
+
+def _needs_labels(arch: str, config: Mapping[str, Any]) -> bool:
+    """Whether an architecture of that configuration is told labels; a game is where it has classes."""
+    cls = architecture(arch)
+    if isinstance(cls.needs_labels, bool):
+        return cls.needs_labels
+    return bool(config.get("classes", cls.config_fields()["classes"]))
 
 
 def _vacant_folder(plan: dict[str, Any]) -> Path:
