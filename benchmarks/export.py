@@ -19,12 +19,12 @@ import numpy as np
 import tensorflow as tf
 
 import cnnzoo
+from cnnzoo.cli.terminal import print_table
 from cnnzoo.data import DataNotFound
 from cnnzoo.export.isolated_runner import Litert, Onnx
 from cnnzoo.export.loader import verify
 from cnnzoo.export.quantization_loss import TASKS, Function, quality
 from cnnzoo.tasks.photo_inference import with_bicubic_color
-from cnnzoo.terminal import print_table
 
 RUNS = 30
 SIDE = 256  # of the image that times are taken on, where it may be of any size

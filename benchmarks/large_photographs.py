@@ -16,9 +16,9 @@ from time import perf_counter
 
 import numpy as np
 
+from cnnzoo.cli.terminal import print_table
 from cnnzoo.imaging import masks
 from cnnzoo.imaging.arrays import save_png
-from cnnzoo.terminal import print_table
 
 SIDE = 8192
 RUNS = {  # by the command: the scale, the channels and the options

@@ -10,10 +10,10 @@ import warnings
 from unittest import mock
 
 import cnnzoo
+from cnnzoo.cli.terminal import print_table
 from cnnzoo.data import DataNotFound
 from cnnzoo.export import litert
 from cnnzoo.export.quantization_loss import litert_costs
-from cnnzoo.terminal import print_table
 
 
 def cost(name: str) -> float:

@@ -9,8 +9,8 @@ For each exposure (see `cnnzoo.evaluation.restoration.EXPOSURES`) the mean PSNR 
 import argparse
 
 import cnnzoo
+from cnnzoo.cli.terminal import print_table, progress
 from cnnzoo.evaluation.restoration import EXPOSURES
-from cnnzoo.terminal import print_table, progress
 
 METHODS = {"as it is": "unchanged_", "histogram equalisation": "equalized_", "CLAHE": "clahe_", "enhancer": ""}
 

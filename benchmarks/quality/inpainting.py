@@ -17,6 +17,7 @@ import keras
 import numpy as np
 from keras import layers, ops
 
+from cnnzoo.cli.terminal import print_table
 from cnnzoo.data import training_images
 from cnnzoo.evaluation.restoration import filled_by, sets_of, to_fill
 from cnnzoo.imaging import masks
@@ -25,7 +26,6 @@ from cnnzoo.metrics.reconstruction import hole_mse_per_image
 from cnnzoo.models.inpainter import Inpainter, u_net
 from cnnzoo.nn.layers import PACKAGE
 from cnnzoo.recipes import Recipe, recipe
-from cnnzoo.terminal import print_table
 
 
 def plain(filters: int, strides: int = 1, dilation: int = 1) -> layers.Layer:

@@ -20,9 +20,9 @@ import keras
 
 import cnnzoo
 from cnnzoo import checkpoints
+from cnnzoo.cli.terminal import print_table
 from cnnzoo.recipes import Recipe
 from cnnzoo.recipes.json_files import write_recipe
-from cnnzoo.terminal import print_table
 from cnnzoo.training.run_dir import Run
 
 SEEDS = 5

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import cnnzoo
 from cnnzoo import checkpoints
+from cnnzoo.cli.terminal import print_table
 from cnnzoo.data import load
-from cnnzoo.terminal import print_table
 
 SHOWN = ("frechet", "frechet_over_floor", "density", "coverage")
 

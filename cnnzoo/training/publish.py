@@ -190,7 +190,7 @@ def _source(architecture: str) -> str:
 
 def main(arguments: list[str] | None = None) -> int:
     """Exit code 1 where a card differs, or could not be compared."""
-    from cnnzoo.terminal import progress
+    from cnnzoo.cli.terminal import progress
 
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     what = parser.add_mutually_exclusive_group(required=True)
@@ -213,7 +213,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _check_all(names: list[str], out: str | None) -> int:
-    from cnnzoo.terminal import progress
+    from cnnzoo.cli.terminal import progress
 
     folder, failed = Path(out or checkpoints.saved_models_dir()), 0
     for name in names or sorted(path.parent.name for path in folder.glob(f"*/{checkpoints.CARD}")):

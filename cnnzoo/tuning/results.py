@@ -13,9 +13,9 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from cnnzoo.cli.terminal import print_table
 from cnnzoo.metrics.scores import Score
 from cnnzoo.recipes.json_files import read_recipe, write_recipe
-from cnnzoo.terminal import print_table
 from cnnzoo.utils.atomic_files import write_bytes, write_json
 
 COMPLETED, FAILED = "completed", "failed"
