@@ -24,7 +24,7 @@ from cnnzoo.export.isolated_runner import Litert, Onnx
 from cnnzoo.export.loader import verify
 from cnnzoo.export.quantization_loss import TASKS, Function, quality
 from cnnzoo.tasks.photo_inference import with_bicubic_color
-from cnnzoo.terminal import print_table
+from cnnzoo.utils.terminal import print_table
 
 RUNS = 30
 SIDE = 256  # of the image that times are taken on, where it may be of any size

@@ -20,7 +20,7 @@ from cnnzoo.data.photographs import photographs
 from cnnzoo.nn.gradients import value_and_gradient
 from cnnzoo.tasks.pixel_optimizers import adam, lbfgs, resized
 from cnnzoo.tasks.stylizer import Seen, Targets
-from cnnzoo.terminal import print_table
+from cnnzoo.utils.terminal import print_table
 
 
 def objective(model, photo: np.ndarray, index: int):

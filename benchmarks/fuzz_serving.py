@@ -34,7 +34,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from skimage.data import astronaut
 
 import cnnzoo
-from cnnzoo.terminal import print_table
+from cnnzoo.utils.terminal import print_table
 
 LIMIT = 2**20  # bytes of a body, so that larger ones are soon sent
 MEGAPIXELS = 0.1

@@ -18,7 +18,7 @@ import numpy as np
 
 from cnnzoo.imaging import masks
 from cnnzoo.imaging.arrays import save_png
-from cnnzoo.terminal import print_table
+from cnnzoo.utils.terminal import print_table
 
 SIDE = 8192
 RUNS = {  # by the command: the scale, the channels and the options

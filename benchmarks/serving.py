@@ -29,7 +29,7 @@ import numpy as np
 import tensorflow as tf
 from fuzz_serving import Request, bad_requests, exported, no_http, of_files, picture, resident, send, served, told
 
-from cnnzoo.terminal import print_table
+from cnnzoo.utils.terminal import print_table
 
 CORES = os.cpu_count() or 1
 

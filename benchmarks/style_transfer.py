@@ -24,7 +24,7 @@ from cnnzoo.imaging.arrays import to_channels
 from cnnzoo.models.style_transfer import Seen, StyleTransfer
 from cnnzoo.nn.gradients import value_and_gradient
 from cnnzoo.tasks.pixel_optimizers import adam, resized
-from cnnzoo.terminal import print_table
+from cnnzoo.utils.terminal import print_table
 
 
 def usual(model: StyleTransfer, content: np.ndarray, style: np.ndarray, once: bool) -> Callable[..., tuple]:

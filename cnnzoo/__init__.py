@@ -5,8 +5,7 @@ Importing this package is light: each name below is imported from its module whe
 
 from typing import TYPE_CHECKING, Any
 
-from cnnzoo._quiet import keep_tensorflow_quiet
-from cnnzoo._saved import register_when_keras_is_there
+from cnnzoo._bootstrap import keep_tensorflow_quiet, register_when_keras_is_there
 
 __version__ = "0.1.0"
 

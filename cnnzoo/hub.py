@@ -3,46 +3,16 @@
 `arch.tag` is a checkpoint, the name of its folder in `saved_models/`. Listing them imports no network library.
 """
 
-import fnmatch
 from pathlib import Path
 from typing import Any
 
 from cnnzoo import checkpoints
-from cnnzoo.checkpoints import open_checkpoint, saved_models_dir
+from cnnzoo.checkpoints.shipped import card, checkpoint_path, list_checkpoints
 from cnnzoo.data import ImageSet, training_images
 from cnnzoo.recipes import recipe
-from cnnzoo.registry import UnknownName, architecture, from_config, list_models, split_name
+from cnnzoo.registry import architecture, from_config, list_models, split_name
 
-
-def list_checkpoints(pattern: str = "*") -> list[str]:
-    """The shipped checkpoints that match, sorted: a pattern of names, or an architecture for all of its own."""
-
-    names = [card.parent.name for card in saved_models_dir().glob("*/card.json")]
-    return sorted(name for name in names if fnmatch.fnmatch(name, pattern) or name.split(".")[0] == pattern)
-
-
-def checkpoint_path(name: str) -> Path:
-    """The folder of the shipped checkpoint `arch.tag`.
-
-    Raises:
-        UnknownName: There is none of that name.
-    """
-
-    known = list_checkpoints()
-    if name not in known:
-        raise UnknownName("checkpoint", name, known)
-    return saved_models_dir() / name
-
-
-def card(name: str) -> dict[str, Any]:
-    """The card of the checkpoint `arch.tag`: its data, recipe, scores with their protocol, sizes and licences.
-
-    Raises:
-        UnknownName: There is none of that name.
-        CheckpointError: Its card cannot be read.
-    """
-
-    return open_checkpoint(checkpoint_path(name)).card
+__all__ = ["build", "card", "checkpoint_path", "list_checkpoints", "pipeline"]
 
 
 def build(name: str, *, weights: str | Path | None = None, **config: Any) -> Any:

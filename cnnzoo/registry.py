@@ -16,14 +16,31 @@ from cnnzoo.utils.backend import check_keras
 _classes: dict[str, type[Any]] = {}
 
 
+FEW = 12  # names that an error still gives in full
+
+
 class UnknownName(ValueError):
     """A name that the zoo does not have; the message gives the nearest ones."""
 
     def __init__(self, kind: str, name: str, known: Iterable[str]):
-        known = sorted(known)
-        near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
-        hint = f"did you mean {' or '.join(near)}?" if near else f"allowed: {', '.join(known) or 'none yet'}"
-        super().__init__(f"no {kind} is named {name!r}; {hint}")
+        super().__init__(f"no {kind} is named {name!r}; {suggestion(name, known, 'cnnzoo list names all')}")
+
+
+def suggestion(name: str, known: Iterable[str], where: str = "") -> str:
+    """The end of an error about a name: the nearest known ones, else all.
+
+    Args:
+        name: What was given.
+        known: What is allowed.
+        where: Says what names all; given where there may be more than an error should list.
+    """
+    known = sorted(known)
+    if near := difflib.get_close_matches(name, known, n=3, cutoff=0.5):
+        return f"did you mean {' or '.join(near)}?"
+    if where and len(known) > FEW:
+        nearest = difflib.get_close_matches(name.strip("*?"), known, n=3, cutoff=0.0)
+        return f"the nearest are {', '.join(nearest)}; {where}"
+    return f"allowed: {', '.join(known) or 'none yet'}"
 
 
 def register(name: str) -> Callable[[type], type]:
@@ -76,9 +93,7 @@ def architecture(name: str) -> type[Any]:
 
 def from_config(arch: str, config: dict[str, Any]) -> Any:
     """A model with fresh weights; see `build`."""
+    from cnnzoo.utils.configuration import check, fields_of
+
     cls = architecture(arch)
-    fields = cls.config_fields()
-    if unknown := sorted(set(config) - set(fields)):
-        allowed = ", ".join(f"{k}={v!r}" for k, v in fields.items())
-        raise ValueError(f"{arch} has no configuration field {', '.join(unknown)}; allowed: {allowed}")
-    return cls(**config)
+    return cls(**check(arch, fields_of(cls), config))

@@ -12,7 +12,8 @@ from PIL import Image
 from skimage.data import astronaut, immunohistochemistry
 
 import cnnzoo
-from cnnzoo import demo, hub, registry
+from cnnzoo import hub, registry
+from cnnzoo.cli import gallery
 from cnnzoo.data import load
 from cnnzoo.imaging.grid import COLUMNS, Row, picture
 
@@ -26,10 +27,10 @@ LARGE = 176  # of a photograph, in pixels
 def main(asked: list[str]) -> None:
     for arch in asked or registry.list_models():
         names = hub.list_checkpoints(arch)
-        made = picture(demo.exhibit(names[-1]).rows if names else rows_without_checkpoint(arch))
+        made = picture(gallery.exhibit(names[-1]).rows if names else rows_without_checkpoint(arch))
         save(made, HERE / f"{arch}.webp")
     if not asked:
-        rows = [picture(demo.exhibit(name).rows) for name in FRONT]
+        rows = [picture(gallery.exhibit(name).rows) for name in FRONT]
         front = Image.new("RGB", (max(row.width for row in rows), sum(row.height for row in rows)), "white")
         top = 0
         for row in rows:

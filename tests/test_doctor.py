@@ -9,7 +9,8 @@ import sys
 import pytest
 
 import cnnzoo
-from cnnzoo import checkpoints, cli, doctor
+from cnnzoo import checkpoints, cli
+from cnnzoo.cli import diagnostics
 
 
 @pytest.fixture
@@ -25,7 +26,7 @@ def machine(monkeypatch, tmp_path):
 
     monkeypatch.setattr(importlib.metadata, "requires", lambda name: required)
     monkeypatch.setattr(importlib.metadata, "version", version)
-    monkeypatch.setattr(doctor, "_extras", lambda: ["export", "test"])
+    monkeypatch.setattr(diagnostics, "_extras", lambda: ["export", "test"])
     for place in ("tfds/mnist/3.0.1", "tfds/cmaterdb/bangla/1.0.0", "data/set5/test", "data/bsds500/val"):
         (tmp_path / place).mkdir(parents=True)
     (tmp_path / "tfds/mnist/3.0.1/dataset_info.json").touch()

@@ -314,7 +314,7 @@ def test_training_lowers_its_loss(reference):
 def command(tmp_path, monkeypatch):
     """`cnnzoo enhance` in a folder of its own, with curves that lighten."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("cnnzoo.commands.edit.able", lambda name, verb: with_curves(0.2))
+    monkeypatch.setattr("cnnzoo.cli.models.able", lambda name, verb: with_curves(0.2))
     return lambda *words: main(["enhance", *map(str, words)])
 
 
@@ -345,5 +345,6 @@ def test_the_command_takes_sixteen_bits_grey_and_folders(command, tmp_path):
 
 def test_the_command_refuses_another_strength(command, capsys):
     save_png("in.png", PHOTO)
-    assert command("in.png", "out.png", "--strength", "3") == 2
-    assert "got --strength 3; allowed: 0 to 2" in capsys.readouterr().err
+    with pytest.raises(SystemExit, match="2"):
+        command("in.png", "out.png", "--strength", "3")
+    assert "argument --strength: got 3; allowed: 0 to 2" in capsys.readouterr().err

@@ -353,13 +353,17 @@ def test_the_command_writes_a_report(words, tmp_path, capsys):
     ("words", "complaint"),
     [
         (["vae.mnist"], "got a vae, which neither classifies nor has a discriminator; allowed: a classifier or a GAN"),
-        (["cnn.mnist", "--method", "gradcam"], "got method 'gradcam'; allowed: saliency, smooth_grad"),
+        (["cnn.mnist", "--method", "gradcam"], "argument --method: got 'gradcam'; did you mean grad_cam"),
         (["gan.mnist", "--method", "grad_cam"], "got a gan, which has no feature maps"),
         (["cgan.mnist"], "got no classes for a cgan"),
     ],
 )
 def test_the_command_refuses_in_a_line(words, complaint, tmp_path, capsys):
     save_png(tmp_path / "digit.png", DIGITS[0])
-    assert main(["explain", words[0], str(tmp_path / "digit.png"), *words[1:]]) == 2
+    try:
+        code = main(["explain", words[0], str(tmp_path / "digit.png"), *words[1:]])
+    except SystemExit as stopped:
+        code = stopped.code
+    assert code == 2
     said = capsys.readouterr().err
     assert complaint in said and said.count("\n") == 1

@@ -12,10 +12,10 @@ from ai_edge_litert.interpreter import Interpreter
 import cnnzoo
 from cnnzoo import checkpoints, recipes
 from cnnzoo.checkpoints import CheckpointError
+from cnnzoo.cli import publish as publishing
+from cnnzoo.cli.publish import publish
 from cnnzoo.data import load
 from cnnzoo.evaluation import evaluate
-from cnnzoo.training import publish as publishing
-from cnnzoo.training.publish import publish
 
 SETTINGS = {"data": "digits", "epochs": 1, "batch_size": 256, "seed": 7, "expects": "little"}
 RECIPES = {

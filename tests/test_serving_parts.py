@@ -297,11 +297,15 @@ def test_what_cannot_be_served_is_said_in_a_line(folder, tmp_path, capsys, monke
         for words, reason in [
             ([str(tmp_path)], "allowed: a folder that cnnzoo export wrote models into"),
             ([str(folder / "lenet")], f"the folder of one model; allowed: that of all, {folder}"),
-            ([str(folder), "--megabytes", "0"], "got megabytes 0.0; allowed: more than 0"),
+            ([str(folder), "--megabytes", "0"], "argument --megabytes: got 0; allowed: a number above 0"),
             ([str(folder), "--port", port], f"got address 127.0.0.1:{port}: "),
-            ([str(folder), "--port", "70000"], "got port 70000; allowed: 0 to 65535"),
+            ([str(folder), "--port", "70000"], "argument --port: got 70000; allowed: 0 to 65535"),
         ]:
-            assert main(["serve", *words]) == 2
+            try:
+                code = main(["serve", *words])
+            except SystemExit as stopped:
+                code = stopped.code
+            assert code == 2
             said = capsys.readouterr().err
             assert reason in said and said.count("\n") == 1
     monkeypatch.setattr("cnnzoo.utils.optional.find_spec", lambda name: None if name == "uvicorn" else name)

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from cnnzoo import cli, registry
+from cnnzoo.cli.main import parser
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md")))
@@ -41,7 +42,7 @@ COMMANDS = [words[1:] for document in DOCUMENTS for words in shell(document) if 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
 def test_each_command_of_the_documents_is_one(command):
-    asked = cli.parser().parse_args(command)
+    asked = parser().parse_args(command)
     names = getattr(asked, "name", None) or []
     for name in names if isinstance(names, list) else [names]:
         if name not in ("NAME", "arch.tag") and not re.match("RUN|SEARCH|my_", name):
@@ -52,7 +53,7 @@ def test_each_command_of_the_documents_is_one(command):
 def test_each_command_that_is_mentioned_is_one(said, capsys):
     command, *rest = shlex.split(said)[1:]
     with pytest.raises(SystemExit) as ended:
-        cli.parser().parse_args([command, *rest, "--help"])  # complains of what it does not know
+        parser().parse_args([command, *rest, "--help"])  # complains of what it does not know
     assert ended.value.code == 0
 
 

@@ -297,7 +297,7 @@ def test_the_command_paints_after_a_name_and_after_a_file(files, capsys):
 @pytest.mark.parametrize(
     ("style", "complaint"),
     [
-        ("tisue", "got the style 'tisue'; allowed: tissue, or the path of a picture"),
+        ("tisue", "got the style 'tisue'; did you mean tissue?"),
         ("notes.txt", "notes.txt cannot be read as an image: no known format; allowed: tissue, or the path"),
     ],
 )

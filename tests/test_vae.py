@@ -464,7 +464,7 @@ def test_binary_images_are_said_to_be_drawn_already(tfds_data):
         ({"beta": -1.0}, "got beta=-1.0; allowed: a number >= 0"),
         ({"beta": float("nan")}, "got beta=nan; allowed: a number >= 0"),
         ({"free_bits": -0.1}, "got free_bits=-0.1; allowed: a number >= 0"),
-        ({"warmup": 0.5}, "got warmup=0.5; allowed: an integer >= 0"),
+        ({"warmup": 0.5}, "got warmup=0.5; allowed: an integer"),
         ({"importance_samples": 0}, "got importance_samples=0; allowed: an integer >= 1"),
         ({"pseudo_inputs": 0}, "got pseudo_inputs=0; allowed: an integer >= 1"),
         ({"prior": "flow"}, "got prior='flow'; allowed: normal, vampprior"),

@@ -13,7 +13,7 @@ import cnnzoo
 from cnnzoo.data import DataNotFound
 from cnnzoo.export import litert
 from cnnzoo.export.quantization_loss import litert_costs
-from cnnzoo.terminal import print_table
+from cnnzoo.utils.terminal import print_table
 
 
 def cost(name: str) -> float:

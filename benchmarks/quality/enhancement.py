@@ -10,7 +10,7 @@ import argparse
 
 import cnnzoo
 from cnnzoo.evaluation.restoration import EXPOSURES
-from cnnzoo.terminal import print_table, progress
+from cnnzoo.utils.terminal import print_table, progress
 
 METHODS = {"as it is": "unchanged_", "histogram equalisation": "equalized_", "CLAHE": "clahe_", "enhancer": ""}
 

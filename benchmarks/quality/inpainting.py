@@ -26,7 +26,7 @@ from cnnzoo.metrics.reconstruction import hole_mse_per_image
 from cnnzoo.models.inpainter import Inpainter, u_net
 from cnnzoo.nn.layers import PACKAGE
 from cnnzoo.recipes import Recipe, recipe
-from cnnzoo.terminal import print_table
+from cnnzoo.utils.terminal import print_table
 
 
 def plain(filters: int, strides: int = 1, dilation: int = 1) -> layers.Layer:

@@ -35,7 +35,7 @@ import cnnzoo
 from cnnzoo import checkpoints
 from cnnzoo.evaluation.generation import GENERATED, SEEDS
 from cnnzoo.imaging.arrays import to_uint8
-from cnnzoo.terminal import print_table
+from cnnzoo.utils.terminal import print_table
 
 COLUMNS = {"frechet": "Fréchet", "frechet_over_floor": "/ floor", "density": "density", "coverage": "coverage"}
 OBEDIENCE = {"label_agreement": "labels", "least_coverage": "worst class"}

@@ -22,8 +22,8 @@ import cnnzoo
 from cnnzoo import checkpoints
 from cnnzoo.recipes import Recipe
 from cnnzoo.recipes.json_files import write_recipe
-from cnnzoo.terminal import print_table
 from cnnzoo.training.run_dir import Run
+from cnnzoo.utils.terminal import print_table
 
 SEEDS = 5
 COLLAPSED = 0.6  # coverage

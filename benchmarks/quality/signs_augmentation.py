@@ -12,7 +12,7 @@ from pathlib import Path
 import cnnzoo
 from cnnzoo import checkpoints
 from cnnzoo.data import load
-from cnnzoo.terminal import print_table
+from cnnzoo.utils.terminal import print_table
 
 SHOWN = ("frechet", "frechet_over_floor", "density", "coverage")
 

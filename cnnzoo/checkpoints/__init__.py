@@ -2,7 +2,8 @@
 
 from cnnzoo.checkpoints.card import CARD, GOLDEN, TASKS, WEIGHTS, Checkpoint, CheckpointError, open_checkpoint
 from cnnzoo.checkpoints.golden import check_golden, sample_images
-from cnnzoo.checkpoints.store import load, round_to_half, save, saved_models_dir, verify
+from cnnzoo.checkpoints.shipped import saved_models_dir
+from cnnzoo.checkpoints.store import load, round_to_half, save, verify
 
 __all__ = [
     "CARD",

@@ -23,13 +23,6 @@ from cnnzoo.data.ground import GROUNDS
 from cnnzoo.utils.atomic_files import publish, sha256, write_json
 
 
-def saved_models_dir() -> Path:
-    """Where the shipped checkpoints lie: inside the installed package, or beside it in a checkout."""
-    package = Path(__file__).parents[1]
-    inside = package / "saved_models"
-    return inside if inside.is_dir() else package.parent / "saved_models"
-
-
 def verify(checkpoint: Checkpoint) -> None:
     """Compares each file with the size and SHA-256 that the card gives.
 

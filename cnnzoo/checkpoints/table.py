@@ -3,16 +3,16 @@
 python -m cnnzoo.checkpoints.table      # writes the table of checkpoints into README.md
 """
 
-import ast
-import importlib.util
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from cnnzoo import hub, registry
+from cnnzoo import registry
+from cnnzoo.checkpoints import shipped
 from cnnzoo.data.folders import class_folders
 from cnnzoo.metrics.scores import Score
 from cnnzoo.recipes import list_recipes
+from cnnzoo.utils import source
 from cnnzoo.utils.atomic_files import write_text
 
 BEGIN, END = "<!-- checkpoints: written by python -m cnnzoo.checkpoints.table -->", "<!-- end of checkpoints -->"
@@ -73,6 +73,34 @@ def headline(card: Mapping[str, Any]) -> str:
     return ", ".join(f"{name} {score}" for name, score in by_name.items()) or "not scored"
 
 
+# The score that says most about a checkpoint, the first of these that its card has, and the words around it.
+KEY_SCORES = {
+    "accuracy": "accuracy {}",
+    "bits_per_dim": "≤ {} per dimension",
+    "iw_nll": "NLL ≤ {}",
+    "frechet": "Fréchet {}",
+    "mse": "MSE {}",
+    "hole_psnr": "PSNR in holes {}",
+    "style_loss": "style loss {}",
+}
+
+
+def key_score(card: Mapping[str, Any]) -> Score | None:
+    """The one score of a card that says most about the checkpoint; None where it has none."""
+    by_name = scores(card)
+    if card["task"] == "reconstruct" and "bits_per_dim" not in by_name and "iw_nll" not in by_name:
+        by_name.pop("frechet", None)
+    found = next((by_name[name] for name in KEY_SCORES if name in by_name), None)
+    return found or next((score for name, score in by_name.items() if name.startswith("psnr_")), None)
+
+
+def in_words(score: Score) -> str:
+    """A key score in a few words: "PSNR 33.33 dB (Set5)"."""
+    if score.name in KEY_SCORES:
+        return KEY_SCORES[score.name].format(score)
+    return f"PSNR {_restored(score)}"
+
+
 def _restored(score: Score) -> str:
     """A PSNR and what it was measured on: "33.25 dB (Set5)"."""
     about = score.protocol
@@ -115,8 +143,8 @@ def table() -> str:
     """The shipped checkpoints as a Markdown table."""
     rows = ["| checkpoint | task | trained on | measured on its test split | parameters | files |"]
     rows.append("| --- | --- | --- | --- | ---: | ---: |")
-    for name in hub.list_checkpoints():
-        card = hub.card(name)
+    for name in shipped.list_checkpoints():
+        card = shipped.card(name)
         cells = [f"`{name}`", card["task"], card["data"]["name"], headline(card)]
         cells += [size(card["parameters"], ""), size(card["bytes"], "B")]
         rows.append("| " + " | ".join(cells) + " |")
@@ -138,7 +166,7 @@ def with_table(text: str) -> str:
 
 def summary(architecture: str) -> str:
     """The first line of the module of an architecture."""
-    return _docstring(_module(f"cnnzoo.models.{architecture}")).split("\n")[0]
+    return source.summary(architecture)
 
 
 def architecture_card(name: str) -> dict[str, Any]:
@@ -148,57 +176,22 @@ def architecture_card(name: str) -> dict[str, Any]:
         UnknownName: There is none of that name.
     """
     if name not in registry.list_models():
-        raise registry.UnknownName("architecture", name, [*registry.list_models(), *hub.list_checkpoints()])
-    module = f"cnnzoo.models.{name}"
-    cls = _registered(_module(module), name)
+        raise registry.UnknownName("architecture", name, [*registry.list_models(), *shipped.list_checkpoints()])
+    lineage = source.lineage(name)
     return {
         "name": name,
         "summary": summary(name),
-        "description": _docstring(cls),
-        "config": _fields(module, cls.name),
-        "checkpoints": hub.list_checkpoints(name),
+        "description": source.docstring(lineage[0]),
+        "config": {key: field.default for key, field in source.fields(lineage).items()},
+        "checkpoints": shipped.list_checkpoints(name),
         "recipes": list_recipes(name),
     }
-
-
-def _module(name: str) -> ast.Module:
-    return ast.parse(Path(importlib.util.find_spec(name).origin).read_text(encoding="utf-8"))
-
-
-def _docstring(node: ast.Module | ast.ClassDef) -> str:
-    return ast.get_docstring(node) or ""
-
-
-def _registered(module: ast.Module, name: str) -> ast.ClassDef:
-    """The class with the decorator `@register(name)`."""
-    decorator = f"register({name!r})"
-    return next(
-        node
-        for node in module.body
-        if isinstance(node, ast.ClassDef) and decorator in map(ast.unparse, node.decorator_list)
-    )
-
-
-def _fields(module_name: str, class_name: str) -> dict[str, Any]:
-    """The keywords of a class's `__init__` and of its parents' in the zoo, with their defaults."""
-    module = _module(module_name)
-    cls = next(node for node in module.body if isinstance(node, ast.ClassDef) and node.name == class_name)
-    fields = {}
-    for node in cls.body:
-        if isinstance(node, ast.FunctionDef) and node.name == "__init__":
-            for argument, default in zip(node.args.kwonlyargs, node.args.kw_defaults, strict=True):
-                fields[argument.arg] = ast.literal_eval(default) if default is not None else None
-    sources = {a.name: n.module for n in module.body if isinstance(n, ast.ImportFrom) for a in n.names}
-    for base in map(ast.unparse, cls.bases):
-        if sources.get(base, "").startswith(("cnnzoo.models.", "cnnzoo.tasks.")):
-            fields = {**_fields(sources[base], base), **fields}
-    return fields
 
 
 def main() -> None:
     readme = Path(__file__).parents[2] / "README.md"
     write_text(readme, with_table(readme.read_text(encoding="utf-8")))
-    print(f"{readme}: {len(hub.list_checkpoints())} checkpoints")
+    print(f"{readme}: {len(shipped.list_checkpoints())} checkpoints")
 
 
 if __name__ == "__main__":

@@ -58,7 +58,16 @@ class Denoiser(PhasedModel):
         "bias": [True, False],
     }
 
-    def __init__(self, *, width=12, depth=1, bias=True, sigma=25.0, image_shape=(None, None, 1), **kwargs):
+    def __init__(
+        self,
+        *,
+        width=12,
+        depth=1,
+        bias=True,
+        sigma: float | tuple[float, float] = 25.0,
+        image_shape=(None, None, 1),
+        **kwargs,
+    ):
         super().__init__(**kwargs)
         if tuple(image_shape) not in ((None, None, 1), (None, None, 3)):
             raise ValueError(f"got image_shape={image_shape}; allowed: (None, None, 1) or (None, None, 3)")

@@ -47,7 +47,9 @@ class Classifier(PhasedModel):
     backbone: keras.Sequential
     head: keras.layers.Dense
 
-    def __init__(self, *, image_shape=(28, 28, 1), classes=10, l1=0.0, l2=0.0, augmentation=None, **kwargs):
+    def __init__(
+        self, *, image_shape=(28, 28, 1), classes=10, l1=0.0, l2=0.0, augmentation: dict | None = None, **kwargs
+    ):
         super().__init__(**kwargs)
         self.image_shape = tuple(image_shape)
         self.classes = classes

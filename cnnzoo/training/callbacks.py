@@ -3,6 +3,7 @@
 import json
 import math
 import os
+import shutil
 import signal
 import socket
 import threading
@@ -117,6 +118,25 @@ def stop_on_signals() -> Iterator[threading.Event]:
         yield stop
     finally:
         restore()
+
+
+class Summary(keras.callbacks.Callback):
+    """After every epoch, one line: how long it took, and as many of the logs as the terminal is wide."""
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.begun = time.monotonic()
+
+    def on_epoch_end(self, epoch, logs=None):
+        logs = dict(logs or {})
+        if any(name.endswith("_loss") and not name.startswith("val_") for name in logs):
+            logs.pop("loss", None)  # the sum of those of the phases
+        said = f"epoch {epoch + 1}/{self.params['epochs']}  {time.monotonic() - self.begun:.0f} s"
+        for name, value in logs.items():
+            more = f"  {name} {value:.4g}"
+            if len(said) + len(more) > shutil.get_terminal_size().columns - 1:
+                break
+            said += more
+        print(said, flush=True)
 
 
 class Journal(keras.callbacks.Callback):

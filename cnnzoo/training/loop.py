@@ -61,7 +61,7 @@ def train(
         resume: The folder of a run to go on with, instead of all the above and `config`.
         config: Keywords of the architecture, over those of the recipe.
         callbacks: Further Keras callbacks. What they remember themselves is not restored when a run is resumed.
-        verbose: As in Keras's `fit`; 0 prints nothing.
+        verbose: As in Keras's `fit`; 0 prints nothing, 2 a line an epoch.
 
     Raises:
         ValueError: An argument out of range; a folder that holds a run already, or none to resume; data that do not
@@ -202,7 +202,7 @@ def make_plan(
 def _fit(run: Run, model: Any, images: Any, callbacks: Sequence, verbose: Any) -> None:
     import keras
 
-    from cnnzoo.training.callbacks import Journal, Keeper, stop_on_signals
+    from cnnzoo.training.callbacks import Journal, Keeper, Summary, stop_on_signals
 
     plan = run.plan
     deserialize = keras.saving.deserialize_keras_object
@@ -223,11 +223,12 @@ def _fit(run: Run, model: Any, images: Any, callbacks: Sequence, verbose: Any) -
             "callbacks": [
                 *_watch(model, images, keeper.history),
                 *callbacks,
+                *([Summary()] if verbose == 2 else []),
                 Journal(run.path, _originals(plan, model)),
                 keeper,
             ],
             "shuffle": False,
-            "verbose": verbose,
+            "verbose": 0 if verbose == 2 else verbose,
         }
         if plan["split"] == "fit":
             held_out = _load(plan, "validation")

@@ -18,7 +18,7 @@ class EpochBar(keras.callbacks.Callback):
 
     def on_epoch_begin(self, epoch, logs=None):
         self._remove()  # that of an epoch which was broken off
-        self.bar = self.bars.add_task(f"epoch {epoch + 1}", total=self.params["steps"], note="")
+        self.bar = self.bars.add_task(f"epoch {epoch + 1}/{self.params['epochs']}", total=self.params["steps"], note="")
 
     def on_train_batch_end(self, batch, logs=None):
         note = "  ".join(f"{name} {value:.4g}" for name, value in (logs or {}).items())

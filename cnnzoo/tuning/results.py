@@ -15,8 +15,8 @@ from typing import Any
 
 from cnnzoo.metrics.scores import Score
 from cnnzoo.recipes.json_files import read_recipe, write_recipe
-from cnnzoo.terminal import print_table
 from cnnzoo.utils.atomic_files import write_bytes, write_json
+from cnnzoo.utils.terminal import print_table
 
 COMPLETED, FAILED = "completed", "failed"
 

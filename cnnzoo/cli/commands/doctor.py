@@ -5,15 +5,26 @@ import textwrap
 from collections.abc import Iterator
 from typing import Any
 
-from cnnzoo.terminal import print_json
+from cnnzoo.cli import arguments
+from cnnzoo.utils.terminal import print_json
+
+HELP = "say what works on this machine, and what to do about what does not; exit code 0 if the zoo can be used"
+EXAMPLES = (
+    "cnnzoo doctor",
+    "cnnzoo doctor --json",
+)
 
 
-def doctor(asked: argparse.Namespace) -> int:
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    arguments.json_flag(parser)
+
+
+def run(args: argparse.Namespace) -> int:
     """Prints what is there and what to do about what is not; 0 if the zoo can be used, else 1."""
-    from cnnzoo.doctor import examine
+    from cnnzoo.cli.diagnostics import examine
 
     found = examine()
-    if asked.json:
+    if args.json:
         print_json(found)
     else:
         for label, line in _lines(found):

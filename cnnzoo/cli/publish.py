@@ -1,7 +1,7 @@
 """Makes a checkpoint of a finished training run: scores it on the test split and writes its card.
 
-python -m cnnzoo.training.publish runs/cnn.mnist
-python -m cnnzoo.training.publish --rescore cnn.mnist    # a checkpoint that is there, whose files stay
+python -m cnnzoo.cli.publish runs/cnn.mnist
+python -m cnnzoo.cli.publish --rescore cnn.mnist    # a checkpoint that is there, whose files stay
 """
 
 import argparse
@@ -179,7 +179,7 @@ def _source(architecture: str) -> str:
 
 def main(arguments: list[str] | None = None) -> int:
     """Exit code 1 where a card differs, or could not be compared."""
-    from cnnzoo.terminal import progress
+    from cnnzoo.utils.terminal import progress
 
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     what = parser.add_mutually_exclusive_group(required=True)
@@ -202,7 +202,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _check_all(names: list[str], out: str | None) -> int:
-    from cnnzoo.terminal import progress
+    from cnnzoo.utils.terminal import progress
 
     folder, failed = Path(out or checkpoints.saved_models_dir()), 0
     for name in names or sorted(path.parent.name for path in folder.glob(f"*/{checkpoints.CARD}")):

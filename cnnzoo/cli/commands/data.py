@@ -5,12 +5,18 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from cnnzoo.terminal import print_json, print_table, progress
+from cnnzoo.utils.terminal import print_json, print_table, progress
+
+HELP = "fetch public image sets that recipes and scores need, or write pictures to try things on"
+EXAMPLES = (
+    "cnnzoo data get                            # sizes, licences, and which are here",
+    "cnnzoo data get t91 set5",
+    "cnnzoo data examples                       # photo.jpg, three.png and others",
+)
 
 
-def arguments(to: argparse.ArgumentParser) -> None:
-    """What `cnnzoo data` takes."""
-    actions = to.add_subparsers(dest="action", required=True, metavar="ACTION")
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     add = actions.add_parser("get", help="fetch public image sets, or list them")
     add.add_argument("set", nargs="*", metavar="NAME", help="a set, such as t91 (default: list all)")
     add.add_argument("--json", action="store_true", help="print JSON on stdout")
@@ -20,34 +26,34 @@ def arguments(to: argparse.ArgumentParser) -> None:
     add.set_defaults(action=_examples)
 
 
-def data(asked: argparse.Namespace) -> None:
-    asked.action(asked)
+def run(args: argparse.Namespace) -> None:
+    args.action(args)
 
 
-def _examples(asked: argparse.Namespace) -> None:
+def _examples(args: argparse.Namespace) -> None:
     from cnnzoo.data.examples import write_examples
 
-    written = write_examples(asked.folder)
-    tops = dict.fromkeys(path.relative_to(asked.folder).parts[0] for path in written)
+    written = write_examples(args.folder)
+    tops = dict.fromkeys(path.relative_to(args.folder).parts[0] for path in written)
     print(f"{len(written)} pictures: {', '.join(tops)}")
 
 
-def _get(asked: argparse.Namespace) -> None:
+def _get(args: argparse.Namespace) -> None:
     from cnnzoo.data.download import get
     from cnnzoo.data.public import SETS
 
-    if unknown := [name for name in asked.set if name not in SETS]:
+    if unknown := [name for name in args.set if name not in SETS]:
         raise ValueError(f"got the set {', '.join(unknown)}; allowed: {', '.join(SETS)}")
     folders = {}
-    for name in dict.fromkeys(asked.set):
+    for name in dict.fromkeys(args.set):
         with progress(f"{name}, kB") as update:
             folders[name] = str(get(name, partial(_in_kilobytes, update)))
-        if not asked.json:
+        if not args.json:
             print(f"{name}: {SETS[name].files} pictures in {folders[name]}")
-    if asked.set:
-        return print_json(folders) if asked.json else None
+    if args.set:
+        return print_json(folders) if args.json else None
     found = [_told(name) for name in SETS]
-    if asked.json:
+    if args.json:
         return print_json(found)
     header = ("set", "pictures", "MB", "to fetch", "here", "licence")
     rows = [

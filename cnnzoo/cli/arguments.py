@@ -1,0 +1,148 @@
+"""The arguments that several commands take, and the types of arguments."""
+
+import argparse
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+
+def json_flag(parser: argparse._ActionsContainer) -> None:
+    parser.add_argument("--json", action="store_true", help="print JSON on stdout")
+
+
+def model(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("name", help="a checkpoint, such as lenet.mnist, or the folder of a checkpoint or finished run")
+
+
+def images(parser: argparse.ArgumentParser, count: str | None = "+", help: str = "image files") -> None:
+    parser.add_argument(
+        "image", nargs=count, type=Path, help=f"{help}; the middle is resized, color converted, as needed"
+    )
+    parser.add_argument("--invert", action="store_true", help="swap light and dark first, as for a digit drawn in ink")
+
+
+def photographs(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("input", metavar="in", type=Path, help="an image file, or a folder of them")
+    parser.add_argument("output", metavar="out", type=Path, help="a .png, .jpg or .webp file; for a folder, a folder")
+
+
+def other_model(parser: argparse.ArgumentParser, default: str) -> None:
+    parser.add_argument("--model", metavar="NAME", help=f"a checkpoint or the folder of a run (default: {default})")
+
+
+def ensemble(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--ensemble", action="store_true", help="the mean over eight flips and turns; 8 times slower")
+
+
+def seed(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--seed", type=integer(0), default=0, help="of the noise (default: 0)")
+
+
+def label(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--label", type=integer(0), help="the class to make, of a model that takes one (default: all in turn)"
+    )
+
+
+def sheet(parser: argparse.ArgumentParser) -> None:
+    picture(parser, "--out", default="sheet.png", help="the contact sheet")
+    pixels(parser)
+
+
+def pixels(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--pixels", action="store_true", help="one pixel for each of the model's, rather than some 900 on the long side"
+    )
+
+
+def picture(parser: argparse.ArgumentParser, *flags: str, default: str, help: str) -> None:
+    """A file that a picture is written to, which is looked at before any work."""
+    parser.add_argument(
+        *flags, type=_writable, default=default, help=f"{help}, a .png, .jpg or .webp file (default: ./{default})"
+    )
+
+
+def config(parser: argparse.ArgumentParser, help: str) -> None:
+    parser.add_argument("--config", type=_setting, action="append", metavar="KEY=VALUE", help=help)
+
+
+def _writable(text: str) -> Path:
+    from cnnzoo.imaging.files import format_for
+
+    try:
+        format_for(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+    return Path(text)
+
+
+def integer(least: int, most: int | None = None) -> Callable[[str], int]:
+    """The type of an argument: an integer from `least` on, perhaps up to `most`."""
+    allowed = f"an integer >= {least}" if most is None else f"{least} to {most}"
+
+    def read(text: str) -> int:
+        try:
+            value = int(text)
+        except ValueError:
+            raise _not_allowed(text, allowed) from None
+        if value < least or (most is not None and value > most):
+            raise _not_allowed(text, allowed)
+        return value
+
+    return read
+
+
+def number(least: float, most: float) -> Callable[[str], float]:
+    """The type of an argument: a number from `least` to `most`."""
+    return _number(lambda value: least <= value <= most, f"{least:g} to {most:g}")
+
+
+def positive(text: str) -> float:
+    """The type of an argument: a number above 0."""
+    return _number(lambda value: 0 < value < float("inf"), "a number above 0")(text)
+
+
+def _number(suits: Callable[[float], bool], allowed: str) -> Callable[[str], float]:
+    def read(text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            raise _not_allowed(text, allowed) from None
+        if not suits(value):  # nor does NaN
+            raise _not_allowed(text, allowed)
+        return value
+
+    return read
+
+
+def one_of(*names: str) -> Callable[[str], str]:
+    """The type of an argument: one of a few words."""
+
+    def read(text: str) -> str:
+        if text not in names:
+            from cnnzoo.registry import suggestion
+
+            raise argparse.ArgumentTypeError(f"got {text!r}; {suggestion(text, names)}")
+        return text
+
+    return read
+
+
+def _not_allowed(text: str, allowed: str) -> argparse.ArgumentTypeError:
+    return argparse.ArgumentTypeError(f"got {text}; allowed: {allowed}")
+
+
+def _setting(text: str) -> tuple[str, Any]:
+    """KEY=VALUE with a JSON value, where a plain word may do without its quotes."""
+    key, equals, value = text.partition("=")
+    if not (key.isidentifier() and equals):
+        raise argparse.ArgumentTypeError(f"got {text!r}; allowed: KEY=VALUE")
+    try:
+        return key, json.loads(value)
+    except ValueError:
+        if value.isidentifier() and value not in ("True", "False", "None"):
+            return key, value
+        raise argparse.ArgumentTypeError(
+            f"got {text!r}, whose value is not JSON; allowed: 0.5, true, null, [28, 28, 1], max"
+        ) from None

@@ -1,0 +1,80 @@
+"""What is looked at before any work, and before a network library is imported: names, files, fields and data."""
+
+import errno
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from cnnzoo import hub, registry
+
+
+def exists(path: Path) -> None:
+    if not path.exists():
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
+
+
+def pictures(*paths: Path) -> None:
+    """Files that are pictures by their headers.
+
+    Raises:
+        OSError: One is not there or cannot be read.
+        ValueError: One is no picture.
+    """
+    from cnnzoo.imaging.arrays import contents, open_image
+
+    for path in paths:
+        exists(path)
+        open_image(*contents(path))
+
+
+def folder(path: Path, what: str) -> None:
+    """A folder to write to, new or not."""
+    above = next((each for each in (path, *path.parents) if each.exists()), None)
+    if above is not None and not above.is_dir():
+        inside = "" if above == path else f"{path} in "
+        raise ValueError(f"got {inside}the file {above} as {what}; allowed: a folder, new or not")
+
+
+def data(name: str | None) -> None:
+    """A data set, or a folder."""
+    from cnnzoo.data.photographs import TESTING, TRAINING, is_photographs
+    from cnnzoo.data.sources import NAMES
+
+    if name is not None and name not in NAMES and not is_photographs(name) and not Path(name).is_dir():
+        sets = (*NAMES, *TRAINING, *TESTING)
+        hint = registry.suggestion(name, sets)
+        if hint.startswith("allowed"):
+            hint = f"allowed: {', '.join(sets)}, or an existing folder"
+        raise ValueError(f"got data {name!r}; {hint}")
+
+
+def architecture(name: str) -> None:
+    if name not in registry.list_models():
+        raise registry.UnknownName("architecture", name, registry.list_models())
+
+
+def config(arch: str, given: Mapping[str, Any]) -> None:
+    """The fields of one of the zoo's own architectures, and the types of their values."""
+    from cnnzoo.utils import source
+    from cnnzoo.utils.configuration import check
+
+    if arch in registry.own_architectures():
+        check(arch, source.fields(source.lineage(arch)), given)
+
+
+def classifier(name: str | None) -> None:
+    """A shipped checkpoint that classifies."""
+    if name is not None and hub.card(name)["task"] != "classify":
+        raise ValueError(f"got {name!r}, whose task is {hub.card(name)['task']!r}; allowed: a classifier")
+
+
+def fields(arch: str, names: Iterable[str]) -> None:
+    """The names of fields of one of the zoo's own architectures."""
+    from cnnzoo.utils import source
+
+    if arch in registry.own_architectures():
+        known = source.fields(source.lineage(arch))
+        for name in names:
+            if name not in known:
+                raise ValueError(f"{arch} has no field {name} to search; {registry.suggestion(name, known)}")

@@ -1,0 +1,56 @@
+"""Making images."""
+
+import argparse
+from math import ceil, sqrt
+
+from cnnzoo import hub
+from cnnzoo.cli import arguments, models
+from cnnzoo.cli.pictures import check_sheet, save_sheet
+from cnnzoo.utils.terminal import progress
+
+HELP = "make new images"
+EXAMPLES = (
+    "cnnzoo generate dcgan.mnist -n 64 --seed 0 --out sheet.png",
+    "cnnzoo generate RUN -n 16",
+    "cnnzoo generate cgan.mnist -n 16 --label 3",
+    "cnnzoo generate dcgan.mnist --truncation 1.5",
+)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    arguments.model(parser)
+    parser.add_argument("-n", type=arguments.integer(1), default=64, help="how many (default: 64)")
+    arguments.seed(parser)
+    arguments.label(parser)
+    parser.add_argument(
+        "--truncation", type=arguments.positive, help="the largest noise number; less than 2 gives more typical images"
+    )
+    arguments.sheet(parser)
+
+
+def run(args: argparse.Namespace) -> None:
+    if args.label is not None or args.truncation is not None:
+        _check(args)
+    with progress(f"generating with {args.name}"):
+        model = models.able(args.name, "generate")
+        columns = ceil(sqrt(args.n))
+        check_sheet(args.out, args.n, columns, model)
+        options = {"labels": args.label, "truncation": args.truncation}
+        images = model.generate(args.n, args.seed, **{k: v for k, v in options.items() if v is not None})
+    save_sheet(args.out, images, columns, args.pixels)
+
+
+def _check(args: argparse.Namespace) -> None:
+    """Refuses a label or a truncation for a model that takes none."""
+    models.check(args.name, "generate")
+    if args.label is not None and not models.config(args.name).get("classes"):
+        conditional = ", ".join(_conditional())
+        raise ValueError(f"got --label for {args.name!r}, which takes none; conditional models take one: {conditional}")
+    if args.truncation is not None and not models.takes(args.name, "generate", "truncation"):
+        raise ValueError(f"got --truncation for {args.name!r}, which takes none")
+
+
+def _conditional() -> list[str]:
+    """The shipped checkpoints that make images of a class that is asked for."""
+    able = ((name, hub.card(name)) for name in hub.list_checkpoints())
+    return [name for name, card in able if card["task"] != "classify" and card["config"].get("classes")]

@@ -1,0 +1,44 @@
+"""Putting images through an autoencoder."""
+
+import argparse
+from pathlib import Path
+
+from cnnzoo.cli import arguments, checks, models
+from cnnzoo.cli.pictures import enlarged, read
+from cnnzoo.utils.terminal import progress
+
+HELP = "put images through an autoencoder"
+EXAMPLES = ("cnnzoo reconstruct autoencoder.mnist three.png eight.png --out again",)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    arguments.model(parser)
+    arguments.images(parser)
+    parser.add_argument(
+        "--out", type=Path, default=Path("reconstructed"), help="where NAME.png goes (default: ./reconstructed)"
+    )
+    arguments.pixels(parser)
+
+
+def run(args: argparse.Namespace) -> None:
+    from cnnzoo.imaging.arrays import save_png, to_uint8
+    from cnnzoo.imaging.files import format_for
+
+    stems = [path.stem for path in args.image]
+    if twice := sorted({stem for stem in stems if stems.count(stem) > 1}):
+        raise ValueError(
+            f"got several images named {', '.join(twice)}; allowed: each name once, as the results take it"
+        )
+    targets = [args.out / f"{stem}.png" for stem in stems]
+    for target in targets:
+        format_for(target)
+    for path, target in zip(args.image, targets, strict=True):
+        if target.exists() and path.exists() and target.samefile(path):
+            raise ValueError(f"got the folder of {path} as --out, where the result would replace it")
+    checks.pictures(*args.image)
+    with progress(f"reconstructing with {args.name}"):
+        model = models.able(args.name, "reconstruct")
+        made = model.reconstruct(read(args.image, model, args.invert))
+    for target, image in zip(targets, made, strict=True):
+        save_png(target, to_uint8(image) if args.pixels else enlarged(to_uint8(image)))
+        print(target)

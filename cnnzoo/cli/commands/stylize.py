@@ -1,0 +1,126 @@
+"""Painting photographs in the style of other pictures."""
+
+import argparse
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cnnzoo import hub, registry
+from cnnzoo.cli import arguments, checks
+from cnnzoo.cli.photographs import each, mask_of, planned, shown
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from cnnzoo.imaging.files import Photo
+
+HELP = "paint photographs in the style of other pictures"
+EXAMPLES = (
+    "cnnzoo stylize photo.jpg out.png --style starry_night    # in one pass, by fast_style.paintings",
+    "cnnzoo stylize photo.jpg out.png --style starry_night --optimizer lbfgs    # better, and slower",
+    "cnnzoo stylize photo.jpg out.png --style my_painting.jpg --keep-color --frames frames/",
+    "cnnzoo stylize photo.jpg out.png --style wave --weight 2 --style udnie --weight 1 --mask sky.png",
+)
+FAST = "fast_style.paintings"
+NETWORKS = ("random_vgg", "random_scales", "vgg19")  # beside classifiers
+FRAMES = 10  # evaluations from one intermediate picture to the next
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    arguments.photographs(parser)
+    parser.add_argument("--style", action="append", required=True, help="a picture or a painting's name; or several")
+    parser.add_argument("--weight", action="append", type=float, help="of each style (default: all the same)")
+    parser.add_argument(
+        "--mask", type=Path, help="a picture of the same size: what is bright is painted, black is kept"
+    )
+    parser.add_argument("--keep-color", action="store_true", help="paint the luma alone")
+    by_itself = parser.add_argument_group(
+        "optimisation", "each picture by itself: for a style of your own, or where one of these asks for it"
+    )
+    by_itself.add_argument("--optimizer", type=arguments.one_of("lbfgs", "adam"), help="lbfgs or adam (default: lbfgs)")
+    by_itself.add_argument(
+        "--steps", type=arguments.integer(1), help="evaluations of the loss at each scale (default: 100)"
+    )
+    by_itself.add_argument(
+        "--side", type=arguments.integer(1), help="the largest that is painted, in pixels (default: 1024)"
+    )
+    networks = "a classifier, random_vgg, random_scales or vgg19 (default: vgg_small.cifar10)"
+    by_itself.add_argument("--network", help=networks)
+    steps = "where pictures of every tenth step go; for a folder of photographs, NAME/ of each in it"
+    by_itself.add_argument("--frames", type=Path, metavar="FOLDER", help=steps)
+
+
+def run(args: argparse.Namespace) -> None:
+    from cnnzoo.imaging.arrays import to_channels
+
+    slow = {key: getattr(args, key) for key in ("network", "optimizer", "steps", "side", "frames")}
+    slow = {key: value for key, value in slow.items() if value is not None}
+    shipped = FAST in hub.list_checkpoints() and not slow
+    fast = tuple(hub.card(FAST)["config"]["styles"]) if shipped else ()
+    in_one_pass = set(args.style) <= set(fast)
+    masks = [] if args.mask is None else [args.mask]
+    plan = planned(args, *map(Path, args.style), *masks)
+    checks.pictures(*masks)
+    if len(args.weight or args.style) != len(args.style):
+        raise ValueError(f"got {len(args.style)} styles and weights={args.weight}; allowed: one for each style")
+    if args.network is not None and args.network not in (known := [*NETWORKS, *hub.list_checkpoints()]):
+        raise registry.UnknownName("network", args.network, known)
+    if args.frames is not None:
+        checks.folder(args.frames, "--frames")
+    styles = [] if in_one_pass else _paintings(args.style, fast)
+    painted = _in_one_pass(args) if in_one_pass else _by_optimization(args, styles, **slow)
+    mask = None if args.mask is None else mask_of(args.mask)
+
+    def work(photo: "Photo", path: Path, tell: Callable[[int, int], None]) -> "Photo":
+        pixels = to_channels(shown(photo)[None], 3)[0]
+        return replace(photo, pixels=painted(pixels, path, tell, mask=mask, keep_color=args.keep_color))
+
+    each(args, plan, work, stepwise=True)
+
+
+def _paintings(names: Sequence[str], fast: Sequence[str]) -> list["np.ndarray"]:
+    """The pixels of the paintings or pictures that are named, where `fast` are the styles of one pass."""
+    from cnnzoo.data.paintings import painting, paintings
+
+    also = f"; in one pass: {', '.join(fast)}" if fast else ""
+    for name in names:
+        known = {*paintings(), *fast}
+        if name not in known and not Path(name).is_file():
+            hint = registry.suggestion(name, known)
+            if hint.startswith("did"):
+                raise ValueError(f"got the style {name!r}; {hint}")
+    try:
+        return [painting(name).pixels for name in names]
+    except ValueError as error:
+        raise ValueError(f"{error}{also}") from None
+
+
+def _in_one_pass(args: argparse.Namespace) -> Callable[..., "np.ndarray"]:
+    model = hub.build(FAST)
+    style = dict(zip(args.style, args.weight or [1.0] * len(args.style), strict=True))
+    return lambda pixels, path, tell, **options: model.stylize(pixels, style, progress=tell, **options)
+
+
+def _by_optimization(
+    args: argparse.Namespace,
+    styles: list["np.ndarray"],
+    network: str | None = None,
+    frames: Path | None = None,
+    **options: Any,
+) -> Callable[..., "np.ndarray"]:
+    from cnnzoo.imaging.arrays import save_png
+
+    model = hub.build("style_transfer", **({} if network is None else {"network": network}))
+
+    def painted(pixels: "np.ndarray", path: Path, tell: Callable[[int, int], None], **more: Any) -> "np.ndarray":
+        into = frames / path.name if frames is not None and args.input.is_dir() else frames
+
+        def watch(done: int, total: int, picture: "np.ndarray") -> None:
+            tell(done, total)
+            if into is not None and (done % FRAMES == 0 or done == total):
+                save_png(into / f"{done:05d}.png", picture)
+
+        return model.stylize(pixels, styles, weights=args.weight, progress=watch, **options, **more)
+
+    return painted

@@ -1,0 +1,110 @@
+"""Training, and going on with it."""
+
+import argparse
+import shlex
+from pathlib import Path
+
+from cnnzoo import registry
+from cnnzoo.cli import arguments, checks
+from cnnzoo.utils.terminal import bars
+
+# What a trained model of a task can do next.
+NEXT = {
+    "classify": "cnnzoo evaluate {run}",
+    "reconstruct": "cnnzoo reconstruct {run} image.png",
+    "generate": "cnnzoo generate {run}",
+    "restore": "cnnzoo denoise in.png out.png --model {run}",
+    "inpaint": "cnnzoo inpaint in.png out.png --mask mask.png --model {run}",
+    "upscale": "cnnzoo upscale in.jpg out.png --scale {scale} --model {run}",
+    "enhance": "cnnzoo enhance in.jpg out.png --model {run}",
+    "stylize": "cnnzoo evaluate {run}",
+}
+HELP = "train a recipe, or any architecture on any data; or go on with a run"
+EXAMPLES = (
+    "cnnzoo train cnn.mnist                     # the recipe of a checkpoint",
+    "cnnzoo train dcgan --data digits --epochs 4 --seed 3 --out RUN",
+    "cnnzoo train vae --data photos/ --config latent_dim=16 --config likelihood=logistic",
+    "cnnzoo train --resume RUN                  # after Ctrl-C, a crash or a power cut",
+    "cnnzoo train SEARCH/best --epochs 50       # the best settings that cnnzoo tune has found",
+)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "name", nargs="?", help="a recipe, such as cnn.mnist or SEARCH/best, or an architecture, such as cnn"
+    )
+    parser.add_argument("--data", help="a data set, or a folder: <folder>/<split>/<label>/<image>, or just images")
+    parser.add_argument(
+        "--epochs", type=arguments.integer(1), help="passes over the data (default: the recipe's, or 10)"
+    )
+    parser.add_argument("--batch-size", type=arguments.integer(1), help="images a step (default: the recipe's, or 128)")
+    parser.add_argument("--seed", type=arguments.integer(0), help="of everything random (default: the recipe's, or 0)")
+    parser.add_argument(
+        "--crop", type=arguments.integer(1), help="side of the crops of photographs (default: the recipe's, or 64)"
+    )
+    parser.add_argument(
+        "--limit",
+        type=arguments.integer(1),
+        help="train on so many of the images alone (default: the recipe's, or all)",
+    )
+    parser.add_argument("--out", type=Path, help="the run folder (default: a new one in ./runs)")
+    arguments.config(parser, "a field of the architecture, as JSON")
+    parser.add_argument("--resume", type=Path, metavar="RUN", help="go on with the run in this folder")
+
+
+def run(args: argparse.Namespace) -> None:
+    _check(args)
+    from cnnzoo.training.loop import train
+    from cnnzoo.training.progress import EpochBar  # with Keras
+
+    with bars() as shown:
+        run = train(
+            args.name,
+            data=args.data,
+            epochs=args.epochs,
+            batch_size=args.batch_size,
+            seed=args.seed,
+            crop=args.crop,
+            limit=args.limit,
+            out=args.out,
+            resume=args.resume,
+            config=dict(args.config) if args.config else None,
+            callbacks=[EpochBar(shown)],
+            verbose=2,  # a line an epoch; the bar shows the steps
+        )
+    print(f"trained weights: {run / 'model.weights.h5'}")
+    print(f"next: {_next(run)}")
+
+
+def _check(args: argparse.Namespace) -> None:
+    """Names, data and fields, before a network library is imported."""
+    from cnnzoo.recipes import recipe
+    from cnnzoo.recipes.json_files import find_recipe
+    from cnnzoo.training.run_dir import Run, check_vacant
+
+    if args.resume is not None:  # what may not stand beside it is said by `cnnzoo.train`
+        Run.open(args.resume)
+        return
+    if args.name is None:
+        raise ValueError("got no name; allowed: arch.tag, arch with --data, or --resume with a run folder")
+    if args.out is not None:
+        checks.folder(args.out, "run folder")
+        check_vacant(args.out)
+    arch, tag = registry.split_name(args.name)
+    if found := find_recipe(args.name):
+        arch = found.checkpoint
+    elif tag:
+        recipe(args.name)
+    checks.architecture(arch)
+    if not (found or tag or args.data):
+        raise ValueError(f"got {arch!r} without --data; allowed: a data set, such as --data digits, or a folder")
+    checks.data(args.data)
+    checks.config(arch, dict(args.config or ()))
+
+
+def _next(run: Path) -> str:
+    from cnnzoo.training.run_dir import Run
+
+    plan = Run.open(run).plan
+    task = registry.architecture(plan["architecture"]).task
+    return NEXT[task].format(run=shlex.quote(str(run)), scale=plan["config"].get("scale"))

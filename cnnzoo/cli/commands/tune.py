@@ -1,0 +1,98 @@
+"""Searching good settings."""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from cnnzoo.cli import arguments, checks
+from cnnzoo.utils.terminal import bars, print_json
+
+HELP = "search good settings for an architecture, by its metric on validation images"
+EXAMPLES = (
+    "cnnzoo tune vae --data mnist --trials 12",
+    "cnnzoo tune dcgan --data fashion_mnist --tuner hyperband --epochs 9 --limit 10000",
+    "cnnzoo tune cnn --data digits --space learning_rate=1e-4..1e-2 --space 'batch_size=[32, 64]'",
+    "cnnzoo tune vae --data mnist --config latent_dim=2 --objective negative_elbo --out SEARCH",
+    "cnnzoo train SEARCH/best --epochs 50       # what was found; or more of it",
+)
+TUNERS = ("random", "hyperband", "bayesian")
+OBJECTIVES = (
+    "accuracy", "iw_nll", "negative_elbo", "mse", "psnr", "ssim", "hole_psnr", "frechet", "kernel_distance", "coverage",
+)  # fmt: skip
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("name", help="an architecture, such as vae")
+    parser.add_argument("--data", required=True, help="a data set, or a folder <folder>/<split>/<label>/<image>")
+    parser.add_argument(
+        "--tuner",
+        type=arguments.one_of(*TUNERS),
+        default="bayesian",
+        help="random, hyperband or bayesian (default: bayesian)",
+    )
+    parser.add_argument(
+        "--trials", type=arguments.integer(1), default=12, help="how many trainings at most (default: 12)"
+    )
+    parser.add_argument(
+        "--epochs", type=arguments.integer(1), default=5, help="passes over the data of each (default: 5)"
+    )
+    parser.add_argument(
+        "--limit", type=arguments.integer(1), help="train on so many of the images alone (default: all)"
+    )
+    parser.add_argument("--seed", type=arguments.integer(0), default=0, help="of everything random (default: 0)")
+    parser.add_argument("--crop", type=arguments.integer(1), help="side of the crops of photographs (default: 64)")
+    parser.add_argument(
+        "--objective",
+        type=arguments.one_of(*OBJECTIVES),
+        help=f"{', '.join(OBJECTIVES[:-1])} or {OBJECTIVES[-1]} "
+        "(default: the first of these that the architecture has)",
+    )
+    parser.add_argument(
+        "--space",
+        type=_domain,
+        action="append",
+        metavar="KEY=DOMAIN",
+        help="search these fields alone, in [a, list] or between LOW..HIGH (default: what stands beside the "
+        "architecture); beside those of the configuration there are learning_rate and batch_size",
+    )
+    parser.add_argument(
+        "--out", type=Path, help="the folder, new or of the same search (default: ./runs/ARCH.DATA.search)"
+    )
+    arguments.config(parser, "a field that is not searched, as JSON")
+    arguments.json_flag(parser)
+
+
+def run(args: argparse.Namespace) -> None:
+    from cnnzoo.tuning.space import TRAINING
+
+    if "." not in args.name:  # else the search says that it is a checkpoint
+        checks.architecture(args.name)
+    checks.data(args.data)
+    checks.fields(args.name, [key for key, _ in args.space or () if key not in TRAINING])
+    checks.config(args.name, dict(args.config or ()))
+    if args.out is not None:
+        checks.folder(args.out, "the folder of a search")
+    from cnnzoo.training.progress import EpochBar  # with Keras
+    from cnnzoo.tuning import tune
+
+    options = ("data", "tuner", "trials", "epochs", "limit", "seed", "crop", "objective", "out")
+    with bars() as shown:
+        search = tune(
+            args.name,
+            **{key: getattr(args, key) for key in options},
+            space=dict(args.space) if args.space else None,
+            config=dict(args.config) if args.config else None,
+            callbacks=[EpochBar(shown)],
+            verbose=not args.json,
+        )
+    if args.json:
+        print_json(search.to_json())
+
+
+def _domain(text: str) -> tuple[str, Any]:
+    from cnnzoo.tuning.space import parse
+
+    try:
+        return parse(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None

@@ -1,0 +1,105 @@
+"""The parser of `cnnzoo`, and what becomes of errors.
+
+Asking (`list`, `info`, `--help`) imports no network library. Bad input ends with exit code 2 and one line on stderr,
+Ctrl-C with 130.
+"""
+
+import argparse
+import os
+import sys
+import textwrap
+import warnings
+from collections.abc import Sequence
+from importlib import import_module
+from typing import NoReturn
+
+import cnnzoo
+from cnnzoo.registry import suggestion
+from cnnzoo.utils.terminal import print_anything
+
+# In the order of the help; each is a module of `cnnzoo.cli.commands`.
+COMMANDS = (
+    "list", "info", "doctor", "demo", "train", "tune", "evaluate", "generate", "reconstruct", "classify", "explain",
+    "upscale", "denoise", "inpaint", "stylize", "enhance", "interpolate", "traverse", "invert", "nearest", "export",
+    "verify", "serve", "data", "completion",
+)  # fmt: skip
+
+
+class Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: {message}; see {self.prog} --help\n")
+
+
+def parser() -> argparse.ArgumentParser:
+    """The parser of the command line."""
+    top = Parser(
+        prog="cnnzoo",
+        description="Image networks that generate, restore and edit, with trained weights and\nmeasured scores.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog="Start with: cnnzoo demo. Each command has examples in its own help:\ncnnzoo train --help.",
+    )
+    top.add_argument("--version", action="version", version=f"cnnzoo {cnnzoo.__version__}")
+    commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for name in COMMANDS:
+        command = import_module(f"cnnzoo.cli.commands.{name}")
+        added = commands.add_parser(
+            name,
+            help=command.HELP,
+            description=f"{command.HELP[0].upper()}{command.HELP[1:]}.",
+            epilog="examples:\n" + "\n".join(f"  {example}" for example in command.EXAMPLES),
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        command.add_arguments(added)
+        added.set_defaults(run=command.run)
+    return top
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs a command line and gives its exit code."""
+    print_anything()
+    args = _parsed(sys.argv[1:] if argv is None else argv)
+    format_before, warnings.formatwarning = warnings.formatwarning, _warning_line
+    try:
+        code = args.run(args)
+        sys.stdout.flush()  # so that a reader that is gone is noticed here
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:  # the reader, such as `head`, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except (ValueError, OSError, ModuleNotFoundError) as error:
+        print(f"cnnzoo {args.command}: {_in_a_line(error)}", file=sys.stderr)
+        return 2
+    finally:
+        warnings.formatwarning = format_before
+    return code or 0
+
+
+def _warning_line(message: Warning | str, *_: object, **__: object) -> str:
+    """A warning as a command shows it, without the line of code that it came from."""
+    return f"cnnzoo: {message}\n"
+
+
+def _parsed(words: Sequence[str]) -> argparse.Namespace:
+    top = parser()
+    if not words:
+        print(head(top))
+        top.exit(2)
+    command = next((word for word in words if not word.startswith("-")), None)
+    if command is not None and command not in COMMANDS:
+        top.error(f"no command is named {command!r}; {suggestion(command, COMMANDS, 'cnnzoo --help names all')}")
+    return top.parse_args(words)
+
+
+def head(top: argparse.ArgumentParser) -> str:
+    """The help without a line for each command."""
+    named = textwrap.fill(f"commands: {', '.join(COMMANDS)}", 79, subsequent_indent="  ")
+    return f"{top.format_usage()}\n{top.description}\n\n{named}\n\n{top.epilog}\nAll of it: cnnzoo --help."
+
+
+def _in_a_line(error: Exception) -> str:
+    if isinstance(error, OSError) and error.filename is not None:
+        return f"{error.filename}: {error.strerror}"
+    return " ".join(str(error).split()) or type(error).__name__

@@ -1,0 +1,113 @@
+"""The configuration of an architecture: its fields, and whether values are of the types that they take.
+
+The type of a field is the annotation of the constructor's keyword, or else that of its default.
+"""
+
+import difflib
+import inspect
+from collections.abc import Iterator, Mapping
+from numbers import Integral, Real
+from typing import Any, NamedTuple
+
+# What a field takes, by the name of its type: the types of a value, and the words for it.
+_TAKEN: dict[str, tuple[tuple[type, ...], str]] = {
+    "bool": ((bool,), "true or false"),
+    "int": ((Integral,), "an integer"),
+    "float": ((Real,), "a number"),
+    "str": ((str,), "a word"),
+    "tuple": ((tuple, list), "a list"),
+    "dict": ((Mapping,), "an object"),
+    "None": ((type(None),), "null"),
+}
+
+
+class Field(NamedTuple):
+    """One keyword of an architecture.
+
+    Attributes:
+        default: Its value where none is given.
+        annotation: The type in the source, such as "float | None"; "" for that of the default.
+    """
+
+    default: Any
+    annotation: str = ""
+
+
+def fields_of(cls: type) -> dict[str, Field]:
+    """The fields of an architecture's class, those passed on to a parent included."""
+    found = {name: Field(default) for name, default in cls.config_fields().items()}  # type: ignore[attr-defined]
+    for name, annotation in _annotations(cls):
+        if name in found and not found[name].annotation:
+            found[name] = Field(found[name].default, annotation)
+    return found
+
+
+def _annotations(cls: type) -> Iterator[tuple[str, str]]:
+    for parent in cls.__mro__:
+        if "__init__" in vars(parent):
+            for name, parameter in inspect.signature(parent.__init__).parameters.items():  # type: ignore[misc]
+                if parameter.annotation is not parameter.empty:
+                    yield name, inspect.formatannotation(parameter.annotation)
+
+
+def check(arch: str, fields: Mapping[str, Field], config: Mapping[str, Any]) -> dict[str, Any]:
+    """A configuration that suits the fields of an architecture, with plain numbers in place of NumPy's.
+
+    Raises:
+        ValueError: For a field that is not there, or a value of another type.
+    """
+    for name in sorted(set(config) - set(fields)):
+        near = difflib.get_close_matches(name, fields, n=3, cutoff=0.6)
+        hint = f"did you mean {' or '.join(near)}?" if near else f"allowed: {_shown(fields)}"
+        raise ValueError(f"{arch} has no configuration field {name}; {hint}")
+    for name, value in config.items():
+        kinds = _kinds(fields[name])
+        if kinds and not any(_suits(value, kind, fields[name].default) for kind in kinds):
+            words = " or ".join(_in_words(kind, fields[name].default) for kind in kinds)
+            default = fields[name].default
+            such = f", such as {default!r}" if default not in (None, (), "") else ""
+            raise ValueError(f"got {name}={value!r}; allowed: {words}{such}")
+    return {name: value.item() if _is_of_numpy(value) else value for name, value in config.items()}
+
+
+def _is_of_numpy(value: Any) -> bool:
+    return type(value).__module__ == "numpy" and getattr(value, "ndim", None) == 0
+
+
+def _shown(fields: Mapping[str, Field]) -> str:
+    return ", ".join(f"{name}={field.default!r}" for name, field in fields.items())
+
+
+def _kinds(field: Field) -> list[str]:
+    """The names of the types that a field takes; none where nothing is said of them."""
+    if field.annotation:
+        kinds = [part.strip().partition("[")[0] for part in field.annotation.split("|")]
+        return kinds if set(kinds) <= set(_TAKEN) else []
+    kind = type(field.default).__name__
+    return [kind] if kind in _TAKEN else []
+
+
+def _suits(value: Any, kind: str, default: Any) -> bool:
+    if type(value).__name__.startswith("bool"):  # Python's and NumPy's; the first is an integer too
+        return kind == "bool"
+    if kind == "tuple" and isinstance(value, (tuple, list)):
+        wanted = _elements(default)
+        return not wanted or all(any(_suits(each, inner, None) for inner in wanted) for each in value)
+    return isinstance(value, _TAKEN[kind][0])
+
+
+def _elements(default: Any) -> list[str]:
+    """The types of what a list holds, by those of its default."""
+    if not isinstance(default, tuple):
+        return []
+    return sorted({"None" if each is None else type(each).__name__ for each in default} & set(_TAKEN))
+
+
+def _in_words(kind: str, default: Any) -> str:
+    word = _TAKEN[kind][1]
+    inside = [_TAKEN[inner][1].removeprefix("a ").removeprefix("an ") for inner in _elements(default)]
+    return (
+        f"{word} of {' or '.join(each if each == 'null' else each + 's' for each in inside)}"
+        if (kind == "tuple" and inside)
+        else word
+    )

@@ -1,0 +1,360 @@
+"""The first minutes at a terminal of 80 columns: refusals before TensorFlow, tables, bars, sheets and completion."""
+
+import csv
+import io
+import json
+import re
+import shutil
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import cnnzoo
+from cnnzoo.checkpoints import table
+from cnnzoo.cli import main
+from cnnzoo.cli.commands import explain, tune
+from cnnzoo.cli.gallery import Exhibit
+from cnnzoo.cli.scores import print_scores
+from cnnzoo.imaging.arrays import contact_sheet
+from cnnzoo.metrics.scores import Score
+from cnnzoo.registry import architecture
+from cnnzoo.utils import source
+from cnnzoo.utils.configuration import fields_of
+from cnnzoo.utils.terminal import bars
+
+
+@pytest.fixture
+def command(capsys, monkeypatch):
+    """Runs a command line at 80 columns; gives its exit code and what it wrote."""
+    monkeypatch.setenv("COLUMNS", "80")
+
+    def run(*words):
+        try:
+            code = main([str(word) for word in words])
+        except SystemExit as stopped:
+            code = stopped.code
+        return code, *capsys.readouterr()
+
+    return run
+
+
+def fits(text, lines, columns=80):
+    shown = [line.rstrip() for line in text.splitlines()]
+    assert max(map(len, shown)) <= columns
+    assert len(shown) <= lines
+    return True
+
+
+# -- refusals ---------------------------------------------------------------------------------------------------------
+
+REFUSED = {
+    "trian": "no command is named 'trian'; did you mean train?",
+    "classify lenet.mnist nowhere.png": "nowhere.png: No such file or directory",
+    "classify lenet.mnist text.png": "text.png cannot be read as an image",
+    "classify lenet.mnits three.png": "did you mean lenet.mnist",
+    "classify dcgan.mnist three.png": "whose task is 'generate'; allowed: a model that can classify",
+    "reconstruct autoencoder.mnist nowhere.png": "nowhere.png: No such file or directory",
+    "upscale nowhere.png out.png --scale 3": "nowhere.png: No such file or directory",
+    "upscale three.png out.bmp --scale 3": "got out.bmp as the file to write",
+    "upscale three.png text.png/out.png --scale 3": "but text.png is no folder",
+    "upscale three.png out.png --scale 7": "got --scale 7; allowed: that of espcn.x2",
+    "upscale three.png out.png --scale 3 --model espcn.x2": "got --scale 3 for 'espcn.x2'; allowed: 2",
+    "upscale three.png out.png --scale 3 --sharpness 0.5": "which has no such dial",
+    "upscale three.png out.png --scale 4 --model espcn_gan.x4 --sharpness 2": "got 2; allowed: 0 to 1",
+    "upscale photos out.png --scale 3": "but out.png, the name of a picture, for its results; allowed: a folder",
+    "enhance three.png out.png --strength 9": "argument --strength: got 9; allowed: 0 to 2",
+    "enhance three.png out.png --strength nan": "got nan; allowed: 0 to 2",
+    "inpaint three.png out.png --mask nowhere.png": "nowhere.png: No such file or directory",
+    "denoise three.png out.png --model denoiser.grey_s25": "did you mean denoiser.gray_s25",
+    "stylize three.png out.png --style starry_nite": "got the style 'starry_nite'; did you mean starry_night?",
+    "stylize three.png out.png --style starry_night --weight 1 --weight 2": "allowed: one for each style",
+    "stylize three.png out.png --style starry_night --network vgg91": "did you mean vgg19?",
+    "stylize three.png out.png --style starry_night --optimizer lbgfs": "did you mean lbfgs?",
+    "generate dcgan.mnist -n 0": "argument -n: got 0; allowed: an integer >= 1",
+    "generate dcgan.mnits": "did you mean dcgan.mnist",
+    "generate dcgan.mnist --out sheet.bmp": "got sheet.bmp as the file to write",
+    "generate dcgan.mnist --label 3": "which takes none; conditional models take one: cgan.",
+    "generate vae.mnist --truncation 1": "got --truncation for 'vae.mnist', which takes none",
+    "interpolate autoencoder.mnist three.png nowhere.png": "nowhere.png: No such file or directory",
+    "invert dcgan.mnist nowhere.png": "nowhere.png: No such file or directory",
+    "nearest dcgan.mnist --data mnsit": "got data 'mnsit'; did you mean mnist?",
+    "explain lenet.mnist three.png --method grad_cm": "did you mean grad_cam",
+    "evaluate lenet.mnits": "did you mean lenet.mnist",
+    "evaluate lenet.mnist --split tset": "did you mean test?",
+    "evaluate dcgan.mnist --extractor dcgan.mnist": "allowed: a classifier",
+    "train": "got no name",
+    "train nosuch": "no architecture is named 'nosuch'",
+    "train dcgan": "got 'dcgan' without --data",
+    "train dcgan --data mnsit": "got data 'mnsit'; did you mean mnist?",
+    "train dcgan.mnits": "no recipe is named 'dcgan.mnits'; did you mean dcgan.mnist",
+    "train vae --data digits --config latent_dim=big": "got latent_dim='big'; allowed: an integer, such as 32",
+    "train vae --data digits --config latnt_dim=3": "no configuration field latnt_dim; did you mean latent_dim?",
+    "train vae --data digits --out text.png": "got the file text.png as run folder",
+    "train --resume nowhere": "got nowhere, which holds no run.json",
+    "tune vea --data digits": "did you mean vae",
+    "tune vae --data digits --space latnt_dim=1..3": "did you mean latent_dim?",
+    "tune vae --data digits --tuner bayes": "did you mean bayesian?",
+    "export nosuch exports": "no checkpoint is named 'nosuch'; the nearest are",
+    "export espcn.x3 text.png": "got the file text.png as the folder of exports",
+    "verify nowhere": "nowhere: No such file or directory",
+    "serve nowhere": "nowhere: No such file or directory",
+    "serve photos --port 99999": "got 99999; allowed: 0 to 65535",
+    "demo --out text.png": "got the file text.png as the folder of the gallery",
+    "info nosuch": "the nearest are",
+    "list zzz*": "cnnzoo list names all",
+}
+
+
+def test_what_is_wrong_is_said_before_tensorflow_is_imported(tmp_path):
+    """… in one line each, with exit code 2 and nothing written."""
+    Image.new("L", (28, 28)).save(tmp_path / "three.png")
+    (tmp_path / "text.png").write_text("no picture")
+    (tmp_path / "photos").mkdir()
+    Image.new("L", (28, 28)).save(tmp_path / "photos" / "one.png")
+    before = sorted(tmp_path.rglob("*"))
+    script = f"""if True:
+        import contextlib, io, json, sys
+        from cnnzoo.cli import main
+        told = {{}}
+        for line in {list(REFUSED)}:
+            out, err = io.StringIO(), io.StringIO()
+            with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+                try:
+                    code = main(line.split())
+                except SystemExit as stopped:
+                    code = stopped.code
+            loaded = sorted({{"tensorflow", "keras", "jax"}} & set(sys.modules))
+            told[line] = code, out.getvalue(), err.getvalue(), loaded
+            assert not loaded, told[line]
+        print(json.dumps(told))
+    """
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=tmp_path, check=False)
+    assert done.returncode == 0, done.stderr
+    for line, (code, out, err, _) in json.loads(done.stdout).items():
+        assert (code, out, err.count("\n")) == (2, "", 1), (line, err)
+        assert REFUSED[line] in err, (line, err)
+        assert len(err) < 500, err
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_the_words_that_are_checked_without_the_network_libraries_are_those_of_the_modules():
+    from cnnzoo.explain import METHODS
+    from cnnzoo.features.maps import NETWORKS
+    from cnnzoo.tuning.objectives import objectives
+    from cnnzoo.tuning.spec import TUNERS
+
+    assert tuple(METHODS) == explain.METHODS
+    assert tune.TUNERS == TUNERS
+    assert set(tune.OBJECTIVES) == {name for arch in cnnzoo.list_models() for name in objectives(architecture(arch))}
+    from cnnzoo.cli.commands import stylize
+
+    assert tuple(NETWORKS) == stylize.NETWORKS
+
+
+# -- configuration ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", cnnzoo.list_models())
+def test_the_fields_read_from_the_source_are_those_of_the_class(name):
+    assert source.fields(source.lineage(name)) == fields_of(architecture(name))
+
+
+@pytest.mark.parametrize(
+    ("arch", "config", "complaint"),
+    [
+        ("vae", {"latent_dim": "big"}, "got latent_dim='big'; allowed: an integer, such as 32"),
+        ("vae", {"latent_dim": 2.5}, "got latent_dim=2.5; allowed: an integer"),
+        ("vae", {"latent_dim": True}, "got latent_dim=True; allowed: an integer"),
+        ("vae", {"beta": "x"}, "got beta='x'; allowed: a number, such as 1.0"),
+        ("vae", {"binarize": 1}, "got binarize=1; allowed: true or false"),
+        ("vae", {"likelihood": 3}, "got likelihood=3; allowed: a word, such as 'bernoulli'"),
+        (
+            "vae",
+            {"image_shape": [28, 28, "a"]},
+            r"got image_shape=\[28, 28, 'a'\]; allowed: a list of integers",
+        ),
+        ("vae", {"image_shape": 28}, "got image_shape=28; allowed: a list of integers"),
+        ("dcgan", {"regularizer": 3}, "got regularizer=3; allowed: a word or null"),
+        ("dcgan", {"augmentation": "translation"}, "got augmentation='translation'; allowed: a list"),
+        ("lenet", {"augmentation": 3}, "got augmentation=3; allowed: an object or null"),
+        ("denoiser", {"sigma": "strong"}, "got sigma='strong'; allowed: a number or a list"),
+    ],
+)
+def test_a_value_of_the_wrong_type_is_named(arch, config, complaint):
+    with pytest.raises(ValueError, match=complaint):
+        cnnzoo.build(arch, **config)
+
+
+def test_numbers_of_numpy_and_whole_numbers_for_real_ones_are_taken():
+    model = cnnzoo.build("lenet", classes=np.int64(3), dropout=0, image_shape=[28, 28, 1], augmentation=None)
+    assert model.classes == 3 and model.image_shape == (28, 28, 1)
+
+
+# -- tables -----------------------------------------------------------------------------------------------------------
+
+
+def test_list_is_a_line_for_each_in_a_terminal_of_80_columns(command):
+    code, out, err = command("list")
+    assert (code, err) == (0, "") and fits(out, lines=80)
+    lines = out.splitlines()
+    for name in cnnzoo.list_checkpoints():
+        (line,) = (line for line in lines if line.split()[:1] == [name])
+        card = cnnzoo.card(name)
+        assert card["task"] in line and line.rstrip().endswith(table.size(card["parameters"], "").strip())
+        assert re.search(r"\d", line.removeprefix(name).split(card["task"])[1].split("  ")[1] + line)
+    assert "accuracy 99.47 %" in next(line for line in lines if line.startswith("lenet.mnist "))
+
+
+@pytest.mark.parametrize("name", [*cnnzoo.list_models(), *cnnzoo.list_checkpoints()])
+def test_info_is_seen_at_once(command, name):
+    code, out, err = command("info", name)
+    assert (code, err) == (0, "") and fits(out, lines=45)
+    assert "sha256" not in out and out.startswith(f"{name}: ")
+
+
+def test_list_takes_a_task_a_data_set_and_an_order(command):
+    def names(*words):
+        return [card["name"] for card in json.loads(command("list", *words, "--json")[1])["checkpoints"]]
+
+    every = {name: cnnzoo.card(name) for name in cnnzoo.list_checkpoints()}
+    assert names("--task", "upscale") == [name for name, card in every.items() if card["task"] == "upscale"]
+    assert names("--data", "mnist") == [name for name, card in every.items() if card["data"]["name"] == "mnist"]
+    assert "espcn.x3" in names("--data", "t91") and "lenet.mnist" not in names("--data", "t91")
+    sizes = [every[name]["parameters"] for name in names("--sort", "parameters")]
+    assert sizes == sorted(sizes)
+    right = [every[name]["scores"][0]["value"] for name in names("--task", "classify", "--sort", "score")]
+    assert right == sorted(right, reverse=True)
+    out = command("list", "--task", "classify")[1]
+    assert "Architectures" not in out and "lenet.mnist" in out and "dcgan" not in out
+    assert (
+        command("list", "--data", "mnsit")[2]
+        == "cnnzoo list: no checkpoint was trained on 'mnsit'; did you mean mnist?\n"
+    )
+
+
+def test_list_as_csv_has_the_scores_in_full(command):
+    rows = list(csv.DictReader(io.StringIO(command("list", "--csv")[1])))
+    assert [row["name"] for row in rows] == cnnzoo.list_checkpoints()
+    (lenet,) = (row for row in rows if row["name"] == "lenet.mnist")
+    score = cnnzoo.card("lenet.mnist")["scores"][0]
+    assert (lenet["score"], float(lenet["value"]), lenet["unit"]) == ("accuracy", score["value"], "%")
+    assert all(row["score"] and float(row["value"]) and int(row["parameters"]) for row in rows)
+
+
+def test_scores_are_a_line_each_and_their_protocol_stands_once_below(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    protocol = {"data": "mnist", "split": "test", "sha256": 64 * "a", "extractor sha256": 64 * "b"}
+    scores = [
+        Score(f"score_{i}", 1.5, "dB", "higher", 10000, (1.25, 1.75), {**protocol, "seed": i // 6}) for i in range(12)
+    ]
+    print_scores(scores, "a title")
+    out = capsys.readouterr().out
+    assert fits(out, lines=24) and "aaaa" not in out and "bbbb" not in out
+    for i in range(12):
+        (line,) = (line for line in out.splitlines() if line.split()[:1] == [f"score_{i}"])
+        assert "1.5 dB" in line and "1.25 to 1.75" in line and "10000" in line
+    assert out.count("data: mnist") == 1 and out.count("seed: 0") == 1 and out.count("seed: 1") == 1
+
+
+def test_the_last_table_of_the_demonstration_is_a_line_for_each(command, monkeypatch, tmp_path):
+    names = cnnzoo.list_checkpoints()
+    did = "classified 24 photographs, of which only the cat is of its classes, 3 of them as their labels say"
+    made = [Exhibit(name, did, "accuracy 3 % and so on", 12.345, ()) for name in names]
+    monkeypatch.setattr("cnnzoo.cli.gallery.make", lambda out, update: made)
+    code, out, _ = command("demo", "--out", tmp_path / "show")
+    assert code == 0 and fits(out.replace(str(tmp_path), ""), lines=60)
+    for name in names:
+        assert sum(line.startswith(f"{name} ") for line in out.splitlines()) == 1
+    assert out.count("12.35") + out.count("12.34") == len(names)
+
+
+# -- training ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_bar_shows_its_count_and_its_times_in_80_columns(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("FORCE_COLOR", "1")  # stands for a terminal
+    monkeypatch.setenv("TERM", "xterm")
+    with bars() as shown:
+        losses = "  ".join(f"{name}_loss 0.9885" for name in ("discriminator", "generator", "classifier"))
+        task = shown.add_task("epoch 13/120", total=468, note="")
+        shown.update(task, completed=312, note=losses)
+        shown.refresh()
+    plain = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", capsys.readouterr().err)
+    lines = [line for line in re.split(r"[\r\n]+", plain) if "312/468" in line]
+    assert lines and all(len(line.rstrip()) <= 80 for line in lines)
+    assert all(
+        re.search(r"epoch 13/120 ━+.* 312/468 \d:\d\d:\d\d [-\d]+:[-\d]+:[-\d]+ discriminator_loss 0", x) for x in lines
+    )
+
+
+def test_training_says_one_line_an_epoch_and_what_to_do_next(command, tmp_path):
+    config = ["--config", "width=2", "--config", "latent_dim=4"]
+    run = tmp_path / "my_gan"
+    code, out, _ = command("train", "dcgan", "--data", "digits", "--epochs", 2, "--out", run, *config)
+    first, *epochs, weights, following = out.splitlines()
+    assert code == 0 and first == f"run folder: {run}" and weights.startswith("trained weights: ")
+    assert following == f"next: cnnzoo generate {run}"
+    history = json.loads((run / "history.json").read_text())
+    assert len(epochs) == 2 and all(len(line) < 80 for line in epochs)
+    for line, logs in zip(epochs, history, strict=True):
+        assert re.match(rf"epoch {logs['epoch']}/2  \d+ s  ", line)
+        assert f"discriminator_loss {logs['discriminator_loss']:.4g}" in line and " loss " not in line
+
+
+# -- sheets -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("n", "times"), [(1, 28), (16, 7), (64, 4), (900, 1)])
+def test_a_sheet_is_enlarged_by_whole_pixels_to_about_900(command, monkeypatch, tmp_path, n, times):
+    class Noise:
+        task, image_shape = "generate", (28, 28, 1)
+
+        def generate(self, n, seed):
+            return np.random.default_rng(seed).integers(256, size=(n, 28, 28, 1), dtype=np.uint8)
+
+    monkeypatch.setattr("cnnzoo.cli.models.able", lambda name, verb: Noise())
+    for words, scale in (([], times), (["--pixels"], 1)):
+        assert command("generate", "noise", "-n", n, "--out", tmp_path / "sheet.png", *words)[0] == 0
+        sheet = contact_sheet(Noise().generate(n, 0), int(np.ceil(np.sqrt(n))))[..., 0]
+        made = np.asarray(Image.open(tmp_path / "sheet.png"))
+        np.testing.assert_array_equal(made, sheet.repeat(scale, axis=0).repeat(scale, axis=1))
+    assert times == 1 or 600 <= times * sheet.shape[1] <= 1200
+
+
+# -- the shell --------------------------------------------------------------------------------------------------------
+
+
+def test_alone_it_shows_the_head_of_its_help(command):
+    code, out, err = command()
+    assert (code, err) == (2, "") and fits(out, lines=24)
+    assert out.startswith("usage: cnnzoo ") and "Start with: cnnzoo demo" in out and "upscale" in out
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="needs bash")
+def test_bash_completes_commands_options_and_files(command, tmp_path):
+    code, script, err = command("completion", "bash")
+    assert (code, err) == (0, "")
+    (tmp_path / "completion").write_text(script)
+    (tmp_path / "photo.jpg").touch()
+
+    def completed(*words):
+        asked = f"""source completion
+            COMP_WORDS=({" ".join(["cnnzoo", *(word or "''" for word in words)])}); COMP_CWORD={len(words)}
+            $(complete -p cnnzoo | sed 's/.*-F \\([^ ]*\\).*/\\1/')
+            echo "${{COMPREPLY[@]}}" """
+        done = subprocess.run(["bash", "-c", asked], capture_output=True, text=True, cwd=tmp_path, check=True)
+        return done.stdout.split()
+
+    assert completed("up") == ["upscale"]
+    assert "--scale" in completed("upscale", "--sc")
+    assert "photo.jpg" in completed("upscale", "ph")
+
+
+@pytest.mark.parametrize("shell", ["zsh", "tcsh"])
+def test_other_shells_have_a_script_that_names_the_commands(command, shell):
+    code, out, err = command("completion", shell)
+    assert (code, err) == (0, "") and "upscale" in out
