@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from cnnzoo.utils.backend import check_keras
+from cnnzoo.utils.configuration import check, fields_of
 
 _classes: dict[str, type[Any]] = {}
 
@@ -93,7 +94,5 @@ def architecture(name: str) -> type[Any]:
 
 def from_config(arch: str, config: dict[str, Any]) -> Any:
     """A model with fresh weights; see `build`."""
-    from cnnzoo.utils.configuration import check, fields_of
-
     cls = architecture(arch)
     return cls(**check(arch, fields_of(cls), config))

@@ -295,7 +295,8 @@ def test_training_says_one_line_an_epoch_and_what_to_do_next(command, tmp_path):
     config = ["--config", "width=2", "--config", "latent_dim=4"]
     run = tmp_path / "my_gan"
     code, out, _ = command("train", "dcgan", "--data", "digits", "--epochs", 2, "--out", run, *config)
-    first, *epochs, weights, following = out.splitlines()
+    used, first, *epochs, weights, following = out.splitlines()
+    assert used.startswith("digits: 1,437 images, used as 28x28x1")
     assert code == 0 and first == f"run folder: {run}" and weights.startswith("trained weights: ")
     assert following == f"next: cnnzoo generate {run}"
     history = json.loads((run / "history.json").read_text())

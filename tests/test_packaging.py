@@ -3,12 +3,12 @@
 import shutil
 import subprocess
 import sys
-import sysconfig
 import venv
 import zipfile
 from pathlib import Path
 
 import pytest
+import setuptools
 
 ROOT = Path(__file__).parents[1]
 CHECKPOINTS = ["lenet.mnist", "espcn.x3"]
@@ -31,7 +31,7 @@ def test_editable_install_imports_from_every_folder(clone, tmp_path):
     venv.create(tmp_path / "venv", with_pip=False)
     python = tmp_path / "venv" / "bin" / "python"
     (site,) = (tmp_path / "venv").glob("lib/python*/site-packages")
-    (site / "build_tools.pth").write_text(sysconfig.get_path("purelib") + "\n")
+    (site / "build_tools.pth").write_text(f"{Path(setuptools.__file__).parents[1]}\n")
     pip = [sys.executable, "-m", "pip", "--python", python, "install", "-q", "--no-deps", "--no-index"]
     subprocess.run([*pip, "--no-build-isolation", "-e", clone], check=True)
     program = "import cnnzoo; cnnzoo.build; print(*cnnzoo.list_checkpoints())"

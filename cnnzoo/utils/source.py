@@ -1,7 +1,6 @@
 """What the source of an architecture says of it, read without importing it, and with it a network library."""
 
 import ast
-import importlib.util
 import re
 from collections.abc import Iterable, Sequence
 from functools import cache
@@ -11,12 +10,14 @@ from typing import Any
 from cnnzoo.utils.configuration import Field
 
 
+PACKAGE = Path(__file__).parents[1]
+
+
 @cache
 def _module(name: str) -> ast.Module:
-    spec = importlib.util.find_spec(name)
-    if spec is None or spec.origin is None:
-        raise ModuleNotFoundError(f"there is no module {name}")
-    return ast.parse(Path(spec.origin).read_text(encoding="utf-8"))
+    path = PACKAGE.joinpath(*name.split(".")[1:])  # found without importing the packages that it is in
+    file = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+    return ast.parse(file.read_text(encoding="utf-8"))
 
 
 def docstring(node: ast.Module | ast.ClassDef) -> str:
@@ -37,17 +38,26 @@ def lineage(architecture: str) -> list[ast.ClassDef]:
         for node in _module(module).body
         if isinstance(node, ast.ClassDef) and decorator in map(ast.unparse, node.decorator_list)
     )
-    found = []
+    found: list[ast.ClassDef] = []
+    while home := _home(module, name):
+        module, node = home
+        found.append(node)
+        if not node.bases:
+            break
+        name = ast.unparse(node.bases[0])
+    return found
+
+
+def _home(module: str, name: str) -> tuple[str, ast.ClassDef] | None:
+    """The module of the zoo in which a class is that another one names, and the class; None for one from elsewhere."""
     while module.startswith("cnnzoo."):
         body = _module(module).body
-        found.append(next(node for node in body if isinstance(node, ast.ClassDef) and node.name == name))
-        if not found[-1].bases:
-            break
-        name = ast.unparse(found[-1].bases[0])
+        for node in body:
+            if isinstance(node, ast.ClassDef) and node.name == name:
+                return module, node
         imported = {a.name: n.module or "" for n in body if isinstance(n, ast.ImportFrom) for a in n.names}
-        here = any(isinstance(node, ast.ClassDef) and node.name == name for node in body)
-        module = module if here else imported.get(name, "")
-    return found
+        module = imported.get(name, "")
+    return None
 
 
 def fields(classes: Sequence[ast.ClassDef]) -> dict[str, Field]:
