@@ -9,7 +9,7 @@ from mkdocs.structure.files import File
 
 from cnnzoo import hub, registry
 from cnnzoo.checkpoints import table
-from cnnzoo.data.public import home
+from cnnzoo.data.catalog import CATALOG
 from cnnzoo.recipes import list_recipes, recipe
 
 PICTURES = Path(__file__).parent / "pictures"
@@ -84,7 +84,7 @@ def scores(name: str) -> str:
         obtained = "nothing yet: no weights of it are shipped"
         if checkpoint in hub.list_checkpoints(name):
             card = hub.card(checkpoint)
-            sets = "+".join(f"[{part}]({home(part)})" for part in card["data"]["name"].split("+"))
+            sets = "+".join(f"[{part}]({CATALOG[part].homepage})" for part in card["data"]["name"].split("+"))
             parts.append(f"Trained on {sets} (licence: {card['data']['licence']}); see [data](../data.md).")
             obtained = f"{table.headline(card)}; `cnnzoo evaluate {checkpoint}` prints it, with its protocol"
         columns = {"obtained": obtained, "published": mine.published}

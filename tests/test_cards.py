@@ -128,15 +128,6 @@ def test_a_text_without_both_markers_in_order_has_no_place_for_the_table(text):
         table.with_table(text)
 
 
-def test_the_classes_of_a_folder_are_those_of_its_folders(tmp_path):
-    for name in ("train/circle", "train/star", "test/square"):
-        (tmp_path / name).mkdir(parents=True)
-    assert table.class_names(str(tmp_path), 2) == ["circle", "star"]
-    assert table.class_names(str(tmp_path), 3) == ["0", "1", "2"]
-    assert table.class_names("mnist", 10) == [str(i) for i in range(10)]
-    assert table.class_names("cifar10", 10)[3] == "cat"
-
-
 def test_a_ratio_has_no_more_digits_than_what_it_is_measured_against():
     single = Score("frechet_floor", 0.41987, "", "", 10, protocol={"standard deviation over sets": None})
     scores = [Score("frechet", 57.23, "", "lower", 10), single, *LIKENESS[2:]]

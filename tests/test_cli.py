@@ -16,9 +16,9 @@ from PIL import Image
 
 import cnnzoo
 from cnnzoo import checkpoints, latent
-from cnnzoo.checkpoints import table
 from cnnzoo.cli import main
 from cnnzoo.data import load
+from cnnzoo.data.catalog import CATALOG
 from cnnzoo.evaluation import evaluate
 from cnnzoo.imaging.arrays import contact_sheet, save_png
 from cnnzoo.registry import architecture
@@ -451,7 +451,7 @@ def test_classify_takes_pictures_of_any_size_and_colour(command, digits, tmp_pat
 def test_classes_have_their_names(command, digits):
     out, _ = command("classify", "cnn.fashion_mnist", digits[0][0], "--top", "10", "--json")
     names = [entry["name"] for entry in json.loads(out)[0]["classes"]]
-    assert sorted(names) == sorted(table.CLASSES["fashion_mnist"])
+    assert sorted(names) == sorted(CATALOG["fashion_mnist"].classes)
 
 
 @pytest.mark.parametrize("damage", ["cut", "no image"])

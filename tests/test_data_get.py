@@ -22,7 +22,7 @@ from PIL import Image
 import cnnzoo
 import cnnzoo.data
 from cnnzoo import cli
-from cnnzoo.data import download, photographs, public
+from cnnzoo.data import catalog, download, photographs
 from cnnzoo.data.paintings import paintings
 from cnnzoo.data.public import Archive, Packed, PublicSet, Single, listing
 from cnnzoo.imaging.arrays import read_image
@@ -117,11 +117,11 @@ def known(server, folder, monkeypatch):
     )
     server.files |= {f"/{each.name}": PICTURES[each.name] for each in singles}
     sets = {
-        "set5": PublicSet("set5", "set5/test", "hr", content, "https://example.org"),
-        "paintings": PublicSet("paintings", "style/train/style", "", singles, "https://example.org"),
+        "set5": PublicSet("set5/test", "hr", content),
+        "paintings": PublicSet("style/train/style", "", singles),
     }
-    monkeypatch.setattr(public, "SETS", sets)
-    monkeypatch.setattr(download, "SETS", sets)
+    monkeypatch.setattr(catalog, "PUBLIC_SETS", sets)
+    monkeypatch.setattr(download, "PUBLIC_SETS", sets)
     return sets
 
 
@@ -317,9 +317,10 @@ def test_a_tgz_that_is_another_is_refused_and_leaves_nothing(data, reason, serve
 # -- the table ---------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("known", public.SETS.values(), ids=public.SETS)
-def test_what_is_known_of_a_set_is_whole(known):
-    content = known.content
+@pytest.mark.parametrize("name", catalog.PUBLIC_SETS)
+def test_what_is_known_of_a_set_is_whole(name):
+    known = catalog.CATALOG[name]
+    content = known.files.content
     sources = [content.archive] if isinstance(content, Packed) else content
     for source in sources:
         assert urlsplit(source.url).scheme == "https"
@@ -327,18 +328,18 @@ def test_what_is_known_of_a_set_is_whole(known):
             assert re.search("/[0-9a-f]{40}", source.url), "an address that may change"
     for sha256 in [content.sha256] if isinstance(content, Packed) else [each.sha256 for each in content]:
         assert re.fullmatch("[0-9a-f]{64}", sha256)
-    assert known.about.startswith("https://") and known.licence != "not known"
-    places = {**photographs.TRAINING, **photographs.TESTING, "signs": "sign_digits/train"}
-    assert known.folder == places.get(known.name, "style/train/style")
+    assert known.homepage.startswith("https://") and known.license != "not known"
+    places = {"bsd100": "bsds500/val", "signs": "sign_digits/train", "paintings": "style/train/style"}
+    assert known.files.folder == places.get(name, f"{name}/{known.splits[0]}")
 
 
 def test_every_set_of_a_recipe_or_a_score_can_be_fetched(folder):
     wanted = {part for name in list_recipes() for part in recipe(name).data.split("+")}
     by_others = {"mnist", "fashion_mnist", "cifar10", "cmaterdb", "digits", "photos"}  # TFDS and scikit-learn
     wanted = {name for name in wanted if name.partition("/")[0] not in by_others}
-    assert wanted | set(photographs.TRAINING) | set(photographs.TESTING) | {"paintings"} == set(public.SETS)
-    for name in public.SETS:
-        split = "test" if name in photographs.TESTING else "train"
+    assert wanted | set(catalog.TRAINING) | set(catalog.TESTING) | {"paintings"} == set(catalog.PUBLIC_SETS)
+    for name in catalog.PUBLIC_SETS:
+        split = "test" if name in catalog.TESTING else "train"
         read = photographs.photographs if photographs.is_photographs(name) else cnnzoo.data.load
         if name != "paintings":
             with pytest.raises(cnnzoo.data.DataNotFound, match=f"cnnzoo data get {name}"):

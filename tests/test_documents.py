@@ -15,7 +15,7 @@ import pytest
 import cnnzoo
 from cnnzoo import hub, registry
 from cnnzoo.checkpoints import table
-from cnnzoo.data import public
+from cnnzoo.data.catalog import CATALOG, PUBLIC_SETS
 from cnnzoo.recipes import list_recipes, recipe
 
 ROOT = Path(__file__).parents[1]
@@ -155,7 +155,7 @@ def test_the_page_of_an_architecture_links_its_sources_and_data(name, hooks):
         assert titles and all(re.match("arXiv:|doi:|https:", each) for each in titles), source
     for checkpoint in hub.list_checkpoints(name):
         for part in hub.card(checkpoint)["data"]["name"].split("+"):
-            assert f"[{part}]({public.home(part)})" in page
+            assert f"[{part}]({CATALOG[part].homepage})" in page
 
 
 def test_papers_in_a_text_become_links(hooks):
@@ -169,7 +169,8 @@ def test_papers_in_a_text_become_links(hooks):
 def test_the_page_of_the_data_has_each_set_with_its_licence_and_source():
     rows = re.findall(r"^\| \[`(\w+)`\]\((\S+)\)[^|]*\| ([\d,]+) \| (\S+) \|[^|]*\| ([^|]*) \|", DATA.read_text(), re.M)
     told = {name: rest for name, *rest in rows}
-    for name, known in public.SETS.items():
-        assert told[name] == [known.about, f"{known.files:,}", f"{known.bytes / 1e6:.1f}", known.licence]
-    for name, licence in public.LICENCES.items():
-        assert told[name][0] == public.home(name) and told[name][3] == licence
+    for name, files in PUBLIC_SETS.items():
+        assert told[name][1:3] == [f"{files.files:,}", f"{files.bytes / 1e6:.1f}"]
+    for name, known in CATALOG.items():
+        if "/" not in name and known.license != "not known":
+            assert told[name][0] == known.homepage and told[name][3] == known.license

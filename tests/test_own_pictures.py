@@ -13,7 +13,8 @@ from PIL import Image, ImageDraw, ImageFont
 import cnnzoo
 from cnnzoo import data
 from cnnzoo.cli import main
-from cnnzoo.data.ground import GROUNDS, ground_of
+from cnnzoo.data.catalog import CATALOG
+from cnnzoo.data.ground import ground_of
 from cnnzoo.data.photographs import photographs
 from cnnzoo.imaging.arrays import fit_to, read_image
 from cnnzoo.registry import architecture, list_models
@@ -307,12 +308,14 @@ def test_a_run_knows_the_ground_of_its_own_images(tmp_path):
 
 
 def test_the_ground_of_digits_is_that_of_their_images():
-    assert ground_of(data.load("digits", "test")) == GROUNDS["digits"]
+    assert ground_of(data.load("digits", "test")) == CATALOG["digits"].ground
     assert ground_of(data.load("photos", "test", (28, 28, 1))) == ""
     assert ground_of(data.load("photos", "test", (28, 28, 3))) == ""
 
 
 @pytest.mark.slow
 def test_the_grounds_of_data_sets_are_those_of_their_images(tfds_data):
-    for name, ground in GROUNDS.items():
+    grounds = {name: known.ground for name, known in CATALOG.items() if known.ground}
+    assert len(grounds) == 4
+    for name, ground in grounds.items():
         assert ground_of(data.load(name, "test")) == ground, name

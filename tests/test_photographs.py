@@ -11,8 +11,9 @@ from scipy.ndimage import gaussian_filter
 
 import cnnzoo
 from cnnzoo.data import DataNotFound, training_images
+from cnnzoo.data.catalog import CATALOG, TESTING, TRAINING
 from cnnzoo.data.origins import CROPS
-from cnnzoo.data.photographs import TESTING, TRAINING, Crops, Photographs, photographs
+from cnnzoo.data.photographs import Crops, Photographs, photographs
 from cnnzoo.imaging.arrays import save_png
 
 
@@ -132,14 +133,16 @@ def test_no_crop_of_a_photograph_for_testing_is_among_those_for_training(photogr
 
 
 def test_the_photographs_left_out_are_found_by_their_crops(photograph_sets, monkeypatch):
-    monkeypatch.setattr("cnnzoo.data.photographs.LEFT_OUT", {})
+    for name in ("bsds500", "train400"):
+        monkeypatch.setitem(CATALOG, name, replace(CATALOG[name], left_out=()))
     test = _named(photographs("set12", "test"), "04", "05")
     train = _named(photographs("bsds500+train400", channels=1), "100075", "12003", "test_019", "test_020")
     assert _shared(test, train) == {("04", "12003"), ("04", "test_020")}
 
 
 def test_the_crops_of_train400_are_where_the_table_says(photograph_sets, monkeypatch):
-    monkeypatch.setattr("cnnzoo.data.photographs.LEFT_OUT", {})
+    for name in ("bsds500", "train400"):
+        monkeypatch.setitem(CATALOG, name, replace(CATALOG[name], left_out=()))
     whole, crops = photographs("bsds500", channels=1), photographs("train400")
     wholes = dict(zip(whole.names, whole.images, strict=True))
     pairs = [(CROPS[name], image) for name, image in zip(crops.names, crops.images, strict=True) if name in CROPS]

@@ -19,7 +19,7 @@ from cnnzoo.checkpoints.card import (
     open_checkpoint,
 )
 from cnnzoo.checkpoints.golden import write_golden
-from cnnzoo.data.ground import GROUNDS
+from cnnzoo.data.catalog import CATALOG
 from cnnzoo.utils.atomic_files import publish, sha256, write_json
 
 
@@ -52,7 +52,8 @@ def load(path: str | Path):
         checkpoint = open_checkpoint(path)
         verify(checkpoint)
         model = _build(checkpoint.card, path / WEIGHTS)
-        model.ground = GROUNDS.get(checkpoint.card["data"]["name"], "")
+        data = CATALOG.get(checkpoint.card["data"]["name"])
+        model.ground = data.ground if data else ""
         return model
     if (path / "run.json").exists():
         if not (path / WEIGHTS).exists():

@@ -9,36 +9,12 @@ from typing import Any
 
 from cnnzoo import registry
 from cnnzoo.checkpoints import shipped
-from cnnzoo.data.folders import class_folders
 from cnnzoo.metrics.scores import Score
 from cnnzoo.recipes import list_recipes
 from cnnzoo.utils import source
 from cnnzoo.utils.atomic_files import write_text
 
 BEGIN, END = "<!-- checkpoints: written by python -m cnnzoo.checkpoints.table -->", "<!-- end of checkpoints -->"
-
-# The names of the classes, in the order of a classifier's outputs, of the data sets where they are not digits.
-CLASSES = {
-    "fashion_mnist": [
-        "T-shirt/top",
-        "trouser",
-        "pullover",
-        "dress",
-        "coat",
-        "sandal",
-        "shirt",
-        "sneaker",
-        "bag",
-        "ankle boot",
-    ],
-    "cifar10": ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"],
-}
-
-
-def class_names(data: str, classes: int) -> list[str]:
-    """The names of the classes of a data set, or of the folders that hold them; else their numbers."""
-    names = CLASSES.get(data) or list(class_folders(Path(data) / "train"))
-    return names if len(names) == classes else [str(i) for i in range(classes)]
 
 
 def scores(card: Mapping[str, Any]) -> dict[str, Score]:

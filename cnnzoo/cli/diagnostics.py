@@ -1,4 +1,4 @@
-"""What of the zoo works on this machine, and what to do about the rest: packages, devices, data, checkpoints."""
+"""The state of an installation: packages, devices, data sets and checkpoints, with advice on what is missing."""
 
 import importlib.metadata
 import os
@@ -9,22 +9,20 @@ from typing import Any
 
 import cnnzoo
 
-PREPARED = {"cmaterdb": "cmaterdb/bangla"}  # the folder of a builder, where it is not the builder's name
-
 
 def examine() -> dict[str, Any]:
-    """All that `cnnzoo doctor` says.
+    """The report of `cnnzoo doctor`.
 
     Returns:
-        `usable`: whether models can be built, trained and run, and all shipped weights are whole.
-        `advice`: what to do about each thing that is missing, the most important first.
+        `usable`: whether models can be built, trained and run, and all shipped weights are intact.
+        `advice`: remedies for missing parts, the most important first.
         `cnnzoo`, `python`, `platform`: versions.
-        `packages`: what is required, each with its `name`, the `allowed` versions, the one `installed` or None, and
-        whether that is `ok`.
+        `packages`: the required packages, each with its `name`, the `allowed` versions, the `installed` one or None,
+        and `ok` if it is allowed.
         `extras`: the same for each extra, and the `install` command.
         `backend`: its `name`, `version`, `devices`, `threads` and `precision`, or the `error` of importing it.
-        `data`: by the variable that names it, each `folder` with the sets that are `here` and those `missing`.
-        `checkpoints`: the `folder`, how many are `verified`, and the error of each that is `broken`.
+        `data`: for each environment variable, the `folder` and the data sets that are `here` or `missing`.
+        `checkpoints`: the `folder`, the number of `verified` ones, and the errors of the `broken` ones.
     """
     found: dict[str, Any] = {
         "cnnzoo": cnnzoo.__version__,
@@ -45,6 +43,7 @@ def examine() -> dict[str, Any]:
 
 
 def _requirements() -> list[Any]:
+    """The requirements of the package, with those of its extras."""
     from packaging.requirements import Requirement
 
     try:
@@ -55,6 +54,7 @@ def _requirements() -> list[Any]:
 
 
 def _extras() -> list[str]:
+    """The names of the extras."""
     try:
         return importlib.metadata.metadata("cnnzoo").get_all("Provides-Extra") or []
     except importlib.metadata.PackageNotFoundError:
@@ -62,7 +62,7 @@ def _extras() -> list[str]:
 
 
 def _packages(extra: str) -> Iterator[dict[str, Any]]:
-    """Those of an extra, or for "" those that are always required."""
+    """The packages of an extra, or for "" those that are always required."""
     for wanted in _requirements():
         if wanted.name == "cnnzoo" or bool(extra) != bool(wanted.marker and not wanted.marker.evaluate({"extra": ""})):
             continue
@@ -77,6 +77,7 @@ def _packages(extra: str) -> Iterator[dict[str, Any]]:
 
 
 def _backend() -> dict[str, Any]:
+    """The Keras backend and its devices."""
     try:
         import keras
 
@@ -101,34 +102,35 @@ def _backend() -> dict[str, Any]:
             about["devices"] = [str(device) for device in jax.devices()]
         else:
             about["error"] = f"got the backend {name!r}; allowed: tensorflow, jax"
-    except Exception as error:  # a broken installation raises anything, and that is what is asked about
+    except Exception as error:  # a broken installation may raise any exception, which the report shows
         return {"error": f"{type(error).__name__}: {error}"}
     return about
 
 
 def _prepared() -> dict[str, Any]:
-    """What tensorflow-datasets has prepared."""
-    from cnnzoo.data.sources import BUILDERS
+    """The data sets that tensorflow-datasets has prepared, and those it has not."""
+    from cnnzoo.data.catalog import CATALOG
 
     folder = Path(os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets").expanduser()
-    here = [name for name in BUILDERS if any(folder.glob(f"{PREPARED.get(name, name)}/*/dataset_info.json"))]
-    return {"folder": str(folder), "here": here, "missing": [name for name in BUILDERS if name not in here]}
+    builders = {name: known.builder for name, known in CATALOG.items() if known.source == "tfds"}
+    here = [name for name, builder in builders.items() if any(folder.glob(f"{builder}/*/dataset_info.json"))]
+    return {"folder": str(folder), "here": here, "missing": [name for name in builders if name not in here]}
 
 
 def _sets() -> dict[str, Any]:
-    """The sets of pictures that the zoo itself looks for."""
+    """The data sets in `CNNZOO_DATA_DIR`, and those that are missing there."""
+    from cnnzoo.data.catalog import CATALOG
     from cnnzoo.data.paintings import paintings
-    from cnnzoo.data.photographs import TESTING, TRAINING
     from cnnzoo.utils.atomic_files import data_dir
 
-    places = {"signs": "sign_digits", **TRAINING, **TESTING}
-    here = [name for name, place in places.items() if (data_dir() / place).is_dir()]
-    missing = [name for name in places if name not in here]
-    (here if paintings() else missing).append("paintings")
+    names = [name for name, known in CATALOG.items() if known.files]
+    here = [name for name in names if (paintings() if name == "paintings" else CATALOG[name].folder().is_dir())]
+    missing = [name for name in names if name not in here]
     return {"folder": str(data_dir()), "here": here, "missing": missing}
 
 
 def _checkpoints() -> dict[str, Any]:
+    """The shipped checkpoints, verified against the hashes on their cards."""
     from cnnzoo.checkpoints import CheckpointError, open_checkpoint, saved_models_dir, verify
     from cnnzoo.hub import list_checkpoints
 
@@ -144,6 +146,7 @@ def _checkpoints() -> dict[str, Any]:
 
 
 def _advice(found: dict[str, Any]) -> Iterator[str]:
+    """The remedies for missing parts, the most important first."""
     if not found["packages"]:
         yield "cnnzoo is not installed, so nothing says which versions it takes: pip install -e ."
     if missing := [package["name"] for package in found["packages"] if package["installed"] is None]:

@@ -1,4 +1,4 @@
-"""The demonstration: every shipped checkpoint at work on real images that need no download."""
+"""The gallery of `cnnzoo demo`: the output of every shipped checkpoint on images that need no download."""
 
 import html
 import unicodedata
@@ -13,41 +13,37 @@ from PIL import Image, ImageDraw
 
 from cnnzoo import hub
 from cnnzoo.checkpoints import table
+from cnnzoo.checkpoints.labels import class_names
 from cnnzoo.data import load
+from cnnzoo.data.catalog import CATALOG
 from cnnzoo.data.sources import shipped_photographs
 from cnnzoo.imaging import masks
 from cnnzoo.imaging.arrays import fit_to, save_png, to_uint8
 from cnnzoo.imaging.grid import COLUMNS, FAINT, GAP, INK, MARGIN, PAPER, Row, font, picture
 from cnnzoo.utils.atomic_files import write_text
 
-LARGE = 176  # of a photograph: as wide as two and the gap between them
-TITLE = 60
-WHOLE = {  # photographs
+LARGE = 176  # side of a photograph in pixels: two small images and the gap between them
+TITLE = 60  # height of a title in pixels
+WHOLE = {  # photographs that are shown before and after
     "espcn.x3": "coffee",
     "denoiser.color_blind": "cat",
     "enhancer.photos": "cat",
     "inpainter.photos64": "astronaut",
 }
-PAINTED, CANVAS = ("astronaut", "cat"), 352  # photographs, and the side at which they are painted, in pixels
-# No real images of these kinds come with an installed package: samples of a generator stand in, and nothing is scored.
-SAMPLED = {
-    "fashion_mnist": "dcgan.fashion_mnist",
-    "signs": "dcgan.signs",
-    "cifar10": "dcgan.cifar10",
-}
+PAINTED, CANVAS = ("astronaut", "cat"), 352  # photographs for style transfer, and their side in pixels
 
 
 @dataclass(frozen=True)
 class Exhibit:
-    """What one checkpoint did.
+    """The output of one checkpoint.
 
     Attributes:
         name: "arch.tag".
-        did: In words.
-        score: What its card says that was measured on its test split.
-        milliseconds: For each image of one call, after a first call that is not counted.
-        rows: Pictures of it.
-        pair: A whole photograph "before" and "after", or nothing.
+        did: Description of the work, such as "classified 360 scanned digits".
+        score: Headline of the card: scores on the test split.
+        milliseconds: Time per image of one call, after a warm-up call.
+        rows: Rows of images.
+        pair: A whole photograph "before" and "after"; may be empty.
     """
 
     name: str
@@ -59,11 +55,11 @@ class Exhibit:
 
 
 def make(out: str | Path, progress: Callable[..., None] | None = None) -> list[Exhibit]:
-    """Lets every shipped checkpoint work and writes the gallery.
+    """Runs every shipped checkpoint and writes the gallery.
 
     Args:
-        out: Its folder, which gets `index.html`, `gallery.png`, `<arch.tag>.png`, and `<arch.tag>.before.png` and
-            `<arch.tag>.after.png` where there is a pair.
+        out: Output folder, for `index.html`, `gallery.png`, `<arch.tag>.png`, and `<arch.tag>.before.png` and
+            `<arch.tag>.after.png` of a pair.
         progress: Called with (done, total, name of the checkpoint).
     """
     out, names, exhibits, pictures = Path(out), hub.list_checkpoints(), [], []
@@ -81,7 +77,7 @@ def make(out: str | Path, progress: Callable[..., None] | None = None) -> list[E
 
 
 def exhibit(name: str) -> Exhibit:
-    """One shipped checkpoint at work."""
+    """Runs one shipped checkpoint."""
     card, model = hub.card(name), hub.build(name)
     works = {"classify": _classify, "reconstruct": _reconstruct, "generate": _generate, "stylize": _stylize}
     work = works.get(card["task"], _restore)
@@ -93,13 +89,24 @@ def exhibit(name: str) -> Exhibit:
 Work = tuple[str, float, tuple[Row, ...]]
 
 
-def _classify(model, data: str) -> Work:
-    if data in SAMPLED:
+def _sampler(data: str) -> str:
+    """The checkpoint whose samples replace the images of a data set; "" if none."""
+    return CATALOG[data].samples if data in CATALOG else ""
+
+
+def _stand_in(data: str) -> str:
+    """The packaged data set that replaces the images of a data set; "" if none."""
+    return CATALOG[data].stand_in if data in CATALOG else ""
+
+
+def _classify(model: Any, data: str) -> Work:
+    """Real images and their classes; samples have no labels, so nothing is scored."""
+    if _sampler(data):
         kind, images, truth = _samples(data)
     else:
         kind, images, truth = _digits(model.image_shape)
     chances, milliseconds = _timed(model.classify, images)
-    names = table.class_names(data, chances.shape[1])
+    names = class_names(model, data)
     answers = [names[i] for i in chances.argmax(1)]
     did = f"classified {len(images)} {kind}"
     if truth is not None:
@@ -110,8 +117,9 @@ def _classify(model, data: str) -> Work:
     return did, milliseconds, (Row(kind.partition(",")[0], images[:COLUMNS], answers[:COLUMNS]),)
 
 
-def _reconstruct(model, data: str) -> Work:
-    if data == "fashion_mnist":  # a likelihood model without real images at hand shows what it makes up
+def _reconstruct(model: Any, data: str) -> Work:
+    """Real images, their reconstructions, and samples; samples alone if no packaged images are similar."""
+    if _sampler(data) and not _stand_in(data):
         return _generate(model, data)
     kind, images = _reals(data, model.image_shape)
     made, milliseconds = _timed(model.reconstruct, images)
@@ -121,13 +129,14 @@ def _reconstruct(model, data: str) -> Work:
     return f"reconstructed {len(images)} {kind}", milliseconds, tuple(rows)
 
 
-def _generate(model, data: str) -> Work:
+def _generate(model: Any, data: str) -> Work:
+    """Two rows of samples."""
     images, milliseconds = _timed(model.generate, 2 * COLUMNS)
     return f"made up {len(images)} images", milliseconds, (Row("made up", images[:COLUMNS]), Row("", images[COLUMNS:]))
 
 
-def _stylize(model, data: str) -> Work:
-    """Two photographs, each in all styles."""
+def _stylize(model: Any, data: str) -> Work:
+    """Two photographs in all styles."""
     known = {**shipped_photographs("train"), **shipped_photographs("test")}
     rows, milliseconds = [], 0.0
     for name in PAINTED:
@@ -138,7 +147,7 @@ def _stylize(model, data: str) -> Work:
     return f"painted {len(PAINTED)} photographs in {len(model.styles)} styles", milliseconds, tuple(rows)
 
 
-# What stands in the rows of a model that restores or enlarges.
+# By task: the verb, and the titles of the rows.
 RESTORED = {
     "upscale": ("enlarged", ("made small", "enlarged", "original")),
     "restore": ("denoised", ("with noise", "denoised", "original")),
@@ -147,11 +156,12 @@ RESTORED = {
 }
 
 
-def _restore(model, data: str) -> Work:
-    if data == "fashion_mnist":
-        kind, images, _ = _samples(data)
-    elif data == "cifar10":
+def _restore(model: Any, data: str) -> Work:
+    """Degraded, restored and original images."""
+    if _stand_in(data):
         kind, images = _reals(data, (32, 32, 3))
+    elif _sampler(data):
+        kind, images, _ = _samples(data)
     else:
         kind = f"crops of {LARGE}x{LARGE} pixels"
         images = load("photos", "test", (LARGE, LARGE, model.image_shape[2])).images
@@ -162,38 +172,40 @@ def _restore(model, data: str) -> Work:
     return f"{did} {len(images)} {kind}", milliseconds, rows
 
 
-def _pair(model, photograph: str) -> dict[str, np.ndarray]:
-    """A whole colour photograph before and after."""
+def _pair(model: Any, photograph: str) -> dict[str, np.ndarray]:
+    """A whole color photograph before and after."""
     whole = {**shipped_photographs("train"), **shipped_photographs("test")}[photograph]
     if model.task == "upscale":
         return {"before": whole.repeat(model.scale, axis=0).repeat(model.scale, axis=1), "after": model.upscale(whole)}
-    # Lettering is what is most often to be taken off a photograph.
+    # Text is the most common thing to remove from a photograph.
     beside = [masks.draw("text", (1, *whole.shape[:2]), seed=0)] if model.task == "inpaint" else []
     before, after, _ = model.before_after(whole[None], *beside)
     return {"before": before[0], "after": after[0]}
 
 
 def _samples(data: str) -> tuple[str, np.ndarray, None]:
-    """Samples that stand in for the images of a data set: in words, the images, and no class names."""
-    return f"samples of {SAMPLED[data]}", to_uint8(hub.build(SAMPLED[data]).generate(COLUMNS, seed=1)), None
+    """Samples that replace the images of a data set: description, images, and None for the class names."""
+    sampler = _sampler(data)
+    return f"samples of {sampler}", to_uint8(hub.build(sampler).generate(COLUMNS, seed=1)), None
 
 
 def _reals(data: str, shape: tuple[int, int, int]) -> tuple[str, np.ndarray]:
-    """Real images for a model trained on `data` that names no classes: small photographs, or digits."""
-    if data == "cifar10":
+    """Real images similar to those of a data set, small photographs or digits: description and images."""
+    if _stand_in(data) == "photos":
         whole = [p for split in ("test", "train") for p in shipped_photographs(split).values() if p.shape[2] == 3]
         return "photographs made small", np.concatenate([fit_to(picture[None], shape) for picture in whole])
     return _digits(shape)[:2]
 
 
 def _digits(shape: tuple[int, int, int]) -> tuple[str, np.ndarray, list[str]]:
-    """The scans of digits for testing that come with scikit-learn: in words, the images, and their class names."""
+    """scikit-learn's test scans of digits: description, images, and their class names."""
     digits = load("digits", "test", shape=shape)
+    assert digits.labels is not None
     return "scanned digits", digits.images, [digits.classes[i] for i in digits.labels]
 
 
-def _timed(verb: Callable, x: Any) -> tuple[np.ndarray, float]:
-    """What a verb gives, and its milliseconds for each row of that."""
+def _timed(verb: Callable[..., np.ndarray], x: Any) -> tuple[np.ndarray, float]:
+    """The result of a verb, and the milliseconds per row of the result."""
     verb(x)
     begun = perf_counter()
     result = verb(x)
@@ -204,7 +216,7 @@ def _timed(verb: Callable, x: Any) -> tuple[np.ndarray, float]:
 
 
 def _poster(exhibits: Sequence[Exhibit], pictures: Sequence[Image.Image]) -> Image.Image:
-    """The pictures of all exhibits, one under the other."""
+    """The pictures of all exhibits, stacked."""
     width = max((p.width for p in pictures), default=0) + 4 * GAP
     sheet = Image.new("RGB", (width, sum(p.height + TITLE for p in pictures) + 2 * GAP), PAPER)
     pen, top = ImageDraw.Draw(sheet), 2 * GAP
@@ -217,7 +229,7 @@ def _poster(exhibits: Sequence[Exhibit], pictures: Sequence[Image.Image]) -> Ima
 
 
 def _drawable(text: str) -> str:
-    """A text in the letters that Pillow's own font has."""
+    """A text reduced to the ASCII letters of Pillow's default font."""
     return unicodedata.normalize("NFKD", text.replace("≤", "<=")).encode("ascii", "ignore").decode()
 
 
@@ -241,7 +253,7 @@ td:last-child, th:last-child { text-align: right; padding-right: 0; white-space:
 
 
 def _page(exhibits: Sequence[Exhibit]) -> str:
-    """The gallery as a page that needs nothing but the pictures beside it."""
+    """The gallery as a self-contained HTML page."""
     rows, sections = [], []
     for e in exhibits:
         name, did, score = map(html.escape, (e.name, e.did, e.score))

@@ -14,7 +14,7 @@ from typing import Any
 
 from cnnzoo import checkpoints
 from cnnzoo.data import DataNotFound
-from cnnzoo.data.public import LICENCES
+from cnnzoo.data.catalog import license_of
 from cnnzoo.evaluation import evaluate
 from cnnzoo.recipes import optimizers_of, recipe
 from cnnzoo.registry import from_config
@@ -56,7 +56,7 @@ def publish(run: str | Path, out: str | Path | None = None, progress=None) -> ch
         name=name,
         description=recipe(name).summary,
         paper=_source(plan["architecture"]),
-        data={"name": data, "split": plan["split"], "licence": _licence(data)},
+        data={"name": data, "split": plan["split"], "licence": license_of(data)},
         recipe={"command": f"cnnzoo train {name}", **{key: plan[key] for key in KEPT if key in plan}},
         scores=_scores(model, data, progress),
         half=half,
@@ -157,12 +157,6 @@ def _unnamed(optimizer: dict[str, Any]) -> dict[str, Any]:
     """A serialised optimizer as JSON gives it back, without the name, in which Keras counts them."""
     content = json.loads(json.dumps(optimizer))
     return {**content, "config": {**content["config"], "name": ""}}
-
-
-def _licence(data: str) -> str:
-    """The terms of a data set, or of each of several joined by "+"."""
-    terms = [LICENCES.get(part.split("/")[0], "not known") for part in data.split("+")]
-    return "; ".join(dict.fromkeys(terms))
 
 
 def _docstring(module: str) -> str:

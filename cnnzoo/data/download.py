@@ -1,7 +1,7 @@
-"""Fetching public image sets: from a fixed address, checked file by file, and put where `load` and `photographs` look.
+"""Downloads of public image sets, from fixed addresses and verified file by file.
 
-Nothing of an archive is unpacked by its own names: the files that a set is known to have are read from it, and all of
-them must have the hashes that the set is known by before any is seen under the name of the set.
+The paths in an archive are not trusted: only the expected files are extracted, into a temporary folder, and the set
+appears in its place only if all hashes match.
 """
 
 import gzip
@@ -18,14 +18,15 @@ from typing import Any
 from urllib.parse import urlsplit
 from zipfile import BadZipFile, ZipFile
 
-from cnnzoo.data.public import SETS, Archive, Packed, PublicSet, Single, listing
+from cnnzoo.data.catalog import PUBLIC_SETS
+from cnnzoo.data.public import Archive, Packed, PublicSet, Single, listing
 from cnnzoo.utils.atomic_files import data_dir, locked, publish
 
-DOWNLOADS = "downloads"  # the archives are kept there, in `CNNZOO_DATA_DIR`: one may hold several sets
+DOWNLOADS = "downloads"  # in `CNNZOO_DATA_DIR`; archives are kept there since one may contain several sets
 PATIENCE = 30  # seconds without a byte
 CHUNK = 2**16  # bytes
 
-# What the readers of archives raise for bytes that are none.
+# Exceptions that the readers of archives raise for invalid bytes.
 DAMAGED = (
     *(ValueError, EOFError, RuntimeError, NotImplementedError),
     *(BadZipFile, tarfile.TarError, gzip.BadGzipFile, zlib.error),
@@ -35,24 +36,24 @@ Progress = Callable[[int, int], None]
 
 
 def get(name: str, progress: Progress | None = None) -> Path:
-    """Fetches a public image set, unless it is on this machine.
+    """Downloads a public image set, unless it is on this machine.
 
-    Archives stay in `CNNZOO_DATA_DIR`/downloads, where they may be deleted. What was interrupted begins anew.
+    Archives stay in `CNNZOO_DATA_DIR`/downloads, where they may be deleted. An interrupted download starts over.
 
     Args:
-        name: One of `cnnzoo.data.public.SETS`, such as "t91".
-        progress: Called with (bytes so far, about how many in all).
+        name: One of `cnnzoo.data.catalog.PUBLIC_SETS`, such as "t91".
+        progress: Called with (bytes so far, approximate total).
 
     Returns:
-        The folder of its pictures.
+        The folder of the images.
 
     Raises:
-        ValueError: An unknown name, other files in its place, or a download that is not what it should be.
-        ConnectionError: It cannot be fetched; the message says how to do it by hand.
+        ValueError: An unknown name, other files in the folder of the set, or a download with other bytes than expected.
+        ConnectionError: The download failed; the message gives the steps to do it by hand.
     """
-    if name not in SETS:
-        raise ValueError(f"got the set {name!r}; allowed: {', '.join(SETS)}")
-    wanted = SETS[name]
+    if name not in PUBLIC_SETS:
+        raise ValueError(f"got the set {name!r}; allowed: {', '.join(PUBLIC_SETS)}")
+    wanted = PUBLIC_SETS[name]
     folder = data_dir() / wanted.folder / wanted.label
     if (here := wanted.here()) >= wanted.files:
         return data_dir() / wanted.folder
@@ -85,7 +86,7 @@ def get(name: str, progress: Progress | None = None) -> Path:
 
 
 def _fetch_archive(wanted: PublicSet, packed: Packed, into: Path, progress: Progress) -> None:
-    """Writes the files of a set into an empty folder."""
+    """Downloads an archive and extracts the files of a set into an empty folder."""
     archive = _download(wanted, packed.archive, into.parent / packed.archive.name, progress)
     try:
         _unpack(packed, archive, into)
@@ -96,7 +97,7 @@ def _fetch_archive(wanted: PublicSet, packed: Packed, into: Path, progress: Prog
 
 
 def _fetch_files(wanted: PublicSet, files: Sequence[Single], into: Path, progress: Progress) -> None:
-    """Writes single files into an empty folder."""
+    """Downloads single files into an empty folder."""
     total = sum(each.bytes for each in files)
     before = 0
 
@@ -109,11 +110,16 @@ def _fetch_files(wanted: PublicSet, files: Sequence[Single], into: Path, progres
 
 
 def _download(wanted: PublicSet, source: Archive | Single, path: Path, progress: Progress) -> Path:
-    """A file of the network, kept under `path`."""
+    """Downloads a file to `path` and returns it.
+
+    Raises:
+        ValueError: Another hash, or more bytes than expected.
+        ConnectionError: The host cannot be reached or does not deliver the file.
+    """
     import pooch
     import requests
 
-    pooch.get_logger().setLevel("WARNING")  # it would print every hash
+    pooch.get_logger().setLevel("WARNING")  # otherwise it prints every hash
     known = source.sha256 if isinstance(source, Single) else None
     bar: Any = _Bar(source.bytes, progress)
     fetcher = pooch.HTTPDownloader(progressbar=bar, chunk_size=CHUNK, timeout=PATIENCE)
@@ -136,11 +142,11 @@ def _download(wanted: PublicSet, source: Archive | Single, path: Path, progress:
 
 
 class _Bar:
-    """What pooch reports its progress to; it ends a download that is far longer than it should be."""
+    """A progress bar for pooch that aborts a download of more than twice the expected size."""
 
-    def __init__(self, expected: int, progress: Progress):
+    def __init__(self, expected: int, progress: Progress) -> None:
         self.expected, self.progress = expected, progress
-        self.most = 2 * expected + CHUNK  # archives are packed anew, by whatever packs best
+        self.most = 2 * expected + CHUNK  # GitHub compresses archives again, perhaps less well
         self.total = self.done = 0
 
     def update(self, size: int) -> None:
@@ -153,14 +159,14 @@ class _Bar:
         self.done = 0
 
     def close(self) -> None:
-        """Nothing is left to do; pooch asks for it."""
+        """Does nothing; part of the interface that pooch expects."""
 
 
 def _unpack(packed: Packed, archive: Path, into: Path) -> None:
-    """Writes the wanted files of an archive, and only these, into a folder.
+    """Extracts the expected files of an archive, and only these, into a folder.
 
     Raises:
-        ValueError: They are not those that are known.
+        ValueError: Their number, size or hash differs from the expected.
     """
     begin = f"{packed.archive.top}/{packed.folder}/"
     suffix = packed.ending[packed.ending.index(".") :]
@@ -188,17 +194,21 @@ def _unpack(packed: Packed, archive: Path, into: Path) -> None:
         raise ValueError(f"the files of its {packed.folder} have other bytes")
 
 
-Entries = Iterator[tuple[str, int, Callable[[], bytes]]]  # path in the archive, size, and what reads as many bytes
+Entries = Iterator[tuple[str, int, Callable[[], bytes]]]  # path in the archive, size, and a function that reads it
 
 
 def _zipped(archive: Path) -> Entries:
+    """The files of a .zip archive."""
     with ZipFile(archive) as content:
         for member in content.infolist():
             yield member.filename, member.file_size, partial(content.read, member)
 
 
 def _tarred(archive: Path, most: int) -> Entries:
-    """The files of a .tgz, which may be `most` bytes when it is unpacked; as it may have been on its way here."""
+    """The files of a .tgz archive of at most `most` bytes uncompressed.
+
+    Some HTTP servers declare the compression as a content encoding, so that the file arrives uncompressed.
+    """
     with archive.open("rb") as file:
         opened: Any = gzip.open if file.read(2) == b"\x1f\x8b" else open
     with opened(archive, "rb") as packed:
@@ -210,9 +220,9 @@ def _tarred(archive: Path, most: int) -> Entries:
 
 
 class _Limited:
-    """A stream that ends in an error after so many bytes."""
+    """A stream that raises ValueError after a number of bytes."""
 
-    def __init__(self, stream: Any, most: int):
+    def __init__(self, stream: Any, most: int) -> None:
         self.stream, self.left = stream, most
 
     def read(self, size: int) -> bytes:
@@ -223,13 +233,13 @@ class _Limited:
 
 
 def _is_plain(name: str) -> bool:
-    """Whether a name is that of a file, perhaps in one folder, and neither leads elsewhere nor is hidden."""
+    """Whether a name is <file> or <folder>/<file>, without hidden parts, parent folders or separators of Windows."""
     parts = name.split("/")
     return len(parts) <= 2 and all(part and part[0] != "." and not set(part) & set("\\:\0") for part in parts)
 
 
 def _by_hand(wanted: PublicSet) -> str:
-    """How to do without this module."""
+    """The instruction for a manual download, for an error message."""
     content = wanted.content
     if isinstance(content, Packed):
         source = f"those of {content.folder} in {content.archive.url}"
@@ -239,20 +249,20 @@ def _by_hand(wanted: PublicSet) -> str:
 
 
 def _sweep(downloads: Path) -> None:
-    """Removes what a killed download has left; called by whoever holds the lock."""
-    archives = {each.content.archive.name for each in SETS.values() if isinstance(each.content, Packed)}
+    """Removes temporary files of interrupted downloads; the caller must hold the lock."""
+    archives = {each.content.archive.name for each in PUBLIC_SETS.values() if isinstance(each.content, Packed)}
     for path in downloads.iterdir():
         if path.is_dir() and path.suffix == ".tmp":
             shutil.rmtree(path)
-        elif path.is_file() and path.name not in archives and path.name.startswith("tmp"):  # as pooch names them
+        elif path.is_file() and path.name not in archives and path.name.startswith("tmp"):  # the names that pooch uses
             path.unlink()
 
 
 def _remove_empty(folder: Path) -> None:
-    """Removes a folder without pictures, so that another can take its name.
+    """Removes a folder that contains only empty folders.
 
     Raises:
-        ValueError: It holds something.
+        ValueError: It contains files.
     """
     for path in sorted((path for path in folder.rglob("*") if path.is_dir()), reverse=True):
         os.rmdir(path) if not any(path.iterdir()) else None

@@ -1,4 +1,4 @@
-"""Pictures to try the zoo on, made of what scikit-learn and scikit-image ship: the files that the README speaks of."""
+"""Example images for the programs of the README, from those inside scikit-learn and scikit-image."""
 
 import io
 from pathlib import Path
@@ -8,21 +8,21 @@ import numpy as np
 from cnnzoo.data.sources import read, shipped_photographs
 from cnnzoo.utils.atomic_files import write_bytes
 
-SIDE = 256  # of the photographs
+SIDE = 256  # of the photographs, in pixels
 
 
 def write_examples(folder: str | Path = ".") -> list[Path]:
-    """Writes pictures into a folder, which is made if it is not there.
+    """Writes example images into a folder, which is created if necessary.
 
-    three.png and eight.png are scans of digits; photo.jpg is a photograph, noisy.png the same with noise of 25 grey
-    levels, torn.png with strokes across it, and mask.png where these are; photos/ holds photographs, and crops of them
-    as photos/<split>/<name>/<image>, to train on.
+    three.png and eight.png are scans of digits. photo.jpg is a photograph, noisy.png is the same with Gaussian noise of
+    sigma 25, torn.png with strokes across it, and mask.png is the mask of the strokes. photos/ contains photographs,
+    and crops of them as photos/<split>/<name>/<image> for training.
 
     Returns:
         The files.
 
     Raises:
-        ValueError: One of them is there already; then none is written.
+        ValueError: One of the files exists; then none is written.
     """
     folder = Path(folder)
     pictures = {folder / name: pixels for name, pixels in _pictures().items()}
@@ -36,7 +36,7 @@ def write_examples(folder: str | Path = ".") -> list[Path]:
 
 
 def _pictures() -> dict[str, np.ndarray]:
-    """All pictures by the names of their files."""
+    """All example images by file name."""
     found: dict[str, np.ndarray] = {}
     scans, labels, _ = read("digits", "test", None, "raise")
     for digit, name in ((3, "three"), (8, "eight")):
@@ -60,12 +60,12 @@ def _pictures() -> dict[str, np.ndarray]:
 
 
 def _of(split: str) -> dict[str, np.ndarray]:
-    """The photographs of a split that are in colour."""
+    """The color photographs of a split."""
     return {name: pixels for name, pixels in shipped_photographs(split).items() if pixels.shape[2] == 3}
 
 
 def _small(pixels: np.ndarray) -> np.ndarray:
-    """The middle square of a photograph, at `SIDE` pixels."""
+    """The center square of a photograph, resized to `SIDE` pixels."""
     from PIL import Image
 
     side = min(pixels.shape[:2])
@@ -75,7 +75,7 @@ def _small(pixels: np.ndarray) -> np.ndarray:
 
 
 def _strokes() -> np.ndarray:
-    """Lines across the picture: bool (SIDE, SIDE)."""
+    """Mask of strokes across an image: bool (SIDE, SIDE)."""
     from PIL import Image, ImageDraw
 
     canvas = Image.new("L", (SIDE, SIDE))
@@ -87,6 +87,7 @@ def _strokes() -> np.ndarray:
 
 
 def _encoded(pixels: np.ndarray, suffix: str) -> bytes:
+    """The content of a .jpg or .png file."""
     from PIL import Image
 
     file = io.BytesIO()

@@ -1,4 +1,4 @@
-"""Folders of pictures: which files are for training and which for testing, and what their labels are."""
+"""Folders of images: their classes, and their division into a training and a test split."""
 
 import warnings
 from pathlib import Path
@@ -8,19 +8,21 @@ import numpy as np
 from cnnzoo.data.permutation import order
 from cnnzoo.imaging.arrays import PICTURE_SUFFIXES, is_hidden, passed_over, pictures_in
 
-Files = list[tuple[Path, int]]  # with the number of the class; 0 where there are none
+Files = list[tuple[Path, int]]  # with the label; 0 without classes
 
 
 def files_of(folder: Path, split: str) -> tuple[Files, tuple[str, ...]]:
-    """The pictures of "train" or "test" in the order of their names, and the classes, those of <folder>/train.
+    """Finds the images of "train" or "test", sorted by name, and the class names.
 
-    They lie in <folder>/<split>/<label>. In a flat folder (see `flat_root`) there are no classes. Where there is no
-    <folder>/test, a fifth stands for it and is left out of "train". What else is there is passed over, with a warning.
+    The images are in <folder>/<split>/<label>, and the classes are the subfolders of <folder>/train. A flat folder (see
+    `flat_root`) has no classes. Without <folder>/test, a fixed fifth of the images is the test split. Other files are
+    ignored with a warning.
 
     Raises:
-        ValueError: There is no such split, or a class of it is not among those of <folder>/train.
+        ValueError: The split does not exist, or has a class that <folder>/train lacks.
     """
     divided = (folder / "test").is_dir()
+    classes: tuple[str, ...]
     if flat := flat_root(folder):
         root, classes = folder / "test" if divided and split == "test" else flat, ()
         files = [(path, 0) for path in pictures_of(root)]
@@ -44,7 +46,7 @@ def files_of(folder: Path, split: str) -> tuple[Files, tuple[str, ...]]:
 
 
 def files_quietly(folder: Path, split: str) -> Files:
-    """Those of `files_of`, where its warnings come at another place; none where there are none of the split."""
+    """The files of `files_of` without its warnings; an empty list if the split does not exist."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
@@ -54,9 +56,10 @@ def files_quietly(folder: Path, split: str) -> Files:
 
 
 def flat_root(folder: Path) -> Path | None:
-    """Where the pictures of a folder without labels lie: in it or in its `train`, with no folders beside them.
+    """The folder that directly contains the images of a folder without labels: the folder itself or its `train`.
 
-    None where pictures lie in class folders, or nowhere.
+    Returns:
+        None if there are class folders, or no images.
     """
     root = folder / "train" if (folder / "train").is_dir() else folder
     if not root.is_dir() or class_folders(root) or ((folder / "test").is_dir() and root == folder):
@@ -65,20 +68,20 @@ def flat_root(folder: Path) -> Path | None:
 
 
 def layouts(folder: Path) -> str:
-    """What a folder of pictures may look like, for an error."""
+    """The allowed layouts of a folder of images, for an error message."""
     suffixes = ", ".join(PICTURE_SUFFIXES)
     return f"allowed: {folder}/<split>/<label>/<image>, or {folder}/<image> without labels, of {suffixes}"
 
 
 def class_folders(root: Path) -> tuple[str, ...]:
-    """The names of the classes in a folder, its folders that are not hidden; by number where all are numbers."""
+    """The names of the subfolders that are not hidden, sorted by number if all are numbers, else by name."""
     names = [path.name for path in root.glob("*") if path.is_dir() and not is_hidden(path)]
     numbers = all(name.isascii() and name.isdigit() for name in names)
     return tuple(sorted(names, key=lambda name: (int(name) if numbers else 0, name)))
 
 
 def pictures_of(folder: Path) -> list[Path]:
-    """The pictures in a folder, with a warning that names what else is there, or that there are none."""
+    """The images in a folder; warns of other files, and of a folder without images."""
     pictures, others = pictures_in(folder)
     if others:
         warnings.warn(f"{folder}: passed over {passed_over(others)}", stacklevel=6)
@@ -88,7 +91,7 @@ def pictures_of(folder: Path) -> list[Path]:
 
 
 def part_of(n: int, tests: int, split: str) -> np.ndarray:
-    """The indices of "train" or "test" of n images, of which always the same `tests` are for testing."""
+    """The indices of "train" or "test" among n images, with a fixed choice of `tests` test images."""
     test = np.zeros(n, bool)
     test[order(n, 0, 0, np.arange(tests))] = True
     return np.flatnonzero(test == (split == "test"))

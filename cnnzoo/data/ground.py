@@ -1,22 +1,25 @@
-"""The ground of gray images: whether they are drawn light on dark, as the digits of MNIST, or dark on light."""
+"""The background of gray images: dark, as in MNIST, or light, as on paper.
+
+The catalog has the ground of each data set that checkpoints were trained on.
+"""
 
 from typing import Any
 
 import numpy as np
 
-# Of the data sets of checkpoints in gray; a test looks at their images.
-GROUNDS = {"mnist": "dark", "mnist/static": "dark", "fashion_mnist": "dark", "digits": "dark"}
-MOST = 0.75  # of the outermost pixels of an image
-NEARLY_ALL = 0.9  # of the images of a data set
-LOOKED_AT = 1000  # images of a data set
-FLAT = 0.1  # an image of a smaller range shows nothing
+from cnnzoo.data.image_set import ImageSet
+
+MOST = 0.75  # share of the border pixels of an image
+NEARLY_ALL = 0.9  # share of the images of a data set
+LOOKED_AT = 1000  # number of images of a data set
+FLAT = 0.1  # an image with a smaller range of values has no ground
 
 
 def grounds(images: np.ndarray) -> np.ndarray:
-    """The ground of each image, (n,): "dark", "light" or "".
+    """The ground of each image, (n,): "dark", "light" or "" if neither.
 
-    It is dark where at least three quarters of the outermost pixels are nearer to the darkest pixel of the image than
-    to its lightest, and light where as many are nearer to the lightest.
+    It is dark if at least three quarters of the border pixels are closer to the minimum of the image than to its
+    maximum, and light if as many are closer to the maximum.
 
     Args:
         images: uint8 or floats in [0, 1], (n, height, width, 1).
@@ -30,13 +33,11 @@ def grounds(images: np.ndarray) -> np.ndarray:
 
 
 def ground_of(data: Any) -> str:
-    """The ground that at least nine tenths of the images of a set have; "" where there is none.
+    """The ground of at least nine tenths of the images of a set, judged by a subset; "" if there is none.
 
     Args:
-        data: An `ImageSet`, or `Crops` of photographs, which have none, nor has what is in color.
+        data: An `ImageSet` or `Crops`. Color images and crops of photographs have no ground.
     """
-    from cnnzoo.data import ImageSet
-
     if not isinstance(data, ImageSet) or data.images.shape[3] != 1:
         return ""
     found = grounds(data.few(LOOKED_AT).images)
@@ -44,7 +45,13 @@ def ground_of(data: Any) -> str:
 
 
 def hint(images: np.ndarray, ground: str, name: str) -> str:
-    """Says in one line that images are drawn the other way round than those a model was trained on; "" if none is."""
+    """A warning about images with the opposite ground of the training images of a model; "" if there are none.
+
+    Args:
+        images: As in `grounds`; color images have no ground.
+        ground: Ground of the training images, "dark" or "light".
+        name: Name of the model.
+    """
     if images.shape[-1] != 1:
         return ""
     other = "light" if ground == "dark" else "dark"

@@ -1,10 +1,10 @@
-"""Which photographs of the sets to train on show the same: crops and copies, by the names of their files.
+"""Duplicates among the training photographs: crops and copies, by file name.
 
-Found by the correlation of all pairs at every offset, and exact to a grey value or two. The other half of the crops of
-train400 come from the test part of BSDS500, which is no set of the zoo.
+They were found by correlating all pairs at every offset, and are equal within two gray values. The other half of
+train400 is cropped from the test part of BSDS500, which the catalog does not contain.
 """
 
-# The crops test_001 to test_200 of train400, 180 pixels a side: photograph of bsds500/first row/first column.
+# The crops test_001 to test_200 of train400, 180x180 pixels: <photograph of bsds500>/<first row>/<first column>.
 _CROPS = """
 100075/80/247 100080/112/33 100098/139/291 103041/139/26 104022/277/109 105019/32/251 105053/83/188 106020/24/52
 106025/14/63 108041/278/22 108073/66/93 109034/130/3 112082/36/44 113009/5/119 113016/11/49 113044/32/9 117054/9/8
@@ -37,12 +37,12 @@ _PLACES = [place.split("/") for place in _CROPS.split()]
 CROPS: dict[str, tuple[str, int, int]] = {
     f"test_{number:03d}": (name, int(row), int(column)) for number, (name, row, column) in enumerate(_PLACES, start=1)
 }
-# {photograph of t91: the one that it repeats, or shows another part of}
+# {photograph of t91: another one with the same scene}
 REPEATED = {"t33": "t15", "t65": "t36"}
 
 
 def origin(part: str, name: str) -> tuple[str, str]:
-    """The set and the name of the photograph that the file `name` of the set `part` is, or is cropped from."""
+    """The set and file name of the original photograph of the file `name` in the set `part`."""
     if part == "train400" and name in CROPS:
         return "bsds500", CROPS[name][0]
     if part == "t91":

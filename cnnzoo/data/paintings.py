@@ -1,25 +1,25 @@
-"""Paintings to take styles from."""
+"""Paintings as style images."""
 
 from dataclasses import replace
 from pathlib import Path
 
+from cnnzoo.data.catalog import CATALOG
 from cnnzoo.imaging.arrays import pictures_in
 from cnnzoo.imaging.files import Photo, read_photo
 from cnnzoo.imaging.transparency import flattened
-from cnnzoo.utils.atomic_files import data_dir
 
 
 def paintings() -> dict[str, Path]:
-    """The files of the paintings on this machine, in `CNNZOO_DATA_DIR`/style/train/style, by their names."""
-    folder = data_dir() / "style" / "train" / "style"
+    """The paintings in `CNNZOO_DATA_DIR`: {name: file}."""
+    folder = CATALOG["paintings"].folder()
     return {path.stem: path for path in pictures_in(folder).pictures} if folder.is_dir() else {}
 
 
 def painting(name: str | Path) -> Photo:
-    """A painting by its name, or a picture of one's own by its path; transparent ones are laid on paper.
+    """Reads a painting by name, or any image by path; transparent pixels are composited on black or white.
 
     Raises:
-        ValueError: There is neither, or the file is no image; the message gives the names.
+        ValueError: Neither exists, or the file is not an image; the message lists the names.
     """
     known = paintings()
     names = ", ".join(known) or "the names of paintings, which cnnzoo data get paintings fetches"

@@ -1,9 +1,9 @@
-"""The order of the images in every epoch, as a pure function that can be asked at any position.
+"""Shuffling as a pure function: the order of the images in any epoch, at any position.
 
-A shuffle buffer must be refilled to reach a position; this permutation need not be stored at all. It is a Feistel
-network over pairs (left, right) with left < a and right < b, where a * b >= n, and walks on while it lands outside of
-[0, n) (Black and Rogaway, "Ciphers with Arbitrary Finite Domains", 2002). It uses only 64-bit sums, products and
-remainders that cannot overflow, so that NumPy and a TensorFlow graph give the same numbers.
+Unlike a shuffle buffer, this permutation is not stored and needs no refill to reach a position. It is a Feistel network
+over pairs (left, right) with left < a and right < b, where a * b >= n, with cycle walking for values outside of [0, n)
+(Black and Rogaway, "Ciphers with Arbitrary Finite Domains", 2002). It uses only 64-bit sums, products and remainders
+that cannot overflow, so that NumPy and a TensorFlow graph give the same numbers.
 """
 
 from typing import Any
@@ -15,28 +15,28 @@ _PRIME = 2_147_483_647  # 2^31 - 1: products of two numbers below it fit in 63 b
 
 
 def order(n: int, seed: int, epoch: Any, positions: Any) -> Any:
-    """Which image stands at each position of an epoch.
+    """The index of the image at each position of an epoch.
 
     Args:
-        n: The number of images, 1 <= n < 2^31.
-        seed: Of the whole training.
-        epoch: A number from 0 on; an integer or an int64 tensor.
-        positions: int64, each in [0, n): a NumPy array or a tensor of any shape.
+        n: Number of images, 1 <= n < 2^31.
+        seed: Seed of the training.
+        epoch: Epoch, from 0; an integer or an int64 tensor.
+        positions: Positions in [0, n); an int64 NumPy array or tensor of any shape.
 
     Returns:
-        int64 indices in [0, n) in the shape of `positions`; over all positions, a permutation.
+        int64 indices in [0, n) in the shape of `positions`; a permutation over all positions.
     """
     a = int(np.ceil(np.sqrt(n)))
     b = -(-n // a)
     keys = _keys(seed, epoch)
     index = _permute(positions, a, b, keys)
-    # Fewer than a - 1 <= sqrt(n) of the a * b values lie outside, so that walks of more than a few steps are rare; the
-    # bound on a walk is the length of a cycle of outside values.
+    # Fewer than a - 1 <= sqrt(n) of the a * b values are outside, so that more than a few steps of cycle walking are
+    # rare. The number of steps is bounded by the number of these values.
     return _walk(index, n, lambda i: _permute(i, a, b, keys))
 
 
-def _keys(seed: int, epoch: Any) -> list:
-    """One number below the prime for each round, from a hash of seed, epoch and round."""
+def _keys(seed: int, epoch: Any) -> list[Any]:
+    """The round keys: numbers below the prime, from a hash of seed, epoch and round."""
     base = np.random.SeedSequence(seed).generate_state(2 * ROUNDS, np.uint32).astype(np.int64) % _PRIME
     keys = []
     for r in range(ROUNDS):
@@ -45,7 +45,8 @@ def _keys(seed: int, epoch: Any) -> list:
     return keys
 
 
-def _permute(index: Any, a: int, b: int, keys: list) -> Any:
+def _permute(index: Any, a: int, b: int, keys: list[Any]) -> Any:
+    """The Feistel network over [0, a * b)."""
     left, right = index // b, index % b
     for r, key in enumerate(keys):
         if r % 2 == 0:
@@ -56,13 +57,14 @@ def _permute(index: Any, a: int, b: int, keys: list) -> Any:
 
 
 def _mix(x: Any, key: Any) -> Any:
-    """A number below the prime that depends on both; two rounds of a modular square keep it far from linear."""
+    """The round function: two modular squarings, for a nonlinear mix of both arguments below the prime."""
     x = (x + key) % _PRIME
     x = (x * x + key) % _PRIME
     return (x * x + x) % _PRIME // 8
 
 
 def _walk(index: Any, n: int, again: Any) -> Any:
+    """Applies `again` to the values outside of [0, n) until there are none."""
     if isinstance(index, np.ndarray):
         outside = index >= n
         while outside.any():

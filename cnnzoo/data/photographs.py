@@ -1,44 +1,32 @@
-"""Whole photographs of any size, and random crops of them to train on."""
+"""Whole photographs of any size, and random crops of them for training."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
-from cnnzoo.data import DataNotFound
+from cnnzoo.data.catalog import CATALOG, TESTING, TRAINING
 from cnnzoo.data.folders import files_of, flat_root
+from cnnzoo.data.image_set import DataNotFound
 from cnnzoo.data.origins import origin
 from cnnzoo.data.permutation import order
 from cnnzoo.imaging.arrays import PICTURE_SUFFIXES, is_hidden, pictures_in, read_image, to_channels
-from cnnzoo.utils.atomic_files import data_dir
 
-# Where each set lies in `CNNZOO_DATA_DIR`.
-TRAINING = {"t91": "t91/train", "bsds500": "bsds500/train", "train400": "train400/train"}
-TESTING = {
-    "set5": "set5/test",
-    "set14": "set14/test",
-    "bsd100": "bsds500/val",
-    "bsd68": "bsd68/test",
-    "set12": "set12/test",
-}
-# The first of each shows "04" of Set12, the second "woman" of Set5 at another size; see the test that compares all
-# with all at every offset.
-LEFT_OUT = {"bsds500": ("12003", "302003"), "train400": ("test_020", "test_135")}
-SYMMETRIES = 8  # of the square: turned by quarters, and mirrored or not
+SYMMETRIES = 8  # of the square: four rotations, each with and without reflection
 
 
 @dataclass(frozen=True)
 class Photographs:
-    """Photographs in memory, each of its own size.
+    """Decoded photographs in memory, each of its own size.
 
     Attributes:
-        name: Of the set, or of several joined by "+".
+        name: Name of the set, or of several joined by "+".
         split: "train", "fit", "validation" or "test".
-        images: uint8 (height, width, channels) each, the channels the same for all.
-        names: Of their files, without suffix.
+        images: uint8 arrays (height, width, channels), all with the same channels.
+        names: File names without suffix.
     """
 
     name: str
@@ -47,7 +35,7 @@ class Photographs:
     names: tuple[str, ...]
 
     def few(self, limit: int | None) -> "Photographs":
-        """The first so many, or all where there are fewer or for None.
+        """The first `limit` photographs; all of them for None or a larger limit.
 
         Raises:
             ValueError: For limit < 1.
@@ -59,35 +47,36 @@ class Photographs:
 
 @dataclass(frozen=True)
 class Crops:
-    """Square crops of photographs, at any place and in any of the eight symmetries of the square.
+    """Square crops of photographs, at any position and in any of the eight symmetries of the square.
 
-    An epoch takes as many crops as would cover the photographs once. Like the order of an `ImageSet`, they are a pure
-    function of (seed, step): of all crops in all symmetries, `order` says which comes next.
+    An epoch has as many crops as cover the area of the photographs once. The crops are a pure function of (seed, step),
+    like the order of an `ImageSet`: `order` permutes all crops in all symmetries.
 
     Args:
-        photographs: Those of which both sides are at least `size` are cropped.
-        size: The side, in pixels.
+        photographs: Source of the crops; photographs with a side below `size` are not used.
+        size: Side of a crop in pixels.
 
     Raises:
-        ValueError: For size < 1, or if no photograph is as large.
+        ValueError: For size < 1, or if all photographs are smaller.
     """
 
     photographs: Photographs
     size: int
     labels = None
-    classes = ()
+    classes: ClassVar[tuple[str, ...]] = ()
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         sides = [side for image in self.photographs.images for side in image.shape[:2]]
         if not 1 <= self.size <= max(map(min, zip(sides[::2], sides[1::2], strict=True)), default=0):
             raise ValueError(f"got crop={self.size}; allowed: 1 to the shorter side of a photograph of {self.name}")
 
     @property
     def name(self) -> str:
+        """Name of the photographs."""
         return self.photographs.name
 
     def few(self, limit: int | None) -> "Crops":
-        """Crops of the first so many photographs."""
+        """Crops of the first `limit` photographs."""
         return replace(self, photographs=self.photographs.few(limit))
 
     @cached_property
@@ -96,25 +85,25 @@ class Crops:
 
     @cached_property
     def _flat(self) -> np.ndarray:
-        """The pixels of all photographs one after the other, (pixels, channels)."""
+        """The pixels of all photographs, concatenated: uint8 (pixels, channels)."""
         return np.concatenate([image.reshape(-1, image.shape[2]) for image in self._images])
 
     @property
     def images(self) -> np.ndarray:
-        """The middle of each photograph, uint8 (n, size, size, channels): the same at every call."""
-        middles = []
+        """The center crop of each photograph, uint8 (n, size, size, channels)."""
+        centers = []
         for image in self._images:
             top, left = ((side - self.size) // 2 for side in image.shape[:2])
-            middles.append(image[top : top + self.size, left : left + self.size])
-        return np.stack(middles)
+            centers.append(image[top : top + self.size, left : left + self.size])
+        return np.stack(centers)
 
     @property
     def epoch(self) -> int:
-        """The crops of an epoch: as many as would cover the photographs once."""
+        """Number of crops per epoch: as many as cover the area of the photographs once."""
         return len(self._flat) // self.size**2
 
     def steps_per_epoch(self, batch_size: int) -> int:
-        """Whole batches in an epoch.
+        """Number of whole batches per epoch.
 
         Raises:
             ValueError: The batch is larger than an epoch.
@@ -126,16 +115,16 @@ class Crops:
         return self.epoch // batch_size
 
     def _pixels(self, seed: int, epoch: Any, positions: Any, take: Any, find: Any) -> Any:
-        """Which of the flat pixels the crops at some positions of an epoch are made of: (n, size, size).
+        """Indices into `_flat` of the crops at some positions of an epoch, int64 (n, size, size).
 
         Args:
-            seed, epoch, positions: As for `order`.
-            take: NumPy's or TensorFlow's way of taking entries of an array.
-            find: The same for searching in sorted numbers, from the right.
+            seed, epoch, positions: As in `order`.
+            take: `np.take` or `tf.gather`.
+            find: `np.searchsorted` or `tf.searchsorted`, with side="right".
         """
         heights, widths = np.array([image.shape[:2] for image in self._images], np.int64).T
         columns = widths - self.size + 1
-        counts = (heights - self.size + 1) * columns  # places for a crop in each photograph
+        counts = (heights - self.size + 1) * columns  # crops in each photograph
         ends, starts = np.cumsum(counts), np.concatenate([[0], np.cumsum(heights * widths)[:-1]])
         drawn = order(SYMMETRIES * int(ends[-1]), seed, epoch, positions)
         place, symmetry = drawn // SYMMETRIES, drawn % SYMMETRIES
@@ -144,29 +133,29 @@ class Crops:
         y, x = place // take(columns, which), place % take(columns, which)
         width, first = take(widths, which), take(starts, which)
         here = np.arange(self.size, dtype=np.int64)
-        rows, across = here[:, None], here[None, :]  # of the crop that is made
+        rows, across = here[:, None], here[None, :]  # inside the crop
 
-        def mirrored(index, flip):
+        def mirrored(index: Any, flip: Any) -> Any:
             flip = flip[:, None, None]
             return index + flip * (self.size - 1 - 2 * index)
 
         turned = (symmetry % 2)[:, None, None]
-        rows, across = rows + turned * (across - rows), across + turned * (rows - across)  # transposed or not
+        rows, across = rows + turned * (across - rows), across + turned * (rows - across)  # transposed if `turned`
         rows, across = mirrored(rows, symmetry // 2 % 2), mirrored(across, symmetry // 4)
         return first[:, None, None] + (y[:, None, None] + rows) * width[:, None, None] + x[:, None, None] + across
 
-    def stream(self, batch_size: int, seed: int, start_step: int = 0):
-        """Endless batches from a step on, as a `tf.data.Dataset` of (uint8 (n, size, size, channels),)."""
+    def stream(self, batch_size: int, seed: int, start_step: int = 0) -> Any:
+        """Endless batches, starting at a step: a `tf.data.Dataset` of (uint8 (n, size, size, channels),)."""
         import tensorflow as tf
 
         per_epoch = self.steps_per_epoch(batch_size)
-        with tf.init_scope():  # else it would become a part of the graph wherever this is called in one
+        with tf.init_scope():  # otherwise a surrounding graph would contain the pixels as a constant
             flat = tf.constant(self._flat)
 
-        def find(ends, place):
+        def find(ends: np.ndarray, place: Any) -> Any:
             return tf.searchsorted(tf.constant(ends), place, side="right")
 
-        def batch(step):
+        def batch(step: Any) -> Any:
             positions = step % per_epoch * batch_size + tf.range(batch_size, dtype=tf.int64)
             index = self._pixels(seed, step // per_epoch, positions, tf.gather, find)
             return (tf.gather(flat, index),)
@@ -175,7 +164,7 @@ class Crops:
         return steps.map(batch, num_parallel_calls=2, deterministic=True).prefetch(2)
 
     def batches(self, batch_size: int, seed: int, start_step: int = 0) -> Iterator[tuple[np.ndarray]]:
-        """The same batches as `stream`, in NumPy, for backends without TensorFlow."""
+        """The batches of `stream` as NumPy arrays, for backends without TensorFlow."""
         per_epoch = self.steps_per_epoch(batch_size)
         step = start_step
         while True:
@@ -188,22 +177,22 @@ class Crops:
 
 
 def is_photographs(name: str | Path) -> bool:
-    """Whether the name is that of a set of whole photographs, or of several joined by "+"."""
+    """Whether a name is a set of whole photographs, or several joined by "+"."""
     return all(part in TRAINING or part in TESTING for part in str(name).split("+"))
 
 
 def photographs(name: str | Path, split: str = "train", channels: int | None = None) -> Photographs:
-    """Whole photographs, decoded.
+    """Loads and decodes whole photographs.
 
     Args:
-        name: "t91" (Yang et al., 2010), "bsds500" (Arbelaez et al., 2011; its training part) and "train400" (Zhang et
-            al., 2017) to train on, without the two photographs of each of the last two that sets to test on show too
-            (`LEFT_OUT`); "set5", "set14", "bsd100" (the validation part of BSDS500), "bsd68" and "set12" to test on;
-            several of these joined by "+"; or a folder <folder>/<split>/<label>/<image> or a flat one, as in `load`.
-            The sets are looked for in `CNNZOO_DATA_DIR`.
-        split: "train", "test", or a part of "train": "validation", always the same tenth of its photographs, and "fit",
-            the rest. All crops of a photograph go with it (see `cnnzoo.data.origins`).
-        channels: 1 or 3 to convert to grey or colour; None to keep what is there.
+        name: For training "t91" (Yang et al., 2010), "bsds500" (Arbelaez et al., 2011, the training part) and
+            "train400" (Zhang et al., 2017), each without the photographs that test sets contain too
+            (`DataSet.left_out`). For testing "set5", "set14", "bsd100" (the validation part of BSDS500), "bsd68" and
+            "set12". Several joined by "+" are allowed. All are read from `CNNZOO_DATA_DIR`. Or a folder
+            <folder>/<split>/<label>/<image>, or one with images only, as in `load`.
+        split: "train", "test", or a part of "train": "validation" is a fixed tenth of the photographs, and "fit" is the
+            rest. All crops of a photograph are in the same part (see `cnnzoo.data.origins`).
+        channels: 1 or 3 to convert to gray or color; None to keep the channels.
 
     Raises:
         DataNotFound: A set is not on this machine.
@@ -219,8 +208,8 @@ def photographs(name: str | Path, split: str = "train", channels: int | None = N
         found = [
             (path, origin(part, path.stem))
             for part in str(name).split("+")
-            for path in _files(part, data_dir() / allowed[part])
-            if path.stem not in LEFT_OUT.get(part, ())
+            for path in _files(part, CATALOG[part].folder())
+            if path.stem not in CATALOG[part].left_out
         ]
     else:
         found = [(path, ("", str(path))) for path in _of_folder(Path(name), "test" if split == "test" else "train")]
@@ -258,7 +247,7 @@ def _of_folder(folder: Path, split: str) -> list[Path]:
 
 
 def _pictures(folder: Path) -> list[Path]:
-    """The pictures in the folders of a folder, hidden ones left out."""
+    """The images in the subfolders of a folder, except hidden ones."""
     folders = sorted(each for each in folder.glob("*") if each.is_dir() and not is_hidden(each))
     return [path for each in folders for path in pictures_in(each).pictures]
 

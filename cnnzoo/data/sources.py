@@ -1,37 +1,34 @@
-"""Where images come from: tensorflow-datasets, what scikit-learn and scikit-image ship, and folders."""
+"""Readers of data sets: tensorflow-datasets, images inside scikit-learn and scikit-image, and folders."""
 
 import socket
 import warnings
+from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from cnnzoo.data import DataNotFound
+from cnnzoo.data.catalog import CATALOG, NAMES, DataSet
 from cnnzoo.data.folders import files_of, layouts, part_of
+from cnnzoo.data.image_set import DataNotFound
 from cnnzoo.imaging.arrays import fit_to, read_image, resized, to_channels
-from cnnzoo.utils.atomic_files import data_dir
 
-BUILDERS = ("mnist", "fashion_mnist", "cifar10", "cmaterdb", "cmaterdb/devanagari", "cmaterdb/telugu")
-STATIC = "mnist/static"
-SHIPPED = ("digits", "photos")
-NAMES = (*BUILDERS, STATIC, "signs", *SHIPPED)
+PACKAGED = tuple(name for name in NAMES if CATALOG[name].source == "package")
 
+Shape = tuple[int, int, int]  # height, width, channels
 Arrays = tuple[np.ndarray, np.ndarray | None, tuple[str, ...]]  # images, labels, class names
 
 
-def read(name: str, split: str, shape: tuple[int, int, int] | None, corrupt: str) -> Arrays:
-    """The images of "train" or "test"; see `cnnzoo.data.load`."""
-    if name in BUILDERS:
+def read(name: str, split: str, shape: Shape | None, corrupt: str) -> Arrays:
+    """The images, labels and class names of "train" or "test"; see `cnnzoo.data.load`."""
+    known = CATALOG[name] if name in NAMES else None
+    if known and known.source == "tfds":
         return _from_builder(name, split)
-    if name == STATIC:
-        return _static_mnist(split)
-    if name == "digits":
-        return _digits(split)
-    if name == "photos":
-        return _photos(split, shape or (64, 64, 3))
-    if name == "signs":
-        return _signs(split, shape or (64, 64, 3))
+    if known and known.source == "folder":
+        return _public_folder(known, split, shape or (64, 64, 3))
+    if known:
+        return _READERS[name](split, shape or (64, 64, 3))
     if Path(name).is_dir():
         return _folder(Path(name), split, shape, corrupt)
     raise ValueError(f"got data {name!r}; allowed: {', '.join(NAMES)}, or an existing folder")
@@ -41,11 +38,11 @@ def read(name: str, split: str, shape: tuple[int, int, int] | None, corrupt: str
 def _from_builder(name: str, split: str) -> Arrays:
     import tensorflow_datasets as tfds
 
-    builder = tfds.builder(name)
+    builder = tfds.builder(CATALOG[name].builder)
     if not Path(builder.data_dir).exists():
         _check_network(name, builder)
         builder.download_and_prepare()
-    # One shard after the other: TFDS's own order, the same at every read.
+    # Reading one shard after the other keeps the order of TFDS, which is the same in every run.
     options = tfds.ReadConfig(interleave_cycle_length=1, try_autocache=False)
     rows = builder.as_dataset(split=split, batch_size=-1, shuffle_files=False, read_config=options)
     labels = builder.info.features["label"]
@@ -54,21 +51,21 @@ def _from_builder(name: str, split: str) -> Arrays:
 
 @lru_cache(maxsize=2)
 def _static_mnist(split: str) -> Arrays:
-    """MNIST with each pixel drawn once: white with its brightness as the chance, else black."""
+    """Statically binarized MNIST: each pixel is 255 with its brightness as the probability, else 0."""
     images, labels, classes = _from_builder("mnist", split)
     seed = {"train": 1, "test": 2}[split]
-    below = np.random.default_rng(seed).integers(255, size=images.shape, dtype=np.uint8)  # 0 to 254, equally often
+    below = np.random.default_rng(seed).integers(255, size=images.shape, dtype=np.uint8)  # uniform over 0 to 254
     return 255 * (below < images).astype(np.uint8), labels, classes
 
 
-def _check_network(name: str, builder) -> None:
+def _check_network(name: str, builder: Any) -> None:
     """Fails at once where a download would retry for minutes.
 
     Raises:
-        DataNotFound: The host of the downloads cannot be reached.
+        DataNotFound: The download host cannot be reached.
     """
     cached = Path(builder._data_dir_root) / "downloads" / builder.name
-    if cached.exists():  # already fetched, only not prepared
+    if cached.exists():  # downloaded but not prepared
         return
     try:
         socket.create_connection(("storage.googleapis.com", 443), timeout=0.5).close()
@@ -76,28 +73,28 @@ def _check_network(name: str, builder) -> None:
         raise DataNotFound(
             f"{name} is not prepared in {builder._data_dir_root}, and there is no network to fetch it. Prepare it "
             f"where there is one (python -c \"import tensorflow_datasets as tfds; tfds.load('{name}')\") and copy that "
-            f"folder here, or name its place in TFDS_DATA_DIR. Without a download: {', '.join(SHIPPED)}, or a folder."
+            f"folder here, or name its place in TFDS_DATA_DIR. Without a download: {', '.join(PACKAGED)}, or a folder."
         ) from None
 
 
 @lru_cache(maxsize=2)
 def _digits(split: str) -> Arrays:
-    """scikit-learn's 1,797 scans of 8x8 pixels, of which always the same 360 are for testing."""
+    """scikit-learn's 1,797 scans of 8x8 pixels; the test split is a fixed choice of 360."""
     from sklearn.datasets import load_digits
 
     scans = load_digits()
     chosen = part_of(len(scans.images), 360, split)
     images = np.rint(scans.images[chosen] * (255 / 16)).astype(np.uint8)[..., None]
-    return _framed(images), scans.target[chosen].astype(np.int64), tuple(str(i) for i in range(10))
+    return _framed(images), scans.target[chosen].astype(np.int64), CATALOG["digits"].classes
 
 
 def _framed(scans: np.ndarray) -> np.ndarray:
-    """8x8 scans as 28x28 images with the margin that MNIST leaves: the scan enlarged to 20x20."""
+    """8x8 scans as 28x28 images with the margin of MNIST: resized to 20x20 and padded."""
     large = resized(scans, 20, 20)
     return np.pad(large, ((0, 0), (4, 4), (4, 4), (0, 0)))
 
 
-# The photographs that lie inside the installed packages; those of the second line are for testing.
+# Photographs inside the installed packages; the suffix tells those of scikit-learn from those of scikit-image.
 _PHOTOS = {
     "train": ("astronaut", "camera", "coffee", "grass", "gravel", "brick", "china.jpg"),
     "test": ("cat", "rocket", "flower.jpg"),
@@ -105,7 +102,7 @@ _PHOTOS = {
 
 
 def shipped_photographs(split: str) -> dict[str, np.ndarray]:
-    """`{name: uint8 image (height, width, channels)}` of whole photographs that need no download."""
+    """Whole photographs that need no download: {name: uint8 image (height, width, channels)}."""
     from skimage import data
     from sklearn.datasets import load_sample_image
 
@@ -116,8 +113,8 @@ def shipped_photographs(split: str) -> dict[str, np.ndarray]:
     return found
 
 
-def _photos(split: str, shape: tuple[int, int, int]) -> Arrays:
-    """Crops that do not overlap, of photographs halved until a crop shows something, all of one shape."""
+def _photos(split: str, shape: Shape) -> Arrays:
+    """Disjoint crops of one shape, four rows per photograph, of photographs reduced so that a crop shows an object."""
     height, width, channels = shape
     crops, labels, names = [], [], []
     for label, (name, picture) in enumerate(shipped_photographs(split).items()):
@@ -131,23 +128,31 @@ def _photos(split: str, shape: tuple[int, int, int]) -> Arrays:
     return np.stack(crops), np.array(labels, np.int64), tuple(names)
 
 
-def _signs(split: str, shape: tuple[int, int, int]) -> Arrays:
-    """The 2,059 photographs of hand signs for the digits, 100x100 in colour, of which a fifth is for testing.
+# Data sets that are neither of tensorflow-datasets nor a folder.
+_READERS: dict[str, Callable[[str, Shape], Arrays]] = {
+    "mnist/static": lambda split, _: _static_mnist(split),
+    "digits": lambda split, _: _digits(split),
+    "photos": _photos,
+}
 
-    Source: Mavi, "A New Dataset and Proposed Convolutional Neural Network Architecture for Classification of
-    American Sign Language Digits", 2020.
+
+def _public_folder(known: DataSet, split: str, shape: Shape) -> Arrays:
+    """A data set in `CNNZOO_DATA_DIR` with one subfolder per class; a fifth of it is the test split.
+
+    Raises:
+        DataNotFound: It is not on this machine.
     """
-    folder = data_dir() / "sign_digits"
+    folder = known.folder()
     if not folder.is_dir():
         raise DataNotFound(
-            f"signs is not in {folder}. Fetch it by: cnnzoo data get signs. Or name the folder that holds sign_digits "
-            f"in CNNZOO_DATA_DIR. Without a download: {', '.join(SHIPPED)}, or a folder."
+            f"{known.name} is not in {folder}. Fetch it by: cnnzoo data get {known.name}. Or name the folder that "
+            f"holds {folder.name} in CNNZOO_DATA_DIR. Without a download: {', '.join(PACKAGED)}, or a folder."
         )
     return _folder(folder, split, shape, "raise")
 
 
-def _folder(folder: Path, split: str, shape: tuple[int, int, int] | None, corrupt: str) -> Arrays:
-    """The pictures of a folder in the order of their names; without `shape` all must be of one size."""
+def _folder(folder: Path, split: str, shape: Shape | None, corrupt: str) -> Arrays:
+    """The images of a folder, sorted by file name; without `shape` all must have the same size."""
     files, classes = files_of(folder, split)
     images, labels, unreadable = [], [], []
     for path, label in files:
@@ -161,8 +166,8 @@ def _folder(folder: Path, split: str, shape: tuple[int, int, int] | None, corrup
     if unreadable and corrupt == "raise":
         more = f" (and {len(unreadable) - 1} more)" if len(unreadable) > 1 else ""
         raise ValueError(f"{unreadable[0]}{more}; move such files away, or load with corrupt='skip'")
-    for told in unreadable:
-        warnings.warn(f"left out: {told}", stacklevel=4)
+    for message in unreadable:
+        warnings.warn(f"left out: {message}", stacklevel=4)
     if not images:
         raise ValueError(f"{folder} holds no images for {split!r}; {layouts(folder)}")
     shapes = {image.shape for image in images}

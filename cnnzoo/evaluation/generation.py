@@ -1,13 +1,14 @@
 """How alike the images are that a model makes up and those of a data set: the scores of whatever generates."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from cnnzoo import hub
 from cnnzoo.data import ImageSet
-from cnnzoo.data.sources import STATIC
+from cnnzoo.data.catalog import CATALOG
 from cnnzoo.features import inception
 from cnnzoo.imaging.arrays import to_uint8
 from cnnzoo.metrics import classification, features
@@ -17,16 +18,18 @@ GENERATED = 10_000  # samples of each seed
 SEEDS = (1, 2, 3)
 FLOORS = 20  # sets of training images at most: more would tell little more of how their distances spread
 
-JUDGES = {"fashion_mnist": "cnn.fashion_mnist", "cifar10": "lenet.cifar10", "signs": "cnn.signs"}
-
 Network = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
 
 
-def default_extractor(image_shape, data: str) -> str | None:
-    """The shipped classifier whose features judge images of that shape beside those of a data set, if there is one."""
-    if str(data) == STATIC:  # black and white, while the means that a model decodes are grey
-        return None
-    return JUDGES.get(str(data)) or ("lenet.mnist" if tuple(image_shape) == (28, 28, 1) else None)
+def default_extractor(image_shape: Sequence[int | None], data: str | Path) -> str | None:
+    """The shipped classifier whose features score generated images of a data set.
+
+    It is the `judge` of the data set in `cnnzoo.data.catalog`, else `lenet.mnist` for gray 28x28 images, else None.
+    """
+    known = CATALOG.get(str(data))
+    if known is not None and known.judge is not None:
+        return known.judge or None
+    return "lenet.mnist" if tuple(image_shape) == (28, 28, 1) else None
 
 
 class GenerationMetrics:

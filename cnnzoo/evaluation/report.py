@@ -69,9 +69,8 @@ def evaluate(
         samples: Of the importance-weighted bound, for each image.
         images: Of the importance-weighted bound: the first so many; by default 1000 of 28x28, and as many fewer of
             others as they have more values.
-        extractor: The classifier whose features judge what a model makes up: by default `lenet.cifar10` on CIFAR-10,
-            `cnn.signs` on the signs, `cnn.fashion_mnist` on Fashion-MNIST, `lenet.mnist` on other grey 28x28 images
-            but the binarised ones.
+        extractor: The classifier whose features score generated images; by default the `judge` of the data set in
+            `cnnzoo.data.catalog`, or `lenet.mnist` for gray 28x28 images of other data.
         inception: Judge it by the Inception network of 2015 as well; see `cnnzoo.features.inception`.
         progress: Called with (done, total) in long measurements.
 

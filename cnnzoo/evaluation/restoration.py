@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 
 from cnnzoo.data import training_images
-from cnnzoo.data.photographs import TRAINING, Photographs, photographs
+from cnnzoo.data.catalog import TRAINING, default_test_sets
+from cnnzoo.data.photographs import Photographs, photographs
 from cnnzoo.evaluation import classical
 from cnnzoo.features.distance import PerceptualDistance
 from cnnzoo.imaging import masks
@@ -24,13 +25,9 @@ from cnnzoo.metrics.reconstruction import (
 from cnnzoo.metrics.scores import Score
 from cnnzoo.tasks.inference import in_batches
 
-ENLARGED = ("set5", "set14", "bsd100")
-FILLED = "bsd100"
 CROP = 64  # pixels a side of the middles of photographs that are given holes
 HOLES = 2000  # images that are given holes
-DENOISED = {1: ("bsd68", "set12"), 3: ("bsd100",)}
 SIGMAS = (15.0, 25.0, 50.0)  # at which a blind denoiser is measured
-ENHANCED = "bsd100"
 EXPOSURES = {"mixed": None, "under": -2.0, "over": 1.0, "well": 0.0}  # in stops (EV); None: drawn for each image
 SHOWN = "Y-shave"  # the protocol of most papers
 
@@ -38,12 +35,11 @@ Progress = Callable[[int, int], None]
 Method = Callable[[Any], np.ndarray]  # of an image, or of one and its mask
 
 
-def sets_of(model, data: str, split: str) -> tuple[str, ...]:
-    """What a model is measured on: `data`, or where that is what it was trained on, the usual sets for testing."""
+def sets_of(model: Any, data: str, split: str) -> tuple[str, ...]:
+    """The data sets that a model is tested on: `data`, or the default test sets for a set of training photographs."""
     if split != "test" or any(part not in TRAINING for part in data.split("+")):
         return (data,)
-    usual = {"upscale": ENLARGED, "inpaint": (FILLED,), "enhance": (ENHANCED,)}
-    return usual[model.task] if model.task in usual else DENOISED[model.image_shape[2]]
+    return default_test_sets(model.task, model.image_shape[2])
 
 
 def enlarging(model, found: Photographs, progress: Progress | None = None, beside: bool = True) -> list[Score]:

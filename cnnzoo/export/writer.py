@@ -11,7 +11,7 @@ import tensorflow as tf
 
 import cnnzoo
 from cnnzoo import checkpoints, hub
-from cnnzoo.checkpoints import table
+from cnnzoo.checkpoints.labels import class_names
 from cnnzoo.export import serving
 from cnnzoo.export.litert import write_litert
 from cnnzoo.export.onnx import write_onnx
@@ -79,7 +79,7 @@ def _refuse_another(target: Path, source: str) -> None:
 def _write_all(aside: Path, model, card, source: str, name: str, data, litert: bool, onnx: bool) -> None:
     images, classes = _images(model), ()
     if model.task == "classify":
-        classes = table.class_names(data, model.classes) if data else [str(i) for i in range(model.classes)]
+        classes = class_names(model, data)
     shipped = for_inference(model)
     asked = signatures(shipped, images, classes)
     save(aside, asked)

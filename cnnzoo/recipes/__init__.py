@@ -69,7 +69,7 @@ def adam_cosine(
     def optimizers(updates: Mapping[str, int]) -> dict[str, Any]:
         import keras
 
-        def falling(count: int):
+        def falling(count: int) -> Any:
             if rising := round(warmup * count):
                 decay = {"decay_steps": count - rising, "warmup_target": rate, "warmup_steps": rising}
                 return keras.optimizers.schedules.CosineDecay(0.0, **decay)

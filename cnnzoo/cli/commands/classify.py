@@ -23,13 +23,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    from cnnzoo.checkpoints.table import class_names
+    from cnnzoo.checkpoints.labels import class_names
 
     checks.pictures(*args.image)
     with progress(f"classifying with {args.name}"):
         model = models.able(args.name, "classify")
         chances = model.classify(read(args.image, model, args.invert))
-    names = getattr(model, "class_names", ()) or class_names(models.find(args.name)[1], chances.shape[1])
+    names = class_names(model, models.find(args.name)[1])
     best = [[(names[i], float(row[i])) for i in row.argsort()[::-1][: args.top]] for row in chances]
     if args.json:
         told = [[{"name": name, "probability": chance} for name, chance in row] for row in best]

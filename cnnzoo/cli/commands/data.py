@@ -39,20 +39,20 @@ def _examples(args: argparse.Namespace) -> None:
 
 
 def _get(args: argparse.Namespace) -> None:
+    from cnnzoo.data.catalog import PUBLIC_SETS
     from cnnzoo.data.download import get
-    from cnnzoo.data.public import SETS
 
-    if unknown := [name for name in args.set if name not in SETS]:
-        raise ValueError(f"got the set {', '.join(unknown)}; allowed: {', '.join(SETS)}")
+    if unknown := [name for name in args.set if name not in PUBLIC_SETS]:
+        raise ValueError(f"got the set {', '.join(unknown)}; allowed: {', '.join(PUBLIC_SETS)}")
     folders = {}
     for name in dict.fromkeys(args.set):
         with progress(f"{name}, kB") as update:
             folders[name] = str(get(name, partial(_in_kilobytes, update)))
         if not args.json:
-            print(f"{name}: {SETS[name].files} pictures in {folders[name]}")
+            print(f"{name}: {PUBLIC_SETS[name].files} pictures in {folders[name]}")
     if args.set:
         return print_json(folders) if args.json else None
-    found = [_told(name) for name in SETS]
+    found = [_told(name) for name in PUBLIC_SETS]
     if args.json:
         return print_json(found)
     header = ("set", "pictures", "MB", "to fetch", "here", "licence")
@@ -76,17 +76,17 @@ def _in_kilobytes(update: Callable[[int, int], None], done: int, total: int) -> 
 
 
 def _told(name: str) -> dict[str, Any]:
-    from cnnzoo.data.public import SETS
+    from cnnzoo.data.catalog import CATALOG, PUBLIC_SETS
     from cnnzoo.utils.atomic_files import data_dir
 
-    known = SETS[name]
+    known = PUBLIC_SETS[name]
     return {
         "name": name,
         "pictures": known.files,
         "bytes": known.bytes,
         "download": known.download,
-        "licence": known.licence,
-        "about": known.about,
+        "licence": CATALOG[name].license,
+        "about": CATALOG[name].homepage,
         "folder": str(data_dir() / known.folder),
         "here": known.here() >= known.files,
     }

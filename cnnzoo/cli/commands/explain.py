@@ -39,14 +39,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    from cnnzoo.checkpoints.table import class_names
+    from cnnzoo.checkpoints.labels import class_names
 
     checks.pictures(args.image)
     with progress(f"looking into {args.name}"):
         model = models.able(args.name)
-        classes = getattr(model, "classes", 0)
-        named = getattr(model, "class_names", ())
-        names = (named or class_names(models.find(args.name)[1], classes)) if classes else None
+        names = class_names(model, models.find(args.name)[1]) if getattr(model, "classes", 0) else None
         from cnnzoo.explain.report import sheet  # with Keras
 
         made = sheet(model, _read(args.image, model, args.invert), args.method, args.label, names)

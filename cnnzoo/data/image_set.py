@@ -1,0 +1,115 @@
+"""Decoded images in memory, and batches of them as a pure function of (seed, step)."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from cnnzoo.data.permutation import order
+
+LABELED = "allowed: a data set that has them, or a folder <folder>/train/<label>/<image>"
+
+
+class DataNotFound(ValueError):
+    """A data set is not on this machine and cannot be downloaded; the message names the remedy."""
+
+
+@dataclass(frozen=True)
+class ImageSet:
+    """Decoded images in memory.
+
+    Attributes:
+        name: Name of the data set, or the path of the folder.
+        split: "train", "test", "fit" or "validation".
+        images: uint8 (n, height, width, channels).
+        labels: int64 (n,), or None.
+        classes: Class names, in the order of the labels.
+    """
+
+    name: str
+    split: str
+    images: np.ndarray
+    labels: np.ndarray | None
+    classes: tuple[str, ...]
+
+    @property
+    def epoch(self) -> int:
+        """Number of images per epoch: all of them."""
+        return len(self.images)
+
+    def few(self, limit: int | None) -> "ImageSet":
+        """A fixed random subset of `limit` images, in their order; the whole set for None or a larger limit.
+
+        Smaller subsets are contained in larger ones. The choice is random since data sets may be sorted by label;
+        `Photographs.few` takes the first photographs instead.
+
+        Raises:
+            ValueError: For limit < 1.
+        """
+        if limit is None or limit >= len(self.images):
+            return self
+        if limit < 1:
+            raise ValueError(f"got limit={limit}; allowed: limit >= 1")
+        chosen = np.sort(order(len(self.images), 0, 0, np.arange(limit)))
+        labels = None if self.labels is None else self.labels[chosen]
+        return replace(self, images=self.images[chosen], labels=labels)
+
+    def relabeled(self, classes: Sequence[str]) -> "ImageSet":
+        """The same images, labeled by their position in another list of class names.
+
+        Raises:
+            ValueError: A class of this set is not in the list.
+        """
+        if self.labels is None or self.classes == tuple(classes):
+            return self
+        if unknown := [name for name in self.classes if name not in classes]:
+            raise ValueError(f"{self.name} has the classes {', '.join(unknown)}; allowed: {', '.join(classes)}")
+        numbers = np.array([classes.index(name) for name in self.classes], np.int64)
+        return replace(self, labels=numbers[self.labels], classes=tuple(classes))
+
+    def steps_per_epoch(self, batch_size: int) -> int:
+        """Number of whole batches per epoch.
+
+        Raises:
+            ValueError: The batch is larger than the set.
+        """
+        if not 1 <= batch_size <= self.epoch:
+            raise ValueError(f"got batch_size={batch_size}; allowed: 1 to {self.epoch}, the size of {self.name}")
+        return self.epoch // batch_size
+
+    def stream(self, batch_size: int, seed: int, start_step: int = 0) -> Any:
+        """Endless shuffled batches, starting at a step.
+
+        Each epoch has `steps_per_epoch` batches in a new order; the remainder of an epoch is dropped. The images are
+        gathered inside the graph, one batch at a time.
+
+        Returns:
+            A `tf.data.Dataset` of (images, labels), or of (images,) without labels.
+        """
+        import tensorflow as tf
+
+        per_epoch = self.steps_per_epoch(batch_size)
+        with tf.init_scope():  # otherwise a surrounding graph would contain the images as constants
+            images = tf.constant(self.images)
+            labels = None if self.labels is None else tf.constant(self.labels)
+
+        def batch(step: Any) -> Any:
+            positions = step % per_epoch * batch_size + tf.range(batch_size, dtype=tf.int64)
+            index = order(len(self.images), seed, step // per_epoch, positions)
+            taken = tf.gather(images, index)
+            return (taken,) if labels is None else (taken, tf.gather(labels, index))
+
+        steps = tf.data.Dataset.counter(start=start_step, dtype=tf.int64)
+        return steps.map(batch, num_parallel_calls=2, deterministic=True).prefetch(2)
+
+    def batches(self, batch_size: int, seed: int, start_step: int = 0) -> Iterator[tuple[np.ndarray, ...]]:
+        """The batches of `stream` as NumPy arrays, for backends without TensorFlow."""
+        per_epoch = self.steps_per_epoch(batch_size)
+        step = start_step
+        while True:
+            positions = step % per_epoch * batch_size + np.arange(batch_size)
+            index = order(len(self.images), seed, step // per_epoch, positions)
+            taken = self.images[index]
+            yield (taken,) if self.labels is None else (taken, self.labels[index])
+            step += 1
