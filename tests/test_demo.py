@@ -25,6 +25,7 @@ def gallery(request, tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TFDS_DATA_DIR", str(folder / "nothing"))
         patch.setattr(checkpoints, "saved_models_dir", lambda: folder / "shipped")
+        patch.setattr(checkpoints.shipped, "saved_models_dir", lambda: folder / "shipped")
         exhibits = demo.make(folder / "out", lambda *step: told.append(step))
     return request.param, folder / "out", exhibits, told
 

@@ -37,6 +37,7 @@ def machine(monkeypatch, tmp_path):
     for name in ("lenet.mnist", "espcn.x2"):
         shutil.copytree(shipped / name, tmp_path / "saved" / name)
     monkeypatch.setattr(checkpoints, "saved_models_dir", lambda: tmp_path / "saved")
+    monkeypatch.setattr(checkpoints.shipped, "saved_models_dir", lambda: tmp_path / "saved")
     return tmp_path, installed
 
 

@@ -9,7 +9,6 @@ from typing import Any
 
 from cnnzoo.utils.configuration import Field
 
-
 PACKAGE = Path(__file__).parents[1]
 
 
