@@ -25,7 +25,7 @@ from cnnzoo.export.image_codec import from_bytes
 from cnnzoo.export.isolated_runner import Litert, Onnx
 from cnnzoo.export.loader import verify
 from cnnzoo.export.serving import write_configs
-from cnnzoo.imaging.arrays import fit_to, png_bytes, read_image
+from cnnzoo.imaging.arrays import fit_to, png_bytes, read_image, save_png
 
 PHOTO = np.ascontiguousarray(astronaut()[::8, ::6])  # (64, 86, 3)
 NAMES = {"espcn": "espcn.x3", "lenet": "lenet.mnist", "cgan": "cgan.mnist"}
@@ -375,3 +375,17 @@ def test_the_command_says_where_it_wrote(tmp_path, capsys):
     assert capsys.readouterr().out.splitlines() == [str(tmp_path / "digits" / "1")]
     assert main(["export", "nonsense", str(tmp_path)]) == 2
     assert "no checkpoint is named 'nonsense'" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_export_of_a_run_has_the_class_names_of_its_training_data(tmp_path):
+    """Even when its folder of images is gone."""
+    rng = np.random.default_rng(0)
+    for label in ("cat", "dog"):
+        for i in range(4):
+            save_png(tmp_path / f"pets/train/{label}/{i}.png", rng.integers(0, 256, (28, 28, 1), np.uint8))
+    run = cnnzoo.train("lenet", data=tmp_path / "pets", epochs=1, batch_size=4, out=tmp_path / "run", verbose=0)
+    (tmp_path / "pets").rename(tmp_path / "elsewhere")
+    cnnzoo.export(str(run), tmp_path / "exports", name="pets")
+    made = cnnzoo.load_export(tmp_path / "exports" / "pets")("classify_bytes", image_bytes=[file_of(PHOTO, "PNG")])
+    assert made["class_names"].tolist() == [[b"cat", b"dog"]]

@@ -5,35 +5,35 @@ import pytest
 import tensorflow as tf
 from scipy.stats import chisquare, kstest
 
-from cnnzoo.data import permutation
+from cnnzoo.data import order
 
 
 @pytest.mark.parametrize("n", [1, 2, 3, 5, 17, 100, 1437])
 def test_each_epoch_shows_each_image_once(n):
     for epoch in range(3):
-        assert sorted(permutation(n, 4, epoch, np.arange(n))) == list(range(n))
+        assert sorted(order(n, 4, epoch, np.arange(n))) == list(range(n))
 
 
 def test_any_position_is_reached_alone():
-    whole = permutation(1437, 1, 2, np.arange(1437))
-    assert [int(permutation(1437, 1, 2, np.array([i]))[0]) for i in (0, 700, 1436)] == whole[[0, 700, 1436]].tolist()
+    whole = order(1437, 1, 2, np.arange(1437))
+    assert [int(order(1437, 1, 2, np.array([i]))[0]) for i in (0, 700, 1436)] == whole[[0, 700, 1436]].tolist()
 
 
 def test_a_graph_gives_the_same_numbers():
-    graph = tf.function(lambda epoch, positions: permutation(60_000, 7, epoch, positions))
+    graph = tf.function(lambda epoch, positions: order(60_000, 7, epoch, positions))
     for epoch in (0, 3):
-        expected = permutation(60_000, 7, epoch, np.arange(60_000))
+        expected = order(60_000, 7, epoch, np.arange(60_000))
         found = graph(tf.constant(epoch, tf.int64), tf.range(60_000, dtype=tf.int64))
         np.testing.assert_array_equal(found, expected)
 
 
 def test_seed_and_epoch_make_another_order():
-    orders = {tuple(permutation(50, seed, epoch, np.arange(50))) for seed in range(20) for epoch in range(20)}
+    orders = {tuple(order(50, seed, epoch, np.arange(50))) for seed in range(20) for epoch in range(20)}
     assert len(orders) == 400
 
 
 def test_small_sets_take_all_their_orders():
-    orders = {tuple(permutation(4, seed, epoch, np.arange(4))) for seed in range(30) for epoch in range(30)}
+    orders = {tuple(order(4, seed, epoch, np.arange(4))) for seed in range(30) for epoch in range(30)}
     assert len(orders) == 24
 
 
@@ -41,7 +41,7 @@ def test_places_are_uniform_and_neighbours_independent():
     n = 10_000
     p_values, correlations = [], []
     for seed in range(20):
-        index = permutation(n, seed, 0, np.arange(n))
+        index = order(n, seed, 0, np.arange(n))
         table, _, _ = np.histogram2d(np.arange(n), index, bins=10)
         p_values.append(chisquare(table.ravel()).pvalue)
         correlations.append(np.corrcoef(index[:-1], index[1:])[0, 1])
