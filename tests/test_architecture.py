@@ -94,3 +94,8 @@ def test_own_modules_are_imported_at_the_top():
         if isinstance(node, ast.ImportFrom) and str(node.module).startswith("cnnzoo")
     ]
     assert not late
+
+
+def test_data_has_no_circle_through_its_package():
+    inside = {name: imports(tree) for name, tree in MODULES.items() if name.startswith("cnnzoo.data.")}
+    assert [name for name, others in inside.items() if "cnnzoo.data" in others] == []

@@ -1,4 +1,4 @@
-"""What the zoo holds, in words and tables, read from cards and source files without a network library.
+"""Summaries of checkpoints and architectures, from cards and source files, without importing a network library.
 
 python -m cnnzoo.checkpoints.table      # writes the table of checkpoints into README.md
 """
@@ -18,12 +18,12 @@ BEGIN, END = "<!-- checkpoints: written by python -m cnnzoo.checkpoints.table --
 
 
 def scores(card: Mapping[str, Any]) -> dict[str, Score]:
-    """The scores on a card by their names."""
+    """The scores on a card: {name: score}."""
     return {content["name"]: Score.from_json(content) for content in card["scores"]}
 
 
 def headline(card: Mapping[str, Any]) -> str:
-    """The scores that say most about a checkpoint, in a few words."""
+    """The main scores of a checkpoint as text, with their data and intervals."""
     by_name = scores(card)
     if "accuracy" in by_name:
         return f"accuracy {by_name['accuracy']}"
@@ -33,8 +33,8 @@ def headline(card: Mapping[str, Any]) -> str:
         given = "NLL given the label" if "given" in by_name["iw_nll"].protocol else "NLL"
         return _bound(by_name["iw_nll"], f"{given} ", "nats", 1)
     if "mse_over_pca" in by_name:
-        made_up = f", samples: {_likeness(by_name)}" if "frechet" in by_name else ""
-        return f"MSE {by_name['mse']}, {by_name['mse_over_pca'].value:.2f} of PCA's{made_up}"
+        samples = f", samples: {_likeness(by_name)}" if "frechet" in by_name else ""
+        return f"MSE {by_name['mse']}, {by_name['mse_over_pca'].value:.2f} of PCA's{samples}"
     if "frechet" in by_name:
         return _likeness(by_name)
     if "hole_psnr" in by_name:
@@ -49,7 +49,7 @@ def headline(card: Mapping[str, Any]) -> str:
     return ", ".join(f"{name} {score}" for name, score in by_name.items()) or "not scored"
 
 
-# The score that says most about a checkpoint, the first of these that its card has, and the words around it.
+# The main score is the first of these on a card; with its text.
 KEY_SCORES = {
     "accuracy": "accuracy {}",
     "bits_per_dim": "≤ {} per dimension",
@@ -62,7 +62,7 @@ KEY_SCORES = {
 
 
 def key_score(card: Mapping[str, Any]) -> Score | None:
-    """The one score of a card that says most about the checkpoint; None where it has none."""
+    """The main score of a card; None if it has none."""
     by_name = scores(card)
     if card["task"] == "reconstruct" and "bits_per_dim" not in by_name and "iw_nll" not in by_name:
         by_name.pop("frechet", None)
@@ -71,14 +71,14 @@ def key_score(card: Mapping[str, Any]) -> Score | None:
 
 
 def in_words(score: Score) -> str:
-    """A key score in a few words: "PSNR 33.33 dB (Set5)"."""
+    """A main score as text, such as "PSNR 33.33 dB (set5)"."""
     if score.name in KEY_SCORES:
         return KEY_SCORES[score.name].format(score)
     return f"PSNR {_restored(score)}"
 
 
 def _restored(score: Score) -> str:
-    """A PSNR and what it was measured on: "33.25 dB (Set5)"."""
+    """A PSNR with its data set and degradation, such as "28.94 dB (bsd68, sigma 25)"."""
     about = score.protocol
     given = f", sigma {about['sigma']:g}" if "sigma" in about else ""
     given += f", {about['exposure']}" if "exposure" in about else ""
@@ -86,29 +86,30 @@ def _restored(score: Score) -> str:
 
 
 def _bound(score: Score, name: str, unit: str, decimals: int) -> str:
-    """An upper bound with its 95 % interval, if it has one, and the images and samples it comes from."""
+    """An upper bound with its 95 % interval, if it has one, and the numbers of images and samples."""
     value, *ends = (f"{x:.{decimals}f}" for x in (score.value, *(score.interval or ())))
     interval = f"95 %: {ends[0]} to {ends[1]}; " if ends else ""
     return f"{name}≤ {value} {unit} ({interval}{score.n:,} images, K = {score.protocol['samples']})"
 
 
 def _likeness(by_name: Mapping[str, Score]) -> str:
+    """The scores of generated images: distance, density, coverage, and label accuracy of conditional models."""
     frechet, floor, density, coverage = (by_name[n] for n in ("frechet", "frechet_floor", "density", "coverage"))
-    ratio = float(f"{frechet.value / floor.value:.2g}")  # the floor is not known better
+    ratio = float(f"{frechet.value / floor.value:.2g}")  # the floor is not more precise
     spread = floor.protocol.get("standard deviation over sets")
     known = f"{floor.value:#.2g}".rstrip(".") + (f", sd {spread:.1g}" if spread is not None else "")
     text = f"Fréchet {frechet.value:.2f} ({ratio:g} times the train-test distance of {known}), "
     text += f"density {density.value:.2f} (1 is ideal), coverage {coverage.value:.2f}"
     if "label_agreement" not in by_name:
         return text
-    asked = by_name["label_agreement"]
-    right = asked.protocol.get("accuracy on real images")
+    accuracy = by_name["label_agreement"]
+    right = accuracy.protocol.get("accuracy on real images")
     judge = "" if right is None else f" by a judge that is right on {right:.2f} % of real images"
-    return f"{text}, label accuracy {asked}{judge}"
+    return f"{text}, label accuracy {accuracy}{judge}"
 
 
 def size(count: float, unit: str) -> str:
-    """A number with its thousands or millions: 61706 is "61.7 k"."""
+    """A number with a metric prefix, such as "61.7 k" for 61706."""
     for power, prefix in ((1e6, "M"), (1e3, "k")):
         if count >= 0.9995 * power:
             return f"{count / power:.3g} {prefix}{unit}"
@@ -128,7 +129,7 @@ def table() -> str:
 
 
 def with_table(text: str) -> str:
-    """`text` with the current table between its two markers.
+    """Replaces the table between the two markers of a text by the current one.
 
     Raises:
         ValueError: It lacks a marker.
@@ -146,7 +147,7 @@ def summary(architecture: str) -> str:
 
 
 def architecture_card(name: str) -> dict[str, Any]:
-    """What the source says of an architecture: its summary, description and configuration with the defaults.
+    """The summary, description and default configuration of an architecture, from its source file.
 
     Raises:
         UnknownName: There is none of that name.

@@ -111,9 +111,9 @@ def _classify(model: Any, data: str) -> Work:
     did = f"classified {len(images)} {kind}"
     if truth is not None:
         right = sum(a == b for a, b in zip(answers, truth, strict=True))
-        did += f", {right} of them as their labels say (they come with scikit-learn and are not of {data})"
+        did += f", {right} of them correctly (the scans come with scikit-learn and are not part of {data})"
     else:
-        did += ", not scored, as they have no labels"
+        did += ", not scored since they have no labels"
     return did, milliseconds, (Row(kind.partition(",")[0], images[:COLUMNS], answers[:COLUMNS]),)
 
 
@@ -125,14 +125,18 @@ def _reconstruct(model: Any, data: str) -> Work:
     made, milliseconds = _timed(model.reconstruct, images)
     rows = [Row(kind.partition(",")[0], images[:COLUMNS]), Row(f"from {model.latent_dim} numbers", made[:COLUMNS])]
     if hasattr(model, "generate"):
-        rows.append(Row("made up", model.generate(COLUMNS)))
+        rows.append(Row("samples", model.generate(COLUMNS)))
     return f"reconstructed {len(images)} {kind}", milliseconds, tuple(rows)
 
 
 def _generate(model: Any, data: str) -> Work:
     """Two rows of samples."""
     images, milliseconds = _timed(model.generate, 2 * COLUMNS)
-    return f"made up {len(images)} images", milliseconds, (Row("made up", images[:COLUMNS]), Row("", images[COLUMNS:]))
+    return (
+        f"generated {len(images)} images",
+        milliseconds,
+        (Row("samples", images[:COLUMNS]), Row("", images[COLUMNS:])),
+    )
 
 
 def _stylize(model: Any, data: str) -> Work:
@@ -149,7 +153,7 @@ def _stylize(model: Any, data: str) -> Work:
 
 # By task: the verb, and the titles of the rows.
 RESTORED = {
-    "upscale": ("enlarged", ("made small", "enlarged", "original")),
+    "upscale": ("enlarged", ("low resolution", "enlarged", "original")),
     "restore": ("denoised", ("with noise", "denoised", "original")),
     "enhance": ("enhanced", ("mis-exposed", "enhanced", "original")),
     "inpaint": ("filled holes in", ("with holes", "filled", "original")),
@@ -193,7 +197,7 @@ def _reals(data: str, shape: tuple[int, int, int]) -> tuple[str, np.ndarray]:
     """Real images similar to those of a data set, small photographs or digits: description and images."""
     if _stand_in(data) == "photos":
         whole = [p for split in ("test", "train") for p in shipped_photographs(split).values() if p.shape[2] == 3]
-        return "photographs made small", np.concatenate([fit_to(picture[None], shape) for picture in whole])
+        return "downscaled photographs", np.concatenate([fit_to(picture[None], shape) for picture in whole])
     return _digits(shape)[:2]
 
 
@@ -264,7 +268,7 @@ def _page(exhibits: Sequence[Exhibit]) -> str:
             image = f'<a href="{name}.{when}.png"><img src="{name}.{when}.png" alt="{name} {when}"></a>'
             picture += f"<figure>{image}<figcaption>{when}</figcaption></figure>"
         sections.append(f'<section id="{name}"><h2>{name}</h2><p>{did}; {score}</p>{picture}</section>')
-    head = "<tr><th>model</th><th>what it did</th><th>measured on its test split</th><th>ms an image</th></tr>"
+    head = "<tr><th>model</th><th>output</th><th>test scores</th><th>ms per image</th></tr>"
     return f"""<!doctype html>
 <html lang="en">
 <head>
@@ -275,9 +279,9 @@ def _page(exhibits: Sequence[Exhibit]) -> str:
 </head>
 <body>
 <h1>cnnzoo</h1>
-<p>Every shipped checkpoint at work. The digits are scans and the photographs those that come with scikit-learn and
-scikit-image; none of them was used in training. No clothes, hand signs or small pictures of CIFAR-10's classes come
-with them: classifiers of these are shown samples of a generator, which have no labels, so nothing is scored.</p>
+<p>The output of every shipped checkpoint. The scanned digits and the photographs come with scikit-learn and
+scikit-image; none of them was used in training. These packages contain no clothes, hand signs or CIFAR-10 classes:
+classifiers of those are run on samples of a generator, which have no labels, so nothing is scored.</p>
 <table>
 <thead>{head}</thead>
 <tbody>

@@ -1,4 +1,4 @@
-"""How checkpoints are trained, and the score to expect: `RECIPES` by tag in one file per architecture."""
+"""Training recipes of the checkpoints, with their expected scores: one file per architecture, `RECIPES` by tag."""
 
 import fnmatch
 import importlib
@@ -12,30 +12,30 @@ from cnnzoo.registry import UnknownName, list_models, split_name
 
 @dataclass(frozen=True)
 class Recipe:
-    """How a checkpoint is trained.
+    """The settings of a training run, with the expected and the published scores.
 
     Args:
-        data: The name of its data set.
-        epochs: Passes over the data.
-        expects: The number that its evaluation should give, in words.
-        checkpoint: Its name, "arch.tag"; `recipe` sets it.
-        summary: The description on its card. Required of every recipe that the zoo ships.
-        cost: How long the training takes, in words.
-        published: The number of the literature to hold beside it, with the paper and the place in it; or that there is
-            "none", and why. Required of every recipe that the zoo ships.
-        differs: What sets the two apart, where there is a number.
-        split: "train" for all training images; "fit" to leave out the validation images and watch them.
-        batch_size: Images a step.
-        crop: The side of the square crops of photographs that a model of images of any size is trained on.
-        start: The checkpoint whose network the training begins with; None for weights drawn at random.
-        limit: Only so many images of the split, as `cnnzoo.data.ImageSet.few` takes them; None for all.
-        seed: Of the initial weights, the order of the images and all noise.
-        bfloat16: Let TensorFlow compute convolutions and matrix products in bfloat16, in training alone; the weights
-            stay float32. Twice as fast on a CPU that has it, and without effect elsewhere.
-        config: Keywords of the architecture.
-        learning_rate: Of the optimizer of each phase, in place of its own; None to leave that.
-        optimizers: Takes how often each phase is updated, {phase name: updates}, since that is what the schedule of an
-            optimizer counts, and gives `{phase name: optimizer}`; None for the published ones.
+        data: Name of the data set.
+        epochs: Number of epochs.
+        expects: Expected test scores, in words.
+        checkpoint: Name of the checkpoint, "arch.tag"; set by `recipe`.
+        summary: Description on the card. Required of every recipe of the package.
+        cost: Training time, in words.
+        published: Comparable score of the literature, with the paper and the table or section; or "none" and the
+            reason. Required of every recipe of the package.
+        differs: Differences from the published setting.
+        split: "train" for all training images; "fit" to hold out the validation images and score them during training.
+        batch_size: Images per step.
+        crop: Side of the square crops of photographs in pixels, for models that take images of any size.
+        start: Checkpoint to initialize the network from; None for random weights.
+        limit: Number of training images, chosen by `cnnzoo.data.ImageSet.few`; None for all.
+        seed: Seed of the initial weights, the order of the images and all noise.
+        bfloat16: Whether TensorFlow computes convolutions and matrix products in bfloat16 during training; the weights
+            stay float32. Twice as fast on a CPU with bfloat16 instructions, without effect elsewhere.
+        config: Keyword arguments of the architecture.
+        learning_rate: Constant learning rate of all optimizers; None for their own.
+        optimizers: Function from {phase name: number of updates}, which schedules need, to {phase name: optimizer};
+            None for the published optimizers.
     """
 
     data: str
@@ -61,9 +61,13 @@ class Recipe:
 def adam_cosine(
     rate: float, *phases: str, beta_1: float = 0.9, beta_2: float = 0.999, warmup: float = 0.0
 ) -> Callable[[Mapping[str, int]], dict[str, Any]]:
-    """`Recipe.optimizers`: an Adam for each phase, whose rate falls from `rate` to 0 along half a cosine.
+    """Makes `Recipe.optimizers`: Adam with cosine decay for each phase.
 
-    For the share `warmup` of the updates it rises to `rate` before, from 0 along a line.
+    Args:
+        rate: Initial learning rate.
+        phases: Names of the phases.
+        beta_1, beta_2: As in Adam.
+        warmup: Share of the updates in [0, 1) with a linear warmup from 0, before the decay.
     """
 
     def optimizers(updates: Mapping[str, int]) -> dict[str, Any]:
@@ -81,7 +85,7 @@ def adam_cosine(
 
 
 def optimizers_of(base: Recipe, model: Any, steps: int) -> dict[str, Any]:
-    """The optimizer of each phase of a model that is trained for so many steps as a recipe says."""
+    """The optimizers of a recipe, {phase name: optimizer}, for a model that is trained for a number of steps."""
     updates = {phase.name: phase.repeats * steps for phase in model.phases()}
     optimizers = base.optimizers(updates) if base.optimizers else model.published_optimizers()
     if base.learning_rate is not None:
@@ -91,14 +95,14 @@ def optimizers_of(base: Recipe, model: Any, steps: int) -> dict[str, Any]:
 
 
 def _recipes(arch: str) -> Mapping[str, Recipe]:
-    """`{tag: recipe}` of an architecture."""
+    """The recipes of an architecture: {tag: recipe}."""
     if importlib.util.find_spec(f"{__name__}.{arch}") is None:
         return {}
     return importlib.import_module(f"{__name__}.{arch}").RECIPES
 
 
 def list_recipes(pattern: str = "*") -> list[str]:
-    """The checkpoints with a recipe that match, sorted: a pattern of names, or an architecture for all of its own."""
+    """The checkpoints with a recipe, sorted, filtered by a glob pattern or by the name of an architecture."""
     names = [f"{arch}.{tag}" for arch in list_models() for tag in _recipes(arch)]
     return sorted(n for n in names if fnmatch.fnmatch(n, pattern) or split_name(n)[0] == pattern)
 
@@ -107,7 +111,7 @@ def recipe(name: str) -> Recipe:
     """The recipe of the checkpoint `arch.tag`.
 
     Raises:
-        UnknownName: There is none of that name.
+        UnknownName: There is no recipe of that name.
     """
     arch, tag = split_name(name)
     if arch not in list_models() or tag not in _recipes(arch):

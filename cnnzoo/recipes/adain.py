@@ -1,4 +1,4 @@
-"""How `adain` is trained."""
+"""Recipes of `adain`."""
 
 from cnnzoo.recipes import Recipe, adam_cosine
 

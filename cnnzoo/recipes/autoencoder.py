@@ -1,4 +1,4 @@
-"""How `autoencoder` is trained."""
+"""Recipes of `autoencoder`."""
 
 from cnnzoo.recipes import Recipe, adam_cosine
 

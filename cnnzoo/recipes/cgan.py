@@ -1,4 +1,4 @@
-"""How `cgan` is trained."""
+"""Recipes of `cgan`."""
 
 from cnnzoo.recipes import Recipe, adam_cosine
 

@@ -1,4 +1,4 @@
-"""How `cnn` is trained."""
+"""Recipes of `cnn`."""
 
 from cnnzoo.recipes import Recipe, adam_cosine
 

@@ -1,4 +1,4 @@
-"""How `cnn_wide` is trained."""
+"""Recipes of `cnn_wide`."""
 
 from cnnzoo.recipes import Recipe, adam_cosine
 

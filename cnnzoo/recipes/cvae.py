@@ -1,4 +1,4 @@
-"""How `cvae` is trained."""
+"""Recipes of `cvae`."""
 
 from cnnzoo.recipes import Recipe, adam_cosine
 

@@ -1,4 +1,4 @@
-"""How `dcgan` is trained."""
+"""Recipes of `dcgan`."""
 
 from cnnzoo.recipes import Recipe, adam_cosine
 
@@ -44,8 +44,8 @@ RECIPES = {
         ),
         optimizers=adam_cosine(5e-4, "discriminator", "generator", beta_1=0.5),
     ),
-    # `benchmarks/quality/signs_augmentation.py` shows what the augmentation is for: with a fifth of the photographs,
-    # after 300 epochs, the distance is 177 with it and 259 without.
+    # `benchmarks/quality/signs_augmentation.py` measures the effect of the augmentation: with a fifth of the
+    # photographs and 300 epochs, the Fréchet distance is 177 with it and 259 without.
     "signs": Recipe(
         summary="The DCGAN on photographs of hand signs: few images, and so differentiable augmentation",
         cost="Fifteen minutes on one core",

@@ -1,4 +1,4 @@
-"""How `denoiser` is trained."""
+"""Recipes of `denoiser`."""
 
 from cnnzoo.recipes import Recipe, adam_cosine
 

@@ -1,4 +1,4 @@
-"""How `denoiser_large` is trained."""
+"""Recipes of `denoiser_large`."""
 
 from cnnzoo.recipes import Recipe, adam_cosine
 

@@ -1,4 +1,4 @@
-"""How `denoising_autoencoder` is trained."""
+"""Recipes of `denoising_autoencoder`."""
 
 from cnnzoo.recipes import Recipe, adam_cosine
 

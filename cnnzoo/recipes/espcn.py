@@ -1,4 +1,4 @@
-"""How `espcn` is trained."""
+"""Recipes of `espcn`."""
 
 from cnnzoo.recipes import Recipe, adam_cosine
 

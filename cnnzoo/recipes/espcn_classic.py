@@ -1,4 +1,4 @@
-"""How `espcn_classic` is trained."""
+"""Recipes of `espcn_classic`."""
 
 from cnnzoo.recipes import Recipe, adam_cosine
 

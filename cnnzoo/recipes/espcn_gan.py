@@ -1,4 +1,4 @@
-"""How `espcn_gan` is trained."""
+"""Recipes of `espcn_gan`."""
 
 from cnnzoo.recipes import Recipe, adam_cosine
 

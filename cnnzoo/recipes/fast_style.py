@@ -1,10 +1,10 @@
-"""How `fast_style` is trained."""
+"""Recipes of `fast_style`."""
 
 from cnnzoo.recipes import Recipe, adam_cosine
 
 RECIPES = {
-    # A sixth of the steps, on smaller crops and without the discriminator, gave pictures that were all hatched alike,
-    # and a style loss of 0.089.
+    # A sixth of the steps, on smaller crops and without the discriminator, gave a style loss of 0.089, with the same
+    # hatching in all styles.
     "paintings": Recipe(
         summary="The fast style network with six paintings",
         cost="Three quarters of an hour on one core",

@@ -1,4 +1,4 @@
-"""How `inpainter` is trained."""
+"""Recipes of `inpainter`."""
 
 from cnnzoo.recipes import Recipe, adam_cosine
 

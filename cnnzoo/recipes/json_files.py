@@ -1,4 +1,4 @@
-"""Recipes as JSON files: what a search has found, for `cnnzoo.train` to take."""
+"""Recipes as JSON files: results of `cnnzoo.tune`, as input of `cnnzoo.train`."""
 
 import json
 from dataclasses import asdict, fields
@@ -9,14 +9,19 @@ from cnnzoo.recipes import Recipe
 from cnnzoo.utils.atomic_files import write_json
 
 NAME = "recipe.json"
-# The rest is code, comes from another checkpoint, or is of the literature, which has nothing on what a search finds.
+# Fields that a search does not set: code, other checkpoints, and text on the literature.
 LEFT_OUT = ("checkpoint", "optimizers", "start", "published", "differs", "summary", "cost")
 KEPT = {f.name: f.default for f in fields(Recipe) if f.name not in LEFT_OUT}
-SHOWN = ("batch_size", "seed")  # even where they are as by default
+SHOWN = ("batch_size", "seed")  # written even if they have their defaults
 
 
 def write_recipe(folder: Path, recipe: Recipe) -> None:
-    """Writes `recipe.json` into a folder, which is made. `recipe.checkpoint` is to be an architecture."""
+    """Writes `recipe.json` into a folder, which is created if necessary.
+
+    Args:
+        folder: Output folder.
+        recipe: Recipe with the name of an architecture as `checkpoint`.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     content = asdict(recipe)
     kept = {key: content[key] for key, default in KEPT.items() if key in SHOWN or content[key] != default}
@@ -24,7 +29,7 @@ def write_recipe(folder: Path, recipe: Recipe) -> None:
 
 
 def find_recipe(name: str | Path) -> Recipe | None:
-    """The recipe that a path names, as `read_recipe`; None where the name is no path."""
+    """Reads the recipe at a path, as `read_recipe`; None if the name is the name of a checkpoint."""
     path = Path(name)
     if path.suffix != ".json" and len(path.parts) == 1 and not (path / NAME).exists():
         return None
@@ -32,10 +37,10 @@ def find_recipe(name: str | Path) -> Recipe | None:
 
 
 def read_recipe(path: Path) -> Recipe:
-    """The recipe in a file, or in the `recipe.json` of a folder.
+    """Reads a recipe from a file, or from the `recipe.json` in a folder.
 
     Raises:
-        ValueError: There is no such file, or it holds no recipe.
+        ValueError: The file does not exist, or is not a recipe.
     """
     file = path if path.suffix == ".json" else path / NAME
     try:
@@ -46,7 +51,12 @@ def read_recipe(path: Path) -> Recipe:
         raise ValueError(f"{file} holds no recipe: {error}") from None
 
 
-def _recipe(content: dict[str, Any]) -> Recipe:
+def _recipe(content: Any) -> Recipe:
+    """The recipe of a decoded JSON file.
+
+    Raises:
+        TypeError: It is not a recipe.
+    """
     if not isinstance(content, dict) or "architecture" not in content:
         raise TypeError(f"it has no architecture; allowed: an object with architecture, {', '.join(KEPT)}")
     rest = {key: value for key, value in content.items() if key != "architecture"}

@@ -1,4 +1,4 @@
-"""How `lenet` is trained."""
+"""Recipes of `lenet`."""
 
 from cnnzoo.recipes import Recipe, adam_cosine
 

@@ -1,4 +1,4 @@
-"""How `sngan` is trained."""
+"""Recipes of `sngan`."""
 
 from cnnzoo.recipes import Recipe, adam_cosine
 

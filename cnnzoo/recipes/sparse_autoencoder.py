@@ -1,4 +1,4 @@
-"""How `sparse_autoencoder` is trained."""
+"""Recipes of `sparse_autoencoder`."""
 
 from cnnzoo.recipes import Recipe, adam_cosine
 

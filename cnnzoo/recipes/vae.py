@@ -1,9 +1,9 @@
-"""How `vae` is trained."""
+"""Recipes of `vae`."""
 
 from cnnzoo.recipes import Recipe, adam_cosine
 
 RECIPES = {
-    # Each value of a pixel is a logistic by itself, so that texture is noise to it, and images and samples are blurred.
+    # The likelihood is independent for each channel of a pixel: texture counts as noise, and samples are blurred.
     "cifar10": Recipe(
         summary="The VAE on CIFAR-10, with a discretised logistic likelihood of the 256 values of each channel",
         cost="Half an hour on one core",

@@ -1,4 +1,4 @@
-"""How `vgg_small` is trained."""
+"""Recipes of `vgg_small`."""
 
 from cnnzoo.recipes import Recipe, adam_cosine
 

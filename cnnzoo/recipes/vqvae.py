@@ -1,9 +1,9 @@
-"""How `vqvae` is trained."""
+"""Recipes of `vqvae`."""
 
 from cnnzoo.recipes import Recipe, adam_cosine
 
 RECIPES = {
-    # The prior goes on learning for a third of the steps after the autoencoder stands still.
+    # The autoencoder is trained for two thirds of the steps, the prior for all.
     "cifar10": Recipe(
         summary="The VQ-VAE on CIFAR-10: 64 of 512 codes an image",
         cost="Half an hour on one core",

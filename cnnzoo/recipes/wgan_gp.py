@@ -1,4 +1,4 @@
-"""How `wgan_gp` is trained."""
+"""Recipes of `wgan_gp`."""
 
 from cnnzoo.recipes import Recipe, adam_cosine
 
