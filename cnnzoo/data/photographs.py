@@ -81,6 +81,7 @@ class Crops:
 
     @cached_property
     def _images(self) -> list[np.ndarray]:
+        """The photographs with both sides of at least `size`."""
         return [image for image in self.photographs.images if min(image.shape[:2]) >= self.size]
 
     @cached_property
@@ -225,6 +226,11 @@ def photographs(name: str | Path, split: str = "train", channels: int | None = N
 
 
 def _files(name: str, folder: Path) -> list[Path]:
+    """The images of a set in its folder.
+
+    Raises:
+        DataNotFound: There are none.
+    """
     found = _pictures(folder)
     if not found:
         raise DataNotFound(
@@ -235,6 +241,11 @@ def _files(name: str, folder: Path) -> list[Path]:
 
 
 def _of_folder(folder: Path, split: str) -> list[Path]:
+    """The images of "train" or "test" in a folder of the user.
+
+    Raises:
+        ValueError: There are none.
+    """
     if flat_root(folder):
         return [path for path, _ in files_of(folder, split)[0]]
     found = _pictures(folder / split)
@@ -254,4 +265,5 @@ def _pictures(folder: Path) -> list[Path]:
 
 @lru_cache(maxsize=1024)
 def _decoded(path: Path) -> np.ndarray:
+    """The pixels of an image file, cached."""
     return read_image(path)

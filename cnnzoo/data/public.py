@@ -111,6 +111,7 @@ def listing(sha256s: dict[str, str]) -> str:
 
 
 def _github(repository: str, commit: str, bytes: int) -> Archive:
+    """The archive of one commit of a repository on GitHub, such as "owner/name"."""
     top = f"{repository.rpartition('/')[2]}-{commit}"
     return Archive(f"https://github.com/{repository}/archive/{commit}.zip", f"{top}.zip", top, bytes)
 

@@ -36,6 +36,7 @@ def read(name: str, split: str, shape: Shape | None, corrupt: str) -> Arrays:
 
 @lru_cache(maxsize=4)
 def _from_builder(name: str, split: str) -> Arrays:
+    """A split of a data set of tensorflow-datasets, which is downloaded if necessary."""
     import tensorflow_datasets as tfds
 
     builder = tfds.builder(CATALOG[name].builder)
