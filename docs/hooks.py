@@ -29,6 +29,12 @@ def on_files(files, config):
     return files
 
 
+def on_page_markdown(markdown, page, config, files):
+    if page.file.src_uri == "checkpoints.md":  # a wide table
+        page.meta["hide"] = ["toc"]
+    return markdown
+
+
 def page(name: str) -> str:
     """The page of an architecture, in Markdown."""
     about = table.architecture_card(name)

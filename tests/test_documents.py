@@ -184,3 +184,14 @@ def test_the_page_of_the_data_has_each_set_with_its_licence_and_source():
         assert told[name] == [known.about, f"{known.files:,}", f"{known.bytes / 1e6:.1f}", known.licence]
     for name, licence in public.LICENCES.items():
         assert told[name][0] == public.home(name) and told[name][3] == licence
+
+
+@pytest.mark.parametrize("name", registry.list_models())
+def test_papers_page_lists_the_sources_of_an_architecture(name):
+    page = (ROOT / "docs" / "papers.md").read_text()
+    documented = sys.modules[registry.architecture(name).__module__].__doc__
+    source = re.search(r"^Sources?: .*?(\n\n|\Z)|\Z", documented, re.DOTALL | re.MULTILINE)[0]
+    prefixes = {"arXiv:": "https://arxiv.org/abs/", "doi:": "https://doi.org/", "https://": "https://"}
+    for prefix, rest in re.findall(r"(arXiv:|doi:|https://)(\S*\w)", source):
+        assert f"({prefixes[prefix]}{rest})" in page
+    assert f"`{name}`" in page
