@@ -1,4 +1,4 @@
-"""Pages made as the site is built: one for each architecture, of its source, recipes and cards; one of the README."""
+"""Generates a page for each architecture, from its source, recipes and cards, when the site is built."""
 
 import ast
 import importlib.util
@@ -26,14 +26,13 @@ def on_config(config):
 def on_files(files, config):
     for name in registry.list_models():
         files.append(File.generated(config, f"architectures/{name}.md", content=page(name)))
-    files.append(File.generated(config, "shipping.md", content=shipping()))
     return files
 
 
-def shipping() -> str:
-    """The section of the README that tells how models are shipped, as a page."""
-    readme = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
-    return "# Shipping\n" + re.search(r"^## Ship\n(.*?)^## ", readme, re.DOTALL | re.MULTILINE)[1]
+def on_page_markdown(markdown, page, config, files):
+    if page.file.src_uri == "checkpoints.md":  # a wide table
+        page.meta["hide"] = ["toc"]
+    return markdown
 
 
 def page(name: str) -> str:
@@ -42,15 +41,16 @@ def page(name: str) -> str:
     module = source(f"cnnzoo.models.{name}")
     parts = [f"# {name}", linked(ast.get_docstring(module))]
     if (PICTURES / f"{name}.webp").exists():
-        parts.append(f"![What {name} does](../pictures/{name}.webp)")
-    parts += [f"    model = cnnzoo.build({name!r})", scores(name), "## Fields", fields(about["config"])]
+        parts.append(f"![Results of {name}](../pictures/{name}.webp)")
+    shown = next(iter(about["checkpoints"]), name)  # with trained weights, where there are any
+    parts += [f"    model = cnnzoo.build({shown!r})", scores(name), "## Configuration fields", fields(about["config"])]
     cls = next(node.name for node in classes(module) if f"register({name!r})" in map(ast.unparse, node.decorator_list))
     parts.append("## Reference\n\n" + "\n\n".join(f"::: {each}" for each in lineage(f"cnnzoo.models.{name}", cls)))
     return "\n\n".join(parts) + "\n"
 
 
 def linked(text: str) -> str:
-    """Text of a docstring with its papers as links: arXiv:1511.06434, doi:10.1109/5.726791 and https://…"""
+    """Turns the papers in a docstring into links: arXiv:1511.06434, doi:10.1109/5.726791 and https://…"""
     text = re.sub(r"\barXiv:(\d{4}\.\d{4,5})", r"[arXiv:\1](https://arxiv.org/abs/\1)", text)
     text = re.sub(r"\bdoi:(10\.\S*\w)", r"[doi:\1](https://doi.org/\1)", text)
     return re.sub(r"(?<!\()(https://[^\s)]*\w)", r"<\1>", text)
@@ -65,7 +65,7 @@ def classes(module: ast.Module) -> list[ast.ClassDef]:
 
 
 def lineage(module: str, cls: str) -> list[str]:
-    """A class, and those of its bases that have no page: what architectures have in common, such as their loss."""
+    """A class and those of its bases that have no page of their own: the task bases."""
     found = [f"{module}.{cls}"]
     content = source(module)
     homes = {a.name: node.module for node in content.body if isinstance(node, ast.ImportFrom) for a in node.names}
@@ -76,24 +76,24 @@ def lineage(module: str, cls: str) -> list[str]:
 
 
 def scores(name: str) -> str:
-    """For each recipe what came of it, beside what the literature reports."""
+    """For each recipe, its scores next to the published ones."""
     parts = ["## Obtained and published"]
     for checkpoint in list_recipes(name):
         mine = recipe(checkpoint)
         parts += [f"### {checkpoint}", f"    cnnzoo train {checkpoint}"]
-        obtained = "nothing yet: no weights of it are shipped"
+        obtained = "nothing yet: no checkpoint is bundled"
         if checkpoint in hub.list_checkpoints(name):
             card = hub.card(checkpoint)
             sets = "+".join(f"[{part}]({CATALOG[part].homepage})" for part in card["data"]["name"].split("+"))
-            parts.append(f"Trained on {sets} (licence: {card['data']['licence']}); see [data](../data.md).")
-            obtained = f"{table.headline(card)}; `cnnzoo evaluate {checkpoint}` prints it, with its protocol"
+            parts.append(f"Trained on {sets} (license: {card['data']['licence']}); see [data](../data.md).")
+            obtained = f"{table.headline(card)}; `cnnzoo evaluate {checkpoint}` prints the protocol"
         columns = {"obtained": obtained, "published": mine.published}
         if mine.differs:
-            columns["what sets them apart"] = mine.differs
+            columns["differences"] = mine.differs
         rows = (columns, ["---"] * len(columns), columns.values())
         parts.append("\n".join(f"| {' | '.join(row)} |" for row in rows))
     if len(parts) == 1:
-        parts.append("There is no recipe: nothing of it is trained beforehand.")
+        parts.append("There is no recipe and no checkpoint.")
     return "\n\n".join(parts)
 
 

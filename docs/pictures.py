@@ -1,42 +1,127 @@
-"""Makes the pictures of the documents: from the shipped checkpoints, by way of the gallery, and from short trainings.
+"""Makes the pictures of the documents from the shipped checkpoints and, where there are none, from short trainings.
 
 python docs/pictures.py             # all of them
 python docs/pictures.py wgan_gp     # of some architectures
+python docs/pictures.py front       # of the README alone; needs `cnnzoo data get paintings`
 """
 
+import colorsys
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
-from PIL import Image
-from skimage.data import astronaut, immunohistochemistry
+import numpy as np
+from PIL import Image, ImageDraw
+from skimage.data import astronaut, chelsea, coffee, immunohistochemistry
+from sklearn.datasets import load_sample_image
 
 import cnnzoo
 from cnnzoo import hub, registry
 from cnnzoo.cli import gallery
 from cnnzoo.data import load
-from cnnzoo.imaging.grid import COLUMNS, Row, picture
+from cnnzoo.data.paintings import painting
+from cnnzoo.imaging import degradations, masks
+from cnnzoo.imaging.arrays import to_uint8
+from cnnzoo.imaging.grid import COLUMNS, Row, font, picture
 
 HERE = Path(__file__).parent / "pictures"
-FRONT = ("cgan.mnist", "vae.mnist", "dcgan.signs", "inpainter.fashion_mnist")  # one below the other
+FRONT = "front"
 WIDEST = 900  # pixels
 SCANS = 40  # epochs over the scans that scikit-learn ships, for an architecture without a checkpoint
 LARGE = 176  # of a photograph, in pixels
 
 
-def main(asked: list[str]) -> None:
-    for arch in asked or registry.list_models():
-        names = hub.list_checkpoints(arch)
-        made = picture(gallery.exhibit(names[-1]).rows if names else rows_without_checkpoint(arch))
-        save(made, HERE / f"{arch}.webp")
-    if not asked:
-        rows = [picture(gallery.exhibit(name).rows) for name in FRONT]
-        front = Image.new("RGB", (max(row.width for row in rows), sum(row.height for row in rows)), "white")
-        top = 0
-        for row in rows:
-            front.paste(row, (0, top))
-            top += row.height
-        save(front, HERE / "front.webp")
+def main(names: list[str]) -> None:
+    for name in names or [*registry.list_models(), FRONT]:
+        if name == FRONT:
+            front().save(HERE / f"{FRONT}.webp", quality=82, method=6)
+        else:
+            checkpoints = hub.list_checkpoints(name)
+            rows = gallery.exhibit(checkpoints[-1]).rows if checkpoints else rows_without_checkpoint(name)
+            save(picture(rows), HERE / f"{name}.webp")
+
+
+# -- the picture of the README -----------------------------------------------------------------------------------------
+
+CELL = 400  # pixels, shown at about 270
+BAR = 44  # for the title of a cell
+SPACE = 8
+BACKGROUND, TITLE, NOTE = (22, 25, 37), (255, 255, 255), (170, 178, 196)
+
+
+def front() -> Image.Image:
+    """Six cells in two rows: what goes in at the left of each, what comes out at the right."""
+    columns, rows = 3, 2
+    sheet = Image.new("RGB", (columns * (CELL + SPACE) + SPACE, rows * (CELL + BAR + SPACE) + SPACE), BACKGROUND)
+    pen = ImageDraw.Draw(sheet)
+    for i, (title, note, pixels) in enumerate(cells()):
+        left, top = SPACE + i % columns * (CELL + SPACE), SPACE + i // columns * (CELL + BAR + SPACE)
+        sheet.paste(Image.fromarray(pixels), (left, top))
+        pen.text((left + 4, top + CELL + BAR / 2), title, TITLE, font(25), anchor="lm")
+        pen.text((left + CELL - 4, top + CELL + BAR / 2), note, NOTE, font(19), anchor="rm")
+    return sheet
+
+
+def cells() -> Iterator[tuple[str, str, np.ndarray]]:
+    """The title, a note and the pixels (CELL, CELL, 3) of each cell."""
+    small = square(load_sample_image("flower.jpg"), 50, 142, 330, CELL // 4)
+    enlarged = cnnzoo.build("espcn.x4").upscale(small)
+    yield "upscale", f"{CELL // 4} to {CELL} pixels", halves(small.repeat(4, 0).repeat(4, 1), enlarged)
+
+    cat = square(chelsea(), 0, 90, 300, CELL)
+    noisy = to_uint8(np.asarray(degradations.gaussian_noise(cat[None] / np.float32(255), sigma=35, seed=0)))[0]
+    yield "denoise", "unknown noise level", halves(noisy, cnnzoo.build("denoiser.color_blind").restore(noisy))
+
+    portrait = square(astronaut(), 0, 60, 330, CELL)
+    mask = masks.draw("text", (1, CELL, CELL), seed=3)[0]
+    damaged = np.where(mask > 0, np.uint8(255), portrait)
+    filled = cnnzoo.build("inpainter.photos64").restore(portrait, mask)
+    yield "inpaint", "lettering removed", halves(damaged, filled)
+
+    dark = square(coffee(), 0, 100, 400, CELL) // 4
+    yield "enhance", "two stops underexposed", halves(dark, cnnzoo.build("enhancer.photos").enhance(dark))
+
+    tower = square(load_sample_image("china.jpg"), 0, 0, 420, CELL)
+    style = painting("starry_night").pixels
+    painted = cnnzoo.build("style_transfer").stylize(tower, style, steps=150)
+    yield "stylize", "after The Starry Night", halves(tower, painted)
+
+    yield "generate", "digits and clothes", generated()
+
+
+def square(photograph: np.ndarray, top: int, left: int, side: int, pixels: int) -> np.ndarray:
+    """A square of a photograph, resized to so many pixels a side."""
+    crop = Image.fromarray(photograph[top : top + side, left : left + side])
+    return np.asarray(crop.resize((pixels, pixels), Image.Resampling.LANCZOS))
+
+
+def halves(before: np.ndarray, after: np.ndarray) -> np.ndarray:
+    """The left half of one picture and the right half of another, with a line between them."""
+    middle = CELL // 2
+    joined = np.concatenate([before[:, :middle], after[:, middle:]], axis=1)
+    joined[:, middle - 1 : middle + 1] = 255
+    return joined
+
+
+def generated() -> np.ndarray:
+    """Samples of two conditional GANs, a color for each label."""
+    side, count = 40, CELL // 40
+    images = []
+    for name, labels in (("cgan.mnist", range(10)), ("cgan.fashion_mnist", range(10))):
+        labels = np.tile(labels, count // 2)
+        images.append(cnnzoo.build(name).generate(len(labels), seed=2, labels=labels, truncation=1.5))
+    sheet = np.zeros((CELL, CELL, 3), np.uint8)
+    for i, image in enumerate(np.concatenate(images)[..., 0]):
+        row, column = divmod(i, count)
+        ink = np.asarray(Image.fromarray(to_uint8(image)).resize((side, side), Image.Resampling.BICUBIC)) / 255
+        color = 255 * np.array(colorsys.hls_to_rgb(column / count, 0.72, 0.85))
+        place = slice(row * side, (row + 1) * side), slice(column * side, (column + 1) * side)
+        sheet[place] = np.rint(np.array((34, 38, 54)) * (1 - ink[..., None]) + color * ink[..., None])
+    return sheet
+
+
+# -- the pictures of architectures -------------------------------------------------------------------------------------
 
 
 def rows_without_checkpoint(arch: str) -> list[Row]:
@@ -60,7 +145,7 @@ def rows_without_checkpoint(arch: str) -> list[Row]:
         scans = load("digits", "test", shape=model.image_shape).images[:COLUMNS]
         rows = [Row("scans", scans), Row(f"after {SCANS} epochs", model.reconstruct(scans))]
     if hasattr(model, "generate"):
-        rows.append(Row(f"made up after {SCANS} epochs", model.generate(COLUMNS, seed=0)))
+        rows.append(Row(f"samples after {SCANS} epochs", model.generate(COLUMNS, seed=0)))
     return rows
 
 

@@ -20,9 +20,10 @@ from cnnzoo.recipes import list_recipes, recipe
 
 ROOT = Path(__file__).parents[1]
 README, CONTRIBUTING = (ROOT / name for name in ("README.md", "CONTRIBUTING.md"))
+LONGEST_README = 150  # lines
 PAGES = sorted((ROOT / "docs").glob("*.md"))
 FIRST = ROOT / "docs" / "index.md"
-DATA = ROOT / "docs" / "data.md"
+CHECKPOINTS, DATA, PYTHON = (ROOT / "docs" / name for name in ("checkpoints.md", "data.md", "python.md"))
 DOCUMENTS = (README, CONTRIBUTING, *PAGES)
 
 
@@ -40,20 +41,26 @@ def run(document, folder):
     return done.stdout
 
 
-def test_the_first_program_that_is_shown_runs_and_reads_digits(tmp_path):
-    assert programs(README)[0].startswith(programs(FIRST)[0].partition("images, labels")[0])
-    assert float(run(FIRST, tmp_path).split()[0]) > 0.9
+def test_first_page_upscales_a_photograph(tmp_path):
+    assert run(FIRST, tmp_path) == "(128, 128, 3) (384, 384, 3)\n"
 
 
 @pytest.mark.slow
-def test_the_programs_of_the_readme_run(tmp_path):
-    assert float(run(README, tmp_path).split()[0]) > 0.9
+def test_readme_programs_write_their_files(tmp_path):
+    run(README, tmp_path)
+    sizes = {path.name: path.stat().st_size for path in tmp_path.iterdir()}
+    assert sizes.keys() == {"larger.png", "digits.png", "dcgan.keras"} and min(sizes.values()) > 10_000
+
+
+@pytest.mark.slow
+def test_python_page_reads_digits(tmp_path):
+    assert float(run(PYTHON, tmp_path).split()[0]) > 0.9
     assert (tmp_path / "dcgan.keras").stat().st_size > 100_000
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "page", [page for page in PAGES if programs(page) and page != FIRST], ids=lambda page: page.stem
+    "page", [page for page in PAGES if programs(page) and page not in (FIRST, PYTHON)], ids=lambda page: page.stem
 )
 def test_the_programs_of_a_page_run(page, tmp_path):
     run(page, tmp_path)
@@ -94,8 +101,12 @@ def test_an_architecture_tells_its_loss_where_it_is_from_and_what_it_looks_like(
         assert (ROOT / "docs" / "pictures" / f"{name}.webp").exists()
 
 
-def test_the_table_of_the_readme_is_that_of_the_cards():
-    assert table.with_table(README.read_text()) == README.read_text()
+def test_checkpoint_table_equals_the_cards():
+    assert table.with_table(CHECKPOINTS.read_text()) == CHECKPOINTS.read_text()
+
+
+def test_readme_fits_two_screens():
+    assert len(README.read_text().splitlines()) <= LONGEST_README
 
 
 def test_the_documents_that_are_linked_exist():
@@ -174,3 +185,14 @@ def test_the_page_of_the_data_has_each_set_with_its_licence_and_source():
     for name, known in CATALOG.items():
         if "/" not in name and known.license != "not known":
             assert told[name][0] == known.homepage and told[name][3] == known.license
+
+
+@pytest.mark.parametrize("name", registry.list_models())
+def test_papers_page_lists_the_sources_of_an_architecture(name):
+    page = (ROOT / "docs" / "papers.md").read_text()
+    documented = sys.modules[registry.architecture(name).__module__].__doc__
+    source = re.search(r"^Sources?: .*?(\n\n|\Z)|\Z", documented, re.DOTALL | re.MULTILINE)[0]
+    prefixes = {"arXiv:": "https://arxiv.org/abs/", "doi:": "https://doi.org/", "https://": "https://"}
+    for prefix, rest in re.findall(r"(arXiv:|doi:|https://)(\S*\w)", source):
+        assert f"({prefixes[prefix]}{rest})" in page
+    assert f"`{name}`" in page

@@ -69,7 +69,7 @@ def test_whatever_else_is_to_be_typed_is_there(document):
         elif program == "python":
             assert (ROOT / words[0]).exists()
         else:
-            assert program in ("cnnzoo", "pytest", "ruff", "mypy", "npm", "docker", "curl", "export")
+            assert program in ("cnnzoo", "pytest", "npm", "docker", "curl", "export")
 
 
 # A few images and one epoch stand for all, and these have tests of their own that run them: every checkpoint at work, a

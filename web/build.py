@@ -1,10 +1,10 @@
-"""Builds the page that enlarges pictures in a browser, without a server of its own.
+"""Builds a static page that upscales pictures in the browser.
 
     npm install --prefix web
     python web/build.py site/                   # or: --model espcn.x2
     python -m http.server --directory site --bind 127.0.0.1
 
-`site/` then holds all that the page needs, and can be put on any web server that sends files.
+Any static file server can serve `site/`.
 """
 
 import argparse
@@ -28,26 +28,26 @@ def build(folder: Path, name: str = "espcn.x3") -> None:
     """Writes the page, the network and its runtime.
 
     Args:
-        folder: Is made, or what is in it written over.
-        name: A checkpoint that enlarges.
+        folder: Created if missing; existing files are overwritten.
+        name: A checkpoint of an upscaler.
 
     Raises:
-        ValueError: It does not.
-        FileNotFoundError: The runtime has not been installed.
+        ValueError: The model is not an upscaler.
+        FileNotFoundError: The runtime is not installed.
     """
     runtime = HERE / "node_modules" / "onnxruntime-web" / "dist"
     if not runtime.is_dir():
-        raise FileNotFoundError(f"{runtime} is missing; npm install --prefix {HERE} brings it")
+        raise FileNotFoundError(f"{runtime} is missing; install it with npm install --prefix {HERE}")
     model = cnnzoo.build(name)
     if model.task != "upscale":
-        raise ValueError(f"got {name!r}, whose task is {model.task!r}; allowed: a model that enlarges")
+        raise ValueError(f"got {name!r}, whose task is {model.task!r}; allowed: an upscaler")
     whole = verbs(model, sample_images(model))["upscale"]
-    colour = {key: replace(tensor, shape=(1, None, None, 3)) for key, tensor in whole.inputs.items()}
+    color = {key: replace(tensor, shape=(1, None, None, 3)) for key, tensor in whole.inputs.items()}
     (folder / "ort").mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder) as aside:
-        write_onnx(Path(aside) / "onnx", replace(whole, inputs=colour))
+        write_onnx(Path(aside) / "onnx", replace(whole, inputs=color))
         (Path(aside) / "onnx" / "model.onnx").replace(folder / "model.onnx")
-    about = {"name": name, "scale": model.scale, "margin": max(model.margin, 2)}  # 2 for the bicubic colour
+    about = {"name": name, "scale": model.scale, "margin": max(model.margin, 2)}  # 2 for the bicubic chroma
     (folder / "model.json").write_text(json.dumps(about), encoding="utf-8")
     for file in PAGE:
         shutil.copy(HERE / file, folder)
@@ -58,10 +58,10 @@ def build(folder: Path, name: str = "espcn.x3") -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--model", default="espcn.x3", help="a checkpoint that enlarges (default: espcn.x3)")
-    asked = parser.parse_args()
-    build(asked.folder, asked.model)
-    print(asked.folder / "index.html")
+    parser.add_argument("--model", default="espcn.x3", help="a checkpoint of an upscaler (default: espcn.x3)")
+    args = parser.parse_args()
+    build(args.folder, args.model)
+    print(args.folder / "index.html")
 
 
 if __name__ == "__main__":

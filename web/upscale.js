@@ -1,7 +1,7 @@
-// Enlarges a picture with a network of the zoo, tile by tile, in the browser.
+// Upscales a picture with a model of the zoo, tile by tile, in the browser.
 import * as ort from "./ort/ort.wasm.min.mjs";
 
-const TILE = 192; // pixels of the picture that a tile keeps, along each side
+const TILE = 192; // side of a tile without its margin, in pixels
 const MOST = 4e6; // pixels of a picture
 
 ort.env.wasm.wasmPaths = new URL("./ort/", import.meta.url).href;
@@ -9,7 +9,7 @@ ort.env.wasm.numThreads = 1; // more need headers that a plain file server does 
 
 const $ = (id) => document.getElementById(id);
 
-/** The tiles of one side: what each sees, with `margin` more on both sides where there is more, and what it keeps. */
+/** The tiles along one side: [start, stop) is kept, [from, to) is the input with `margin` pixels of context. */
 function windows(length, margin) {
   const found = [];
   for (let start = 0; start < length; start += TILE) {
@@ -19,7 +19,7 @@ function windows(length, margin) {
   return found;
 }
 
-/** The enlarged picture, as ImageData, of ImageData. */
+/** Upscales ImageData. */
 async function enlarge(session, { scale, margin }, picture, progress) {
   const { width, height, data } = picture;
   const larger = new ImageData(scale * width, scale * height);
@@ -39,17 +39,17 @@ async function enlarge(session, { scale, margin }, picture, progress) {
         const at = 3 * ((y - scale * rows.from) * scale * w + x - scale * columns.from);
         const to = 4 * (y * scale * width + x);
         for (let c = 0; c < 3; c++) larger.data[to + c] = Math.round(255 * output.data[at + c]);
-        // What is see-through stays so, in the picture's own pixels.
+        // Alpha is repeated, not interpolated.
         larger.data[to + 3] = data[4 * (Math.floor(y / scale) * width + Math.floor(x / scale)) + 3];
       }
     }
     progress((done + 1) / tiles.length);
-    await new Promise((resolve) => setTimeout(resolve)); // lets the page be drawn
+    await new Promise((resolve) => setTimeout(resolve)); // lets the browser draw
   }
   return larger;
 }
 
-/** The pixels of a picture file, turned upright, as ImageData. */
+/** Decodes a picture file to ImageData, with its orientation applied. */
 async function pixelsOf(file) {
   let bitmap;
   try {
@@ -83,7 +83,7 @@ async function work(session, about, file) {
   $("file").disabled = true;
   $("progress").hidden = false;
   $("progress").value = 0;
-  $("say").textContent = `Enlarging ${file.name}…`;
+  $("say").textContent = `Upscaling ${file.name}…`;
   try {
     const picture = await pixelsOf(file);
     const began = performance.now();

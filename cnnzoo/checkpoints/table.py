@@ -1,6 +1,6 @@
 """Summaries of checkpoints and architectures, from cards and source files, without importing a network library.
 
-python -m cnnzoo.checkpoints.table      # writes the table of checkpoints into README.md
+python -m cnnzoo.checkpoints.table      # writes the table of checkpoints into docs/checkpoints.md
 """
 
 from collections.abc import Mapping
@@ -166,9 +166,9 @@ def architecture_card(name: str) -> dict[str, Any]:
 
 
 def main() -> None:
-    readme = Path(__file__).parents[2] / "README.md"
-    write_text(readme, with_table(readme.read_text(encoding="utf-8")))
-    print(f"{readme}: {len(shipped.list_checkpoints())} checkpoints")
+    page = Path(__file__).parents[2] / "docs" / "checkpoints.md"
+    write_text(page, with_table(page.read_text(encoding="utf-8")))
+    print(f"{page}: {len(shipped.list_checkpoints())} checkpoints")
 
 
 if __name__ == "__main__":
