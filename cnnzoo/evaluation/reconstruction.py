@@ -1,4 +1,4 @@
-"""Scores of autoencoders: errors of their reconstructions, beside PCA with the same number of components."""
+"""Scores of autoencoders: reconstruction errors, and those of PCA with the same number of components."""
 
 from typing import Any
 

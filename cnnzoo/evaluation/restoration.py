@@ -1,4 +1,4 @@
-"""Scores of super-resolution, denoising, exposure correction and inpainting, beside classical baselines."""
+"""Scores of super-resolution, denoising, exposure correction and inpainting, and of classical baselines."""
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial

@@ -15,23 +15,23 @@ if TYPE_CHECKING:
 WARMUP = "tf_serving_warmup_requests"
 
 MODELS = """\
-# The models of this folder, as a container sees it that has it mounted at /models. Written by cnnzoo export, which
-# leaves what is here and adds what is new.
-# Without a policy the highest version of each is served, and a new one takes its place as soon as it is there. To hold
-# on to one, or to serve two of them under labels, write into its braces for example
+# The models of this folder, mounted at /models in a container. Written by cnnzoo export, which keeps existing entries
+# and adds new models.
+# Without a policy, the highest version of each model is served, and replaced as soon as a new one exists. To pin a
+# version, or to serve two under labels, add for example
 #     model_version_policy { specific { versions: 1 versions: 2 } }
 #     version_labels { key: "stable" value: 1 } version_labels { key: "canary" value: 2 }
 """
 
 THREADS = """\
-# For --enable_batching --enable_per_model_batching_parameters: the threads that all models share. Which models join
-# requests, and how many, is said by the batching_params.pbtxt of their versions; those without do not. Set it to the
-# number of cores. Written by cnnzoo export.
+# For --enable_batching --enable_per_model_batching_parameters: the threads of all models; set it to the number of
+# cores. Batch sizes are in the batching_params.pbtxt of a version; without that file, requests are not batched.
+# Written by cnnzoo export.
 num_batch_threads { value: 4 }
 """
 
 MONITORING = """\
-# For --monitoring_config_file: what Prometheus reads. Written by cnnzoo export.
+# For --monitoring_config_file: the metrics of Prometheus. Written by cnnzoo export.
 prometheus_config { enable: true path: "/monitoring/prometheus/metrics" }
 """
 

@@ -124,7 +124,7 @@ def portable(model: Any, images: np.ndarray) -> Signature:
         chances = {"probabilities": whole.outputs["probabilities"]}
         return replace(whole, outputs=chances, function=lambda image: {"probabilities": model(image)})
     if model.task == "upscale":
-        gray = {"image": replace(images_of(model), about="grey images in [0, 1], or the luminance of colour ones")}
+        gray = {"image": replace(images_of(model), about="gray images in [0, 1], or the luminance of color images")}
         return replace(whole, inputs=gray, outputs=gray, function=lambda image: {"image": model(image)})
     return whole
 
@@ -133,40 +133,47 @@ def portable(model: Any, images: np.ndarray) -> Signature:
 
 
 def classify(model: Any, shown: np.ndarray, classes: Sequence[str]) -> Signature:
+    """The probabilities and names of classes."""
+
     def function(image: tf.Tensor) -> dict[str, Any]:
         chances = model(image)
         names = tf.tile(tf.constant([*classes])[None], [tf.shape(chances)[0], 1])
         return {"probabilities": chances, "class_names": names}
 
     outputs = {
-        "probabilities": Tensor("float32", (None, model.classes), "of each class"),
-        "class_names": Tensor("string", (None, model.classes), "of the classes, in the order of the probabilities"),
+        "probabilities": Tensor("float32", (None, model.classes), "probability of each class"),
+        "class_names": Tensor(
+            "string", (None, model.classes), "names of the classes, in the order of the probabilities"
+        ),
     }
-    return Signature("What is in images", {"image": images_of(model)}, outputs, function, {"image": shown})
+    return Signature("Class probabilities of images", {"image": images_of(model)}, outputs, function, {"image": shown})
 
 
 def reconstruct(model: Any, shown: np.ndarray, classes: Sequence[str]) -> Signature:
-    about = "Images as they come back from their code"
+    """Reconstructions of images."""
+    about = "Reconstructions of images"
     return Signature(about, *from_image_to_image(model), lambda image: {"image": model(image)}, {"image": shown})
 
 
 def upscale(model: Any, shown: np.ndarray, classes: Sequence[str]) -> Signature:
+    """Super-resolution of gray or color images, with bicubic chroma."""
     upscaled = with_bicubic_color(model, model.scale)
 
     def function(image: tf.Tensor) -> dict[str, Any]:
         color = image * tf.ones(3)  # gray as three equal channels, whose chroma stays 0
         return {"image": tf.clip_by_value(upscaled(color), 0.0, 1.0)[..., : tf.shape(image)[3]]}
 
-    image = Tensor("float32", (None, None, None, None), "images in [0, 1], of 1 channel or 3", True)
-    larger = replace(image, about=f"the images {model.scale} times as high and wide")
-    about = "Larger images: their luminance by the network, their colour bicubically"
+    image = Tensor("float32", (None, None, None, None), "images in [0, 1], with 1 or 3 channels", True)
+    larger = replace(image, about=f"images upscaled by {model.scale}")
+    about = "Upscaled images: luminance by the network, chroma bicubic"
     return Signature(about, {"image": image}, {"image": larger}, function, {"image": shown})
 
 
 def restore(model: Any, shown: np.ndarray, classes: Sequence[str]) -> Signature:
+    """Denoised images, or inpainted images with masks."""
     inputs, outputs = from_image_to_image(model)
     if model.task != "inpaint":
-        about = "Images without their noise"
+        about = "Denoised images"
         return Signature(about, inputs, outputs, lambda image: {"image": model(image)}, {"image": shown})
     inputs["mask"] = Tensor("float32", (None, None, None, 1), "not 0 where a pixel is missing", True)
     hole = np.zeros_like(shown[..., :1])
@@ -177,24 +184,24 @@ def restore(model: Any, shown: np.ndarray, classes: Sequence[str]) -> Signature:
         mask = checked(mask, fits, "the mask has another size than its image")
         return {"image": model(tf.concat([image, mask], axis=3))}
 
-    return Signature("Images with their holes filled", inputs, outputs, function, {"image": shown, "mask": hole})
+    return Signature("Inpainted images", inputs, outputs, function, {"image": shown, "mask": hole})
 
 
 def stylize(model: Any, shown: np.ndarray, classes: Sequence[str]) -> Signature:
     """Stylized images: in the style of other images, or with weights for the learned styles of the model."""
     inputs, outputs = from_image_to_image(model)
     if not hasattr(model, "styles"):
-        inputs["style"] = replace(images_of(model), about="pictures to take the style from, one for each image")
+        inputs["style"] = replace(images_of(model), about="style images, one per image")
         given = {"image": shown, "style": shown[::-1]}
         return Signature(
-            "Images in the style of others",
+            "Images in the style of other images",
             inputs,
             outputs,
             lambda image, style: {"image": model.painted(image, style)},
             given,
         )
     names = ", ".join(model.styles)
-    inputs["style"] = Tensor("float32", (None, max(1, len(model.styles))), f"how much of each style: {names}")
+    inputs["style"] = Tensor("float32", (None, max(1, len(model.styles))), f"weight of each style: {names}")
     one_hot = np.eye(max(1, len(model.styles)), dtype=np.float32)
     example = one_hot[np.arange(len(shown)) % len(one_hot)]  # the styles in turn
 
@@ -205,18 +212,22 @@ def stylize(model: Any, shown: np.ndarray, classes: Sequence[str]) -> Signature:
 
 
 def enhance(model: Any, shown: np.ndarray, classes: Sequence[str]) -> Signature:
+    """Enhanced images, with a strength for each."""
     inputs, outputs = from_image_to_image(model)
-    inputs["strength"] = Tensor("float32", (None,), "of each image, from 0, as it is, over 1, enhanced, to 2, overdone")
+    inputs["strength"] = Tensor(
+        "float32", (None,), "strength for each image, from 0 (unchanged) to 2; 1 is the trained strength"
+    )
     example = {"image": shown, "strength": np.linspace(0.5, 1.0, len(shown), dtype=np.float32)}
 
     def function(image: tf.Tensor, strength: tf.Tensor) -> dict[str, Any]:
         return {"image": model.enhanced(image, strength)}
 
-    return Signature("Images in better exposure, contrast and colour", inputs, outputs, function, example)
+    return Signature("Images with corrected exposure, contrast and color", inputs, outputs, function, example)
 
 
 def encode(model: Any, shown: np.ndarray, classes: Sequence[str]) -> Signature:
-    about = "The codes of images" + ("; their labels are inferred" if has_labels(model) else "")
+    """The codes of images."""
+    about = "Codes of images" + ("; their labels are inferred" if has_labels(model) else "")
     code = {"code": code_of(model)}
     example: dict[str, Any] = {"image": shown}
     return Signature(about, {"image": images_of(model)}, code, lambda image: {"code": model.encoded(image)}, example)
@@ -238,18 +249,18 @@ def decode(model: Any, shown: np.ndarray, classes: Sequence[str]) -> Signature:
     def function(code: tf.Tensor, labels: tf.Tensor | None = None) -> dict[str, Any]:
         return {"image": decoded(model, code, labels)}
 
-    return Signature("The images of codes", inputs, {"image": images_of(model)}, function, example)
+    return Signature("Images from codes", inputs, {"image": images_of(model)}, function, example)
 
 
 def generate(model: Any, shown: np.ndarray, classes: Sequence[str]) -> Signature:
     """New images from a seed: n of them, or one for each label."""
-    inputs = {"seed": Tensor("int64", (), "of the noise; the same seed gives the same images, of this export alone")}
+    inputs = {"seed": Tensor("int64", (), "random seed; equal seeds give equal images, within this export")}
     example: dict[str, Any] = {"seed": np.int64(0)}
     if has_labels(model):
         inputs["labels"] = labels_of(model)
         example["labels"] = np.arange(4, dtype=np.int32) % model.classes
     else:
-        inputs["n"] = Tensor("int32", (), f"how many images, 1 to {MOST}")
+        inputs["n"] = Tensor("int32", (), f"number of images, 1 to {MOST}")
         example["n"] = np.int32(4)
     draw = drawing(model)
 
@@ -258,36 +269,42 @@ def generate(model: Any, shown: np.ndarray, classes: Sequence[str]) -> Signature
         code = draw(checked(n, (n >= 1) & (n <= MOST), f"the number of images is not in [1, {MOST}]"), seed)
         return {"image": decoded(model, code, labels), "code": code}
 
-    outputs = {"image": images_of(model), "code": replace(code_of(model), about="what `decode` makes the images of")}
-    return Signature("New images", inputs, outputs, function, example)
+    outputs = {"image": images_of(model), "code": replace(code_of(model), about="codes of the images, as for `decode`")}
+    return Signature("Generated images", inputs, outputs, function, example)
 
 
 # -- shared parts ---------------------------------------------------------------------------------------------------
 
 
 def has_labels(model: Any) -> bool:
+    """Whether a model takes labels."""
     return getattr(model, "classes", 0) > 0
 
 
 def images_of(model: Any) -> Tensor:
+    """Images in the image shape of a model."""
     return Tensor("float32", (None, *model.image_shape), "images in [0, 1]", True)
 
 
 def from_image_to_image(model: Any) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    """The inputs and outputs of an image-to-image model."""
     return {"image": images_of(model)}, {"image": images_of(model)}
 
 
 def labels_of(model: Any) -> Tensor:
+    """The labels of a model."""
     return Tensor("int32", (None,), f"classes, 0 to {model.classes - 1}")
 
 
 def code_of(model: Any) -> Tensor:
+    """The codes of a model: latent vectors, or indices into a codebook."""
     if hasattr(model, "codebook"):
         return Tensor("int32", (None, *model.grid), f"codes, 0 to {model.codes - 1}")
     return Tensor("float32", (None, model.latent_dim), "latent vectors")
 
 
 def decoded(model: Any, code: tf.Tensor, labels: tf.Tensor | None) -> tf.Tensor:
+    """The images of codes, with labels checked for a conditional model."""
     if labels is None:
         return model.decoded(code)
     known = (labels >= 0) & (labels < model.classes)

@@ -82,10 +82,12 @@ class Run:
 
     @property
     def finished(self) -> bool:
+        """Whether the trained weights exist."""
         return (self.path / WEIGHTS).exists()
 
     @property
     def resume_command(self) -> str:
+        """The shell command that resumes the run."""
         return f"cnnzoo train --resume {self.path}"
 
     def newest_state(self) -> State | None:

@@ -160,7 +160,7 @@ def make_oracle(
         "objective": Objective(name, {"lower": "min", "higher": "max"}[better]),
         "hyperparameters": hyperparameters,
         "seed": seed + 1,  # keras-tuner treats 0 as no seed
-        "max_consecutive_failed_trials": trials + 1,  # never: the search goes on
+        "max_consecutive_failed_trials": trials + 1,  # never: the search continues
     }
     if kind == "hyperband":
         oracle = HalvingOracle(max_epochs=epochs, hyperband_iterations=None, **common)
