@@ -54,6 +54,7 @@ class GenerationMetrics:
             ValueError: It is not a classifier of images of that shape.
         """
         judge = hub.build(extractor)
+        judge.ground = ""  # no hint to invert samples: they are not a user's images
         if judge.task != "classify" or tuple(judge.image_shape) != tuple(self.model.image_shape):
             raise ValueError(
                 f"got the extractor {extractor!r} ({judge.task}, images {judge.image_shape}); allowed: a classifier of "
@@ -83,15 +84,15 @@ class GenerationMetrics:
             "floor": f"mean of {len(floor)} disjoint sets of {self.n} training images in place of the generated",
             "standard deviation over sets": _deviation(floor),
         }
-        neighbours = {**protocol, "k": features.NEIGHBOURS}
+        neighbors = {**protocol, "k": features.NEIGHBOURS}
         over_floor = [distance / float(np.mean(floor)) for distance in found["frechet"]]
         scores = [
             self._score("frechet", found["frechet"], "lower", protocol),
             Score("frechet_floor", float(np.mean(floor)), "", "", self.n, protocol=floors),
             self._score("frechet_over_floor", over_floor, "lower", floors),
             self._score("kernel_distance", found["kernel_distance"], "lower", protocol),
-            self._score("density", found["density"], "", {**neighbours, "ideal": 1}),
-            self._score("coverage", found["coverage"], "higher", neighbours),
+            self._score("density", found["density"], "", {**neighbors, "ideal": 1}),
+            self._score("coverage", found["coverage"], "higher", neighbors),
         ]
         if not self.model.needs_labels:
             return scores

@@ -77,6 +77,7 @@ def _generation(model: Any, objective: str, found: ImageSet, data: str) -> tuple
     if extractor is None:
         raise ValueError(f"no shipped classifier judges images {tuple(model.image_shape)} beside those of {data}")
     judge = hub.build(extractor)
+    judge.ground = ""  # no hint to invert samples: they are not a user's images
     real, fake = judge.features(found.images), judge.features(model.generate(len(found.images), seed=SEED))
     protocol = {"extractor": extractor, "generated": len(found.images), "generation seed": SEED}
     return float(OF_FEATURES[objective](real, fake)), protocol
