@@ -1,6 +1,6 @@
-"""Builds the wheel, installs it alone in an empty environment outside the checkout, and runs every shipped checkpoint.
+"""Builds the wheel, installs it alone in an empty environment, and runs every shipped checkpoint.
 
-The dependencies are those of the environment that runs this script, so that it needs no network.
+Dependencies come from the environment of this script, so that it needs no network.
 """
 
 import subprocess
@@ -31,6 +31,11 @@ for name in names:
 
 
 def main() -> None:
+    """Runs the check.
+
+    Raises:
+        subprocess.CalledProcessError: The build, the installation or a checkpoint failed.
+    """
     with tempfile.TemporaryDirectory() as folder:
         empty = Path(folder)
         command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", folder, str(ROOT)]

@@ -14,7 +14,7 @@ import sys
 import atheris
 
 with atheris.instrument_imports(include=["cnnzoo"]):
-    from cnnzoo.serving.model_repository import Catalogue
+    from cnnzoo.serving.model_repository import ModelRepository
     from cnnzoo.serving.predictor import Predictor
     from cnnzoo.serving.protocol import Refusal
 
@@ -23,7 +23,7 @@ from fuzz_serving import SIGNATURES, exported, picture
 
 def main() -> None:
     with exported("espcn.x3", "lenet.mnist", "cgan.mnist") as folder:
-        catalogue, predict = Catalogue(folder), Predictor(1e5)
+        catalogue, predict = ModelRepository(folder), Predictor(1e5)
 
         def check(data: bytes) -> None:
             image = {"b64": base64.b64encode(data).decode()}

@@ -1,11 +1,11 @@
-"""Image networks that generate, restore and edit, built by name, with their trained weights.
+"""Image networks for generation, restoration and editing, built by name, with trained weights.
 
-Importing this package is light: each name below is imported from its module when it is first used.
+Importing this package is fast: each public name is imported from its module on first use.
 """
 
 from typing import TYPE_CHECKING, Any
 
-from cnnzoo._bootstrap import keep_tensorflow_quiet, register_when_keras_is_there
+from cnnzoo._bootstrap import keep_tensorflow_quiet, register_with_keras
 
 __version__ = "0.1.0"
 
@@ -67,4 +67,4 @@ def __dir__() -> list[str]:
 
 
 keep_tensorflow_quiet()
-register_when_keras_is_there()
+register_with_keras()

@@ -1,10 +1,9 @@
-"""All that importing `cnnzoo` changes in the process, around the imports of TensorFlow and Keras, whenever they come.
+"""The changes that importing `cnnzoo` makes to the process: hooks around the first imports of TensorFlow and Keras.
 
-- TensorFlow's libraries write about themselves on stderr while they are imported, before any log level counts. These
-  lines are held back. Whoever wants to read them sets `TF_CPP_MIN_LOG_LEVEL` below 3 before the import; where it is not
-  set, importing `cnnzoo` sets it to 3.
-- `keras.saving.load_model` finds a saved class by its registered name, which exists once the module of the class has
-  been imported. Until then a stand-in has the name: it imports the class when Keras asks it to make a model.
+- TensorFlow's libraries log on stderr during their import, before any log level applies. These lines are dropped,
+  unless `TF_CPP_MIN_LOG_LEVEL` is below 3 before the import; importing `cnnzoo` sets it to 3 if it is not set.
+- `keras.saving.load_model` finds a class by its registered name, after the import of its module. Until then, a stand-in
+  is registered, which imports the class when Keras builds a model from its configuration.
 """
 
 import importlib
@@ -21,12 +20,12 @@ from types import ModuleType
 from typing import Any
 
 LEVEL = "TF_CPP_MIN_LOG_LEVEL"
-OF_ITSELF = re.compile(rb"WARNING: All log messages before absl::InitializeLog|[IWE]\d{4} \d\d:\d\d:\d")
+STARTUP_LINE = re.compile(rb"WARNING: All log messages before absl::InitializeLog|[IWE]\d{4} \d\d:\d\d:\d")
 Load = Callable[[ModuleType], None]
 
 
-class Around(MetaPathFinder):
-    """Finds a package as ever, once, and has its loading done by a function of the usual loading and the module."""
+class ImportHook(MetaPathFinder):
+    """Passes the first import of a package to a function of its usual loader and the module."""
 
     def __init__(self, name: str, loading: Callable[[Load, ModuleType], None]):
         self.name, self.loading = name, loading
@@ -43,49 +42,49 @@ class Around(MetaPathFinder):
         return spec
 
 
-def around_import(name: str, loading: Callable[[Load, ModuleType], None]) -> None:
-    """Has `loading(load, module)` called when the package is imported first; it is to call `load(module)`."""
-    sys.meta_path.insert(0, Around(name, loading))
+def hook_import(name: str, loading: Callable[[Load, ModuleType], None]) -> None:
+    """Calls `loading(load, module)` at the first import of a package; it must call `load(module)`."""
+    sys.meta_path.insert(0, ImportHook(name, loading))
 
 
 def keep_tensorflow_quiet() -> None:
-    """Has TensorFlow imported quietly, unless it is there already or is asked to speak."""
+    """Drops the startup lines of TensorFlow, unless it is imported already or its log level is below 3."""
     if "tensorflow" not in sys.modules and os.environ.setdefault(LEVEL, "3") >= "3":
-        around_import("tensorflow", _load_quietly)
+        hook_import("tensorflow", _load_quietly)
 
 
 def _load_quietly(load: Load, module: ModuleType) -> None:
-    with _without_what_it_says_of_itself():
+    with _without_startup_lines():
         load(module)
 
 
 @contextmanager
-def _without_what_it_says_of_itself() -> Iterator[None]:
-    """Holds stderr, of the libraries as well, and lets go of it at the end, less the lines that are of no use."""
+def _without_startup_lines() -> Iterator[None]:
+    """Captures file descriptor 2, also of native libraries, and writes it out at the end without startup lines."""
     try:
         stderr = os.dup(2)
-    except OSError:  # there is none
+    except OSError:  # no stderr
         yield
         return
-    with tempfile.TemporaryFile() as said:
-        os.dup2(said.fileno(), 2)
+    with tempfile.TemporaryFile() as captured:
+        os.dup2(captured.fileno(), 2)
         try:
             yield
         finally:
             os.dup2(stderr, 2)
             os.close(stderr)
-            said.seek(0)
-            for line in said:
-                if not OF_ITSELF.match(line):
+            captured.seek(0)
+            for line in captured:
+                if not STARTUP_LINE.match(line):
                     os.write(2, line)
 
 
-def register_when_keras_is_there() -> None:
-    """Registers the stand-ins now, or when Keras is imported."""
+def register_with_keras() -> None:
+    """Registers the stand-ins now, or after the import of Keras."""
     if "keras" in sys.modules:
         _register(sys.modules["keras"])
     else:
-        around_import("keras", _load_and_register)
+        hook_import("keras", _load_and_register)
 
 
 def _load_and_register(load: Load, keras: ModuleType) -> None:
@@ -107,7 +106,7 @@ def _stand_in(registered: str, module: str) -> type:
     class StandIn:
         @classmethod
         def from_config(cls, config: dict[str, Any]) -> Any:
-            importlib.import_module(module)  # which registers the class in the place of this one
+            importlib.import_module(module)  # which registers the class in place of this one
             import keras
 
             return keras.saving.get_custom_objects()[registered].from_config(config)

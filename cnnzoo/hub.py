@@ -1,6 +1,6 @@
-"""Models by name: shipped checkpoints, their cards, and the data that they were trained on.
+"""Models by name: shipped checkpoints, their cards and their training data.
 
-`arch.tag` is a checkpoint, the name of its folder in `saved_models/`. Listing them imports no network library.
+`arch.tag` is a checkpoint, the name of its folder in `saved_models/`. Listing checkpoints imports no network library.
 """
 
 from pathlib import Path
@@ -16,20 +16,20 @@ __all__ = ["build", "card", "checkpoint_path", "list_checkpoints", "pipeline"]
 
 
 def build(name: str, *, weights: str | Path | None = None, **config: Any) -> Any:
-    """A model, built and ready for use.
+    """Builds a model.
 
     Args:
         name: `arch.tag` for a trained model, `arch` for one with fresh weights.
-        weights: With `arch`: a checkpoint or run folder of your own, whose weights and configuration are taken.
+        weights: With `arch`: a checkpoint or run folder with the weights and the configuration.
         **config: With `arch`: fields of its configuration.
 
     Returns:
         A `cnnzoo.phases.PhasedModel`.
 
     Raises:
-        UnknownName: No such architecture or checkpoint.
-        CheckpointError: The files of the checkpoint are missing, cut short or altered.
-        ValueError: A field that the architecture does not have, or a field beside trained weights.
+        UnknownName: There is no such architecture or checkpoint.
+        CheckpointError: The files of the checkpoint are missing, truncated or altered.
+        ValueError: An unknown field, or a field for trained weights.
     """
     arch, tag = split_name(name)
     if not tag and weights is None:
@@ -52,17 +52,17 @@ def build(name: str, *, weights: str | Path | None = None, **config: Any) -> Any
 
 
 def pipeline(name: str | Path, split: str = "train", batch_size: int = 128, seed: int = 0) -> Any:
-    """The `tf.data.Dataset` for `model.fit`: uint8 images and labels, one epoch for each time it is gone through.
+    """The `tf.data.Dataset` for `model.fit`: uint8 images and labels, one epoch per pass.
 
-    Every pass over "train", "fit" or "validation" takes the next epoch's order of `ImageSet.stream`. "test" comes
-    whole, in its own order, with a last batch that may be short.
+    Every pass over "train", "fit" or "validation" has the next order of `ImageSet.stream`. "test" is complete and
+    in its own order; its last batch may be short.
 
     Args:
-        name: A data set or folder as in `load`; or a checkpoint, "arch.tag", for the data it was trained on, in the
-            shape that its model takes: crops of photographs, if that is any.
+        name: A data set or folder as in `load`; or a checkpoint, "arch.tag", for its training data in its image shape,
+            which are crops of photographs for a model of images of any size.
         split: As in `load`.
-        batch_size: Images a batch.
-        seed: Of the order.
+        batch_size: Images per batch.
+        seed: The seed of the order.
 
     Raises:
         DataNotFound, ValueError: As `load`.
@@ -74,7 +74,7 @@ def pipeline(name: str | Path, split: str = "train", batch_size: int = 128, seed
         arrays = (images.images,) if images.labels is None else (images.images, images.labels)
         return tf.data.Dataset.from_tensor_slices(arrays).batch(batch_size)
     per_epoch = images.steps_per_epoch(batch_size)
-    # A pass over the data set ends with its epoch; the variable remembers which one comes next.
+    # A pass over the data set is one epoch; the variable holds the number of the next.
     epoch = tf.Variable(-1, dtype=tf.int64, trainable=False)
 
     def begin(_: Any) -> Any:

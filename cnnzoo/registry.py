@@ -1,6 +1,6 @@
-"""Architectures by name: the classes of `cnnzoo/models/`, imported when first used.
+"""Architectures by name: the classes of `cnnzoo/models/`, imported on first use.
 
-`arch` is an architecture, the name of its file in `cnnzoo/models/`. Listing them imports no network library.
+`arch` is an architecture, the name of its file in `cnnzoo/models/`. Listing architectures imports no network library.
 """
 
 import difflib
@@ -16,24 +16,23 @@ from cnnzoo.utils.configuration import check, fields_of
 
 _classes: dict[str, type[Any]] = {}
 
-
-FEW = 12  # names that an error still gives in full
+FEW = 12  # names in an error message, at most
 
 
 class UnknownName(ValueError):
-    """A name that the zoo does not have; the message gives the nearest ones."""
+    """An unknown name; the message has the nearest ones."""
 
     def __init__(self, kind: str, name: str, known: Iterable[str]):
         super().__init__(f"no {kind} is named {name!r}; {suggestion(name, known, 'cnnzoo list names all')}")
 
 
 def suggestion(name: str, known: Iterable[str], where: str = "") -> str:
-    """The end of an error about a name: the nearest known ones, else all.
+    """The end of an error about a name: the nearest known names, else all.
 
     Args:
-        name: What was given.
-        known: What is allowed.
-        where: Says what names all; given where there may be more than an error should list.
+        name: The unknown name.
+        known: The allowed names.
+        where: Where to find all names, in case an error should not list them.
     """
     known = sorted(known)
     if near := difflib.get_close_matches(name, known, n=3, cutoff=0.5):
@@ -45,7 +44,10 @@ def suggestion(name: str, known: Iterable[str], where: str = "") -> str:
 
 
 def register(name: str) -> Callable[[type], type]:
-    """Class decorator: the class is the architecture `name`, and Keras can save and load it by that name."""
+    """Class decorator that registers an architecture by name, in the zoo and in Keras.
+
+    Raises:
+        ValueError: Another module has registered that name."""
 
     def add(cls: type[Any]) -> type[Any]:
         import keras
@@ -61,13 +63,13 @@ def register(name: str) -> Callable[[type], type]:
 
 
 def own_architectures() -> list[str]:
-    """The architectures that have a module in `cnnzoo/models/`."""
+    """The names of architectures with a module in `cnnzoo/models/`."""
     folder = Path(__file__).with_name("models")
     return [module.name for module in pkgutil.iter_modules([str(folder)]) if not module.name.startswith("_")]
 
 
 def list_models(pattern: str = "*") -> list[str]:
-    """The architectures whose names match a shell pattern, sorted: `list_models("*gan*")`."""
+    """The names of architectures that match a shell pattern, sorted: `list_models("*gan*")`."""
     return sorted(fnmatch.filter({*own_architectures(), *_classes}, pattern))
 
 
@@ -81,8 +83,8 @@ def architecture(name: str) -> type[Any]:
     """The class of an architecture.
 
     Raises:
-        UnknownName: There is none of that name.
-        ValueError: Keras is set to a backend or an order of axes that no model works with.
+        UnknownName: There is no such architecture.
+        ValueError: Keras has a backend or image data format that no model supports.
     """
     if name not in _classes and name in own_architectures():
         check_keras()

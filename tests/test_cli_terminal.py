@@ -317,7 +317,7 @@ def test_a_sheet_is_enlarged_by_whole_pixels_to_about_900(command, monkeypatch, 
         def generate(self, n, seed):
             return np.random.default_rng(seed).integers(256, size=(n, 28, 28, 1), dtype=np.uint8)
 
-    monkeypatch.setattr("cnnzoo.cli.models.able", lambda name, verb: Noise())
+    monkeypatch.setattr("cnnzoo.cli.models.load_with_method", lambda name, verb: Noise())
     for words, scale in (([], times), (["--pixels"], 1)):
         assert command("generate", "noise", "-n", n, "--out", tmp_path / "sheet.png", *words)[0] == 0
         sheet = contact_sheet(Noise().generate(n, 0), int(np.ceil(np.sqrt(n))))[..., 0]

@@ -314,7 +314,7 @@ def test_training_lowers_its_loss(reference):
 def command(tmp_path, monkeypatch):
     """`cnnzoo enhance` in a folder of its own, with curves that lighten."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("cnnzoo.cli.models.able", lambda name, verb: with_curves(0.2))
+    monkeypatch.setattr("cnnzoo.cli.models.load_with_method", lambda name, verb: with_curves(0.2))
     return lambda *words: main(["enhance", *map(str, words)])
 
 

@@ -26,7 +26,7 @@ from cnnzoo.imaging.masks import read_mask
 from cnnzoo.serving import app as serving_app
 from cnnzoo.serving.app import application
 from cnnzoo.serving.batching import Workers
-from cnnzoo.serving.model_repository import Catalogue
+from cnnzoo.serving.model_repository import ModelRepository
 from cnnzoo.serving.predictor import Predictor
 from cnnzoo.serving.protocol import Refusal
 
@@ -49,7 +49,7 @@ def exports(folder):
 @pytest.fixture(scope="module")
 def ask(folder):
     """A function that sends one body to a model and gives the answer as JSON, or raises what it is refused with."""
-    catalogue, predictor = Catalogue(folder), Predictor(LIMIT)
+    catalogue, predictor = ModelRepository(folder), Predictor(LIMIT)
 
     def sent(model, signature, inputs):
         (answer,) = predictor(
@@ -235,7 +235,7 @@ def test_exported_files_have_the_permissions_that_the_umask_leaves(folder):
 def test_a_version_that_failed_is_tried_again_when_its_files_change(folder, tmp_path):
     shutil.copytree(folder, tmp_path / "root")
     root, whole = tmp_path / "root", folder / "lenet" / "1"
-    catalogue = Catalogue(root)
+    catalogue = ModelRepository(root)
     half = root / "lenet" / "2"
     half.mkdir()
     shutil.copy(whole / "saved_model.pb", half)  # the rest is still being copied
@@ -271,7 +271,7 @@ def test_server_unpacks_gzip_bodies_up_to_its_limit(folder, monkeypatch):
     held = []
     monkeypatch.setattr(serving_app.Api, "answer", bodies_into(held))
     workers = Workers(lambda *_: [], 1, 1)
-    app = application(Catalogue(folder), workers, 10_000)
+    app = application(ModelRepository(folder), workers, 10_000)
 
     def send(body, encoding="gzip"):
         return asyncio.run(post(app, body, encoding))

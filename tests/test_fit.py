@@ -19,6 +19,7 @@ from cnnzoo.phases import Phase, PhasedModel
 from cnnzoo.recipes import Recipe, adam_cosine, list_recipes, recipe
 from cnnzoo.registry import UnknownName, list_models, register
 from cnnzoo.training import loop
+from cnnzoo.training import plan as planning
 from cnnzoo.training.callbacks import CollapseWarning, Coverage, TrainingDiverged
 
 BATCH = 600  # digits to train on: 2 steps an epoch
@@ -173,7 +174,7 @@ def test_weights_that_are_not_finite_are_never_kept(tmp_path):
 
 def test_validation_images_are_watched_where_the_recipe_holds_them_out(tmp_path, monkeypatch):
     held = Recipe(checkpoint="toy.held", data="digits", split="fit", epochs=2, batch_size=BATCH, expects="")
-    monkeypatch.setattr(loop, "recipe", lambda name: held)
+    monkeypatch.setattr(planning, "recipe", lambda name: held)
     run = cnnzoo.train("toy.held", out=tmp_path / "run", verbose=0)
     history = json.loads((run / "history.json").read_text())
     plan = json.loads((run / "run.json").read_text())
@@ -192,7 +193,7 @@ def test_bfloat16_is_for_training_alone(tmp_path, monkeypatch):
             seen.append(on())
 
     seen, fast = [], Recipe(checkpoint="toy.fast", data="digits", epochs=1, batch_size=BATCH, expects="", bfloat16=True)
-    monkeypatch.setattr(loop, "recipe", lambda name: fast)
+    monkeypatch.setattr(planning, "recipe", lambda name: fast)
     run = cnnzoo.train("toy.fast", out=tmp_path / "run", callbacks=[Note()], verbose=0)
     assert seen == [True, True] and not on()
     assert json.loads((run / "run.json").read_text())["bfloat16"] is True
@@ -205,7 +206,7 @@ def test_the_rate_of_a_phase_falls_until_the_last_step_however_often_it_is_updat
 
     seen, falling = [], adam_cosine(0.1, "first", "second")
     often = Recipe("digits", 3, "", "toy.often", batch_size=BATCH, config={"repeats": 5}, optimizers=falling)
-    monkeypatch.setattr(loop, "recipe", lambda name: often)
+    monkeypatch.setattr(planning, "recipe", lambda name: often)
     cnnzoo.train("toy.often", out=tmp_path / "run", callbacks=[Note()], verbose=0)
     cosine = 0.05 * (1 + np.cos(np.pi * np.arange(1, 7) / 6))
     np.testing.assert_allclose(seen, np.stack([cosine, cosine], axis=1), atol=1e-7)
@@ -255,7 +256,7 @@ def test_a_run_outside_the_main_thread(tmp_path):
 
 def test_another_seed_gives_another_model(tmp_path):
     def first_kernel(seed):
-        model = loop._build({"architecture": "lenet", "config": {}, "seed": seed})
+        model = planning.build_model({"architecture": "lenet", "config": {}, "seed": seed})
         return model.get_weights()[0]
 
     assert np.array_equal(first_kernel(1), first_kernel(1))
@@ -328,7 +329,7 @@ def test_every_recipe_is_one_of_its_name(name):
     assert is_photographs(mine.data) or tag.startswith(mine.data.split("/")[0])  # whole photographs are of no one set
     assert mine.expects and mine.summary and not mine.summary.endswith(".")
     assert mine.published.startswith("none") or (re.search(r"\(.+, \d{4}.*\)", mine.published) and mine.differs)
-    model = loop._build({"architecture": arch, "config": mine.config, "seed": 0})
+    model = planning.build_model({"architecture": arch, "config": mine.config, "seed": 0})
     updates = {phase.name: 100 for phase in model.phases()}
     made = mine.optimizers(updates) if mine.optimizers else model.published_optimizers()
     model.compile(made)  # complains unless every phase has its optimizer
@@ -367,8 +368,8 @@ def test_the_coverage_of_a_few_training_images_is_in_the_history(tmp_path):
         "dcgan", data="digits", epochs=1, batch_size=BATCH, config={"width": 2}, out=tmp_path / "run", verbose=0
     )
     logged = json.loads((run / "history.json").read_text())[0]["coverage"]
-    real = load("digits", shape=(28, 28, 1)).images[: loop.COVERED].reshape(loop.COVERED, -1) / 255
-    fake = cnnzoo.build("dcgan", weights=run).generate(loop.COVERED, seed=0).reshape(loop.COVERED, -1)
+    real = load("digits", shape=(28, 28, 1)).images[: loop.COVERAGE_IMAGES].reshape(loop.COVERAGE_IMAGES, -1) / 255
+    fake = cnnzoo.build("dcgan", weights=run).generate(loop.COVERAGE_IMAGES, seed=0).reshape(loop.COVERAGE_IMAGES, -1)
     assert logged == pytest.approx(density_coverage(real, fake, 5)[1])
 
 

@@ -80,9 +80,9 @@ def test_what_restores_is_judged_by_the_psnr_of_the_photographs_held_out(name, t
     assert len(held_out.images) == 1
     if model.task == "inpaint":
         middle = held_out.images[0][None, 8:72, 8:72]
-        scores = restoration.filling(model, folder, middle)
+        scores = restoration.inpainting(model, folder, middle)
     else:
-        scores = {"upscale": restoration.enlarging, "restore": restoration.denoising}[model.task](model, held_out)
+        scores = {"upscale": restoration.upscaling, "restore": restoration.denoising}[model.task](model, held_out)
     objective = next(iter(objectives(type(model))))
     found = measure(model, objective, folder)
     assert found.value == pytest.approx(scores[0].value) and found.unit == "dB" and found.better == "higher"

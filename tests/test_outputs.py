@@ -24,7 +24,7 @@ class Generator:
 @pytest.fixture
 def command(capsys, monkeypatch):
     """Runs a command line with toys in place of trained models; gives its exit code and what it wrote."""
-    monkeypatch.setattr("cnnzoo.cli.models.able", lambda name, verb: Generator())
+    monkeypatch.setattr("cnnzoo.cli.models.load_with_method", lambda name, verb: Generator())
 
     def run(*words):
         try:
@@ -59,7 +59,7 @@ def test_generate_writes_the_format_that_the_name_says(command, tmp_path, name, 
     ids=lambda line: line[0],
 )
 def test_a_name_without_a_known_format_is_refused_before_the_work(command, tmp_path, line, monkeypatch):
-    monkeypatch.setattr("cnnzoo.cli.models.able", lambda name, verb: pytest.fail("a model was loaded"))
+    monkeypatch.setattr("cnnzoo.cli.models.load_with_method", lambda name, verb: pytest.fail("a model was loaded"))
     (tmp_path / "folder.png").mkdir()
     (tmp_path / "file").touch()
     for name, complaint in (
@@ -75,7 +75,7 @@ def test_a_name_without_a_known_format_is_refused_before_the_work(command, tmp_p
 @pytest.mark.parametrize("line", [["generate", "toy", "-n", 400_000], ["nearest", "toy", "-n", 600]])
 def test_a_sheet_that_its_format_cannot_hold_is_refused_before_it_is_made(command, tmp_path, line, monkeypatch):
     monkeypatch.setattr(Generator, "generate", lambda *given, **options: pytest.fail("images were made"))
-    monkeypatch.setattr("cnnzoo.cli.models.find", lambda name: (None, "digits"))
+    monkeypatch.setattr("cnnzoo.cli.models.resolve", lambda name: (None, "digits"))
     code, out, err = command(*line, "--out", tmp_path / "sheet.webp")
     assert (code, out) == (2, "") and "pixels; allowed: 16383 a side, or .png" in err
 

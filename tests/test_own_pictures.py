@@ -116,14 +116,14 @@ def test_every_side_that_may_be_chosen_can_be_built():
 def test_choose_keeps_gray_gray_and_says_what_is_mixed(tmp_path):
     gray = fill(tmp_path / "gray", 10, color=False)
     chosen = shape.choose(architecture("dcgan"), gray, "train")
-    assert chosen.shape == (32, 32, 1) and "8 gray images" in chosen.told
+    assert chosen.shape == (32, 32, 1) and "8 gray images" in chosen.line
     Image.open(gray / "000.jpg").convert("L").save(gray / "000.jpg")
     assert shape.choose(architecture("dcgan"), gray, "train").shape == (32, 32, 1)
     fill(gray, 5, start=10)
     chosen = shape.choose(architecture("dcgan"), gray, "train")
     assert chosen.shape == (32, 32, 3)
-    counts = [int(word) for word in chosen.told.split() if word.isdigit()][:2]
-    assert sum(counts) == 12 and min(counts) > 0 and "color and" in chosen.told
+    counts = [int(word) for word in chosen.line.split() if word.isdigit()][:2]
+    assert sum(counts) == 12 and min(counts) > 0 and "color and" in chosen.line
 
 
 def test_choose_takes_the_channels_for_models_of_any_size(tmp_path):

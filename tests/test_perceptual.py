@@ -181,9 +181,9 @@ def test_enlargements_are_judged_by_another_network_than_the_loss_s_or_the_score
     if judge == "lenet.cifar10":
         monkeypatch.setattr(PerceptualDistance.__init__, "__defaults__", (judge,))
     found = Photographs("few", "test", (PHOTO,), ("face",))
-    scores = {score.name: score for score in restoration.enlarging(hub.build("espcn_gan.x4"), found)}
+    scores = {score.name: score for score in restoration.upscaling(hub.build("espcn_gan.x4"), found)}
     protocol = scores["perceptual_few"].protocol
     assert protocol["extractor"] == judge
     assert ("caution" in protocol) == (judge == "lenet.cifar10")
-    faithful = {score.name: score for score in restoration.enlarging(hub.build("espcn.x4"), found)}
+    faithful = {score.name: score for score in restoration.upscaling(hub.build("espcn.x4"), found)}
     assert "caution" not in faithful["perceptual_few"].protocol

@@ -65,7 +65,7 @@ def models(monkeypatch):
         assert hasattr(MODELS[name], verb)
         return MODELS[name]
 
-    monkeypatch.setattr("cnnzoo.cli.models.able", able)
+    monkeypatch.setattr("cnnzoo.cli.models.load_with_method", able)
     monkeypatch.setattr("cnnzoo.hub.list_checkpoints", lambda pattern="*": ["espcn.x2", "espcn.x3"])
 
 
@@ -345,7 +345,7 @@ def cutout(tmp_path):
 )
 def test_no_command_lets_a_model_see_beneath_transparency(command, cutout, words, spy, dtype, monkeypatch, tmp_path):
     model = spy()
-    monkeypatch.setattr("cnnzoo.cli.models.able", lambda name, verb: model)
+    monkeypatch.setattr("cnnzoo.cli.models.load_with_method", lambda name, verb: model)
     monkeypatch.setattr("cnnzoo.cli.models.check", lambda name, verb: None)
     monkeypatch.setattr("cnnzoo.cli.models.config", lambda name: {"scale": 2})
     monkeypatch.setattr("cnnzoo.hub.build", lambda name: model)
@@ -369,7 +369,7 @@ def test_no_command_lets_a_model_see_beneath_transparency(command, cutout, words
 
 def test_inpaint_takes_no_color_from_the_hole_and_leaves_known_pixels_alone(command, cutout, monkeypatch, tmp_path):
     model = Filling()
-    monkeypatch.setattr("cnnzoo.cli.models.able", lambda name, verb: model)
+    monkeypatch.setattr("cnnzoo.cli.models.load_with_method", lambda name, verb: model)
     photo, path = cutout()
     missing = np.zeros((8, 9), bool)
     missing[2:5, 4] = True
@@ -396,7 +396,7 @@ def test_upscale_leaves_no_fringe_and_opaque_pictures_as_they_are(command, monke
     import cnnzoo
 
     model = cnnzoo.build("espcn.x2")
-    monkeypatch.setattr("cnnzoo.cli.models.able", lambda name, verb: model)
+    monkeypatch.setattr("cnnzoo.cli.models.load_with_method", lambda name, verb: model)
     y, x = np.mgrid[:32, :32]
     soft = np.clip(10.5 - np.hypot(y - 15.5, x - 15.5), 0, 1)
     disc = np.zeros((32, 32, 4), np.uint8)

@@ -123,13 +123,19 @@ def test_what_is_renamed_was_synced_before(tmp_path, monkeypatch):
 
 
 def test_contact_sheets_show_validation_images(folder, tmp_path, monkeypatch):
-    from cnnzoo.training import loop
+    from cnnzoo.training import loop, plan
 
-    asked, load = [], loop._load
-    monkeypatch.setattr(loop, "_load", lambda plan, split, limit=None: asked.append(split) or load(plan, split, limit))
+    splits, load = [], plan.load_split
+
+    def recorded(plan, split, limit=None):
+        splits.append(split)
+        return load(plan, split, limit)
+
+    monkeypatch.setattr(loop, "load_split", recorded)
+    monkeypatch.setattr(plan, "load_split", recorded)
     config = {"image_shape": [8, 8, 1], "width": 4}
     cnnzoo.train("autoencoder", data=folder, config=config, epochs=1, batch_size=8, out=tmp_path / "run", verbose=0)
-    assert set(asked) == {"train", "validation"}
+    assert set(splits) == {"train", "validation"}
 
 
 def test_evaluate_matches_classes_by_name(folder, tmp_path):

@@ -31,7 +31,7 @@ from cnnzoo.serving import metrics
 from cnnzoo.serving.app import application
 from cnnzoo.serving.batching import Full, Workers
 from cnnzoo.serving.metadata import status
-from cnnzoo.serving.model_repository import MOUNT, Catalogue
+from cnnzoo.serving.model_repository import MOUNT, ModelRepository
 from cnnzoo.serving.page import address, overview, page
 from cnnzoo.serving.predictor import Predictor
 from cnnzoo.serving.protocol import Refusal, answer
@@ -50,7 +50,7 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def catalogue(folder):
-    return Catalogue(folder)
+    return ModelRepository(folder)
 
 
 # -- the application ---------------------------------------------------------------------------------------------------
@@ -232,14 +232,14 @@ def test_outputs_that_are_not_one_for_each_instance_go_in_columns_alone():
 # -- what is served ----------------------------------------------------------------------------------------------------
 
 
-def states(catalogue: Catalogue) -> dict[str, tuple[str, str]]:
+def states(catalogue: ModelRepository) -> dict[str, tuple[str, str]]:
     told = json.loads(status(catalogue, "lenet", None))["model_version_status"]
     return {each["version"]: (each["state"], each["status"]["error_message"]) for each in told}
 
 
 def test_a_new_version_takes_the_place_of_the_old_one_once_it_is_warm(folder, tmp_path):
     shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
-    catalogue = Catalogue(tmp_path)
+    catalogue = ModelRepository(tmp_path)
     shutil.copytree(tmp_path / "lenet/1", tmp_path / "lenet/2")
     catalogue.refresh()
     assert states(catalogue) == {"2": ("AVAILABLE", "")} and catalogue.find("lenet").version == 2
@@ -256,7 +256,7 @@ def test_a_new_version_takes_the_place_of_the_old_one_once_it_is_warm(folder, tm
     assert found["2"] == ("AVAILABLE", "") and catalogue.find("lenet").version == 2
     assert found["3"][0] == "END" and "got signature 'nonsense'" in found["3"][1]
     with pytest.raises(ValueError, match="lenet/3 cannot be loaded: got signature 'nonsense'"):
-        Catalogue(tmp_path)
+        ModelRepository(tmp_path)
     shutil.copytree(tmp_path / "lenet/1", tmp_path / "lenet/4")
     catalogue.refresh()
     assert states(catalogue) == {"4": ("AVAILABLE", "")}
@@ -272,7 +272,7 @@ def test_the_policy_of_the_configuration_is_followed(folder, tmp_path):
         nonlocal catalogue
         config = f'model_config_list {{ config {{ name: "lenet" base_path: "{base}" {policy} }} }}'
         (tmp_path / "models.config").write_text(config)
-        catalogue = catalogue or Catalogue(tmp_path)
+        catalogue = catalogue or ModelRepository(tmp_path)
         catalogue.refresh()
         return [servable.version for servable in catalogue.all()]
 

@@ -312,7 +312,7 @@ def oracle_in(folder, kind, trials, seed):
     space = {"learning_rate": (1e-4, 1.0)}
     settings = {"objective": ("mse", "lower"), "trials": trials, "epochs": 1, "seed": seed}
     oracle = oracles.make_oracle(kind, **settings, hyperparameters=to_hyperparameters(space))
-    oracle.ended = lambda *_: None
+    oracle.on_trial_ended = lambda *_: None
     oracle._set_project_dir(str(folder), "search")
     return oracle
 

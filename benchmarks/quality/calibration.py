@@ -2,7 +2,7 @@
 
     python benchmarks/quality/calibration.py espcn.x2 lenet.mnist cnn.fashion_mnist
 
-An export without the training data at hand falls back on such images; see `cnnzoo.export.litert.calibrating`.
+An export without the training data at hand falls back on such images; see `cnnzoo.export.litert.calibration_images`.
 """
 
 import argparse

@@ -19,7 +19,7 @@ import numpy as np
 from keras import layers, ops
 
 from cnnzoo.data import training_images
-from cnnzoo.evaluation.restoration import filled_by, sets_of, to_fill
+from cnnzoo.evaluation.restoration import evaluation_sets, inpainted_by, inpainting_images
 from cnnzoo.imaging import masks
 from cnnzoo.imaging.resampling import mirror_to_multiple
 from cnnzoo.metrics.reconstruction import hole_mse_per_image
@@ -69,7 +69,7 @@ def scores(model: Inpainter, images: np.ndarray) -> list[float]:
     found = []
     for kind in masks.EVALUATED:
         hidden = masks.for_evaluation(images, kind)
-        made = filled_by(model, images, hidden) / 255
+        made = inpainted_by(model, images, hidden) / 255
         found.append(-10 * math.log10(hole_mse_per_image(images / 255, made, hidden).mean()))
     return found
 
@@ -87,7 +87,7 @@ def main() -> None:
         keras.backend.clear_session()
         file = asked.out / f"{asked.name}.{kind.__name__}.{epochs}.weights.h5"
         model = trained(kind, plan, epochs, file)
-        found[title] = scores(model, to_fill(model, *sets_of(model, plan.data, "test")).images)
+        found[title] = scores(model, inpainting_images(model, *evaluation_sets(model, plan.data, "test")).images)
         rows.append((title, f"{model.network.count_params():,}", *(f"{psnr:.2f}" for psnr in found[title])))
     gains = (f"{ours - other:+.2f}" for ours, other in zip(*found.values(), strict=True))
     title = f"{asked.name}, {epochs} epochs: PSNR over holes in dB"

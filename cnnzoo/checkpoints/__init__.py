@@ -1,4 +1,4 @@
-"""Checkpoints: a card, the weights and a golden in one folder, each file under its SHA-256."""
+"""Checkpoints: a card, weights and a golden in one folder, with the SHA-256 of each file."""
 
 from cnnzoo.checkpoints.card import CARD, GOLDEN, TASKS, WEIGHTS, Checkpoint, CheckpointError, open_checkpoint
 from cnnzoo.checkpoints.golden import check_golden, sample_images

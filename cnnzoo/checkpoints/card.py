@@ -1,13 +1,14 @@
-"""The card of a checkpoint: its fields, and reading and checking it.
+"""The card of a checkpoint: its fields, read and checked.
 
-    card.json           what it is, how it was trained, how well it does (see `FIELDS`)
-    model.weights.h5    the weights, as Keras writes them
-    golden.npz          an input and the output that the weights must give for it
+    card.json           architecture, training and scores (see `FIELDS`)
+    model.weights.h5    the weights, in Keras's format
+    golden.npz          an input and the output of the weights for it
 
 A checkpoint is data alone: JSON, HDF5 and NumPy arrays, never pickled objects or code.
 """
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,46 +18,50 @@ CARD, WEIGHTS, GOLDEN = "card.json", "model.weights.h5", "golden.npz"
 TASKS = ("classify", "reconstruct", "generate", "restore", "inpaint", "upscale", "stylize", "enhance")
 
 # The fields of a card and their types; all are required.
-FIELDS: dict[str, type] = {
+FIELDS: dict[str, type[Any]] = {
     "format": int,  # 1
     "name": str,  # "arch.tag"
     "description": str,
     "architecture": str,
     "config": dict,  # keywords of build()
     "task": str,  # one of TASKS
-    "paper": str,  # where the architecture comes from
+    "paper": str,  # the source of the architecture
     "licence": str,  # of the weights
     "data": dict,  # name, split, licence
     "recipe": dict,  # command, epochs, batch_size, seed, optimizers, …
-    "scores": list,  # each as `cnnzoo.metrics.scores.Score` writes it
-    "parameters": int,  # trainable ones and averages
-    "bytes": int,  # of the files together
+    "scores": list,  # each from `cnnzoo.metrics.scores.Score.to_json`
+    "parameters": int,  # trainable parameters and averages
+    "bytes": int,  # of all files
     "files": dict,  # name: {"sha256", "bytes"}
 }
-_INSIDE = {"data": {"name": str, "split": str, "licence": str}, "recipe": {"command": str}}
+_INSIDE: dict[str, dict[str, type[Any]]] = {
+    "data": {"name": str, "split": str, "licence": str},
+    "recipe": {"command": str},
+}
 
 
 class CheckpointError(ValueError):
-    """A checkpoint is missing, cut short, altered or not of the documented form; the message names the file."""
+    """A checkpoint is missing, truncated, altered or malformed; the message names the file."""
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A folder whose card has been read and checked."""
+    """A checkpoint folder and its checked card."""
 
     path: Path
     card: dict[str, Any]
 
     @property
     def name(self) -> str:
+        """The name "arch.tag"."""
         return self.card["name"]
 
 
 def open_checkpoint(path: str | Path) -> Checkpoint:
-    """Reads the card of a checkpoint; the other files are not touched.
+    """Reads the card of a checkpoint, and no other file.
 
     Raises:
-        CheckpointError: There is no card, or it is not of the documented form.
+        CheckpointError: There is no card, or it is malformed.
     """
     file = Path(path) / CARD
     try:
@@ -70,6 +75,11 @@ def open_checkpoint(path: str | Path) -> Checkpoint:
 
 
 def check_card(card: Any, file: Path) -> None:
+    """Checks the fields of a card.
+
+    Raises:
+        CheckpointError: It is malformed; the message names `file`.
+    """
     _check_fields(card, FIELDS, str(file), exact=True)
     if card["format"] != FORMAT:
         raise CheckpointError(f"{file} is of format {card['format']}; this version of cnnzoo reads format {FORMAT}")
@@ -85,7 +95,7 @@ def check_card(card: Any, file: Path) -> None:
         _check_fields(entry, {"sha256": str, "bytes": int}, f"{file}: files: {name}", exact=True)
 
 
-def _check_fields(value: Any, fields: dict[str, type], where: str, exact: bool = False) -> None:
+def _check_fields(value: Any, fields: Mapping[str, type[Any]], where: str, exact: bool = False) -> None:
     if not isinstance(value, dict):
         raise CheckpointError(f"{where}: got {type(value).__name__}; allowed: an object with {', '.join(fields)}")
     for name, kind in fields.items():

@@ -1,7 +1,8 @@
-"""The golden of a checkpoint: a stored input, and the output that the weights must give for it."""
+"""The golden of a checkpoint: a stored input, and the output of the weights for it."""
 
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -9,13 +10,14 @@ from cnnzoo.checkpoints.card import GOLDEN, Checkpoint, CheckpointError
 from cnnzoo.data import load
 
 
-def write_golden(model, file: Path) -> None:
+def write_golden(model: Any, file: Path) -> None:
+    """Writes the golden of a model as .npz."""
     x = _golden_input(model)
     np.savez_compressed(file, input=x, output=np.asarray(model(x), np.float32))
 
 
-def _golden_input(model):
-    """Latents, or uint8 pictures; for a model that fills holes with a hole in each, as the last channel."""
+def _golden_input(model: Any) -> np.ndarray:
+    """Latent vectors, or uint8 images; for inpainting with a hole in each, as the last channel."""
     if model.task == "generate":
         return np.random.default_rng(0).standard_normal((4, model.latent_dim), dtype=np.float32)
     images = sample_images(model)
@@ -26,18 +28,18 @@ def _golden_input(model):
     return np.concatenate([images, hole], axis=-1)
 
 
-def sample_images(model):
-    """Four uint8 pictures of the shape that a model takes, or small ones where it takes any, that need no download.
+def sample_images(model: Any) -> np.ndarray:
+    """Four uint8 images (4, height, width, channels) in the image shape of a model, without a download.
 
-    They are digits for grey models, photographs for colour ones and for those of images of any size.
+    They are digits for gray models of a fixed size, else photographs; free sides are 48 pixels.
     """
     height, width, channels = model.image_shape
     source = "digits" if channels == 1 and height else "photos"
     return load(source, "test", shape=(height or 48, width or 48, channels)).images[:4]
 
 
-def check_golden(checkpoint: Checkpoint, model) -> float:
-    """The largest absolute difference between the stored output and what `model` gives for the stored input.
+def check_golden(checkpoint: Checkpoint, model: Any) -> float:
+    """The largest absolute difference between the stored output and the output of `model` for the stored input.
 
     Raises:
         CheckpointError: The golden cannot be read.

@@ -9,14 +9,14 @@ from cnnzoo.registry import UnknownName
 
 
 def saved_models_dir() -> Path:
-    """Where the shipped checkpoints lie: inside the installed package, or beside it in a checkout."""
+    """The folder of the shipped checkpoints: inside the installed package, or beside it in a checkout."""
     package = Path(__file__).parents[1]
     inside = package / "saved_models"
     return inside if inside.is_dir() else package.parent / "saved_models"
 
 
 def list_checkpoints(pattern: str = "*") -> list[str]:
-    """The shipped checkpoints that match, sorted: a pattern of names, or an architecture for all of its own."""
+    """The names of shipped checkpoints that match a shell pattern or are of an architecture, sorted."""
     names = [card.parent.name for card in saved_models_dir().glob("*/card.json")]
     return sorted(name for name in names if fnmatch.fnmatch(name, pattern) or name.split(".")[0] == pattern)
 
@@ -25,7 +25,7 @@ def checkpoint_path(name: str) -> Path:
     """The folder of the shipped checkpoint `arch.tag`.
 
     Raises:
-        UnknownName: There is none of that name.
+        UnknownName: There is no such checkpoint.
     """
     known = list_checkpoints()
     if name not in known:
@@ -34,10 +34,10 @@ def checkpoint_path(name: str) -> Path:
 
 
 def card(name: str) -> dict[str, Any]:
-    """The card of the checkpoint `arch.tag`: its data, recipe, scores with their protocol, sizes and licences.
+    """The card of the checkpoint `arch.tag`: data, recipe, scores with their protocol, sizes and licenses.
 
     Raises:
-        UnknownName: There is none of that name.
+        UnknownName: There is no such checkpoint.
         CheckpointError: Its card cannot be read.
     """
     return open_checkpoint(checkpoint_path(name)).card

@@ -24,10 +24,10 @@ from cnnzoo.utils.atomic_files import publish, sha256, write_json
 
 
 def verify(checkpoint: Checkpoint) -> None:
-    """Compares each file with the size and SHA-256 that the card gives.
+    """Compares each file with the size and SHA-256 in the card.
 
     Raises:
-        CheckpointError: Names the file, and both hashes where they differ.
+        CheckpointError: A file is missing or differs; the message names it, and both hashes.
     """
     for name, entry in checkpoint.card["files"].items():
         file = checkpoint.path / name
@@ -41,11 +41,11 @@ def verify(checkpoint: Checkpoint) -> None:
             )
 
 
-def load(path: str | Path):
+def load(path: str | Path) -> Any:
     """The model in a checkpoint, or in the folder of a finished training run.
 
     Raises:
-        CheckpointError: There is neither, or a file is missing, cut short or altered; nothing is built then.
+        CheckpointError: There is neither, or a file is missing, truncated or altered; checked before a model is built.
     """
     path = Path(path)
     if (path / CARD).exists():
@@ -66,7 +66,7 @@ def load(path: str | Path):
     raise CheckpointError(f"{path} holds neither {CARD} nor run.json; allowed: a checkpoint or a finished run")
 
 
-def _build(description: Mapping[str, Any], weights: Path):
+def _build(description: Mapping[str, Any], weights: Path) -> Any:
     model = registry.from_config(description["architecture"], description["config"])
     try:
         model.load_weights(weights)
@@ -76,7 +76,7 @@ def _build(description: Mapping[str, Any], weights: Path):
 
 
 def save(
-    model,
+    model: Any,
     folder: str | Path,
     *,
     name: str,
@@ -88,23 +88,23 @@ def save(
     licence: str = "Apache-2.0",
     half: bool = False,
 ) -> Checkpoint:
-    """Writes a checkpoint to `folder`, in place of one that is there; a crash leaves the old one whole.
+    """Writes a checkpoint atomically; an existing one in `folder` is replaced.
 
     Args:
         model: A `PhasedModel`.
-        folder: Its last part is usually `name`.
+        folder: The folder of the checkpoint; its last part is usually `name`.
         name: "arch.tag".
         description: One line.
         data: name, split and licence of the training data.
-        recipe: How it was trained; `command` at least.
-        scores: As a `cnnzoo.metrics.scores.Score` writes itself.
-        paper: Where the architecture comes from.
-        licence: Of the weights.
-        half: Store the weights as float16. They are rounded in `model` as well, so that what was scored is what is
-            stored if it was rounded before (see `round_to_half`).
+        recipe: The training settings; at least `command`.
+        scores: From `cnnzoo.metrics.scores.Score.to_json`.
+        paper: The source of the architecture.
+        licence: The license of the weights.
+        half: Store the weights as float16. The weights of `model` are rounded too; call `round_to_half` before scoring
+            to score the stored weights.
 
     Raises:
-        CheckpointError: A field is not of the documented form.
+        CheckpointError: A field is malformed.
     """
     folder = Path(folder)
     aside = folder.with_name(f".{folder.name}-{secrets.token_hex(8)}")
@@ -116,7 +116,7 @@ def save(
         if half:
             _store_as_half(aside / WEIGHTS)
         write_golden(model, aside / GOLDEN)
-        files = {n: {"sha256": sha256(aside / n), "bytes": (aside / n).stat().st_size} for n in (WEIGHTS, GOLDEN)}
+        files = {n: _entry(aside / n) for n in (WEIGHTS, GOLDEN)}
         config = model.get_config()
         card = {
             "format": FORMAT,
@@ -142,8 +142,12 @@ def save(
     return open_checkpoint(folder)
 
 
+def _entry(file: Path) -> dict[str, Any]:
+    return {"sha256": sha256(file), "bytes": file.stat().st_size}
+
+
 def _replace(folder: Path, new: Path) -> None:
-    """Puts one folder in the place of another, which is kept until the new one stands."""
+    """Replaces a folder by another; the old one is kept until the new one is in place."""
     if not folder.exists():
         publish(new, folder)
         return
@@ -157,7 +161,7 @@ def _replace(folder: Path, new: Path) -> None:
     shutil.rmtree(old)
 
 
-def round_to_half(model) -> None:
+def round_to_half(model: Any) -> None:
     """Rounds every weight of a model to the nearest float16."""
     for weight in model.weights:
         weight.assign(weight.numpy().astype("float16").astype("float32"))
@@ -170,7 +174,7 @@ def _store_as_half(file: Path) -> None:
     smaller = file.with_name(f".{file.name}")
     with h5py.File(file) as source, h5py.File(smaller, "w") as target:
 
-        def copy(path, item):
+        def copy(path: str, item: Any) -> None:
             if isinstance(item, h5py.Group):
                 group = target.require_group(path)
             else:

@@ -1,9 +1,17 @@
-"""The command `cnnzoo`: every verb of the zoo from a terminal.
+"""The command `cnnzoo`.
 
-main          the parser, and what becomes of errors
-arguments     what several commands take
-terminal      tables, JSON and progress bars
-commands/     one file a command: its arguments, and what it does
+main          the parser, and exit codes
+arguments     arguments of several commands
+checks        checks before a network library is imported
+models        trained models by name
+photographs   photographs in and out, one file or a folder
+pictures      images in, contact sheets out
+latents       latent vectors of a command
+scores        tables of scores
+gallery       the gallery of `cnnzoo demo`
+diagnostics   the checks of `cnnzoo doctor`
+publish       the maintainers' command for checkpoints
+commands/     one file per command
 """
 
 from cnnzoo.cli.main import main

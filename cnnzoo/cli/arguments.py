@@ -1,4 +1,4 @@
-"""The arguments that several commands take, and the types of arguments."""
+"""Arguments of several commands, and argument types."""
 
 import argparse
 import json
@@ -8,62 +8,73 @@ from typing import Any
 
 
 def json_flag(parser: argparse._ActionsContainer) -> None:
+    """--json"""
     parser.add_argument("--json", action="store_true", help="print JSON on stdout")
 
 
 def model(parser: argparse.ArgumentParser) -> None:
+    """The name of a trained model."""
     parser.add_argument("name", help="a checkpoint, such as lenet.mnist, or the folder of a checkpoint or finished run")
 
 
 def images(parser: argparse.ArgumentParser, count: str | None = "+", help: str = "image files") -> None:
+    """Image files, and --invert."""
     parser.add_argument(
-        "image", nargs=count, type=Path, help=f"{help}; the middle is resized, color converted, as needed"
+        "image", nargs=count, type=Path, help=f"{help}; cropped, resized and converted to the input of the model"
     )
-    parser.add_argument("--invert", action="store_true", help="swap light and dark first, as for a digit drawn in ink")
+    parser.add_argument("--invert", action="store_true", help="invert the images first, such as dark digits on light")
 
 
 def photographs(parser: argparse.ArgumentParser) -> None:
+    """An input and an output, each a file or a folder."""
     parser.add_argument("input", metavar="in", type=Path, help="an image file, or a folder of them")
     parser.add_argument("output", metavar="out", type=Path, help="a .png, .jpg or .webp file; for a folder, a folder")
 
 
 def other_model(parser: argparse.ArgumentParser, default: str) -> None:
+    """--model, in place of the default."""
     parser.add_argument("--model", metavar="NAME", help=f"a checkpoint or the folder of a run (default: {default})")
 
 
 def ensemble(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--ensemble", action="store_true", help="the mean over eight flips and turns; 8 times slower")
+    """--ensemble"""
+    parser.add_argument("--ensemble", action="store_true", help="average over 8 flips and rotations; 8 times slower")
 
 
 def seed(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--seed", type=integer(0), default=0, help="of the noise (default: 0)")
+    """--seed"""
+    parser.add_argument("--seed", type=integer(0), default=0, help="the random seed (default: 0)")
 
 
 def label(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--label", type=integer(0), help="the class to make, of a model that takes one (default: all in turn)"
-    )
+    """--label"""
+    parser.add_argument("--label", type=integer(0), help="the class, for a conditional model (default: all in turn)")
 
 
 def sheet(parser: argparse.ArgumentParser) -> None:
+    """--out and --pixels of a contact sheet."""
     picture(parser, "--out", default="sheet.png", help="the contact sheet")
     pixels(parser)
 
 
 def pixels(parser: argparse.ArgumentParser) -> None:
+    """--pixels"""
     parser.add_argument(
-        "--pixels", action="store_true", help="one pixel for each of the model's, rather than some 900 on the long side"
+        "--pixels",
+        action="store_true",
+        help="keep the resolution (default: enlarge to about 900 pixels)",
     )
 
 
 def picture(parser: argparse.ArgumentParser, *flags: str, default: str, help: str) -> None:
-    """A file that a picture is written to, which is looked at before any work."""
+    """An output image file, checked during parsing."""
     parser.add_argument(
         *flags, type=_writable, default=default, help=f"{help}, a .png, .jpg or .webp file (default: ./{default})"
     )
 
 
 def config(parser: argparse.ArgumentParser, help: str) -> None:
+    """--config KEY=VALUE, repeatable."""
     parser.add_argument("--config", type=_setting, action="append", metavar="KEY=VALUE", help=help)
 
 
@@ -78,7 +89,7 @@ def _writable(text: str) -> Path:
 
 
 def integer(least: int, most: int | None = None) -> Callable[[str], int]:
-    """The type of an argument: an integer from `least` on, perhaps up to `most`."""
+    """Argument type: an integer from `least` to `most`, or without an upper limit."""
     allowed = f"an integer >= {least}" if most is None else f"{least} to {most}"
 
     def read(text: str) -> int:
@@ -94,22 +105,22 @@ def integer(least: int, most: int | None = None) -> Callable[[str], int]:
 
 
 def number(least: float, most: float) -> Callable[[str], float]:
-    """The type of an argument: a number from `least` to `most`."""
+    """Argument type: a number from `least` to `most`."""
     return _number(lambda value: least <= value <= most, f"{least:g} to {most:g}")
 
 
 def positive(text: str) -> float:
-    """The type of an argument: a number above 0."""
+    """Argument type: a number above 0."""
     return _number(lambda value: 0 < value < float("inf"), "a number above 0")(text)
 
 
-def _number(suits: Callable[[float], bool], allowed: str) -> Callable[[str], float]:
+def _number(is_allowed: Callable[[float], bool], allowed: str) -> Callable[[str], float]:
     def read(text: str) -> float:
         try:
             value = float(text)
         except ValueError:
             raise _not_allowed(text, allowed) from None
-        if not suits(value):  # nor does NaN
+        if not is_allowed(value):  # NaN is not allowed either
             raise _not_allowed(text, allowed)
         return value
 
@@ -117,7 +128,7 @@ def _number(suits: Callable[[float], bool], allowed: str) -> Callable[[str], flo
 
 
 def one_of(*names: str) -> Callable[[str], str]:
-    """The type of an argument: one of a few words."""
+    """Argument type: one of a few words."""
 
     def read(text: str) -> str:
         if text not in names:
@@ -134,7 +145,7 @@ def _not_allowed(text: str, allowed: str) -> argparse.ArgumentTypeError:
 
 
 def _setting(text: str) -> tuple[str, Any]:
-    """KEY=VALUE with a JSON value, where a plain word may do without its quotes."""
+    """KEY=VALUE with a JSON value; a plain word needs no quotes."""
     key, equals, value = text.partition("=")
     if not (key.isidentifier() and equals):
         raise argparse.ArgumentTypeError(f"got {text!r}; allowed: KEY=VALUE")

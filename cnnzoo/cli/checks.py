@@ -1,4 +1,4 @@
-"""What is looked at before any work, and before a network library is imported: names, files, fields and data."""
+"""Checks of names, files, fields and data, before any work and before a network library is imported."""
 
 import errno
 import os
@@ -10,16 +10,21 @@ from cnnzoo import hub, registry
 
 
 def exists(path: Path) -> None:
+    """A file or folder.
+
+    Raises:
+        FileNotFoundError: There is none.
+    """
     if not path.exists():
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
 
 
 def pictures(*paths: Path) -> None:
-    """Files that are pictures by their headers.
+    """Image files, by their headers.
 
     Raises:
-        OSError: One is not there or cannot be read.
-        ValueError: One is no picture.
+        OSError: One is missing or unreadable.
+        ValueError: One is not an image.
     """
     from cnnzoo.imaging.arrays import contents, open_image
 
@@ -28,16 +33,24 @@ def pictures(*paths: Path) -> None:
         open_image(*contents(path))
 
 
-def folder(path: Path, what: str) -> None:
-    """A folder to write to, new or not."""
+def folder(path: Path, role: str) -> None:
+    """A folder to write to, new or not.
+
+    Raises:
+        ValueError: A file is in the way; the message has the `role` of the folder.
+    """
     above = next((each for each in (path, *path.parents) if each.exists()), None)
     if above is not None and not above.is_dir():
         inside = "" if above == path else f"{path} in "
-        raise ValueError(f"got {inside}the file {above} as {what}; allowed: a folder, new or not")
+        raise ValueError(f"got {inside}the file {above} as {role}; allowed: a folder, new or not")
 
 
 def data(name: str | None) -> None:
-    """A data set, or a folder."""
+    """The name of a data set, or a folder.
+
+    Raises:
+        ValueError: It is neither.
+    """
     from cnnzoo.data.photographs import TESTING, TRAINING, is_photographs
     from cnnzoo.data.sources import NAMES
 
@@ -50,12 +63,21 @@ def data(name: str | None) -> None:
 
 
 def architecture(name: str) -> None:
+    """The name of an architecture.
+
+    Raises:
+        UnknownName: There is no such architecture.
+    """
     if name not in registry.list_models():
         raise registry.UnknownName("architecture", name, registry.list_models())
 
 
 def config(arch: str, given: Mapping[str, Any]) -> None:
-    """The fields of one of the zoo's own architectures, and the types of their values."""
+    """The fields of one of the zoo's own architectures, and the types of their values.
+
+    Raises:
+        ValueError: An unknown field, or a value of another type.
+    """
     from cnnzoo.utils import source
     from cnnzoo.utils.configuration import check
 
@@ -64,13 +86,21 @@ def config(arch: str, given: Mapping[str, Any]) -> None:
 
 
 def classifier(name: str | None) -> None:
-    """A shipped checkpoint that classifies."""
+    """The name of a shipped classifier, or None.
+
+    Raises:
+        ValueError: It has another task.
+    """
     if name is not None and hub.card(name)["task"] != "classify":
         raise ValueError(f"got {name!r}, whose task is {hub.card(name)['task']!r}; allowed: a classifier")
 
 
 def fields(arch: str, names: Iterable[str]) -> None:
-    """The names of fields of one of the zoo's own architectures."""
+    """The names of fields of one of the zoo's own architectures.
+
+    Raises:
+        ValueError: An unknown field.
+    """
     from cnnzoo.utils import source
 
     if arch in registry.own_architectures():

@@ -1,4 +1,4 @@
-"""The latent vectors that a command starts from."""
+"""The latent vectors of a command, from images or noise."""
 
 import argparse
 from typing import TYPE_CHECKING, Any
@@ -11,14 +11,22 @@ if TYPE_CHECKING:
 
 
 def latent_model(name: str) -> Any:
-    """The trained model `name`, which must have latent vectors."""
-    model = models.able(name)
+    """A trained model with latent vectors.
+
+    Raises:
+        ValueError: It is a classifier."""
+    model = models.load_with_method(name)
     if model.task == "classify":
         raise ValueError(f"got {name!r}, whose task is 'classify'; allowed: a model that generates or reconstructs")
     return model
 
 
 def codes(args: argparse.Namespace, model: Any) -> "np.ndarray":
+    """The latent vectors (n, latent_dim) of the images of a command.
+
+    Raises:
+        ValueError: The model cannot encode.
+    """
     if not hasattr(model, "encode"):
         raise ValueError(f"got images for {args.name!r}, which cannot encode them; allowed: none, or an autoencoder")
     images = args.image if isinstance(args.image, list) else [args.image]
@@ -26,7 +34,10 @@ def codes(args: argparse.Namespace, model: Any) -> "np.ndarray":
 
 
 def noise(args: argparse.Namespace, model: Any, n: int) -> "np.ndarray":
-    """n latent vectors of a model that makes images of them."""
+    """n random latent vectors (n, latent_dim).
+
+    Raises:
+        ValueError: --invert, or a model that cannot draw them."""
     if args.invert:
         raise ValueError("got --invert without images; allowed: with images")
     if not hasattr(model, "draw"):

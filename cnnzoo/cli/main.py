@@ -1,7 +1,7 @@
-"""The parser of `cnnzoo`, and what becomes of errors.
+"""The parser of `cnnzoo`, and its exit codes.
 
-Asking (`list`, `info`, `--help`) imports no network library. Bad input ends with exit code 2 and one line on stderr,
-Ctrl-C with 130.
+`list`, `info` and `--help` import no network library. Invalid input gives exit code 2 and one line on stderr, Ctrl-C
+gives 130.
 """
 
 import argparse
@@ -26,7 +26,7 @@ COMMANDS = (
 
 
 class Parser(argparse.ArgumentParser):
-    """Says what is wrong in one line."""
+    """A parser whose errors are one line."""
 
     def error(self, message: str) -> NoReturn:
         self.exit(2, f"{self.prog}: {message}; see {self.prog} --help\n")
@@ -36,7 +36,7 @@ def parser() -> argparse.ArgumentParser:
     """The parser of the command line."""
     top = Parser(
         prog="cnnzoo",
-        description="Image networks that generate, restore and edit, with trained weights and\nmeasured scores.",
+        description="Image networks for generation, restoration and editing, with trained\nweights and scores.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog="Start with: cnnzoo demo. Each command has examples in its own help:\ncnnzoo train --help.",
     )
@@ -57,20 +57,20 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Runs a command line and gives its exit code."""
+    """Runs a command line and returns its exit code."""
     print_anything()
-    args = _parsed(sys.argv[1:] if argv is None else argv)
+    args = _parse(sys.argv[1:] if argv is None else argv)
     format_before, warnings.formatwarning = warnings.formatwarning, _warning_line
     try:
         code = args.run(args)
-        sys.stdout.flush()  # so that a reader that is gone is noticed here
+        sys.stdout.flush()  # raises BrokenPipeError here if the reader has closed
     except KeyboardInterrupt:
         return 130
-    except BrokenPipeError:  # the reader, such as `head`, has seen enough
+    except BrokenPipeError:  # the reader, such as `head`, has closed
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except (ValueError, OSError, ModuleNotFoundError) as error:
-        print(f"cnnzoo {args.command}: {_in_a_line(error)}", file=sys.stderr)
+        print(f"cnnzoo {args.command}: {_one_line(error)}", file=sys.stderr)
         return 2
     finally:
         warnings.formatwarning = format_before
@@ -78,11 +78,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _warning_line(message: Warning | str, *_: object, **__: object) -> str:
-    """A warning as a command shows it, without the line of code that it came from."""
+    """A warning as one line, without its source line."""
     return f"cnnzoo: {message}\n"
 
 
-def _parsed(words: Sequence[str]) -> argparse.Namespace:
+def _parse(words: Sequence[str]) -> argparse.Namespace:
     top = parser()
     if not words:
         print(head(top))
@@ -94,12 +94,12 @@ def _parsed(words: Sequence[str]) -> argparse.Namespace:
 
 
 def head(top: argparse.ArgumentParser) -> str:
-    """The help without a line for each command."""
+    """The help with the names of commands in one paragraph."""
     named = textwrap.fill(f"commands: {', '.join(COMMANDS)}", 79, subsequent_indent="  ")
     return f"{top.format_usage()}\n{top.description}\n\n{named}\n\n{top.epilog}\nAll of it: cnnzoo --help."
 
 
-def _in_a_line(error: Exception) -> str:
+def _one_line(error: Exception) -> str:
     if isinstance(error, OSError) and error.filename is not None:
         return f"{error.filename}: {error.strerror}"
     return " ".join(str(error).split()) or type(error).__name__

@@ -1,4 +1,4 @@
-"""The trained model that a command names."""
+"""Trained models by name: shipped checkpoints, and folders of checkpoints and runs."""
 
 from pathlib import Path
 from typing import Any
@@ -6,12 +6,12 @@ from typing import Any
 from cnnzoo import hub, registry
 
 
-def find(name: str) -> tuple[Path, str]:
-    """The folder of a trained model and the data it was trained on.
+def resolve(name: str) -> tuple[Path, str]:
+    """The folder of a trained model and the name of its training data.
 
     Raises:
         ValueError: There is no trained model of that name.
-        CheckpointError: A card that cannot be read.
+        CheckpointError: Its card cannot be read.
     """
     path, about = _described(name)
     return path, about["data"] if isinstance(about["data"], str) else about["data"]["name"]
@@ -40,8 +40,8 @@ def config(name: str) -> dict[str, Any]:
     return _described(name)[1]["config"]
 
 
-def takes(name: str, verb: str, option: str) -> bool:
-    """Whether a verb of a trained model has an option, by its source."""
+def accepts(name: str, verb: str, option: str) -> bool:
+    """Whether a method of a trained model has a parameter, by its source code."""
     from cnnzoo.utils import source
 
     arch = _described(name)[1]["architecture"]
@@ -49,10 +49,10 @@ def takes(name: str, verb: str, option: str) -> bool:
 
 
 def check(name: str, verb: str = "") -> None:
-    """Refuses a model that is not there, or does not have the verb by its source, before anything large is imported.
+    """Checks by source code that a trained model exists and has a method, before a network library is imported.
 
     Raises:
-        ValueError: For either.
+        ValueError: It does not exist, or has no such method.
     """
     from cnnzoo.utils import source
 
@@ -64,9 +64,13 @@ def check(name: str, verb: str = "") -> None:
             raise ValueError(f"got {name!r}, whose task is {task!r}; allowed: a model that can {verb}")
 
 
-def able(name: str, verb: str = "") -> Any:
-    """The trained model `name`, which must have the verb."""
+def load_with_method(name: str, verb: str = "") -> Any:
+    """Loads a trained model that has a method.
+
+    Raises:
+        ValueError: As `check`.
+        CheckpointError: Its files are missing, truncated or altered."""
     from cnnzoo.checkpoints import load
 
     check(name, verb)
-    return load(find(name)[0])
+    return load(resolve(name)[0])

@@ -1,4 +1,4 @@
-"""Photographs put through a model: one file or a folder of them."""
+"""Photographs through a model, one file or a folder."""
 
 import argparse
 import sys
@@ -20,63 +20,65 @@ if TYPE_CHECKING:
 
 
 class Plan(NamedTuple):
-    """The photographs that a command reads, each with the file that it writes, and what else is in their folder."""
+    """The files of a command: pairs of input and output, and other files in the input folder."""
 
     pairs: list[tuple[Path, Path]]
     others: list[Path]
 
 
 def restorer_of(name: str, like: str) -> Callable[..., "Photo"]:
-    """What the trained model `name` makes of a photograph and of what its verb `restore` takes besides.
+    """A function that restores photographs by the trained model `name`; further arguments go to its `restore`.
 
     Raises:
-        ValueError: It is not of the architecture of the checkpoint `like`; or, when called, it takes grey pictures and
-            is given colour.
+        ValueError: It is not of the kind of the checkpoint `like`; or, when called, color for a gray model.
     """
-    model, kind = models.able(name, "restore"), like.split(".")[0]
+    model, kind = models.load_with_method(name, "restore"), like.split(".")[0]
     if ("mask" in signature(model.restore).parameters) != (kind == "inpainter"):
         raise ValueError(f"got {name!r}, which is no {kind}; allowed: one such as {like}")
 
-    def restored(photo: "Photo", *beside: Any, **options: Any) -> "Photo":
-        have, taken = photo.pixels.shape[2], model.image_shape[2]
-        if have > taken:
+    def restored(photo: "Photo", *inputs: Any, **options: Any) -> "Photo":
+        channels = model.image_shape[2]
+        if photo.pixels.shape[2] > channels:
             raise ValueError(f"got a colour picture for {name!r}, which takes grey ones; allowed: {like}")
-        return in_channels(taken, photo, lambda pixels: model.restore(pixels, *beside, **options))
+        return in_channels(channels, photo, lambda pixels: model.restore(pixels, *inputs, **options))
 
     return restored
 
 
-def shown(photo: "Photo", missing: "np.ndarray | None" = None) -> "np.ndarray":
-    """The pixels of a photograph as a network is to see them; see `cnnzoo.imaging.transparency.bled`."""
+def visible_pixels(photo: "Photo", missing: "np.ndarray | None" = None) -> "np.ndarray":
+    """The pixels of a photograph with transparent parts filled; see `cnnzoo.imaging.transparency.bled`."""
     from cnnzoo.imaging.transparency import bled
 
     return bled(photo.pixels, photo.alpha, missing)
 
 
-def in_channels(taken: int, photo: "Photo", work: Callable[["np.ndarray"], "np.ndarray"]) -> "Photo":
-    """What `work`, which takes pixels of so many channels, makes of a photograph.
+def in_channels(channels: int, photo: "Photo", work: Callable[["np.ndarray"], "np.ndarray"]) -> "Photo":
+    """Applies a function of pixels with a number of channels to a photograph.
 
-    A grey one goes through what takes colour as three equal channels, and the mean of them comes back.
+    A gray photograph becomes three equal channels for a color function; the result is their mean.
     """
     import numpy as np
 
     from cnnzoo.imaging.arrays import to_channels
 
-    made = work(to_channels(photo.pixels[None], taken)[0])
-    if photo.pixels.shape[2] < taken:
+    made = work(to_channels(photo.pixels[None], channels)[0])
+    if photo.pixels.shape[2] < channels:
         made = np.rint(made.mean(axis=2, keepdims=True, dtype=np.float32)).astype(made.dtype)
     return replace(photo, pixels=made)
 
 
 def mask_of(path: Path) -> "np.ndarray":
-    """The mask in a file, which must leave something to be done; see `cnnzoo.imaging.masks.read_mask`."""
+    """The mask in a file; see `cnnzoo.imaging.masks.read_mask`.
+
+    Raises:
+        ValueError: All pixels are missing, or none."""
     from cnnzoo.imaging.masks import read_mask
 
     missing = read_mask(path)
     if missing.all() or not missing.any():
-        what = "everything is missing" if missing.all() else "nothing is missing"
+        extent = "everything is missing" if missing.all() else "nothing is missing"
         raise ValueError(
-            f"got the mask {path}, by which {what}; allowed: black where pixels are kept, else at least half of white"
+            f"got the mask {path}, by which {extent}; allowed: black where pixels are kept, else at least half of white"
         )
     return missing
 
@@ -84,12 +86,12 @@ def mask_of(path: Path) -> "np.ndarray":
 # -- the files ------------------------------------------------------------------------------------------------------
 
 
-def planned(args: argparse.Namespace, *inputs: Path) -> Plan:
-    """What a command reads and writes, looked at before any work; none of the inputs is replaced.
+def plan_files(args: argparse.Namespace, *inputs: Path) -> Plan:
+    """The input and output files of a command, checked before any work.
 
     Raises:
         OSError: There is no such photograph or folder.
-        ValueError: For names that cannot be, or a file that is no picture.
+        ValueError: An invalid output name, an output that would replace an input, or a file that is not an image.
     """
     from cnnzoo.imaging.files import format_for
 
@@ -97,24 +99,28 @@ def planned(args: argparse.Namespace, *inputs: Path) -> Plan:
     plan = _plan(args.input, args.output)
     for path, target in plan.pairs:
         format_for(target)
-        for kept in (path, *inputs):
-            if target.exists() and kept.exists() and target.samefile(kept):
-                raise ValueError(f"got {target} as the result, which would replace {kept}; allowed: another name")
+        for source in (path, *inputs):
+            if target.exists() and source.exists() and target.samefile(source):
+                raise ValueError(f"got {target} as the result, which would replace {source}; allowed: another name")
     if not args.input.is_dir():
         checks.pictures(args.input)
     return plan
 
 
-def each(
+def process_files(
     args: argparse.Namespace, plan: Plan, work: Callable[..., "Photo"], scale: int = 1, stepwise: bool = False
 ) -> None:
-    """Puts the photograph, or each of those in a folder, through `work` and writes it.
+    """Applies a function to a photograph, or to each in a folder, and writes the results.
 
-    The work makes it `scale` times as high and wide. With `stepwise`, it is also given the path, and a function to call
-    with (done, total) while it is at a photograph.
+    Args:
+        args: The arguments of the command.
+        plan: Its files.
+        work: A function of a photograph.
+        scale: The factor of its output size.
+        stepwise: Whether `work` also takes the path, and a function to call with (done, total).
 
     Raises:
-        ValueError: For a photograph that cannot be done or, in the end, for the files of a folder that were left out.
+        ValueError: A photograph failed; for a folder, raised at the end with the number of failures.
     """
     from cnnzoo.imaging.arrays import passed_over
     from cnnzoo.imaging.files import format_for, read_photo, save_photo
@@ -122,7 +128,7 @@ def each(
     pairs, others = plan
     if others:
         print(f"left out: {passed_over(others)} in {args.input}", file=sys.stderr)
-    left_out = 0
+    failures = 0
 
     def within(update: Callable, before: int, pairs: int, name: str, done: int, total: int) -> None:
         update(before * total + done, pairs * total, name)
@@ -133,27 +139,27 @@ def each(
             try:
                 photo = read_photo(path)
                 height, width = photo.pixels.shape[:2]
-                format_for(target, (scale * height, scale * width), photo)  # before the work, which may take long
+                format_for(target, (scale * height, scale * width), photo)  # before the work, which may be slow
                 tell = partial(within, update, done, len(pairs), path.name)
                 photo = work(photo, path, tell) if stepwise else work(photo)
                 save_photo(target, photo.pixels, photo)
             except (ValueError, OSError) as error:
                 if not args.input.is_dir():
                     raise
-                left_out += 1
-                said = " ".join(str(error).split())
-                print(f"left out: {said if str(path) in said else f'{path}: {said}'}", file=sys.stderr)
+                failures += 1
+                reason = " ".join(str(error).split())
+                print(f"left out: {reason if str(path) in reason else f'{path}: {reason}'}", file=sys.stderr)
             else:
                 print(target)
         update(len(pairs), len(pairs))
-    if left_out:
-        raise ValueError(f"left out {left_out} of the {len(pairs)} pictures in {args.input}")
+    if failures:
+        raise ValueError(f"left out {failures} of the {len(pairs)} pictures in {args.input}")
 
 
 def _plan(source: Path, target: Path) -> Plan:
-    """What is read and what is written: the two files, or those in the two folders.
+    """The input and output: two files, or the files of two folders.
 
-    In a folder a result has the name of its picture, but ends in .png where that format cannot be written.
+    In a folder, an output has the name of its input, with .png if that format cannot be written.
     """
     from cnnzoo.imaging.arrays import PICTURE_SUFFIXES, pictures_in
     from cnnzoo.imaging.files import FORMATS

@@ -1,4 +1,4 @@
-"""The pictures that commands read and write: single ones and contact sheets."""
+"""Input images of commands, and their output images and contact sheets."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import numpy as np
 
-LONG_SIDE = 900  # pixels, about which the pictures of small images are enlarged to
+LONG_SIDE = 900  # pixels of the long side of enlarged images, about
 
 
 def read(paths: Sequence[Path], model: Any, invert: bool = False) -> "np.ndarray":
-    """Image files as one uint8 batch of the shape that the model takes, dark for light if `invert`."""
+    """Image files as one uint8 batch (n, height, width, channels) in the image shape of the model."""
     import numpy as np
 
     from cnnzoo.imaging.arrays import fit_to, read_image
@@ -21,7 +21,10 @@ def read(paths: Sequence[Path], model: Any, invert: bool = False) -> "np.ndarray
 
 
 def check_sheet(path: Path, n: int, columns: int, model: Any) -> None:
-    """Refuses a contact sheet of n images of a model that the format of its file cannot hold, before they are made."""
+    """Checks that the format of a file can hold a contact sheet of n images of a model.
+
+    Raises:
+        ValueError: It cannot."""
     from cnnzoo.imaging.arrays import sheet_sides
     from cnnzoo.imaging.files import format_for
 
@@ -31,14 +34,14 @@ def check_sheet(path: Path, n: int, columns: int, model: Any) -> None:
 
 
 def save_sheet(path: Path, images: "np.ndarray", columns: int, pixels: bool = False, quiet: bool = False) -> None:
-    """Writes a contact sheet, in the format that the name says, and says where.
+    """Writes a contact sheet in the format of the file name, and prints the path.
 
     Args:
         path: The file.
-        images: As `cnnzoo.imaging.arrays.contact_sheet` takes them.
-        columns: Images side by side.
-        pixels: Whether it stays as small as it is.
-        quiet: Whether to say nothing.
+        images: See `cnnzoo.imaging.arrays.contact_sheet`.
+        columns: Images per row.
+        pixels: Whether to keep the resolution.
+        quiet: Whether to print nothing.
     """
     from cnnzoo.imaging.arrays import contact_sheet
 
@@ -49,13 +52,13 @@ def save_sheet(path: Path, images: "np.ndarray", columns: int, pixels: bool = Fa
 
 
 def enlarged(picture: "np.ndarray") -> "np.ndarray":
-    """A small picture (height, width, channels) with each pixel as a square of pixels, to about `LONG_SIDE`."""
+    """A small image (height, width, channels) enlarged by an integer factor, to about `LONG_SIDE`."""
     times = max(1, round(LONG_SIDE / max(picture.shape[:2])))
     return picture.repeat(times, axis=0).repeat(times, axis=1)
 
 
 def save(path: Path, picture: "np.ndarray") -> None:
-    """Writes a picture (height, width, 1 or 3), uint8 or in [0, 1], in the format that the name says."""
+    """Writes an image (height, width, 1 or 3), uint8 or in [0, 1], in the format of the file name."""
     from cnnzoo.imaging.arrays import to_uint8
     from cnnzoo.imaging.files import Photo, save_photo
 

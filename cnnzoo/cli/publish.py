@@ -1,7 +1,7 @@
-"""Makes a checkpoint of a finished training run: scores it on the test split and writes its card.
+"""Publishes a finished training run as a checkpoint: scores it on the test split and writes its card.
 
 python -m cnnzoo.cli.publish runs/cnn.mnist
-python -m cnnzoo.cli.publish --rescore cnn.mnist    # a checkpoint that is there, whose files stay
+python -m cnnzoo.cli.publish --rescore cnn.mnist    # an existing checkpoint; its weights stay
 """
 
 import argparse
@@ -16,29 +16,30 @@ from cnnzoo import checkpoints
 from cnnzoo.data import DataNotFound
 from cnnzoo.data.catalog import license_of
 from cnnzoo.evaluation import evaluate
+from cnnzoo.evaluation.options import Progress
 from cnnzoo.recipes import optimizers_of, recipe
 from cnnzoo.registry import from_config
 from cnnzoo.training.run_dir import Run
 from cnnzoo.utils.atomic_files import write_json
 
-# Weights, above which they are stored as float16; most of the autoencoders and games have more.
+# Larger models are stored as float16; most autoencoders and GANs are.
 LARGE = 400_000
-TOLERANCE = 0.001  # of a score, between two measurements
-# What a card keeps of the plan of its run, beside the data and the configuration.
+TOLERANCE = 0.001  # relative, between two measurements of a score
+# The parts of a plan on the card, besides data and configuration.
 KEPT = ("epochs", "steps", "batch_size", "seed", "crop", "start", "limit", "bfloat16", "optimizers", "versions")
 
 
-def publish(run: str | Path, out: str | Path | None = None, progress=None) -> checkpoints.Checkpoint:
-    """Scores the model of a run, trained from a recipe, and writes `<out>/<arch.tag>`.
+def publish(run: str | Path, out: str | Path | None = None, progress: Progress | None = None) -> checkpoints.Checkpoint:
+    """Scores the model of a run of a recipe, and writes the checkpoint `<out>/<arch.tag>`.
 
     Args:
         run: The folder of a finished run.
-        out: The folder of all checkpoints; by default that of this installation.
+        out: The folder of all checkpoints; of this installation by default.
         progress: Called with (done, total) in long measurements.
 
     Raises:
-        ValueError: It was not trained from a recipe, or with other settings than its recipe's.
-        CheckpointError: It is not finished.
+        ValueError: The run is not of a recipe, or has other settings than its recipe.
+        CheckpointError: The run is not finished.
     """
     plan = Run.open(run).plan
     name, data = plan["name"], plan["data"]
@@ -49,7 +50,7 @@ def publish(run: str | Path, out: str | Path | None = None, progress=None) -> ch
     model = checkpoints.load(run).reparameterized()
     half = sum(int(w.numpy().size) for w in model.weights) > LARGE
     if half:
-        checkpoints.round_to_half(model)  # what is scored is what is stored
+        checkpoints.round_to_half(model)  # so that the stored weights are scored
     return checkpoints.save(
         model,
         Path(out or checkpoints.saved_models_dir()) / name,
@@ -63,16 +64,16 @@ def publish(run: str | Path, out: str | Path | None = None, progress=None) -> ch
     )
 
 
-def rescore(name: str, out: str | Path | None = None, progress=None) -> checkpoints.Checkpoint:
-    """Measures a checkpoint anew and replaces the scores on its card; all else stays as it is.
+def rescore(name: str, out: str | Path | None = None, progress: Progress | None = None) -> checkpoints.Checkpoint:
+    """Measures a checkpoint again and replaces the scores on its card, and nothing else.
 
     Args:
         name: "arch.tag".
-        out: The folder of all checkpoints; by default that of this installation.
+        out: The folder of all checkpoints; of this installation by default.
         progress: Called with (done, total) in long measurements.
 
     Raises:
-        CheckpointError: There is none, or its files are not those of its card.
+        CheckpointError: There is none, or its files differ from its card.
     """
     folder = Path(out or checkpoints.saved_models_dir()) / name
     card = checkpoints.open_checkpoint(folder).card
@@ -81,52 +82,52 @@ def rescore(name: str, out: str | Path | None = None, progress=None) -> checkpoi
     return checkpoints.open_checkpoint(folder)
 
 
-def check(name: str, out: str | Path | None = None, progress=None) -> list[str]:
-    """Measures a checkpoint anew and says where its card has something else; changes nothing.
+def check(name: str, out: str | Path | None = None, progress: Progress | None = None) -> list[str]:
+    """Measures a checkpoint again and compares it with its card; changes nothing.
 
-    A value may differ by `TOLERANCE` of itself, since float32 is rounded otherwise on other processors; a share by one
-    image, which that may tip; a PSNR by 0.005 dB.
+    The relative tolerance is `TOLERANCE`, since float32 rounding differs between processors. A percentage may differ
+    by one image, and a PSNR by 0.005 dB.
 
     Args:
         name, out, progress: As for `rescore`.
 
     Returns:
-        One line for each score that differs in its value, number of images or protocol, or that only one side has.
+        One line for each difference in a value, number of images or protocol, and for each score of one side alone.
 
     Raises:
-        CheckpointError: There is none, or its files are not those of its card.
-        DataNotFound: What it is measured on is not on this machine.
+        CheckpointError: There is none, or its files differ from its card.
+        DataNotFound: The test data are not on this machine.
     """
     folder = Path(out or checkpoints.saved_models_dir()) / name
     card = checkpoints.open_checkpoint(folder).card
     found = json.loads(json.dumps(_scores(checkpoints.load(folder), card["data"]["name"], progress)))
     measured = {score["name"]: score for score in found}
-    told = {score["name"]: score for score in card["scores"]}
-    differences = [f"{name}: only on the card" for name in told if name not in measured]
-    differences += [f"{name}: not on the card" for name in measured if name not in told]
-    for name, score in told.items():
+    recorded = {score["name"]: score for score in card["scores"]}
+    differences = [f"{name}: only on the card" for name in recorded if name not in measured]
+    differences += [f"{name}: not on the card" for name in measured if name not in recorded]
+    for name, score in recorded.items():
         if name in measured:
-            differences += [f"{name}: {what}" for what in _differences(score, measured[name])]
+            differences += [f"{name}: {difference}" for difference in _differences(score, measured[name])]
     return differences
 
 
-def _differences(told: dict[str, Any], found: dict[str, Any]) -> list[str]:
-    """Where two scores of one name differ."""
+def _differences(recorded: dict[str, Any], found: dict[str, Any]) -> list[str]:
+    """The differences of two scores of one name."""
     least = {"%": 150 / max(1, found["n"]), "dB": 0.005}.get(found["unit"], 0.0)
     differences = []
-    if abs(told["value"] - found["value"]) > max(TOLERANCE * abs(told["value"]), least):
-        differences.append(f"card {told['value']:.6g}, measured {found['value']:.6g} {found['unit']}".rstrip())
-    sides = [{**side["protocol"], **{key: side[key] for key in ("n", "unit", "better")}} for side in (told, found)]
+    if abs(recorded["value"] - found["value"]) > max(TOLERANCE * abs(recorded["value"]), least):
+        differences.append(f"card {recorded['value']:.6g}, measured {found['value']:.6g} {found['unit']}".rstrip())
+    sides = [{**side["protocol"], **{key: side[key] for key in ("n", "unit", "better")}} for side in (recorded, found)]
     for key in dict.fromkeys((*sides[0], *sides[1])):
         values = [side.get(key) for side in sides]
-        measured = any(isinstance(value, float | dict) for value in values)  # numbers that vary as the score does
+        measured = any(isinstance(value, float | dict) for value in values)  # numbers that vary with the score
         if (values[0] is None) != (values[1] is None) or (values[0] != values[1] and not measured):
             differences.append(f"{key}: card {values[0]!r}, measured {values[1]!r}")
     return differences
 
 
-def _scores(model: Any, data: str, progress) -> list[dict[str, Any]]:
-    """What is measured of a checkpoint, as its card has it."""
+def _scores(model: Any, data: str, progress: Progress | None) -> list[dict[str, Any]]:
+    """The scores of a checkpoint, as on its card."""
     from cnnzoo.export.quantization_loss import litert_costs
 
     report = evaluate(model, data, progress=progress)
@@ -134,7 +135,7 @@ def _scores(model: Any, data: str, progress) -> list[dict[str, Any]]:
 
 
 def _departures(plan: dict[str, Any]) -> list[str]:
-    """The settings of a run that are not those of its recipe."""
+    """The settings of a run that differ from its recipe."""
     import keras
 
     base = recipe(plan["name"])
@@ -144,51 +145,54 @@ def _departures(plan: dict[str, Any]) -> list[str]:
     same = ("data", "split", "epochs", "batch_size", "seed", "crop", "limit")
     other += [key for key in same if key in plan and plan[key] != getattr(base, key)]
     other += [key for key in ("start", "bfloat16") if plan.get(key, False) != (getattr(base, key) or False)]
-    if other:  # which change the optimizers too
+    if other:  # they change the optimizers too
         return other
     optimizers = optimizers_of(base, own, plan["steps"])
-    told = {key: keras.saving.serialize_keras_object(value) for key, value in optimizers.items()}
+    expected = {key: keras.saving.serialize_keras_object(value) for key, value in optimizers.items()}
     return [
-        f"optimizer of {key}" for key, value in plan["optimizers"].items() if _unnamed(value) != _unnamed(told[key])
+        f"optimizer of {key}" for key, value in plan["optimizers"].items() if _unnamed(value) != _unnamed(expected[key])
     ]
 
 
 def _unnamed(optimizer: dict[str, Any]) -> dict[str, Any]:
-    """A serialised optimizer as JSON gives it back, without the name, in which Keras counts them."""
+    """A serialized optimizer as JSON values, without its name, which has a counter."""
     content = json.loads(json.dumps(optimizer))
     return {**content, "config": {**content["config"], "name": ""}}
 
 
 def _docstring(module: str) -> str:
     """The docstring of a module, read without importing it."""
-    return ast.get_docstring(ast.parse(Path(importlib.util.find_spec(module).origin).read_text())) or ""
+    spec = importlib.util.find_spec(module)
+    if spec is None or spec.origin is None:
+        return ""
+    return ast.get_docstring(ast.parse(Path(spec.origin).read_text())) or ""
 
 
 def _source(architecture: str) -> str:
-    """What the module of an architecture names as its source."""
+    """The source in the docstring of an architecture's module."""
     paragraphs = _docstring(f"cnnzoo.models.{architecture}").split("\n\n")
     sources = [p.partition(": ")[2] for p in paragraphs if p.startswith(("Source: ", "Sources: "))]
     return " ".join(sources[0].split()) if sources else "none; a plain convolutional network"
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Exit code 1 where a card differs, or could not be compared."""
+    """The command line; exit code 1 if a card differs, or could not be compared."""
     from cnnzoo.utils.terminal import progress
 
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    what = parser.add_mutually_exclusive_group(required=True)
-    what.add_argument("run", nargs="?", help="the folder of a finished run")
-    what.add_argument("--rescore", metavar="NAME", help="a checkpoint to measure anew")
-    what.add_argument(
+    action = parser.add_mutually_exclusive_group(required=True)
+    action.add_argument("run", nargs="?", help="the folder of a finished run")
+    action.add_argument("--rescore", metavar="NAME", help="a checkpoint to measure again")
+    action.add_argument(
         "--check", metavar="NAME", nargs="*", help="checkpoints to compare with their cards (default: all)"
     )
-    parser.add_argument("--out", help="the folder of all checkpoints (default: that of this installation)")
-    asked = parser.parse_args(arguments)
-    if asked.check is not None:
-        return _check_all(asked.check, asked.out)
-    make, of = (rescore, asked.rescore) if asked.rescore else (publish, asked.run)
+    parser.add_argument("--out", help="the folder of all checkpoints (default: of this installation)")
+    args = parser.parse_args(arguments)
+    if args.check is not None:
+        return _check_all(args.check, args.out)
+    action_of, target = (rescore, args.rescore) if args.rescore else (publish, args.run)
     with progress("scoring") as update:
-        made = make(of, asked.out, update)
+        made = action_of(target, args.out, update)
     for score in made.card["scores"]:
         print(f"{score['name']:20} {score['value']:.6g} {score['unit']}")
     print(made.path)

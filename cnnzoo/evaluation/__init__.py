@@ -1,5 +1,6 @@
-"""Scores of models on test images, one file per task, beside classical baselines."""
+"""Scores of models on test images, one file per task, and classical baselines."""
 
-from cnnzoo.evaluation.report import Report, bounds, evaluate
+from cnnzoo.evaluation.likelihood import bounds
+from cnnzoo.evaluation.report import Report, evaluate
 
 __all__ = ["Report", "bounds", "evaluate"]

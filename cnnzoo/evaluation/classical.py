@@ -1,8 +1,8 @@
-"""The classical methods that networks for restoration and enhancement are compared with.
+"""Classical baselines for restoration and enhancement.
 
-Each takes one image (height, width, channels), uint8 or floats in [0, 1], and gives float32 in [0, 1]. Noisy floats may
-leave [0, 1] and are not clipped on the way in. The strengths of the denoising methods were chosen on training
-photographs ("train400"), under noise of 5 to 75 grey values.
+Each takes one image (height, width, channels), uint8 or floats in [0, 1], and returns float32 in [0, 1]. Noisy floats
+may lie outside [0, 1] and are not clipped first. The strengths of the denoising methods were chosen on training
+photographs ("train400"), for noise of sigma 5 to 75 on the scale of [0, 255].
 """
 
 import numpy as np
@@ -12,10 +12,10 @@ from cnnzoo.imaging.resampling import upscale
 
 
 def bicubic(image: np.ndarray, scale: int) -> np.ndarray:
-    """The image enlarged as MATLAB's imresize does, with the kernel of Keys, a = -0.5: (scale h, scale w, c).
+    """Bicubic upscaling as in MATLAB's imresize, the kernel of Keys with a = -0.5: (scale h, scale w, c).
 
     Raises:
-        ValueError: For another scale or image than allowed.
+        ValueError: A scale below 2, or another dtype or rank of the image.
 
     Source: Keys, "Cubic Convolution Interpolation for Digital Image Processing", 1981.
     """
@@ -23,10 +23,10 @@ def bicubic(image: np.ndarray, scale: int) -> np.ndarray:
 
 
 def lanczos(image: np.ndarray, scale: int) -> np.ndarray:
-    """The image enlarged with the Lanczos kernel of three lobes, as Pillow does: (scale h, scale w, c).
+    """Lanczos upscaling with three lobes, as in Pillow: (scale h, scale w, c).
 
     Raises:
-        ValueError: For another scale or image than allowed.
+        ValueError: A scale below 2, or another dtype or rank of the image.
 
     Source: Duchon, "Lanczos Filtering in One and Two Dimensions", 1979.
     """
@@ -36,18 +36,18 @@ def lanczos(image: np.ndarray, scale: int) -> np.ndarray:
     height, width, channels = image.shape
     size = (scale * width, scale * height)
     planes = [Image.fromarray(image[:, :, k]).resize(size, Image.Resampling.LANCZOS) for k in range(channels)]
-    return _finished(np.stack(planes, axis=-1))
+    return _finished(np.stack([np.asarray(plane) for plane in planes], axis=-1))
 
 
 def non_local_means(image: np.ndarray, sigma: float) -> np.ndarray:
-    """Each pixel as a mean over those within 6 pixels a side whose 5x5 surroundings are alike; h = 0.7 sigma.
+    """Non-local means with 5x5 patches within 6 pixels on each side; h = 0.7 sigma.
 
     Args:
         image: With Gaussian noise.
-        sigma: The standard deviation of the noise in grey values, on the scale of [0, 255].
+        sigma: The standard deviation of the noise on the scale of [0, 255].
 
     Raises:
-        ValueError: For a sigma that is not above 0, or another image than allowed.
+        ValueError: A sigma that is not above 0, or another dtype or rank of the image.
 
     Source: Buades et al., "A Non-Local Algorithm for Image Denoising", 2005, in the form for known noise of the same
     authors' "Non-Local Means Denoising", 2011.
@@ -56,20 +56,20 @@ def non_local_means(image: np.ndarray, sigma: float) -> np.ndarray:
 
     image, sigma = _noisy(image, sigma)
     found = denoise_nl_means(image, 5, 6, 0.7 * sigma, fast_mode=True, sigma=sigma, channel_axis=-1)
-    return _finished(found.reshape(image.shape))  # a single channel is lost on the way
+    return _finished(found.reshape(image.shape))  # skimage drops a single channel
 
 
 def total_variation(image: np.ndarray, sigma: float) -> np.ndarray:
-    """The image u near to f, each channel of `image`, that minimises 1/2 ||u - f||^2 + w TV(u).
+    """Total variation denoising: u minimizes 1/2 ||u - f||^2 + w TV(u) for each channel f of `image`.
 
     On the scale of [0, 255], w = 0.7 (sigma / 25)^0.3 sigma.
 
     Args:
         image: With Gaussian noise.
-        sigma: The standard deviation of the noise in grey values, on the scale of [0, 255].
+        sigma: The standard deviation of the noise on the scale of [0, 255].
 
     Raises:
-        ValueError: For a sigma that is not above 0, or another image than allowed.
+        ValueError: A sigma that is not above 0, or another dtype or rank of the image.
 
     Source: Rudin et al., "Nonlinear Total Variation Based Noise Removal Algorithms", 1992; solved as in Chambolle,
     "An Algorithm for Total Variation Minimization and Applications", 2004.
@@ -83,16 +83,16 @@ def total_variation(image: np.ndarray, sigma: float) -> np.ndarray:
 
 
 def biharmonic(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    """The image with its missing pixels filled so smoothly that the Laplacian of the Laplacian is 0 there.
+    """Biharmonic inpainting: the Laplacian of the Laplacian is 0 at missing pixels.
 
-    It suits thin and scattered damage: in a large hole it overshoots, up to the extremes of what is known.
+    It suits thin and scattered damage; in a large hole it overshoots, up to the extremes of the known pixels.
 
     Args:
-        image: What it holds at the missing pixels does not count.
+        image: Its values at missing pixels are ignored.
         mask: (height, width) or (height, width, 1), non-zero where pixels are missing.
 
     Raises:
-        ValueError: For a mask of another size, or one that leaves no pixel.
+        ValueError: A mask of another size, or without a known pixel.
 
     Source: Damelin and Hoang, "On Surface Completion and Image Inpainting by Biharmonic Functions", 2018.
     """
@@ -110,12 +110,12 @@ def biharmonic(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
 
 
 def equalized(image: np.ndarray) -> np.ndarray:
-    """The image with a luma Y' whose 256 values are equally frequent; its chroma stays.
+    """Histogram equalization of the luma Y' with 256 bins; chroma is unchanged.
 
     Raises:
-        ValueError: For another image than allowed.
+        ValueError: Another dtype or rank of the image.
 
-    Source: histogram equalisation, as in Gonzalez and Woods, "Digital Image Processing", section "Histogram
+    Source: histogram equalization, as in Gonzalez and Woods, "Digital Image Processing", section "Histogram
     Processing".
     """
     from skimage.exposure import equalize_hist
@@ -128,10 +128,10 @@ def equalized(image: np.ndarray) -> np.ndarray:
 
 
 def clahe(image: np.ndarray) -> np.ndarray:
-    """Contrast limited adaptive histogram equalisation: of the value of HSV, with the library's own settings.
+    """Contrast limited adaptive histogram equalization of the V of HSV, with skimage's default settings.
 
     Raises:
-        ValueError: For another image than allowed.
+        ValueError: Another dtype or rank of the image.
 
     Source: Zuiderveld, "Contrast Limited Adaptive Histogram Equalization", Graphics Gems IV, 1994.
     """
@@ -144,7 +144,7 @@ def clahe(image: np.ndarray) -> np.ndarray:
 
 
 def _checked(image: np.ndarray) -> np.ndarray:
-    """As float64, so that no method loses what its library would compute in single precision."""
+    """The image as float64, so that no method computes in single precision."""
     image = np.asarray(image)
     if image.ndim != 3 or image.size == 0 or (image.dtype != np.uint8 and image.dtype.kind != "f"):
         allowed = "uint8 in [0, 255] or floats in [0, 1], (height, width, channels)"
@@ -159,7 +159,7 @@ def _enlargeable(image: np.ndarray, scale: int) -> np.ndarray:
 
 
 def _noisy(image: np.ndarray, sigma: float) -> tuple[np.ndarray, float]:
-    """The image, and the noise on its scale of [0, 1]."""
+    """The image and sigma on the scale of [0, 1]."""
     if not sigma > 0:
         raise ValueError(f"got sigma={sigma!r}; allowed: a number above 0, in grey values of [0, 255]")
     return _checked(image), sigma / 255.0

@@ -1,7 +1,8 @@
-"""Scores of models that enlarge, denoise, enhance or fill holes, beside those of methods that need no training."""
+"""Scores of super-resolution, denoising, exposure correction and inpainting, and of classical baselines."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from functools import partial
+from typing import Any, Literal, cast
 
 import numpy as np
 
@@ -9,6 +10,7 @@ from cnnzoo.data import training_images
 from cnnzoo.data.catalog import TRAINING, default_test_sets
 from cnnzoo.data.photographs import Photographs, photographs
 from cnnzoo.evaluation import classical
+from cnnzoo.evaluation.options import Options, Progress
 from cnnzoo.features.distance import PerceptualDistance
 from cnnzoo.imaging import masks
 from cnnzoo.imaging.arrays import to_uint8
@@ -25,48 +27,47 @@ from cnnzoo.metrics.reconstruction import (
 from cnnzoo.metrics.scores import Score
 from cnnzoo.tasks.inference import in_batches
 
-CROP = 64  # pixels a side of the middles of photographs that are given holes
-HOLES = 2000  # images that are given holes
-SIGMAS = (15.0, 25.0, 50.0)  # at which a blind denoiser is measured
-EXPOSURES = {"mixed": None, "under": -2.0, "over": 1.0, "well": 0.0}  # in stops (EV); None: drawn for each image
-SHOWN = "Y-shave"  # the protocol of most papers
+CROP = 64  # side in pixels of the central crops for inpainting
+HOLES = 2000  # images for inpainting, at most
+SIGMAS = (15.0, 25.0, 50.0)  # noise levels for a blind denoiser
+EXPOSURES = {"mixed": None, "under": -2.0, "over": 1.0, "well": 0.0}  # in stops (EV); None: random for each image
+MAIN_PROTOCOL = "Y-shave"  # the protocol of most papers
 
-Progress = Callable[[int, int], None]
-Method = Callable[[Any], np.ndarray]  # of an image, or of one and its mask
+Method = Callable[[Any], np.ndarray]  # of an image, or of (image, mask)
 
 
-def sets_of(model: Any, data: str, split: str) -> tuple[str, ...]:
+def evaluation_sets(model: Any, data: str, split: str) -> tuple[str, ...]:
     """The data sets that a model is tested on: `data`, or the default test sets for a set of training photographs."""
     if split != "test" or any(part not in TRAINING for part in data.split("+")):
         return (data,)
     return default_test_sets(model.task, model.image_shape[2])
 
 
-def enlarging(model, found: Photographs, progress: Progress | None = None, beside: bool = True) -> list[Score]:
-    """PSNR, SSIM and perceptual distance of photographs made small and enlarged again.
+def upscaling(model: Any, found: Photographs, progress: Progress | None = None, baselines: bool = True) -> list[Score]:
+    """PSNR, SSIM and perceptual distance of downscaled photographs after super-resolution.
 
-    The small images are antialiased bicubic ones of 256 grey values, as in `cnnzoo.imaging.resampling`; sides that are
-    no multiples of the scale are cut first. Without `beside`, only PSNR and SSIM of the model itself.
+    LR images are 8-bit and antialiased bicubic, as in `cnnzoo.imaging.resampling`; sides are first cut to multiples of
+    the scale. Without `baselines`: PSNR and SSIM of the model alone.
     """
     scale = model.scale
     truths = [crop_to_multiple(image, scale) for image in found.images]
     small = [to_uint8(downscale(image[None] / np.float32(255), scale)[0]) for image in truths]
     methods: dict[str, Method] = {"": model.upscale}
-    if beside:
+    if baselines:
         methods["bicubic"] = lambda image: classical.bicubic(image, scale)
         methods["lanczos"] = lambda image: classical.lanczos(image, scale)
-    made = _made(methods, small, progress)
+    made = _outputs(methods, small, progress)
     base = {"data": found.name, "scale": scale, "small images": "antialiased bicubic, 8 bit"}
     scores = []
     for method, images in made.items():
-        for protocol in ("Y-shave", "Y-noshave", "RGB-shave") if not method else (SHOWN,):
+        for protocol in ("Y-shave", "Y-noshave", "RGB-shave") if not method else (MAIN_PROTOCOL,):
             pairs = [[prepare(image, protocol, scale) for image in side] for side in (truths, images)]
             about = {**base, "protocol": protocol}
-            suffix = "" if protocol == SHOWN else f"_{protocol.lower().replace('-', '_')}"
+            suffix = "" if protocol == MAIN_PROTOCOL else f"_{protocol.lower().replace('-', '_')}"
             scores.append(_mean(_name(method, "psnr", found.name) + suffix, psnr_per_image(*pairs), "dB", about))
-            if protocol == SHOWN:
+            if protocol == MAIN_PROTOCOL:
                 scores.append(_mean(_name(method, "ssim", found.name), ssim_per_image(*pairs), "", about))
-    if not beside:
+    if not baselines:
         return scores
     distance = PerceptualDistance()
     about = {**base, **distance.protocol}
@@ -78,10 +79,10 @@ def enlarging(model, found: Photographs, progress: Progress | None = None, besid
     return scores
 
 
-def denoising(model, found: Photographs, progress: Progress | None = None, beside: bool = True) -> list[Score]:
-    """PSNR and SSIM of photographs behind Gaussian noise, which is neither clipped nor rounded.
+def denoising(model: Any, found: Photographs, progress: Progress | None = None, baselines: bool = True) -> list[Score]:
+    """PSNR and SSIM of denoised photographs, for Gaussian noise that is neither clipped nor rounded.
 
-    Without `beside`, only of the model itself.
+    Without `baselines`: of the model alone.
     """
     sigmas = SIGMAS if isinstance(model.sigma, tuple) else (model.sigma,)
     scores = []
@@ -91,9 +92,9 @@ def denoising(model, found: Photographs, progress: Progress | None = None, besid
             noise = np.random.default_rng(index).standard_normal(image.shape, dtype=np.float32)
             noisy.append(image / np.float32(255) + sigma / np.float32(255) * noise)
         methods: dict[str, Method] = {"": model.restore}
-        if beside:
-            methods["non_local_means"] = lambda image, sigma=sigma: classical.non_local_means(image, sigma)
-            methods["total_variation"] = lambda image, sigma=sigma: classical.total_variation(image, sigma)
+        if baselines:
+            methods["non_local_means"] = partial(classical.non_local_means, sigma=sigma)
+            methods["total_variation"] = partial(classical.total_variation, sigma=sigma)
         about = {
             "data": found.name,
             "sigma": sigma,
@@ -101,7 +102,7 @@ def denoising(model, found: Photographs, progress: Progress | None = None, besid
             "channels": "grey" if model.image_shape[2] == 1 else "RGB",
         }
         truths = [image / 255 for image in found.images]
-        for method, images in _made(methods, noisy, progress).items():
+        for method, images in _outputs(methods, noisy, progress).items():
             images = [image / 255 for image in images]
             suffix = f"_s{sigma:g}"
             psnr, ssim = psnr_per_image(truths, images), ssim_per_image(truths, images)
@@ -110,25 +111,27 @@ def denoising(model, found: Photographs, progress: Progress | None = None, besid
     return scores
 
 
-def enhancing(model, found: Photographs, progress: Progress | None = None, beside: bool = True) -> list[Score]:
-    """PSNR and SSIM, in RGB, of mis-exposed photographs of 8 bits that have been enhanced, for each of the exposures.
+def enhancement(
+    model: Any, found: Photographs, progress: Progress | None = None, baselines: bool = True
+) -> list[Score]:
+    """PSNR and SSIM in RGB of misexposed 8-bit photographs after enhancement, for each exposure.
 
-    Without `beside`, only of the model itself; else also of the pictures as they are, and of two equalisations.
+    The baselines are the unchanged photographs and two histogram equalizations. Without `baselines`: the model alone.
     """
     methods: dict[str, Method] = {"": model.enhance}
-    if beside:
+    if baselines:
         methods |= {"unchanged": np.asarray, "equalized": classical.equalized, "clahe": classical.clahe}
     truths, scores = [image / 255 for image in found.images], []
     for name, stops in EXPOSURES.items():
-        given = []
+        inputs = []
         for index, image in enumerate(found.images):
             light = image[None] / np.float32(255)
-            given.append(to_uint8((misexposed(light, index) if stops is None else exposed(light, stops))[0]))
+            inputs.append(to_uint8((misexposed(light, index) if stops is None else exposed(light, stops))[0]))
         about = {"data": found.name, "exposure": "mixed" if stops is None else f"{stops:+g} EV", "channels": "RGB"}
         if stops is None:
             about["drawn by"] = "cnnzoo.imaging.degradations.misexposed, seed: the index of the image"
         shown = {method: work for method, work in methods.items() if method != "unchanged" or stops != 0}
-        for method, images in _made(shown, given, progress).items():
+        for method, images in _outputs(shown, inputs, progress).items():
             images = [image / 255 for image in images]
             psnr, ssim = psnr_per_image(truths, images), ssim_per_image(truths, images)
             scores.append(_mean(f"{_name(method, 'psnr', found.name)}_{name}", psnr, "dB", about))
@@ -136,19 +139,22 @@ def enhancing(model, found: Photographs, progress: Progress | None = None, besid
     return scores
 
 
-def filling(model, name: str, images: np.ndarray, progress: Progress | None = None, beside: bool = True) -> list[Score]:
-    """PSNR and SSIM over the missing pixels of images (n, height, width, channels), for each kind of mask and all.
+def inpainting(
+    model: Any, name: str, images: np.ndarray, progress: Progress | None = None, baselines: bool = True
+) -> list[Score]:
+    """PSNR and SSIM over missing pixels of uint8 images (n, height, width, channels), for each kind of mask and all.
 
-    The squared errors of all images are averaged before the logarithm, since a hole in an even background may be filled
-    without any error. Without `beside`, only of the model itself.
+    Squared errors are averaged over images before the logarithm, since a hole in a plain background may have no error.
+    Without `baselines`: of the model alone.
     """
     base = {"data": name, "size": list(images.shape[1:]), "masks": "cnnzoo.imaging.masks.for_evaluation, seed 0"}
-    methods: dict[str, Method] = {"biharmonic": lambda pair: classical.biharmonic(*pair)} if beside else {}
-    truths, scores, errors = images / 255, [], {}
+    methods: dict[str, Method] = {"biharmonic": lambda pair: classical.biharmonic(*pair)} if baselines else {}
+    truths, scores = images / 255, []
+    errors: dict[str, list[np.ndarray]] = {}
     for kind in masks.EVALUATED:
-        hidden = masks.for_evaluation(images, kind)
+        hidden = np.asarray(masks.for_evaluation(cast(Any, images), kind))  # one draw for the whole array
         pairs = list(zip(images, hidden, strict=True))
-        made = {"": filled_by(model, images, hidden), **_made(methods, pairs, progress)}
+        made: dict[str, Any] = {"": inpainted_by(model, images, hidden), **_outputs(methods, pairs, progress)}
         about = {**base, "mask": kind, "missing": f"{hidden.mean():.1%}"}
         for method, filled in made.items():
             filled = [image / 255 for image in filled]
@@ -161,34 +167,42 @@ def filling(model, name: str, images: np.ndarray, progress: Progress | None = No
     return [*(_pooled(_name(method, "hole_psnr", ""), np.stack(e), about) for method, e in errors.items()), *scores]
 
 
-def to_fill(model, name: str, split: str = "test", limit: int | None = None):
-    """What is given holes: the images of a set, or the middles of photographs, at most `limit` or else `HOLES`."""
+def inpainting_images(model: Any, name: str, split: str = "test", limit: int | None = None) -> Any:
+    """The images for inpainting: a data set or central crops of photographs, at most `limit` or else `HOLES`."""
     return training_images(name, split, model.image_shape, CROP).few(limit or HOLES)
 
 
-def filled_by(model, images: np.ndarray, hidden: np.ndarray) -> np.ndarray:
-    """uint8 images (n, height, width, channels) with what a model makes of their missing pixels."""
+def inpainted_by(model: Any, images: np.ndarray, hidden: np.ndarray) -> np.ndarray:
+    """uint8 images (n, height, width, channels) with their missing pixels filled by a model."""
     shown = np.where(hidden, 0, images)
     return to_uint8(in_batches(model, np.concatenate([shown, hidden.astype(np.uint8)], axis=3)))
 
 
-def measure(model, data: str, split: str, limit: int | None, progress: Progress | None) -> list[Score]:
-    """All scores of a model of the task "upscale", "restore", "enhance" or "inpaint" on `sets_of` it."""
-    scores = []
-    for name in sets_of(model, data, split):
+def measure(model: Any, data: str, split: str, options: Options) -> list[Score]:
+    """All scores of a model of the task "upscale", "restore", "enhance" or "inpaint" on its `evaluation_sets`.
+
+    Raises:
+        ValueError: A photograph is too small for SSIM.
+    """
+    scores: list[Score] = []
+    for name in evaluation_sets(model, data, split):
         if model.task == "inpaint":
-            found = to_fill(model, name, split, limit)
-            scores += filling(model, found.name, found.images, progress)
+            found = inpainting_images(model, name, split, options.limit)
+            scores += inpainting(model, found.name, found.images, options.progress)
         else:
             channels = None if model.task == "upscale" else model.image_shape[2]
-            found = photographs(name, split, channels).few(limit)
+            found = photographs(name, split, channels).few(options.limit)
             _check_sides(found, WINDOW + 2 * (model.scale if model.task == "upscale" else 0))
-            scores += MEASURED[model.task](model, found, progress)
+            scores += BY_TASK[model.task](model, found, options.progress)
     return scores
 
 
 def _check_sides(found: Photographs, least: int) -> None:
-    """Raises a ValueError that names the photographs too small for SSIM, whose border may be shaved."""
+    """Checks that SSIM fits into photographs after their border is shaved.
+
+    Raises:
+        ValueError: With the names of those too small.
+    """
     small = [name for name, image in zip(found.names, found.images, strict=True) if min(image.shape[:2]) < least]
     if small:
         more = f" and {len(small) - 3} more" if len(small) > 3 else ""
@@ -196,12 +210,18 @@ def _check_sides(found: Photographs, least: int) -> None:
         raise ValueError(f"got {names} of {found.name} with a side below {least} pixels; allowed: {least} or more")
 
 
-# Of whole photographs, by task.
-MEASURED = {"upscale": enlarging, "restore": denoising, "enhance": enhancing}
+# Tasks that are measured on whole photographs.
+BY_TASK: dict[str, Callable[..., list[Score]]] = {
+    "upscale": upscaling,
+    "restore": denoising,
+    "enhance": enhancement,
+}
 
 
-def _made(methods: Mapping[str, Method], images: Sequence[Any], progress) -> dict[str, list[np.ndarray]]:
-    """What each method makes of each image, as it would be written to a file: uint8."""
+def _outputs(
+    methods: Mapping[str, Method], images: Sequence[Any], progress: Progress | None
+) -> dict[str, list[np.ndarray]]:
+    """The output of each method for each image, rounded to uint8 as in a file."""
     made: dict[str, list[np.ndarray]] = {method: [] for method in methods}
     for done, image in enumerate(images, start=1):
         for method, work in methods.items():
@@ -216,11 +236,13 @@ def _name(method: str, quantity: str, data: str) -> str:
     return "_".join(part for part in (method, quantity, data.rpartition("/")[2]) if part)
 
 
-def _mean(name: str, values: np.ndarray, unit: str, protocol: dict[str, Any], better: str = "higher") -> Score:
+def _mean(
+    name: str, values: np.ndarray, unit: str, protocol: dict[str, Any], better: Literal["higher", "lower"] = "higher"
+) -> Score:
     return Score(name, float(values.mean()), unit, better, len(values), protocol={**protocol, "mean over": "images"})
 
 
 def _pooled(name: str, squared: np.ndarray, protocol: dict[str, Any]) -> Score:
-    """The PSNR of squared errors, the last axis of which are the images; those of several masks count alike."""
+    """The PSNR of squared errors (..., images), averaged over the other axes after the logarithm."""
     value = float(-10.0 * np.log10(squared.mean(axis=-1)).mean())
     return Score(name, value, "dB", "higher", squared.shape[-1], protocol={**protocol, "mean over": "squared errors"})

@@ -1,6 +1,18 @@
-"""Models as other programs load them: TensorFlow Serving, LiteRT and ONNX runtimes, none of which knows this package.
+"""Exports for TensorFlow Serving, LiteRT and ONNX runtimes, without this package at inference.
 
-`cnnzoo.export` is this package and, called, its function `export`.
+The module is callable: `cnnzoo.export(...)` is `cnnzoo.export.export(...)`.
+
+writer               an export as a folder of versions
+signatures           the verbs of a model as TensorFlow graphs
+image_codec          PNG and JPEG in a graph
+saved_model          SavedModels and their versions
+serving              the files of TensorFlow Serving
+litert, calibration  .tflite files, and int8 ranges
+quantization_loss    the loss of quality of .tflite files
+onnx                 .onnx files
+loader               exports read back and verified
+isolated_runner      the process of the verification
+other_backends       exports from JAX and PyTorch
 """
 
 import sys
@@ -21,27 +33,27 @@ def export(
     onnx: bool = False,
     data: str | Path | None = None,
 ) -> Path:
-    """Writes `<folder>/<name>/<version>`, which the stock TensorFlow Serving takes as it is.
+    """Writes `<folder>/<name>/<version>`, a model for an unmodified TensorFlow Serving.
 
-    The version is the next free integer. It is written aside and renamed, so that a server that watches the folder
-    never sees half of it. `<folder>/models.config` and `batching.config` tell a server of all models in the folder.
+    The version is the next free integer. It is written aside and renamed, so that a server never reads an unfinished
+    one. `<folder>/models.config` and `batching.config` list all models in the folder for a server.
 
         saved_model.pb, variables/       the signatures (see `cnnzoo.export.signatures`)
-        batching_params.pbtxt            where the requests of several clients can be joined
-        assets.extra/                    export.json, golden.npz, the card, and requests to warm a server up with
-        litert/, onnx/                   {float32,float16,int8}.tflite and model.onnx, if asked for
+        batching_params.pbtxt            if requests of several clients can be batched
+        assets.extra/                    export.json, golden.npz, the card, and warm-up requests
+        litert/, onnx/                   {float32,float16,int8}.tflite and model.onnx, on request
 
     Args:
         model: A model, the name of a checkpoint, or the folder of a checkpoint or of a finished run.
-        folder: Where all exports lie.
-        name: What a client calls the model by; by default its architecture.
-        litert: Whether to write it for LiteRT as well, once called TensorFlow Lite.
-        onnx: Whether to write it for ONNX as well.
-        data: The data set whose training images calibrate int8; by default the one it was trained on.
+        folder: The folder of all exports.
+        name: The name of the model for clients; its architecture by default.
+        litert: Whether to write LiteRT (TensorFlow Lite) files as well.
+        onnx: Whether to write an ONNX file as well.
+        data: The data set whose training images calibrate int8; the model's training data by default.
 
     Raises:
         ValueError: There is no such model, or `<folder>/<name>` holds another one.
-        ModuleNotFoundError: What the extra "export" installs is not there.
+        ModuleNotFoundError: The extra "export" is not installed.
     """
     import keras
 
@@ -54,10 +66,13 @@ def export(
 
 
 def load_export(folder: str | Path) -> "Export":
-    """An export read back, with TensorFlow alone; see `cnnzoo.export.loader.Export`.
+    """Loads an export with TensorFlow alone; see `cnnzoo.export.loader.Export`.
 
     Args:
-        folder: `<folder>/<name>` for the highest version, or that of one version.
+        folder: `<folder>/<name>` for the highest version, or the folder of a version.
+
+    Raises:
+        ValueError: There is no export.
     """
     from cnnzoo.export.loader import Export
 

@@ -1,11 +1,13 @@
-"""Which range of numbers int8 has for each layer: that of all but the outermost of those seen, not of all of them.
+"""Percentile calibration of int8 activation ranges.
 
-An int8 tensor has 255 steps between its ends. A converter puts the ends where the extremes of its calibration are, so
-that one pixel in a million makes the steps coarse for all others; and LiteRT's calibrator takes the result of an
-addition made in place for its input. Here the ends are quantiles, written into the graph, which the converter keeps.
+An int8 tensor has 255 steps. A converter takes the range from the extremes of its calibration data, so that a single
+outlier makes the steps coarse for all values; and LiteRT's calibrator confuses the result of an in-place addition with
+its input. Here ranges are quantiles, written into the graph, and kept by the converter.
 
 Source: Nagel et al., "A White Paper on Neural Network Quantization", 2021, section 3.1.
 """
+
+from typing import Any
 
 import keras
 import numpy as np
@@ -14,74 +16,74 @@ from keras import layers
 
 from cnnzoo.nn.batchnorm_folding import Affine, functional
 
-OUTSIDE = 1e-4  # the share of the values that is cut at each end
-MOST = 1_000_000  # values that a quantile is taken of
+OUTSIDE = 1e-4  # fraction of values outside the range at each end
+MOST = 1_000_000  # values of a quantile, at most
 KERNELS = (layers.Conv2D, layers.Conv2DTranspose, layers.Dense)
 RANGED = (*KERNELS, layers.Activation, layers.ReLU, layers.LeakyReLU, layers.Add, Affine)
 
 
 class Range(layers.Layer):
-    """The identity, which remembers the quantiles of what it saw; once `known`, rounded as int8 is."""
+    """Identity that records quantiles of its input; once `known`, it rounds as int8 does."""
 
-    def __init__(self, **kwargs):
+    def __init__(self, **kwargs: Any):
         super().__init__(dtype="float32", **kwargs)
         self.known = False
         self.ends = 0.0, 0.0
 
-    def call(self, x):
+    def call(self, x: tf.Tensor) -> tf.Tensor:
         if self.known:
             return tf.quantization.fake_quant_with_min_max_args(x, *self.ends)
         if tf.is_tensor(x) and tf.executing_eagerly():
             values = x.numpy().ravel()
             low, high = np.quantile(values[:: values.size // MOST | 1], [OUTSIDE, 1 - OUTSIDE])
-            self.ends = min(float(low), 0.0), max(float(high), 1e-6)  # 0, with which images are padded, is between
+            self.ends = min(float(low), 0.0), max(float(high), 1e-6)  # with 0 inside, for zero padding
         return x
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         return input_shape
 
 
-def ranged(model, images: np.ndarray) -> None:
-    """Writes into the networks of a model from images to images the ranges of their layers.
+def ranged(model: Any, images: np.ndarray) -> None:
+    """Inserts the activation ranges into the networks of an image-to-image model.
 
     Args:
-        model: See `cnnzoo.nn.batchnorm_folding.for_inference`; it is not to be trained.
-        images: float32 (n, height, width, channels) in [0, 1], all that the ranges are taken from.
+        model: See `cnnzoo.nn.batchnorm_folding.for_inference`; it cannot be trained afterwards.
+        images: The calibration images, float32 (n, height, width, channels) in [0, 1].
     """
-    found = []
+    found: list[Range] = []
     for name, network in list(vars(model).items()):
         if isinstance(network, keras.Model):
             network = functional(network) if isinstance(network, keras.Sequential) else network
             object.__setattr__(model, name, _with_ranges(network, found))
     model(images)
-    for one in found:
-        one.known = True
+    for layer in found:
+        layer.known = True
 
 
 def _with_ranges(network: keras.Model, found: list[Range]) -> keras.Model:
-    """A copy with a `Range` behind each layer that computes, but for those that become one with the ReLU behind."""
+    """A copy with a `Range` after each computing layer, except layers that are fused with a following ReLU."""
 
-    def watched(x):
+    def with_range(x: Any) -> Any:
         found.append(Range(name=f"range_{len(found)}"))
         return found[-1](x)
 
-    def users(layer):
+    def users(layer: layers.Layer) -> list[layers.Layer]:
         return [other for other in network.layers if any(x is layer.output for x in tf.nest.flatten(other.input))]
 
-    def copied(layer):
+    def copied(layer: layers.Layer) -> layers.Layer:
         config = layer.get_config()
-        if _is_apart(layer):
+        if _has_unfused_activation(layer):
             config["activation"] = "linear"
         return type(layer).from_config(config)
 
-    def called(layer, *args, **kwargs):
+    def called(layer: layers.Layer, *args: Any, **kwargs: Any) -> Any:
         x = layer(*args, **kwargs)
         original = network.get_layer(layer.name)
-        if _is_apart(original):
-            x = layers.Activation(original.activation)(watched(x))
-        behind = users(original)
-        joined = isinstance(original, KERNELS) and behind and all(type(user) is layers.ReLU for user in behind)
-        return watched(x) if isinstance(layer, RANGED) and not joined else x
+        if _has_unfused_activation(original):
+            x = layers.Activation(original.activation)(with_range(x))
+        following = users(original)
+        fused = isinstance(original, KERNELS) and following and all(type(user) is layers.ReLU for user in following)
+        return with_range(x) if isinstance(layer, RANGED) and not fused else x
 
     made = keras.models.clone_model(network, clone_function=copied, call_function=called)
     for layer in network.layers:
@@ -90,6 +92,6 @@ def _with_ranges(network: keras.Model, found: list[Range]) -> keras.Model:
     return made
 
 
-def _is_apart(layer: layers.Layer) -> bool:
-    """Whether it is two operations: a kernel, and an activation that LiteRT does not join with it."""
+def _has_unfused_activation(layer: layers.Layer) -> bool:
+    """Whether a layer is two operations in LiteRT: a kernel, and an activation that is not fused with it."""
     return isinstance(layer, KERNELS) and layer.activation not in (keras.activations.linear, keras.activations.relu)

@@ -1,69 +1,71 @@
-"""Files of pictures as tensors in a TensorFlow graph, and back: what the `*_bytes` signatures do around a model.
+"""PNG and JPEG decoding and encoding in a TensorFlow graph, for the `*_bytes` signatures.
 
-Of stock operations alone, so that a server needs no Python for them. What cannot be decoded raises InvalidArgument,
-which fails the one request.
+Only built-in operations, so that a server needs no Python. Undecodable bytes raise InvalidArgument, which fails one
+request.
 """
+
+from collections.abc import Sequence
 
 import numpy as np
 import tensorflow as tf
 
-LARGEST = 2**24  # pixels of a picture: a few kilobytes could else claim the memory of the whole server
-PNG = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"  # the signature, and the chunk that comes first and has the sides
+LARGEST = 2**24  # pixels of an image: otherwise a few kilobytes could decode to all memory of the server
+PNG = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"  # the signature, and the start of the first chunk, which has the size
 JPEG = b"\xff\xd8\xff"
-GREY = np.array([[0.299], [0.587], [0.114]], np.float32)  # as in `cnnzoo.imaging.arrays.to_channels`
+LUMA = np.array([[0.299], [0.587], [0.114]], np.float32)  # as in `cnnzoo.imaging.arrays.to_channels`
 
 
-def checked(tensor, holds, message: str):
-    """The tensor, which nothing computes with before `holds` was found true everywhere; else InvalidArgument.
+def checked(tensor: tf.Tensor, holds: tf.Tensor, message: str) -> tf.Tensor:
+    """The tensor, with a control dependency on `holds` being true everywhere; otherwise InvalidArgument.
 
-    A graph runs what does not wait for a check beside it: a picture too large would be decoded meanwhile.
+    Without the dependency, a graph could decode an oversized image before the check fails.
     """
     with tf.control_dependencies([tf.debugging.assert_equal(holds, True, message)]):
         return tf.identity(tensor)
 
 
-def bounded(contents):
-    """The bytes of a file, once they are found to be a PNG or JPEG of not more than `LARGEST` pixels.
+def bounded(contents: tf.Tensor) -> tf.Tensor:
+    """The bytes of a file, checked to be a PNG or JPEG of at most `LARGEST` pixels.
 
-    Other formats are refused whatever TensorFlow can decode: how much memory their frames take is not in their headers.
+    Other formats that TensorFlow decodes are refused: their headers do not bound the memory of their frames.
     """
     known = tf.reduce_any([starts(contents, PNG), starts(contents, JPEG)])
     contents = checked(contents, known, "a file that is not a PNG or JPEG")
     return checked(contents, pixels(contents) <= LARGEST, f"a picture of more than {LARGEST} pixels")
 
 
-def from_bytes(contents, shape):
+def from_bytes(contents: tf.Tensor, shape: Sequence[int | None]) -> tf.Tensor:
     """One PNG or JPEG, a scalar string, as float32 (height, width, channels) in [0, 1], upright.
 
     Args:
         contents: The bytes of the file.
-        shape: (height, width, channels) of the result: 1 or 3 channels, and where a side is None those of the picture.
+        shape: (height, width, channels) of the result: 1 or 3 channels; a side of None is the side of the image.
     """
     contents = bounded(contents)
-    # This operation reads both formats, and of JPEG the exact pixels that other programs show.
+    # This operation reads both formats, and decodes JPEG to the same pixels as other programs.
     image = tf.io.decode_jpeg(contents, channels=3, dct_method="INTEGER_ACCURATE")
     image = tf.cast(upright(image, orientation(contents)), tf.float32)
     if shape[2] == 1:
-        image = tf.round(tf.tensordot(image, GREY, 1))
+        image = tf.round(tf.tensordot(image, LUMA, 1))
     return tf.ensure_shape(fitted(image, shape), shape) / 255.0
 
 
-def mask_from_bytes(contents, shape):
+def mask_from_bytes(contents: tf.Tensor, shape: Sequence[int | None]) -> tf.Tensor:
     """A mask, one PNG or JPEG, as float32 (height, width, 1): 1 where a pixel is missing, else 0.
 
-    The rules are those of `cnnzoo.imaging.masks.read_mask`: with one value beside 0, painted is what has it, else what
-    is at half of white or more; in a mask with transparent parts the opaque ones are missing, if all or none are
-    painted.
+    The rules are those of `cnnzoo.imaging.masks.read_mask`. With a single value besides 0, pixels of that value are
+    painted, else those at half of white or more. In a mask with transparent parts, the opaque parts are missing; all
+    or none of them must be painted.
     """
     contents = bounded(contents)
 
-    def opaque_jpeg():
+    def opaque_jpeg() -> tf.Tensor:
         image = tf.io.decode_jpeg(contents, channels=3, dct_method="INTEGER_ACCURATE")
         return tf.concat([image, 255 * tf.ones_like(image[..., :1])], 2)
 
     image = tf.cond(starts(contents, PNG), lambda: tf.io.decode_png(contents, channels=4), opaque_jpeg)
     image = upright(tf.ensure_shape(image, (None, None, 4)), orientation(contents))
-    # What is opaque for want of an alpha channel gets the largest number of the PNG's own bits: 1 of one, 255 of eight.
+    # Without an alpha channel, alpha is the maximum of the PNG's bit depth: 1 for one bit, 255 for eight.
     bits = tf.cast(tf.io.decode_raw(tf.strings.substr(contents, 24, 1), tf.uint8)[0], tf.int32)
     half = tf.bitwise.left_shift(1, tf.where(starts(contents, PNG), tf.clip_by_value(bits, 1, 8), 8) - 1)
     opaque = tf.cast(image[..., 3:], tf.int32) >= half
@@ -77,18 +79,18 @@ def mask_from_bytes(contents, shape):
     return tf.ensure_shape(tf.cast(fitted(missing * 255.0, shape) >= 128.0, tf.float32), shape)
 
 
-def fitted(image, shape):
-    """An image of [0, 255] at the sides of a shape, if it has them, as by `cnnzoo.imaging.arrays.fit_to`."""
+def fitted(image: tf.Tensor, shape: Sequence[int | None]) -> tf.Tensor:
+    """An image in [0, 255] resized to a shape with fixed sides, as by `cnnzoo.imaging.arrays.fit_to`."""
     height, width, _ = shape
     if height and width:
         image = middle(image, height, width)
-        for size in ((tf.shape(image)[0], width), (height, width)):  # the order and the rounding are Pillow's
+        for size in ((tf.shape(image)[0], width), (height, width)):  # Pillow's order and rounding
             image = tf.clip_by_value(tf.round(tf.image.resize(image, size, "bicubic", antialias=True)), 0.0, 255.0)
     return image
 
 
-def middle(image, height: int, width: int):
-    """The middle of an image (h, w, c), as large as it goes, in the proportions of `height` to `width`."""
+def middle(image: tf.Tensor, height: int, width: int) -> tf.Tensor:
+    """The largest central crop of an image (h, w, c) with the aspect ratio of `height` to `width`."""
     have = tf.cast(tf.shape(image)[:2], tf.int64)
     sides = (
         tf.clip_by_value((2 * have[1] * height + width) // (2 * width), 1, have[0]),
@@ -98,34 +100,34 @@ def middle(image, height: int, width: int):
     return image[top : top + sides[0], left : left + sides[1]]
 
 
-def to_bytes(image):
-    """float32 (height, width, 1 or 3) as the bytes of a PNG; what leaves [0, 1] is clipped."""
+def to_bytes(image: tf.Tensor) -> tf.Tensor:
+    """float32 (height, width, 1 or 3), clipped to [0, 1], as the bytes of a PNG."""
     return tf.io.encode_png(tf.cast(tf.round(tf.clip_by_value(image, 0.0, 1.0) * 255.0), tf.uint8))
 
 
-def upright(image, value):
-    """An image (height, width, channels) turned as an EXIF orientation says, an integer from 1 to 8."""
+def upright(image: tf.Tensor, value: tf.Tensor) -> tf.Tensor:
+    """An image (height, width, channels) with an EXIF orientation, 1 to 8, applied."""
     turned = tf.transpose(image, tf.where(value >= 5, [1, 0, 2], [0, 1, 2]))
     rows, columns = (tf.reduce_any(tf.equal(value, which)) for which in ([3, 4, 7, 8], [2, 3, 6, 7]))
     return tf.raw_ops.Reverse(tensor=turned, dims=tf.stack([rows, columns, False]))
 
 
-def orientation(contents):
-    """The orientation in the EXIF of a JPEG or PNG, an int32 from 1 to 8; 1 where there is none or it is damaged.
+def orientation(contents: tf.Tensor) -> tf.Tensor:
+    """The EXIF orientation of a JPEG or PNG, an int32 from 1 to 8; 1 if it is missing or damaged.
 
     Source: CIPA DC-008 (EXIF 2.32), sections 4.5.2 and 4.6.2; PNG specification, third edition, 11.3.4.5.
     """
     head = tf.io.decode_raw(tf.strings.substr(contents, 0, 2**17), tf.uint8)
-    head = tf.cast(tf.concat([head, tf.zeros(64, tf.uint8)], 0), tf.int32)  # zeros for who reads beyond the end
+    head = tf.cast(tf.concat([head, tf.zeros(64, tf.uint8)], 0), tf.int32)  # zeros for reads beyond the end
     last = tf.size(head) - 1
 
-    def at(place, size, little):
-        """The unsigned numbers of `size` bytes at places (...)."""
+    def at(place: tf.Tensor, size: int, little: tf.Tensor | bool) -> tf.Tensor:
+        """The unsigned integers of `size` bytes at offsets (...)."""
         read = [tf.gather(head, tf.clip_by_value(place + i, 0, last)) for i in range(size)]
         forwards = sum(byte * 256**i for i, byte in enumerate(read))
         return tf.where(little, forwards, sum(byte * 256**i for i, byte in enumerate(reversed(read))))
 
-    # The segment APP1 of a JPEG or the chunk eXIf of a PNG holds a TIFF header, to which all places in it are relative.
+    # The segment APP1 of a JPEG or the chunk eXIf of a PNG holds a TIFF header; all offsets are relative to it.
     marks = tf.where(tf.equal(head[0], 0xFF), list(b"Exif\0\0"), [*b"eXIf", 0, 0])
     length = tf.where(tf.equal(head[0], 0xFF), 6, 4)
     start = tf.range(last - 6)
@@ -141,20 +143,20 @@ def orientation(contents):
     return tf.where((value >= 1) & (value <= 8), value, 1)
 
 
-def starts(contents, magic: bytes):
-    """Whether the bytes of a file begin with others."""
+def starts(contents: tf.Tensor, magic: bytes) -> tf.Tensor:
+    """Whether the bytes of a file begin with `magic`."""
     return tf.strings.substr(tf.strings.join([contents, bytes(len(magic))]), 0, len(magic)) == magic
 
 
-def pixels(contents):
-    """The number of pixels that the header of a PNG or JPEG claims, a float32; infinite for anything else."""
+def pixels(contents: tf.Tensor) -> tf.Tensor:
+    """The number of pixels in the header of a PNG or JPEG, a float32; infinite for other formats."""
 
-    def of_png():
+    def of_png() -> tf.Tensor:
         sides = tf.io.decode_raw(tf.strings.substr(contents, 16, 8), tf.uint8)  # width and height, big-endian
         sides = tf.tensordot(tf.reshape(tf.cast(sides, tf.float32), (2, 4)), [256.0**3, 256.0**2, 256.0, 1.0], 1)
         return tf.reduce_prod(sides)
 
-    def of_jpeg():
+    def of_jpeg() -> tf.Tensor:
         return tf.reduce_prod(tf.cast(tf.image.extract_jpeg_shape(contents)[:2], tf.float32))
 
     has_sides = starts(contents, PNG) & (tf.strings.length(contents) >= 24)

@@ -1,25 +1,26 @@
-"""Runs exports on their goldens in a process that has no cnnzoo, and prints how far off they are, as JSON.
+"""Compares exports with their goldens in a process without cnnzoo, and prints the differences as JSON.
 
-python -I isolated_runner.py FOLDER...     # version folders; gives {folder: {what: largest difference}}
+python -I isolated_runner.py FOLDER...     # version folders; prints {folder: {signature or file: largest difference}}
 
-A difference is that of float32 numbers; of files, 1 where a pixel is more than one grey value off, else 0; of a string,
-1 where it is another. This file imports nothing of the package that it lies in.
+The difference of float32 numbers is absolute; of image files, 1 if a pixel differs by more than one gray value, else 0;
+of strings, 1 if they differ. This file imports nothing of its own package.
 """
 
 import json
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 
 def differences(folder: Path) -> dict[str, float]:
-    """Of all signatures and files of a version."""
+    """The largest difference of each signature and file of a version."""
     import tensorflow as tf
 
     about = json.loads((folder / "assets.extra" / "export.json").read_text())
-    golden = {}
+    golden: dict[str, dict[str, dict[str, np.ndarray]]] = {}
     with np.load(folder / "assets.extra" / "golden.npz") as file:
         for key in file.files:
             verb, way, name = key.split("/")
@@ -27,14 +28,14 @@ def differences(folder: Path) -> dict[str, float]:
     loaded = tf.saved_model.load(str(folder))
     found = {}
     for verb, signature in about["signatures"].items():
-        expected = golden[about["main"] if verb == "serving_default" else verb.removesuffix("_bytes")]
+        sample = golden[about["main"] if verb == "serving_default" else verb.removesuffix("_bytes")]
         given = {}
         for name, tensor in signature["inputs"].items():
-            value = expected["in"][name.removesuffix("_bytes")]
+            value = sample["in"][name.removesuffix("_bytes")]
             value = as_files(value) if name.endswith("_bytes") else value
             given[name] = tf.constant(value, tensor["dtype"])
         found[verb] = max(
-            difference(value.numpy(), expected["out"][name.removesuffix("_bytes")], name.endswith("_bytes"))
+            difference(value.numpy(), sample["out"][name.removesuffix("_bytes")], name.endswith("_bytes"))
             for name, value in loaded.signatures[verb](**given).items()
         )
     main = golden["decode" if about["main"] == "generate" else about["main"]]
@@ -47,6 +48,7 @@ def differences(folder: Path) -> dict[str, float]:
 
 
 def difference(value: np.ndarray, expected: np.ndarray, files: bool = False) -> float:
+    """The largest difference, as the module defines it."""
     if files:
         import tensorflow as tf
 
@@ -70,26 +72,26 @@ class Litert:
     def __init__(self, path: Path):
         from ai_edge_litert.interpreter import Interpreter
 
-        self.interpreter = Interpreter(model_path=str(path))  # kept, as what it runs does not keep it
+        self.interpreter = Interpreter(model_path=str(path))  # kept alive for its signature runner
         self.run = self.interpreter.get_signature_runner()
-        self.takes, self.gives = self.run.get_input_details(), self.run.get_output_details()
+        self.inputs, self.outputs = self.run.get_input_details(), self.run.get_output_details()
 
     def __call__(self, inputs: dict[str, np.ndarray]) -> np.ndarray:
         count = len(next(iter(inputs.values())))
         return np.concatenate([self.one({k: v[i : i + 1] for k, v in inputs.items()}) for i in range(count)])
 
     def one(self, inputs: dict[str, np.ndarray]) -> np.ndarray:
-        """The output of a batch of one. Where the file is of integers, it says how numbers become them."""
+        """The output of a batch of one; an integer file has the scales for quantization."""
         given = {}
         for name, value in inputs.items():
             given[name] = value
-            if self.takes[name]["dtype"] == np.int8:
-                scale, zero = self.takes[name]["quantization"]
+            if self.inputs[name]["dtype"] == np.int8:
+                scale, zero = self.inputs[name]["quantization"]
                 given[name] = np.clip(np.rint(value / scale + zero), -128, 127).astype(np.int8)
         ((name, made),) = self.run(**given).items()
         if made.dtype != np.int8:
             return made
-        scale, zero = self.gives[name]["quantization"]
+        scale, zero = self.outputs[name]["quantization"]
         return (made.astype(np.float32) - zero) * scale
 
 
@@ -107,5 +109,6 @@ class Onnx:
 
 if __name__ == "__main__":
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    sys.modules["cnnzoo"] = sys.modules["keras"] = None  # as if they were not installed: importing them raises
+    modules: dict[str, Any] = {"cnnzoo": None, "keras": None}  # importing them raises, as if not installed
+    sys.modules.update(modules)
     print(json.dumps({folder: differences(Path(folder)) for folder in sys.argv[1:]}))

@@ -1,7 +1,7 @@
-"""LiteRT, once called TensorFlow Lite: the main verb of a model for phones, in three precisions.
+"""LiteRT (TensorFlow Lite) files: the main verb of a model for phones, in three precisions.
 
-The batch is one image, since what runs on phones wants fixed shapes; sides that are free for the model are free here
-too, by `resize_tensor_input`.
+The batch is one image, since delegates on phones need fixed shapes; free sides of the model can be set by
+`resize_tensor_input`.
 """
 
 import tempfile
@@ -28,30 +28,29 @@ from cnnzoo.nn.layers import unit_range
 CALIBRATION = 100  # images
 
 
-def write_litert(folder: Path, model, images: np.ndarray, data: str | None) -> None:
-    """Writes float32.tflite, float16.tflite and, where it can be had, int8.tflite.
+def write_litert(folder: Path, model: Any, images: np.ndarray, data: str | None) -> None:
+    """Writes float32.tflite, float16.tflite and, if supported, int8.tflite.
 
-    In int8 all computation is on integers, inputs and outputs included; the ranges of all tensors are those seen on
-    training images, but for the outermost values where every grey value counts (see `cnnzoo.export.calibration`). There
-    is none of an inpainter, whose smooth filling divides by what int8 rounds to 0, of an enhancer, whose curves would
-    each round the picture anew, nor of a model that infers labels, whose sums of logarithms the integer kernels of
-    LiteRT 2.3 abort on.
+    int8 computes on integers alone, inputs and outputs included. Ranges come from training images; for super-resolution
+    and denoising they are percentiles (see `cnnzoo.export.calibration`). Not supported are an inpainter, whose smooth
+    filling divides by values that int8 rounds to 0; an enhancer, whose curves would each round the image; and a model
+    that infers labels, since the integer kernels of LiteRT 2.3 abort on its sums of logarithms.
 
     Args:
-        folder: Is made.
-        model: What was trained; says how images become its inputs in training.
+        folder: A new folder.
+        model: The trained model, which prepares its inputs as in training.
         images: See `cnnzoo.export.signatures.portable`.
-        data: The data set of the images that int8 is calibrated on.
+        data: The data set of the calibration images.
     """
     folder.mkdir()
-    shipped = for_inference(model)  # has the variables of the graph
+    shipped = for_inference(model)  # holds the variables of the graph
     signature = single(portable(shipped, images))
     _convert(folder / "float32.tflite", signature)
     _convert(folder / "float16.tflite", signature, supported_types=[tf.float16])
     if is_integral(model):
         seen = list(calibration(model, data))
-        if model.task in ("upscale", "restore"):  # classifiers gain nothing by it
-            ranged(shipped, np.concatenate([one["image"] for one in seen]))
+        if model.task in ("upscale", "restore"):  # no gain for classifiers
+            ranged(shipped, np.concatenate([inputs["image"] for inputs in seen]))
             signature = single(portable(shipped, images))
         _convert(folder / "int8.tflite", signature, seen)
 
@@ -63,7 +62,7 @@ def single(signature: Signature) -> Signature:
 
 
 def _convert(file: Path, signature: Signature, seen: list | None = None, supported_types: Sequence = ()) -> None:
-    """Writes one file, in integers if there is something that they are calibrated on."""
+    """Writes one file, in int8 if there is calibration data."""
     with tempfile.TemporaryDirectory() as scratch, warnings.catch_warnings():
         save(Path(scratch), {"serving_default": signature})
         converter = tf.lite.TFLiteConverter.from_saved_model(scratch)
@@ -74,21 +73,21 @@ def _convert(file: Path, signature: Signature, seen: list | None = None, support
             converter.representative_dataset = lambda: seen
             converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
             converter.inference_input_type = converter.inference_output_type = tf.int8
-        # of the calibrator about itself
+        # raised by the calibrator itself
         warnings.filterwarnings("ignore", r"[\s\S]*tf.lite.Interpreter is deprecated", UserWarning)
         file.write_bytes(converter.convert())
 
 
-def is_integral(model) -> bool:
-    """Whether a model can be computed in integers alone."""
+def is_integral(model: Any) -> bool:
+    """Whether a model supports int8."""
     return model.task not in ("inpaint", "stylize", "enhance") and not hasattr(model, "infer")
 
 
-def calibrating(data: str, shape: tuple) -> Any:
-    """The training images of a data set; where they are not on this machine, images that installed packages hold.
+def calibration_images(data: str, shape: tuple) -> Any:
+    """The training images of a data set; if they are not on this machine, images of installed packages, with a warning.
 
-    Those are scans of digits for grey models of one size, else photographs (see `cnnzoo.data.sources`); a warning says
-    so. `benchmarks/quality/calibration.py` measures the difference.
+    Those are scans of digits for gray models of a fixed size, else photographs (see `cnnzoo.data.sources`).
+    `benchmarks/quality/calibration.py` measures the difference.
     """
     try:
         return training_images(data, "train", shape)
@@ -103,11 +102,11 @@ def calibrating(data: str, shape: tuple) -> Any:
         return Crops(Photographs(name, "train", images, tuple(found)), 64)
 
 
-def calibration(model, data: str | None) -> Iterator[dict[str, np.ndarray]]:
-    """Inputs of the portable signature, one image at a time, as the model's own training makes them.
+def calibration(model: Any, data: str | None) -> Iterator[dict[str, np.ndarray]]:
+    """Inputs of the portable signature, one image at a time, prepared as in training.
 
     Raises:
-        ValueError: The model takes images, and there are none.
+        ValueError: The model takes images, and `data` is None.
     """
     if model.task == "generate":
         for i, z in enumerate(model.draw(CALIBRATION)):
@@ -116,8 +115,8 @@ def calibration(model, data: str | None) -> Iterator[dict[str, np.ndarray]]:
         return
     if data is None:
         raise ValueError("got a model without the name of its data, which int8 is calibrated on; allowed: data=NAME")
-    images = calibrating(data, model.image_shape)
-    count = min(CALIBRATION, images.steps_per_epoch(1))  # those that there are
+    images = calibration_images(data, model.image_shape)
+    count = min(CALIBRATION, images.steps_per_epoch(1))  # or all, if there are fewer
     images = unit_range(ops.convert_to_tensor(next(images.batches(count, 0))[0]))
     if model.task == "upscale":
         side = images.shape[1] // model.scale * model.scale

@@ -1,4 +1,4 @@
-"""Exports read back, and compared with their goldens where this package is not."""
+"""Loads exports, and verifies them against their goldens in a process without this package."""
 
 import json
 import subprocess
@@ -12,7 +12,7 @@ import numpy as np
 
 from cnnzoo.export.saved_model import ABOUT, EXTRA, versions
 
-# How far the numbers of a runtime may be from those of the model; where there is none, that is measured elsewhere.
+# The allowed difference between a runtime and the model; None: not checked, see `quantization_loss`.
 TOLERANCES = {
     "litert/float32.tflite": 1e-4,
     "onnx/model.onnx": 1e-4,
@@ -23,11 +23,11 @@ TOLERANCES = {
 
 @dataclass(frozen=True)
 class Export:
-    """An export in this process.
+    """A loaded export; call it with the name of a signature.
 
     Attributes:
         path: The folder of its version.
-        about: What it is and takes: name, model, signatures with their inputs and outputs, as JSON.
+        about: `export.json`: name, model, and signatures with their inputs and outputs.
     """
 
     path: Path
@@ -36,7 +36,7 @@ class Export:
 
     @classmethod
     def open(cls, folder: str | Path) -> "Export":
-        """Loads the highest version in the folder of a model, or that of one version.
+        """Loads the highest version in the folder of a model, or the version in a folder.
 
         Raises:
             ValueError: There is no export.
@@ -48,13 +48,14 @@ class Export:
 
     @property
     def signatures(self) -> list[str]:
+        """The names of the signatures, sorted."""
         return sorted(self.about["signatures"])
 
     def __call__(self, signature: str, **inputs: Any) -> dict[str, np.ndarray]:
         """The outputs of a signature by name, for its inputs by name.
 
         Raises:
-            ValueError: For a signature or inputs that it does not have.
+            ValueError: An unknown signature, or other inputs than it has.
         """
         import tensorflow as tf
 
@@ -68,7 +69,7 @@ class Export:
 
 
 def version_of(folder: str | Path) -> Path:
-    """The folder of the highest version in that of a model, or the one given if it is a version itself.
+    """The folder of the highest version of a model; a folder of a version is returned as it is.
 
     Raises:
         ValueError: There is no export.
@@ -81,15 +82,15 @@ def version_of(folder: str | Path) -> Path:
 
 
 def verify(*folders: str | Path) -> dict[str, dict[str, float]]:
-    """How far exports are off their goldens, in a process that can import neither cnnzoo nor Keras.
+    """Compares exports with their goldens, in a process that can import neither cnnzoo nor Keras.
 
     Returns:
-        By version folder and signature or file, the largest absolute difference; of files and strings 0, or 1 where a
-        pixel is more than a grey value off or a string another.
+        The largest absolute difference by version folder, and by signature or file. For image files and strings: 1 if
+        a pixel differs by more than one gray value or a string differs, else 0.
 
     Raises:
-        ValueError: There is no export, it cannot be loaded there, or a difference is larger than allowed: 1e-5, and
-            1e-4 for ONNX and float32 LiteRT. Of float16 and int8 it is only told.
+        ValueError: There is no export, it cannot be loaded, or a difference is above 1e-5, or 1e-4 for ONNX and
+            float32 LiteRT; float16 and int8 have no limit.
     """
     paths = [str(version_of(folder)) for folder in folders]
     script = Path(__file__).with_name("isolated_runner.py")
@@ -98,10 +99,10 @@ def verify(*folders: str | Path) -> dict[str, dict[str, float]]:
         raise ValueError(f"{', '.join(paths)} cannot be loaded: {done.stderr.strip().splitlines()[-1]}")
     found = json.loads(done.stdout.splitlines()[-1])
     wrong = [
-        f"{path}: {what} is off by {value:.2g}"
+        f"{path}: {name} is off by {value:.2g}"
         for path, by_name in found.items()
-        for what, value in by_name.items()
-        if (limit := TOLERANCES.get(what, 1e-5)) is not None and not value <= limit
+        for name, value in by_name.items()
+        if (limit := TOLERANCES.get(name, 1e-5)) is not None and not value <= limit
     ]
     if wrong:
         raise ValueError("; ".join(wrong))

@@ -1,4 +1,4 @@
-"""Exports from a process in which Keras runs on another backend than TensorFlow."""
+"""Exports from a process with a Keras backend other than TensorFlow."""
 
 import os
 import subprocess
@@ -13,7 +13,7 @@ from cnnzoo.utils.atomic_files import write_json
 
 
 def write(model: Any, root: Path, name: str | None, litert: bool, onnx: bool, data: Any) -> Path:
-    """`cnnzoo.export.writer.write` in a process with TensorFlow: other backends write no stock operations."""
+    """Runs `cnnzoo.export.writer.write` in a process with TensorFlow, whose operations an export consists of."""
     check_name(name)
     with tempfile.TemporaryDirectory() as scratch:
         named = model

@@ -1,11 +1,15 @@
-"""A SavedModel and the folder of its versions."""
+"""SavedModels and the folders of their versions."""
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from cnnzoo.export.signatures import Signature, Tensor
 
 EXTRA, ABOUT, GOLDEN = "assets.extra", "export.json", "golden.npz"
-NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]*")  # of a model, in a path, in a URL and in models.config
+NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]*")  # of a model, valid in a path, in a URL and in models.config
 
 
 def versions(folder: Path) -> list[int]:
@@ -14,26 +18,26 @@ def versions(folder: Path) -> list[int]:
     return sorted(int(name) for name in names if name.isdecimal())
 
 
-def save(folder: Path, asked: dict) -> None:
-    """Writes a SavedModel of signatures, with the weights that one of them uses and no others."""
+def save(folder: Path, signatures: Mapping[str, "Signature"]) -> None:
+    """Writes a SavedModel of signatures by name, with the weights that they use and no others."""
     import tensorflow as tf
 
-    functions = {verb: signature.function for verb, signature in asked.items()}
+    functions: dict[str, Any] = {name: signature.function for name, signature in signatures.items()}
     module = tf.Module()
     module.weights = list({id(v): v for function in functions.values() for v in function.variables}.values())
     logger = tf.get_logger()
     level = logger.level
-    logger.setLevel("WARNING")  # else it tells where the files of an aside folder are
+    logger.setLevel("WARNING")  # otherwise it logs the path of the temporary folder
     try:
         tf.saved_model.save(module, str(folder), signatures=functions)
     finally:
         logger.setLevel(level)
 
 
-def described(signature) -> dict[str, Any]:
-    """A signature as JSON."""
+def described(signature: "Signature") -> dict[str, Any]:
+    """A signature as JSON values."""
 
-    def tensors(named):
+    def tensors(named: Mapping[str, "Tensor"]) -> dict[str, Any]:
         return {k: {"dtype": t.dtype, "shape": list(t.shape), "description": t.about} for k, t in named.items()}
 
     return {
@@ -44,6 +48,10 @@ def described(signature) -> dict[str, Any]:
 
 
 def check_name(name: str | None) -> None:
-    """Raises a ValueError for a name that a model cannot have in a path or a URL."""
+    """Checks a name for use in a path and a URL.
+
+    Raises:
+        ValueError: It has other characters.
+    """
     if name is not None and not NAME.fullmatch(name):
         raise ValueError(f"got name={name!r}; allowed: letters, digits, '_', '-' and '.', which is not the first")

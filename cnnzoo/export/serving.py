@@ -1,33 +1,37 @@
-"""What TensorFlow Serving reads beside a SavedModel: requests to warm up with, and which models to serve and how."""
+"""Files of TensorFlow Serving besides a SavedModel: warm-up requests, the list of models, batching and monitoring."""
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from cnnzoo.export.saved_model import NAME, versions
 from cnnzoo.utils.atomic_files import write_text
 
+if TYPE_CHECKING:
+    from cnnzoo.export.signatures import Signature
+
 WARMUP = "tf_serving_warmup_requests"
 
 MODELS = """\
-# The models of this folder, as a container sees it that has it mounted at /models. Written by cnnzoo export, which
-# leaves what is here and adds what is new.
-# Without a policy the highest version of each is served, and a new one takes its place as soon as it is there. To hold
-# on to one, or to serve two of them under labels, write into its braces for example
+# The models of this folder, mounted at /models in a container. Written by cnnzoo export, which keeps existing entries
+# and adds new models.
+# Without a policy, the highest version of each model is served, and replaced as soon as a new one exists. To pin a
+# version, or to serve two under labels, add for example
 #     model_version_policy { specific { versions: 1 versions: 2 } }
 #     version_labels { key: "stable" value: 1 } version_labels { key: "canary" value: 2 }
 """
 
 THREADS = """\
-# For --enable_batching --enable_per_model_batching_parameters: the threads that all models share. Which models join
-# requests, and how many, is said by the batching_params.pbtxt of their versions; those without do not. Set it to the
-# number of cores. Written by cnnzoo export.
+# For --enable_batching --enable_per_model_batching_parameters: the threads of all models; set it to the number of
+# cores. Batch sizes are in the batching_params.pbtxt of a version; without that file, requests are not batched.
+# Written by cnnzoo export.
 num_batch_threads { value: 4 }
 """
 
 MONITORING = """\
-# For --monitoring_config_file: what Prometheus reads. Written by cnnzoo export.
+# For --monitoring_config_file: the metrics of Prometheus. Written by cnnzoo export.
 prometheus_config { enable: true path: "/monitoring/prometheus/metrics" }
 """
 
@@ -39,14 +43,14 @@ max_enqueued_batches { value: 128 }
 
 
 def write_configs(root: Path) -> None:
-    """Writes models.config, batching.config and monitoring.config, or adds the models that the first lacks."""
+    """Writes batching.config and monitoring.config if they do not exist, and adds missing models to models.config."""
     file = root / "models.config"
     text = file.read_text() if file.exists() else f"{MODELS}model_config_list {{\n}}\n"
     known = {model.name for model in read_models(root)}
     found = {path.name for path in root.iterdir() if NAME.fullmatch(path.name) and path.is_dir() and versions(path)}
-    lacking = sorted(found - known)
+    missing = sorted(found - known)
     added = "".join(
-        f'  config {{ name: "{name}" base_path: "/models/{name}" model_platform: "tensorflow" }}\n' for name in lacking
+        f'  config {{ name: "{name}" base_path: "/models/{name}" model_platform: "tensorflow" }}\n' for name in missing
     )
     before, end, after = text.rpartition("}")
     write_text(file, before + added + end + after)
@@ -56,10 +60,10 @@ def write_configs(root: Path) -> None:
 
 
 def read_models(root: Path) -> list[Any]:
-    """The entries of models.config, in order; none where there is no such file.
+    """The entries of models.config, in order; empty without that file.
 
     Raises:
-        ValueError: It cannot be read.
+        ValueError: It cannot be parsed.
     """
     from google.protobuf import text_format
     from tensorflow_serving.config import model_server_config_pb2
@@ -74,20 +78,20 @@ def read_models(root: Path) -> list[Any]:
     return list(config.model_config_list.config)
 
 
-def write_batching(version: Path, asked: dict) -> None:
-    """Allows the joining of requests, unless an input is a number or images of any size, which cannot be joined."""
-    inputs = [tensor for signature in asked.values() for tensor in signature.inputs.values()]
+def write_batching(version: Path, signatures: Mapping[str, "Signature"]) -> None:
+    """Enables batching of requests, unless an input is a scalar or images of any size, which cannot be joined."""
+    inputs = [tensor for signature in signatures.values() for tensor in signature.inputs.values()]
     if all(tensor.shape and None not in tensor.shape[1:] for tensor in inputs):
         (version / "batching_params.pbtxt").write_text(BATCHING)
 
 
-def write_warmup(extra: Path, name: str, asked: dict) -> None:
-    """Writes a request for each signature, which a server replays before it calls the model loaded."""
+def write_warmup(extra: Path, name: str, signatures: Mapping[str, "Signature"]) -> None:
+    """Writes one request per signature; a server replays them before it reports the model as loaded."""
     import tensorflow as tf
     from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
 
     with tf.io.TFRecordWriter(str(extra / WARMUP)) as file:
-        for verb, signature in asked.items():
+        for verb, signature in signatures.items():
             request = predict_pb2.PredictRequest()
             request.model_spec.name, request.model_spec.signature_name = name, verb
             for key, value in signature.example.items():

@@ -1,7 +1,7 @@
-"""What a served model can be asked: the verbs of a model as functions of a TensorFlow graph, with named tensors.
+"""Signatures of an export: the verbs of a model as functions of a TensorFlow graph, with named tensors.
 
-A verb that takes or gives images has two signatures: one of float32 numbers in [0, 1], and one of files,
-`<verb>_bytes`, whose strings are PNG or JPEG on the way in and PNG on the way out.
+A verb with images has two signatures: one of float32 numbers in [0, 1], and `<verb>_bytes` of files, with PNG or JPEG
+inputs and PNG outputs.
 """
 
 from collections.abc import Callable, Sequence
@@ -17,7 +17,7 @@ from cnnzoo.export.image_codec import checked, from_bytes, mask_from_bytes, to_b
 from cnnzoo.imaging.arrays import png_bytes
 from cnnzoo.tasks.photo_inference import with_bicubic_color
 
-MOST = 1024  # images of one request for new ones
+MOST = 1024  # generated images per request, at most
 
 
 @dataclass(frozen=True)
@@ -25,10 +25,10 @@ class Tensor:
     """An input or an output.
 
     Attributes:
-        dtype: As NumPy names it, or "string".
-        shape: With None where a side is free; the first one is the batch, unless it is a scalar.
-        about: What it is, in words.
-        pictures: Whether it is images or masks, which `<verb>_bytes` takes and gives as files.
+        dtype: NumPy's name of it, or "string".
+        shape: With None for a free side; the first side is the batch, unless it is a scalar.
+        about: A description.
+        pictures: Whether it is images or masks, which are files in `<verb>_bytes`.
     """
 
     dtype: str
@@ -39,37 +39,40 @@ class Tensor:
 
 @dataclass(frozen=True)
 class Signature:
-    """One thing to ask for: named inputs to named outputs.
+    """A function from named inputs to named outputs.
 
     Attributes:
-        function: Takes the inputs as keywords and gives a dict of the outputs, in any TensorFlow graph.
-        example: Inputs to try it with, as NumPy arrays.
+        about: A description.
+        inputs: The inputs by name.
+        outputs: The outputs by name.
+        function: Takes the inputs as keywords and returns a dict of the outputs, in any TensorFlow graph.
+        example: Example inputs, as NumPy arrays or scalars.
     """
 
     about: str
     inputs: dict[str, Tensor]
     outputs: dict[str, Tensor]
     function: Callable[..., dict[str, Any]]
-    example: dict[str, np.ndarray]
+    example: dict[str, Any]
 
 
-def signatures(model, images: np.ndarray, classes: Sequence[str] = ()) -> dict[str, Signature]:
-    """All that an export is asked, by name, as concrete functions; "serving_default" is the main one again.
+def signatures(model: Any, images: np.ndarray, classes: Sequence[str] = ()) -> dict[str, Signature]:
+    """All signatures of an export by name, as concrete functions; "serving_default" is the main one.
 
     Args:
         model, images, classes: See `verbs`.
     """
-    asked = {verb: traced(bounded(signature, model)) for verb, signature in verbs(model, images, classes).items()}
-    files = {f"{verb}_bytes": traced(of_files(signature)) for verb, signature in asked.items()}
-    return {"serving_default": asked[main(model)], **asked, **files}
+    numeric = {verb: traced(bounded(signature, model)) for verb, signature in verbs(model, images, classes).items()}
+    files = {f"{verb}_bytes": traced(of_files(signature)) for verb, signature in numeric.items()}
+    return {"serving_default": numeric[main(model)], **numeric, **files}
 
 
-def verbs(model, images: np.ndarray, classes: Sequence[str] = ()) -> dict[str, Signature]:
+def verbs(model: Any, images: np.ndarray, classes: Sequence[str] = ()) -> dict[str, Signature]:
     """The verbs of a model, in float32 numbers.
 
     Args:
         model: A `PhasedModel`.
-        images: uint8 pictures (n, height, width, channels) of its shape, for the examples.
+        images: uint8 (n, height, width, channels) in its image shape, for the examples.
         classes: The names of a classifier's classes.
     """
     shown = images.astype(np.float32) / 255.0
@@ -77,31 +80,31 @@ def verbs(model, images: np.ndarray, classes: Sequence[str] = ()) -> dict[str, S
     return {verb.__name__: verb(model, shown, classes) for verb in known if hasattr(model, verb.__name__)}
 
 
-def main(model) -> str:
+def main(model: Any) -> str:
     """The verb of a model's task."""
     return "restore" if model.task == "inpaint" else model.task
 
 
 def traced(signature: Signature) -> Signature:
-    """The signature with its function as one graph, which those that call it share."""
+    """The signature with its function as one graph, which all callers share."""
     specs = {key: tf.TensorSpec(tensor.shape, tensor.dtype, name=key) for key, tensor in signature.inputs.items()}
 
-    def function(**given):
+    def function(**given: Any) -> dict[str, Any]:
         return {key: tf.identity(value, name=key) for key, value in signature.function(**given).items()}
 
     return replace(signature, function=tf.function(function, autograph=False).get_concrete_function(**specs))
 
 
-def bounded(signature: Signature, model) -> Signature:
-    """The signature with its images checked: numbers of another range are refused before anything is computed.
+def bounded(signature: Signature, model: Any) -> Signature:
+    """The signature with a check of the range of its images before any computation.
 
-    The images of a denoiser may leave [0, 1] as far as noise takes them, to [-1, 2]; those of all others may not.
+    Noisy images of a denoiser may be in [-1, 2]; all others are in [0, 1].
     """
     low, high = (-1.0, 2.0) if model.task == "restore" else (0.0, 1.0)
     slack = 1e-6  # of float32
     names = [name for name, tensor in signature.inputs.items() if tensor.pictures and name != "mask"]
 
-    def function(**given):
+    def function(**given: Any) -> dict[str, Any]:
         for name in names:
             holds = tf.reduce_all((given[name] >= low - slack) & (given[name] <= high + slack))  # false for NaN too
             given[name] = checked(given[name], holds, f"{name} leaves [{low:g}, {high:g}]; allowed: images in [0, 1]")
@@ -110,10 +113,10 @@ def bounded(signature: Signature, model) -> Signature:
     return replace(signature, function=function)
 
 
-def portable(model, images: np.ndarray) -> Signature:
+def portable(model: Any, images: np.ndarray) -> Signature:
     """The main verb in float32 numbers alone, for runtimes without strings and random numbers.
 
-    Of an enlarging model it is that of grey images, the luminance; of one that generates, that of latent vectors.
+    For super-resolution its images are gray, the luminance; for a generator its inputs are latent vectors.
     """
     verb = "decode" if model.task == "generate" else main(model)
     whole = verbs(model, images)[verb]
@@ -121,106 +124,119 @@ def portable(model, images: np.ndarray) -> Signature:
         chances = {"probabilities": whole.outputs["probabilities"]}
         return replace(whole, outputs=chances, function=lambda image: {"probabilities": model(image)})
     if model.task == "upscale":
-        grey = {"image": replace(images_of(model), about="grey images in [0, 1], or the luminance of colour ones")}
-        return replace(whole, inputs=grey, outputs=grey, function=lambda image: {"image": model(image)})
+        gray = {"image": replace(images_of(model), about="gray images in [0, 1], or the luminance of color images")}
+        return replace(whole, inputs=gray, outputs=gray, function=lambda image: {"image": model(image)})
     return whole
 
 
 # -- the verbs ---------------------------------------------------------------------------------------------------------
 
 
-def classify(model, shown, classes) -> Signature:
-    def function(image):
+def classify(model: Any, shown: np.ndarray, classes: Sequence[str]) -> Signature:
+    """The probabilities and names of classes."""
+
+    def function(image: tf.Tensor) -> dict[str, Any]:
         chances = model(image)
         names = tf.tile(tf.constant([*classes])[None], [tf.shape(chances)[0], 1])
         return {"probabilities": chances, "class_names": names}
 
     outputs = {
-        "probabilities": Tensor("float32", (None, model.classes), "of each class"),
-        "class_names": Tensor("string", (None, model.classes), "of the classes, in the order of the probabilities"),
+        "probabilities": Tensor("float32", (None, model.classes), "probability of each class"),
+        "class_names": Tensor(
+            "string", (None, model.classes), "names of the classes, in the order of the probabilities"
+        ),
     }
-    return Signature("What is in images", {"image": images_of(model)}, outputs, function, {"image": shown})
+    return Signature("Class probabilities of images", {"image": images_of(model)}, outputs, function, {"image": shown})
 
 
-def reconstruct(model, shown, classes) -> Signature:
-    about = "Images as they come back from their code"
+def reconstruct(model: Any, shown: np.ndarray, classes: Sequence[str]) -> Signature:
+    """Reconstructions of images."""
+    about = "Reconstructions of images"
     return Signature(about, *from_image_to_image(model), lambda image: {"image": model(image)}, {"image": shown})
 
 
-def upscale(model, shown, classes) -> Signature:
-    enlarge = with_bicubic_color(model, model.scale)
+def upscale(model: Any, shown: np.ndarray, classes: Sequence[str]) -> Signature:
+    """Super-resolution of gray or color images, with bicubic chroma."""
+    upscaled = with_bicubic_color(model, model.scale)
 
-    def function(image):
-        colour = image * tf.ones(3)  # grey is colour with three equal channels, whose colour stays grey
-        return {"image": tf.clip_by_value(enlarge(colour), 0.0, 1.0)[..., : tf.shape(image)[3]]}
+    def function(image: tf.Tensor) -> dict[str, Any]:
+        color = image * tf.ones(3)  # gray as three equal channels, whose chroma stays 0
+        return {"image": tf.clip_by_value(upscaled(color), 0.0, 1.0)[..., : tf.shape(image)[3]]}
 
-    image = Tensor("float32", (None, None, None, None), "images in [0, 1], of 1 channel or 3", True)
-    larger = replace(image, about=f"the images {model.scale} times as high and wide")
-    about = "Larger images: their luminance by the network, their colour bicubically"
+    image = Tensor("float32", (None, None, None, None), "images in [0, 1], with 1 or 3 channels", True)
+    larger = replace(image, about=f"images upscaled by {model.scale}")
+    about = "Upscaled images: luminance by the network, chroma bicubic"
     return Signature(about, {"image": image}, {"image": larger}, function, {"image": shown})
 
 
-def restore(model, shown, classes) -> Signature:
+def restore(model: Any, shown: np.ndarray, classes: Sequence[str]) -> Signature:
+    """Denoised images, or inpainted images with masks."""
     inputs, outputs = from_image_to_image(model)
     if model.task != "inpaint":
-        about = "Images without their noise"
+        about = "Denoised images"
         return Signature(about, inputs, outputs, lambda image: {"image": model(image)}, {"image": shown})
     inputs["mask"] = Tensor("float32", (None, None, None, 1), "not 0 where a pixel is missing", True)
     hole = np.zeros_like(shown[..., :1])
     hole[:, 10:22, 8:20] = 1.0
 
-    def function(image, mask):
+    def function(image: tf.Tensor, mask: tf.Tensor) -> dict[str, Any]:
         fits = tf.reduce_all(tf.shape(mask)[:3] == tf.shape(image)[:3])
         mask = checked(mask, fits, "the mask has another size than its image")
         return {"image": model(tf.concat([image, mask], axis=3))}
 
-    return Signature("Images with their holes filled", inputs, outputs, function, {"image": shown, "mask": hole})
+    return Signature("Inpainted images", inputs, outputs, function, {"image": shown, "mask": hole})
 
 
-def stylize(model, shown, classes) -> Signature:
-    """Images in the style of others, or in styles that the model has learnt, of which each image has its weights."""
+def stylize(model: Any, shown: np.ndarray, classes: Sequence[str]) -> Signature:
+    """Stylized images: in the style of other images, or with weights for the learned styles of the model."""
     inputs, outputs = from_image_to_image(model)
     if not hasattr(model, "styles"):
-        inputs["style"] = replace(images_of(model), about="pictures to take the style from, one for each image")
+        inputs["style"] = replace(images_of(model), about="style images, one per image")
         given = {"image": shown, "style": shown[::-1]}
         return Signature(
-            "Images in the style of others",
+            "Images in the style of other images",
             inputs,
             outputs,
             lambda image, style: {"image": model.painted(image, style)},
             given,
         )
     names = ", ".join(model.styles)
-    inputs["style"] = Tensor("float32", (None, max(1, len(model.styles))), f"how much of each style: {names}")
-    example = np.eye(max(1, len(model.styles)), dtype=np.float32)[np.arange(len(shown)) % max(1, len(model.styles))]
+    inputs["style"] = Tensor("float32", (None, max(1, len(model.styles))), f"weight of each style: {names}")
+    one_hot = np.eye(max(1, len(model.styles)), dtype=np.float32)
+    example = one_hot[np.arange(len(shown)) % len(one_hot)]  # the styles in turn
 
-    def function(image, style):
+    def function(image: tf.Tensor, style: tf.Tensor) -> dict[str, Any]:
         return {"image": model.painted(image, style / tf.reduce_sum(style, axis=1, keepdims=True))}
 
     return Signature("Images in the style of paintings", inputs, outputs, function, {"image": shown, "style": example})
 
 
-def enhance(model, shown, classes) -> Signature:
+def enhance(model: Any, shown: np.ndarray, classes: Sequence[str]) -> Signature:
+    """Enhanced images, with a strength for each."""
     inputs, outputs = from_image_to_image(model)
-    inputs["strength"] = Tensor("float32", (None,), "of each image, from 0, as it is, over 1, enhanced, to 2, overdone")
+    inputs["strength"] = Tensor(
+        "float32", (None,), "strength for each image, from 0 (unchanged) to 2; 1 is the trained strength"
+    )
     example = {"image": shown, "strength": np.linspace(0.5, 1.0, len(shown), dtype=np.float32)}
 
-    def function(image, strength):
+    def function(image: tf.Tensor, strength: tf.Tensor) -> dict[str, Any]:
         return {"image": model.enhanced(image, strength)}
 
-    return Signature("Images in better exposure, contrast and colour", inputs, outputs, function, example)
+    return Signature("Images with corrected exposure, contrast and color", inputs, outputs, function, example)
 
 
-def encode(model, shown, classes) -> Signature:
-    about = "The codes of images" + ("; their labels are inferred" if has_labels(model) else "")
+def encode(model: Any, shown: np.ndarray, classes: Sequence[str]) -> Signature:
+    """The codes of images."""
+    about = "Codes of images" + ("; their labels are inferred" if has_labels(model) else "")
     code = {"code": code_of(model)}
-    example = {"image": shown}
+    example: dict[str, Any] = {"image": shown}
     return Signature(about, {"image": images_of(model)}, code, lambda image: {"code": model.encoded(image)}, example)
 
 
-def decode(model, shown, classes) -> Signature:
+def decode(model: Any, shown: np.ndarray, classes: Sequence[str]) -> Signature:
     """Codes to images, with labels if there are classes."""
     code, rng = code_of(model), np.random.default_rng(0)
+    example: dict[str, Any]
     if code.dtype == "int32":
         example = {"code": rng.integers(model.codes, size=(4, *model.grid)).astype(np.int32)}
     else:
@@ -230,59 +246,65 @@ def decode(model, shown, classes) -> Signature:
         inputs["labels"] = labels_of(model)
         example["labels"] = np.arange(4, dtype=np.int32) % model.classes
 
-    def function(code, labels=None):
+    def function(code: tf.Tensor, labels: tf.Tensor | None = None) -> dict[str, Any]:
         return {"image": decoded(model, code, labels)}
 
-    return Signature("The images of codes", inputs, {"image": images_of(model)}, function, example)
+    return Signature("Images from codes", inputs, {"image": images_of(model)}, function, example)
 
 
-def generate(model, shown, classes) -> Signature:
-    """New images from a seed: as many as are asked for, or one for each label."""
-    inputs = {"seed": Tensor("int64", (), "of the noise; the same seed gives the same images, of this export alone")}
-    example = {"seed": np.int64(0)}
+def generate(model: Any, shown: np.ndarray, classes: Sequence[str]) -> Signature:
+    """New images from a seed: n of them, or one for each label."""
+    inputs = {"seed": Tensor("int64", (), "random seed; equal seeds give equal images, within this export")}
+    example: dict[str, Any] = {"seed": np.int64(0)}
     if has_labels(model):
         inputs["labels"] = labels_of(model)
         example["labels"] = np.arange(4, dtype=np.int32) % model.classes
     else:
-        inputs["n"] = Tensor("int32", (), f"how many images, 1 to {MOST}")
+        inputs["n"] = Tensor("int32", (), f"number of images, 1 to {MOST}")
         example["n"] = np.int32(4)
     draw = drawing(model)
 
-    def function(seed, n=None, labels=None):
+    def function(seed: tf.Tensor, n: tf.Tensor | None = None, labels: tf.Tensor | None = None) -> dict[str, Any]:
         n = tf.shape(labels)[0] if n is None else n
         code = draw(checked(n, (n >= 1) & (n <= MOST), f"the number of images is not in [1, {MOST}]"), seed)
         return {"image": decoded(model, code, labels), "code": code}
 
-    outputs = {"image": images_of(model), "code": replace(code_of(model), about="what `decode` makes the images of")}
-    return Signature("New images", inputs, outputs, function, example)
+    outputs = {"image": images_of(model), "code": replace(code_of(model), about="codes of the images, as for `decode`")}
+    return Signature("Generated images", inputs, outputs, function, example)
 
 
-# -- what they share ---------------------------------------------------------------------------------------------------
+# -- shared parts ---------------------------------------------------------------------------------------------------
 
 
-def has_labels(model) -> bool:
+def has_labels(model: Any) -> bool:
+    """Whether a model takes labels."""
     return getattr(model, "classes", 0) > 0
 
 
-def images_of(model) -> Tensor:
+def images_of(model: Any) -> Tensor:
+    """Images in the image shape of a model."""
     return Tensor("float32", (None, *model.image_shape), "images in [0, 1]", True)
 
 
-def from_image_to_image(model) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+def from_image_to_image(model: Any) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    """The inputs and outputs of an image-to-image model."""
     return {"image": images_of(model)}, {"image": images_of(model)}
 
 
-def labels_of(model) -> Tensor:
+def labels_of(model: Any) -> Tensor:
+    """The labels of a model."""
     return Tensor("int32", (None,), f"classes, 0 to {model.classes - 1}")
 
 
-def code_of(model) -> Tensor:
+def code_of(model: Any) -> Tensor:
+    """The codes of a model: latent vectors, or indices into a codebook."""
     if hasattr(model, "codebook"):
         return Tensor("int32", (None, *model.grid), f"codes, 0 to {model.codes - 1}")
     return Tensor("float32", (None, model.latent_dim), "latent vectors")
 
 
-def decoded(model, code, labels):
+def decoded(model: Any, code: tf.Tensor, labels: tf.Tensor | None) -> tf.Tensor:
+    """The images of codes, with labels checked for a conditional model."""
     if labels is None:
         return model.decoded(code)
     known = (labels >= 0) & (labels < model.classes)
@@ -290,20 +312,20 @@ def decoded(model, code, labels):
     return model.decoded(code, tf.one_hot(labels, model.classes))
 
 
-def drawing(model) -> Callable:
-    """A function that draws n codes from the prior of a model, (n, seed) to codes, by stateless random numbers."""
+def drawing(model: Any) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
+    """A function (n, seed) that draws n codes from the prior of a model, with stateless random numbers."""
 
-    def normal(n, seed):
+    def normal(n: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
         return tf.random.stateless_normal((n, model.latent_dim), tf.stack([seed, 0]), alg="philox")
 
     if hasattr(model, "codebook"):
         return tf.function(lambda n, seed: grids(model, n, seed), autograph=False)
     if getattr(model, "prior", "normal") == "normal":
         return normal
-    # The mixture is computed once, here, so that neither its inputs nor their way through the encoder are exported.
+    # The mixture is computed once, so that neither its pseudo-inputs nor the encoder are exported.
     means, log_variances = (ops.convert_to_numpy(part) for part in model.components())
 
-    def of_mixture(n, seed):
+    def of_mixture(n: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
         count = tf.constant(len(means))
         chosen = tf.random.stateless_uniform((n,), tf.stack([seed, 1]), 0, count, tf.int32, alg="philox")
         return tf.gather(means, chosen) + tf.exp(0.5 * tf.gather(log_variances, chosen)) * normal(n, seed)
@@ -311,16 +333,16 @@ def drawing(model) -> Callable:
     return of_mixture
 
 
-def grids(model, n, seed):
-    """n grids of codes (n, rows, columns) from the prior of a VQ-VAE, place by place."""
+def grids(model: Any, n: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+    """n grids of codes (n, rows, columns) from the prior of a VQ-VAE, one position at a time."""
     (rows, columns), places = model.grid, model.latent_dim
     chances = tf.random.stateless_uniform((places, n, 1), tf.stack([seed, 0]), alg="philox")
 
-    def filled(place, codes):
+    def filled(place: tf.Tensor, codes: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         logits = model.prior(tf.reshape(codes, (n, rows, columns)))
         chance = tf.nn.softmax(tf.gather(tf.reshape(logits, (n, places, model.codes)), place, axis=1))  # (n, codes)
         below = tf.reduce_sum(tf.cast(tf.cumsum(chance, axis=1) < chances[place], tf.int32), axis=1)
-        drawn = tf.minimum(below, model.codes - 1)  # the sum of all may be a rounding below 1
+        drawn = tf.minimum(below, model.codes - 1)  # the cumulative sum may round to below 1
         return place + 1, tf.where(tf.range(places) == place, drawn[:, None], codes)
 
     start = tf.constant(0), tf.zeros((n, places), tf.int32)
@@ -333,14 +355,14 @@ def grids(model, n, seed):
 
 
 def of_files(signature: Signature) -> Signature:
-    """The signature with files in place of images. Where these may be of any size, each is worked through by itself."""
+    """The signature with files in place of images; images of any size are processed one by one."""
     into = {name: tensor for name, tensor in signature.inputs.items() if tensor.pictures}
     out = {name for name, tensor in signature.outputs.items() if tensor.pictures}
     shapes = {name: (*tensor.shape[1:3], tensor.shape[3] or 3) for name, tensor in into.items()}
     readers = {name: mask_from_bytes if name == "mask" else from_bytes for name in into}
 
-    def whole(**given):
-        """All at once: they are brought to one size."""
+    def whole(**given: Any) -> dict[str, Any]:
+        """The outputs of a batch, resized to one size."""
         shown = {
             name: tf.map_fn(
                 partial(readers[name], shape=shape),
@@ -355,19 +377,19 @@ def of_files(signature: Signature) -> Signature:
             for k, v in made.items()
         }
 
-    def single(files):
+    def single(files: dict[str, Any]) -> dict[str, Any]:
         shown = {name: readers[name](files.pop(f"{name}_bytes"), shape) for name, shape in shapes.items()}
         made = signature.function(**{name: value[None] for name, value in {**shown, **files}.items()})
         return {f"{name}_bytes": to_bytes(image[0]) for name, image in made.items()}
 
-    def one_by_one(**given):
+    def one_by_one(**given: Any) -> dict[str, Any]:
         return tf.map_fn(single, given, fn_output_signature={f"{name}_bytes": tf.string for name in out})
 
     free = any(None in shape for shape in shapes.values())
 
-    def named(tensors: dict[str, Tensor], what: str) -> dict[str, Tensor]:
+    def named(tensors: dict[str, Tensor], kind: str) -> dict[str, Tensor]:
         return {
-            (f"{k}_bytes" if v.pictures else k): (Tensor("string", (None,), f"{what}: {v.about}") if v.pictures else v)
+            (f"{k}_bytes" if v.pictures else k): (Tensor("string", (None,), f"{kind}: {v.about}") if v.pictures else v)
             for k, v in tensors.items()
         }
 

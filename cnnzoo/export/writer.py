@@ -1,8 +1,9 @@
-"""An export as a folder: the SavedModel, the files beside it, and the version that it becomes."""
+"""Writes an export: the SavedModel and its extra files, placed as the next version."""
 
 import json
 import secrets
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ from cnnzoo.utils.optional import require
 FORMAT = 1
 
 
-def write(model, root: Path, name: str | None, litert: bool, onnx: bool, data) -> Path:
+def write(model: Any, root: Path, name: str | None, litert: bool, onnx: bool, data: str | Path | None) -> Path:
     """See `cnnzoo.export.export`."""
     check_name(name)
     _require(litert, onnx)
@@ -35,11 +36,11 @@ def write(model, root: Path, name: str | None, litert: bool, onnx: bool, data) -
     target = root / (name or model.architecture)
     source = card["name"] if card else model.architecture
     _refuse_another(target, source)
-    serving.read_models(root)  # a file that cannot be read is told of before anything is written
+    serving.read_models(root)  # an unreadable file raises before anything is written
     aside = target / f".export-{secrets.token_hex(8)}"
     aside.mkdir(parents=True)
     try:
-        _write_all(aside, model, card, source, target.name, data or trained_on, litert, onnx)
+        _write_all(aside, model, card, source, target.name, str(data) if data else trained_on, litert, onnx)
         version = _place(aside, target)
     finally:
         shutil.rmtree(aside, ignore_errors=True)
@@ -49,13 +50,17 @@ def write(model, root: Path, name: str | None, litert: bool, onnx: bool, data) -
 
 
 def _require(litert: bool, onnx: bool) -> None:
-    """Raises a ModuleNotFoundError that says what to install."""
+    """Checks that the packages of an export are installed.
+
+    Raises:
+        ModuleNotFoundError: One is missing; the message names it.
+    """
     wanted = ["tensorflow_serving", *(["ai_edge_litert"] if litert else []), *(["tf2onnx", "onnx"] if onnx else [])]
     require("an export", "export", *wanted)
 
 
-def _opened(model) -> tuple[Any, dict | None, str | None]:
-    """A model, its card if it has one, and the name of the data it was trained on."""
+def _opened(model: Any) -> tuple[Any, dict[str, Any] | None, str | None]:
+    """A model, its card if there is one, and the name of its training data."""
     if not isinstance(model, (str, Path)):
         return model, None, None
     path = Path(model) if Path(model).is_dir() else hub.checkpoint_path(str(model))
@@ -67,7 +72,11 @@ def _opened(model) -> tuple[Any, dict | None, str | None]:
 
 
 def _refuse_another(target: Path, source: str) -> None:
-    """Raises a ValueError where the versions that are there are not of the same model."""
+    """Checks that existing versions are of the same model.
+
+    Raises:
+        ValueError: They are not.
+    """
     for version in versions(target)[-1:]:
         known = json.loads((target / str(version) / EXTRA / ABOUT).read_text())["model"]
         if known != source:
@@ -76,19 +85,30 @@ def _refuse_another(target: Path, source: str) -> None:
             )
 
 
-def _write_all(aside: Path, model, card, source: str, name: str, data, litert: bool, onnx: bool) -> None:
-    images, classes = _images(model), ()
+def _write_all(
+    aside: Path,
+    model: Any,
+    card: dict[str, Any] | None,
+    source: str,
+    name: str,
+    data: str | None,
+    litert: bool,
+    onnx: bool,
+) -> None:
+    """Writes all files of a version into a folder."""
+    images = _images(model)
+    classes: Sequence[str] = ()
     if model.task == "classify":
         classes = class_names(model, data)
     shipped = for_inference(model)
-    asked = signatures(shipped, images, classes)
-    save(aside, asked)
+    exported = signatures(shipped, images, classes)
+    save(aside, exported)
     extra = aside / EXTRA
     extra.mkdir()
-    golden = {}
-    for verb, whole in verbs(model, images, classes).items():  # what is shipped is held against what was trained
-        made = whole.function(**{key: tf.constant(value) for key, value in whole.example.items()})
-        golden |= {f"{verb}/in/{key}": value for key, value in whole.example.items()}
+    golden: dict[str, Any] = {}
+    for verb, signature in verbs(model, images, classes).items():  # of the trained model, before layers are folded
+        made = signature.function(**{key: tf.constant(value) for key, value in signature.example.items()})
+        golden |= {f"{verb}/in/{key}": value for key, value in signature.example.items()}
         golden |= {f"{verb}/out/{key}": np.asarray(value) for key, value in made.items()}
     strings = {key: value.astype("S") for key, value in golden.items() if value.dtype == object}
     np.savez_compressed(extra / GOLDEN, **golden | strings)
@@ -100,28 +120,28 @@ def _write_all(aside: Path, model, card, source: str, name: str, data, litert: b
         "config": {key: model.get_config()[key] for key in model.config_fields()},
         "cnnzoo": cnnzoo.__version__,
         "main": main(model),
-        "signatures": {verb: described(signature) for verb, signature in asked.items()},
+        "signatures": {verb: described(signature) for verb, signature in exported.items()},
     }
     write_json(extra / ABOUT, about)
     if card:
         write_json(extra / checkpoints.CARD, card)
-    serving.write_warmup(extra, name, asked)
-    serving.write_batching(aside, asked)
+    serving.write_warmup(extra, name, exported)
+    serving.write_batching(aside, exported)
     if litert:
         write_litert(aside / "litert", model, images, data)
     if onnx:
         write_onnx(aside / "onnx", portable(shipped, images))
 
 
-def _images(model) -> np.ndarray:
-    """Four uint8 pictures of the shape that a model takes."""
+def _images(model: Any) -> np.ndarray:
+    """Four example images, uint8 (4, height, width, channels), in the image shape of a model."""
     if model.task == "generate":
         return np.zeros((4, *model.image_shape), np.uint8)
     return checkpoints.sample_images(model)
 
 
 def _place(aside: Path, target: Path) -> Path:
-    """Renames a finished folder to the next free version, whoever else is doing the same."""
+    """Renames a finished folder to the next free version; safe with other processes."""
     version = max(versions(target), default=0) + 1
     while True:
         try:

@@ -1,16 +1,17 @@
-"""A server for trying exports, with the REST API of TensorFlow Serving and nothing to install but Python packages.
+"""A development server for exports, with the REST API of TensorFlow Serving, from Python packages alone.
 
-It is for a look at what a client sends and gets. What production runs is TensorFlow Serving itself, on the same folder.
+It is for development only. Production runs TensorFlow Serving on the same folder.
 
-    protocol    the JSON of requests and answers
-    servables   which versions of which models are served
-    predicting  requests answered, several at once where their model allows it
-    batching    the threads that work, and the queue before them
-    metrics     what Prometheus reads
-    app         paths, methods, limits
-    server      the socket, and what is said at the start
-    page        what a browser sees at /
-    client      asks this server or TensorFlow Serving; may be copied out of here
+    protocol          the JSON of requests and responses
+    model_repository  the served models and versions
+    predictor         predictions, batched if the model allows it
+    batching          a worker pool with a bounded queue
+    metadata          states and signatures of versions
+    metrics           Prometheus metrics
+    app               paths, methods, limits
+    server            the socket, and the message at the start
+    page              the page at /
+    client            a client for this server and TensorFlow Serving, to copy
 """
 
 from pathlib import Path
@@ -26,19 +27,19 @@ def serve(
     megabytes: float = MEGABYTES,
     megapixels: float = MEGAPIXELS,
 ) -> None:
-    """Serves the models of a folder until it is interrupted.
+    """Serves the models of a folder until it is interrupted, for development only.
 
     Args:
-        exports: The folder that `cnnzoo.export` wrote models into.
-        host: The address to listen on; by default none that other machines reach.
-        port: By default that of the REST API of TensorFlow Serving; 0 takes a free one.
+        exports: A folder of models from `cnnzoo.export`.
+        host: The address to listen on; by default not reachable from other machines.
+        port: By default the REST port of TensorFlow Serving; 0 takes a free port.
         megabytes: The largest body of a request, in units of 2**20 bytes.
-        megapixels: How many the pictures of one request may have together, in units of 10**6. Enlarging takes up to
-            0.7 GB of memory for each.
+        megapixels: The largest sum of pixels in the images of one request, in units of 10**6. Upscaling takes up to
+            0.7 GB of memory per megapixel.
 
     Raises:
-        ValueError: There are no exports, one cannot be loaded, or a limit or the address makes no sense.
-        ModuleNotFoundError: What the extra "serve" installs is not there.
+        ValueError: There are no exports, one cannot be loaded, or a limit or the address is invalid.
+        ModuleNotFoundError: The extra "serve" is not installed.
     """
     from cnnzoo.utils.optional import require
 

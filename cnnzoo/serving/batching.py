@@ -1,7 +1,7 @@
-"""Threads that work on what waits in one bounded queue, so that who takes requests in never has to wait for them.
+"""A worker pool with a bounded queue and dynamic batching.
 
-What has waited longest is worked on first. A thread that becomes free takes with it what else waits for the same thing,
-up to as many as that allows: the more is waiting the more is joined, and nobody waits for others to come.
+The oldest job is taken first. A free thread takes all waiting jobs with the same key, up to the batch size of that key:
+batches grow with load, and no job waits for others to arrive.
 """
 
 from collections import deque
@@ -13,12 +13,12 @@ from typing import Any
 
 
 class Full(Exception):
-    """As much is waiting as may."""
+    """The queue is full."""
 
 
 @dataclass(frozen=True, eq=False)
 class Job:
-    """One thing to do; jobs of one key may be done together, `most` at once."""
+    """One job; jobs of one key may be processed together, at most `most` at once."""
 
     key: Hashable
     most: int
@@ -27,12 +27,12 @@ class Job:
 
 
 class Workers:
-    """Threads behind a queue.
+    """Threads with a queue.
 
     Args:
-        work: Takes a key and payloads and gives for each what its future becomes, a result or an exception.
-        threads: How many.
-        waiting: How many jobs may wait.
+        work: Takes a key and payloads, and returns a result or an exception for each.
+        threads: The number of threads.
+        waiting: The largest number of waiting jobs.
     """
 
     def __init__(self, work: Callable[[Any, Sequence[Any]], Sequence[Any]], threads: int, waiting: int):
@@ -45,10 +45,10 @@ class Workers:
             thread.start()
 
     def submit(self, key: Hashable, payload: Any, most: int = 1) -> Future:
-        """Puts a job into the queue and returns at once.
+        """Adds a job to the queue and returns its future.
 
         Raises:
-            Full: As much is waiting as may.
+            Full: The queue is full, or closed.
         """
         job = Job(key, most, payload)
         with self._changed:
@@ -59,7 +59,7 @@ class Workers:
         return job.future
 
     def close(self) -> None:
-        """Takes no more jobs, and returns when those that are there are done."""
+        """Refuses new jobs, and returns when all waiting jobs are done."""
         with self._changed:
             self._open = False
             self._changed.notify_all()
@@ -69,10 +69,10 @@ class Workers:
     def _run(self) -> None:
         while jobs := self._take():
             self._do([job for job in jobs if job.future.set_running_or_notify_cancel()])
-            del jobs  # what was asked for last is not held until something else is
+            del jobs  # frees the payloads before the next wait
 
     def _take(self) -> list[Job]:
-        """The oldest job and those like it; none when all is over."""
+        """The oldest job and others with its key; empty once the queue is closed and empty."""
         with self._changed:
             self._changed.wait_for(lambda: self._jobs or not self._open)
             if not self._jobs:

@@ -1,9 +1,9 @@
-"""Enlarges a picture by a server of exports, over REST or gRPC; this file needs nothing else of cnnzoo.
+"""Sends an image to a server of exports, over REST or gRPC; this file needs nothing else of cnnzoo.
 
     cnnzoo export espcn.x3 exports/ && cnnzoo serve exports/
     python -m cnnzoo.serving.client photo.jpg larger.png
 
-For TensorFlow Serving it is the same. gRPC is served by that alone, and needs `pip install grpcio
+TensorFlow Serving takes the same calls. Only it serves gRPC, which needs `pip install grpcio
 tensorflow-serving-api`:
 
     python -m cnnzoo.serving.client photo.jpg larger.png --grpc localhost:8500
@@ -20,11 +20,11 @@ from pathlib import Path
 
 
 class Refused(Exception):
-    """What the server says is wrong with a request."""
+    """The server refused a request; the message is the server's."""
 
 
 def by_rest(files: list[bytes], address: str, model: str, signature: str, timeout: float = 60.0) -> list[bytes]:
-    """PNG or JPEG files to PNG files.
+    """PNG or JPEG files to PNG files, over REST.
 
     Args:
         address: Such as http://localhost:8501.
@@ -32,8 +32,8 @@ def by_rest(files: list[bytes], address: str, model: str, signature: str, timeou
         timeout: Seconds.
 
     Raises:
-        Refused: The server does not do it; the message says why.
-        OSError: There is no such server, or it takes too long.
+        Refused: The server refused the request.
+        OSError: There is no such server, or the request timed out.
     """
     images = [{"b64": base64.b64encode(file).decode()} for file in files]
     body = json.dumps({"signature_name": signature, "inputs": {"image_bytes": images}}).encode()
@@ -47,10 +47,10 @@ def by_rest(files: list[bytes], address: str, model: str, signature: str, timeou
 
 
 def by_grpc(files: list[bytes], address: str, model: str, signature: str, timeout: float = 60.0) -> list[bytes]:
-    """The same over gRPC, at an address such as localhost:8500.
+    """PNG or JPEG files to PNG files, over gRPC, at an address such as localhost:8500.
 
     Raises:
-        Refused: The server does not do it, or there is none; the message says why.
+        Refused: The server refused the request, or there is none.
     """
     import grpc
     import tensorflow as tf
@@ -59,7 +59,7 @@ def by_grpc(files: list[bytes], address: str, model: str, signature: str, timeou
     request = predict_pb2.PredictRequest()
     request.model_spec.name, request.model_spec.signature_name = model, signature
     request.inputs["image_bytes"].CopyFrom(tf.make_tensor_proto(files))
-    unlimited = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]  # else 4 MB
+    unlimited = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]  # the default is 4 MB
     with grpc.insecure_channel(address, unlimited) as channel:
         try:
             response = prediction_service_pb2_grpc.PredictionServiceStub(channel).Predict(request, timeout)
@@ -69,6 +69,7 @@ def by_grpc(files: list[bytes], address: str, model: str, signature: str, timeou
 
 
 def main() -> int:
+    """The command line; returns the exit code."""
     parser = argparse.ArgumentParser(
         prog="python -m cnnzoo.serving.client",
         description=__doc__,
@@ -80,11 +81,11 @@ def main() -> int:
     parser.add_argument("--grpc", metavar="ADDRESS", help="use gRPC, such as localhost:8500")
     parser.add_argument("--model", default="espcn", help="(default: %(default)s)")
     parser.add_argument("--signature", default="upscale_bytes", help="one of files to files (default: %(default)s)")
-    asked = parser.parse_args()
-    ask, address = (by_grpc, asked.grpc) if asked.grpc else (by_rest, asked.rest)
+    args = parser.parse_args()
+    send, address = (by_grpc, args.grpc) if args.grpc else (by_rest, args.rest)
     try:
-        (made,) = ask([asked.picture.read_bytes()], address, asked.model, asked.signature)
-        asked.out.write_bytes(made)
+        (made,) = send([args.picture.read_bytes()], address, args.model, args.signature)
+        args.out.write_bytes(made)
     except (Refused, OSError) as error:
         print(f"client: {error}", file=sys.stderr)
         return 2

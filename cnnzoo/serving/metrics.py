@@ -1,4 +1,4 @@
-"""What Prometheus reads, under the names that TensorFlow Serving has for it, and the memory and time of the process."""
+"""Prometheus metrics under the names of TensorFlow Serving, and memory and time of the process."""
 
 from prometheus_client import (
     CollectorRegistry,
@@ -14,10 +14,10 @@ COUNT, LATENCY = ":tensorflow:serving:request_count", ":tensorflow:serving:reque
 
 
 class Metrics:
-    """How many requests there were and how long they took."""
+    """The number of requests and their latency."""
 
-    def __init__(self):
-        disable_created_metrics()  # the server has none
+    def __init__(self) -> None:
+        disable_created_metrics()  # TensorFlow Serving has none
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
         self._count = Counter(COUNT, "Requests.", ["model_name", "status"], registry=self.registry)
@@ -33,8 +33,8 @@ class Metrics:
         """Counts a request.
 
         Args:
-            model: A name that is served, or "": each name of a request that is none would be kept for ever.
-            api: Such as "predict"; "" is a question about the model.
+            model: The name of a served model, or ""; names from requests would grow the registry without bound.
+            api: Such as "predict"; "" for status and metadata.
             code: A canonical code, such as "OK".
         """
         self._count.labels(model, code).inc()
@@ -42,5 +42,8 @@ class Metrics:
             self._latency.labels(model, api, "REST").observe(1e6 * seconds)
 
     def page(self) -> bytes:
+        """All metrics in the text format of Prometheus."""
         page = generate_latest(self.registry)
-        return page.replace(f"{COUNT}_total".encode(), COUNT.encode())  # the library adds an ending that is not there
+        return page.replace(
+            f"{COUNT}_total".encode(), COUNT.encode()
+        )  # the library adds a suffix that TensorFlow Serving does not have

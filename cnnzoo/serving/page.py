@@ -1,4 +1,4 @@
-"""What is at /: the models that are served, and for each signature a line that asks for it; a page, or JSON."""
+"""The page at /, or its JSON: the served models, and a shell command for each signature."""
 
 import json
 import re
@@ -9,29 +9,29 @@ from typing import Any
 from urllib.parse import quote
 
 from cnnzoo.serving.metrics import PATH
-from cnnzoo.serving.model_repository import Catalogue, Servable
+from cnnzoo.serving.model_repository import ModelRepository, Servable
 
-SIDE = 32  # of an example's images, where they may be of any size
-SHORT = 64  # numbers that are written out
+SIDE = 32  # side in pixels of example images of any size
+SHORT = 64  # numbers in a literal array, at most
 
-# Nothing is fetched and nothing runs: whatever an export has in its names and descriptions is text.
+# Nothing is fetched and nothing runs: names and descriptions of an export are text.
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
 
 def wants_json(accept: str) -> bool:
-    """Whether an Accept header asks for JSON rather than for a page."""
+    """Whether an Accept header prefers JSON to HTML."""
     return "application/json" in accept and "text/html" not in accept
 
 
 def address(host: str, server: tuple[str, int] | None) -> str:
-    """Where the server is for whoever asks: what they call it, if that is the name of a host and perhaps a port."""
+    """The address of the server for a client: the Host header if it is a valid host, with or without a port."""
     if not re.fullmatch(r"([A-Za-z0-9.-]+|\[[0-9a-fA-F:.]+\])(:\d+)?", host):
         host = "{}:{}".format(*(server or ("localhost", 8501)))
     return f"http://{host}"
 
 
-def overview(catalogue: Catalogue, at: str) -> dict[str, Any]:
-    """What is served, as JSON can hold it."""
+def overview(repository: ModelRepository, at: str) -> dict[str, Any]:
+    """The served models as JSON values."""
     models = [
         {
             "name": served.name,
@@ -45,17 +45,17 @@ def overview(catalogue: Catalogue, at: str) -> dict[str, Any]:
                 for name in served.export.signatures
             },
         }
-        for served in catalogue.all()
+        for served in repository.all()
     ]
     failed = [
         {"name": name, "version": version, "state": "END", "error": why, "status": _path(name)}
-        for (name, version), why in sorted(catalogue.failed.items())
+        for (name, version), why in sorted(repository.failed.items())
     ]
     return {"models": models + failed, "health": "/healthz", "metrics": PATH}
 
 
 def curl(served: Servable, signature: str, at: str) -> str:
-    """A line for a shell that asks for a signature, with files of the reader's or with numbers in place of theirs."""
+    """A shell command for a signature, with file names or numbers to replace."""
     inputs = served.export.about["signatures"][signature]["inputs"]
     url = f"{at}{_path(served.name)}:predict"
     post = f"curl -s {shlex.quote(url)} -d"
@@ -72,7 +72,7 @@ def curl(served: Servable, signature: str, at: str) -> str:
 
 
 def _printed(signature: str, inputs: Mapping[str, Any]) -> list[str]:
-    """Commands that print the body of a request, with files in it, one after the other."""
+    """Commands that together print the body of a request with files."""
     commands, text = [], f'{{"signature_name": {json.dumps(signature)}, "inputs": {{'
     for i, (name, tensor) in enumerate(inputs.items()):
         text += f"{', ' if i else ''}{json.dumps(name)}: "
@@ -89,7 +89,7 @@ def _printed(signature: str, inputs: Mapping[str, Any]) -> list[str]:
 
 
 def _shape(shape: list[int | None]) -> tuple[int, ...]:
-    """A shape with a number where any will do: one image, of few pixels, grey where it may be."""
+    """A shape with numbers for free sides: one small image, gray if the channels are free."""
     last = len(shape) - 1
     return tuple(side or (1 if i == 0 or (i == last and last == 3) else SIDE) for i, side in enumerate(shape))
 
@@ -113,7 +113,7 @@ def _filled(tensor: Mapping[str, Any], shape: tuple[int, ...]) -> Any:
 
 
 def _expression(tensor: Mapping[str, Any], shape: tuple[int, ...]) -> str:
-    """Python that makes an array of a value."""
+    """A Python expression for an array of one value."""
     made = json.dumps(_value(tensor))
     for side in reversed(shape):
         made = f"[{made}]" if side == 1 else f"[{made}] * {side}"
@@ -136,14 +136,14 @@ pre { margin: .3rem 0; padding: .6rem; border: 1px solid #8886; border-radius: .
 """
 
 
-def page(told: Mapping[str, Any]) -> str:
+def page(content: Mapping[str, Any]) -> str:
     """The overview as HTML."""
     parts = [
         "<h1>cnnzoo serve</h1>",
         "<p>The models below are answered by the REST API of TensorFlow Serving, to try exports. "
-        f'<a href="{told["health"]}">Health</a>, <a href="{told["metrics"]}">metrics</a>; '
+        f'<a href="{content["health"]}">Health</a>, <a href="{content["metrics"]}">metrics</a>; '
         "this page as JSON: <code>curl -H 'Accept: application/json'</code>.</p>",
-        *map(_section, told["models"]),
+        *map(_section, content["models"]),
     ]
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>cnnzoo serve</title>'
@@ -158,8 +158,8 @@ def _section(model: Mapping[str, Any]) -> str:
     if "error" in model:
         return f"{head}\n<p>{escape(model['error'])}; {links}</p>"
     links += f', <a href="{escape(model["metadata"])}">metadata</a>'
-    asked = "\n".join(_signature(name, about) for name, about in model["signatures"].items())
-    return f"{head}\n<p>{escape(model['model'])}; {links}</p>\n{asked}"
+    signatures = "\n".join(_signature(name, about) for name, about in model["signatures"].items())
+    return f"{head}\n<p>{escape(model['model'])}; {links}</p>\n{signatures}"
 
 
 def _signature(name: str, about: Mapping[str, Any]) -> str:

@@ -1,10 +1,11 @@
-"""Requests answered: bodies in, bodies out, several run as one where their model allows that.
+"""Predictions: request bodies to response bodies, batched if the model allows it.
 
-A request that fails fails alone: where several were joined and the run failed, each is run by itself.
+A failing request fails alone: after a failed batch, each request runs by itself.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar, cast
 
 import numpy as np
 import tensorflow as tf
@@ -12,17 +13,19 @@ from tensorflow.core.protobuf.error_codes_pb2 import Code
 
 from cnnzoo.export.image_codec import pixels
 from cnnzoo.serving.model_repository import Servable
-from cnnzoo.serving.protocol import Asked, Refusal, answer, asked, invalid, tensors
+from cnnzoo.serving.protocol import PredictRequest, Refusal, answer, invalid, parse_request, tensors
 
 Tensors = dict[str, np.ndarray]
+Read = tuple[PredictRequest, Tensors]
+Result = TypeVar("Result")
 
 
 class Predictor:
     """Answers requests to predict.
 
     Args:
-        most_pixels: How many the pictures of a request may have together, as files or as numbers, and those of an
-            answer in numbers.
+        most_pixels: The largest sum of pixels in the images of a request, as files or numbers, and of a response in
+            numbers.
     """
 
     def __init__(self, most_pixels: float):
@@ -30,22 +33,23 @@ class Predictor:
         self._pixels = tf.function(pixels, [tf.TensorSpec((), tf.string)], autograph=False)
 
     def __call__(self, servable: Servable, bodies: Sequence[bytes]) -> list[bytes | Exception]:
-        """For each body its answer, or why there is none."""
-        read = [attempt(self.read, servable, body) for body in bodies]
-        made = list(read)
-        for places in together(read, servable.most):
-            signature = read[places[0]][0].signature
-            results = run(servable, signature, [read[place][1] for place in places])
-            for place, result in zip(places, results, strict=True):
-                made[place] = result
-        return [
-            result if isinstance(result, Exception) else attempt(answer, result, request[0].rows)
-            for result, request in zip(made, read, strict=True)
-        ]
+        """The response to each body, or an exception."""
+        read = [attempt(partial(self.read, servable, body)) for body in bodies]
+        responses: list[Any] = list(read)
+        for places in batches(read, servable.most):
+            requests = [cast(Read, read[place]) for place in places]
+            results = run(servable, requests[0][0].signature, [given for _, given in requests])
+            for place, (request, _), result in zip(places, requests, results, strict=True):
+                responses[place] = result if isinstance(result, Exception) else _answer(result, request.rows)
+        return responses
 
-    def read(self, servable: Servable, body: bytes) -> tuple[Asked, Tensors]:
-        """A body as what is asked for, and the tensors for it."""
-        request = asked(body)
+    def read(self, servable: Servable, body: bytes) -> Read:
+        """The request in a body, and its tensors.
+
+        Raises:
+            Refusal: It is invalid, or has too many pixels.
+        """
+        request = parse_request(body)
         known = servable.export.about["signatures"]
         if request.signature not in known:
             allowed = ", ".join(servable.export.signatures)
@@ -64,18 +68,18 @@ class Predictor:
         return request, given
 
     def _count(self, name: str, values: np.ndarray) -> float:
-        """The pixels of an input: what files claim, or the sides of images; 0 for anything else."""
+        """The pixels of an input: of image headers, or of arrays of images; 0 for other inputs."""
         if name.endswith("_bytes"):
             return sum(float(self._pixels(file)) for file in values.flat)
         return float(np.prod(values.shape[:3])) if values.ndim == 4 else 0.0
 
 
 def pixels_answered(about: Mapping[str, Any], signature: str, given: Tensors) -> float:
-    """The pixels of the images that a request makes, where they are numbers for a time or in the answer.
+    """The pixels of the output images of a request, as far as they are arrays inside the graph or in the response.
 
     Args:
         about: The `export.json` of a model; free sides of its outputs are `scale` times those of its inputs.
-        signature: The name of what is asked.
+        signature: The name of the signature.
         given: The inputs by name.
     """
     numbers = signature.removesuffix("_bytes")
@@ -90,10 +94,10 @@ def pixels_answered(about: Mapping[str, Any], signature: str, given: Tensors) ->
     return found
 
 
-def attempt(function: Callable, *arguments):
-    """What a function gives, or the exception that it raises, as a server says it."""
+def attempt(function: Callable[[], Result]) -> Result | Exception:
+    """The result of a function, or its exception; TensorFlow's as a `Refusal`."""
     try:
-        return function(*arguments)
+        return function()
     except tf.errors.OpError as error:
         return refusal(error)
     except Exception as error:
@@ -101,15 +105,19 @@ def attempt(function: Callable, *arguments):
 
 
 def refusal(error: tf.errors.OpError) -> Refusal:
-    """What went wrong in a graph, without where in it."""
+    """The error of a graph, without its stack trace."""
     lines = [line for line in error.message.splitlines() if line and not line.startswith(("\t", "Graph execution"))]
     reasons = [line for line in lines if not line.startswith(("Detected at", "<stack traces"))]
     return Refusal(Code.Name(error.error_code), " ".join(reasons) or "the graph failed")
 
 
-def together(read: Sequence, most: int) -> Iterable[list[int]]:
-    """The places of what is run at once: requests for the same signature, of not more rows than `most` in all."""
-    groups = {}
+def _answer(outputs: Tensors, rows: bool) -> bytes | Exception:
+    return attempt(partial(answer, outputs, rows))
+
+
+def batches(read: Sequence[Read | Exception], most: int) -> Iterable[list[int]]:
+    """The indices of each batch: requests for the same signature, with at most `most` rows in all."""
+    groups: dict[str, tuple[list[int], int]] = {}
     for place, request in enumerate(read):
         if isinstance(request, Exception):
             continue
@@ -123,18 +131,18 @@ def together(read: Sequence, most: int) -> Iterable[list[int]]:
 
 
 def rows_of(given: Tensors) -> int | None:
-    """The first side of all tensors, or None where they have none in common."""
+    """The common first side of all tensors, or None."""
     sides = {value.shape[:1] for value in given.values()}
     return sides.pop()[0] if len(sides) == 1 and () not in sides else None
 
 
 def run(servable: Servable, signature: str, given: list[Tensors]) -> list[Tensors | Exception]:
-    """The outputs of each of several requests."""
+    """The outputs of each request, or an exception."""
     if len(given) > 1:
-        counts = [rows_of(each) for each in given]
+        counts = [rows_of(each) or 0 for each in given]
         whole = {name: np.concatenate([each[name] for each in given]) for name in given[0]}
-        made = attempt(lambda: servable.export(signature, **whole))
+        made = attempt(partial(servable.export, signature, **whole))
         if not isinstance(made, Exception) and rows_of(made) == sum(counts):
             parts = {name: np.split(value, np.cumsum(counts)[:-1]) for name, value in made.items()}
             return [{name: values[place] for name, values in parts.items()} for place in range(len(given))]
-    return [attempt(lambda one=one: servable.export(signature, **one)) for one in given]
+    return [attempt(partial(servable.export, signature, **one)) for one in given]

@@ -1,9 +1,9 @@
-"""The JSON of TensorFlow Serving's REST API: requests to tensors, tensors to answers, and errors.
+"""The JSON of TensorFlow Serving's REST API: requests to tensors, tensors to responses, and errors.
 
-Numbers are read and written as the API says, NaN and infinities included; a string may be {"b64": ...}, and is written
-so where the name of an output ends in `_bytes`.
+Numbers include NaN and infinities, as in the API. A string may be {"b64": ...}, and is written so if the name of an
+output ends in `_bytes`.
 
-Source: TensorFlow Serving, "RESTful API" (its documentation), and its `json_tensor.cc` for what is refused.
+Source: TensorFlow Serving, "RESTful API" (its documentation), and its `json_tensor.cc` for errors.
 """
 
 import base64
@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import orjson
 
-# The statuses of HTTP that the server answers with for the canonical codes of an error; 500 for all others.
+# HTTP status by canonical error code; 500 for all others.
 HTTP = {
     "INVALID_ARGUMENT": 400,
     "FAILED_PRECONDITION": 400,
@@ -31,11 +31,11 @@ HTTP = {
 
 
 class Refusal(Exception):
-    """What is answered in place of a result.
+    """An error response.
 
     Attributes:
         code: A canonical code, such as "NOT_FOUND".
-        http: The status of HTTP that goes with it.
+        http: The HTTP status.
     """
 
     def __init__(self, code: str, reason: str, http: int | None = None):
@@ -43,22 +43,24 @@ class Refusal(Exception):
         self.code, self.http = code, http or HTTP.get(code, 500)
 
     def body(self) -> bytes:
+        """The response as JSON."""
         return json.dumps({"error": str(self)}).encode()
 
 
 def invalid(reason: str) -> Refusal:
+    """An INVALID_ARGUMENT, status 400."""
     return Refusal("INVALID_ARGUMENT", reason)
 
 
 @dataclass(frozen=True)
-class Asked:
+class PredictRequest:
     """The body of a request to predict.
 
     Attributes:
-        signature: What is asked for.
-        rows: Whether there is a value for each instance, rather than one for each input.
-        values: As they stand in the JSON.
-        booleans: Whether some of them may be true or false.
+        signature: The name of the signature.
+        rows: Whether values are by instance ("instances") rather than by input ("inputs").
+        values: The JSON values.
+        booleans: Whether the JSON may contain true or false.
     """
 
     signature: str
@@ -67,15 +69,19 @@ class Asked:
     booleans: bool
 
 
-def document(body: bytes) -> dict[str, Any]:
-    """A body as JSON."""
+def parse_json(body: bytes) -> dict[str, Any]:
+    """A body as a JSON object.
+
+    Raises:
+        Refusal: It is not one.
+    """
     if not body:
         raise invalid("JSON Parse error: The document is empty")
     try:
         found = orjson.loads(body)
     except orjson.JSONDecodeError:
         try:
-            found = json.loads(body)  # it knows NaN and Infinity, and is ten times slower
+            found = json.loads(body)  # reads NaN and Infinity, and is ten times slower
         except (ValueError, RecursionError) as error:
             raise invalid(f"JSON Parse error: {error}") from None
     if not isinstance(found, dict):
@@ -83,9 +89,12 @@ def document(body: bytes) -> dict[str, Any]:
     return found
 
 
-def asked(body: bytes) -> Asked:
-    """The body of a request to predict, read as far as it can be without knowing the model."""
-    found = document(body)
+def parse_request(body: bytes) -> PredictRequest:
+    """The body of a request to predict, parsed without the model.
+
+    Raises:
+        Refusal: It is invalid."""
+    found = parse_json(body)
     signature = found.get("signature_name", "")
     if not isinstance(signature, str):
         raise invalid(f"got a 'signature_name' that is {_kind(signature)}; allowed: a string")
@@ -97,14 +106,17 @@ def asked(body: bytes) -> Asked:
     values = found["instances" if rows else "inputs"]
     if rows and not (isinstance(values, list) and values):
         raise invalid(f"got 'instances' that is {_kind(values)}; allowed: a list with a value at least")
-    return Asked(signature or "serving_default", rows, values, b"true" in body or b"false" in body)
+    return PredictRequest(signature or "serving_default", rows, values, b"true" in body or b"false" in body)
 
 
-def tensors(request: Asked, inputs: Mapping[str, Mapping[str, Any]]) -> dict[str, np.ndarray]:
+def tensors(request: PredictRequest, inputs: Mapping[str, Mapping[str, Any]]) -> dict[str, np.ndarray]:
     """The values of a request as arrays by name.
 
     Args:
-        inputs: By name, the "dtype" and the "shape" of each, as `export.json` has them.
+        inputs: The "dtype" and "shape" of each input by name, as in `export.json`.
+
+    Raises:
+        Refusal: A name, dtype or shape differs.
     """
     columns = (_of_rows if request.rows else _of_columns)(request.values, inputs)
     made = {}
@@ -122,7 +134,10 @@ def tensors(request: Asked, inputs: Mapping[str, Mapping[str, Any]]) -> dict[str
 
 
 def answer(outputs: Mapping[str, np.ndarray], rows: bool) -> bytes:
-    """The JSON of outputs (n, ...) by name: those of each instance together, or those of each name."""
+    """The JSON of outputs (n, ...): by instance if `rows`, else by name.
+
+    Raises:
+        Refusal: `rows` for outputs of different lengths."""
     sides = {values.shape[:1] for values in outputs.values()}
     if rows and (len(sides) > 1 or () in sides):
         shapes = ", ".join(f"{name} of shape {[*values.shape]}" for name, values in outputs.items())
@@ -141,7 +156,7 @@ def answer(outputs: Mapping[str, np.ndarray], rows: bool) -> bytes:
     return json.dumps(content, default=lambda values: values.tolist()).encode()
 
 
-# -- in ----------------------------------------------------------------------------------------------------------------
+# -- requests ----------------------------------------------------------------------------------------------------------
 
 
 def _of_rows(values: list, inputs: Mapping) -> dict[str, Any]:
@@ -184,7 +199,7 @@ def _numbers(name: str, value: Any, dtype: np.dtype, booleans: bool) -> np.ndarr
         info = np.iinfo(dtype)
         if found.min() < info.min or found.max() > info.max:
             raise invalid(f"got {found.min()} to {found.max()} for {name}; allowed: {dtype}")
-    with np.errstate(over="ignore"):  # a number that is too large for float32 is infinite
+    with np.errstate(over="ignore"):  # a number too large for float32 is infinite
         return found.astype(dtype)
 
 
@@ -217,30 +232,30 @@ def _string(name: str, value: Any) -> bytes:
 
 
 def _is_object(value: Any) -> bool:
-    """Whether it is an object that names things, not the form that binary strings have."""
+    """Whether a value is an object other than the encoding of a binary string."""
     return isinstance(value, dict) and not (set(value) == {"b64"} and isinstance(value["b64"], str))
 
 
 def _has_boolean(value: Any) -> bool:
-    """Whether there is true or false somewhere in lists, which are no deeper than an array can be."""
+    """Whether nested lists contain true or false; their depth is bounded by the rank of an array."""
     return any(map(_has_boolean, value)) if isinstance(value, list) else isinstance(value, bool)
 
 
 def _kind(value: Any) -> str:
-    """What a value is in the words of JSON."""
+    """The JSON type of a value, in words."""
     if isinstance(value, list):
         return "a list" if value else "an empty list"
     names = {dict: "an object", str: "a string", bool: "true or false", type(None): "null"}
     return names.get(type(value), "a number")
 
 
-# -- out ---------------------------------------------------------------------------------------------------------------
+# -- responses ---------------------------------------------------------------------------------------------------------
 
 
 def _writable(name: str, values: np.ndarray) -> Any:
-    """What a JSON writer takes: an array of numbers, or lists of strings and of {"b64": ...}."""
+    """Values for a JSON writer: an array of numbers, or lists of strings or {"b64": ...}."""
     if values.dtype != object:
-        return np.asarray(values, order="C")[()]  # a scalar where it has no sides
+        return np.asarray(values, order="C")[()]  # a scalar if it has no sides
     binary = name.endswith("_bytes")
 
     def written(value: Any) -> Any:

@@ -1,4 +1,4 @@
-"""The socket, and what is said at the start."""
+"""The socket of the server, and the message at its start."""
 
 import os
 import shlex
@@ -9,7 +9,7 @@ import uvicorn
 
 from cnnzoo.serving.app import application
 from cnnzoo.serving.batching import Workers
-from cnnzoo.serving.model_repository import Catalogue
+from cnnzoo.serving.model_repository import ModelRepository
 from cnnzoo.serving.predictor import Predictor
 
 WAITING = 256  # requests in the queue
@@ -24,11 +24,11 @@ def run(exports: Path, host: str, port: int, megabytes: float, megapixels: float
     if not 0 <= port < 2**16:
         raise ValueError(f"got port {port}; allowed: 0 to {2**16 - 1}")
     with _bound(host, port) as listener:
-        catalogue = Catalogue(exports)
+        repository = ModelRepository(exports)
         workers = Workers(Predictor(megapixels * 1e6), os.cpu_count() or 1, WAITING)
         config = uvicorn.Config(
-            application(catalogue, workers, int(megabytes * 2**20)),
-            log_level="error",  # a line for each malformed request would let anybody fill the disk
+            application(repository, workers, int(megabytes * 2**20)),
+            log_level="error",  # one line per malformed request would let clients fill the disk
             access_log=False,
             server_header=False,
             ws="none",
@@ -36,16 +36,16 @@ def run(exports: Path, host: str, port: int, megabytes: float, megapixels: float
             timeout_graceful_shutdown=10,
         )
         listener.listen(CONNECTIONS)
-        print(greeting(catalogue, *listener.getsockname()[:2]), flush=True)
+        print(greeting(repository, *listener.getsockname()[:2]), flush=True)
         uvicorn.Server(config).run(sockets=[listener])
 
 
-def greeting(catalogue: Catalogue, host: str, port: int) -> str:
-    """What is served, where, and what production runs instead."""
+def greeting(repository: ModelRepository, host: str, port: int) -> str:
+    """The message at the start: the addresses, and the commands for TensorFlow Serving."""
     address = f"http://{f'[{host}]' if ':' in host else host}:{port}"
-    served = catalogue.all()
+    served = repository.all()
     models = [f"  {address}/v1/models/{x.name}/versions/{x.version}  {', '.join(x.export.signatures)}" for x in served]
-    mount = shlex.quote(f"{catalogue.folder.resolve()}:/models")
+    mount = shlex.quote(f"{repository.folder.resolve()}:/models")
     return "\n".join(
         [
             f"Serving on {address} (open it for the lines that ask each model); Ctrl-C ends it.",
@@ -61,16 +61,16 @@ def greeting(catalogue: Catalogue, host: str, port: int) -> str:
 
 
 def deploy_dir() -> Path:
-    """Where the manifests lie: inside the installed package, or beside it in a checkout."""
+    """The folder of the manifests: inside the installed package, or beside it in a checkout."""
     package = Path(__file__).parents[1]
     inside = package / "deploy"
     return inside if inside.is_dir() else package.parent / "deploy"
 
 
 def _bound(host: str, port: int) -> socket.socket:
-    """A socket that is at an address, and does not listen yet."""
+    """A socket bound to an address, not listening yet."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    # Named as one of TCP, it is seen to be one, and asyncio lets no small packet wait for the next.
+    # With the protocol named, asyncio recognizes TCP and sets TCP_NODELAY.
     listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -1,1 +1,11 @@
-"""How the models are trained: the one training step, the loop around it and the recipes."""
+"""Training: the loop around `fit`, the plan and the folder of a run, and callbacks.
+
+loop              `train`, and the calls of `fit`
+plan              settings, model and images of a new run; checks of a resumed one
+shape             the image shape for a folder of pictures
+run_dir           the run folder and its states
+callbacks         checkpoints, samples, coverage and one line per epoch
+signals           SIGINT and SIGTERM as an event
+tensorboard       event files
+progress          progress bars
+"""

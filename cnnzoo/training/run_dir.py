@@ -1,12 +1,12 @@
-"""The folder of a training run: what is trained, how far it has come, and what came of it.
+"""The folder of a training run: its plan, states, logs and trained weights.
 
-    run.json                what the run is: architecture, data and their fingerprint, seed, optimizers, versions
-    history.json            the logs, one entry an epoch
-    state/step-00000938/    all it takes to go on from that step; the last two are kept
+    run.json                the plan: architecture, data and their fingerprint, seed, optimizers, versions
+    history.json            the logs, one entry per epoch
+    state/step-00000938/    the state after that step; the last two are kept
     samples/                contact sheets
     tensorboard/            scalars and contact sheets
     .lock                   held by the process that trains
-    model.weights.h5        the trained weights; it is there once the run is finished
+    model.weights.h5        the trained weights; exists once the run is finished
 
 States, weights and JSON files are written aside, synced to the disk and renamed: a kill or a power cut leaves the old
 file or the new one, whole.
@@ -26,13 +26,13 @@ KEPT = 2
 
 @dataclass(frozen=True)
 class State:
-    """A point that a run can go on from, to the same bits as if it had never stopped.
+    """A saved state, from which a run resumes bit for bit.
 
     Args:
         path: Its folder.
         step: Training steps done.
-        history: The logs of the epochs that were finished by then.
-        means: The variables of the running means in the logs of the epoch that was not.
+        history: The logs of the finished epochs.
+        means: The variables of the running means of an unfinished epoch.
     """
 
     path: Path
@@ -48,7 +48,7 @@ class State:
 
 @dataclass(frozen=True)
 class Run:
-    """A run folder and what its `run.json` says."""
+    """A run folder and its plan, the content of `run.json`."""
 
     path: Path
     plan: dict[str, Any]
@@ -82,33 +82,35 @@ class Run:
 
     @property
     def finished(self) -> bool:
+        """Whether the trained weights exist."""
         return (self.path / WEIGHTS).exists()
 
     @property
     def resume_command(self) -> str:
+        """The shell command that resumes the run."""
         return f"cnnzoo train --resume {self.path}"
 
     def newest_state(self) -> State | None:
-        """The furthest state whose weights are as they were written; None where there is none."""
+        """The latest state whose weights match their hash; None if there is none."""
         for folder in sorted(self.path.glob("state/step-*"), reverse=True):
             try:
-                note = json.loads((folder / "state.json").read_text())
-                if note.pop("sha256") == sha256(folder / WEIGHTS):
-                    return State(folder, **note)
+                record = json.loads((folder / "state.json").read_text())
+                if record.pop("sha256") == sha256(folder / WEIGHTS):
+                    return State(folder, **record)
             except (OSError, ValueError, KeyError, TypeError):
-                continue  # cut short by something other than us; the one before it will do
+                continue  # damaged by another program; fall back to the state before
         return None
 
     def save_state(self, model: Any, step: int, history: list[dict[str, Any]]) -> None:
-        """Adds a state and drops all but the last two."""
+        """Writes a state and deletes all but the last two."""
         folder = self.path / "state" / f"step-{step:08d}"
         aside = folder.with_name(f".{folder.name}")
         shutil.rmtree(aside, ignore_errors=True)
         aside.mkdir(parents=True)
         model.save_weights(aside / WEIGHTS)
         means = [float(variable.numpy()) for variable in model.metrics_variables]
-        note = {"step": step, "sha256": sha256(aside / WEIGHTS), "means": means, "history": history}
-        write_json(aside / "state.json", note)
+        record = {"step": step, "sha256": sha256(aside / WEIGHTS), "means": means, "history": history}
+        write_json(aside / "state.json", record)
         shutil.rmtree(folder, ignore_errors=True)
         publish(aside, folder)
         for old in sorted(folder.parent.glob("step-*"))[:-KEPT]:
@@ -122,7 +124,11 @@ class Run:
 
 
 def check_vacant(path: Path) -> None:
-    """Raises ValueError where a run, or a file, is in the way of a new run."""
+    """Checks that a folder can take a new run.
+
+    Raises:
+        ValueError: It holds a run, or is a file.
+    """
     if (path / "run.json").exists():
         raise ValueError(f"{path} holds a run already; go on with it by --resume {path}, or give another folder")
     if path.exists() and not path.is_dir():

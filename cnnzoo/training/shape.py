@@ -1,4 +1,4 @@
-"""The shape of images for a folder of a user's own pictures: taken from the pictures, and said in one line."""
+"""The image shape for a folder of pictures, derived from the pictures and reported in one line."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -16,23 +16,23 @@ Shape = tuple[int | None, int | None, int]
 
 
 class Chosen(NamedTuple):
-    """A shape, the line that says why, and the `ImageSet` where it was read in that shape already."""
+    """A shape, the line that reports it, and the `ImageSet` if it was already read in that shape."""
 
     shape: Shape
-    told: str
+    line: str
     images: Any
 
 
 def choose(cls: type[Any], folder: Path, split: str) -> Chosen | None:
-    """The shape that an architecture gets for a folder; None where it leaves nothing to choose.
+    """The image shape of an architecture for a folder; None if the architecture has a single one.
 
-    The side is that of its `sides` which is nearest to the median of the shorter sides of the pictures. There are three
-    channels if one of the pictures has color, else one, as far as its `channels` allow.
+    The side is the one of its `sides` nearest to the median of the shorter sides of the pictures. There are three
+    channels if any picture has color, else one, as far as its `channels` allow.
 
     Args:
         cls: The architecture.
         folder: As in `cnnzoo.data.load`.
-        split: Its part that is trained on.
+        split: The split to train on.
 
     Raises:
         ValueError: As `cnnzoo.data.load`.
@@ -45,18 +45,18 @@ def choose(cls: type[Any], folder: Path, split: str) -> Chosen | None:
         shown = photographs(folder, split, 3).images
         color = sum(not is_gray(image) for image in shown)
         shape = (*default[:2], _channels(channels, color))
-        return Chosen(shape, _told(folder, len(shown), color, shape, ()), None)
+        return Chosen(shape, _report(folder, len(shown), color, shape, ()), None)
     side = _nearest(cls.sides, folder) if cls.sides else None
     height, width = (side, side) if side else default[:2]
     images = load(folder, split, (height, width, 3))
     color = sum(not is_gray(image) for image in images.images)
     shape = (height, width, _channels(channels, color))
-    told = _told(folder, len(images.images), color, shape, cls.sides)
-    return Chosen(shape, told, images if shape[2] == 3 else None)  # gray is read anew, as a resumed run will read it
+    line = _report(folder, len(images.images), color, shape, cls.sides)
+    return Chosen(shape, line, images if shape[2] == 3 else None)  # gray is read again, as a resumed run will read it
 
 
 def kept(data: str, images: Any, shape: Shape) -> str:
-    """The line about a data set by name, which is brought to the shape that the architecture has by default."""
+    """The line for a named data set, whose images are fitted to the default shape of the architecture."""
     what = "color" if shape[2] == 3 else "gray"
     used = f"in {what}" if shape[0] is None else f"as {shape[0]}x{shape[1]}x{shape[2]}"
     return f"{data}: {len(images.images):,} images, used {used} ({_how(shape)})"
@@ -68,7 +68,11 @@ def _how(shape: Shape) -> str:
 
 
 def check_labels(folder: Path, arch: str) -> None:
-    """Raises a ValueError where an architecture that needs labels would be trained on a flat folder."""
+    """Checks that a folder has labels.
+
+    Raises:
+        ValueError: It is flat, without class folders.
+    """
     if flat_root(folder):
         raise ValueError(f"{folder} has pictures without labels, and {arch} needs them; {LABELED}")
 
@@ -90,7 +94,7 @@ def _nearest(sides: Sequence[int], folder: Path) -> int:
 
 
 def _sizes(files: Files) -> list[tuple[int, int]]:
-    """(width, height) of files, from their headers; those that cannot be read are left to `load` to name."""
+    """The (width, height) of files from their headers; unreadable files are skipped, and reported by `load`."""
     from PIL import Image
 
     found = []
@@ -103,8 +107,8 @@ def _sizes(files: Files) -> list[tuple[int, int]]:
     return found
 
 
-def _told(folder: Path, n: int, color: int, shape: Shape, sides: Sequence[int]) -> str:
-    """Says what was chosen and how to choose."""
+def _report(folder: Path, n: int, color: int, shape: Shape, sides: Sequence[int]) -> str:
+    """The line with the images, the chosen shape and the option to change it."""
     train, test = (files_quietly(folder, split) for split in ("train", "test"))
     (size, count), *others = Counter(_sizes(train)).most_common() or [((0, 0), 0)]
     gray = n - color

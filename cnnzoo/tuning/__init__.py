@@ -1,10 +1,18 @@
-"""Search: an architecture is trained with many settings, and the zoo's own metric on validation images chooses."""
+"""Hyperparameter search with keras-tuner, by a metric on validation images.
+
+spec          the arguments of a search, checked
+space         the fields and their domains
+oracles       keras-tuner's oracles, resumable
+runner        trials as training runs
+objectives    the metric of a trial
+results       the folder of a search
+"""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from cnnzoo.tuning.results import Search, Trial, claim
+from cnnzoo.tuning.results import Search, Trial, open_or_create
 from cnnzoo.tuning.space import Space
 
 __all__ = ["Search", "Trial", "tune"]
@@ -27,49 +35,49 @@ def tune(
     callbacks: Sequence = (),
     verbose: Any = "auto",
 ) -> Search:
-    """Searches good settings for an architecture on a data set.
+    """Searches hyperparameters of an architecture on a data set.
 
-    Every trial is a run of `cnnzoo.train` from the same seed on as many images, those of the split "fit", and is judged
-    by `objective` on the split "validation"; the test split is never looked at. The first trial has the architecture's
-    own settings, so that the rest compare with it at equal cost. A trial that diverges, or whose settings make no
-    sense, has failed, and the search goes on.
+    Every trial is a run of `cnnzoo.train` with the same seed on the same number of images of the split "fit", and is
+    scored by `objective` on the split "validation"; the test split is never used. The first trial has the default
+    settings of the architecture, so that the others compare with it at equal cost. A trial that diverges, or has
+    invalid settings, fails, and the search goes on.
 
-    What came of it is in the folder at any time; the same call goes on with a search that was killed. So do several
-    processes at once, where keras-tuner's `KERASTUNER_TUNER_ID`, `KERASTUNER_ORACLE_IP` and `KERASTUNER_ORACLE_PORT`
-    say who is the chief; they share the folder. For TensorBoard's HParams: `tensorboard --logdir FOLDER`.
+    The folder always holds the current results; the same call resumes a search that was killed. Several processes
+    share a search and its folder if keras-tuner's `KERASTUNER_TUNER_ID`, `KERASTUNER_ORACLE_IP` and
+    `KERASTUNER_ORACLE_PORT` are set. For TensorBoard's HParams: `tensorboard --logdir FOLDER`.
 
     Args:
         name: An architecture.
-        data: A data set's name or a folder.
+        data: The name of a data set, or a folder.
         tuner: keras-tuner's "random", "hyperband" or "bayesian". Hyperband trains most of its trials for fewer epochs
-            and goes on with the best; each of the two counts as a trial.
-        trials: At most so many; fewer where the space has no more.
-        epochs: Of each trial.
-        limit: Train on so many of the images alone; all by default.
-        seed: Of the draws and of everything random in each trial.
+            and continues the best; each of the two counts as a trial.
+        trials: The number of trials, at most; fewer if the space has fewer points.
+        epochs: Epochs of each trial.
+        limit: Train on at most this number of images; all by default.
+        seed: The seed of the draws and of all randomness in each trial.
         objective: The metric; by default "accuracy" of classifiers, "iw_nll" of VAEs, "mse" of other autoencoders,
-            "frechet" of generators, "psnr" or "hole_psnr" of what restores.
-        space: What is searched, `{field: [values] or (low, high)}`, instead of the architecture's `search_space`. See
+            "frechet" of generators, "psnr" or "hole_psnr" of restoration.
+        space: The search space, `{field: [values] or (low, high)}`, instead of the architecture's `search_space`. See
             `cnnzoo.tuning.space`.
-        config: Fields of the configuration that stay as they are given here, and are not searched.
+        config: Fixed fields of the configuration, which are not searched.
         crop: As in `cnnzoo.train`.
         out: The folder; by default `runs/<arch>.<data>.search`.
         callbacks: Further Keras callbacks of each training.
-        verbose: 0 prints nothing, all else a line for each trial and the table.
+        verbose: 0 prints nothing; any other value one line per trial and the table.
 
     Returns:
-        The finished search: its trials, `best` one and `recipe`, which `cnnzoo.train` takes.
+        The finished search, with its trials, the `best` one, and its `recipe` for `cnnzoo.train`.
 
     Raises:
         UnknownName: There is no such architecture or data set.
         ValueError: An argument out of range; an unknown tuner, field or objective; a folder that holds another search;
-            data that do not suit the model; or all trials have failed.
-        KeyboardInterrupt: After SIGINT or SIGTERM; the same call goes on.
+            data that do not fit the model; or all trials have failed.
+        KeyboardInterrupt: After SIGINT or SIGTERM; the same call resumes.
     """
     from cnnzoo.tuning.runner import SearchRunner
-    from cnnzoo.tuning.spec import ask
+    from cnnzoo.tuning.spec import search_spec
 
-    question = ask(
+    spec = search_spec(
         name,
         data=data,
         tuner=tuner,
@@ -82,10 +90,10 @@ def tune(
         config=config,
         crop=crop,
     )
-    path = Path(out) if out is not None else Path("runs") / f"{name}.{Path(question.settings['data']).name}.search"
-    search = claim(path, question.settings)
+    path = Path(out) if out is not None else Path("runs") / f"{name}.{Path(spec.settings['data']).name}.search"
+    search = open_or_create(path, spec.settings)
     if search is None or not search.finished:
-        search = SearchRunner(path, question, callbacks, verbose).search()
+        search = SearchRunner(path, spec, callbacks, verbose).search()
     search.check()
     if verbose:
         search.print()

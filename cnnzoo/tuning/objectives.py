@@ -1,7 +1,8 @@
-"""The number that a search goes by: one of the zoo's own metrics, on the validation images."""
+"""Search objectives: metrics of a model on validation images."""
 
+from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -13,15 +14,17 @@ from cnnzoo.evaluation.generation import default_extractor
 from cnnzoo.metrics import features, reconstruction
 from cnnzoo.metrics.scores import Score
 
-SAMPLES, BOUNDED = 50, 500  # draws and images of the importance-weighted bound: enough to tell trials apart
-PART = 100  # images whose draws are decoded at a time: half a gigabyte
-SEED = 0  # of what a generator makes
+SAMPLES, BOUNDED = 50, 500  # draws and images of the importance-weighted bound: enough to rank trials
+PART = 100  # images decoded at a time, with all draws: half a gigabyte
+SEED = 0  # of the samples of a generator
 
-# The first of each kind is what a search goes by unless told otherwise: (name, which way is better, unit).
-OF_LIKELIHOOD = (("iw_nll", "lower", "nats"), ("negative_elbo", "lower", "nats"))
-OF_RECONSTRUCTION = (("mse", "lower", ""), ("psnr", "higher", "dB"))
-OF_GENERATION = (("frechet", "lower", ""), ("kernel_distance", "lower", ""), ("coverage", "higher", ""))
-BY_TASK = {
+Better = Literal["higher", "lower", ""]
+Rows = tuple[tuple[str, Better, str], ...]  # (name, better direction, unit); the first is the default
+
+OF_LIKELIHOOD: Rows = (("iw_nll", "lower", "nats"), ("negative_elbo", "lower", "nats"))
+OF_RECONSTRUCTION: Rows = (("mse", "lower", ""), ("psnr", "higher", "dB"))
+OF_GENERATION: Rows = (("frechet", "lower", ""), ("kernel_distance", "lower", ""), ("coverage", "higher", ""))
+BY_TASK: dict[str, Rows] = {
     "classify": (("accuracy", "higher", "%"),),
     "reconstruct": OF_RECONSTRUCTION,
     "generate": OF_GENERATION,
@@ -32,8 +35,8 @@ BY_TASK = {
 }
 
 
-def objectives(architecture: type) -> dict[str, tuple[str, str]]:
-    """`{name: (better, unit)}` of what an architecture can be searched for, the default first."""
+def objectives(architecture: type[Any]) -> dict[str, tuple[Better, str]]:
+    """The objectives of an architecture, `{name: (better, unit)}`, the default first."""
     rows = BY_TASK.get(architecture.task, ())
     if hasattr(architecture, "log_weights"):
         rows = (*OF_LIKELIHOOD, *rows)
@@ -41,7 +44,7 @@ def objectives(architecture: type) -> dict[str, tuple[str, str]]:
 
 
 def measure(model: Any, objective: str, data: str) -> Score:
-    """That objective of a model on the validation images of a data set."""
+    """The objective of a model on the validation images of a data set."""
     better, unit = objectives(type(model))[objective]
     if model.task in ("upscale", "restore", "inpaint", "enhance"):
         return _restoration(model, objective, data)
@@ -52,25 +55,36 @@ def measure(model: Any, objective: str, data: str) -> Score:
         return nll(model, found.few(BOUNDED))
     if objective == "negative_elbo":
         return _bounds(model, found, 1, 1)["negative_elbo"]
-    if objective in ("mse", "psnr"):
-        truth = found.images.astype(np.float32) / 255
-        per_image = {"mse": reconstruction.mse_per_image, "psnr": reconstruction.psnr_per_image}[objective]
-        value, protocol = float(per_image(truth, model.reconstruct(truth)).mean()), {"range": "[0, 1]"}
-    else:
-        extractor = default_extractor(model.image_shape, data)
-        judge = hub.build(extractor)
-        real, fake = judge.features(found.images), judge.features(model.generate(len(found.images), seed=SEED))
-        value = {
-            "frechet": lambda: features.frechet_distance(fake, real),
-            "kernel_distance": lambda: features.kernel_distance(fake, real),
-            "coverage": lambda: features.density_coverage(real, fake)[1],
-        }[objective]()
-        protocol = {"extractor": extractor, "generated": len(found.images), "generation seed": SEED}
-    return Score(objective, float(value), unit, better, len(found.images), protocol=protocol)
+    value, protocol = (_reconstruction if objective in PER_IMAGE else _generation)(model, objective, found, data)
+    return Score(objective, value, unit, better, len(found.images), protocol=protocol)
 
 
-def nll(model, found: ImageSet) -> Score:
-    """The importance-weighted bound on the negative log-likelihood of some images, with `SAMPLES` draws."""
+PER_IMAGE = {"mse": reconstruction.mse_per_image, "psnr": reconstruction.psnr_per_image}
+OF_FEATURES: dict[str, Callable[[np.ndarray, np.ndarray], float]] = {  # of (real, generated) features
+    "frechet": lambda real, fake: features.frechet_distance(fake, real),
+    "kernel_distance": lambda real, fake: features.kernel_distance(fake, real),
+    "coverage": lambda real, fake: features.density_coverage(real, fake)[1],
+}
+
+
+def _reconstruction(model: Any, objective: str, found: ImageSet, data: str) -> tuple[float, dict[str, Any]]:
+    truth = found.images.astype(np.float32) / 255
+    return float(PER_IMAGE[objective](truth, model.reconstruct(truth)).mean()), {"range": "[0, 1]"}
+
+
+def _generation(model: Any, objective: str, found: ImageSet, data: str) -> tuple[float, dict[str, Any]]:
+    extractor = default_extractor(model.image_shape, data)
+    if extractor is None:
+        raise ValueError(f"no shipped classifier judges images {tuple(model.image_shape)} beside those of {data}")
+    judge = hub.build(extractor)
+    judge.ground = ""  # no hint to invert samples: they are not a user's images
+    real, fake = judge.features(found.images), judge.features(model.generate(len(found.images), seed=SEED))
+    protocol = {"extractor": extractor, "generated": len(found.images), "generation seed": SEED}
+    return float(OF_FEATURES[objective](real, fake)), protocol
+
+
+def nll(model: Any, found: ImageSet) -> Score:
+    """The importance-weighted bound on the negative log-likelihood of images in nats, with `SAMPLES` draws."""
     parts = []
     for i in range(0, len(found.images), PART):
         labels = None if found.labels is None else found.labels[i : i + PART]
@@ -81,20 +95,20 @@ def nll(model, found: ImageSet) -> Score:
     return Score("iw_nll", value, "nats", "lower", len(found.images), protocol=protocol)
 
 
-def _bounds(model, found: ImageSet, samples: int, count: int) -> dict[str, Score]:
+def _bounds(model: Any, found: ImageSet, samples: int, count: int) -> dict[str, Score]:
     labels = found.labels if model.needs_labels else None
     return {score.name: score for score in bounds(model, found.images, labels, samples, count, None)}
 
 
-def _restoration(model, objective: str, data: str) -> Score:
+def _restoration(model: Any, objective: str, data: str) -> Score:
     if model.task == "inpaint":
-        found = restoration.to_fill(model, data, "validation")
-        scores = restoration.filling(model, found.name, found.images, beside=False)
+        found = restoration.inpainting_images(model, data, "validation")
+        scores = restoration.inpainting(model, found.name, found.images, baselines=False)
         return next(score for score in scores if score.name == objective)
     found = photographs(data, "validation", None if model.task == "upscale" else model.image_shape[2])
-    measured = restoration.MEASURED[model.task]
-    scores = [score for score in measured(model, found, beside=False) if score.name.startswith(f"{objective}_")]
+    measured = restoration.BY_TASK[model.task]
+    scores = [score for score in measured(model, found, baselines=False) if score.name.startswith(f"{objective}_")]
     if model.task == "upscale":
-        scores = scores[:1]  # by the usual protocol; others follow
-    mean = float(np.mean([score.value for score in scores]))  # over the levels of noise, or the exposures
+        scores = scores[:1]  # by the main protocol; others follow
+    mean = float(np.mean([score.value for score in scores]))  # over noise levels or exposures
     return Score(objective, mean, scores[0].unit, "higher", scores[0].n, protocol=scores[0].protocol)

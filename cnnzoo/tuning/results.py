@@ -1,10 +1,10 @@
-"""The folder of a search: what is searched, what came of each trial, and the recipe of the best.
+"""The folder of a search: its arguments, its trials with their scores, and the recipe of the best.
 
 search.json             the arguments of the search
-oracle.json             where keras-tuner stands
+oracle.json             the state of keras-tuner
 trials.json             all trials with their values and scores
 trials/07/              the run folder of a trial, with its recipe.json and score.json
-best/recipe.json        what `cnnzoo train` takes
+best/recipe.json        the input of `cnnzoo train`
 """
 
 import json
@@ -26,14 +26,14 @@ class Trial:
     """One training of a search.
 
     Attributes:
-        name: Of its run folder in `trials/`.
+        name: The name of its run folder in `trials/`.
         status: "completed", "failed" or "running".
-        values: Of the fields that are searched.
-        epochs: That it was trained for.
-        default: Whether the values are the architecture's own.
+        values: The values of the searched fields.
+        epochs: Its epochs of training.
+        default: Whether the values are the defaults of the architecture.
         score: The objective on the validation images; None unless completed.
-        seconds: That training and measuring took, since the trial was last begun.
-        error: Why it failed.
+        seconds: The time of training and measuring, since the last start.
+        error: The reason of a failure.
     """
 
     name: str
@@ -46,20 +46,20 @@ class Trial:
     error: str = ""
 
     @property
-    def told(self) -> str:
-        """The values in words."""
+    def summary(self) -> str:
+        """The values as one line of text."""
         return ", ".join(f"{key}={value}" for key, value in self.values.items())
 
 
 @dataclass(frozen=True)
 class Search:
-    """What came of a search; `str` of it says it in a line.
+    """The results of a search; `str` gives them in one line.
 
     Attributes:
         path: Its folder.
-        settings: The arguments it was begun with.
-        trials: In the order in which they were begun.
-        finished: Whether all are done.
+        settings: The arguments of the search.
+        trials: In the order of their start.
+        finished: Whether all have ended.
     """
 
     path: Path
@@ -83,7 +83,7 @@ class Search:
         return cls(path, content["search"], tuple(trials), content["finished"])
 
     def to_json(self) -> dict[str, Any]:
-        """As plain JSON values; `open` reads them back."""
+        """The search as plain JSON values; `open` reads them back."""
         trials = [{**asdict(t), "score": t.score and t.score.to_json()} for t in self.trials]
         return {"search": dict(self.settings), "finished": self.finished, "trials": trials}
 
@@ -94,7 +94,7 @@ class Search:
 
     @property
     def ranked(self) -> list[Trial]:
-        """The trials that were completed, the best first."""
+        """The completed trials, the best first."""
         return [trial for _, trial in self._scored]
 
     @property
@@ -102,54 +102,58 @@ class Search:
         """The best trial.
 
         Raises:
-            ValueError: None was completed; the message says why the first was not.
+            ValueError: None was completed; the message has the error of the first.
         """
         self.check()
         return self.ranked[0]
 
     def check(self) -> None:
-        """Raises a ValueError where no trial was completed; it says why the first was not."""
+        """Checks that a trial was completed.
+
+        Raises:
+            ValueError: None was; the message has the error of the first.
+        """
         if not self.ranked:
             why = f"; the first: {self.trials[0].error}" if self.trials else ""
             raise ValueError(f"none of the {len(self.trials)} trials in {self.path} was completed{why}")
 
     @property
     def default(self) -> Trial | None:
-        """The trial with the architecture's own settings; None where there was none, or it failed."""
+        """The completed trial with the default settings of the architecture, or None."""
         return next((trial for trial in self.ranked if trial.default), None)
 
     @property
     def recipe(self) -> Path:
-        """The folder with the recipe of the best trial, which `cnnzoo.train` takes."""
+        """The folder with the recipe of the best trial, an input of `cnnzoo.train`."""
         return self.path / "best"
 
     def __str__(self) -> str:
         self.check()
         (score, best), default = self._scored[0], self.default
         name = self.settings["objective"]
-        said = f"best: trial {best.name}, {name} {score} on {score.n} validation images"
+        line = f"best: trial {best.name}, {name} {score} on {score.n} validation images"
         if default is best:
-            return f"{said}; these are the architecture's own settings, which no trial has bettered"
+            return f"{line}; these are the architecture's own settings, which no trial has bettered"
         if default is None:
-            return said
+            return line
         fewer = f" after {default.epochs} of {best.epochs} epochs" if default.epochs != best.epochs else ""
-        return f"{said}; the architecture's own settings: {default.score}{fewer}"
+        return f"{line}; the architecture's own settings: {default.score}{fewer}"
 
     def print(self) -> None:
-        """Prints the table of the trials, the best first, and what came of them."""
+        """Prints the table of the trials, the best first, and the line of `str`."""
         rows = []
         for trial in [*self.ranked, *(t for t in self.trials if t.status == FAILED)]:
-            shown = str(trial.score) if trial.score else FAILED
+            score = str(trial.score) if trial.score else FAILED
             seconds = "" if trial.seconds is None else f"{trial.seconds:.0f}"
             name = f"{trial.name} (default)" if trial.default else trial.name
-            told = f"{trial.told}: {trial.error}" if trial.error else trial.told
-            rows.append((name, shown, str(trial.epochs), seconds, told))
+            values = f"{trial.summary}: {trial.error}" if trial.error else trial.summary
+            rows.append((name, score, str(trial.epochs), seconds, values))
         print_table("", ("trial", self.settings["objective"], "epochs", "seconds", "settings"), rows)
         print(f"{self}\nto train it: cnnzoo train {self.recipe}", flush=True)
 
 
-def claim(path: Path, settings: Mapping[str, Any]) -> Search | None:
-    """Makes a folder that of a search, or finds that it is; gives what is there.
+def open_or_create(path: Path, settings: Mapping[str, Any]) -> Search | None:
+    """Opens the search in a folder, or makes it the folder of a new search; returns the results so far, if any.
 
     Raises:
         ValueError: It is the folder of another search, or a file.
@@ -166,20 +170,20 @@ def claim(path: Path, settings: Mapping[str, Any]) -> Search | None:
             )
         return Search.open(path) if (path / "trials.json").exists() else None
     path.mkdir(parents=True, exist_ok=True)
-    write_bytes(path / "search.json", json.dumps(settings, indent=1).encode())  # workers may do so all at once
+    write_bytes(path / "search.json", json.dumps(settings, indent=1).encode())  # several workers may write it at once
     return None
 
 
 def _described(settings: Mapping[str, Any], fields: list[str]) -> str:
-    told = ", ".join(f"{key}={settings.get(key)!r}" for key in fields if key not in ("architecture", "data"))
-    return f"a search of {settings['architecture']} on {settings['data']}" + (f" with {told}" if told else "")
+    values = ", ".join(f"{key}={settings.get(key)!r}" for key in fields if key not in ("architecture", "data"))
+    return f"a search of {settings['architecture']} on {settings['data']}" + (f" with {values}" if values else "")
 
 
-def record(search: Search) -> None:
-    """Writes the table of the trials, and the recipe of the best if there is one."""
+def write_results(search: Search) -> None:
+    """Writes the table of the trials and the recipe of the best, if any."""
     write_json(search.path / "trials.json", search.to_json())
     if search.ranked:
         best = search.best
         recipe = read_recipe(search.path / "trials" / best.name)
-        said = f"{search.settings['objective']} {best.score} on the validation images"
-        write_recipe(search.recipe, replace(recipe, expects=said))
+        expects = f"{search.settings['objective']} {best.score} on the validation images"
+        write_recipe(search.recipe, replace(recipe, expects=expects))

@@ -1,4 +1,4 @@
-"""How a search is made: every trial is trained as a run, measured, and written down."""
+"""Runs a search: every trial is a training run, which is measured and recorded."""
 
 import json
 import os
@@ -9,17 +9,18 @@ from pathlib import Path
 from typing import Any
 
 import keras
+from keras_tuner.engine.trial import Trial as KerasTrial
 from keras_tuner.errors import FatalError
 
 from cnnzoo import checkpoints
 from cnnzoo.metrics.scores import Score
 from cnnzoo.recipes.json_files import write_recipe
-from cnnzoo.training.callbacks import EventFile
 from cnnzoo.training.loop import train
 from cnnzoo.training.run_dir import Run
+from cnnzoo.training.tensorboard import EventFile
 from cnnzoo.tuning.objectives import measure
-from cnnzoo.tuning.oracles import Lasting, RunTuner, make_oracle
-from cnnzoo.tuning.results import COMPLETED, FAILED, Search, Trial, record
+from cnnzoo.tuning.oracles import ResumableOracle, RunTuner, make_oracle
+from cnnzoo.tuning.results import COMPLETED, FAILED, Search, Trial, write_results
 from cnnzoo.tuning.space import decode, encode, to_hyperparameters
 from cnnzoo.tuning.spec import SearchSpec
 from cnnzoo.utils.atomic_files import write_json
@@ -29,33 +30,33 @@ VARIABLES = ("KERASTUNER_ORACLE_IP", "KERASTUNER_ORACLE_PORT", "KERASTUNER_TUNER
 
 
 class SearchRunner:
-    """A search while it is made.
+    """Runs or resumes a search in a folder.
 
     Args:
         path: The folder of the search.
-        question: What is searched.
+        spec: The arguments of the search.
         callbacks: Keras callbacks of each training.
         verbose: 0 to print nothing.
     """
 
-    def __init__(self, path: Path, question: SearchSpec, callbacks: Sequence, verbose: Any):
-        self.path, self.question = path, question
+    def __init__(self, path: Path, spec: SearchSpec, callbacks: Sequence, verbose: Any):
+        self.path, self.spec = path, spec
         self.callbacks, self.verbose = callbacks, verbose
         self.role = _role()
 
     def search(self) -> Search:
-        """Makes the search, or what is left of it; see `cnnzoo.tune`."""
-        settings = self.question.settings
+        """Runs the remaining trials; see `cnnzoo.tune`."""
+        settings = self.spec.settings
         oracle = make_oracle(
             settings["tuner"],
-            objective=(settings["objective"], self.question.better),
+            objective=(settings["objective"], self.spec.better),
             trials=settings["trials"],
             epochs=settings["epochs"],
             seed=settings["seed"],
-            hyperparameters=to_hyperparameters(self.question.space),
+            hyperparameters=to_hyperparameters(self.spec.space),
         )
-        oracle.first = encode(self.question.space, self.question.first)
-        oracle.ended = self.ended
+        oracle.default_values = encode(self.spec.space, self.spec.default_values)
+        oracle.on_trial_ended = self.report_trial
         tuner = RunTuner(oracle, self.path, self.run)
         if self.role != "worker":
             oracle.reload(alone=self.role == "alone")
@@ -63,7 +64,7 @@ class SearchRunner:
         try:
             tuner.search_or_serve(self.role == "chief")
         except FatalError as error:
-            raise error.__cause__ from None
+            raise (error.__cause__ or error) from None
         except KeyboardInterrupt:
             self._say("\nstopped; the same call goes on from here")
             raise
@@ -73,78 +74,80 @@ class SearchRunner:
 
     # -- one trial --------------------------------------------------------------------------------------------------
 
-    def run(self, drawn) -> float:
-        """Trains and measures the trial that keras-tuner has drawn; gives its score."""
+    def run(self, drawn: KerasTrial) -> float:
+        """Trains and measures a trial of keras-tuner; returns its score."""
         trial = self._trial(drawn)
         if self.role == "worker":
-            self._say(f"trial {trial.name}: {trial.told}")
-        folder, began = self._folder(trial.name), time.perf_counter()
+            self._say(f"trial {trial.name}: {trial.summary}")
+        folder, start = self._folder(trial.name), time.perf_counter()
         keras.backend.clear_session()
         try:
             if not (folder / "run.json").exists():
-                self._begin(folder, trial, drawn.hyperparameters.values.get("tuner/trial_id"))
-            begun = {"resume": folder} if (folder / "run.json").exists() else {"name": folder, "out": folder}
-            train(**begun, callbacks=self.callbacks, verbose=0)
-            score = measure(checkpoints.load(folder), *(self.question.settings[key] for key in ("objective", "data")))
+                self._prepare(folder, trial, drawn.hyperparameters.values.get("tuner/trial_id"))
+            if (folder / "run.json").exists():
+                train(resume=folder, callbacks=self.callbacks, verbose=0)
+            else:
+                train(folder, out=folder, callbacks=self.callbacks, verbose=0)
+            score = measure(checkpoints.load(folder), *(self.spec.settings[key] for key in ("objective", "data")))
         except OSError:
             raise
         except Exception as error:
             write_json(folder / SCORE, {"error": " ".join(str(error).split()) or type(error).__name__})
             raise
-        seconds = time.perf_counter() - began
+        seconds = time.perf_counter() - start
         write_json(folder / SCORE, {"score": score.to_json(), "seconds": seconds})
         events = EventFile(folder / "tensorboard")
         events.scalars(trial.epochs, {score.name: score.value})
         events.hyperparameters(trial.name, trial.values)
         return score.value
 
-    def _begin(self, folder: Path, trial: Trial, past: str | None) -> None:
-        """Writes the recipe of a trial; one that goes on with a past one gets a copy of its run, which is longer."""
-        recipe = self.question.recipe(trial.values, trial.epochs)
+    def _prepare(self, folder: Path, trial: Trial, earlier: str | None) -> None:
+        """Writes the recipe of a trial; a continued trial gets a copy of the earlier run with more epochs."""
+        recipe = self.spec.recipe(trial.values, trial.epochs)
         write_recipe(folder, recipe)
-        if past is None:
+        if earlier is None:
             return
-        run = Run.open(self._folder(past))
+        run = Run.open(self._folder(earlier))
         shutil.copytree(run.path / "state", folder / "state", dirs_exist_ok=True)
         steps = recipe.epochs * run.plan["steps_per_epoch"]
         write_json(folder / "run.json", {**run.plan, "epochs": recipe.epochs, "steps": steps})
 
-    # -- what came of it --------------------------------------------------------------------------------------------
+    # -- results --------------------------------------------------------------------------------------------
 
-    def ended(self, oracle: Lasting, drawn) -> None:
-        """Writes down and tells that a trial has ended."""
+    def report_trial(self, oracle: ResumableOracle, drawn: KerasTrial) -> None:
+        """Writes the results and prints a line for an ended trial."""
         search = self._record(oracle)
         trial = self._trial(drawn)
         done = sum(t.status in (COMPLETED, FAILED) for t in search.trials)
-        told = f"trial {trial.name} ({done} of {self.question.settings['trials']})"
+        line = f"trial {trial.name} ({done} of {self.spec.settings['trials']})"
         if trial.score is None:
-            return self._say(f"{told}: failed, {trial.error}; {trial.told}")
+            return self._say(f"{line}: failed, {trial.error}; {trial.summary}")
         best = ", the best so far" if search.best.name == trial.name else ""
-        self._say(f"{told}: {trial.score.name} {trial.score}{best}; {trial.seconds:.0f} s; {trial.told}")
+        self._say(f"{line}: {trial.score.name} {trial.score}{best}; {trial.seconds:.0f} s; {trial.summary}")
 
-    def _record(self, oracle: Lasting, finished: bool = False) -> Search:
+    def _record(self, oracle: ResumableOracle, finished: bool = False) -> Search:
         trials = tuple(self._trial(drawn) for drawn in oracle.trials.values())
-        search = Search(self.path, self.question.settings, trials, finished)
-        record(search)
+        search = Search(self.path, self.spec.settings, trials, finished)
+        write_results(search)
         return search
 
-    def _trial(self, drawn) -> Trial:
-        """A trial of keras-tuner as it is written down."""
-        question, drawn_values = self.question, drawn.hyperparameters.values
-        values = decode(question.space, drawn_values)
+    def _trial(self, drawn: KerasTrial) -> Trial:
+        """A trial of keras-tuner with its results."""
+        spec, drawn_values = self.spec, drawn.hyperparameters.values
+        values = decode(spec.space, drawn_values)
         status = {"COMPLETED": COMPLETED, "FAILED": FAILED}.get(drawn.status, "running")
-        note = {}
+        record: dict[str, Any] = {}
         if status != "running" and (self._folder(drawn.trial_id) / SCORE).exists():
-            note = json.loads((self._folder(drawn.trial_id) / SCORE).read_text())
+            record = json.loads((self._folder(drawn.trial_id) / SCORE).read_text())
         return Trial(
             drawn.trial_id,
             status,
             values,
-            epochs=drawn_values.get("tuner/epochs", question.settings["epochs"]),
-            default=values == question.first,
-            score=Score.from_json(note["score"]) if status == COMPLETED else None,
-            seconds=note.get("seconds"),
-            error=note.get("error", ""),
+            epochs=drawn_values.get("tuner/epochs", spec.settings["epochs"]),
+            default=values == spec.default_values,
+            score=Score.from_json(record["score"]) if status == COMPLETED else None,
+            seconds=record.get("seconds"),
+            error=record.get("error", ""),
         )
 
     def _folder(self, trial: str) -> Path:
@@ -156,10 +159,10 @@ class SearchRunner:
 
 
 def _role() -> str:
-    """What this process is, by keras-tuner's variables: "alone", "chief" or "worker".
+    """The role of this process by keras-tuner's variables: "alone", "chief" or "worker".
 
     Raises:
-        ValueError: Only some of them are set, or the port is none.
+        ValueError: Only some of them are set, or the port is invalid.
     """
     if VARIABLES[0] not in os.environ:
         return "alone"

@@ -1,23 +1,25 @@
-"""What a search may vary: `{field: domain}`, as it stands beside an architecture, in Python and on the command line.
+"""Search spaces `{field: domain}`, in Python and on the command line.
 
-A field is one of the configuration, `learning_rate` or `batch_size`. A domain is a list of values to choose from, or a
-tuple `(low, high)` for any number between the two, whole where both are; it is drawn evenly on a logarithmic scale
-where low > 0, else evenly.
+A field is one of the configuration, `learning_rate` or `batch_size`. A domain is a list of values, or a tuple
+`(low, high)` of numbers; two integers give integers. Numbers are drawn log-uniformly if low > 0, else uniformly.
 """
 
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from keras_tuner import HyperParameters
 
 TRAINING = ("learning_rate", "batch_size")
-# With another of these an objective measures something else, so that trials would not compare.
+# Not searched: another value changes the objective, so that trials do not compare.
 FIXED = ("image_shape", "classes", "likelihood", "binarize", "scale", "sigma")
-DIGITS = 3  # that are kept of a number drawn from a range, so that recipes can be read
+DIGITS = 3  # significant digits of a drawn number, for readable recipes
 
 Space = Mapping[str, list | tuple]
 
 
-def check_space(architecture: type, space: Space) -> dict[str, list | tuple]:
+def check_space(architecture: type[Any], space: Space) -> dict[str, list | tuple]:
     """The space with its domains as lists of values and pairs of numbers.
 
     Raises:
@@ -42,14 +44,14 @@ def _domain(field: str, domain: Any) -> list | tuple:
 
 
 def within(domain: list | tuple, value: Any) -> bool:
-    """Whether a domain has a value."""
+    """Whether a domain contains a value."""
     if isinstance(domain, list):
         return value in domain
     return isinstance(value, int | float) and domain[0] <= value <= domain[1]
 
 
 def parse(text: str) -> tuple[str, list | tuple]:
-    """KEY=[…] or KEY=LOW..HIGH, as the command line has them.
+    """Parses KEY=[…] or KEY=LOW..HIGH of the command line.
 
     Raises:
         ValueError: It is neither.
@@ -66,15 +68,15 @@ def parse(text: str) -> tuple[str, list | tuple]:
 
 
 def to_json(space: Space) -> dict[str, Any]:
-    """A space as JSON has it: a range is the text "low..high"."""
+    """A space as JSON values: a range is the text "low..high"."""
     return {key: domain if isinstance(domain, list) else f"{domain[0]}..{domain[1]}" for key, domain in space.items()}
 
 
-def to_hyperparameters(space: Space):
+def to_hyperparameters(space: Space) -> "HyperParameters":
     """The space as keras-tuner's `HyperParameters`.
 
-    The values to choose from are written as JSON: keras-tuner takes neither None nor lists, and its messages between
-    processes round numbers.
+    Values of a list are encoded as JSON: keras-tuner takes neither None nor lists, and its messages between processes
+    round numbers.
     """
     from keras_tuner import HyperParameters
 
@@ -90,12 +92,12 @@ def to_hyperparameters(space: Space):
 
 
 def encode(space: Space, values: Mapping[str, Any]) -> dict[str, Any]:
-    """Values of fields as `to_hyperparameters` has them."""
+    """Values of fields in the encoding of `to_hyperparameters`."""
     return {key: json.dumps(value) if isinstance(space[key], list) else value for key, value in values.items()}
 
 
 def decode(space: Space, values: Mapping[str, Any]) -> dict[str, Any]:
-    """The values of the fields that keras-tuner has drawn."""
+    """The values of fields from a draw of keras-tuner."""
     found = {}
     for field, domain in space.items():
         value = values[field]

@@ -1,4 +1,4 @@
-"""What a search is asked, checked before anything is trained."""
+"""The specification of a search, checked before any training."""
 
 import json
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ from typing import Any
 from cnnzoo.evaluation.generation import default_extractor
 from cnnzoo.recipes import Recipe
 from cnnzoo.registry import architecture, list_models, split_name
-from cnnzoo.training.loop import make_plan
+from cnnzoo.training.plan import make_plan
 from cnnzoo.tuning.objectives import objectives
 from cnnzoo.tuning.space import Space, check_space, to_json, within
 
@@ -18,22 +18,22 @@ TUNERS = ("random", "hyperband", "bayesian")
 
 @dataclass(frozen=True)
 class SearchSpec:
-    """A search to be made.
+    """The specification of a search.
 
     Attributes:
-        settings: Its arguments, as JSON has them.
-        space: What is searched.
-        first: The architecture's own values of those fields; empty where the space does not have them.
-        better: "lower" or "higher", of the objective.
+        settings: Its arguments, as JSON values.
+        space: The domains of the searched fields.
+        default_values: The architecture's defaults of those fields; empty if the space does not contain them.
+        better: The better direction of the objective, "lower" or "higher".
     """
 
     settings: dict[str, Any]
     space: dict[str, list | tuple]
-    first: dict[str, Any]
+    default_values: dict[str, Any]
     better: str
 
     def recipe(self, values: Mapping[str, Any], epochs: int | None = None) -> Recipe:
-        """How a trial with those values is trained."""
+        """The recipe of a trial with these values."""
         return _recipe(self.settings, values, epochs or self.settings["epochs"])
 
 
@@ -54,7 +54,7 @@ def _recipe(settings: Mapping[str, Any], values: Mapping[str, Any], epochs: int)
     )
 
 
-def ask(
+def search_spec(
     name: str,
     *,
     data: str | Path,
@@ -68,7 +68,7 @@ def ask(
     config: Mapping[str, Any] | None,
     crop: int | None,
 ) -> SearchSpec:
-    """The arguments of `cnnzoo.tune` as a question; raises what it says there."""
+    """The arguments of `cnnzoo.tune`, checked; raises its errors."""
     arch, tag = split_name(name)
     if tag:
         raise ValueError(f"got {name!r}, a checkpoint; allowed: an architecture, such as {arch!r}")
@@ -84,11 +84,10 @@ def ask(
     objective = objective or next(iter(allowed))
     if not isinstance(trials, int) or trials < 1:
         raise ValueError(f"got trials={trials!r}; allowed: an integer >= 1")
-    config, given = dict(config or {}), space is not None
-    if not given:
-        space = {key: domain for key, domain in getattr(cls, "search_space", {}).items() if key not in config}
-    space = check_space(cls, space)
-    if both := sorted(set(space) & set(config)):
+    config = dict(config or {})
+    own_space = {key: domain for key, domain in getattr(cls, "search_space", {}).items() if key not in config}
+    domains = check_space(cls, own_space if space is None else space)
+    if both := sorted(set(domains) & set(config)):
         raise ValueError(f"got {', '.join(both)} both in space and in config; allowed: in one of them")
     settings = {
         "architecture": name,
@@ -102,10 +101,10 @@ def ask(
         "config": config,
         "crop": crop,
     }
-    own = {key: _plain(value) for key, value in cls.config_fields().items() if key in space}
-    tried = {key: own[key] if key in own and within(domain, own[key]) else domain[0] for key, domain in space.items()}
-    if "batch_size" in space:
-        tried["batch_size"] = min(space["batch_size"])  # where the data are too few for this, they are for all
+    own = {key: _plain(value) for key, value in cls.config_fields().items() if key in domains}
+    tried = {key: own[key] if key in own and within(domain, own[key]) else domain[0] for key, domain in domains.items()}
+    if "batch_size" in domains:
+        tried["batch_size"] = min(domains["batch_size"])  # if the data are too few for this, they are for all
     recipe = _recipe(settings, tried, epochs)
     plan, model, images = make_plan(recipe, {} if crop is None else {"crop": crop})
     settings |= {"data": plan["data"], "crop": plan.get("crop")}
@@ -114,26 +113,26 @@ def ask(
             f"no shipped classifier judges images {tuple(model.image_shape)} beside those of {plan['data']}, and "
             f"{objective} needs one"
         )
-    if "batch_size" in space:
+    if "batch_size" in domains:
         own["batch_size"] = Recipe.batch_size
-        if not given:
-            space["batch_size"] = [size for size in space["batch_size"] if _holds(images, size)]
-    if "learning_rate" in space:
+        if space is None:
+            domains["batch_size"] = [size for size in domains["batch_size"] if _fits(images, size)]
+    if "learning_rate" in domains:
         own["learning_rate"] = _learning_rate(model)
-    settings = json.loads(json.dumps({**settings, "space": to_json(space)}))  # as they will be read again
-    whole = all(within(space[key], own[key]) for key in space)
-    return SearchSpec(settings, space, own if whole else {}, allowed[objective][0])
+    settings = json.loads(json.dumps({**settings, "space": to_json(domains)}))  # as they are read back
+    whole = all(within(domains[key], own[key]) for key in domains)
+    return SearchSpec(settings, domains, own if whole else {}, allowed[objective][0])
 
 
-def _holds(images, batch_size: int) -> bool:
+def _fits(images: Any, batch_size: int) -> bool:
     try:
         return images.steps_per_epoch(batch_size) > 0
     except ValueError:
         return False
 
 
-def _learning_rate(model) -> float | None:
-    """That which the optimizers of all phases have by default; None if there are several or it changes."""
+def _learning_rate(model: Any) -> float | None:
+    """The default rate of the optimizers of all phases; None if they differ or follow a schedule."""
     rates = [optimizer.get_config()["learning_rate"] for optimizer in model.published_optimizers().values()]
     if not isinstance(rates[0], float) or any(rate != rates[0] for rate in rates):
         return None

@@ -1,1 +1,10 @@
-"""Small helpers without a dependency on the rest of the package: atomic files and optional imports."""
+"""Helpers that depend on nothing else in the package.
+
+atomic_files     files written as a whole, locks, JSON
+backend          checks of Keras's settings
+caller           warnings at the line of the caller
+configuration    fields of an architecture, and checks of their values
+optional         checks of optional packages
+source           fields and docstrings read from source code
+terminal         tables and progress bars
+"""

@@ -1,4 +1,4 @@
-"""Files that are whole or not there: written aside in the same folder, made durable and renamed."""
+"""Atomic files: written aside in the same folder, synced and renamed."""
 
 import hashlib
 import json
@@ -18,15 +18,14 @@ def sha256(path: Path) -> str:
 
 
 def data_dir() -> Path:
-    """Where what the zoo itself looks for on this machine lies: `CNNZOO_DATA_DIR`, or `~/.cache/cnnzoo`."""
+    """The folder of data prepared for the zoo: `CNNZOO_DATA_DIR`, or `~/.cache/cnnzoo`."""
     return Path(os.environ.get("CNNZOO_DATA_DIR") or "~/.cache/cnnzoo").expanduser()
 
 
 def write_bytes(path: Path, data: bytes | memoryview) -> None:
-    """Writes a file, whole or not at all, even where several write it at once or the power fails.
+    """Writes a file atomically, also with concurrent writers or a power cut.
 
-    A symbolic link is followed. A new file has the permissions that the umask leaves, one that is replaced keeps its
-    own.
+    A symbolic link is followed. A new file has the permissions of the umask; a replaced file keeps its own.
     """
     path = Path(os.path.realpath(path))
     aside = path.with_name(f".{secrets.token_hex(8)}.tmp")
@@ -43,7 +42,7 @@ def write_bytes(path: Path, data: bytes | memoryview) -> None:
 
 
 def publish(aside: Path, path: Path) -> None:
-    """Renames a file, or a folder of files, within its folder; a power cut leaves the old one or the new one, whole."""
+    """Syncs and renames a file or folder within its folder; after a power cut, the old or the new one is complete."""
     for part in (*aside.rglob("*"), aside):
         _sync(part)
     os.replace(aside, path)
@@ -51,10 +50,10 @@ def publish(aside: Path, path: Path) -> None:
 
 
 def _sync(path: Path) -> None:
-    """Has the system write a file, or the list of files in a folder, to the disk."""
+    """Syncs a file, or the entries of a folder, to the disk."""
     if path.is_dir() and os.name == "nt":  # Windows opens no folders
         return
-    descriptor = os.open(path, os.O_RDWR if os.name == "nt" else os.O_RDONLY)  # and syncs what it may write
+    descriptor = os.open(path, os.O_RDWR if os.name == "nt" else os.O_RDONLY)  # which syncs only writable files
     try:
         os.fsync(descriptor)
     finally:
@@ -63,14 +62,14 @@ def _sync(path: Path) -> None:
 
 @contextmanager
 def locked(folder: Path, patience: float = 0.0) -> Iterator[None]:
-    """Keeps other processes out of a folder, by a lock that the system releases when this process ends.
+    """Locks a folder against other processes; the system releases the lock when this process ends.
 
     Args:
         folder: Gets the file `.lock`.
         patience: Seconds to wait for another process.
 
     Raises:
-        ValueError: Another process is in it.
+        ValueError: Another process holds the lock.
     """
     from filelock import FileLock, Timeout
 
@@ -86,17 +85,17 @@ def locked(folder: Path, patience: float = 0.0) -> Iterator[None]:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Writes a text file in UTF-8 as `write_bytes` does."""
+    """Writes a text file in UTF-8 atomically."""
     write_bytes(path, text.encode("utf-8"))
 
 
 def write_json(path: Path, content: Any) -> None:
-    """Writes a JSON file as `write_bytes` does; see `json_text`."""
+    """Writes a JSON file atomically; see `json_text`."""
     write_text(path, json_text(content) + "\n")
 
 
 def json_text(content: Any, ensure_ascii: bool = False) -> str:
-    """Content as indented JSON. A number that JSON cannot hold, NaN or an infinite one, becomes null."""
+    """Content as indented JSON; NaN and infinities become null."""
 
     def finite(value: Any) -> Any:
         if isinstance(value, dict):

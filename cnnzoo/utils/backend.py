@@ -1,4 +1,4 @@
-"""The settings of Keras that the zoo works with."""
+"""Checks of Keras's settings."""
 
 import os
 import sys
@@ -7,10 +7,14 @@ BACKENDS = ("tensorflow", "jax")
 
 
 def check_keras() -> None:
-    """Raises a ValueError where Keras is set to something that no model of the zoo works with."""
+    """Checks the backend and the image data format of Keras.
+
+    Raises:
+        ValueError: No model of the zoo supports them.
+    """
     allowed = f"allowed: {', '.join(BACKENDS)}"
     wanted = os.environ.get("KERAS_BACKEND") or BACKENDS[0]
-    if "keras" not in sys.modules and wanted not in BACKENDS:  # which may not even be installed
+    if "keras" not in sys.modules and wanted not in BACKENDS:  # it may not be installed
         raise ValueError(f"got KERAS_BACKEND={wanted}; {allowed}")
     import keras
 

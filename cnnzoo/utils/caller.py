@@ -1,4 +1,4 @@
-"""Warnings at the line outside of the package that made the call, so that Python shows each of them once a line."""
+"""Warnings at the line of the caller outside the package, so that Python shows each once per line."""
 
 import sys
 import warnings
@@ -8,7 +8,7 @@ PACKAGE = str(Path(__file__).parents[1])
 
 
 def warn(text: str) -> None:
-    """Warns as if at the nearest line that is not the package's."""
+    """Warns at the nearest line outside the package."""
     level = 2  # 1 is this function
     while (frame := sys._getframe(level - 1)).f_code.co_filename.startswith(PACKAGE) and frame.f_back is not None:
         level += 1

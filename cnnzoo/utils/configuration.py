@@ -1,6 +1,6 @@
-"""The configuration of an architecture: its fields, and whether values are of the types that they take.
+"""The configuration of an architecture: its fields, and checks of the types of values.
 
-The type of a field is the annotation of the constructor's keyword, or else that of its default.
+The type of a field is the annotation of the constructor's keyword, or else the type of its default.
 """
 
 import difflib
@@ -9,8 +9,8 @@ from collections.abc import Iterator, Mapping
 from numbers import Integral, Real
 from typing import Any, NamedTuple
 
-# What a field takes, by the name of its type: the types of a value, and the words for it.
-_TAKEN: dict[str, tuple[tuple[type, ...], str]] = {
+# By the name of a type: the accepted types of a value, and their description.
+_ACCEPTED: dict[str, tuple[tuple[type, ...], str]] = {
     "bool": ((bool,), "true or false"),
     "int": ((Integral,), "an integer"),
     "float": ((Real,), "a number"),
@@ -22,11 +22,11 @@ _TAKEN: dict[str, tuple[tuple[type, ...], str]] = {
 
 
 class Field(NamedTuple):
-    """One keyword of an architecture.
+    """A keyword of an architecture.
 
     Attributes:
-        default: Its value where none is given.
-        annotation: The type in the source, such as "float | None"; "" for that of the default.
+        default: Its default value.
+        annotation: The type in the source, such as "float | None"; "" for the type of the default.
     """
 
     default: Any
@@ -34,7 +34,7 @@ class Field(NamedTuple):
 
 
 def fields_of(cls: type) -> dict[str, Field]:
-    """The fields of an architecture's class, those passed on to a parent included."""
+    """The fields of the class of an architecture, with those of its parents."""
     found = {name: Field(default) for name, default in cls.config_fields().items()}  # type: ignore[attr-defined]
     for name, annotation in _annotations(cls):
         if name in found and not found[name].annotation:
@@ -51,10 +51,10 @@ def _annotations(cls: type) -> Iterator[tuple[str, str]]:
 
 
 def check(arch: str, fields: Mapping[str, Field], config: Mapping[str, Any]) -> dict[str, Any]:
-    """A configuration that suits the fields of an architecture, with plain numbers in place of NumPy's.
+    """The configuration, checked, with Python numbers in place of NumPy's.
 
     Raises:
-        ValueError: For a field that is not there, or a value of another type.
+        ValueError: An unknown field, or a value of another type.
     """
     for name in sorted(set(config) - set(fields)):
         near = difflib.get_close_matches(name, fields, n=3, cutoff=0.6)
@@ -67,10 +67,10 @@ def check(arch: str, fields: Mapping[str, Field], config: Mapping[str, Any]) -> 
             default = fields[name].default
             such = f", such as {default!r}" if default not in (None, (), "") else ""
             raise ValueError(f"got {name}={value!r}; allowed: {words}{such}")
-    return {name: value.item() if _is_of_numpy(value) else value for name, value in config.items()}
+    return {name: value.item() if _is_numpy_scalar(value) else value for name, value in config.items()}
 
 
-def _is_of_numpy(value: Any) -> bool:
+def _is_numpy_scalar(value: Any) -> bool:
     return type(value).__module__ == "numpy" and getattr(value, "ndim", None) == 0
 
 
@@ -79,33 +79,33 @@ def _shown(fields: Mapping[str, Field]) -> str:
 
 
 def _kinds(field: Field) -> list[str]:
-    """The names of the types that a field takes; none where nothing is said of them."""
+    """The names of the accepted types of a field; empty if unknown."""
     if field.annotation:
         kinds = [part.strip().partition("[")[0] for part in field.annotation.split("|")]
-        return kinds if set(kinds) <= set(_TAKEN) else []
+        return kinds if set(kinds) <= set(_ACCEPTED) else []
     kind = type(field.default).__name__
-    return [kind] if kind in _TAKEN else []
+    return [kind] if kind in _ACCEPTED else []
 
 
 def _suits(value: Any, kind: str, default: Any) -> bool:
-    if type(value).__name__.startswith("bool"):  # Python's and NumPy's; the first is an integer too
+    if type(value).__name__.startswith("bool"):  # Python's and NumPy's; Python's is an integer too
         return kind == "bool"
     if kind == "tuple" and isinstance(value, (tuple, list)):
         wanted = _elements(default)
         return not wanted or all(any(_suits(each, inner, None) for inner in wanted) for each in value)
-    return isinstance(value, _TAKEN[kind][0])
+    return isinstance(value, _ACCEPTED[kind][0])
 
 
 def _elements(default: Any) -> list[str]:
-    """The types of what a list holds, by those of its default."""
+    """The types of the elements of a list, from its default."""
     if not isinstance(default, tuple):
         return []
-    return sorted({"None" if each is None else type(each).__name__ for each in default} & set(_TAKEN))
+    return sorted({"None" if each is None else type(each).__name__ for each in default} & set(_ACCEPTED))
 
 
 def _in_words(kind: str, default: Any) -> str:
-    word = _TAKEN[kind][1]
-    inside = [_TAKEN[inner][1].removeprefix("a ").removeprefix("an ") for inner in _elements(default)]
+    word = _ACCEPTED[kind][1]
+    inside = [_ACCEPTED[inner][1].removeprefix("a ").removeprefix("an ") for inner in _elements(default)]
     return (
         f"{word} of {' or '.join(each if each == 'null' else each + 's' for each in inside)}"
         if (kind == "tuple" and inside)

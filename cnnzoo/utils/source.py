@@ -1,4 +1,4 @@
-"""What the source of an architecture says of it, read without importing it, and with it a network library."""
+"""Fields and docstrings of architectures, read from source code without importing a network library."""
 
 import ast
 import re
@@ -14,22 +14,23 @@ PACKAGE = Path(__file__).parents[1]
 
 @cache
 def _module(name: str) -> ast.Module:
-    path = PACKAGE.joinpath(*name.split(".")[1:])  # found without importing the packages that it is in
+    path = PACKAGE.joinpath(*name.split(".")[1:])  # without importing its packages
     file = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
     return ast.parse(file.read_text(encoding="utf-8"))
 
 
 def docstring(node: ast.Module | ast.ClassDef) -> str:
+    """The docstring of a node, or ""."""
     return ast.get_docstring(node) or ""
 
 
 def summary(architecture: str) -> str:
-    """The first line of the module of an architecture."""
+    """The first line of the docstring of an architecture's module."""
     return docstring(_module(f"cnnzoo.models.{architecture}")).split("\n")[0]
 
 
 def lineage(architecture: str) -> list[ast.ClassDef]:
-    """The class of one of the zoo's own architectures, its parent, and so on, as long as they are of the zoo."""
+    """The class of one of the zoo's own architectures and its parents, as far as they are in the zoo."""
     module = f"cnnzoo.models.{architecture}"
     decorator = f"register({architecture!r})"
     name = next(
@@ -48,7 +49,7 @@ def lineage(architecture: str) -> list[ast.ClassDef]:
 
 
 def _home(module: str, name: str) -> tuple[str, ast.ClassDef] | None:
-    """The module of the zoo in which a class is that another one names, and the class; None for one from elsewhere."""
+    """The module and the definition of a class that a module names; None if it is not in the zoo."""
     while module.startswith("cnnzoo."):
         body = _module(module).body
         for node in body:
@@ -60,14 +61,14 @@ def _home(module: str, name: str) -> tuple[str, ast.ClassDef] | None:
 
 
 def fields(classes: Sequence[ast.ClassDef]) -> dict[str, Field]:
-    """The keywords of the `__init__` of the first of these classes and of its parents, with their defaults."""
+    """The keywords of `__init__` of a class and its parents, with their defaults; see `lineage`."""
     found: dict[str, Field] = {}
     for node in reversed(classes):
         for argument, default in _keywords(node):
             value = ast.literal_eval(default) if default is not None else None
-            said = ast.unparse(argument.annotation) if argument.annotation else ""
+            annotation = ast.unparse(argument.annotation) if argument.annotation else ""
             inherited = found[argument.arg].annotation if argument.arg in found else ""
-            found[argument.arg] = Field(value, said or inherited)
+            found[argument.arg] = Field(value, annotation or inherited)
     return found
 
 
@@ -82,7 +83,7 @@ def _methods(node: ast.ClassDef) -> list[ast.FunctionDef]:
 
 
 def parameters(classes: Sequence[ast.ClassDef], verb: str) -> list[str] | None:
-    """What a method of a class takes; None where neither it nor a parent has the method."""
+    """The parameters of a method of a class or its parents; None if there is no such method."""
     for node in classes:
         for method in _methods(node):
             if method.name == verb:
@@ -91,7 +92,7 @@ def parameters(classes: Sequence[ast.ClassDef], verb: str) -> list[str] | None:
 
 
 def value(classes: Sequence[ast.ClassDef], name: str) -> Any:
-    """What is assigned to a name in the body of a class or of its parents, if it is a literal."""
+    """The literal assigned to a name in the body of a class or its parents, or None."""
     for node in classes:
         for line in node.body:
             if isinstance(line, ast.Assign) and name in map(ast.unparse, line.targets):
@@ -100,7 +101,7 @@ def value(classes: Sequence[ast.ClassDef], name: str) -> Any:
 
 
 def described(classes: Sequence[ast.ClassDef]) -> tuple[str, dict[str, str]]:
-    """What the docstrings of a class and its parents say: the first without its sections, and {keyword: meaning}."""
+    """The docstring of a class without its sections, and {keyword: meaning} with those of its parents."""
     meanings: dict[str, str] = {}
     for node in reversed(classes):
         args = docstring(node).partition("\nArgs:\n")[2].partition("\n\n")[0]
@@ -108,7 +109,7 @@ def described(classes: Sequence[ast.ClassDef]) -> tuple[str, dict[str, str]]:
             names, _, meaning = entry.partition(":")
             if all(name.isidentifier() for name in names.split(", ")):
                 meaning = " ".join(meaning.split())
-                referring = meaning.startswith("See `")  # to a parent, which has said it
-                meanings |= {name: meaning for name in names.split(", ") if not (referring and name in meanings)}
+                is_reference = meaning.startswith("See `")  # to a parent, whose meaning is kept
+                meanings |= {name: meaning for name in names.split(", ") if not (is_reference and name in meanings)}
     prose = re.split(r"\n(?:Args|Returns|Raises|Source|Attributes):", docstring(classes[0]))[0]
     return " ".join(prose.split()), meanings

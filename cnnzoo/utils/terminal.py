@@ -14,31 +14,35 @@ if TYPE_CHECKING:
     from rich.progress import Progress
     from rich.text import Text
 
-GAP = 3  # between two columns of a table
-LEAST = 8  # of a column that is cut
+GAP = 3  # characters between two columns of a table
+LEAST = 8  # characters of a truncated column, at least
 
 
 def print_anything() -> None:
-    """Lets stdout and stderr show characters that their encoding has not, as in some file names, by number: \\u65e5."""
+    """Makes stdout and stderr escape characters outside their encoding, as in some file names: \\u65e5."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
 
 
 def print_json(content: Any) -> None:
+    """Prints JSON, with escapes where stdout is not Unicode."""
     in_unicode = (sys.stdout.encoding or "").lower().startswith("utf")
     print(json_text(content, ensure_ascii=not in_unicode))
 
 
 def width() -> int:
-    """Columns of the terminal; 80 where there is none."""
+    """Columns of the terminal; 80 without one."""
     return shutil.get_terminal_size().columns
 
 
 def print_text(text: str, label: str = "", indent: int = 0) -> None:
-    """Words, wrapped at the width of the terminal, at most 100; all lines but the first begin `indent` to the right.
+    """Prints text wrapped at the width of the terminal, at most 100, with a hanging indent.
 
-    So does the first, after a label that is shorter than that.
+    Args:
+        text: The text.
+        label: Printed before the first line; a label shorter than `indent` is padded to it.
+        indent: Characters before the other lines.
     """
     start, rest = f"{label:{indent}}", " " * indent
     if len(start) > indent:
@@ -47,13 +51,13 @@ def print_text(text: str, label: str = "", indent: int = 0) -> None:
 
 
 def print_table(title: str, header: Sequence[str], rows: Iterable[Sequence[str]], cut: int | None = None) -> None:
-    """A table whose first column is never broken; columns without content are left out.
+    """Prints a table; the first column is not wrapped, and empty columns are left out.
 
     Args:
         title: A line above it, or "".
-        header: The names of its columns; none for a table without them.
+        header: The names of its columns; empty for a table without a header.
         rows: Its cells.
-        cut: The column that loses its end where a row would take more than one line; None breaks all but the first.
+        cut: The column to truncate so that each row is one line; None wraps all columns but the first.
     """
     from rich import box
     from rich.console import Console
@@ -61,7 +65,7 @@ def print_table(title: str, header: Sequence[str], rows: Iterable[Sequence[str]]
     from rich.text import Text
 
     console = Console(highlight=False)
-    cells = [[Text(cell) for cell in row] for row in rows]  # as text: brackets are no markup
+    cells = [[Text(cell) for cell in row] for row in rows]  # as text, so that brackets are not markup
     if cut is not None:
         _shorten(cells, header, cut, console.width)
     table = Table(
@@ -81,7 +85,7 @@ def print_table(title: str, header: Sequence[str], rows: Iterable[Sequence[str]]
 
 
 def _shorten(cells: list[list["Text"]], header: Sequence[str], cut: int, columns: int) -> None:
-    """Takes so much off the texts of a column that all rows fit into as many columns of a terminal."""
+    """Truncates the texts of a column so that all rows fit into a terminal of `columns` characters."""
     others = [i for i in range(len(cells[0]) if cells else 0) if i != cut and any(row[i].plain for row in cells)]
     names = {i: header[i] if header else "" for i in others}
     taken = sum(GAP + max(len(names[i]), *(row[i].cell_len for row in cells)) for i in others)
@@ -91,7 +95,7 @@ def _shorten(cells: list[list["Text"]], header: Sequence[str], cut: int, columns
 
 @contextmanager
 def bars() -> Iterator["Progress"]:
-    """Progress bars on stderr, where that is a terminal; lines that are printed meanwhile stand above them."""
+    """Progress bars on stderr, if it is a terminal; printed lines appear above them."""
     from rich.console import Console
     from rich.progress import (
         BarColumn,
@@ -104,7 +108,7 @@ def bars() -> Iterator["Progress"]:
     from rich.table import Column
 
     console = Console(stderr=True, highlight=False)
-    # The note has what is left of the line, since the count and the times are to be seen.
+    # The note takes the rest of the line, so that count and times stay visible.
     rest = Column(ratio=1, no_wrap=True, overflow="ellipsis")
     columns = (
         TextColumn("{task.description}", markup=False),
@@ -120,14 +124,14 @@ def bars() -> Iterator["Progress"]:
         console=console,
         transient=True,
         disable=not console.is_terminal,
-        redirect_stdout=sys.stdout.isatty(),  # a file or a pipe gets its lines as they are
+        redirect_stdout=sys.stdout.isatty(),  # lines to a file or pipe are unchanged
     ) as progress:
         yield progress
 
 
 @contextmanager
 def progress(label: str) -> Iterator[Callable[..., None]]:
-    """One bar, without an end until the function it gives is called with (done, total) and perhaps a note."""
+    """One progress bar; yields a function of (done, total) and an optional note; it is indeterminate until called."""
     with bars() as shown:
         bar = shown.add_task(label, total=None, note="")
 

@@ -1,1 +1,1 @@
-"""One file a command: `HELP`, `EXAMPLES`, `add_arguments(parser)` and `run(args)`."""
+"""One file per command: `HELP`, `EXAMPLES`, `add_arguments(parser)` and `run(args)`."""

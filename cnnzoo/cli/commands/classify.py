@@ -1,4 +1,4 @@
-"""Naming what is in images."""
+"""`cnnzoo classify`"""
 
 import argparse
 
@@ -6,7 +6,7 @@ from cnnzoo.cli import arguments, checks, models
 from cnnzoo.cli.pictures import read
 from cnnzoo.utils.terminal import print_json, print_table, progress
 
-HELP = "name what is in images"
+HELP = "classify images"
 EXAMPLES = (
     "cnnzoo classify lenet.mnist three.png eight.png",
     "cnnzoo classify cnn.fashion_mnist shoe.jpg --top 1 --json",
@@ -27,13 +27,13 @@ def run(args: argparse.Namespace) -> None:
 
     checks.pictures(*args.image)
     with progress(f"classifying with {args.name}"):
-        model = models.able(args.name, "classify")
+        model = models.load_with_method(args.name, "classify")
         chances = model.classify(read(args.image, model, args.invert))
-    names = class_names(model, models.find(args.name)[1])
+    names = class_names(model, models.resolve(args.name)[1])
     best = [[(names[i], float(row[i])) for i in row.argsort()[::-1][: args.top]] for row in chances]
     if args.json:
-        told = [[{"name": name, "probability": chance} for name, chance in row] for row in best]
-        return print_json([{"image": str(path), "classes": row} for path, row in zip(args.image, told, strict=True)])
+        classes = [[{"name": name, "probability": chance} for name, chance in row] for row in best]
+        return print_json([{"image": str(path), "classes": row} for path, row in zip(args.image, classes, strict=True)])
     rows = [
         (str(path), *(f"{name} {100 * chance:.1f} %" for name, chance in row))
         for path, row in zip(args.image, best, strict=True)

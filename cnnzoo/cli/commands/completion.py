@@ -1,10 +1,10 @@
-"""The script by which a shell completes what is typed."""
+"""`cnnzoo completion`"""
 
 import argparse
 from collections.abc import Iterator
 from pathlib import Path
 
-HELP = "print the script by which a shell completes commands and options"
+HELP = "print a script for shell completion of commands and options"
 EXAMPLES = (
     'eval "$(cnnzoo completion bash)"           # in ~/.bashrc',
     "cnnzoo completion zsh > ~/.zfunc/_cnnzoo   # where ~/.zfunc is in $fpath",
@@ -30,7 +30,7 @@ def run(args: argparse.Namespace) -> None:
 
 
 def _actions(parser: argparse.ArgumentParser) -> Iterator[argparse.Action]:
-    """What a parser and those of its commands take."""
+    """The actions of a parser and of the parsers of its commands."""
     for action in parser._actions:
         yield action
         if isinstance(action, argparse._SubParsersAction):

@@ -1,4 +1,4 @@
-"""Fetching public image sets, telling which are here, and writing pictures to try things on."""
+"""`cnnzoo data`"""
 
 import argparse
 from collections.abc import Callable
@@ -7,9 +7,9 @@ from typing import Any
 
 from cnnzoo.utils.terminal import print_json, print_table, progress
 
-HELP = "fetch public image sets that recipes and scores need, or write pictures to try things on"
+HELP = "fetch public image sets for recipes and scores, or write example images"
 EXAMPLES = (
-    "cnnzoo data get                            # sizes, licences, and which are here",
+    "cnnzoo data get                            # sizes, licenses, and sets on this machine",
     "cnnzoo data get t91 set5",
     "cnnzoo data examples                       # photo.jpg, three.png and others",
 )
@@ -21,8 +21,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add.add_argument("set", nargs="*", metavar="NAME", help="a set, such as t91 (default: list all)")
     add.add_argument("--json", action="store_true", help="print JSON on stdout")
     add.set_defaults(action=_get)
-    add = actions.add_parser("examples", help="write pictures to try the zoo on, those of the README; no download")
-    add.add_argument("folder", nargs="?", default=".", help="where to (default: here)")
+    add = actions.add_parser("examples", help="write the example images of the README; no download")
+    add.add_argument("folder", nargs="?", default=".", help="the output folder (default: here)")
     add.set_defaults(action=_examples)
 
 
@@ -52,7 +52,7 @@ def _get(args: argparse.Namespace) -> None:
             print(f"{name}: {PUBLIC_SETS[name].files} pictures in {folders[name]}")
     if args.set:
         return print_json(folders) if args.json else None
-    found = [_told(name) for name in PUBLIC_SETS]
+    found = [_description(name) for name in PUBLIC_SETS]
     if args.json:
         return print_json(found)
     header = ("set", "pictures", "MB", "to fetch", "here", "licence")
@@ -75,7 +75,7 @@ def _in_kilobytes(update: Callable[[int, int], None], done: int, total: int) -> 
     update(done // 1000, total // 1000)
 
 
-def _told(name: str) -> dict[str, Any]:
+def _description(name: str) -> dict[str, Any]:
     from cnnzoo.data.catalog import CATALOG, PUBLIC_SETS
     from cnnzoo.utils.atomic_files import data_dir
 

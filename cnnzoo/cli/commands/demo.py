@@ -1,4 +1,4 @@
-"""Every shipped checkpoint at work."""
+"""`cnnzoo demo`"""
 
 import argparse
 from pathlib import Path
@@ -14,7 +14,7 @@ EXAMPLES = (
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--out", type=Path, default=Path("cnnzoo-demo"), help="its folder (default: ./cnnzoo-demo)")
+    parser.add_argument("--out", type=Path, default=Path("cnnzoo-demo"), help="output folder (default: ./cnnzoo-demo)")
 
 
 def run(args: argparse.Namespace) -> None:

@@ -1,4 +1,4 @@
-"""Looking after the installation."""
+"""`cnnzoo doctor`"""
 
 import argparse
 import textwrap
@@ -8,7 +8,7 @@ from typing import Any
 from cnnzoo.cli import arguments
 from cnnzoo.utils.terminal import print_json
 
-HELP = "say what works on this machine, and what to do about what does not; exit code 0 if the zoo can be used"
+HELP = "check the installation and suggest fixes; exit code 0 if the zoo can be used"
 EXAMPLES = (
     "cnnzoo doctor",
     "cnnzoo doctor --json",
@@ -20,7 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Prints what is there and what to do about what is not; 0 if the zoo can be used, else 1."""
+    """Prints the checks and fixes; returns 0 if the zoo can be used, else 1."""
     from cnnzoo.cli.diagnostics import examine
 
     found = examine()
@@ -33,7 +33,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _lines(found: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    """Plain text, so that nothing needs to be installed to be told what is not."""
+    """Labels and lines as plain text, printed without any optional package."""
     yield "cnnzoo", f"{found['cnnzoo']}, Python {found['python']}, {found['platform']}"
     backend = found["backend"]
     if "error" in backend:

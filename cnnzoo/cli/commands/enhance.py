@@ -1,16 +1,16 @@
-"""Bringing exposure and colour of photographs in order."""
+"""`cnnzoo enhance`"""
 
 import argparse
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from cnnzoo.cli import arguments, models
-from cnnzoo.cli.photographs import each, in_channels, planned, shown
+from cnnzoo.cli.photographs import in_channels, plan_files, process_files, visible_pixels
 
 if TYPE_CHECKING:
     from cnnzoo.imaging.files import Photo
 
-HELP = "bring exposure, contrast and colour of photographs in order"
+HELP = "correct exposure, contrast and color of photographs"
 EXAMPLES = (
     "cnnzoo enhance photo.jpg out.png",
     "cnnzoo enhance photos/ better/ --strength 0.7",
@@ -20,18 +20,16 @@ ENHANCER = "enhancer.photos"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     arguments.photographs(parser)
-    parser.add_argument(
-        "--strength", type=arguments.number(0, 2), default=1.0, help="from 0, nothing, to 2 (default: 1)"
-    )
+    parser.add_argument("--strength", type=arguments.number(0, 2), default=1.0, help="0 (unchanged) to 2 (default: 1)")
     arguments.other_model(parser, "enhancer.photos")
 
 
 def run(args: argparse.Namespace) -> None:
-    plan = planned(args)
-    model = models.able(args.model or ENHANCER, "enhance")
+    plan = plan_files(args)
+    model = models.load_with_method(args.model or ENHANCER, "enhance")
 
     def enhanced(photo: "Photo") -> "Photo":
-        clear = replace(photo, pixels=shown(photo))
+        clear = replace(photo, pixels=visible_pixels(photo))
         return in_channels(3, clear, lambda pixels: model.enhance(pixels, args.strength))
 
-    each(args, plan, enhanced)
+    process_files(args, plan, enhanced)

@@ -1,4 +1,4 @@
-"""Showing what a network sees."""
+"""`cnnzoo explain`"""
 
 import argparse
 from pathlib import Path
@@ -11,22 +11,22 @@ from cnnzoo.utils.terminal import progress
 if TYPE_CHECKING:
     import numpy as np
 
-HELP = "show what a classifier or a discriminator sees in an image; for an autoencoder there is traverse"
+HELP = "show attribution maps of a classifier or discriminator; for an autoencoder, see traverse"
 EXAMPLES = (
     "cnnzoo explain lenet.mnist three.png -o report.png",
     "cnnzoo explain cnn.mnist three.png --label 8 --method grad_cam --method occlusion",
     "cnnzoo explain cgan.mnist three.png --label 3",
 )
-# The names of `cnnzoo.explain.METHODS`, which only a network library lets be imported.
+# The names of `cnnzoo.explain.METHODS`, without the import of a network library.
 METHODS = ("saliency", "smooth_grad", "integrated_gradients", "occlusion", "grad_cam", "grad_cam_plus_plus")
-SIDE = 128  # of the middle of a picture, for a model that takes any size
+SIDE = 128  # pixels of the central crop, for a model of images of any size
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     arguments.model(parser)
     arguments.images(parser, None, "an image file")
     parser.add_argument(
-        "--label", type=arguments.integer(0), help="the class asked about (default: the most likely one)"
+        "--label", type=arguments.integer(0), help="the class to explain (default: the most likely one)"
     )
     parser.add_argument(
         "--method",
@@ -43,8 +43,8 @@ def run(args: argparse.Namespace) -> None:
 
     checks.pictures(args.image)
     with progress(f"looking into {args.name}"):
-        model = models.able(args.name)
-        names = class_names(model, models.find(args.name)[1]) if getattr(model, "classes", 0) else None
+        model = models.load_with_method(args.name)
+        names = class_names(model, models.resolve(args.name)[1]) if getattr(model, "classes", 0) else None
         from cnnzoo.explain.report import sheet  # with Keras
 
         made = sheet(model, _read(args.image, model, args.invert), args.method, args.label, names)
@@ -53,7 +53,7 @@ def run(args: argparse.Namespace) -> None:
 
 
 def _read(path: Path, model: Any, invert: bool) -> "np.ndarray":
-    """The picture as the model takes it: fitted, or the middle of it for one that takes any size."""
+    """The image in the image shape of the model; a central crop for a model of images of any size."""
     from cnnzoo.imaging.arrays import fit_to, read_image
 
     image = read_image(path)

@@ -1,4 +1,4 @@
-"""Making images."""
+"""`cnnzoo generate`"""
 
 import argparse
 from math import ceil, sqrt
@@ -8,7 +8,7 @@ from cnnzoo.cli import arguments, models
 from cnnzoo.cli.pictures import check_sheet, save_sheet
 from cnnzoo.utils.terminal import progress
 
-HELP = "make new images"
+HELP = "generate images"
 EXAMPLES = (
     "cnnzoo generate dcgan.mnist -n 64 --seed 0 --out sheet.png",
     "cnnzoo generate RUN -n 16",
@@ -19,11 +19,13 @@ EXAMPLES = (
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     arguments.model(parser)
-    parser.add_argument("-n", type=arguments.integer(1), default=64, help="how many (default: 64)")
+    parser.add_argument("-n", type=arguments.integer(1), default=64, help="number of images (default: 64)")
     arguments.seed(parser)
     arguments.label(parser)
     parser.add_argument(
-        "--truncation", type=arguments.positive, help="the largest noise number; less than 2 gives more typical images"
+        "--truncation",
+        type=arguments.positive,
+        help="truncate the noise at this value; below 2 images are more typical and less varied",
     )
     arguments.sheet(parser)
 
@@ -32,7 +34,7 @@ def run(args: argparse.Namespace) -> None:
     if args.label is not None or args.truncation is not None:
         _check(args)
     with progress(f"generating with {args.name}"):
-        model = models.able(args.name, "generate")
+        model = models.load_with_method(args.name, "generate")
         columns = ceil(sqrt(args.n))
         check_sheet(args.out, args.n, columns, model)
         options = {"labels": args.label, "truncation": args.truncation}
@@ -41,16 +43,19 @@ def run(args: argparse.Namespace) -> None:
 
 
 def _check(args: argparse.Namespace) -> None:
-    """Refuses a label or a truncation for a model that takes none."""
+    """Checks --label and --truncation.
+
+    Raises:
+        ValueError: The model has no such option."""
     models.check(args.name, "generate")
     if args.label is not None and not models.config(args.name).get("classes"):
         conditional = ", ".join(_conditional())
         raise ValueError(f"got --label for {args.name!r}, which takes none; conditional models take one: {conditional}")
-    if args.truncation is not None and not models.takes(args.name, "generate", "truncation"):
+    if args.truncation is not None and not models.accepts(args.name, "generate", "truncation"):
         raise ValueError(f"got --truncation for {args.name!r}, which takes none")
 
 
 def _conditional() -> list[str]:
-    """The shipped checkpoints that make images of a class that is asked for."""
-    able = ((name, hub.card(name)) for name in hub.list_checkpoints())
-    return [name for name, card in able if card["task"] != "classify" and card["config"].get("classes")]
+    """The shipped conditional checkpoints."""
+    cards = ((name, hub.card(name)) for name in hub.list_checkpoints())
+    return [name for name, card in cards if card["task"] != "classify" and card["config"].get("classes")]

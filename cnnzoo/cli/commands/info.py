@@ -1,4 +1,4 @@
-"""About an architecture or a checkpoint."""
+"""`cnnzoo info`"""
 
 import argparse
 import json
@@ -11,13 +11,13 @@ from cnnzoo.utils.terminal import print_json, print_table, print_text
 if TYPE_CHECKING:
     from cnnzoo.metrics.scores import Score
 
-HELP = "tell about an architecture or a checkpoint"
+HELP = "describe an architecture or a checkpoint"
 EXAMPLES = (
     "cnnzoo info lenet.mnist",
-    "cnnzoo info lenet.mnist --json             # with all scores, how they were measured, and hashes",
+    "cnnzoo info lenet.mnist --json             # with all scores, protocols and hashes",
     "cnnzoo info dcgan --json",
 )
-LONGEST = 20  # rows of a table, so that all of it is seen at once
+LONGEST = 20  # rows of a table, to fit a screen
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -71,14 +71,14 @@ def _print_checkpoint(card: dict[str, Any]) -> None:
     for key, value in rows.items():
         print_text(value, key, 15)
     print()
-    told = _beside(table.scores(card))
-    print_table("", ("score", "value", "95 % interval", "images", "beside"), told[:LONGEST], cut=4)
-    more = f"{len(told) - LONGEST} more scores, and h" if len(told) > LONGEST else "H"
+    rows_of_scores = _with_baselines(table.scores(card))
+    print_table("", ("score", "value", "95 % interval", "images", "beside"), rows_of_scores[:LONGEST], cut=4)
+    more = f"{len(rows_of_scores) - LONGEST} more scores, and h" if len(rows_of_scores) > LONGEST else "H"
     print(f"{more}ow they were measured: cnnzoo info {card['name']} --json")
 
 
-def _beside(scores: "dict[str, Score]") -> list[tuple[str, ...]]:
-    """A row for each score; a point of reference stands beside its score: bicubic_psnr_set5 beside psnr_set5."""
+def _with_baselines(scores: "dict[str, Score]") -> list[tuple[str, ...]]:
+    """A row for each score, with its baselines in the last cell: bicubic_psnr_set5 in the row of psnr_set5."""
     of: dict[str, list[str]] = {}
     for name, score in scores.items():
         own = next((other for other in scores if name.endswith(f"_{other}")), None)

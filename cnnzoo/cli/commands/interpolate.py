@@ -1,4 +1,4 @@
-"""The way from one image to another."""
+"""`cnnzoo interpolate`"""
 
 import argparse
 from itertools import pairwise
@@ -8,7 +8,7 @@ from cnnzoo.cli.latents import codes, latent_model, noise
 from cnnzoo.cli.pictures import check_sheet, save_sheet
 from cnnzoo.utils.terminal import progress
 
-HELP = "show the way from one image to another"
+HELP = "interpolate between images in latent space"
 EXAMPLES = (
     "cnnzoo interpolate dcgan.mnist --seed 3",
     "cnnzoo interpolate autoencoder.mnist three.png eight.png",
@@ -18,12 +18,12 @@ EXAMPLES = (
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     arguments.model(parser)
-    arguments.images(parser, "*", "two or more images for an autoencoder to go through (default: random ones)")
+    arguments.images(parser, "*", "two or more images, for an autoencoder (default: random ones)")
     parser.add_argument(
-        "--steps", type=arguments.integer(2), default=9, help="images of each way, both ends included (default: 9)"
+        "--steps", type=arguments.integer(2), default=9, help="images per pair, with both ends (default: 9)"
     )
-    parser.add_argument("--ways", type=arguments.integer(1), default=8, help="between random images (default: 8)")
-    parser.add_argument("--straight", action="store_true", help="along a straight line rather than along the sphere")
+    parser.add_argument("--ways", type=arguments.integer(1), default=8, help="number of random pairs (default: 8)")
+    parser.add_argument("--straight", action="store_true", help="interpolate linearly instead of spherically")
     arguments.seed(parser)
     arguments.label(parser)
     arguments.sheet(parser)

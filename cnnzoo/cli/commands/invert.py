@@ -1,4 +1,4 @@
-"""The latent vectors of given images."""
+"""`cnnzoo invert`"""
 
 import argparse
 
@@ -7,14 +7,14 @@ from cnnzoo.cli.latents import latent_model
 from cnnzoo.cli.pictures import check_sheet, read, save_sheet
 from cnnzoo.utils.terminal import print_json, print_table, progress
 
-HELP = "find the latent vectors whose images come nearest to given ones; shown below them"
+HELP = "find latent vectors whose images are nearest to given ones, shown below them"
 EXAMPLES = ("cnnzoo invert dcgan.mnist three.png eight.png",)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     arguments.model(parser)
     arguments.images(parser)
-    parser.add_argument("--steps", type=arguments.integer(1), default=300, help="of the search (default: 300)")
+    parser.add_argument("--steps", type=arguments.integer(1), default=300, help="steps of the search (default: 300)")
     arguments.seed(parser)
     arguments.sheet(parser)
     arguments.json_flag(parser)

@@ -1,4 +1,4 @@
-"""What can be built and what is trained."""
+"""`cnnzoo list`"""
 
 import argparse
 import csv
@@ -9,11 +9,11 @@ from typing import Any
 from cnnzoo.cli import arguments
 from cnnzoo.utils.terminal import print_json, print_table
 
-HELP = "list what can be built and what is trained"
+HELP = "list architectures and checkpoints"
 EXAMPLES = (
     "cnnzoo list",
     "cnnzoo list '*gan*'",
-    "cnnzoo list --task upscale --sort score    # the trained ones alone, the best first",
+    "cnnzoo list --task upscale --sort score    # checkpoints alone, the best first",
     "cnnzoo list --data mnist",
     "cnnzoo list --csv > checkpoints.csv",
     "cnnzoo list --json                         # with all scores",
@@ -29,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--task", type=arguments.one_of(*TASKS), metavar="TASK", help=f"checkpoints of one task: {', '.join(TASKS)}"
     )
-    parser.add_argument("--data", help="checkpoints that were trained on this data set, alone or among others")
+    parser.add_argument("--data", help="checkpoints trained on this data set, alone or with others")
     parser.add_argument(
         "--sort",
         type=arguments.one_of(*SORTS),
@@ -68,7 +68,7 @@ def run(args: argparse.Namespace) -> None:
 
 
 def _found(args: argparse.Namespace) -> list[dict[str, Any]]:
-    """The cards that are asked for, in the order that is asked for."""
+    """The cards of the selection, in its order."""
     from cnnzoo import hub, registry
 
     found = [hub.card(name) for name in hub.list_checkpoints(args.pattern)]
@@ -89,7 +89,7 @@ def _found(args: argparse.Namespace) -> list[dict[str, Any]]:
 
 
 def _rank(card: dict[str, Any]) -> tuple[str, str, float]:
-    """Scores of one kind beside each other, the best first."""
+    """A sort key: by task and score name, the best first."""
     from cnnzoo.checkpoints import table
 
     score = table.key_score(card)
@@ -112,6 +112,6 @@ def _print_csv(found: list[dict[str, Any]]) -> None:
     writer.writerow(("name", "task", "data", "score", "value", "unit", "better", "parameters", "bytes", "licence"))
     for card in found:
         score = table.key_score(card)
-        told = (score.name, score.value, score.unit, score.better) if score else ("", "", "", "")
+        measured = (score.name, score.value, score.unit, score.better) if score else ("", "", "", "")
         about = (card["parameters"], card["bytes"], card["licence"])
-        writer.writerow((card["name"], card["task"], card["data"]["name"], *told, *about))
+        writer.writerow((card["name"], card["task"], card["data"]["name"], *measured, *about))

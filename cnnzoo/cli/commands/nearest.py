@@ -1,4 +1,4 @@
-"""Samples beside the training images nearest to them."""
+"""`cnnzoo nearest`"""
 
 import argparse
 
@@ -6,7 +6,7 @@ from cnnzoo.cli import arguments, checks, models
 from cnnzoo.cli.pictures import check_sheet, save_sheet
 from cnnzoo.utils.terminal import print_json, progress
 
-HELP = "show samples above the training images nearest to them, to see whether they are copies"
+HELP = "show samples above their nearest training images, to detect copies"
 EXAMPLES = (
     "cnnzoo nearest dcgan.mnist",
     "cnnzoo nearest dcgan.fashion_mnist -n 100 --extractor cnn.fashion_mnist --json",
@@ -15,8 +15,8 @@ EXAMPLES = (
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     arguments.model(parser)
-    parser.add_argument("-n", type=arguments.integer(1), default=16, help="how many samples (default: 16)")
-    parser.add_argument("--data", help="a data set or a folder (default: what the model was trained on)")
+    parser.add_argument("-n", type=arguments.integer(1), default=16, help="number of samples (default: 16)")
+    parser.add_argument("--data", help="a data set or a folder (default: the training data of the model)")
     parser.add_argument(
         "--extractor", metavar="NAME", help="the classifier whose features are compared (default: pixels)"
     )
@@ -34,7 +34,7 @@ def run(args: argparse.Namespace) -> None:
     checks.data(args.data)
     checks.classifier(args.extractor)
     with progress(f"comparing {args.name} with its training images"):
-        model, data = models.able(args.name, "generate"), args.data or models.find(args.name)[1]
+        model, data = models.load_with_method(args.name, "generate"), args.data or models.resolve(args.name)[1]
         check_sheet(args.out, 2 * args.n, args.n, model)
         samples = to_uint8(model.generate(args.n, seed=args.seed))
         from cnnzoo.latent import nearest  # with Keras

@@ -1,4 +1,4 @@
-"""Putting images through an autoencoder."""
+"""`cnnzoo reconstruct`"""
 
 import argparse
 from pathlib import Path
@@ -7,7 +7,7 @@ from cnnzoo.cli import arguments, checks, models
 from cnnzoo.cli.pictures import enlarged, read
 from cnnzoo.utils.terminal import progress
 
-HELP = "put images through an autoencoder"
+HELP = "reconstruct images with an autoencoder"
 EXAMPLES = ("cnnzoo reconstruct autoencoder.mnist three.png eight.png --out again",)
 
 
@@ -15,7 +15,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     arguments.model(parser)
     arguments.images(parser)
     parser.add_argument(
-        "--out", type=Path, default=Path("reconstructed"), help="where NAME.png goes (default: ./reconstructed)"
+        "--out",
+        type=Path,
+        default=Path("reconstructed"),
+        help="the folder of NAME.png (default: ./reconstructed)",
     )
     arguments.pixels(parser)
 
@@ -37,7 +40,7 @@ def run(args: argparse.Namespace) -> None:
             raise ValueError(f"got the folder of {path} as --out, where the result would replace it")
     checks.pictures(*args.image)
     with progress(f"reconstructing with {args.name}"):
-        model = models.able(args.name, "reconstruct")
+        model = models.load_with_method(args.name, "reconstruct")
         made = model.reconstruct(read(args.image, model, args.invert))
     for target, image in zip(targets, made, strict=True):
         save_png(target, to_uint8(image) if args.pixels else enlarged(to_uint8(image)))

@@ -1,4 +1,4 @@
-"""Serving exports."""
+"""`cnnzoo serve`"""
 
 import argparse
 from pathlib import Path
@@ -7,18 +7,18 @@ from typing import Any
 from cnnzoo import serving
 from cnnzoo.cli import arguments, checks
 
-HELP = "try exports over HTTP, by the REST API of TensorFlow Serving, which is what production runs"
+HELP = "serve exports over the REST API of TensorFlow Serving, for development only"
 EXAMPLES = (
     "cnnzoo serve exports/                      # on http://127.0.0.1:8501",
     "cnnzoo serve exports/ --port 9000 --megabytes 64 --megapixels 16",
     "curl localhost:8501/v1/models/espcn        # its versions; /metadata has the signatures",
     "curl localhost:8501/monitoring/prometheus/metrics",
-    "python -m cnnzoo.serving.client photo.jpg out.png  # a client, of this server and of the real one",
+    "python -m cnnzoo.serving.client photo.jpg out.png  # a client of this server and TensorFlow Serving",
 )
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("folder", type=Path, help="where all exports lie")
+    parser.add_argument("folder", type=Path, help="the folder of all exports")
     parser.add_argument(
         "--host", default=serving.HOST, help="the address to listen on (default: %(default)s, this machine)"
     )
@@ -26,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--port",
         type=arguments.integer(0, 65535),
         default=serving.PORT,
-        help="0 for any that is free (default: %(default)s)",
+        help="0 for any free port (default: %(default)s)",
     )
     most: dict[str, Any] = {"type": arguments.positive, "metavar": "N"}
     parser.add_argument(
@@ -36,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--megapixels",
         **most,
         default=serving.MEGAPIXELS,
-        help="millions of pixels in a request, or its answer in numbers; each may take 0.7 GB (default: %(default)g)",
+        help="millions of pixels in a request, or in a response in numbers; up to 0.7 GB each (default: %(default)g)",
     )
 
 

@@ -1,4 +1,4 @@
-"""Painting photographs in the style of other pictures."""
+"""`cnnzoo stylize`"""
 
 import argparse
 from collections.abc import Callable, Sequence
@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 from cnnzoo import hub, registry
 from cnnzoo.cli import arguments, checks
-from cnnzoo.cli.photographs import each, mask_of, planned, shown
+from cnnzoo.cli.photographs import mask_of, plan_files, process_files, visible_pixels
 
 if TYPE_CHECKING:
     import numpy as np
 
     from cnnzoo.imaging.files import Photo
 
-HELP = "paint photographs in the style of other pictures"
+HELP = "stylize photographs after paintings or other images"
 EXAMPLES = (
     "cnnzoo stylize photo.jpg out.png --style starry_night    # in one pass, by fast_style.paintings",
     "cnnzoo stylize photo.jpg out.png --style starry_night --optimizer lbfgs    # better, and slower",
@@ -23,31 +23,29 @@ EXAMPLES = (
     "cnnzoo stylize photo.jpg out.png --style wave --weight 2 --style udnie --weight 1 --mask sky.png",
 )
 FAST = "fast_style.paintings"
-NETWORKS = ("random_vgg", "random_scales", "vgg19")  # beside classifiers
-FRAMES = 10  # evaluations from one intermediate picture to the next
+NETWORKS = ("random_vgg", "random_scales", "vgg19")  # besides classifiers
+FRAMES = 10  # evaluations between two frames
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     arguments.photographs(parser)
-    parser.add_argument("--style", action="append", required=True, help="a picture or a painting's name; or several")
-    parser.add_argument("--weight", action="append", type=float, help="of each style (default: all the same)")
     parser.add_argument(
-        "--mask", type=Path, help="a picture of the same size: what is bright is painted, black is kept"
+        "--style", action="append", required=True, help="the name of a painting, or an image file; or several"
     )
-    parser.add_argument("--keep-color", action="store_true", help="paint the luma alone")
+    parser.add_argument("--weight", action="append", type=float, help="the weight of each style (default: equal)")
+    parser.add_argument("--mask", type=Path, help="an image of the same size: bright is stylized, black is kept")
+    parser.add_argument("--keep-color", action="store_true", help="stylize the luma alone")
     by_itself = parser.add_argument_group(
-        "optimisation", "each picture by itself: for a style of your own, or where one of these asks for it"
+        "optimization", "optimize each image, for other styles or with one of these options"
     )
     by_itself.add_argument("--optimizer", type=arguments.one_of("lbfgs", "adam"), help="lbfgs or adam (default: lbfgs)")
+    by_itself.add_argument("--steps", type=arguments.integer(1), help="loss evaluations per scale (default: 100)")
     by_itself.add_argument(
-        "--steps", type=arguments.integer(1), help="evaluations of the loss at each scale (default: 100)"
-    )
-    by_itself.add_argument(
-        "--side", type=arguments.integer(1), help="the largest that is painted, in pixels (default: 1024)"
+        "--side", type=arguments.integer(1), help="the largest side in pixels, before upsampling (default: 1024)"
     )
     networks = "a classifier, random_vgg, random_scales or vgg19 (default: vgg_small.cifar10)"
     by_itself.add_argument("--network", help=networks)
-    steps = "where pictures of every tenth step go; for a folder of photographs, NAME/ of each in it"
+    steps = "the folder for the image of every tenth step; with a folder of photographs, one subfolder each"
     by_itself.add_argument("--frames", type=Path, metavar="FOLDER", help=steps)
 
 
@@ -60,7 +58,7 @@ def run(args: argparse.Namespace) -> None:
     fast = tuple(hub.card(FAST)["config"]["styles"]) if shipped else ()
     in_one_pass = set(args.style) <= set(fast)
     masks = [] if args.mask is None else [args.mask]
-    plan = planned(args, *map(Path, args.style), *masks)
+    plan = plan_files(args, *map(Path, args.style), *masks)
     checks.pictures(*masks)
     if len(args.weight or args.style) != len(args.style):
         raise ValueError(f"got {len(args.style)} styles and weights={args.weight}; allowed: one for each style")
@@ -73,14 +71,17 @@ def run(args: argparse.Namespace) -> None:
     mask = None if args.mask is None else mask_of(args.mask)
 
     def work(photo: "Photo", path: Path, tell: Callable[[int, int], None]) -> "Photo":
-        pixels = to_channels(shown(photo)[None], 3)[0]
+        pixels = to_channels(visible_pixels(photo)[None], 3)[0]
         return replace(photo, pixels=painted(pixels, path, tell, mask=mask, keep_color=args.keep_color))
 
-    each(args, plan, work, stepwise=True)
+    process_files(args, plan, work, stepwise=True)
 
 
 def _paintings(names: Sequence[str], fast: Sequence[str]) -> list["np.ndarray"]:
-    """The pixels of the paintings or pictures that are named, where `fast` are the styles of one pass."""
+    """The pixels of paintings or image files by name; `fast` are the feed-forward styles.
+
+    Raises:
+        ValueError: There is no such style."""
     from cnnzoo.data.paintings import painting, paintings
 
     also = f"; in one pass: {', '.join(fast)}" if fast else ""

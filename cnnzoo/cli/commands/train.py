@@ -1,4 +1,4 @@
-"""Training, and going on with it."""
+"""`cnnzoo train`"""
 
 import argparse
 import shlex
@@ -8,7 +8,7 @@ from cnnzoo import registry
 from cnnzoo.cli import arguments, checks
 from cnnzoo.utils.terminal import bars
 
-# What a trained model of a task can do next.
+# The next command for a trained model, by task.
 NEXT = {
     "classify": "cnnzoo evaluate {run}",
     "reconstruct": "cnnzoo reconstruct {run} image.png",
@@ -19,13 +19,13 @@ NEXT = {
     "enhance": "cnnzoo enhance in.jpg out.png --model {run}",
     "stylize": "cnnzoo evaluate {run}",
 }
-HELP = "train a recipe, or any architecture on any data; or go on with a run"
+HELP = "train a recipe, or an architecture on any data; or resume a run"
 EXAMPLES = (
     "cnnzoo train cnn.mnist                     # the recipe of a checkpoint",
     "cnnzoo train dcgan --data digits --epochs 4 --seed 3 --out RUN",
     "cnnzoo train vae --data photos/ --config latent_dim=16 --config likelihood=logistic",
     "cnnzoo train --resume RUN                  # after Ctrl-C, a crash or a power cut",
-    "cnnzoo train SEARCH/best --epochs 50       # the best settings that cnnzoo tune has found",
+    "cnnzoo train SEARCH/best --epochs 50       # the best settings from cnnzoo tune",
 )
 
 
@@ -33,23 +33,27 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "name", nargs="?", help="a recipe, such as cnn.mnist or SEARCH/best, or an architecture, such as cnn"
     )
-    parser.add_argument("--data", help="a data set, or a folder: <folder>/<split>/<label>/<image>, or just images")
+    parser.add_argument("--data", help="a data set, or a folder: <folder>/<split>/<label>/<image>, or unlabeled images")
     parser.add_argument(
         "--epochs", type=arguments.integer(1), help="passes over the data (default: the recipe's, or 10)"
     )
-    parser.add_argument("--batch-size", type=arguments.integer(1), help="images a step (default: the recipe's, or 128)")
-    parser.add_argument("--seed", type=arguments.integer(0), help="of everything random (default: the recipe's, or 0)")
     parser.add_argument(
-        "--crop", type=arguments.integer(1), help="side of the crops of photographs (default: the recipe's, or 64)"
+        "--batch-size", type=arguments.integer(1), help="images per step (default: the recipe's, or 128)"
+    )
+    parser.add_argument("--seed", type=arguments.integer(0), help="the random seed (default: the recipe's, or 0)")
+    parser.add_argument(
+        "--crop",
+        type=arguments.integer(1),
+        help="side of crops of photographs (default: the recipe's, or 64)",
     )
     parser.add_argument(
         "--limit",
         type=arguments.integer(1),
-        help="train on so many of the images alone (default: the recipe's, or all)",
+        help="train on at most this number of images (default: the recipe's, or all)",
     )
     parser.add_argument("--out", type=Path, help="the run folder (default: a new one in ./runs)")
     arguments.config(parser, "a field of the architecture, as JSON")
-    parser.add_argument("--resume", type=Path, metavar="RUN", help="go on with the run in this folder")
+    parser.add_argument("--resume", type=Path, metavar="RUN", help="resume the run in this folder")
 
 
 def run(args: argparse.Namespace) -> None:
@@ -70,19 +74,22 @@ def run(args: argparse.Namespace) -> None:
             resume=args.resume,
             config=dict(args.config) if args.config else None,
             callbacks=[EpochBar(shown)],
-            verbose=2,  # a line an epoch; the bar shows the steps
+            verbose=2,  # one line per epoch; the bar shows the steps
         )
     print(f"trained weights: {run / 'model.weights.h5'}")
     print(f"next: {_next(run)}")
 
 
 def _check(args: argparse.Namespace) -> None:
-    """Names, data and fields, before a network library is imported."""
+    """Checks names, data and fields before a network library is imported.
+
+    Raises:
+        ValueError: One is invalid."""
     from cnnzoo.recipes import recipe
     from cnnzoo.recipes.json_files import find_recipe
     from cnnzoo.training.run_dir import Run, check_vacant
 
-    if args.resume is not None:  # what may not stand beside it is said by `cnnzoo.train`
+    if args.resume is not None:  # `cnnzoo.train` checks the other arguments
         Run.open(args.resume)
         return
     if args.name is None:

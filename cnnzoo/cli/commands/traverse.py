@@ -1,4 +1,4 @@
-"""What each latent number does."""
+"""`cnnzoo traverse`"""
 
 import argparse
 
@@ -7,7 +7,7 @@ from cnnzoo.cli.latents import codes, latent_model, noise
 from cnnzoo.cli.pictures import check_sheet, save_sheet
 from cnnzoo.utils.terminal import progress
 
-HELP = "show what each latent number does: a row for a number, from -3 to 3"
+HELP = "traverse latent dimensions, one row each, from -3 to 3"
 EXAMPLES = (
     "cnnzoo traverse vae.mnist --dimensions 12",
     "cnnzoo traverse vae.mnist three.png",
@@ -16,14 +16,14 @@ EXAMPLES = (
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     arguments.model(parser)
-    arguments.images(parser, "?", "the image to begin with, for an autoencoder (default: a random one)")
+    arguments.images(parser, "?", "the image to start from, for an autoencoder (default: a random one)")
     parser.add_argument(
         "--dimensions",
         type=arguments.integer(1),
         default=8,
-        help="how many of the latent numbers (default: the first 8)",
+        help="number of latent dimensions (default: the first 8)",
     )
-    parser.add_argument("--steps", type=arguments.integer(1), default=9, help="values of each (default: 9)")
+    parser.add_argument("--steps", type=arguments.integer(1), default=9, help="values per dimension (default: 9)")
     arguments.seed(parser)
     arguments.label(parser)
     arguments.sheet(parser)

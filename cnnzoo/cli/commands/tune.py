@@ -1,4 +1,4 @@
-"""Searching good settings."""
+"""`cnnzoo tune`"""
 
 import argparse
 from pathlib import Path
@@ -7,13 +7,13 @@ from typing import Any
 from cnnzoo.cli import arguments, checks
 from cnnzoo.utils.terminal import bars, print_json
 
-HELP = "search good settings for an architecture, by its metric on validation images"
+HELP = "search hyperparameters of an architecture, by a metric on validation images"
 EXAMPLES = (
     "cnnzoo tune vae --data mnist --trials 12",
     "cnnzoo tune dcgan --data fashion_mnist --tuner hyperband --epochs 9 --limit 10000",
     "cnnzoo tune cnn --data digits --space learning_rate=1e-4..1e-2 --space 'batch_size=[32, 64]'",
     "cnnzoo tune vae --data mnist --config latent_dim=2 --objective negative_elbo --out SEARCH",
-    "cnnzoo train SEARCH/best --epochs 50       # what was found; or more of it",
+    "cnnzoo train SEARCH/best --epochs 50       # train the best settings",
 )
 TUNERS = ("random", "hyperband", "bayesian")
 OBJECTIVES = (
@@ -31,41 +31,38 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="random, hyperband or bayesian (default: bayesian)",
     )
     parser.add_argument(
-        "--trials", type=arguments.integer(1), default=12, help="how many trainings at most (default: 12)"
+        "--trials", type=arguments.integer(1), default=12, help="number of trials, at most (default: 12)"
     )
+    parser.add_argument("--epochs", type=arguments.integer(1), default=5, help="epochs per trial (default: 5)")
     parser.add_argument(
-        "--epochs", type=arguments.integer(1), default=5, help="passes over the data of each (default: 5)"
+        "--limit", type=arguments.integer(1), help="train on at most this number of images (default: all)"
     )
-    parser.add_argument(
-        "--limit", type=arguments.integer(1), help="train on so many of the images alone (default: all)"
-    )
-    parser.add_argument("--seed", type=arguments.integer(0), default=0, help="of everything random (default: 0)")
-    parser.add_argument("--crop", type=arguments.integer(1), help="side of the crops of photographs (default: 64)")
+    parser.add_argument("--seed", type=arguments.integer(0), default=0, help="the random seed (default: 0)")
+    parser.add_argument("--crop", type=arguments.integer(1), help="side of crops of photographs (default: 64)")
     parser.add_argument(
         "--objective",
         type=arguments.one_of(*OBJECTIVES),
-        help=f"{', '.join(OBJECTIVES[:-1])} or {OBJECTIVES[-1]} "
-        "(default: the first of these that the architecture has)",
+        help=f"{', '.join(OBJECTIVES[:-1])} or {OBJECTIVES[-1]} (default: the first that applies to the architecture)",
     )
     parser.add_argument(
         "--space",
         type=_domain,
         action="append",
         metavar="KEY=DOMAIN",
-        help="search these fields alone, in [a, list] or between LOW..HIGH (default: what stands beside the "
-        "architecture); beside those of the configuration there are learning_rate and batch_size",
+        help="search only these fields, in [a, list] or LOW..HIGH (default: the search space of the "
+        "architecture); fields are those of the configuration, learning_rate and batch_size",
     )
     parser.add_argument(
         "--out", type=Path, help="the folder, new or of the same search (default: ./runs/ARCH.DATA.search)"
     )
-    arguments.config(parser, "a field that is not searched, as JSON")
+    arguments.config(parser, "a fixed field, as JSON")
     arguments.json_flag(parser)
 
 
 def run(args: argparse.Namespace) -> None:
     from cnnzoo.tuning.space import TRAINING
 
-    if "." not in args.name:  # else the search says that it is a checkpoint
+    if "." not in args.name:  # a checkpoint is an error of the search
         checks.architecture(args.name)
     checks.data(args.data)
     checks.fields(args.name, [key for key, _ in args.space or () if key not in TRAINING])

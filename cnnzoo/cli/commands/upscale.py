@@ -1,18 +1,18 @@
-"""Making photographs larger."""
+"""`cnnzoo upscale`"""
 
 import argparse
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from cnnzoo.cli import arguments, models
-from cnnzoo.cli.photographs import each, planned, shown
+from cnnzoo.cli.photographs import plan_files, process_files, visible_pixels
 
 if TYPE_CHECKING:
     import numpy as np
 
     from cnnzoo.imaging.files import Photo
 
-HELP = "make photographs larger"
+HELP = "upscale photographs (super-resolution)"
 EXAMPLES = (
     "cnnzoo upscale in.jpg out.png --scale 3",
     "cnnzoo upscale photos/ larger/ --scale 2 --ensemble",
@@ -22,10 +22,10 @@ EXAMPLES = (
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     arguments.photographs(parser)
-    parser.add_argument("--scale", type=arguments.integer(1), required=True, help="how many times as high and as wide")
+    parser.add_argument("--scale", type=arguments.integer(1), required=True, help="the scale factor")
     arguments.other_model(parser, "espcn.x<scale>")
     parser.add_argument(
-        "--sharpness", type=arguments.number(0, 1), help="of espcn_gan, from 0, faithful, to 1, sharp (default: 1)"
+        "--sharpness", type=arguments.number(0, 1), help="of espcn_gan, 0 (faithful) to 1 (sharp) (default: 1)"
     )
     arguments.ensemble(parser)
 
@@ -41,21 +41,21 @@ def run(args: argparse.Namespace) -> None:
         raise ValueError(f"got --scale {args.scale} for {name!r}; allowed: {scale}")
     options = {"ensemble": args.ensemble}
     if args.sharpness is not None:
-        if not models.takes(name, "upscale", "sharpness"):
+        if not models.accepts(name, "upscale", "sharpness"):
             raise ValueError(f"got --sharpness for {name!r}, which has no such dial; allowed: none")
         options["sharpness"] = args.sharpness
-    plan = planned(args)
-    model = models.able(name, "upscale")
+    plan = plan_files(args)
+    model = models.load_with_method(name, "upscale")
 
     def larger(photo: "Photo") -> "Photo":
-        alpha = None if photo.alpha is None else _enlarged(photo.alpha, model.scale)
-        return replace(photo, pixels=model.upscale(shown(photo), **options), alpha=alpha)
+        alpha = None if photo.alpha is None else _upscaled(photo.alpha, model.scale)
+        return replace(photo, pixels=model.upscale(visible_pixels(photo), **options), alpha=alpha)
 
-    each(args, plan, larger, scale=model.scale)
+    process_files(args, plan, larger, scale=model.scale)
 
 
-def _enlarged(alpha: "np.ndarray", scale: int) -> "np.ndarray":
-    """A channel (height, width) of 8 or 16 bits, `scale` times as large (bicubic)."""
+def _upscaled(alpha: "np.ndarray", scale: int) -> "np.ndarray":
+    """A channel (height, width) of 8 or 16 bits, upscaled by bicubic interpolation."""
     import numpy as np
     from PIL import Image
 

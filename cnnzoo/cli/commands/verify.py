@@ -1,4 +1,4 @@
-"""Checking what was exported."""
+"""`cnnzoo verify`"""
 
 import argparse
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 from cnnzoo.cli import arguments, checks
 from cnnzoo.utils.terminal import print_json, print_table, progress
 
-HELP = "compare exports with the numbers of their models, in a process without cnnzoo"
+HELP = "verify exports against their models, in a process without cnnzoo"
 EXAMPLES = ("cnnzoo verify exports/espcn",)
 
 

@@ -1,0 +1,225 @@
+"""The plan of a run: its settings, model and images, and the checks before a run is resumed."""
+
+import os
+import platform
+import random
+import sys
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import keras
+
+import cnnzoo
+from cnnzoo.data import LABELED, training_images
+from cnnzoo.data.fingerprint import changes, fingerprint
+from cnnzoo.data.ground import ground_of
+from cnnzoo.data.sources import NAMES
+from cnnzoo.recipes import Recipe, optimizers_of, recipe
+from cnnzoo.recipes.json_files import find_recipe
+from cnnzoo.registry import architecture, from_config, split_name
+from cnnzoo.training import shape
+from cnnzoo.training.run_dir import Run
+
+Plan = dict[str, Any]  # the content of `run.json`
+
+
+def make_plan(
+    name: str | Path | Recipe, given: Mapping[str, Any], say: Callable[[str], None] = lambda line: None
+) -> tuple[Plan, Any, Any]:
+    """The plan, the model and the training images of a new run.
+
+    Args:
+        name: As in `cnnzoo.train`, or a recipe.
+        given: The arguments of `cnnzoo.train` that are not None, by name.
+        say: Called with a line for each setting that is taken from the data.
+
+    Raises:
+        ValueError, UnknownName: As `cnnzoo.train`.
+    """
+    base, arch, tag = _base_recipe(name, given)
+    plan = _settings(base, arch, given)
+    fields = architecture(arch).config_fields()
+    fixed = given.get("config", {}) if tag else dict(plan["config"])  # fields that the data do not change
+    images, lines = _images_of_shape(plan, given, fixed)
+    if "data" in given and "batch_size" not in given and 0 < images.epoch < plan["batch_size"]:
+        lines.append(f"batch size {images.epoch} instead of {plan['batch_size']}, as the data have no more images")
+        plan["batch_size"] = images.epoch
+    if ("data" in given or not tag) and fields.get("classes") and "classes" not in fixed:
+        plan["config"]["classes"] = len(images.classes)
+    model = build_model(plan)
+    check_labels(plan, model, images)
+    if plan["batch_size"] < (least := max(phase.repeats for phase in model.phases())):
+        raise ValueError(f"got batch_size={plan['batch_size']}; allowed: {least} or more, one image for each update")
+    plan["config"] = {key: value for key, value in model.get_config().items() if key in fields}
+    plan["steps_per_epoch"] = images.steps_per_epoch(plan["batch_size"])
+    plan["steps"] = plan["epochs"] * plan["steps_per_epoch"]
+    optimizers = optimizers_of(base, model, plan["steps"])
+    with _without_tensorflow():
+        plan["optimizers"] = {k: keras.saving.serialize_keras_object(v) for k, v in optimizers.items()}
+    plan["versions"] = _versions()
+    plan["fingerprint"] = fingerprint(images)
+    if found := ground_of(images):
+        plan["ground"] = found
+    for line in lines:
+        say(line)
+    return plan, model, images
+
+
+def _base_recipe(name: str | Path | Recipe, given: Mapping[str, Any]) -> tuple[Recipe, str, str]:
+    """The recipe that a plan starts from, its architecture, and its tag or ""."""
+    base = name if isinstance(name, Recipe) else find_recipe(name)
+    if base is not None:
+        return base, base.checkpoint, ""
+    arch, tag = split_name(str(name))
+    architecture(arch)  # so that an unknown name is the first error
+    if tag:
+        return recipe(str(name)), arch, tag
+    if "data" not in given:
+        raise ValueError(f"got {arch!r} without data; allowed: data (--data), the name of a data set or a folder")
+    return Recipe(checkpoint=str(name), data="", epochs=10, expects=""), arch, tag
+
+
+def _settings(base: Recipe, arch: str, given: Mapping[str, Any]) -> Plan:
+    """The part of a plan that depends on the arguments alone, checked."""
+    plan: Plan = {"name": base.checkpoint, "architecture": arch}
+    plan["data"] = _address(given.get("data", base.data))
+    plan["split"] = base.split
+    minimum = {"epochs": 1, "batch_size": 1, "seed": 0}
+    if None in architecture(arch).config_fields().get("image_shape", ()):
+        minimum["crop"] = 1
+    elif "crop" in given:
+        raise ValueError(f"got crop={given['crop']} for {arch!r}, which takes images of one size; allowed: none")
+    for key, least in minimum.items():
+        plan[key] = given.get(key, getattr(base, key))
+        if not isinstance(plan[key], int) or plan[key] < least:
+            raise ValueError(f"got {key}={plan[key]!r}; allowed: an integer >= {least}")
+    plan["limit"] = given.get("limit", base.limit)
+    if base.start is not None:
+        plan["start"] = base.start
+    if base.bfloat16:
+        plan["bfloat16"] = True
+    plan["config"] = dict(base.config) | dict(given.get("config", {}))
+    return plan
+
+
+def _images_of_shape(plan: Plan, given: Mapping[str, Any], fixed: Mapping[str, Any]) -> tuple[Any, list[str]]:
+    """The training images, and a line for each setting taken from the data; adds `image_shape` to the plan."""
+    arch = plan["architecture"]
+    cls = architecture(arch)
+    fields, config = cls.config_fields(), plan["config"]
+    images, lines = None, []
+    folder = _own_folder(plan["data"])
+    if "data" in given and folder is None and Path(plan["data"]).is_dir():
+        lines.append(f"{plan['data']} is the data set of that name; for the folder: ./{plan['data']}")
+    if folder:
+        if _needs_labels(arch, config):
+            shape.check_labels(folder, arch)
+        is_fixed = "image_shape" not in fields or "image_shape" in fixed
+        if not is_fixed and (chosen := shape.choose(cls, folder, plan["split"])):
+            config["image_shape"], line, images = chosen
+            lines.append(line)
+    if "image_shape" in fields:
+        config.setdefault("image_shape", fields["image_shape"])
+    images = load_split(plan, plan["split"], plan["limit"]) if images is None else images.few(plan["limit"])
+    if "data" in given and not folder and (cls.sides or cls.channels) and "image_shape" not in fixed:
+        lines.append(shape.kept(plan["data"], images, config["image_shape"]))
+    return images, lines
+
+
+def build_model(plan: Plan) -> Any:
+    """The model of a plan. Keras draws missing seeds from Python's `random`, on every backend."""
+    with _seeded(plan["seed"]):
+        return from_config(plan["architecture"], plan["config"])
+
+
+@contextmanager
+def _seeded(seed: int) -> Iterator[None]:
+    before = random.getstate()
+    random.seed(seed)
+    try:
+        yield
+    finally:
+        random.setstate(before)
+
+
+@contextmanager
+def _without_tensorflow() -> Iterator[None]:
+    """Keeps Keras from importing TensorFlow while an optimizer is serialized, where it is not imported yet.
+
+    `serialize_keras_object` imports TensorFlow, if it is installed, to recognize a `tf.TensorShape`. A run on JAX would
+    load it for nothing (seconds, and hundreds of megabytes), and Keras has no option against that. A `None` in
+    `sys.modules` is Python's documented way to make an import fail with ModuleNotFoundError.
+    """
+    absent = "tensorflow" not in sys.modules
+    if absent:
+        sys.modules["tensorflow"] = None  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        if absent:
+            del sys.modules["tensorflow"]
+
+
+def load_split(plan: Plan, split: str, limit: int | None = None) -> Any:
+    """The images of a split in the image shape of a plan, or crops of photographs; all, or at most `limit`."""
+    return training_images(plan["data"], split, plan["config"].get("image_shape"), plan.get("crop")).few(limit)
+
+
+def check_labels(plan: Plan, model: Any, images: Any) -> None:
+    """Checks that images have the labels and no more classes than the model needs.
+
+    Raises:
+        ValueError: They have no labels, or too many classes.
+    """
+    if not model.needs_labels:
+        return
+    if images.labels is None:
+        raise ValueError(f"{plan['data']} has no labels, and {plan['architecture']} needs them; {LABELED}")
+    if len(images.classes) > model.classes:
+        raise ValueError(
+            f"got classes={model.classes} for {plan['data']}, which has {len(images.classes)}; allowed: at least those"
+        )
+
+
+def check_unchanged(run: Run, images: Any) -> None:
+    """Compares data and versions with those at the start of a run. Other versions are a warning.
+
+    Raises:
+        ValueError: The data have changed.
+    """
+    before, now = run.plan.get("versions", {}), _versions()
+    if moved := [f"{key} {now.get(key)} instead of {old}" for key, old in before.items() if now.get(key) != old]:
+        warnings.warn(f"{run.path} is resumed with {', '.join(moved)}; its bits may differ", stacklevel=4)
+    if "fingerprint" not in run.plan:
+        warnings.warn(f"{run.path} has no fingerprint of its data; whether they changed is not known", stacklevel=4)
+    elif found := changes(run.plan["fingerprint"], fingerprint(images)):
+        raise ValueError(f"{run.plan['data']} has {found}; allowed: the data that {run.path} began with, or a new run")
+
+
+def _address(data: str | Path) -> str:
+    """The name of a data set as it is; a folder as an absolute path, so that a run resumes from any directory."""
+    named = isinstance(data, str) and data in NAMES
+    return str(Path(data).resolve() if not named and Path(data).is_dir() else data)
+
+
+def _own_folder(address: str) -> Path | None:
+    """The folder at an address from `_address`; None for the name of a data set."""
+    return Path(address) if Path(address).is_absolute() and Path(address).is_dir() else None
+
+
+def _needs_labels(arch: str, config: Mapping[str, Any]) -> bool:
+    """Whether an architecture takes labels in this configuration; a GAN does if it has classes."""
+    cls = architecture(arch)
+    if isinstance(cls.needs_labels, bool):
+        return cls.needs_labels
+    return bool(config.get("classes", cls.config_fields()["classes"]))
+
+
+def _versions() -> dict[str, Any]:
+    """Versions and hardware that the bits of a run depend on."""
+    backend = keras.backend.backend()
+    versions = {"cnnzoo": cnnzoo.__version__, "keras": keras.__version__, backend: sys.modules[backend].__version__}
+    return {**versions, "python": platform.python_version(), "backend": backend, "cpus": os.cpu_count()}
