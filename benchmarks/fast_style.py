@@ -19,7 +19,7 @@ from cnnzoo.data.paintings import painting
 from cnnzoo.data.photographs import photographs
 from cnnzoo.nn.gradients import value_and_gradient
 from cnnzoo.tasks.pixel_optimizers import adam, lbfgs, resized
-from cnnzoo.tasks.stylizer import Seen, Targets
+from cnnzoo.tasks.stylizer import StyleOutputs, Targets
 from cnnzoo.utils.terminal import print_table
 
 
@@ -29,7 +29,7 @@ def objective(model, photo: np.ndarray, index: int):
     goals = [ops.convert_to_tensor(goal[index : index + 1]) for goal in model.goals]
     targets = Targets(content, goals, [None] * len(goals))
     evaluate = value_and_gradient(
-        lambda picture: ops.mean(model.stylization_loss(Seen(picture, model.maps.features(picture), targets))[0])
+        lambda picture: ops.mean(model.stylization_loss(StyleOutputs(picture, model.maps.features(picture), targets))[0])
     )
     return lambda x: tuple(map(ops.convert_to_numpy, evaluate(ops.convert_to_tensor(x))))
 

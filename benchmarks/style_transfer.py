@@ -21,7 +21,7 @@ from keras import ops
 import cnnzoo
 from cnnzoo.data.paintings import painting
 from cnnzoo.imaging.arrays import to_channels
-from cnnzoo.models.style_transfer import Seen, StyleTransfer
+from cnnzoo.models.style_transfer import StyleOutputs, StyleTransfer
 from cnnzoo.nn.gradients import value_and_gradient
 from cnnzoo.tasks.pixel_optimizers import adam, resized
 from cnnzoo.utils.terminal import print_table
@@ -34,7 +34,7 @@ def usual(model: StyleTransfer, content: np.ndarray, style: np.ndarray, once: bo
     def loss(picture):
         maps = model.maps.features(ops.concatenate([given, picture]))
         first, second, third = ({name: x[i : i + 1] for name, x in maps.items()} for i in range(3))
-        return ops.mean(model.stylization_loss(Seen(picture, third, model.targets(first, second)))[0])
+        return ops.mean(model.stylization_loss(StyleOutputs(picture, third, model.targets(first, second)))[0])
 
     evaluate = value_and_gradient(model.objective(ops.convert_to_tensor(content), [style], [1.0]) if once else loss)
     return lambda x: tuple(map(ops.convert_to_numpy, evaluate(ops.convert_to_tensor(x))))
