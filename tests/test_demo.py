@@ -8,7 +8,7 @@ import pytest
 import cnnzoo
 from cnnzoo import checkpoints, demo
 from cnnzoo.checkpoints import table
-from cnnzoo.imaging.arrays import read_image
+from cnnzoo.imaging.files import read_image
 
 EACH_TASK = ["autoencoder.mnist", "dcgan.mnist", "espcn.x3", "fast_style.paintings", "lenet.mnist"]
 

@@ -15,7 +15,8 @@ from cnnzoo import data
 from cnnzoo.cli import main
 from cnnzoo.data.ground import GROUNDS, ground_of
 from cnnzoo.data.photographs import photographs
-from cnnzoo.imaging.arrays import fit_to, read_image
+from cnnzoo.imaging.arrays import fit_to
+from cnnzoo.imaging.files import read_image
 from cnnzoo.registry import architecture, list_models
 from cnnzoo.training import shape
 

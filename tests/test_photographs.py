@@ -13,7 +13,7 @@ import cnnzoo
 from cnnzoo.data import DataNotFound, training_images
 from cnnzoo.data.origins import CROPS
 from cnnzoo.data.photographs import TESTING, TRAINING, Crops, Photographs, photographs
-from cnnzoo.imaging.arrays import save_png
+from cnnzoo.imaging.files import save_png
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ def pictures(*paths: Path) -> None:
         OSError: One is not there or cannot be read.
         ValueError: One is no picture.
     """
-    from cnnzoo.imaging.arrays import contents, open_image
+    from cnnzoo.imaging.decoding import contents, open_image
 
     for path in paths:
         exists(path)

@@ -116,8 +116,8 @@ def each(
     Raises:
         ValueError: For a photograph that cannot be done or, in the end, for the files of a folder that were left out.
     """
-    from cnnzoo.imaging.arrays import passed_over
     from cnnzoo.imaging.files import format_for, read_photo, save_photo
+    from cnnzoo.imaging.folders import passed_over
 
     pairs, others = plan
     if others:
@@ -155,8 +155,8 @@ def _plan(source: Path, target: Path) -> Plan:
 
     In a folder a result has the name of its picture, but ends in .png where that format cannot be written.
     """
-    from cnnzoo.imaging.arrays import PICTURE_SUFFIXES, pictures_in
     from cnnzoo.imaging.files import FORMATS
+    from cnnzoo.imaging.folders import PICTURE_SUFFIXES, pictures_in
 
     if not source.is_dir():
         return Plan([(source, target)], [])

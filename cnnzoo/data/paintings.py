@@ -3,8 +3,8 @@
 from dataclasses import replace
 from pathlib import Path
 
-from cnnzoo.imaging.arrays import pictures_in
 from cnnzoo.imaging.files import Photo, read_photo
+from cnnzoo.imaging.folders import pictures_in
 from cnnzoo.imaging.transparency import flattened
 from cnnzoo.utils.atomic_files import data_dir
 

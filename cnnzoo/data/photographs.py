@@ -12,7 +12,9 @@ from cnnzoo.data import DataNotFound
 from cnnzoo.data.folders import files_of, flat_root
 from cnnzoo.data.origins import origin
 from cnnzoo.data.permutation import order
-from cnnzoo.imaging.arrays import PICTURE_SUFFIXES, is_hidden, pictures_in, read_image, to_channels
+from cnnzoo.imaging.arrays import to_channels
+from cnnzoo.imaging.files import read_image
+from cnnzoo.imaging.folders import PICTURE_SUFFIXES, is_hidden, pictures_in
 from cnnzoo.utils.atomic_files import data_dir
 
 # Where each set lies in `CNNZOO_DATA_DIR`.

@@ -6,7 +6,7 @@ recipes and scores were made with, or of the originals whose pixels those have.
 
 from dataclasses import dataclass
 
-from cnnzoo.imaging.arrays import PICTURE_SUFFIXES
+from cnnzoo.imaging.folders import PICTURE_SUFFIXES
 from cnnzoo.utils.atomic_files import data_dir
 
 # How each data set may be used, as its makers or keepers say.

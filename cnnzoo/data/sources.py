@@ -9,7 +9,8 @@ import numpy as np
 
 from cnnzoo.data import DataNotFound
 from cnnzoo.data.folders import files_of, layouts, part_of
-from cnnzoo.imaging.arrays import fit_to, read_image, resized, to_channels
+from cnnzoo.imaging.arrays import fit_to, resized, to_channels
+from cnnzoo.imaging.files import read_image
 from cnnzoo.utils.atomic_files import data_dir
 
 BUILDERS = ("mnist", "fashion_mnist", "cifar10", "cmaterdb", "cmaterdb/devanagari", "cmaterdb/telugu")

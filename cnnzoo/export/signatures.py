@@ -14,7 +14,7 @@ import tensorflow as tf
 from keras import ops
 
 from cnnzoo.export.image_codec import checked, from_bytes, mask_from_bytes, to_bytes
-from cnnzoo.imaging.arrays import png_bytes
+from cnnzoo.imaging.files import png_bytes
 from cnnzoo.tasks.photo_inference import with_bicubic_color
 
 MOST = 1024  # images of one request for new ones

@@ -4,7 +4,7 @@ import numpy as np
 from keras import ops
 
 from cnnzoo.features.maps import FeatureMaps, unit_distance
-from cnnzoo.imaging.arrays import as_batch
+from cnnzoo.imaging.batch import as_batch
 
 JUDGE = "vgg_small.cifar10"  # no model that restores or enlarges is trained on it
 PIXELS = 2**18  # of the images in a pass: few enough for the maps of a wide network on any machine

@@ -12,7 +12,7 @@ from keras import ops
 
 from cnnzoo import hub
 from cnnzoo.data import load
-from cnnzoo.imaging.arrays import as_batch
+from cnnzoo.imaging.batch import as_batch
 from cnnzoo.nn.layers import unit_range
 from cnnzoo.phases import Phase, PhasedModel
 from cnnzoo.tasks import inference

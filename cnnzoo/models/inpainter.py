@@ -350,7 +350,7 @@ class Inpainter(PhasedModel):
         """An image filled where `missing` (height, width, 1) is true; tile by tile."""
         beside = [(missing, 1), (self._coarsely_filled(image, missing), self.stride)]
         tiles = {"margin": self.margin + self.smooth_margin, "stride": self.stride, "tile": TILE}
-        return tiled(self._filled_tile, image, beside=beside, **tiles)
+        return tiled(self._filled_tile, image, extra_inputs=beside, **tiles)
 
     def _coarsely_filled(self, image: np.ndarray, missing: np.ndarray) -> np.ndarray:
         """The smooth filling of a whole image at the coarsest stride."""

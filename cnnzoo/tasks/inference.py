@@ -6,7 +6,7 @@ import numpy as np
 from keras import ops
 
 from cnnzoo.data.ground import hint
-from cnnzoo.imaging.arrays import as_batch
+from cnnzoo.imaging.batch import as_batch
 from cnnzoo.utils.caller import warn
 
 BATCH = 256  # images a pass: large enough for full speed, small enough for any machine

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 from keras import ops
 
-from cnnzoo.imaging.arrays import as_array, to_channels
+from cnnzoo.imaging.arrays import to_channels
+from cnnzoo.imaging.batch import as_array
 from cnnzoo.imaging.color import rgb_to_ycbcr, ycbcr_to_rgb
 from cnnzoo.imaging.files import read_photo
 from cnnzoo.imaging.resampling import upscale

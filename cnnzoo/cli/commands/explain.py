@@ -56,7 +56,8 @@ def run(args: argparse.Namespace) -> None:
 
 def _read(path: Path, model: Any, invert: bool) -> "np.ndarray":
     """The picture as the model takes it: fitted, or the middle of it for one that takes any size."""
-    from cnnzoo.imaging.arrays import fit_to, read_image
+    from cnnzoo.imaging.arrays import fit_to
+    from cnnzoo.imaging.files import read_image
 
     image = read_image(path)
     image = 255 - image if invert else image
