@@ -21,7 +21,7 @@ OUTPUT_AXIS = {layers.Dense: 1, layers.Conv2D: 3, layers.Conv2DTranspose: 2}
 class Affine(layers.Layer):
     """x * scale + shift per channel (..., d), or per class and channel with one-hot labels (n, classes)."""
 
-    def __init__(self, scale: np.ndarray, shift: np.ndarray, **kwargs: Any):
+    def __init__(self, scale: np.ndarray, shift: np.ndarray, **kwargs: Any) -> None:
         super().__init__(dtype="float32", **kwargs)
         for name, value in (("scale", scale), ("shift", shift)):
             start = keras.initializers.Constant(value)

@@ -69,7 +69,7 @@ class Decoder:
         ValueError: The stream is too short for a first symbol.
     """
 
-    def __init__(self, stream: bytes):
+    def __init__(self, stream: bytes) -> None:
         if len(stream) < 4:
             raise ValueError(f"got a stream of {len(stream)} bytes; allowed: at least 4")
         self._state = int.from_bytes(stream[:4], "big")

@@ -26,7 +26,7 @@ class LabelConditioning:
         way: One of `WAYS`.
     """
 
-    def __init__(self, classes: int, way: str):
+    def __init__(self, classes: int, way: str) -> None:
         self.classes, self.way = classes, way
 
     def inputs(self, shape: tuple[int, ...]) -> tuple[Any, Any]:

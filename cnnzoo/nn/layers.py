@@ -63,7 +63,7 @@ class Dropout(keras.layers.Layer):
     Source: Srivastava et al., "Dropout", JMLR 2014.
     """
 
-    def __init__(self, rate: float, **kwargs: Any):
+    def __init__(self, rate: float, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         if not 0.0 <= rate < 1.0:
             raise ValueError(f"got dropout={rate}; allowed: 0 <= dropout < 1")
@@ -94,7 +94,7 @@ class RandomAffine(keras.layers.Layer):
 
     def __init__(
         self, rotation: float = 0.0, shift: float = 0.0, zoom: float = 0.0, mirror: bool = False, **kwargs: Any
-    ):
+    ) -> None:
         super().__init__(**kwargs)
         self.rotation, self.shift, self.zoom, self.mirror = rotation, shift, zoom, mirror
         self.noise = ReplicaSeedGenerator()
@@ -129,7 +129,7 @@ class DepthToSpace(keras.layers.Layer):
     Neural Network", 2016, equation 4.
     """
 
-    def __init__(self, block: int, **kwargs: Any):
+    def __init__(self, block: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.block = block
 
@@ -165,7 +165,7 @@ class BatchSpread(keras.layers.Layer):
 class LogScale(keras.layers.Layer):
     """A trainable log-scale per channel, at least `floor`."""
 
-    def __init__(self, channels: int, floor: float, **kwargs: Any):
+    def __init__(self, channels: int, floor: float, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.channels, self.floor = channels, floor
         start = keras.initializers.Constant(-2.0)
@@ -245,7 +245,7 @@ class ConditionalBatchNormalization(keras.layers.Layer):
     Projection Discriminator", 2018, section 4.1.
     """
 
-    def __init__(self, momentum: float = 0.99, **kwargs: Any):
+    def __init__(self, momentum: float = 0.99, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.momentum = momentum
         self.normalize = keras.layers.BatchNormalization(
@@ -287,7 +287,7 @@ class DifferentiableAugmentation(keras.layers.Layer):
     Source: Zhao et al., "Differentiable Augmentation for Data-Efficient GAN Training", 2020.
     """
 
-    def __init__(self, kinds: Sequence[str] = AUGMENTATIONS, **kwargs: Any):
+    def __init__(self, kinds: Sequence[str] = AUGMENTATIONS, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         if unknown := [kind for kind in kinds if kind not in AUGMENTATIONS]:
             raise ValueError(f"got augmentation {', '.join(map(repr, unknown))}; allowed: {', '.join(AUGMENTATIONS)}")
