@@ -15,6 +15,7 @@ from keras import ops
 
 from cnnzoo.export.image_codec import checked, from_bytes, mask_from_bytes, to_bytes
 from cnnzoo.imaging.files import png_bytes
+from cnnzoo.tasks.inference import one_hot_in_turn
 from cnnzoo.tasks.photo_inference import with_bicubic_color
 
 MOST = 1024  # images of one request for new ones
@@ -192,7 +193,7 @@ def stylize(model, shown, classes) -> Signature:
         )
     names = ", ".join(model.styles)
     inputs["style"] = Tensor("float32", (None, max(1, len(model.styles))), f"how much of each style: {names}")
-    example = np.eye(max(1, len(model.styles)), dtype=np.float32)[np.arange(len(shown)) % max(1, len(model.styles))]
+    example = one_hot_in_turn(len(shown), max(1, len(model.styles)))
 
     def function(image, style):
         return {"image": model.painted(image, style / tf.reduce_sum(style, axis=1, keepdims=True))}
