@@ -83,7 +83,7 @@ class GenerationMetrics:
             "floor": f"mean of {len(floor)} disjoint sets of {self.n} training images in place of the generated",
             "standard deviation over sets": _deviation(floor),
         }
-        neighbours = {**protocol, "k": features.NEIGHBOURS}
+        neighbours = {**protocol, "k": features.NEIGHBORS}
         over_floor = [distance / np.mean(floor) for distance in found["frechet"]]
         scores = [
             self._score("frechet", found["frechet"], "lower", protocol),
@@ -144,7 +144,7 @@ class GenerationMetrics:
         """The coverage of each class by the samples that were asked to be of it; none where a class has too few."""
         asked = self._asked()
         kinds = [(real[self.real.labels == label], fake[asked == label]) for label in range(self.model.classes)]
-        if any(len(images) <= features.NEIGHBOURS for images, _ in kinds):
+        if any(len(images) <= features.NEIGHBORS for images, _ in kinds):
             return []
         return [features.density_coverage(*kind)[1] for kind in kinds]
 
@@ -157,7 +157,7 @@ class GenerationMetrics:
         scores = [Score("label_agreement", 100 * rate, "%", "higher", n, interval, {**protocol, **seeds})]
         if by_class[0]:
             worst = int(np.argmin(np.mean(by_class, axis=0)))
-            of_it = {**protocol, "k": features.NEIGHBOURS, "class": worst}
+            of_it = {**protocol, "k": features.NEIGHBORS, "class": worst}
             scores.append(self._score("least_coverage", [row[worst] for row in by_class], "higher", of_it))
         return scores
 

@@ -195,7 +195,7 @@ def _errors(made: np.ndarray, truth: np.ndarray) -> np.ndarray:
 # -- nearest neighbors------------------------------------------------------------------------------------------------
 
 
-class Neighbours(NamedTuple):
+class Neighbors(NamedTuple):
     """The nearest training images of n samples.
 
     `ratio` is the median distance of the samples to the training images over that of test images: about 1 for samples
@@ -207,7 +207,7 @@ class Neighbours(NamedTuple):
     ratio: float
 
 
-def nearest(samples: Any, data: str, extractor: str | None = None) -> Neighbours:
+def nearest(samples: Any, data: str, extractor: str | None = None) -> Neighbors:
     """The nearest training image of each sample, to detect memorization.
 
     Args:
@@ -226,7 +226,7 @@ def nearest(samples: Any, data: str, extractor: str | None = None) -> Neighbours
     known = view(train.images)
     indices, distances = _nearest_rows(view(batch), known)
     _, others = _nearest_rows(view(held_out.images), known)
-    return Neighbours(indices, distances, float(np.median(distances) / np.median(others)))
+    return Neighbors(indices, distances, float(np.median(distances) / np.median(others)))
 
 
 def _pixels(images: np.ndarray) -> np.ndarray:

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-NEIGHBOURS = 5  # default k of density and coverage
+NEIGHBORS = 5  # default k of density and coverage
 
 
 def frechet_distance(first: np.ndarray, second: np.ndarray) -> float:
@@ -46,7 +46,7 @@ def kernel_distance(first: np.ndarray, second: np.ndarray, block: int = 1000) ->
     return float(within(first) + within(second) - 2 * total(first, second) / (len(first) * len(second)))
 
 
-def density_coverage(real: np.ndarray, fake: np.ndarray, k: int = NEIGHBOURS) -> tuple[float, float]:
+def density_coverage(real: np.ndarray, fake: np.ndarray, k: int = NEIGHBORS) -> tuple[float, float]:
     """Density and coverage of fakes, with a ball around each real image up to its k-th nearest neighbor.
 
     Density is the mean number of balls containing a fake, divided by k (1 for a perfect generator; more is possible);

@@ -341,10 +341,10 @@ def _originals(plan: dict[str, Any], model: Any) -> Any:
 
 def _watch(model: Any, images: Any, history: list[dict[str, Any]]) -> list:
     """The callback that notices when a generator collapses, where there are enough images to notice it by."""
-    from cnnzoo.metrics.features import NEIGHBOURS
+    from cnnzoo.metrics.features import NEIGHBORS
     from cnnzoo.training.callbacks import Coverage
 
-    if model.task != "generate" or len(images.images) <= NEIGHBOURS:
+    if model.task != "generate" or len(images.images) <= NEIGHBORS:
         return []
     best = max((entry.get("coverage", 0.0) for entry in history), default=0.0)
     return [Coverage(images.images[:COVERED], best)]
