@@ -93,7 +93,7 @@ def _feature_rows(maps: Sequence[np.ndarray]) -> list[Row]:
 
 def _filter_row(kernels: np.ndarray) -> Row:
     kernels = kernels[:COLUMNS]
-    return Row("filters grey=0", 0.5 + 0.5 * kernels / np.abs(kernels).max())
+    return Row("filters gray=0", 0.5 + 0.5 * kernels / np.abs(kernels).max())
 
 
 def _maximization_row(model: Any, target: LogitExplainer, names: Sequence[str]) -> Row:
@@ -101,7 +101,7 @@ def _maximization_row(model: Any, target: LogitExplainer, names: Sequence[str]) 
     units = range(min(target.chosen.shape[1], COLUMNS))
     baseline = 0.0 if model.image_shape[2] == 1 else 0.5  # gray images are mostly on black
     made = explain.activation_maximization(model, units, baseline=baseline)
-    return Row("activation maximised", made, [str(names[i]) for i in units] if has_classes(model) else ["real"])
+    return Row("activation maximized", made, [str(names[i]) for i in units] if has_classes(model) else ["real"])
 
 
 def _scale(width: int) -> Image.Image:

@@ -61,9 +61,10 @@ def read_image(source: Any, channels: int | None = None) -> np.ndarray:
         channels: 1 or 3 to convert to gray or color; None for no conversion.
 
     Raises:
-        ValueError: The file is no image, cut short, damaged, of more than `LARGEST` pixels, or has 32-bit numbers or
-            CIELAB for pixels; the message names it.
-        FileNotFoundError: There is no such file.
+        ValueError: For unknown formats, truncated or damaged files, more than
+            `cnnzoo.imaging.decoding.LARGEST` pixels, or pixels of 32 bits or
+            CIELAB; the message names the file.
+        FileNotFoundError: For a missing file.
     """
     if is_picture(source):
         image, name = opened(source)
@@ -92,9 +93,9 @@ def read_photo(source: "str | Path | bytes | Image.Image") -> Photo:
         source: The path of a file, its bytes, or a Pillow image (16 bits only if gray).
 
     Raises:
-        ValueError: The file is no image, cut short, damaged, larger than `cnnzoo.imaging.decoding.LARGEST`, animated,
-            or with pixels other than 8 or 16 bits; the message names it.
-        FileNotFoundError: There is no such file.
+        ValueError: For unknown formats, truncated, damaged or animated files, more than
+            `cnnzoo.imaging.decoding.LARGEST` pixels, or pixels other than 8 or 16 bits; the message names the file.
+        FileNotFoundError: For a missing file.
     """
     from PIL import Image
 
