@@ -29,7 +29,9 @@ def objective(model, photo: np.ndarray, index: int):
     goals = [ops.convert_to_tensor(goal[index : index + 1]) for goal in model.goals]
     targets = Targets(content, goals, [None] * len(goals))
     evaluate = value_and_gradient(
-        lambda picture: ops.mean(model.stylization_loss(StyleOutputs(picture, model.maps.features(picture), targets))[0])
+        lambda picture: ops.mean(
+            model.stylization_loss(StyleOutputs(picture, model.maps.features(picture), targets))[0]
+        )
     )
     return lambda x: tuple(map(ops.convert_to_numpy, evaluate(ops.convert_to_tensor(x))))
 

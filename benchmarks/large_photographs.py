@@ -17,7 +17,7 @@ from time import perf_counter
 import numpy as np
 
 from cnnzoo.imaging import masks
-from cnnzoo.imaging.arrays import save_png
+from cnnzoo.imaging.files import save_png
 from cnnzoo.utils.terminal import print_table
 
 SIDE = 8192

@@ -14,7 +14,8 @@ import numpy as np
 
 import cnnzoo
 from cnnzoo.data.paintings import painting, paintings
-from cnnzoo.imaging.arrays import fit_to, save_png, to_channels
+from cnnzoo.imaging.arrays import fit_to, to_channels
+from cnnzoo.imaging.files import save_png
 from cnnzoo.imaging.grid import Row, picture
 
 SHOWN = 176  # pixels, of each picture on the sheet

@@ -123,7 +123,7 @@ def test_the_estimated_slope_is_that_of_each_logit_by_the_whole_batch(name, monk
     monkeypatch.setattr(model, "random", lambda shape, training: along)
     with tf.GradientTape() as tape:
         reals = tf.Variable(game.reals)
-        logits = game.judge(reals)[:, 0]
+        logits = game.logits(reals)[:, 0]
     each = tape.jacobian(logits, reals).numpy()  # (logits, images, height, width, channels)
     found = ops.convert_to_numpy(game.estimated_slope())[:, 0]
     exact = np.einsum("lnhwc,nhwc->l", each, along)

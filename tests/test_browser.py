@@ -14,7 +14,7 @@ from PIL import Image
 from skimage import data
 
 import cnnzoo
-from cnnzoo.imaging.arrays import png_bytes, read_image
+from cnnzoo.imaging.files import png_bytes, read_image
 
 WEB = Path(__file__).parents[1] / "web"
 PICTURE = data.astronaut()[60:120, 100:320]  # (60, 220, 3): two tiles

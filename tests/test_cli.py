@@ -20,7 +20,8 @@ from cnnzoo.cli import main
 from cnnzoo.data import load
 from cnnzoo.data.catalog import CATALOG
 from cnnzoo.evaluation import evaluate
-from cnnzoo.imaging.arrays import contact_sheet, save_png
+from cnnzoo.imaging.arrays import contact_sheet
+from cnnzoo.imaging.files import save_png
 from cnnzoo.registry import architecture
 
 # Networks so small that an epoch on the digits takes a second.

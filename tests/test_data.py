@@ -13,7 +13,7 @@ from sklearn.datasets import load_digits
 
 import cnnzoo
 from cnnzoo import data
-from cnnzoo.imaging.arrays import save_png
+from cnnzoo.imaging.files import save_png
 
 
 def test_digits_are_the_scans_that_scikit_learn_ships():

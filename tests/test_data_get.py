@@ -25,7 +25,7 @@ from cnnzoo import cli
 from cnnzoo.data import catalog, download, photographs
 from cnnzoo.data.paintings import paintings
 from cnnzoo.data.public import Archive, Packed, PublicSet, Single, listing
-from cnnzoo.imaging.arrays import read_image
+from cnnzoo.imaging.files import read_image
 from cnnzoo.recipes import list_recipes, recipe
 
 TOP = "Things-0123"

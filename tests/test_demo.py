@@ -9,7 +9,7 @@ import cnnzoo
 from cnnzoo import checkpoints
 from cnnzoo.checkpoints import table
 from cnnzoo.cli import gallery as demo
-from cnnzoo.imaging.arrays import read_image
+from cnnzoo.imaging.files import read_image
 
 EACH_TASK = ["autoencoder.mnist", "dcgan.mnist", "espcn.x3", "fast_style.paintings", "lenet.mnist"]
 

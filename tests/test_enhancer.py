@@ -13,9 +13,8 @@ import cnnzoo
 from cnnzoo.checkpoints.table import headline
 from cnnzoo.cli import main
 from cnnzoo.evaluation import classical, restoration
-from cnnzoo.imaging.arrays import save_png
 from cnnzoo.imaging.degradations import exposed, misexposed
-from cnnzoo.imaging.files import read_photo
+from cnnzoo.imaging.files import read_photo, save_png
 from cnnzoo.imaging.resampling import bilinear, weighted
 from cnnzoo.models import enhancer
 from cnnzoo.nn import losses

@@ -21,7 +21,7 @@ from cnnzoo import explain
 from cnnzoo.cli import main
 from cnnzoo.data import load
 from cnnzoo.explain.report import overlay
-from cnnzoo.imaging.arrays import save_png
+from cnnzoo.imaging.files import save_png
 from cnnzoo.tasks.classifier import Classifier
 
 rng = np.random.default_rng(0)

@@ -25,7 +25,8 @@ from cnnzoo.export.image_codec import from_bytes
 from cnnzoo.export.isolated_runner import Litert, Onnx
 from cnnzoo.export.loader import verify
 from cnnzoo.export.serving import write_configs
-from cnnzoo.imaging.arrays import fit_to, png_bytes, read_image, save_png
+from cnnzoo.imaging.arrays import fit_to
+from cnnzoo.imaging.files import png_bytes, read_image, save_png
 
 PHOTO = np.ascontiguousarray(astronaut()[::8, ::6])  # (64, 86, 3)
 NAMES = {"espcn": "espcn.x3", "lenet": "lenet.mnist", "cgan": "cgan.mnist"}

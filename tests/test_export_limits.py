@@ -21,7 +21,7 @@ from skimage.data import astronaut
 import cnnzoo
 from cnnzoo.data import DataNotFound
 from cnnzoo.export import litert
-from cnnzoo.imaging.arrays import png_bytes
+from cnnzoo.imaging.files import png_bytes
 from cnnzoo.imaging.masks import read_mask
 from cnnzoo.serving import app as serving_app
 from cnnzoo.serving.app import application
@@ -319,7 +319,7 @@ def test_int8_is_calibrated_without_the_training_data(name, stand_in, monkeypatc
 
 
 def test_int8_is_calibrated_on_as_many_images_as_there_are(tmp_path):
-    from cnnzoo.imaging.arrays import save_png
+    from cnnzoo.imaging.files import save_png
 
     for i in range(5):
         save_png(tmp_path / "few" / "train" / "all" / f"{i}.png", np.full((28, 28, 1), 40 * i, np.uint8))

@@ -55,13 +55,13 @@ def test_any_network_takes_any_regularizer(name, regularizer):
 def test_where_the_slope_is_taken():
     model = tiny(loss="hinge")
     game = model.forward(floats(model), None, training=False)
-    seen, judge = {}, game.judge
+    seen, logits = {}, game.logits
 
     def judged(x):
         seen[points] = x
-        return judge(x)
+        return logits(x)
 
-    game.judge = judged
+    game.logits = judged
     for points in ("images", "fakes", "between"):
         game.slope(points)
     np.testing.assert_allclose(seen["images"], 2 * floats(model) - 1, atol=1e-6)
@@ -196,7 +196,7 @@ def test_a_projection_adds_the_inner_product_of_features_and_class():
     kernel, bias = of_logit.get_weights()
     expected = features @ kernel + bias + np.sum(features * of_class.get_weights()[0][labels], axis=1, keepdims=True)
     np.testing.assert_allclose(
-        model.forward(image, labels, training=False).judge(image), expected, rtol=1e-4, atol=1e-6
+        model.forward(image, labels, training=False).logits(image), expected, rtol=1e-4, atol=1e-6
     )
 
 

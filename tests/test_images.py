@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cnnzoo.imaging import arrays
+from cnnzoo.imaging import arrays, files, folders
+from cnnzoo.imaging.batch import as_batch
 
 
 @pytest.fixture
@@ -24,25 +25,25 @@ def test_it_reads_paths_bytes_pictures_and_arrays(picture, tmp_path):
     path = tmp_path / "picture.png"
     path.write_bytes(png(picture))
     for source in (path, str(path), png(picture), Image.fromarray(picture), picture):
-        np.testing.assert_array_equal(arrays.read_image(source), picture)
+        np.testing.assert_array_equal(files.read_image(source), picture)
 
 
 def test_it_reads_palettes_transparency_and_black_and_white(picture):
     source = Image.fromarray(picture)
-    assert arrays.read_image(source.convert("P")).shape == (12, 10, 3)
-    assert arrays.read_image(source.convert("RGBA")).shape == (12, 10, 3)
-    bits = arrays.read_image(source.convert("1"))
+    assert files.read_image(source.convert("P")).shape == (12, 10, 3)
+    assert files.read_image(source.convert("RGBA")).shape == (12, 10, 3)
+    bits = files.read_image(source.convert("1"))
     assert bits.shape == (12, 10, 1) and set(np.unique(bits)) <= {0, 255}
 
 
 def test_grey_and_colour_are_converted(picture):
-    grey = arrays.read_image(picture, channels=1)
+    grey = files.read_image(picture, channels=1)
     by_pillow = np.asarray(Image.fromarray(picture).convert("L")).astype(int)
     assert np.abs(grey[:, :, 0] - by_pillow).max() <= 1  # Pillow's weights are rounded to 16 bits
-    back = arrays.read_image(grey, channels=3)
+    back = files.read_image(grey, channels=3)
     np.testing.assert_array_equal(back, np.repeat(grey, 3, axis=2))
     with pytest.raises(ValueError, match="got images with 3 channels where the model takes 2"):
-        arrays.read_image(picture, channels=2)
+        files.read_image(picture, channels=2)
 
 
 @pytest.mark.parametrize("cut", [10, 60, -80])
@@ -50,20 +51,20 @@ def test_a_damaged_file_is_named(picture, tmp_path, cut):
     path = tmp_path / "damaged.png"
     path.write_bytes(png(picture)[:cut])
     with pytest.raises(ValueError, match=r"damaged\.png cannot be read as an image"):
-        arrays.read_image(path)
+        files.read_image(path)
 
 
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(FileNotFoundError, match="nowhere"):
-        arrays.read_image(tmp_path / "nowhere.png")
+        files.read_image(tmp_path / "nowhere.png")
 
 
 def test_a_batch_is_what_the_model_takes(picture):
-    batch, single = arrays.as_batch(picture, (12, 10, 3))
+    batch, single = as_batch(picture, (12, 10, 3))
     assert batch.shape == (1, 12, 10, 3) and batch.dtype == np.uint8 and single
-    batch, single = arrays.as_batch(picture[None] / 255.0, (None, None, 3))
+    batch, single = as_batch(picture[None] / 255.0, (None, None, 3))
     assert batch.dtype == np.float32 and not single
-    batch, single = arrays.as_batch(picture[:, :, 0], (12, 10, 1))
+    batch, single = as_batch(picture[:, :, 0], (12, 10, 1))
     assert batch.shape == (1, 12, 10, 1) and single
 
 
@@ -83,7 +84,7 @@ def test_a_batch_is_what_the_model_takes(picture):
 )
 def test_what_is_not_an_image_is_refused(x, complaint):
     with pytest.raises(ValueError, match=complaint):
-        arrays.as_batch(x, (4, 4, 3))
+        as_batch(x, (4, 4, 3))
 
 
 def test_float_and_bytes_are_the_same_picture(picture):
@@ -109,11 +110,11 @@ def test_a_contact_sheet_holds_every_image():
 
 def test_a_png_is_written_whole_or_not_at_all(picture, tmp_path):
     path = tmp_path / "new" / "picture.png"
-    arrays.save_png(path, picture)
-    np.testing.assert_array_equal(arrays.read_image(path), picture)
+    files.save_png(path, picture)
+    np.testing.assert_array_equal(files.read_image(path), picture)
     with pytest.raises(TypeError):
-        arrays.save_png(path, np.concatenate([picture, picture], axis=2))
-    np.testing.assert_array_equal(arrays.read_image(path), picture)
+        files.save_png(path, np.concatenate([picture, picture], axis=2))
+    np.testing.assert_array_equal(files.read_image(path), picture)
     assert [p.name for p in path.parent.iterdir()] == ["picture.png"]
 
 
@@ -125,25 +126,25 @@ def test_read_image_shows_a_digit_that_is_drawn_on_nothing():
     digit[4:24, 12:16], digit[4:24, 16] = 255, 90  # with a soft edge
     for ink, expected in ((255, digit), (0, 255 - digit)):
         drawn = np.dstack([np.full((28, 28, 3), ink, np.uint8), digit])
-        np.testing.assert_array_equal(arrays.read_image(png(drawn), channels=1)[..., 0], expected)
-        np.testing.assert_array_equal(arrays.read_image(Image.fromarray(drawn).convert("LA"))[..., 0], expected)
+        np.testing.assert_array_equal(files.read_image(png(drawn), channels=1)[..., 0], expected)
+        np.testing.assert_array_equal(files.read_image(Image.fromarray(drawn).convert("LA"))[..., 0], expected)
     clear = Image.fromarray(np.where(digit > 128, 1, 0).astype(np.uint8), "L").convert("P")
     clear.putpalette([9, 9, 9, 255, 255, 255])
     clear.info["transparency"] = 0
-    np.testing.assert_array_equal(arrays.read_image(clear)[..., 0], np.where(digit > 128, 255, 0))
+    np.testing.assert_array_equal(files.read_image(clear)[..., 0], np.where(digit > 128, 255, 0))
 
 
 def test_read_image_keeps_opaque_pictures_with_alpha_bit_for_bit(picture):
     opaque = np.dstack([picture, np.full((12, 10), 255, np.uint8)])
-    np.testing.assert_array_equal(arrays.read_image(png(opaque)), picture)
+    np.testing.assert_array_equal(files.read_image(png(opaque)), picture)
 
 
 def test_read_image_reads_sixteen_bits_and_their_transparent_grey(picture):
     deep = picture[..., 0].astype(np.uint16) * 257
-    np.testing.assert_array_equal(arrays.read_image(Image.fromarray(deep))[..., 0], picture[..., 0])
+    np.testing.assert_array_equal(files.read_image(Image.fromarray(deep))[..., 0], picture[..., 0])
     buffer = io.BytesIO()
     Image.fromarray(deep).save(buffer, "PNG", transparency=int(deep[3, 4]))
-    made = arrays.read_image(buffer.getvalue())
+    made = files.read_image(buffer.getvalue())
     ground = made[3, 4, 0]
     assert ground in (0, 255)
     expected = np.where(picture[..., 0] == picture[3, 4, 0], ground, picture[..., 0])
@@ -155,13 +156,13 @@ def test_read_image_refuses_pixels_of_unknown_scale(dtype, tmp_path):
     source = Image.fromarray(np.full((4, 4), 40000, dtype))
     source.save(tmp_path / "deep.tif")
     with pytest.raises(ValueError, match=r"deep\.tif has pixels of Pillow's mode '[IF]'; allowed: 8 or 16 bits"):
-        arrays.read_image(tmp_path / "deep.tif")
+        files.read_image(tmp_path / "deep.tif")
 
 
 def test_read_image_survives_damaged_exif(picture):
     buffer = io.BytesIO()
     Image.fromarray(picture).save(buffer, "PNG", exif=b"garbage")
-    np.testing.assert_array_equal(arrays.read_image(buffer.getvalue()), picture)
+    np.testing.assert_array_equal(files.read_image(buffer.getvalue()), picture)
 
 
 def test_pictures_in_tells_pictures_from_others_and_leaves_out_hidden_ones(tmp_path):
@@ -170,7 +171,7 @@ def test_pictures_in_tells_pictures_from_others_and_leaves_out_hidden_ones(tmp_p
         (tmp_path / name).touch()
     for name in (".ipynb_checkpoints", "deeper", "folder.png"):
         (tmp_path / name).mkdir()
-    pictures, others = arrays.pictures_in(tmp_path)
+    pictures, others = folders.pictures_in(tmp_path)
     assert [path.name for path in pictures] == ["a.png", "b.TIFF", "c.tif"]
-    assert arrays.passed_over(others) == "5 entries that are no pictures (2 folders, 2 .txt, 1 without suffix)"
-    assert arrays.passed_over([]) == ""
+    assert folders.passed_over(others) == "5 entries that are no pictures (2 folders, 2 .txt, 1 without suffix)"
+    assert folders.passed_over([]) == ""

@@ -118,14 +118,14 @@ def test_a_photograph_is_turned_upright_and_keeps_its_16_bits(model_of, tmp_path
     wanted = model_of("upscale").upscale(PHOTOGRAPH)
     for form in (tmp_path / "lying.png", Image.open(tmp_path / "lying.png")):
         np.testing.assert_array_equal(model_of("upscale").upscale(form), wanted)
-        np.testing.assert_array_equal(cnnzoo.imaging.arrays.read_image(form), PHOTOGRAPH)
+        np.testing.assert_array_equal(cnnzoo.imaging.files.read_image(form), PHOTOGRAPH)
     deep = image(20, 24).astype(np.uint16) * 257
     Image.fromarray(deep).save(tmp_path / "deep.png")
     for form in (tmp_path / "deep.png", Image.open(tmp_path / "deep.png")):
         larger = model_of("upscale").upscale(form)
         assert larger.dtype == np.uint16
         np.testing.assert_array_equal(larger, model_of("upscale").upscale(deep))
-        np.testing.assert_array_equal(cnnzoo.imaging.arrays.read_image(form)[:, :, 0], deep // 257)
+        np.testing.assert_array_equal(cnnzoo.imaging.files.read_image(form)[:, :, 0], deep // 257)
 
 
 def test_what_is_no_image_is_told(model_of, tmp_path):

@@ -71,7 +71,7 @@ def test_what_restores_is_judged_by_the_psnr_of_the_photographs_held_out(name, t
 
     from cnnzoo.data.photographs import photographs
     from cnnzoo.evaluation import restoration
-    from cnnzoo.imaging.arrays import save_png
+    from cnnzoo.imaging.files import save_png
 
     for i in range(10):  # one of them is held out
         save_png(tmp_path / f"train/any/{i}.png", data.astronaut()[40 * i : 40 * i + 80, 100:180])

@@ -16,7 +16,8 @@ from cnnzoo.cli import main
 from cnnzoo.data.catalog import CATALOG
 from cnnzoo.data.ground import ground_of
 from cnnzoo.data.photographs import photographs
-from cnnzoo.imaging.arrays import fit_to, read_image
+from cnnzoo.imaging.arrays import fit_to
+from cnnzoo.imaging.files import read_image
 from cnnzoo.registry import architecture, list_models
 from cnnzoo.training import shape
 

@@ -152,8 +152,8 @@ def test_branches_and_separate_activations_have_maps_too(monkeypatch):
             self.expected = keras.Model(inputs, [first, second, third])
 
     classifier = Residual()
-    monkeypatch.setattr(registry, "build", lambda name: classifier)
-    monkeypatch.setattr(registry, "card", lambda name: {"files": {"model.weights.h5": {"sha256": "0"}}})
+    monkeypatch.setattr(hub, "build", lambda name: classifier)
+    monkeypatch.setattr(hub, "card", lambda name: {"files": {"model.weights.h5": {"sha256": "0"}}})
     maps = FeatureMaps("residual.mine")
     images = rng.random((2, 8, 8, 3), dtype=np.float32)
     for found, wanted in zip(maps(images), classifier.expected(images), strict=True):

@@ -14,7 +14,7 @@ from cnnzoo.data import DataNotFound, training_images
 from cnnzoo.data.catalog import CATALOG, TESTING, TRAINING
 from cnnzoo.data.origins import CROPS
 from cnnzoo.data.photographs import Crops, Photographs, photographs
-from cnnzoo.imaging.arrays import save_png
+from cnnzoo.imaging.files import save_png
 
 
 @pytest.fixture

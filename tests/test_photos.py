@@ -9,8 +9,7 @@ import numpy as np
 import pytest
 from PIL import ExifTags, Image, ImageCms, ImageOps, JpegImagePlugin, PngImagePlugin
 
-from cnnzoo.imaging.arrays import read_image
-from cnnzoo.imaging.files import Photo, read_photo, save_photo
+from cnnzoo.imaging.files import Photo, read_image, read_photo, save_photo
 
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 GRAY, CMYK = (SRGB[:16] + space + SRGB[20:] for space in (b"GRAY", b"CMYK"))
@@ -477,11 +476,11 @@ def test_a_large_scan_is_read_without_pillows_warning(picture, read, monkeypatch
 
 @pytest.mark.parametrize("read", [read_photo, read_image])
 def test_a_picture_with_too_many_pixels_is_refused_before_it_is_decoded(picture, read, monkeypatch, tmp_path):
-    monkeypatch.setattr("cnnzoo.imaging.arrays.LARGEST", 100)
+    monkeypatch.setattr("cnnzoo.imaging.decoding.LARGEST", 100)
     for kind in ("PNG", "JPEG", "TIFF", "BMP"):
         (tmp_path / "large").write_bytes(encoded(Image.fromarray(picture), kind))
         monkeypatch.setattr("PIL.ImageFile.ImageFile.load", lambda image: pytest.fail("it was decoded"))
         with pytest.raises(ValueError, match=r"large has 10x12 pixels; allowed: at most 0\.0001 megapixels"):
             read(tmp_path / "large")
         monkeypatch.undo()
-        monkeypatch.setattr("cnnzoo.imaging.arrays.LARGEST", 100)
+        monkeypatch.setattr("cnnzoo.imaging.decoding.LARGEST", 100)

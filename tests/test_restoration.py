@@ -10,7 +10,7 @@ import cnnzoo
 from cnnzoo.checkpoints.table import headline
 from cnnzoo.evaluation import classical
 from cnnzoo.imaging import masks
-from cnnzoo.imaging.arrays import save_png
+from cnnzoo.imaging.files import save_png
 from cnnzoo.imaging.resampling import downscale
 
 

@@ -11,7 +11,7 @@ import pytest
 import cnnzoo
 from cnnzoo.data import load
 from cnnzoo.data.fingerprint import fingerprint
-from cnnzoo.imaging.arrays import save_png
+from cnnzoo.imaging.files import save_png
 from cnnzoo.utils.atomic_files import json_text, locked, write_json
 
 

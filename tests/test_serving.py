@@ -25,7 +25,7 @@ from tensorflow.core.protobuf import saved_model_pb2
 from tensorflow_serving.apis import get_model_metadata_pb2, get_model_status_pb2
 
 import cnnzoo
-from cnnzoo.imaging.arrays import png_bytes
+from cnnzoo.imaging.files import png_bytes
 
 PHOTO = np.ascontiguousarray(astronaut()[::16, ::12])  # (32, 43, 3)
 PNG = png_bytes(PHOTO)

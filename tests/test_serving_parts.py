@@ -25,7 +25,7 @@ from tensorflow_serving.apis import predict_pb2, prediction_log_pb2, prediction_
 
 import cnnzoo
 from cnnzoo.cli import main
-from cnnzoo.imaging.arrays import png_bytes
+from cnnzoo.imaging.files import png_bytes
 from cnnzoo.serving import app as serving_app
 from cnnzoo.serving import metrics
 from cnnzoo.serving.app import application

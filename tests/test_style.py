@@ -16,8 +16,8 @@ from cnnzoo.cli import main
 from cnnzoo.data import DataNotFound
 from cnnzoo.features import random
 from cnnzoo.features.maps import FeatureMaps
-from cnnzoo.imaging.arrays import read_image
 from cnnzoo.imaging.color import rgb_to_full_ycbcr, with_luma
+from cnnzoo.imaging.files import read_image
 from cnnzoo.models.style_transfer import StyleTransfer
 from cnnzoo.nn.gradients import value_and_gradient
 from cnnzoo.nn.losses import gram_matrix, mean_and_deviation, total_variation

@@ -393,7 +393,7 @@ def test_a_missing_label_is_the_one_under_which_the_image_is_most_likely(conditi
     for label in range(3):
         z = conditional.encode(IMAGES, label)
         chances = conditional.decode(z, label).astype(float)
-        seen = conditional.labelled(FLOATS, np.eye(3, dtype=np.float32)[[label] * len(FLOATS)])
+        seen = conditional.with_labels(FLOATS, np.eye(3, dtype=np.float32)[[label] * len(FLOATS)])
         log_variance = ops.convert_to_numpy(conditional.encoder(seen))[:, 3:]
         likelihood = np.sum(FLOATS * np.log(chances) + (1 - FLOATS) * np.log1p(-chances), axis=(1, 2, 3))
         prior = stats.norm.logpdf(z).sum(axis=1)

@@ -13,7 +13,8 @@ import numpy as np
 
 import cnnzoo
 from cnnzoo.data import load
-from cnnzoo.imaging.arrays import contact_sheet, save_png
+from cnnzoo.imaging.arrays import contact_sheet
+from cnnzoo.imaging.files import save_png
 from cnnzoo.latent.mixture import CodeMixture
 from cnnzoo.metrics.features import frechet_distance
 

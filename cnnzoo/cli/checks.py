@@ -26,7 +26,7 @@ def pictures(*paths: Path) -> None:
         OSError: One is missing or unreadable.
         ValueError: One is not an image.
     """
-    from cnnzoo.imaging.arrays import contents, open_image
+    from cnnzoo.imaging.decoding import contents, open_image
 
     for path in paths:
         exists(path)

@@ -18,7 +18,8 @@ from cnnzoo.data import load
 from cnnzoo.data.catalog import CATALOG
 from cnnzoo.data.sources import shipped_photographs
 from cnnzoo.imaging import masks
-from cnnzoo.imaging.arrays import fit_to, save_png, to_uint8
+from cnnzoo.imaging.arrays import fit_to, to_uint8
+from cnnzoo.imaging.files import save_png
 from cnnzoo.imaging.grid import COLUMNS, FAINT, GAP, INK, MARGIN, PAPER, Row, font, picture
 from cnnzoo.utils.atomic_files import write_text
 

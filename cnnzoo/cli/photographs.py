@@ -122,8 +122,8 @@ def process_files(
     Raises:
         ValueError: A photograph failed; for a folder, raised at the end with the number of failures.
     """
-    from cnnzoo.imaging.arrays import passed_over
     from cnnzoo.imaging.files import format_for, read_photo, save_photo
+    from cnnzoo.imaging.folders import passed_over
 
     pairs, others = plan
     if others:
@@ -161,8 +161,8 @@ def _plan(source: Path, target: Path) -> Plan:
 
     In a folder, an output has the name of its input, with .png if that format cannot be written.
     """
-    from cnnzoo.imaging.arrays import PICTURE_SUFFIXES, pictures_in
     from cnnzoo.imaging.files import FORMATS
+    from cnnzoo.imaging.folders import PICTURE_SUFFIXES, pictures_in
 
     if not source.is_dir():
         return Plan([(source, target)], [])

@@ -14,7 +14,8 @@ def read(paths: Sequence[Path], model: Any, invert: bool = False) -> "np.ndarray
     """Image files as one uint8 batch (n, height, width, channels) in the image shape of the model."""
     import numpy as np
 
-    from cnnzoo.imaging.arrays import fit_to, read_image
+    from cnnzoo.imaging.arrays import fit_to
+    from cnnzoo.imaging.files import read_image
 
     images = np.concatenate([fit_to(read_image(path)[None], model.image_shape) for path in paths])
     return 255 - images if invert else images

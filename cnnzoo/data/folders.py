@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from cnnzoo.data.permutation import order
-from cnnzoo.imaging.arrays import PICTURE_SUFFIXES, is_hidden, passed_over, pictures_in
+from cnnzoo.imaging.folders import PICTURE_SUFFIXES, is_hidden, passed_over, pictures_in
 
 Files = list[tuple[Path, int]]  # with the label; 0 without classes
 

@@ -4,8 +4,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from cnnzoo.data.catalog import CATALOG
-from cnnzoo.imaging.arrays import pictures_in
 from cnnzoo.imaging.files import Photo, read_photo
+from cnnzoo.imaging.folders import pictures_in
 from cnnzoo.imaging.transparency import flattened
 
 

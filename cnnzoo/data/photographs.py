@@ -13,7 +13,9 @@ from cnnzoo.data.folders import files_of, flat_root
 from cnnzoo.data.image_set import DataNotFound
 from cnnzoo.data.origins import origin
 from cnnzoo.data.permutation import order
-from cnnzoo.imaging.arrays import PICTURE_SUFFIXES, is_hidden, pictures_in, read_image, to_channels
+from cnnzoo.imaging.arrays import to_channels
+from cnnzoo.imaging.files import read_image
+from cnnzoo.imaging.folders import PICTURE_SUFFIXES, is_hidden, pictures_in
 
 SYMMETRIES = 8  # of the square: four rotations, each with and without reflection
 

@@ -6,7 +6,7 @@ and scores were computed with, or of originals with the same pixels.
 
 from dataclasses import dataclass
 
-from cnnzoo.imaging.arrays import PICTURE_SUFFIXES
+from cnnzoo.imaging.folders import PICTURE_SUFFIXES
 from cnnzoo.utils.atomic_files import data_dir
 
 

@@ -12,7 +12,8 @@ import numpy as np
 from cnnzoo.data.catalog import CATALOG, NAMES, DataSet
 from cnnzoo.data.folders import files_of, layouts, part_of
 from cnnzoo.data.image_set import DataNotFound
-from cnnzoo.imaging.arrays import fit_to, read_image, resized, to_channels
+from cnnzoo.imaging.arrays import fit_to, resized, to_channels
+from cnnzoo.imaging.files import read_image
 
 PACKAGED = tuple(name for name in NAMES if CATALOG[name].source == "package")
 

@@ -87,7 +87,7 @@ class GenerationMetrics:
             "floor": f"mean of {len(floor)} disjoint sets of {self.n} training images in place of the generated",
             "standard deviation over sets": _deviation(floor),
         }
-        neighbors = {**protocol, "k": features.NEIGHBOURS}
+        neighbors = {**protocol, "k": features.NEIGHBORS}
         over_floor = [distance / float(np.mean(floor)) for distance in found["frechet"]]
         scores = [
             self._score("frechet", found["frechet"], "lower", protocol),
@@ -150,7 +150,7 @@ class GenerationMetrics:
         """The coverage of each class by the samples with its label; empty if a class has too few images."""
         labels = self._labels()
         kinds = [(real[self.real.labels == label], fake[labels == label]) for label in range(self.model.classes)]
-        if any(len(images) <= features.NEIGHBOURS for images, _ in kinds):
+        if any(len(images) <= features.NEIGHBORS for images, _ in kinds):
             return []
         return [features.density_coverage(*kind)[1] for kind in kinds]
 
@@ -166,7 +166,7 @@ class GenerationMetrics:
         scores = [Score("label_agreement", 100 * rate, "%", "higher", n, interval, {**protocol, **seeds})]
         if by_class[0]:
             worst = int(np.argmin(np.mean(by_class, axis=0)))
-            worst_protocol = {**protocol, "k": features.NEIGHBOURS, "class": worst}
+            worst_protocol = {**protocol, "k": features.NEIGHBORS, "class": worst}
             scores.append(self._score("least_coverage", [row[worst] for row in by_class], "higher", worst_protocol))
         return scores
 

@@ -1,6 +1,6 @@
-"""Seeing what a network sees: what in an image a classifier's class, or a discriminator's verdict, rests on.
+"""Attribution maps and feature visualization for classifiers and discriminators.
 
-A map is float32 (n, height, width) for n images; see `cnnzoo.explain.target.LogitExplainer` for what is explained.
+A map is float32 (n, height, width) for n images, and explains the logit of `cnnzoo.explain.target.LogitExplainer`.
 """
 
 from collections.abc import Callable
@@ -34,10 +34,10 @@ __all__ = [
 
 
 def method(name: str) -> Callable:
-    """What makes maps of the kind `name`: a function of a model, images and classes.
+    """The attribution method of a name: a function of a model, images and classes.
 
     Raises:
-        ValueError: There is none of that name.
+        ValueError: For an unknown name.
     """
     if name not in METHODS:
         raise ValueError(f"got method {name!r}; allowed: {', '.join(METHODS)}")

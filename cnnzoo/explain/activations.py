@@ -1,6 +1,7 @@
-"""What the parts of a network answer to: feature maps, filters and the images that a unit likes most."""
+"""Feature maps, filters, and images by activation maximization."""
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import keras
 import numpy as np
@@ -10,35 +11,35 @@ from scipy.ndimage import gaussian_filter
 from cnnzoo.explain.gradients import check_baseline
 from cnnzoo.explain.target import LogitExplainer, has_classes, network
 
-RATE, DECAY, BLUR = 0.1, 0.02, 0.7  # of activation maximisation, a step: grey values, share, pixels
-SIDE = 64  # of its images, where the network sets none
+RATE, DECAY, BLUR = 0.1, 0.02, 0.7  # of activation maximization, per step: gray values, fraction, pixels
+SIDE = 64  # of its images, for networks without a fixed image size
 
 
-def feature_maps(model, images, classes=None) -> list[np.ndarray]:
-    """What is left of images after each activation of the network, from the first to the last.
+def feature_maps(model: Any, images: Any, classes: Any = None) -> list[np.ndarray]:
+    """The feature maps of images after each activation layer, from the first to the last.
 
     Args:
         model, images: See `cnnzoo.explain.target.LogitExplainer`, with its errors.
-        classes: Those that a discriminator is told.
+        classes: The classes, for a conditional discriminator.
 
     Returns:
-        float32 (n, h, w, c) for each; nothing for a network of dense layers.
+        float32 (n, h, w, c) each; an empty list for a network of dense layers.
     """
     target = LogitExplainer(model, images, classes)
     return [target.each(target.map_of(i)) for i in range(len(target.maps))]
 
 
-def filters(model) -> np.ndarray:
-    """The kernels of the first convolution that is larger than a pixel, as it looks at the image.
+def filters(model: Any) -> np.ndarray:
+    """The kernels of the first convolution with a kernel size above 1.
 
     Args:
-        model: Classifies, or has a discriminator.
+        model: A classifier or a GAN.
 
     Returns:
         float32 (filters, h, w, channels), signed.
 
     Raises:
-        ValueError: For another model, or one without convolutions.
+        ValueError: For another model, or a network without convolutions.
     """
     for layer in _layers(network(model)):
         if isinstance(layer, keras.layers.Conv2D) and max(layer.kernel_size) > 1:
@@ -53,27 +54,27 @@ def _layers(model: keras.Model) -> Iterator[keras.Layer]:
 
 
 def activation_maximization(
-    model, units: Sequence[int], layer: int | None = None, baseline: float = 0.0, steps: int = 100, seed: int = 0
+    model: Any, units: Sequence[int], layer: int | None = None, baseline: float = 0.0, steps: int = 100, seed: int = 0
 ) -> np.ndarray:
-    """Images that units answer to as strongly as gradient ascent finds, kept calm by decay and blur.
+    """Activation maximization: images with a high activation of each unit, by gradient ascent with decay and blur.
 
-    x <- blur(x + 0.1 g / |g| + 0.02 (baseline - x)), clipped to [0, 1], where g is the gradient of the unit's answer
-    and |g| its root mean square.
+    x <- blur(x + 0.1 g / |g| + 0.02 (baseline - x)), clipped to [0, 1], with the gradient g of the activation and its
+    root mean square |g|.
 
     Args:
-        model: Classifies, or has a discriminator.
-        units: Classes, whose logits are raised; [0] for a discriminator that is told none. With `layer`, channels of
-            that map, whose means are raised; a discriminator is told no class then.
-        layer: Which of the maps, as in `feature_maps`.
-        baseline: The grey value, in [0, 1], of the noise that it begins with and of what does not matter.
+        model: A classifier or a GAN.
+        units: Classes, for their logits; [0] for an unconditional discriminator. With `layer`, channels of that map,
+            for their means, without a class for a discriminator.
+        layer: Index of the map, as in `feature_maps`.
+        baseline: The gray value, in [0, 1], of the initial noise and of irrelevant pixels.
         steps: >= 0.
         seed: Of the noise.
 
     Returns:
-        float32 in [0, 1], (units, height, width, channels), of 64 pixels a side for a model of images of any size.
+        float32 in [0, 1], (units, height, width, channels), of 64 pixels a side for models without a fixed image size.
 
     Raises:
-        ValueError: For another model, or units or a layer that it does not have.
+        ValueError: For another model, or a unit or layer out of range.
 
     Source: Erhan et al., "Visualizing Higher-Layer Features of a Deep Network", 2009; Yosinski et al., "Understanding
     Neural Networks Through Deep Visualization", 2015, equation 2.
@@ -95,8 +96,8 @@ def activation_maximization(
     return x
 
 
-def _channels(target: LogitExplainer, units: Sequence[int], layer: int):
-    """The mean over the places of one channel of a map for each image, in the way of `LogitExplainer.logit`."""
+def _channels(target: LogitExplainer, units: Sequence[int], layer: int) -> Any:
+    """The spatial mean of one channel of a map for each image, as a function like `LogitExplainer.logit`."""
     map_of = target.map_of(layer)
     there = target.maps[layer].shape[-1]
     if not all(0 <= unit < there for unit in units):

@@ -1,4 +1,6 @@
-"""Maps made of the gradient of the logit by the pixels."""
+"""Attribution maps from input gradients of the logit."""
+
+from typing import Any
 
 import numpy as np
 from keras import ops
@@ -6,8 +8,8 @@ from keras import ops
 from cnnzoo.explain.target import LogitExplainer
 
 
-def saliency(model, images, classes=None) -> np.ndarray:
-    """How much the logit y moves with each pixel: the largest over the channels of |dy/dx|.
+def saliency(model: Any, images: Any, classes: Any = None) -> np.ndarray:
+    """Saliency: the maximum over the channels of |dy/dx| for the logit y.
 
     Args:
         model, images, classes: See `cnnzoo.explain.target.LogitExplainer`, with its errors.
@@ -22,13 +24,15 @@ def saliency(model, images, classes=None) -> np.ndarray:
     return target.each(lambda x, chosen: _magnitude(target.gradient(x, chosen)))
 
 
-def smooth_grad(model, images, classes=None, noise: float = 0.15, samples: int = 25, seed: int = 0) -> np.ndarray:
-    """`saliency` of the mean gradient over noisy copies x + N(0, sigma^2) of an image.
+def smooth_grad(
+    model: Any, images: Any, classes: Any = None, noise: float = 0.15, samples: int = 25, seed: int = 0
+) -> np.ndarray:
+    """SmoothGrad: `saliency` of the mean gradient over noisy copies x + N(0, sigma^2).
 
     Args:
         model, images, classes: See `cnnzoo.explain.target.LogitExplainer`, with its errors.
         noise: sigma as a fraction of the image's range, >= 0.
-        samples: Noisy copies, >= 1. Each has the same noise in every image.
+        samples: Noisy copies, >= 1; all images share the noise.
         seed: Of the noise.
 
     Returns:
@@ -45,7 +49,7 @@ def smooth_grad(model, images, classes=None, noise: float = 0.15, samples: int =
     target = LogitExplainer(model, images, classes)
     drawn = np.random.default_rng(seed).standard_normal((samples, *target.images.shape[1:]), dtype=np.float32)
 
-    def mean(x, chosen):
+    def mean(x: Any, chosen: Any) -> Any:
         sigma = noise * (ops.max(x, (1, 2, 3), keepdims=True) - ops.min(x, (1, 2, 3), keepdims=True))
         slopes = target.over(drawn, lambda z: x + sigma * z[:, None], target.gradient, x, chosen)
         return _magnitude(sum(ops.sum(slope, axis=0) for _, slope in slopes) / samples)
@@ -53,22 +57,24 @@ def smooth_grad(model, images, classes=None, noise: float = 0.15, samples: int =
     return target.each(mean)
 
 
-def integrated_gradients(model, images, classes=None, baseline: float = 0.0, steps: int = 64) -> np.ndarray:
-    """The share of each pixel in how far the logit y of an image x is from that of a plain one x': signed.
+def integrated_gradients(
+    model: Any, images: Any, classes: Any = None, baseline: float = 0.0, steps: int = 64
+) -> np.ndarray:
+    """Integrated gradients: signed contributions to y(x) - y(x'), for the logit y and a constant image x'.
 
     (x - x') times the mean of dy/dx along the straight line from x' to x, by the midpoint rule, summed over the
-    channels. Over the pixels it sums to y(x) - y(x') (completeness), the nearer the more steps there are.
+    channels. The sum over the pixels converges to y(x) - y(x') with the steps (completeness).
 
     Args:
         model, images, classes: See `cnnzoo.explain.target.LogitExplainer`, with its errors.
-        baseline: The grey value of x', in [0, 1]. A pixel that is equal to it gets 0.
+        baseline: The gray value of x', in [0, 1]; equal pixels get 0.
         steps: Points on the line, >= 1.
 
     Returns:
-        float32, (n, height, width); positive where a pixel speaks for the class.
+        float32, (n, height, width); positive for evidence for the class.
 
     Raises:
-        ValueError: For a baseline that is no grey value, or no steps.
+        ValueError: For a baseline outside [0, 1], or no steps.
 
     Source: Sundararajan et al., "Axiomatic Attribution for Deep Networks", 2017, equations 1 and 3.
     """
@@ -77,7 +83,7 @@ def integrated_gradients(model, images, classes=None, baseline: float = 0.0, ste
     target = LogitExplainer(model, images, classes)
     shares = (np.arange(steps, dtype=np.float32).reshape(-1, 1, 1, 1, 1) + 0.5) / steps
 
-    def integral(x, chosen):
+    def integral(x: Any, chosen: Any) -> Any:
         way = x - baseline
         slopes = target.over(shares, lambda share: baseline + share * way, target.gradient, x, chosen)
         return ops.sum(way * sum(ops.sum(slope, axis=0) for _, slope in slopes) / steps, axis=-1)
@@ -86,7 +92,7 @@ def integrated_gradients(model, images, classes=None, baseline: float = 0.0, ste
 
 
 def check_baseline(baseline: float) -> None:
-    """Raises a ValueError for what is no grey value."""
+    """Raises a ValueError for a baseline outside [0, 1]."""
     if not 0.0 <= baseline <= 1.0:
         raise ValueError(f"got baseline={baseline}; allowed: 0 to 1")
 
@@ -96,5 +102,5 @@ def _check_count(name: str, value: int) -> None:
         raise ValueError(f"got {name}={value}; allowed: {name} >= 1")
 
 
-def _magnitude(gradient):
+def _magnitude(gradient: Any) -> Any:
     return ops.max(ops.abs(gradient), axis=-1)

@@ -1,6 +1,7 @@
-"""What is lost where a part of the image is covered."""
+"""Occlusion maps."""
 
 from itertools import product
+from typing import Any
 
 import numpy as np
 from keras import ops
@@ -9,20 +10,27 @@ from cnnzoo.explain.gradients import check_baseline
 from cnnzoo.explain.target import LogitExplainer
 
 
-def occlusion(model, images, classes=None, size: int | None = None, stride: int | None = None, baseline: float = 0.0):
-    """How far the logit falls when a square over a pixel is covered: signed, the mean over the squares that cover it.
+def occlusion(
+    model: Any,
+    images: Any,
+    classes: Any = None,
+    size: int | None = None,
+    stride: int | None = None,
+    baseline: float = 0.0,
+) -> Any:
+    """Occlusion: the mean decrease of the logit over all occluding squares containing a pixel, signed.
 
     Args:
         model, images, classes: See `cnnzoo.explain.target.LogitExplainer`, with its errors.
         size: The side of the square, in pixels; by default a seventh of the image's shorter side.
-        stride: How far apart the squares are, at most `size`; by default half of it. The last ones end at the edges.
-        baseline: The grey value of the square, in [0, 1].
+        stride: Distance of the squares, at most `size`; by default half of it. The last ones are aligned to the edges.
+        baseline: The gray value of the square, in [0, 1].
 
     Returns:
-        float32, (n, height, width); positive where what is covered spoke for the class.
+        float32, (n, height, width); positive for evidence for the class.
 
     Raises:
-        ValueError: For a square that does not fit, a stride that leaves gaps, or a baseline that is no grey value.
+        ValueError: For a square larger than the image, a stride above `size`, or a baseline outside [0, 1].
 
     Source: Zeiler and Fergus, "Visualizing and Understanding Convolutional Networks", 2014, section 4.2.
     """
@@ -40,14 +48,14 @@ def occlusion(model, images, classes=None, size: int | None = None, stride: int 
     for square, (top, left) in zip(squares, product(tops, lefts), strict=True):
         square[top : top + size, left : left + size] = 1.0
 
-    def fallen(x, chosen):
+    def fallen(x: Any, chosen: Any) -> Any:
         whole = target.logit(x, chosen)[:, None, None]  # (n, 1, 1)
         total = 0.0
         for square, logit in target.over(squares, covered(x), target.logit, x, chosen):
             total += ops.sum((whole - logit[..., None, None]) * square[:, None, :, :, 0], axis=0)  # (n, height, width)
         return total / squares.sum(axis=0)[..., 0]
 
-    def covered(x):
+    def covered(x: Any) -> Any:
         return lambda square: x + (baseline - x) * square[:, None]
 
     return target.each(fallen)

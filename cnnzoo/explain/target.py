@@ -1,7 +1,8 @@
-"""What is explained: one number that a model gives to an image, as a function that can be differentiated."""
+"""The target of an explanation: a logit as a differentiable function of the image."""
 
 from collections.abc import Callable, Iterator
 from itertools import count
+from typing import Any
 
 import keras
 import numpy as np
@@ -12,35 +13,34 @@ from cnnzoo.nn.gradients import input_gradient
 from cnnzoo.nn.layers import BatchSpread, unit_range
 from cnnzoo.tasks import inference
 
-PIXELS = 2**20  # of the images of a pass, at most, unless it is one image
+PIXELS = 2**20  # maximum pixels per pass, beyond a single image
 
 
 class LogitExplainer:
-    """The logit of each image.
+    """The logit of each image, with access to feature maps.
 
-    Of a classifier it is that of a class. Of a game it is the one by which the discriminator takes an image for real:
-    told the class where it is told classes, and the mean where it gives one for each patch. A discriminator that looks
-    at the spread of a batch sees each image alone.
+    For a classifier it is the logit of a class. For a GAN it is the discriminator's logit, given the class for a
+    conditional one, averaged over the patches. Minibatch statistics see each image alone.
 
-    The network is copied layer by layer, with those of networks inside of it, so that every feature map can be reached
-    and the model itself stays as it is.
+    The network is copied layer by layer, nested networks included, to expose every feature map without changing the
+    model.
 
     Args:
-        model: Classifies, or has a discriminator.
+        model: A classifier or a GAN.
         images: One image or n, uint8 or float32 in [0, 1], of the model's shape.
-        classes: n integers in [0, classes), or one for all. Of a classifier by default the most likely ones.
+        classes: n integers in [0, classes), or one for all. Default for a classifier: the most likely ones.
 
     Attributes:
         images: float32 in [0, 1], (n, height, width, channels).
-        chosen: float32 (n, k): the classes as one-hot rows, or ones where there are none.
-        maps: The symbolic feature maps (n, h, w, c) after its activations, from the first to the last.
+        chosen: float32 (n, k): one-hot classes, or ones for an unconditional discriminator.
+        maps: The symbolic feature maps (n, h, w, c) after the activations, from the first to the last.
 
     Raises:
-        ValueError: For another model, images of another shape, type or range or smaller than the network reaches, or
-            classes that the model does not have.
+        ValueError: For another model, images of another shape, type or range or too small for the network, or classes
+            out of range.
     """
 
-    def __init__(self, model, images, classes=None):
+    def __init__(self, model: Any, images: Any, classes: Any = None) -> None:
         network(model)
         batch, _ = inference.checked(model, images)
         self.model = model
@@ -50,29 +50,29 @@ class LogitExplainer:
         try:
             self._logit = self._built(*self._inputs)
         except ValueError as error:
-            if "negative" not in str(error):  # so Keras calls the sides that it would leave of a small image
+            if "negative" not in str(error):  # Keras's message for negative output sizes
                 raise
             size = "x".join(map(str, self.images.shape[1:3]))
-            least = next(side for side in count(min(self.images.shape[1:3]) + 1) if self._reaches(side))
+            least = next(side for side in count(min(self.images.shape[1:3]) + 1) if self._accepts_side(side))
             raise ValueError(f"got images of {size} pixels; allowed: sides of {least} and more") from None
         self._network = keras.Model(self._inputs, self._logit)
         self.chosen = self._rows(batch, classes)
 
     def each(self, function: Callable) -> np.ndarray:
-        """`function` of images and their rows of `chosen`, both tensors, a batch at a time, as one float32 array."""
+        """`function` of images and their rows of `chosen` (tensors), batch by batch, as one float32 array."""
         return inference.in_batches(lambda *rows: function(*map(ops.convert_to_tensor, rows)), self.images, self.chosen)
 
-    def over(self, variants: np.ndarray, make: Callable, function: Callable, images, chosen) -> Iterator:
-        """`function` of n images in every variant, as many variants in a pass as it can take.
+    def over(self, variants: np.ndarray, make: Callable, function: Callable, images: Any, chosen: Any) -> Iterator:
+        """`function` of n images in every variant, with g variants per pass.
 
         Args:
-            variants: Something about each of them, in a row.
-            make: Takes g rows of it and gives images (g, n, height, width, channels).
+            variants: One row per variant.
+            make: From g rows to images (g, n, height, width, channels).
             function: `logit` or `gradient`.
-            images, chosen: As those take them.
+            images, chosen: Its arguments.
 
         Yields:
-            The rows that were taken, g of them, and the result of shape (g, n, ...).
+            The g rows of a pass, and the result (g, n, ...).
         """
         n, height, width, _ = images.shape
         size = max(min(inference.BATCH, PIXELS // (height * width)) // n, 1)
@@ -82,92 +82,92 @@ class LogitExplainer:
             result = function(made, ops.tile(chosen, (len(rows), 1)))
             yield rows, ops.reshape(result, (len(rows), n, *result.shape[1:]))
 
-    def logit(self, images, chosen):
+    def logit(self, images: Any, chosen: Any) -> Any:
         """float32 (n,)."""
-        return self._network([self._seen(images), chosen])
+        return self._network([self._as_input(images), chosen])
 
-    def gradient(self, images, chosen, answer: Callable | None = None):
-        """Of the logits, or of another answer of the network, by the images: float32 (n, height, width, channels)."""
+    def gradient(self, images: Any, chosen: Any, answer: Callable | None = None) -> Any:
+        """The input gradient of the logits, or of another output: float32 (n, height, width, channels)."""
         return input_gradient(self._network, lambda x: (answer or self.logit)(x, chosen), images)
 
     def map_of(self, layer: int) -> Callable:
         """A function of images and `chosen` to a feature map, float32 (n, h, w, c).
 
         Args:
-            layer: Which, from 0, or from -1 backwards.
+            layer: Index of the map; negative from the end.
 
         Raises:
-            ValueError: There is no such map.
+            ValueError: For a layer out of range.
         """
         below = keras.Model(self._inputs, self._chosen_map(layer))
-        return lambda images, chosen: ops.cast(below([self._seen(images), chosen]), "float32")
+        return lambda images, chosen: ops.cast(below([self._as_input(images), chosen]), "float32")
 
     def slope_at(self, layer: int) -> Callable:
-        """A function of such a map, images and `chosen` to the gradient of the logits by the map, in its shape."""
+        """A function of a map, images and `chosen` to the gradient of the logits by the map, in its shape."""
         above = keras.Model([self._chosen_map(layer), *self._inputs], self._logit)
 
-        def slope(features, images, chosen):
-            seen = self._seen(images)  # a path around the map may still begin there
+        def slope(features: Any, images: Any, chosen: Any) -> Any:
+            seen = self._as_input(images)  # for connections bypassing the map
             return input_gradient(self._network, lambda x: above([x, seen, chosen]), features)
 
         return slope
 
     # -- the network --------------------------------------------------------------------------------------------------
 
-    def _seen(self, images):
-        """As the network takes them: a generator ends in tanh, and its discriminator looks at [-1, 1]."""
+    def _as_input(self, images: Any) -> Any:
+        """Images in the input range of the network: [-1, 1] for discriminators, since generators end in tanh."""
         return 2.0 * images - 1.0 if self.model.task == "generate" else images
 
-    def _built(self, image, chosen):
+    def _built(self, image: Any, chosen: Any) -> Any:
         """The symbolic logit (n,)."""
-        model, told = self.model, _is_told(self.model)
-        logits = self._through(network(model), [image, chosen] if told else image)
+        model, is_conditional = self.model, _is_conditional(self.model)
+        logits = self._copied(network(model), [image, chosen] if is_conditional else image)
         if model.task == "classify":
-            logits = self._through(model.head, logits)  # (n, classes)
-        logits = ops.mean(logits, axis=tuple(range(1, len(logits.shape) - 1)))  # over the patches, if there are any
-        return logits[:, 0] if told else ops.sum(logits * chosen, axis=-1)
+            logits = self._copied(model.head, logits)  # (n, classes)
+        logits = ops.mean(logits, axis=tuple(range(1, len(logits.shape) - 1)))  # over the patches, if any
+        return logits[:, 0] if is_conditional else ops.sum(logits * chosen, axis=-1)
 
-    def _reaches(self, side: int) -> bool:
-        """Whether the network has an answer to images of a side."""
+    def _accepts_side(self, side: int) -> bool:
+        """Whether the network accepts images of a side."""
         try:
             self._built(keras.Input((side, side, self.images.shape[3])), self._inputs[1])
         except ValueError:
             return False
         return True
 
-    def _through(self, layer, *inputs, **settings):
-        """What the copy of a layer or network gives."""
+    def _copied(self, layer: Any, *inputs: Any, **settings: Any) -> Any:
+        """The output of a copy of a layer or network; collects feature maps."""
         if isinstance(layer, keras.Sequential):
             (x,) = inputs
             for inner in layer.layers:
-                x = self._through(inner, x)
+                x = self._copied(inner, x)
             return x
         if isinstance(layer, keras.Model):
-            return keras.models.clone_model(layer, *inputs, lambda inner: inner, self._through).output
+            return keras.models.clone_model(layer, *inputs, lambda inner: inner, self._copied).output
         if isinstance(layer, BatchSpread):
-            return ops.pad(inputs[0], ((0, 0), (0, 1)), constant_values=1e-4)  # as it gives for a batch of one
+            return ops.pad(inputs[0], ((0, 0), (0, 1)), constant_values=1e-4)  # its value for a batch of one
         copy = type(layer).from_config(layer.get_config())
         output = copy(*inputs, **settings)
-        if isinstance(layer, keras.Layer):  # no plain operation, which has no weights
+        if isinstance(layer, keras.Layer):  # operations have no weights
             copy.set_weights(layer.get_weights())
         if activates(layer) and len(output.shape) == 4:
             self.maps.append(output)
         return output
 
-    def _chosen_map(self, layer: int):
+    def _chosen_map(self, layer: int) -> Any:
         if not self.maps:
             raise ValueError(f"got a {self.model.architecture}, which has no feature maps; allowed: convolutions")
         if not -len(self.maps) <= layer < len(self.maps):
             raise ValueError(f"got layer={layer!r}; allowed: {-len(self.maps)} to {len(self.maps) - 1}")
         return self.maps[layer]
 
-    def _rows(self, batch: np.ndarray, classes) -> np.ndarray:
+    def _rows(self, batch: np.ndarray, classes: Any) -> np.ndarray:
         model = self.model
         if not has_classes(model):
             if classes is not None:
                 raise ValueError(f"got classes for a {model.architecture} without classes; allowed: none")
             return np.ones((len(batch), 1), np.float32)
-        if classes is None and _is_told(model):
+        if classes is None and _is_conditional(model):
             raise ValueError(f"got no classes for a {model.architecture}, which judges an image as one of a class; "
                              f"allowed: integers in [0, {model.classes})")  # fmt: skip
         return inference.one_hot(
@@ -175,11 +175,11 @@ class LogitExplainer:
         )
 
 
-def network(model) -> keras.Model:
-    """The network that is looked into: a classifier's backbone, or a game's discriminator.
+def network(model: Any) -> keras.Model:
+    """The network to explain: the backbone of a classifier, or the discriminator of a GAN.
 
     Raises:
-        ValueError: The model has neither.
+        ValueError: For a model with neither.
     """
     name = "backbone" if getattr(model, "task", "") == "classify" else "discriminator"
     if not hasattr(model, name):
@@ -188,11 +188,11 @@ def network(model) -> keras.Model:
     return getattr(model, name)
 
 
-def has_classes(model) -> bool:
-    """Whether a model has a logit of its own for each class."""
-    return model.task == "classify" or _is_told(model)
+def has_classes(model: Any) -> bool:
+    """Whether the logit depends on a class."""
+    return model.task == "classify" or _is_conditional(model)
 
 
-def _is_told(model) -> bool:
-    """Whether a discriminator is told the class of an image."""
+def _is_conditional(model: Any) -> bool:
+    """Whether the model is a class-conditional GAN."""
     return model.task == "generate" and model.needs_labels

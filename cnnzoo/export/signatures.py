@@ -14,7 +14,8 @@ import tensorflow as tf
 from keras import ops
 
 from cnnzoo.export.image_codec import checked, from_bytes, mask_from_bytes, to_bytes
-from cnnzoo.imaging.arrays import png_bytes
+from cnnzoo.imaging.files import png_bytes
+from cnnzoo.tasks.inference import one_hot_in_turn
 from cnnzoo.tasks.photo_inference import with_bicubic_color
 
 MOST = 1024  # generated images per request, at most
@@ -202,8 +203,7 @@ def stylize(model: Any, shown: np.ndarray, classes: Sequence[str]) -> Signature:
         )
     names = ", ".join(model.styles)
     inputs["style"] = Tensor("float32", (None, max(1, len(model.styles))), f"weight of each style: {names}")
-    one_hot = np.eye(max(1, len(model.styles)), dtype=np.float32)
-    example = one_hot[np.arange(len(shown)) % len(one_hot)]  # the styles in turn
+    example = one_hot_in_turn(len(shown), max(1, len(model.styles)))
 
     def function(image: tf.Tensor, style: tf.Tensor) -> dict[str, Any]:
         return {"image": model.painted(image, style / tf.reduce_sum(style, axis=1, keepdims=True))}

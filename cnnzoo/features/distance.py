@@ -1,47 +1,47 @@
-"""How far apart two images look."""
+"""Perceptual distance between images."""
 
 import numpy as np
 from keras import ops
 
 from cnnzoo.features.maps import FeatureMaps, unit_distance
-from cnnzoo.imaging.arrays import as_batch
+from cnnzoo.imaging.batch import as_batch
 
 JUDGE = "vgg_small.cifar10"  # no model that restores or enlarges is trained on it
-PIXELS = 2**18  # of the images in a pass: few enough for the maps of a wide network on any machine
+PIXELS = 2**18  # of the images per pass, to bound the memory of the feature maps
 
 
 class PerceptualDistance:
-    """The distance of two images in the feature maps of a shipped classifier: `cnnzoo.features.maps.unit_distance`.
+    """Perceptual distance in the feature maps of a bundled classifier: `cnnzoo.features.maps.unit_distance`.
 
     Args:
-        network: The classifier; see `cnnzoo.features.maps.FeatureMaps`. Numbers of two networks cannot be compared, and
-            that of the network whose maps a model was trained to match says little of the model.
+        network: The classifier; see `cnnzoo.features.maps.FeatureMaps`. Distances of different
+            networks are not comparable; the network of a model's own training loss is a biased judge.
 
     Attributes:
         network: Its name.
-        protocol: What a score has to name: the network and the sha256 of its weights.
+        protocol: For scores: the network and the sha256 of its weights.
 
     Raises:
         UnknownName: There is no such checkpoint.
-        ValueError: It is no classifier with convolutions.
+        ValueError: For a network other than a convolutional classifier.
 
     It is an "LPIPS" only with the networks and weights of Zhang et al.
     """
 
-    def __init__(self, network: str = JUDGE):
+    def __init__(self, network: str = JUDGE) -> None:
         self._maps = FeatureMaps(network)
         self.network = network
         self.protocol = {"extractor": network, "extractor sha256": self._maps.sha256}
 
     def __call__(self, images: np.ndarray, others: np.ndarray) -> np.ndarray:
-        """The distance of each image from its fellow, (n,).
+        """The distance of each pair of images, (n,).
 
         Args:
             images: uint8 or floats in [0, 1]: one image (height, width, 1 or 3) or a batch of any size.
-            others: As many, of the same size.
+            others: As `images`, in the same shape.
 
         Raises:
-            ValueError: For two shapes, images that are too small for the network, or other types or ranges.
+            ValueError: For different shapes, images too small for the network, or another dtype or range.
         """
         (a, _), (b, _) = (as_batch(x, (None, None, None)) for x in (images, others))
         if a.shape != b.shape:

@@ -1,11 +1,11 @@
-"""The Inception network of 2015, whose features the literature means by FID, KID and Inception score.
+"""The Inception network of 2015, the feature extractor of the published FID, KID and Inception score.
 
-It is not shipped: it is fetched once, into `CNNZOO_DATA_DIR`, and used only if its SHA-256 is the one below. Scores
-that come from it are named `inception2015_…`; the others come from classifiers of the zoo and are no FID.
+It is not bundled: it is downloaded once, to `CNNZOO_DATA_DIR`, and verified by its SHA-256. Its scores are named
+`inception2015_…`; scores with classifiers of the zoo are not an FID.
 
 Source: Szegedy et al., "Rethinking the Inception Architecture for Computer Vision", 2016; the frozen graph is that of
 the archive `inception-2015-12-05.tgz`, which Heusel et al., "GANs Trained by a Two Time-Scale Update Rule Converge to a
-Local Nash Equilibrium", 2017, took for the FID.
+Local Nash Equilibrium", 2017, used for the FID.
 """
 
 import os
@@ -14,6 +14,7 @@ import socket
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import numpy as np
@@ -25,18 +26,18 @@ from cnnzoo.utils.atomic_files import data_dir, sha256
 URL = "https://openaipublic.blob.core.windows.net/diffusion/jul-2021/ref_batches/classify_image_graph_def.pb"
 SHA256 = "009d6814d1bc560d4e7b236e170e9b2d5ca6f4b57bd8037f6db05776204415c6"
 SPLITS = 10  # of the Inception score
-BATCH = 50  # images a pass
+BATCH = 50  # images per pass
 
 IMAGES = "ExpandDims:0"  # (n, height, width, 3) in [0, 255]; the graph resizes them itself
 FEATURES, LOGITS = "pool_3:0", "softmax/logits/MatMul"
 
 
 def graph_file() -> Path:
-    """The file of the frozen graph on this machine, fetched if it is not there yet.
+    """The path of the frozen graph, downloaded if missing.
 
     Raises:
-        DataNotFound: It is not there and there is no network; says what to do, in under a second.
-        ValueError: It is not the file that is meant; it is left where it is, and not read.
+        DataNotFound: For a missing file without network access, within a second.
+        ValueError: For a file with another SHA-256; it is neither read nor deleted.
     """
     path = data_dir() / "inception-2015-12-05" / Path(urlsplit(URL).path).name
     if not path.exists():
@@ -48,7 +49,7 @@ def graph_file() -> Path:
 def _fetch(path: Path) -> None:
     aside = path.with_name(f".{path.name}")
     try:
-        if not urllib.request.getproxies():  # where the host does not answer, say so at once
+        if not urllib.request.getproxies():  # fail fast if the host is unreachable
             socket.create_connection((urlsplit(URL).hostname, 443), timeout=0.5).close()
         path.parent.mkdir(parents=True, exist_ok=True)
         with urllib.request.urlopen(URL, timeout=30) as source, aside.open("wb") as target:
@@ -74,10 +75,10 @@ def _check(path: Path) -> None:
 
 
 def network() -> Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]:
-    """A function from uint8 images (n, height, width, 1 or 3) to their features (n, 2048) and chances (n, 1008).
+    """A function from uint8 images (n, height, width, 1 or 3) to features (n, 2048) and probabilities (n, 1008).
 
-    The chances leave out the bias of the last layer, as those of Salimans et al., "Improved Techniques for Training
-    GANs", 2016, do.
+    The probabilities omit the bias of the last layer, as in Salimans et al., "Improved Techniques for Training GANs",
+    2016.
 
     Raises:
         DataNotFound, ValueError: As `graph_file`.
@@ -88,7 +89,7 @@ def network() -> Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]:
     graph = tf.compat.v1.GraphDef.FromString(path.read_bytes())
 
     @tf.function(input_signature=[tf.TensorSpec((None, None, None, 3), tf.float32)])
-    def run(images):
+    def run(images: Any) -> Any:
         pooled, logits = tf.graph_util.import_graph_def(graph, {IMAGES: images}, [FEATURES, LOGITS])
         found = tf.squeeze(pooled, (1, 2))  # (n, 1, 1, 2048) -> (n, 2048)
         return found, tf.nn.softmax(tf.matmul(found, logits.inputs[1]))

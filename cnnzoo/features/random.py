@@ -1,9 +1,10 @@
-"""Networks whose filters are random, and whose maps nevertheless tell textures apart: judges of style without weights.
+"""Random-weight feature extractors for style losses.
 
-The weights are a pure function of a seed, computed in NumPy, so that they are the same under every backend.
+The weights are a pure function of a seed, computed in NumPy, and equal on every backend.
 """
 
 from functools import lru_cache
+from typing import Any
 
 import keras
 import numpy as np
@@ -12,19 +13,19 @@ from keras import layers
 SEED = 0
 WIDTHS = (32, 64, 128, 128, 128)  # of the blocks of `random_vgg`
 SCALES, FILTERS, SIZE = 4, 64, 7  # of `random_scales`
-SIDE = 128  # of the picture that the layers are normalised on
+SIDE = 128  # of the calibration image
 
 
 def random_vgg() -> keras.Model:
-    """Five blocks of two 3x3 convolutions with average pooling in between, normalised layer by layer.
+    """Five blocks of two 3x3 convolutions with average pooling in between, normalized layer by layer.
 
-    Each filter is shifted and scaled so that on a picture with the spectrum of photographs its answers have the mean 0
-    and the variance 1 before the ReLU. Without that, the maps of deep random layers hardly depend on the image.
+    Each filter is normalized to mean 0 and variance 1 before the ReLU, on noise with the spectrum of photographs.
+    Otherwise the maps of deep random layers hardly depend on the image.
 
     Source: Gatys et al., "Image Style Transfer Using Convolutional Neural Networks", 2016, section 2, for the pooling
-    and normalised activations; He et al., "A Powerful Generative Model Using Random Weights for the Deep Image
+    and normalized activations; He et al., "A Powerful Generative Model Using Random Weights for the Deep Image
     Representation", 2016, for styles by random weights; Kraehenbuehl et al., "Data-dependent Initializations of
-    Convolutional Neural Networks", 2016, for the normalisation.
+    Convolutional Neural Networks", 2016, for the normalization.
     """
     images = x = keras.Input((None, None, 3))
     weights = iter(_vgg_weights())
@@ -49,7 +50,7 @@ def random_scales() -> keras.Model:
     return keras.Model(images, maps)
 
 
-def _convolved(x, filters: int, size: int, weights: tuple):
+def _convolved(x: Any, filters: int, size: int, weights: tuple) -> Any:
     layer = layers.Conv2D(filters, size, padding="same", activation="relu", dtype="float32")
     y = layer(x)
     layer.set_weights(weights)
@@ -63,7 +64,7 @@ def _vgg_weights() -> list[tuple[np.ndarray, np.ndarray]]:
     for block, width in enumerate(WIDTHS):
         x = x if block == 0 else _halved(x)
         for _ in range(2):
-            x, kernel, bias = _normalised(x, _filters(random, 3, x.shape[2], width))
+            x, kernel, bias = _normalized(x, _filters(random, 3, x.shape[2], width))
             weights.append((kernel, bias))
     return weights
 
@@ -74,25 +75,25 @@ def _scale_weights() -> list[tuple[np.ndarray, np.ndarray]]:
     weights = []
     for scale in range(SCALES):
         x = x if scale == 0 else _halved(x)
-        weights.append(_normalised(x, _filters(random, SIZE, 3, FILTERS))[1:])
+        weights.append(_normalized(x, _filters(random, SIZE, 3, FILTERS))[1:])
     return weights
 
 
 def _picture() -> np.ndarray:
-    """(SIDE, SIDE, 3) in [0, 1]: noise whose amplitudes fall as 1 / frequency, and that is more grey than coloured."""
+    """(SIDE, SIDE, 3) in [0, 1]: 1 / f noise with reduced saturation."""
     random = np.random.default_rng(SEED)
     frequency = np.hypot(np.fft.fftfreq(SIDE)[:, None], np.fft.rfftfreq(SIDE)[None, :])
     frequency[0, 0] = np.inf  # the mean is 0
     spectra = np.fft.rfft2(random.standard_normal((4, SIDE, SIDE)), axes=(1, 2)) / frequency
-    grey, *colours = np.fft.irfft2(spectra, (SIDE, SIDE), axes=(1, 2))
-    picture = np.stack([grey + 0.4 * colour for colour in colours], axis=2)
+    gray, *colors = np.fft.irfft2(spectra, (SIDE, SIDE), axes=(1, 2))
+    picture = np.stack([gray + 0.4 * color for color in colors], axis=2)
     return np.clip(0.5 + 0.25 * picture / picture.std(), 0.0, 1.0)
 
 
 def _filters(random: np.random.Generator, size: int, channels: int, count: int) -> np.ndarray:
-    """(size, size, channels, count); of those for images, every other without answer to what is the same all over it.
+    """Random filters (size, size, channels, count); every other image filter has zero mean.
 
-    Most of a photograph is smooth, so that filters that are all left as they are see little else.
+    Without a response to constant regions they see more than the smooth parts of photographs.
     """
     filters = random.standard_normal((size, size, channels, count))
     if channels == 3:
@@ -100,8 +101,8 @@ def _filters(random: np.random.Generator, size: int, channels: int, count: int) 
     return filters
 
 
-def _normalised(x: np.ndarray, kernel: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """What a convolution and a ReLU make of x (h, w, c), and the kernel and bias that normalise the answers."""
+def _normalized(x: np.ndarray, kernel: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The output of convolution and ReLU for x (h, w, c), and the kernel and bias with normalized responses."""
     size = kernel.shape[0]
     padded = np.pad(x, ((size // 2, size // 2), (size // 2, size // 2), (0, 0)))
     windows = np.lib.stride_tricks.sliding_window_view(padded, (size, size), (0, 1))  # (h, w, c, size, size)
@@ -113,6 +114,6 @@ def _normalised(x: np.ndarray, kernel: np.ndarray) -> tuple[np.ndarray, np.ndarr
 
 
 def _halved(x: np.ndarray) -> np.ndarray:
-    """The means of 2x2 pixels."""
+    """2x2 average pooling."""
     height, width, channels = x.shape
     return x.reshape(height // 2, 2, width // 2, 2, channels).mean((1, 3))

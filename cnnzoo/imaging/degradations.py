@@ -1,11 +1,12 @@
-"""What photographs suffer: noise, compression, wrong exposure; training, evaluation and export share it.
+"""Synthetic degradations of photographs: noise, JPEG compression, exposure; for training, evaluation and export.
 
-Each is a function of float images (n, height, width, channels) in [0, 1] that gives float32 images of the same shape,
-in any graph. Those that draw take a `seed` as `keras.random` does: an integer, or a `keras.random.SeedGenerator`.
+Each maps float images (n, height, width, channels) in [0, 1] to float32 images of the same shape, inside or outside a
+graph. Random ones take a `seed` as in `keras.random`: an integer, or a `keras.random.SeedGenerator`.
 """
 
 import math
 import numbers
+from typing import Any
 
 import keras
 import numpy as np
@@ -14,13 +15,13 @@ from keras import ops
 from cnnzoo.imaging.color import full_ycbcr_to_rgb, rgb_to_full_ycbcr
 
 
-def gaussian_noise(images, sigma, seed):
-    """x + sigma / 255 * n with n ~ N(0, 1) for each number; not clipped, so that it may leave [0, 1].
+def gaussian_noise(images: Any, sigma: Any, seed: Any) -> Any:
+    """x + sigma / 255 * n with n ~ N(0, 1); not clipped, so that results may leave [0, 1].
 
     Args:
         images: See above.
-        sigma: Standard deviation in grey levels of 255, as the literature has it: a number, or a tensor with one for
-            each image, (n,) or (n, 1, 1, 1).
+        sigma: Standard deviation in units of 1 / 255, as in the literature: a number, or a tensor with one per image,
+            (n,) or (n, 1, 1, 1).
         seed: See above.
 
     Raises:
@@ -35,7 +36,7 @@ def gaussian_noise(images, sigma, seed):
 # -- JPEG -------------------------------------------------------------------------------------------------------------
 
 BLOCK = 8
-# ITU-T T.81, tables K.1 and K.2: the steps in which the coefficients of Y, and of Cb and Cr, are rounded.
+# ITU-T T.81, tables K.1 and K.2: quantization steps of the coefficients of Y, and of Cb and Cr.
 LUMINANCE = """
     16 11 10 16  24  40  51  61
     12 12 14 19  26  58  60  55
@@ -58,15 +59,15 @@ CHROMINANCE = """
 """
 
 
-def jpeg(images, quality: int):
-    """Images as they come back from a JPEG file, without subsampled colour (4:4:4), in the 256 grey values.
+def jpeg(images: Any, quality: int) -> Any:
+    """Images after JPEG compression without chroma subsampling (4:4:4), rounded to 8 bits.
 
-    Only what loses is computed: rounding to 8 bits, Y'CbCr, the cosine transform of blocks of 8x8, and the rounding of
-    its coefficients. Where a side is no multiple of 8 its last row or column is repeated, as libjpeg does.
+    Only the lossy steps are computed: rounding to 8 bits, Y'CbCr, the DCT of 8x8 blocks, and the quantization of its
+    coefficients. The last row or column is repeated to a multiple of 8, as in libjpeg.
 
     Args:
-        images: See above, with 1 or 3 channels; what is outside of [0, 1] is clipped.
-        quality: 1 to 100, on the scale of the Independent JPEG Group, which is that of libjpeg and Pillow.
+        images: See above, with 1 or 3 channels; clipped to [0, 1].
+        quality: 1 to 100, on the scale of the Independent JPEG Group (libjpeg, Pillow).
 
     Raises:
         ValueError: For another quality, or another number of channels.
@@ -76,22 +77,22 @@ def jpeg(images, quality: int):
     channels = images.shape[-1]
     if channels not in (1, 3):
         raise ValueError(f"got images with {channels} channels; allowed: 1 or 3")
-    steps = _quantisation(quality, channels)[:, None, :, :]  # (8, 1, 8, channels)
+    steps = _quantization(quality, channels)[:, None, :, :]  # (8, 1, 8, channels)
     height, width = ops.shape(images)[1:3]
-    x = _grey_levels(images)
-    x = x if channels == 1 else _grey_levels(rgb_to_full_ycbcr(x / 255.0))
+    x = _gray_levels(images)
+    x = x if channels == 1 else _gray_levels(rgb_to_full_ycbcr(x / 255.0))
     for axis in (1, 2):
         size = ops.shape(x)[axis]
         x = ops.take(x, ops.minimum(ops.arange(-(-size // BLOCK) * BLOCK), size - 1), axis=axis)
     rows, columns = (side // BLOCK for side in ops.shape(x)[1:3])
     x = ops.reshape(x, (-1, rows, BLOCK, columns, BLOCK, channels)) - 128.0
     x = ops.einsum("ui,vj,nyixjc->nyuxvc", COSINES, COSINES, x) / steps
-    # Ties are frequent, and libjpeg rounds them away from 0; a little over a half, as the sums above are inexact.
+    # Ties are frequent; libjpeg rounds them away from 0. 0.501, since the sums above are inexact.
     x = ops.sign(x) * ops.floor(ops.abs(x) + 0.501) * steps
     x = ops.einsum("ui,vj,nyuxvc->nyixjc", COSINES, COSINES, x) + 128.0
     x = ops.reshape(x, (-1, rows * BLOCK, columns * BLOCK, channels))[:, :height, :width]
-    x = _grey_levels(x / 255.0) / 255.0
-    return x if channels == 1 else _grey_levels(full_ycbcr_to_rgb(x)) / 255.0
+    x = _gray_levels(x / 255.0) / 255.0
+    return x if channels == 1 else _gray_levels(full_ycbcr_to_rgb(x)) / 255.0
 
 
 def _cosines() -> np.ndarray:
@@ -104,8 +105,8 @@ def _cosines() -> np.ndarray:
 COSINES = _cosines()
 
 
-def _quantisation(quality: int, channels: int) -> np.ndarray:
-    """The steps of the coefficients, float32 (8, 8, channels)."""
+def _quantization(quality: int, channels: int) -> np.ndarray:
+    """The quantization tables, float32 (8, 8, channels)."""
     if not isinstance(quality, numbers.Integral) or isinstance(quality, bool) or not 1 <= quality <= 100:
         raise ValueError(f"got quality={quality!r}; allowed: an integer from 1 to 100")
     percent = 5000 // quality if quality < 50 else 200 - 2 * quality
@@ -114,30 +115,30 @@ def _quantisation(quality: int, channels: int) -> np.ndarray:
     return np.clip((base * percent + 50) // 100, 1, 255).astype(np.float32)
 
 
-def _grey_levels(x):
-    """Numbers in [0, 1] as whole ones in [0, 255]."""
+def _gray_levels(x: Any) -> Any:
+    """Values in [0, 1] as integers in [0, 255], in float32."""
     return ops.floor(ops.clip(ops.cast(x, "float32"), 0.0, 1.0) * 255.0 + 0.5)
 
 
 # -- exposure ----------------------------------------------------------------------------------------------------------
 
-STOPS, GAMMA, CAST = (-3.0, 1.5), 1.35, 1.15  # the extremes of what `misexposed` draws
+STOPS, GAMMA, CAST = (-3.0, 1.5), 1.35, 1.15  # limits of the random draws of `misexposed`
 
 
-def exposed(images, stops, gamma=1.0, cast=1.0):
-    """Images as though they had been exposed longer or shorter, in the 256 grey values.
+def exposed(images: Any, stops: Any, gamma: Any = 1.0, cast: Any = 1.0) -> Any:
+    """Images with changed exposure, tone curve and color cast, rounded to 8 bits.
 
-    The numbers are taken for sRGB. In linear light they are multiplied by 2^stops and by the cast, and clipped to
-    [0, 1], as on a sensor; as sRGB again they are raised to the power gamma.
+    sRGB values are multiplied in linear light by 2^stops and by the cast, and clipped to [0, 1], as on a sensor; then,
+    in sRGB, raised to the power gamma.
 
     Args:
         images: See above.
-        stops: Below 0 for darker images; a number, or a tensor that broadcasts to the images, as are the others.
+        stops: Below 0 for darker images; a number, or a tensor broadcast to the images, as are gamma and cast.
         gamma: Above 0; above 1 for darker middle tones.
-        cast: At least 0; of each channel (3,) for a cast of colour.
+        cast: At least 0; (3,) for a color cast.
 
     Raises:
-        ValueError: For a number outside of its range.
+        ValueError: For a number out of range.
 
     Source: the transfer function of sRGB, IEC 61966-2-1, 1999.
     """
@@ -148,22 +149,22 @@ def exposed(images, stops, gamma=1.0, cast=1.0):
     light = ops.where(x <= 0.04045, x / 12.92, ops.power((x + 0.055) / 1.055, 2.4))
     light = ops.clip(light * (2.0 ** ops.convert_to_tensor(stops, "float32") * cast), 0.0, 1.0)
     x = ops.where(light <= 0.0031308, 12.92 * light, 1.055 * ops.power(light, 1 / 2.4) - 0.055)
-    return _grey_levels(ops.power(ops.clip(x, 0.0, 1.0), gamma)) / 255.0
+    return _gray_levels(ops.power(ops.clip(x, 0.0, 1.0), gamma)) / 255.0
 
 
-def misexposed(images, seed, well=0.0):
-    """Images in wrong exposure, tone and colour, each by its own draws.
+def misexposed(images: Any, seed: Any, well: float = 0.0) -> Any:
+    """Randomly mis-exposed images, with independent draws per image; see `exposed`.
 
-    Stops are drawn evenly from -3 to 1.5, the logarithms of gamma from 1 / 1.35 to 1.35 and those of the cast of each
-    channel from 1 / 1.15 to 1.15; see `exposed`.
+    Stops are uniform in [-3, 1.5], gamma is log-uniform in [1 / 1.35, 1.35], and the cast of each channel log-uniform
+    in [1 / 1.15, 1.15].
 
     Args:
         images: See above.
         seed: See above.
-        well: The share of images that stay as they are.
+        well: The fraction of unchanged images.
 
     Raises:
-        ValueError: For a share outside of [0, 1].
+        ValueError: For a fraction outside [0, 1].
     """
     _check("well", well, 0.0, 1.0)
     drawn = keras.random.uniform((ops.shape(images)[0], 1, 1, 6), seed=seed)
@@ -175,11 +176,16 @@ def misexposed(images, seed, well=0.0):
     return exposed(images, stops, gamma, cast)
 
 
-# -- what they share --------------------------------------------------------------------------------------------------
+# -- validation -------------------------------------------------------------------------------------------------------
 
 
-def _check(name: str, value, low: float, high: float = math.inf, above: bool = False) -> None:
-    """Refuses a number outside of its range, and NaN; of a tensor nothing is known before it runs."""
-    if isinstance(value, numbers.Real) and not ((low < value if above else low <= value) and value <= high):
-        allowed = f"above {low:g}" if above else f">= {low:g}" if high == math.inf else f"{low:g} to {high:g}"
+def _check(name: str, value: Any, low: float, high: float = math.inf, above: bool = False) -> None:
+    """Rejects numbers out of range and NaN; tensors have no values yet and pass."""
+    if not isinstance(value, numbers.Real):
+        return
+    number = float(value)
+    if not ((low < number if above else low <= number) and number <= high):
+        allowed = f"{low:g} to {high:g}" if high < math.inf else f">= {low:g}"
+        if above:
+            allowed = f"above {low:g}"
         raise ValueError(f"got {name}={value}; allowed: {allowed}")

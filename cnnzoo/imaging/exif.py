@@ -1,21 +1,30 @@
-"""EXIF for a picture that was changed: its size is that of now, it is upright, and nothing shows the picture before.
+"""EXIF orientation, and EXIF of edited images: new size, upright, without thumbnails.
 
-Places in EXIF are counted from its start, and the notes of camera makers count so too. So all that is kept stays where
-it is, and everything else, thumbnails above all, is blanked.
+Offsets in EXIF, also in maker notes, are relative to its start. So kept entries stay at their offsets, and all others,
+in particular thumbnails, are zeroed.
 
 Source: CIPA DC-008 (EXIF 2.32), 4.5 and 4.6; TIFF 6.0, section 2.
 """
 
 import struct
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from cnnzoo.imaging.decoding import decoding
+
+if TYPE_CHECKING:
+    import PIL.Image
 
 HEADER = b"Exif\0\0"
 JPEG = b"\xff\xd8\xff"
-ORIENTATION = 0x0112
+ORIENTATION = 0x0112  # the tag, CIPA DC-008 (EXIF 2.32), 4.6.4
+# For each orientation: whether to flip left to right first, then the number of quarter turns to the left.
+_UPRIGHT = {2: (True, 0), 3: (False, 2), 4: (True, 2), 5: (True, 1), 6: (False, 3), 7: (True, 3), 8: (False, 1)}
 WIDTHS, HEIGHTS = (0x0100, 0xA002, 0x1001), (0x0101, 0xA003, 0x1002)  # ImageWidth, PixelXDimension, RelatedImageWidth
 DIRECTORIES = (0x8769, 0x8825, 0xA005)  # Exif, GPS, Interoperability
-# Tags of pixels: where in a file they lie and how they are stored; and of what may hold thumbnails, such as XMP and the
-# resources of Photoshop. A value that holds a JPEG is left out as well, whatever its tag.
+# Tags of the pixel layout and storage, and of possible thumbnails, such as XMP and Photoshop resources. Values with an
+# embedded JPEG are removed as well, for any tag.
 OF_PIXELS = frozenset(
     {
         *(0x00FE, 0x00FF, 0x0102, 0x0103, 0x0106, 0x0107, 0x010A, 0x0111, 0x0115, 0x0116, 0x0117, 0x011C, 0x013D),
@@ -23,13 +32,50 @@ OF_PIXELS = frozenset(
         *(0x02BC, 0x501B, 0x83BB, 0x8649, 0x8773, 0x935C),
     }
 )
-SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4}  # of a value, by its type
+SIZES = {
+    1: 1,
+    2: 1,
+    3: 2,
+    4: 4,
+    5: 8,
+    6: 1,
+    7: 1,
+    8: 2,
+    9: 4,
+    10: 8,
+    11: 4,
+    12: 8,
+    13: 4,
+}  # bytes, by type
+
+
+def exif_tag(image: "PIL.Image.Image", tag: int) -> Any:
+    """A tag from EXIF or TIFF tags, or for the orientation from XMP; None if absent or damaged."""
+    try:
+        with decoding(""):
+            return image.getexif().get(tag)
+    except ValueError:
+        return None
+
+
+def orientation(image: "PIL.Image.Image") -> int:
+    """The orientation, 1 to 8, from EXIF or else XMP; by default 1, upright."""
+    value = exif_tag(image, ORIENTATION)
+    return value if value in _UPRIGHT else 1
+
+
+def upright(array: np.ndarray, image: "PIL.Image.Image") -> np.ndarray:
+    """The pixels (height, width, channels) of an image, rotated by its orientation."""
+    if (value := orientation(image)) == 1:
+        return array
+    flip, turns = _UPRIGHT[value]
+    return np.ascontiguousarray(np.rot90(array[:, ::-1] if flip else array, turns))
 
 
 def of_file(image: Any) -> bytes | None:
-    """The EXIF of a Pillow image as in the APP1 segment of a JPEG, as it stands in its file; None if there is none.
+    """The EXIF of a Pillow image, as in the APP1 segment of a JPEG; None without EXIF.
 
-    Of a TIFF it is made from its tags.
+    For a TIFF it is built from the tags.
     """
     exif = image.info.get("exif")
     if not exif and (hasattr(image, "tag_v2") or "Raw profile type exif" in image.info):
@@ -46,7 +92,7 @@ def of_file(image: Any) -> bytes | None:
 
 
 def of_changed(exif: bytes | None, width: int, height: int) -> bytes | None:
-    """EXIF for a picture that is upright and of this size; None where it is damaged or nothing is left.
+    """EXIF for an upright image of this size; None if damaged or empty.
 
     Args:
         exif: As in the APP1 segment of a JPEG.
@@ -62,9 +108,9 @@ def of_changed(exif: bytes | None, width: int, height: int) -> bytes | None:
 
 
 class _Kept:
-    """What is kept of the bytes of EXIF, at the places where it was."""
+    """A copy of the kept entries of EXIF, at their original offsets."""
 
-    def __init__(self, old: bytes, order: str, width: int, height: int):
+    def __init__(self, old: bytes, order: str, width: int, height: int) -> None:
         self.old, self.order = old, order
         self.sides = {**dict.fromkeys(WIDTHS, width), **dict.fromkeys(HEIGHTS, height)}
         self.new, self.end = bytearray(len(old) + 4), 0
@@ -72,14 +118,14 @@ class _Kept:
         self._seen: set[int] = set()
 
     def copy(self, at: int) -> int:
-        """Copies a directory and what belongs to it, but for the directory that it names as the next.
+        """Copies a directory with its values and subdirectories, but not the next directory (thumbnails).
 
         Returns:
-            How many of its entries were kept.
+            The number of kept entries.
 
         Raises:
-            struct.error: It is cut short.
-            ValueError: It was copied before.
+            struct.error: For a truncated directory.
+            ValueError: For a directory already copied (a cycle).
         """
         if at in self._seen:
             raise ValueError
@@ -90,7 +136,7 @@ class _Kept:
         return len(entries)
 
     def _entry(self, entry: bytes) -> bytes | None:
-        """The twelve bytes of an entry as they are to be; its value is copied."""
+        """The new twelve bytes of an entry, or None to drop it; copies its value."""
         tag, kind, count, start = struct.unpack(f"{self.order}HHII", entry)
         size = SIZES.get(kind, 0) * count
         if tag in OF_PIXELS or not size:

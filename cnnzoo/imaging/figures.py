@@ -1,8 +1,7 @@
-"""Pictures to look at: images side by side, before above after, the losses of a run.
+"""Matplotlib figures: image grids, before and after, training curves.
 
-Each function gives a Matplotlib figure that no pyplot holds: a notebook shows it as the last value of a cell, and
-`figure.savefig("it.png")` writes it. Its background is transparent, and its ink is a grey that is read on white as well
-as on black, whatever style is set.
+Figures are independent of pyplot: a notebook shows one as the last value of a cell, and `figure.savefig("it.png")`
+writes it. The background is transparent, and the gray ink is legible on white and on black, with any style.
 """
 
 import json
@@ -18,7 +17,9 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure as MatplotlibFigure
 from matplotlib.ticker import MaxNLocator
 
-from cnnzoo.imaging.arrays import is_picture, read_image, to_uint8
+from cnnzoo.imaging.arrays import to_uint8
+from cnnzoo.imaging.decoding import is_picture
+from cnnzoo.imaging.files import read_image
 
 INK = "#808080"  # 3.9 to 1 on white and 5.3 to 1 on black
 COLORS = ("#3f8fd2", "#e0792b", "#2fa36b", "#b26fd8", "#d9527f", "#9c8a1f")
@@ -28,7 +29,7 @@ DOTS = 100  # an inch
 GAP = 0.08  # inches
 LINE = 0.2  # inches of a line of text
 WORDS = 10  # points
-# Panels that several quantities share, and which these are.
+# Panels shared by several quantities.
 SHARED: dict[str, Callable[[str], bool]] = {
     "loss": lambda name: name.endswith("_loss"),
     "learning_rate": lambda name: name.startswith("learning_rate_"),
@@ -41,9 +42,9 @@ ALLOWED = (
 
 
 class Figure(MatplotlibFigure):
-    """A Matplotlib figure that a notebook shows without pyplot, twice as sharp as it is large."""
+    """A Matplotlib figure displayed by notebooks without pyplot, at twice the resolution."""
 
-    def __init__(self, width: float, height: float):
+    def __init__(self, width: float, height: float) -> None:
         super().__init__(figsize=(width, height), dpi=DOTS, facecolor="none", edgecolor="none")
         FigureCanvasAgg(self)
 
@@ -57,17 +58,17 @@ class Figure(MatplotlibFigure):
 
 
 def show(images: Any, titles: str | Sequence[Any] | None = None, columns: int | None = None) -> Figure:
-    """Images side by side, row by row.
+    """A grid of images.
 
     Args:
         images: One image or several: an array or tensor (height, width[, 1 or 3]) or (n, height, width[, 1 or 3]), a
-            path, a Pillow image, or a list of any of these, whose sizes may differ. uint8, uint16, booleans, or
-            floats in [0, 1]; floats of a noisy image may leave it, and are clipped. Grey is shown grey.
-        titles: A word above each image, or one for all of them above the first.
-        columns: Images in a row; by default as many as can be told apart.
+            path, a Pillow image, or a list of any of these, of different sizes. uint8, uint16, booleans, or floats in
+            [0, 1]; floats of noisy images are clipped. Gray images are shown in gray.
+        titles: One title per image, or a single title above the first.
+        columns: Images per row; by default chosen by their size.
 
     Raises:
-        ValueError: For no images, images of another kind, as many titles as there are no images, or columns < 1.
+        ValueError: For no images, invalid images, another number of titles, or columns < 1.
     """
     shown = _each(images)
     words = _titles(titles, len(shown))
@@ -81,14 +82,14 @@ def show(images: Any, titles: str | Sequence[Any] | None = None, columns: int | 
 
 
 def compare(before: Any, after: Any, titles: Sequence[Any] | None = None) -> Figure:
-    """Images above what was made of them, or beside it where there is one pair. Both are drawn equally large.
+    """Images before and after processing, one above the other, or side by side for one pair, drawn at the same size.
 
     Args:
-        before, after: Equally many images, each as `show` takes them. The sizes of a pair may differ.
-        titles: What the two are called; by default "before" and "after".
+        before, after: Equal numbers of images, as in `show`. The sizes of a pair may differ.
+        titles: The two titles; by default "before" and "after".
 
     Raises:
-        ValueError: For images that `show` does not take, unequal numbers of them, or other than two titles.
+        ValueError: For invalid images, unequal numbers of them, or other than two titles.
     """
     pairs = [_each(before), _each(after)]
     if len(pairs[0]) != len(pairs[1]):
@@ -108,17 +109,17 @@ def compare(before: Any, after: Any, titles: Sequence[Any] | None = None) -> Fig
 
 
 def plot_history(run: Any) -> Figure:
-    """The logs of a training run over its epochs, a panel for each quantity.
+    """Training curves over the epochs, one panel per quantity.
 
-    The losses of the phases share a panel, and so do their learning rates. What was measured on validation images is
-    dashed. A quantity that is above 0 and spans more than two powers of ten is drawn on a logarithmic axis.
+    The losses of the phases share a panel, and so do their learning rates. Validation curves are dashed. Positive
+    quantities spanning more than two powers of ten get a logarithmic axis.
 
     Args:
-        run: A run folder, or its `history.json`; a Keras `History`, which `model.fit` returns; or a dict such as
-            `History.history`. Of a `validation_freq` other than 1 a dict does not tell, but where only one fits.
+        run: A run folder, or its `history.json`; a Keras `History` from `model.fit`; or a dict such as
+            `History.history`. For a dict, `validation_freq` is inferred if unambiguous.
 
     Raises:
-        ValueError: There is no history, nothing in it, or no telling of which epochs its values are.
+        ValueError: For a missing or empty history, or an ambiguous `validation_freq`.
     """
     curves = _history(run)
     panels = _panels(curves)
@@ -138,7 +139,7 @@ def plot_history(run: Any) -> Figure:
 
 
 def _each(images: Any) -> list[np.ndarray]:
-    """The single images in what `show` takes, uint8 (height, width, 1 or 3)."""
+    """The single images of an argument of `show`, uint8 (height, width, 1 or 3)."""
     if is_picture(images):
         return [_drawn(read_image(images))]
     if isinstance(images, (list, tuple)):
@@ -164,7 +165,7 @@ def _drawn(image: np.ndarray) -> np.ndarray:
         return to_uint8(image.astype(np.float32) / (65535 if image.dtype == np.uint16 else 1))
     if not np.issubdtype(image.dtype, np.floating):
         raise ValueError(f"got an image of dtype {image.dtype}; {ALLOWED}")
-    if not (np.isfinite(image).all() and -0.5 <= image.mean() <= 1.5):  # noise has the mean 0
+    if not (np.isfinite(image).all() and -0.5 <= image.mean() <= 1.5):  # zero-mean noise leaves the mean in range
         raise ValueError(f"got an image with values in [{image.min():g}, {image.max():g}]; {ALLOWED}")
     return to_uint8(image)
 
@@ -180,7 +181,7 @@ def _titles(titles: str | Sequence[Any] | None, n: int) -> list[str]:
 
 
 def _columns(images: Sequence[np.ndarray]) -> int:
-    """Columns of rows that are about equally long, of images that are drawn large enough to be seen."""
+    """A number of columns with rows of about equal length and images of a legible size."""
     side = max(max(image.shape[:2]) for image in images)
     most = max(1, int(WIDTH / min(max(SMALLEST, side / DOTS), WIDTH / 4)))
     return math.ceil(len(images) / math.ceil(len(images) / most))
@@ -207,8 +208,8 @@ def _grid(rows: Sequence[Sequence[tuple[np.ndarray, str]]], columns: int) -> Fig
             axis = figure.add_axes(place)
             axis.set_axis_off()
             axis.set_anchor("N")
-            grey = image[:, :, 0] if image.shape[2] == 1 else image
-            axis.imshow(grey, cmap="gray", vmin=0, vmax=255, interpolation="auto")
+            gray = image[:, :, 0] if image.shape[2] == 1 else image
+            axis.imshow(gray, cmap="gray", vmin=0, vmax=255, interpolation="auto")
             if word:
                 axis.set_title(word, color=INK, fontsize=WORDS, pad=3)
     return figure
@@ -218,7 +219,7 @@ def _grid(rows: Sequence[Sequence[tuple[np.ndarray, str]]], columns: int) -> Fig
 
 
 def _history(run: Any) -> dict[str, Curve]:
-    """The curve of each quantity, over epochs that are counted from 1."""
+    """The curve of each quantity, over epochs counted from 1."""
     curves: dict[str, Curve] = {}
     if isinstance(run, (str, Path)):
         path = Path(run) / "history.json" if Path(run).is_dir() else Path(run)
@@ -241,9 +242,9 @@ def _history(run: Any) -> dict[str, Curve]:
             raise ValueError(f"got {type(run).__name__}; allowed: a run folder, a Keras History or its dict")
         length = max(map(len, logs.values()), default=0)
         epochs = [epoch + 1 for epoch in getattr(run, "epoch", None) or range(length)]
-        asked = (getattr(run, "params", None) or {}).get("validation_freq")
+        frequency = (getattr(run, "params", None) or {}).get("validation_freq")
         for name, values in logs.items():
-            measured = epochs if len(values) == len(epochs) else _validated(epochs, len(values), asked)
+            measured = epochs if len(values) == len(epochs) else _validated(epochs, len(values), frequency)
             if measured is None or (not name.startswith("val_") and measured is not epochs):
                 raise ValueError(
                     f"got {length} epochs of some quantities and {len(values)} of {name}; allowed: equally many, or "
@@ -255,20 +256,20 @@ def _history(run: Any) -> dict[str, Curve]:
     return curves
 
 
-def _validated(epochs: list[int], count: int, asked: int | Sequence[int] | None) -> list[int] | None:
-    """The epochs after which `fit` validated: by its `validation_freq`, or by the only one that fits the count."""
-    if asked is None:
+def _validated(epochs: list[int], count: int, frequency: int | Sequence[int] | None) -> list[int] | None:
+    """The epochs with validation, by `validation_freq`, or by the only one consistent with the count."""
+    if frequency is None:
         every = range(1, max(epochs, default=0) + 1)
         fitting = [n for n in every if sum(e % n == 0 for e in epochs) == count]
         if len(fitting) != 1:
             return None
-        asked = fitting[0]
-    validated = [e for e in epochs if (e % asked == 0 if isinstance(asked, int) else e in asked)]
+        frequency = fitting[0]
+    validated = [e for e in epochs if (e % frequency == 0 if isinstance(frequency, int) else e in frequency)]
     return validated if len(validated) == count else None
 
 
 def _panels(logs: Mapping[str, Any]) -> dict[str, list[str]]:
-    """The names of each panel. Where phases have losses of their own, their sum says nothing."""
+    """The names of each panel, without the sum of losses where each phase has its own."""
     phases = [name for name in logs if name.endswith("_loss") and name != "val_loss"]
     panels: dict[str, list[str]] = {"loss": []}
     for name in logs:
@@ -284,13 +285,14 @@ def _panel(axis: Axes, title: str, curves: Mapping[str, Curve]) -> None:
     plain = list(dict.fromkeys(name.removeprefix("val_") for name in curves))
     for name, (epochs, values) in curves.items():
         color = COLORS[plain.index(name.removeprefix("val_")) % len(COLORS)]
-        dashes = "--" if name.startswith("val_") else "-"
+        is_validation = name.startswith("val_")
         label = name.removeprefix("val_").removesuffix("_loss").removeprefix("learning_rate_").replace("_", " ")
-        label = label if len(plain) > 1 else "training"
-        label = label.replace("training", "validation") if dashes == "--" else label
-        label = f"{label}, validation" if dashes == "--" and len(plain) > 1 else label
+        if len(plain) == 1:
+            label = "validation" if is_validation else "training"
+        elif is_validation:
+            label = f"{label}, validation"
         dot = "o" if len(epochs) == 1 else None
-        axis.plot(epochs, values, dashes, color=color, label=label, linewidth=1.8, marker=dot)
+        axis.plot(epochs, values, "--" if is_validation else "-", color=color, label=label, linewidth=1.8, marker=dot)
     every = [value for _, values in curves.values() for value in values if math.isfinite(value)]
     if every and min(every) > 0 and max(every) > 100 * min(every):
         axis.set_yscale("log")

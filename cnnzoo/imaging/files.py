@@ -1,4 +1,4 @@
-"""Photographs: read and written with what they carry, 8 or 16 bits, transparency, EXIF, resolution and profile."""
+"""Image files: reading and writing with 8 or 16 bits, transparency, EXIF, resolution and color profile."""
 
 import io
 import struct
@@ -11,30 +11,33 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cnnzoo.imaging import exif
-from cnnzoo.imaging.arrays import contents, decoding, exif_tag, open_image, orientation, pixels_of, split, upright
+from cnnzoo.imaging.arrays import to_channels, to_uint8
+from cnnzoo.imaging.decoding import contents, decoding, is_picture, open_image, opened, pixels_of, split
+from cnnzoo.imaging.exif import exif_tag, orientation, upright
+from cnnzoo.imaging.transparency import flattened
 from cnnzoo.utils.atomic_files import write_bytes
 
 if TYPE_CHECKING:
     from PIL import Image
 
 FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
-# Pixels a side: of libpng and its readers by default, of libjpeg, and 14 bits.
+# Maximum pixels per side: libpng's default limit, libjpeg's limit, and 14 bits.
 LONGEST = {"PNG": 1_000_000, "JPEG": 65500, "WEBP": 16383}
-SEGMENT = 65533  # bytes of a JPEG's EXIF
-DENSEST = 65535  # pixels an inch that a JPEG can name
+SEGMENT = 65533  # maximum bytes of EXIF in a JPEG
+DENSEST = 65535  # maximum pixels per inch in a JPEG
 X_RESOLUTION = 0x011A  # the tag of EXIF and TIFF
 
 
 @dataclass(frozen=True)
 class Photo:
-    """One photograph; `dataclasses.replace` makes the next one from it.
+    """A photograph with its metadata; `dataclasses.replace` derives an edited one.
 
     Attributes:
         pixels: uint8 or uint16 (height, width, 1 or 3), upright.
-        alpha: Its opacity, (height, width) of the same dtype, or None.
-        exif: As in the APP1 segment of a JPEG, or None. It says that the picture is upright, and has no thumbnail.
-        icc: The colour profile of the pixels, or None.
-        dpi: Pixels an inch, across and down, or None.
+        alpha: Opacity, (height, width) of the same dtype, or None.
+        exif: As in the APP1 segment of a JPEG, or None; with orientation 1 and without thumbnails.
+        icc: ICC color profile, or None.
+        dpi: Pixels per inch, horizontal and vertical, or None.
     """
 
     pixels: np.ndarray
@@ -47,22 +50,52 @@ class Photo:
 # -- reading ----------------------------------------------------------------------------------------------------------
 
 
-def read_photo(source: "str | Path | bytes | Image.Image") -> Photo:
-    """A photograph from a file, turned upright as its EXIF or XMP asks for.
+def read_image(source: Any, channels: int | None = None) -> np.ndarray:
+    """An image as an array (height, width, channels); files are rotated upright and converted to 8 bits.
 
-    A PNG of 16 bits keeps them all, and so does any grey picture of 16 bits; everything else has 8. Palettes become
-    colour, and a transparent colour becomes an alpha channel. Black and white becomes grey, 0 and 255. CMYK becomes
-    RGB by Pillow's formula without a profile, and its profile is left out. Of a JPEG with several pictures (MPO, with a
-    preview or a depth map) the first is read. XMP and the comments of a file are not, nor are the thumbnails in EXIF,
-    which would show the picture before it was changed, nor EXIF that is damaged. The tags of a TIFF become EXIF.
+    Transparency is composited on white, or on black for light content; see `cnnzoo.imaging.transparency.flattened`. For
+    animations, the first frame is read.
 
     Args:
-        source: The path of a file, its bytes, or a Pillow image, which has 16 bits only where it is grey.
+        source: A path, the bytes of a file, a Pillow image or an array (height, width[, channels]).
+        channels: 1 or 3 to convert to gray or color; None for no conversion.
 
     Raises:
-        ValueError: The file is no image, cut short, damaged, larger than `cnnzoo.imaging.arrays.LARGEST`, animated, or
-            of a kind of pixels that is no photograph's, such as 32-bit numbers; the message names it.
-        FileNotFoundError: There is no such file.
+        ValueError: For unknown formats, truncated or damaged files, more than
+            `cnnzoo.imaging.decoding.LARGEST` pixels, or pixels of 32 bits or
+            CIELAB; the message names the file.
+        FileNotFoundError: For a missing file.
+    """
+    if is_picture(source):
+        image, name = opened(source)
+        array = upright(pixels_of(image, name), image)
+        if array.dtype == np.uint16:
+            array = np.rint(array / 257).astype(np.uint8)
+        array = flattened(*split(array))
+    else:
+        array = np.asarray(source)
+    if array.ndim == 2:
+        array = array[:, :, None]
+    if array.ndim != 3:
+        raise ValueError(f"got an array of shape {array.shape}; allowed: (height, width) or (height, width, channels)")
+    return array if channels is None else to_channels(array[None], channels)[0]
+
+
+def read_photo(source: "str | Path | bytes | Image.Image") -> Photo:
+    """A photograph from a file, rotated upright by its EXIF or XMP orientation.
+
+    16-bit PNGs and 16-bit gray images keep 16 bits; all others have 8. Palettes become RGB, a transparent color becomes
+    alpha, and bilevel images become gray (0 and 255). CMYK becomes RGB without a profile. For a JPEG with several
+    images (MPO, with a preview or a depth map), the first is read. XMP, comments, EXIF thumbnails (of the image before
+    editing) and damaged EXIF are dropped. Tags of a TIFF become EXIF.
+
+    Args:
+        source: The path of a file, its bytes, or a Pillow image (16 bits only if gray).
+
+    Raises:
+        ValueError: For unknown formats, truncated, damaged or animated files, more than
+            `cnnzoo.imaging.decoding.LARGEST` pixels, or pixels other than 8 or 16 bits; the message names the file.
+        FileNotFoundError: For a missing file.
     """
     from PIL import Image
 
@@ -75,7 +108,7 @@ def read_photo(source: "str | Path | bytes | Image.Image") -> Photo:
         animated = image.format != "MPO" and getattr(image, "is_animated", False)
     if animated:
         raise ValueError(f"{name} has several frames; allowed: a still picture")
-    if raw.startswith(b"\x89PNG") and raw[24] == 16:  # the bit depth, which Pillow hides
+    if raw.startswith(b"\x89PNG") and raw[24] == 16:  # the bit depth, hidden by Pillow
         with decoding(name):
             array = _png16(raw, image.has_transparency_data)
     else:
@@ -84,30 +117,30 @@ def read_photo(source: "str | Path | bytes | Image.Image") -> Photo:
     height, width, channels = pixels.shape
     found = exif.of_changed(exif.of_file(image), width, height)
     dpi = _resolution(image)
-    if dpi and orientation(image) > 4:  # lies on its side
+    if dpi and orientation(image) > 4:  # rotated by a quarter turn
         dpi = dpi[::-1]
     return Photo(pixels, alpha, found, _profile(image.info.get("icc_profile"), channels == 3), dpi)
 
 
 def _png16(raw: bytes, transparent: bool) -> np.ndarray:
-    """The array (height, width, channels) in the bytes of a PNG of 16 bits, of which Pillow keeps only 8 in colour."""
+    """The pixels (height, width, channels) of a 16-bit PNG; Pillow would reduce RGB to 8 bits."""
     import tensorflow as tf
 
-    colour = raw[25] in (2, 6)  # the colour type
-    array = tf.io.decode_png(raw, 4 if transparent else 3 if colour else 1, tf.uint16).numpy()
-    return array[..., 2:] if transparent and not colour else array  # it gives no two channels, but grey as RGBA
+    color = raw[25] in (2, 6)  # the color type
+    array = tf.io.decode_png(raw, 4 if transparent else 3 if color else 1, tf.uint16).numpy()
+    return array[..., 2:] if transparent and not color else array  # decode_png has no gray with alpha, only RGBA
 
 
-def _profile(icc: bytes | None, colour: bool) -> bytes | None:
-    """A colour profile, unless it is one for other pixels: bytes 16 to 19 name its colour space (ICC.1:2022, 7.2)."""
-    allowed = (b"RGB ",) if colour else (b"GRAY", b"RGB ")
+def _profile(icc: bytes | None, color: bool) -> bytes | None:
+    """A color profile if its color space, bytes 16 to 19, suits the pixels (ICC.1:2022, 7.2)."""
+    allowed = (b"RGB ",) if color else (b"GRAY", b"RGB ")
     return icc if icc and icc[16:20] in allowed else None
 
 
 def _resolution(image: "Image.Image") -> tuple[float, float] | None:
-    """Pixels an inch, if the file says so and other formats could hold them."""
+    """Pixels per inch, if stated in the file and representable in other formats."""
     says = exif_tag(image, X_RESOLUTION) is not None or image.info.get("jfif_unit") in (1, 2)
-    if image.format in ("TIFF", "JPEG", "MPO") and not says:  # Pillow gives 1 or 72
+    if image.format in ("TIFF", "JPEG", "MPO") and not says:  # Pillow defaults to 1 or 72
         return None
     try:
         across, down = map(float, image.info.get("dpi", ()))
@@ -120,16 +153,16 @@ def _resolution(image: "Image.Image") -> tuple[float, float] | None:
 
 
 def format_for(path: str | Path, sides: tuple[int, int] | None = None, like: Photo | None = None) -> str:
-    """The format in which a picture would be written to a path: "PNG", "JPEG" or "WEBP".
+    """The output format of a path, by its suffix: "PNG", "JPEG" or "WEBP".
 
     Args:
         path: The file.
-        sides: Height and width, if they are known.
-        like: What else it carries, if that is known.
+        sides: Height and width, if known.
+        like: The photograph with the metadata to write, if known.
 
     Raises:
-        ValueError: For another suffix, the path of a folder, one in a folder that is a file, more pixels a side than
-            the format holds, or in a JPEG transparency or more than 64 KB of EXIF.
+        ValueError: For another suffix, the path of a folder, a parent that is a file, too many pixels per side for the
+            format, or transparency or more than 64 KB of EXIF in a JPEG.
     """
     path = Path(path)
     found = FORMATS.get(path.suffix.lower())
@@ -158,19 +191,19 @@ def format_for(path: str | Path, sides: tuple[int, int] | None = None, like: Pho
 
 
 def save_photo(path: str | Path, pixels: np.ndarray, like: Photo) -> None:
-    """Writes a photograph, whole or not at all, with all that another carries; makes the folder.
+    """Writes a photograph atomically, with the metadata of another; creates the folder.
 
-    A PNG keeps 8 or 16 bits. A JPEG (quality 95, all of the colour) and a WebP (without loss) have 8, to which 16 are
-    rounded. A WebP holds no grey pictures, so a grey one becomes RGB, and a profile for grey is left out; nor a
-    resolution, but that in EXIF. The size that EXIF names becomes that of the pixels; the resolution stays.
+    PNG keeps 8 or 16 bits. JPEG (quality 95, 4:4:4) and WebP (lossless) are rounded to 8. WebP has neither gray images
+    (they become RGB, without a gray profile) nor a resolution except in EXIF. The size in EXIF is updated; the
+    resolution stays.
 
     Args:
-        path: It ends in .png, .jpg, .jpeg or .webp.
+        path: With suffix .png, .jpg, .jpeg or .webp.
         pixels: uint8 or uint16 (height, width, 1 or 3).
-        like: Gives all but the pixels; its alpha is of their size and dtype.
+        like: Source of the metadata; its alpha has the size and dtype of the pixels.
 
     Raises:
-        ValueError: For other pixels or alpha, or what `format_for` refuses.
+        ValueError: For invalid pixels or alpha, or as in `format_for`.
     """
     path, alpha = Path(path), like.alpha
     allowed = "uint8 or uint16 (height, width, 1 or 3), not empty"
@@ -208,11 +241,11 @@ def _bytes(array: np.ndarray, kind: str, path: Path, carried: dict[str, Any]) ->
         )
     except (OSError, ValueError) as error:
         raise ValueError(f"{path} cannot be written as {kind}: {error}") from error
-    return buffer.getbuffer()  # no copy, since it may be large
+    return buffer.getbuffer()  # no copy of a possibly large buffer
 
 
 def _png16_bytes(array: np.ndarray, kind: str, path: Path, carried: dict[str, Any]) -> bytes:
-    """A PNG of 16 bits, with the chunks that TensorFlow does not write put behind its first, which ends at byte 33."""
+    """A 16-bit PNG; metadata chunks, which TensorFlow does not write, follow the header, which ends at byte 33."""
     import tensorflow as tf
 
     raw, chunks = tf.io.encode_png(array).numpy(), b""
@@ -228,3 +261,20 @@ def _png16_bytes(array: np.ndarray, kind: str, path: Path, carried: dict[str, An
 def _chunk(kind: bytes, data: bytes) -> bytes:
     """One chunk of a PNG: its length, kind, data and CRC (PNG specification, third edition, 5.3)."""
     return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+
+def png_bytes(image: Any) -> bytes:
+    """One image (height, width, 1 or 3) as the bytes of a PNG file."""
+    from PIL import Image
+
+    image = to_uint8(image)
+    buffer = io.BytesIO()
+    Image.fromarray(image[:, :, 0] if image.shape[2] == 1 else image).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def save_png(path: str | Path, image: Any) -> None:
+    """Writes one image (height, width, 1 or 3) as a PNG, atomically; creates the folder."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_bytes(path, png_bytes(image))

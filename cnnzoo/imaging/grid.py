@@ -1,4 +1,4 @@
-"""Rows of images on a sheet of paper, each with its name: what the gallery and the reports are made of."""
+"""Labeled rows of images on one canvas, for galleries and reports."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,16 +9,16 @@ from PIL import Image, ImageDraw, ImageFont
 from cnnzoo.imaging.arrays import to_uint8
 
 COLUMNS = 12
-SIDE = 84  # pixels of an image
+SIDE = 84  # pixels per image side
 GAP = 8
-MARGIN = 150  # for the names of the rows
+MARGIN = 150  # width of the row names
 CAPTION = 20
 INK, FAINT, PAPER = (30, 34, 40), (105, 112, 122), (255, 255, 255)
 
 
 @dataclass(frozen=True)
 class Row:
-    """Images (n, height, width, channels) side by side, perhaps with a word under each."""
+    """A row of images (n, height, width, channels), with optional captions."""
 
     name: str
     images: np.ndarray
@@ -27,12 +27,12 @@ class Row:
 
     @property
     def height(self) -> int:
-        """On the sheet, in pixels."""
+        """The height of the row in pixels."""
         return self.side + GAP + (CAPTION if self.captions else 0)
 
 
 def picture(rows: Sequence[Row]) -> Image.Image:
-    """Rows of images, each row with its name at the left."""
+    """Rows of images with their names on the left."""
     sheet = Image.new("RGB", (MARGIN + COLUMNS * (SIDE + GAP), sum(row.height for row in rows)), PAPER)
     pen, top = ImageDraw.Draw(sheet), 0
     for row in rows:
@@ -48,5 +48,5 @@ def picture(rows: Sequence[Row]) -> Image.Image:
 
 
 def font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
-    """Pillow's own, so many pixels high."""
+    """Pillow's default font, at a size in pixels."""
     return ImageFont.load_default(size)

@@ -1,8 +1,8 @@
-"""Masks of what is missing in images: holes, strokes, scratches, single pixels and letters, drawn at random.
+"""Random inpainting masks: boxes, strokes, scratches, single pixels and text.
 
-A mask is float32 (n, height, width, 1): 1 where a pixel is missing, 0 where it is known. None hides everything, and
-none nothing. All kinds but "text" are functions of uniform random numbers, written once: in training, Keras draws the
-numbers inside the graph; in evaluation NumPy draws them, so that the masks are the same on every backend.
+A mask is float32 (n, height, width, 1): 1 for a missing pixel, 0 for a known one. Every mask has at least one of each.
+All kinds but "text" are functions of uniform random numbers: drawn by Keras inside the graph in training, and by NumPy
+in evaluation, for equal masks on every backend.
 """
 
 import math
@@ -15,27 +15,27 @@ import keras
 import numpy as np
 from keras import ops
 
-from cnnzoo.imaging.arrays import as_array
+from cnnzoo.imaging.batch import as_array
 from cnnzoo.imaging.files import read_photo
 
-LARGEST_CHUNK = 4_000_000  # pixels of masks that are made at once
+LARGEST_CHUNK = 4_000_000  # mask pixels per chunk
 
 
 class Kind(NamedTuple):
-    """How a mask is made."""
+    """A kind of mask."""
 
-    numbers: Callable[[int, int], int]  # how many random numbers one takes, by height and width
-    missing: Callable[[Any, int, int], Any]  # these numbers in [0, 1), (n, numbers), to booleans (n, height, width)
+    numbers: Callable[[int, int], int]  # count of random numbers per mask, by height and width
+    missing: Callable[[Any, int, int], Any]  # from numbers in [0, 1), (n, numbers), to booleans (n, height, width)
 
 
-def _centres(side: int) -> np.ndarray:
-    """Where the middles of the pixels are along a side."""
+def _centers(side: int) -> np.ndarray:
+    """Coordinates of the pixel centers along a side."""
     return np.arange(side, dtype=np.float32) + 0.5
 
 
 def _between(first: Any, last: Any, side: int) -> Any:
-    """Which pixels along a side lie between two points (n,): (n, side)."""
-    at = _centres(side)
+    """Pixels between two coordinates (n,) along a side, booleans (n, side)."""
+    at = _centers(side)
     return ops.logical_and(at >= first[:, None], at < last[:, None])
 
 
@@ -44,14 +44,14 @@ def _rectangle(top: Any, left: Any, bottom: Any, right: Any, height: int, width:
     return ops.logical_and(rows[:, :, None], columns[:, None, :])
 
 
-def _centre(numbers: Any, height: int, width: int) -> Any:
-    """The rectangle in the middle with half of both sides."""
+def _center(numbers: Any, height: int, width: int) -> Any:
+    """The centered rectangle with half of both sides."""
     one = ops.ones_like(numbers[:, 0])
     return _rectangle(one * height / 4, one * width / 4, one * 3 * height / 4, one * 3 * width / 4, height, width)
 
 
 def _box(numbers: Any, height: int, width: int) -> Any:
-    """A rectangle with sides between a quarter and a half of those of the image, anywhere in it."""
+    """A rectangle with sides of 1/4 to 1/2 of the image, at a random position."""
     tall, wide, down, along = ops.unstack(numbers, 4, axis=1)
     tall, wide = (0.25 + 0.25 * tall) * height, (0.25 + 0.25 * wide) * width
     top, left = down * (height - tall), along * (width - wide)
@@ -59,20 +59,20 @@ def _box(numbers: Any, height: int, width: int) -> Any:
 
 
 def _pixels(numbers: Any, height: int, width: int) -> Any:
-    """Each pixel with one chance, which is between 0.25 and 0.75."""
+    """Independent pixels, with a probability per image in [0.25, 0.75]."""
     chance = 0.25 + 0.5 * numbers[:, :1]
     return ops.reshape(numbers[:, 1:] < chance, (-1, height, width))
 
 
 class Brush(NamedTuple):
-    """Chains of thick segments; lengths are in units of the shorter side of the image."""
+    """Random chains of thick line segments; lengths are in units of the shorter image side."""
 
-    chains: int  # at most; at least one
+    chains: int  # at most, from 1 on
     links: int  # segments in each
-    length: tuple[float, float]  # of a segment, from and to
-    turn: float  # by which the direction changes from one to the next, at most, in radians
-    radius: tuple[float, float]  # half of the width of a segment, from and to
-    least: float  # of the radius, in pixels
+    length: tuple[float, float]  # of a segment, range
+    turn: float  # maximum change of direction between segments, in radians
+    radius: tuple[float, float]  # half of the segment width, range
+    least: float  # minimum radius, in pixels
 
     def numbers(self, height: int, width: int) -> int:
         return 1 + self.chains * (3 + 3 * self.links)
@@ -96,23 +96,23 @@ class Brush(NamedTuple):
 
 
 def _near_segments(x: Any, y: Any, along_x: Any, along_y: Any, radius: Any, height: int, width: int) -> Any:
-    """Which pixels lie within `radius` of a segment from (x, y) to (x + along_x, y + along_y): (n, height, width).
+    """Pixels within `radius` of a segment from (x, y) to (x + along_x, y + along_y), booleans (n, height, width).
 
-    The segments of an image are on the second axis, (n, segments, 1, 1); a negative radius is that of none.
+    Segments are on the second axis, (n, segments, 1, 1); a negative radius disables a segment.
     """
-    to_x, to_y = _centres(width) - x, _centres(height)[:, None] - y  # (n, segments, 1, width), (n, segments, height, 1)
+    to_x, to_y = _centers(width) - x, _centers(height)[:, None] - y  # (n, segments, 1, width), (n, segments, height, 1)
     squared = ops.maximum(ops.square(along_x) + ops.square(along_y), 1e-6)
-    share = ops.clip((to_x * along_x + to_y * along_y) / squared, 0.0, 1.0)  # of the way to the nearest point
+    share = ops.clip((to_x * along_x + to_y * along_y) / squared, 0.0, 1.0)  # position of the nearest point
     distance = ops.square(to_x - share * along_x) + ops.square(to_y - share * along_y)
     return ops.any(distance < radius * ops.abs(radius), axis=1)
 
 
-# Any point of an image is nearer than 0.71 to the middle of a pixel, so that a chain that starts in it hides some.
+# Any point of an image is within 0.71 of a pixel center, so every chain hides at least one pixel.
 STROKES = Brush(4, 5, (0.05, 0.3), 2.0, (0.02, 0.08), 0.75)
 SCRATCHES = Brush(6, 4, (0.1, 0.4), 0.3, (0.003, 0.01), 0.75)
 
 KINDS = {
-    "centre": Kind(lambda height, width: 1, _centre),
+    "centre": Kind(lambda height, width: 1, _center),
     "box": Kind(lambda height, width: 4, _box),
     "strokes": Kind(STROKES.numbers, STROKES.missing),
     "scratches": Kind(SCRATCHES.numbers, SCRATCHES.missing),
@@ -123,25 +123,25 @@ LETTERS = string.ascii_letters + 5 * " "
 
 
 def check_kinds(kinds: Sequence[str]) -> None:
-    """Raises a ValueError for kinds that `sample` does not draw, or none."""
+    """Raises a ValueError for no kinds, or unknown kinds."""
     if not kinds or not set(kinds) <= set(KINDS):
         raise ValueError(f"got masks={tuple(kinds)!r}; allowed: one or more of {', '.join(KINDS)}")
 
 
 def sample(kinds: Sequence[str], shape: tuple, seed: int | keras.random.SeedGenerator) -> Any:
-    """One mask for each image, of one of `kinds` at random; for use in any graph.
+    """One random mask per image, of one of `kinds`; works inside a graph.
 
     Args:
-        kinds: "centre" (half of both sides), "box" (a rectangle anywhere), "strokes" (of a brush), "scratches" (long
-            and thin) or "pixels" (single ones, between a quarter and three quarters of all); one that is named twice
-            comes twice as often. Letters are not among them: see `draw`.
-        shape: (n, height, width), the latter two known when the graph is made.
-        seed: As `keras.random` takes it.
+        kinds: "centre" (half of both sides), "box" (a random rectangle), "strokes" (of a brush), "scratches" (long
+            and thin) or "pixels" (a quarter to three quarters of all); repeat a kind to raise its probability. For
+            "text" see `draw`.
+        shape: (n, height, width); height and width are static.
+        seed: As in `keras.random`.
 
     Returns:
-        float32 (n, height, width, 1), 1 where a pixel is missing.
+        float32 (n, height, width, 1), 1 for a missing pixel.
 
-    Source: the strokes are after Yu et al., "Free-Form Image Inpainting with Gated Convolution", 2019, algorithm 1.
+    Source: strokes after Yu et al., "Free-Form Image Inpainting with Gated Convolution", 2019, algorithm 1.
 
     Raises:
         ValueError: For an unknown kind, or images of a single pixel.
@@ -160,12 +160,12 @@ def sample(kinds: Sequence[str], shape: tuple, seed: int | keras.random.SeedGene
 
 
 def draw(kind: str, shape: tuple[int, int, int], seed: int | Sequence[int]) -> np.ndarray:
-    """Masks for evaluation: the same on every backend for equal arguments, and the first of them whatever their number.
+    """Masks for evaluation: reproducible on every backend, and independent of n.
 
     Args:
-        kind: One of those of `sample`, or "text": lines of letters in Pillow's own font.
+        kind: A kind of `sample`, or "text": lines of letters in Pillow's default font.
         shape: (n, height, width).
-        seed: As `numpy.random.default_rng` takes it.
+        seed: As in `numpy.random.default_rng`.
 
     Returns:
         float32 (n, height, width, 1), 1 where a pixel is missing.
@@ -190,7 +190,7 @@ def draw(kind: str, shape: tuple[int, int, int], seed: int | Sequence[int]) -> n
 
 
 def for_evaluation(images: Sequence[np.ndarray], kind: str, seed: int = 0) -> Sequence[np.ndarray]:
-    """The masks that scores are measured with, the same for equal sizes, kinds and seeds: one for each image.
+    """The masks of the evaluation protocol, one per image, determined by size, kind and seed.
 
     Args:
         images: An array (n, height, width, channels), or images (height, width, channels), each of its own size.
@@ -205,19 +205,19 @@ def for_evaluation(images: Sequence[np.ndarray], kind: str, seed: int = 0) -> Se
 
 
 def as_missing(mask: Any, shape: tuple[int, int, int]) -> np.ndarray:
-    """What the user of a model gave as a mask, checked.
+    """Validates a mask from a user.
 
     Args:
-        mask: Booleans or numbers, not 0 where a pixel is missing: (height, width[, 1]) for all images, or
-            (n, height, width[, 1]). uint8 and uint16 of more than two values are taken for a picture; see `painted`.
-            Also a path, the bytes of a file or a Pillow image; see `read_mask`.
+        mask: Booleans or numbers, nonzero for missing pixels: (height, width[, 1]) for all images, or
+            (n, height, width[, 1]). uint8 and uint16 with more than two values are thresholded; see `painted`.
+            Or a path, the bytes of a file or a Pillow image; see `read_mask`.
         shape: (n, height, width) of the images.
 
     Returns:
         Booleans (n, height, width, 1).
 
     Raises:
-        ValueError: For another size or type, or if all or none of an image is missing.
+        ValueError: For another size or type, or for a mask with all or no pixels of an image missing.
     """
     array, (count, height, width) = as_array(mask, read_mask), shape
     sides = f"({height}, {width}[, 1]) or ({count}, {height}, {width}[, 1])"
@@ -237,10 +237,10 @@ def as_missing(mask: Any, shape: tuple[int, int, int]) -> np.ndarray:
 
 
 def painted(values: np.ndarray) -> np.ndarray:
-    """Where the uint8 or uint16 numbers of a picture of a mask mean that a pixel is missing: booleans of their shape.
+    """Thresholds a uint8 or uint16 mask image: booleans, true for missing pixels.
 
-    Of black and one other value it is that value, however dark: 0 and 1, 0 and 255. Else it is half of white and above,
-    128 or 32768, so that neither the traces of JPEG around what was painted nor the outer half of a soft edge count.
+    In a mask of 0 and one other value, that value is missing (0 and 1, 0 and 255). Otherwise the threshold is half of
+    white, 128 or 32768, which excludes JPEG artifacts and the outer half of soft edges.
     """
     if ((values == 0) | (values == values.max(initial=0))).all():
         return values > 0
@@ -248,17 +248,16 @@ def painted(values: np.ndarray) -> np.ndarray:
 
 
 def read_mask(source: Any) -> np.ndarray:
-    """Where pixels are missing, bool (height, width): where a picture is painted in any color.
+    """A mask from an image file, bool (height, width), true for pixels painted in any color.
 
-    By its brightest channel a pixel is painted or not as `painted` says. In a picture with transparent parts those are
-    kept, and what is opaque by half or more is missing if it was all painted, or all black.
+    The brightest channel is thresholded by `painted`. In a mask with transparency, the opaque pixels (alpha of at least
+    1/2) are missing, if they are all painted or all black.
 
     Args:
-        source: As in `cnnzoo.imaging.files.read_photo`, with its errors.
+        source: As in `cnnzoo.imaging.files.read_photo`, with the same errors.
 
     Raises:
-        ValueError: For a picture with transparent parts of which some opaque ones are painted and some not, such as a
-            photograph with a part erased: nobody knows which of the three are meant.
+        ValueError: For a mask with transparency and both painted and black opaque pixels, which is ambiguous.
     """
     photo = read_photo(source)
     brightest = photo.pixels.max(axis=2)
@@ -279,7 +278,7 @@ def _check_sides(height: int, width: int) -> None:
 
 
 def _proper(missing: Any) -> Any:
-    """Booleans (n, height, width) as a mask, with one pixel changed where all or none would be missing."""
+    """Booleans (n, height, width) as a mask, with one pixel flipped if all or none are missing."""
     height, width = missing.shape[1:]
     middle = np.zeros((1, height, width), bool)
     middle[0, height // 2, width // 2] = True  # never the first of two or more pixels
@@ -297,7 +296,7 @@ def _letters(random: np.random.Generator, height: int, width: int) -> np.ndarray
     size = max(8.0, random.uniform(0.1, 0.2) * min(height, width))
     picture = Image.new("1", (width, height))
     pen, font = ImageDraw.Draw(picture), ImageFont.load_default(size)
-    pen.fontmode = "1"  # each pixel is a letter's or is not
+    pen.fontmode = "1"  # no antialiasing
     top = random.uniform(-0.5, 0.5) * size
     while top < height:
         letters = random.choice(list(LETTERS), 2 * width // int(size))

@@ -1,12 +1,14 @@
-"""Bicubic resampling by whole numbers, antialiased, as MATLAB's `imresize` does it; bilinear resampling to any size.
+"""Antialiased bicubic resampling by integer factors, as MATLAB's `imresize`; bilinear resampling to any size.
 
-The bicubic one is what the literature makes its small images with, and what its scores depend on: other bicubics leave
-out the antialiasing, or place the pixels otherwise. Written with slices, sums and products, so that it runs in any
-graph, on images of any size.
+MATLAB's bicubic is the convention of the super-resolution literature, and scores depend on it: other implementations
+lack antialiasing or align pixels differently. Written with slices, sums and products, so that it runs inside any graph
+and for images of any size.
 
-Source: Keys, "Cubic Convolution Interpolation for Digital Image Processing", 1981, equation 15 (a = -1/2); stretched by
-the scale where images are made smaller.
+Source: Keys, "Cubic Convolution Interpolation for Digital Image Processing", 1981, equation 15 (a = -1/2); for
+downscaling, the kernel is stretched by the scale.
 """
+
+from typing import Any
 
 import numpy as np
 from keras import ops
@@ -19,24 +21,24 @@ def _cubic(x: np.ndarray) -> np.ndarray:
     return np.where(x <= 1, near, np.where(x <= 2, far, 0.0))
 
 
-def _check(scale) -> None:
+def _check(scale: Any) -> None:
     if not isinstance(scale, (int, np.integer)) or isinstance(scale, bool) or scale < 2:
         raise ValueError(f"got scale={scale!r}; allowed: an integer >= 2")
 
 
-def downscale(images, scale: int):
+def downscale(images: Any, scale: int) -> Any:
     """Images (n, height, width, channels) to (n, height / scale, width / scale, channels), in float32.
 
-    The border is mirrored. What comes out may leave the range of what went in by a little.
+    Symmetric padding. The result may slightly overshoot the input range.
 
     Raises:
-        ValueError: For a scale that is no integer >= 2, or sides that are no multiples of it (see `crop_to_multiple`).
+        ValueError: For a scale other than an integer >= 2, or sides not divisible by it (see `crop_to_multiple`).
     """
     _check(scale)
     sides = images.shape[1:3]
     if any(side is not None and side % scale for side in sides):
         raise ValueError(f"got images of {sides[0]}x{sides[1]}; allowed: multiples of {scale}")
-    # The pixel i of the result lies at scale * i + (scale - 1) / 2; the kernel reaches 2 * scale to both sides.
+    # Output pixel i lies at scale * i + (scale - 1) / 2; the kernel radius is 2 * scale.
     first = -2 * scale + scale // 2
     offsets = np.arange(first, first + 4 * scale + 1)
     weights = _cubic((offsets - (scale - 1) / 2) / scale)
@@ -55,13 +57,13 @@ def downscale(images, scale: int):
     return x
 
 
-def upscale(images, scale: int):
+def upscale(images: Any, scale: int) -> Any:
     """Images (n, height, width, channels) to (n, height * scale, width * scale, channels), in float32.
 
-    The border is mirrored. What comes out may leave the range of what went in by a little.
+    Symmetric padding. The result may slightly overshoot the input range.
 
     Raises:
-        ValueError: For a scale that is no integer >= 2.
+        ValueError: For a scale other than an integer >= 2.
     """
     _check(scale)
     offsets = np.arange(-2, 3)
@@ -71,9 +73,9 @@ def upscale(images, scale: int):
         padded = mirrored(x, axis, 2)
         shifted = [_strided(padded, axis, int(offset) + 2, size, 1) for offset in offsets]
         phases = []
-        for phase in range(scale):  # the pixel scale * i + phase of the result lies at i + centre
-            centre = (phase + 0.5) / scale - 0.5
-            weights = _cubic(offsets - centre)
+        for phase in range(scale):  # output pixel scale * i + phase lies at i + center
+            center = (phase + 0.5) / scale - 0.5
+            weights = _cubic(offsets - center)
             phases.append(sum(float(w) * s for w, s in zip(weights, shifted, strict=True) if w))
         x = ops.stack(phases, axis=axis + 1)  # (n, …, size, scale, …)
         shape = list(ops.shape(x))
@@ -81,20 +83,20 @@ def upscale(images, scale: int):
     return x
 
 
-def bilinear(size, of):
-    """The weights of `of` entries in each of `size`, a float32 matrix (size, of), whose rows have the sum 1.
+def bilinear(size: Any, of: Any) -> Any:
+    """The matrix of linear interpolation from `of` samples to `size`, float32 (size, of); rows sum to 1.
 
-    Each weight falls along a line from its middle to 0 one entry away, or so many entries as one of fewer stands for.
+    A triangle filter with a radius of one input sample, or of the ratio of / size for downscaling (antialiasing).
     """
     ratio = ops.cast(of, "float32") / ops.cast(size, "float32")
-    centres = (ops.cast(ops.arange(size), "float32")[:, None] + 0.5) * ratio - 0.5
-    away = ops.abs(centres - ops.cast(ops.arange(of), "float32"))
+    centers = (ops.cast(ops.arange(size), "float32")[:, None] + 0.5) * ratio - 0.5
+    away = ops.abs(centers - ops.cast(ops.arange(of), "float32"))
     weights = ops.relu(1.0 - away / ops.maximum(ratio, 1.0))
     return weights / ops.sum(weights, axis=1, keepdims=True)
 
 
-def weighted(weights, images, axis: int):
-    """Images (n, height, width, channels) with the rows (axis 1) or the columns (axis 2) that weights (k, of) make."""
+def weighted(weights: Any, images: Any, axis: int) -> Any:
+    """Images (n, height, width, channels) resampled along axis 1 or 2 by a matrix of weights (k, of)."""
     if axis == 2:
         return ops.matmul(weights, images)
     n, height, width = ops.shape(images)[:3]
@@ -103,29 +105,31 @@ def weighted(weights, images, axis: int):
 
 
 def crop_to_multiple(image: np.ndarray, scale: int) -> np.ndarray:
-    """An image (height, width, channels) without the last rows and columns that make its sides no multiples."""
+    """An image (height, width, channels) cropped at the bottom and right to multiples of the scale."""
     height, width = (side - side % scale for side in image.shape[:2])
     return image[:height, :width]
 
 
-def mirror_to_multiple(images, multiple: int):
-    """Images with more rows below and columns on the right, mirrored, until both sides are multiples; in any graph."""
+def mirror_to_multiple(images: Any, multiple: int) -> Any:
+    """Images padded symmetrically at the bottom and right to multiples; works inside a graph."""
     x = images
     for axis in (1, 2):
         size = ops.shape(x)[axis]
         if not isinstance(size, int) or size % multiple:
-            whole = (size + multiple - 1) // multiple * multiple  # not all runtimes round negative numbers down
+            whole = (size + multiple - 1) // multiple * multiple  # runtimes round negative quotients differently
             x = _strided(mirrored(x, axis, multiple - 1), axis, multiple - 1, whole, 1)
     return x
 
 
-def mirrored(x, axis: int, margin: int):
-    """x with `margin` more on both sides of an axis, mirrored so that the border stands twice, as often as it takes."""
+def mirrored(x: Any, axis: int, margin: int) -> Any:
+    """Symmetric padding of one axis by `margin` on both sides, for any margin."""
     size = ops.shape(x)[axis]
-    index = (ops.arange(-margin, size + margin) + 2 * margin * size) % (2 * size)  # a positive remainder everywhere
+    index = (ops.arange(-margin, size + margin) + 2 * margin * size) % (
+        2 * size
+    )  # operands >= 0, for equal % everywhere
     return ops.take(x, ops.where(index < size, index, 2 * size - 1 - index), axis=axis)
 
 
-def _strided(x, axis: int, start: int, length, step: int):
-    """Every `step`-th of the `length` entries from `start` on, along an axis."""
+def _strided(x: Any, axis: int, start: int, length: Any, step: int) -> Any:
+    """A strided slice of the given length along one axis."""
     return x[(slice(None),) * axis + (slice(start, start + length, step),)]

@@ -1,4 +1,4 @@
-"""Large pictures through a network: tile by tile as though at once, and as the mean over flips and rotations."""
+"""Tiled inference on large images, and self-ensembling over flips and rotations."""
 
 from collections.abc import Callable, Sequence
 from itertools import product
@@ -11,37 +11,36 @@ def tiled(
     function: Callable[..., Any],
     image: np.ndarray,
     *,
-    beside: Sequence[tuple[np.ndarray, int]] = (),
+    extra_inputs: Sequence[tuple[np.ndarray, int]] = (),
     scale: int = 1,
     margin: int,
     stride: int = 1,
     tile: int = 256,
 ) -> np.ndarray:
-    """What `function` makes of a whole image, computed tile by tile in little memory.
+    """`function` applied to an image tile by tile, in little memory.
 
-    Each tile is given `margin` more pixels on each side where the image has them, and only its inside is kept; at a
-    side of the image it sees that side, and so pads there as it would pad the whole. The result is therefore that of
-    the whole, but for the rounding of floating-point sums, where a pixel of it depends on none further than `margin`
-    away: not for a function with a mean over the image, such as instance normalisation. Where `stride` divides the
-    sides of the image, all tiles have one shape; else those of the last row and column have another.
+    Tiles overlap by `margin` on each side, and only their inside is kept; tiles at the border see the border. The
+    result equals that of the whole image, up to floating-point rounding, if the receptive field is at most `margin`:
+    not with a mean over the image, such as in instance normalization. If `stride` divides the sides of the image, all
+    tiles have one shape; otherwise the last row and column differ.
 
     Args:
-        function: From an array (1, h, w, c) of the image's dtype to one (1, h * scale, w * scale, d). Sides that are
-            no multiple of `stride` it pads at the bottom and on the right.
+        function: From an array (1, h, w, c) of the image's dtype to one (1, h * scale, w * scale, d). It pads
+            sides not divisible by `stride` at the bottom and right.
         image: (height, width, c).
-        beside: Further arrays (⌈height / s⌉, ⌈width / s⌉, e), each with its s, a divisor of `stride`; the function is
-            given the part (1, ⌈h / s⌉, ⌈w / s⌉, e) of each that belongs to its tile as well.
-        scale: How many times larger the result is.
-        margin: How far a pixel of the result sees, in pixels of the image; rounded up to a multiple of `stride`.
-        stride: The pixels of the image that the coarsest feature map has one for; tiles start at multiples of it.
-        tile: The side of what is kept of a tile, in pixels of the image; rounded up to a multiple of `stride`.
+        extra_inputs: Further inputs (⌈height / s⌉, ⌈width / s⌉, e), each with its s, a divisor of `stride`; the
+            function also gets the matching tile (1, ⌈h / s⌉, ⌈w / s⌉, e) of each.
+        scale: Upscaling factor of the function.
+        margin: Radius of the receptive field, in input pixels; rounded up to a multiple of `stride`.
+        stride: Stride of the coarsest feature map; tiles start at multiples of it.
+        tile: Side of the kept part of a tile, in input pixels; rounded up to a multiple of `stride`.
 
     Returns:
-        (height * scale, width * scale, d) of the dtype that the function gives.
+        (height * scale, width * scale, d) in the dtype of the function.
 
     Raises:
-        ValueError: For an image of another rank or without pixels, a number that is too small, or a function that
-            gives another shape than it should.
+        ValueError: For an image of another rank or without pixels, a number out of range, or a wrong output shape of
+            the function.
     """
     for name, value, least in (("scale", scale, 1), ("margin", margin, 0), ("stride", stride, 1), ("tile", tile, 1)):
         if value < least:
@@ -50,9 +49,9 @@ def tiled(
         raise ValueError(f"got an image of shape {image.shape}; allowed: (height, width, channels), not empty")
     margin, tile = (-(-side // stride) * stride for side in (margin, tile))
     windows = list(product(*(_windows(side, tile, margin, stride) for side in image.shape[:2])))
-    whole = None
+    whole: Any = None
     for (rows, kept_rows), (columns, kept_columns) in windows:
-        parts = (array[None, _coarser(rows, s), _coarser(columns, s)] for array, s in ((image, 1), *beside))
+        parts = (array[None, _coarser(rows, s), _coarser(columns, s)] for array, s in ((image, 1), *extra_inputs))
         part = np.asarray(function(*parts))
         height, width = (scale * (side.stop - side.start) for side in (rows, columns))
         if part.ndim != 4 or part.shape[:3] != (1, height, width):
@@ -65,10 +64,9 @@ def tiled(
 
 
 def _windows(length: int, tile: int, margin: int, stride: int) -> list[tuple[slice, slice]]:
-    """Along one axis, what each tile sees and what of that is kept: together all of the axis, and nothing twice.
+    """Along one axis, the window and the kept part of each tile; the kept parts partition the axis.
 
-    The last window is moved inwards as far as makes it as long as the others, up to the part of a stride by which
-    `length` exceeds a multiple of it.
+    The last window is shifted inwards to the length of the others, up to the remainder of `length` by the stride.
     """
     size = tile + 2 * margin
     last = max(0, length - size) // stride * stride
@@ -81,38 +79,38 @@ def _windows(length: int, tile: int, margin: int, stride: int) -> list[tuple[sli
 
 
 def _scaled(part: slice, scale: int, origin: int = 0) -> slice:
-    """Where a part of an axis is in the result for what begins at `origin`."""
+    """A slice in output coordinates, relative to `origin`."""
     return slice(scale * (part.start - origin), scale * (part.stop - origin))
 
 
 def _coarser(part: slice, stride: int) -> slice:
-    """Where a part of an axis that begins at a multiple of the stride is in what has one pixel for so many."""
+    """A slice, starting at a multiple of the stride, in coordinates of a map at that stride."""
     return slice(part.start // stride, -(-part.stop // stride))
 
 
 def self_ensemble(function: Callable[[np.ndarray], Any], images: np.ndarray) -> np.ndarray:
-    """The mean of what `function` makes of images in their eight flips and rotations, each turned back.
+    """Geometric self-ensemble: the mean output over the eight flips and rotations of the input.
 
-    A network that has learnt from images in all positions errs differently in each, and the mean errs less. Functions
-    that change the scale do as well. Inside `tiled` it makes what it makes of the whole if `stride` divides the sides
-    of the image: a picture turned round is padded at what was its other side.
+    It averages out orientation-dependent errors of a network. Functions may change the scale. Inside `tiled` the result
+    equals that of the whole image if `stride` divides the sides of the image, since a rotated image is padded at
+    another side.
 
     Source: "enhanced prediction" in Timofte et al., "Seven ways to improve example-based single image super
-    resolution", 2016; since called the geometric self-ensemble.
+    resolution", 2016.
 
     Args:
         function: From a batch (n, h, w, c) of any height and width to one (n, h * scale, w * scale, d).
         images: Floats (n, height, width, c).
 
     Returns:
-        (n, height * scale, width * scale, d) of the dtype that the function gives.
+        (n, height * scale, width * scale, d) in the dtype of the function.
 
     Raises:
-        ValueError: For images that are no floats, whose rounded results would not average well.
+        ValueError: For integer images, since their rounded results would average poorly.
     """
     if not np.issubdtype(images.dtype, np.floating) or images.ndim != 4:
         raise ValueError(f"got images {images.dtype} {images.shape}; allowed: floats (n, height, width, channels)")
-    total = 0
+    total: Any = 0
     for flipped, turns in product((False, True), range(4)):
         turned = np.rot90(images[:, :, ::-1] if flipped else images, turns, axes=(1, 2))
         back = np.rot90(np.asarray(function(np.ascontiguousarray(turned))), -turns, axes=(1, 2))

@@ -1,16 +1,16 @@
-"""Transparent pictures for networks that know no transparency."""
+"""Alpha channels: compositing and color bleeding, for networks without alpha."""
 
 import numpy as np
 
-FAINT = 32  # a pixel below 1 / FAINT of full opacity shows too little of its color to be gone by
+FAINT = 32  # colors of pixels below 1 / FAINT of full opacity are unreliable
 
 
 def flattened(pixels: np.ndarray, alpha: np.ndarray | None) -> np.ndarray:
-    """A picture laid on white paper, or on black if the mean of its visible colors is lighter than middle gray.
+    """Composites an image on white, or on black if its alpha-weighted mean is above middle gray.
 
     Args:
         pixels: uint8 or uint16 (height, width, channels).
-        alpha: Its opacity, (height, width) of the same dtype; None and full opacity leave the pixels as they are.
+        alpha: Opacity, (height, width) of the same dtype; None or full opacity returns the pixels unchanged.
 
     Returns:
         As `pixels`.
@@ -26,18 +26,18 @@ def flattened(pixels: np.ndarray, alpha: np.ndarray | None) -> np.ndarray:
 
 
 def bled(pixels: np.ndarray, alpha: np.ndarray | None, missing: np.ndarray | None = None) -> np.ndarray:
-    """A picture whose transparent pixels have the color of the nearest visible one.
+    """Color bleeding: transparent pixels get the color of the nearest visible pixel.
 
-    Whatever is made of it by a network that resamples or convolves has no fringe, and nothing of the colors beneath
-    transparency. Multiplying by alpha would not do: the network would see black edges, and what it makes of them is not
-    what bicubic resampling makes of alpha, so that dividing it out again would leave a fringe.
+    It prevents fringes after resampling or convolution, and leaks of colors under transparency. Premultiplied alpha
+    would not: the network would see black edges and process them differently from the bicubic resampling of alpha, so
+    that unpremultiplying would leave a fringe.
 
     Args:
         pixels, alpha: As for `flattened`.
-        missing: Booleans (height, width), where the color is not to be gone by either.
+        missing: Booleans (height, width) of further pixels with unreliable colors.
 
     Returns:
-        As `pixels`; visible pixels are as they were.
+        As `pixels`; visible pixels are unchanged.
     """
     if alpha is None:
         return pixels
@@ -51,7 +51,7 @@ def bled(pixels: np.ndarray, alpha: np.ndarray | None, missing: np.ndarray | Non
 
 
 def from_nearest(values: np.ndarray, known: np.ndarray) -> np.ndarray:
-    """Values (height, width, ...) where `known` (height, width) is true, elsewhere those of the nearest such place."""
+    """Values (height, width, ...), with each unknown place filled from the nearest known one."""
     from scipy.ndimage import distance_transform_edt
 
     if known.all() or not known.any():

@@ -1,4 +1,4 @@
-"""A density fitted to the codes of a trained model, so that any model with a code can make images.
+"""A Gaussian mixture over the codes of a trained autoencoder, for sampling.
 
 Source: Ghosh et al., "From Variational to Deterministic Autoencoders", 2020, section 4 ("ex-post density estimation").
 """
@@ -21,12 +21,12 @@ FIELDS = ("weights", "means", "factors")
 
 @dataclass(frozen=True)
 class CodeMixture:
-    """A mixture of Gaussians over codes.
+    """A Gaussian mixture over codes.
 
     Attributes:
-        weights: Of the components, (k,); they sum to 1.
+        weights: Mixture weights, (k,), with sum 1.
         means: (k, latent_dim).
-        factors: Lower triangular, (k, latent_dim, latent_dim); a covariance is its factor times the factor's transpose.
+        factors: Cholesky factors of the covariances, lower triangular, (k, latent_dim, latent_dim).
     """
 
     weights: np.ndarray
@@ -35,16 +35,16 @@ class CodeMixture:
 
     @classmethod
     def fit(cls, model: Any, images: np.ndarray, components: int = 10, seed: int = 0) -> "CodeMixture":
-        """The mixture that suits the codes of some images best, by expectation maximisation (scikit-learn).
+        """Fits a mixture to the codes of images by expectation maximization (scikit-learn).
 
         Args:
-            model: Has `encode`, which gives floats (n, latent_dim).
-            images: As `encode` takes them; the ones that the model was trained on.
-            components: How many Gaussians, with full covariances.
-            seed: Of the start.
+            model: With `encode` to floats (n, latent_dim).
+            images: Training images, as for `encode`.
+            components: Number of Gaussians, with full covariances.
+            seed: Of the initialization.
 
         Raises:
-            ValueError: For fewer images than components or than 2, or codes that are no rows of floats.
+            ValueError: For fewer images than components or than 2, or codes other than floats (n, latent_dim).
         """
         from sklearn.mixture import GaussianMixture
 
@@ -62,10 +62,10 @@ class CodeMixture:
         return self.means.shape[1]
 
     def draw(self, n: int, seed: int = 0) -> np.ndarray:
-        """n codes, float32 (n, latent_dim); the same seed gives the same ones.
+        """n random codes, float32 (n, latent_dim), determined by the seed.
 
         Raises:
-            ValueError: For n < 1, or a seed that is no integer >= 0.
+            ValueError: For n < 1, or a seed other than an integer >= 0.
         """
         noise = inference.noise(self, n, seed)
         chosen = np.random.default_rng([seed, 1]).choice(len(self.weights), n, p=self.weights)
@@ -81,22 +81,22 @@ class CodeMixture:
         return logsumexp(parts, axis=0)
 
     def generate(self, model: Any, n: int, seed: int = 0) -> np.ndarray:
-        """n images that `model.decode` makes of drawn codes: float32 in [0, 1], (n, height, width, channels)."""
+        """n images decoded from random codes: float32 in [0, 1], (n, height, width, channels)."""
         return model.decode(self.draw(n, seed))
 
     def save(self, path: str | Path) -> None:
-        """Writes the three arrays to an `.npz` file, whole or not at all."""
+        """Writes the three arrays to an `.npz` file, atomically."""
         buffer = io.BytesIO()
         np.savez(buffer, **dict(zip(FIELDS, astuple(self), strict=True)))
         write_bytes(Path(path), buffer.getvalue())
 
     @classmethod
     def load(cls, path: str | Path) -> "CodeMixture":
-        """What `save` wrote.
+        """Reads a file of `save`.
 
         Raises:
-            ValueError: The file holds no mixture.
-            FileNotFoundError: There is no such file.
+            ValueError: For a file without a mixture.
+            FileNotFoundError: For a missing file.
         """
         try:
             with np.load(path, allow_pickle=False) as file:

@@ -1,6 +1,6 @@
-"""Looking along the latent space of a model: lines through it, the way back into it, and what lies near in the data.
+"""Latent space: interpolation, traversal, inversion, and nearest training images.
 
-The model generates from Gaussian noise, or is an autoencoder with one latent vector for each image.
+The model is a generator from Gaussian noise, or an autoencoder with one latent vector per image.
 """
 
 from collections.abc import Sequence
@@ -12,26 +12,26 @@ from keras import ops
 
 from cnnzoo import hub
 from cnnzoo.data import load
-from cnnzoo.imaging.arrays import as_batch
+from cnnzoo.imaging.batch import as_batch
 from cnnzoo.nn.layers import unit_range
 from cnnzoo.phases import Phase, PhasedModel
 from cnnzoo.tasks import inference
 
-STARTS = 256  # noise vectors among which the search for an image begins
-HELD_OUT = 1000  # test images that show how far apart images are that were not copied
+STARTS = 256  # candidate noise vectors for the start of an inversion
+HELD_OUT = 1000  # test images for the reference distance
 
 
 def interpolate(
     model: Any, a: Any, b: Any, steps: int = 9, spherical: bool = True, label: int | None = None
 ) -> np.ndarray:
-    """The images along a line between two latent vectors.
+    """Images along a path between two latent vectors.
 
     Args:
-        model: Generates or decodes.
-        a, b: Latent vectors (latent_dim,), which the first and the last image show.
-        steps: How many images, >= 2.
-        spherical: Along a great circle: half-way between two Gaussian vectors a straight line passes where hardly any
-            lie. False for a straight line.
+        model: A generator or autoencoder.
+        a, b: Latent vectors (latent_dim,) of the first and the last image.
+        steps: Number of images, >= 2.
+        spherical: Along a great circle: the midpoint of a straight line between Gaussian vectors has an atypically
+            small norm. False for a straight line.
         label: See `images_of`.
 
     Returns:
@@ -52,26 +52,26 @@ def interpolate(
 def _slerp(a: np.ndarray, b: np.ndarray, share: np.ndarray) -> np.ndarray:
     lengths = np.linalg.norm(a) * np.linalg.norm(b)
     angle = np.arccos(np.clip(a @ b / lengths, -1.0, 1.0)) if lengths else 0.0
-    if np.sin(angle) < 1e-6:  # parallel or opposite, where the circle is a line or any
+    if np.sin(angle) < 1e-6:  # parallel or opposite: no unique great circle
         return (1 - share) * a + share * b
     return (np.sin((1 - share) * angle) * a + np.sin(share * angle) * b) / np.sin(angle)
 
 
 def traverse(model: Any, z: Any, dimension: int, values: Sequence[float], label: int | None = None) -> np.ndarray:
-    """The images of a latent vector with one of its numbers replaced by each of some values.
+    """Images of a latent vector with one coordinate varied.
 
     Args:
-        model: Generates or decodes.
+        model: A generator or autoencoder.
         z: A latent vector (latent_dim,).
-        dimension: Which number, in [0, latent_dim).
-        values: n numbers.
+        dimension: The coordinate, in [0, latent_dim).
+        values: Its n values.
         label: See `images_of`.
 
     Returns:
         float32 in [0, 1], (n, height, width, channels).
 
     Raises:
-        ValueError: For a vector of another shape, a dimension that it does not have, or no values.
+        ValueError: For a vector of another shape, a dimension out of range, or no values.
     """
     if not 0 <= dimension < model.latent_dim:
         raise ValueError(f"got dimension={dimension}; allowed: 0 to {model.latent_dim - 1}")
@@ -84,12 +84,12 @@ def images_of(model: Any, z: Any, label: int | None = None) -> np.ndarray:
     """The images of latent vectors (n, latent_dim): float32 in [0, 1], (n, height, width, channels).
 
     Args:
-        model: Generates or decodes.
+        model: A generator or autoencoder.
         z: Float (n, latent_dim).
-        label: The class of all of them, in [0, classes), of a model that takes labels; by default the classes in turn.
+        label: One class for all, in [0, classes), for a conditional model; by default the classes in turn.
 
     Raises:
-        ValueError: For latent vectors of another shape, or a label that the model does not take.
+        ValueError: For latent vectors of another shape, or a label for an unconditional model.
     """
     z = inference.latents(model, z)
     if label is None:
@@ -99,20 +99,20 @@ def images_of(model: Any, z: Any, label: int | None = None) -> np.ndarray:
     return model.decode(z, labels=label)
 
 
-# -- the way back -----------------------------------------------------------------------------------------------------
+# -- inversion --------------------------------------------------------------------------------------------------------
 
 
 class Inverted(NamedTuple):
-    """What `invert` finds for n images."""
+    """The result of `invert` for n images."""
 
     z: np.ndarray  # latent vectors, float32 (n, latent_dim)
     error: np.ndarray  # the mean squared error of their images, (n,)
 
 
 class _Search(PhasedModel):
-    """The mean squared error of the images of z, lowered in z alone; the weights of the network stay as they are."""
+    """Minimizes the mean squared error of the generated images over z; the network is frozen."""
 
-    def __init__(self, network: Any, z: np.ndarray, image_shape: tuple[int | None, int | None, int]):
+    def __init__(self, network: Any, z: np.ndarray, image_shape: tuple[int | None, int | None, int]) -> None:
         super().__init__()
         self.image_shape = image_shape
         self.network = network
@@ -127,7 +127,7 @@ class _Search(PhasedModel):
 
 
 class _Vectors(keras.layers.Layer):
-    def __init__(self, start: np.ndarray):
+    def __init__(self, start: np.ndarray) -> None:
         super().__init__(name="vectors", dtype="float32")
         self.vectors = self.add_weight(start.shape, "zeros", name="vectors")
         self.vectors.assign(start)
@@ -138,16 +138,16 @@ class _Vectors(keras.layers.Layer):
 
 
 def invert(model: Any, images: Any, steps: int = 300, rate: float = 0.05, seed: int = 0) -> Inverted:
-    """The latent vectors whose images come nearest to given ones, by gradient descent on the mean squared error.
+    """GAN inversion: latent vectors of given images, by gradient descent on the mean squared error.
 
-    The search begins at `encode(images)` where the model has it, else at the best of 256 noise vectors, and ends no
-    farther from an image than it began. Equal arguments give equal vectors.
+    The search starts at `encode(images)` if available, otherwise at the best of 256 noise vectors, and never returns a
+    worse vector than its start. Deterministic.
 
     Args:
-        model: Generates from noise alone, or decodes such vectors alone.
+        model: An unconditional generator, or an autoencoder.
         images: One image or n, uint8 or float32 in [0, 1], of the model's shape.
-        steps: Of Adam, whose rate falls from `rate` to 0 along half a cosine.
-        rate: >= 0.
+        steps: Of Adam, with cosine decay of the learning rate from `rate` to 0.
+        rate: Initial learning rate, >= 0.
         seed: Of the noise vectors.
 
     Raises:
@@ -170,7 +170,7 @@ def invert(model: Any, images: Any, steps: int = 300, rate: float = 0.05, seed: 
 
 
 def _network(model: Any) -> Any:
-    """Latent vectors to images in [0, 1], as a function that can be differentiated."""
+    """A differentiable function from latent vectors to images in [0, 1]."""
     if model.task == "generate" and not model.needs_labels:
         return model
     decoder = getattr(model, "decoder", None)
@@ -192,14 +192,14 @@ def _errors(made: np.ndarray, truth: np.ndarray) -> np.ndarray:
     return np.mean(np.square(made - truth), axis=(1, 2, 3))
 
 
-# -- what lies near ---------------------------------------------------------------------------------------------------
+# -- nearest neighbors------------------------------------------------------------------------------------------------
 
 
-class Neighbours(NamedTuple):
-    """The training images that are nearest to n samples.
+class Neighbors(NamedTuple):
+    """The nearest training images of n samples.
 
-    `ratio` is the median of the distances over that of test images to their nearest training images. About 1 says that
-    the samples are as far from the training images as new images are; near 0, that they are copies.
+    `ratio` is the median distance of the samples to the training images over that of test images: about 1 for samples
+    as new as test images, near 0 for copies.
     """
 
     indices: np.ndarray  # in the training split, (n,)
@@ -207,17 +207,17 @@ class Neighbours(NamedTuple):
     ratio: float
 
 
-def nearest(samples: Any, data: str, extractor: str | None = None) -> Neighbours:
-    """The nearest training image of each sample, to see whether a generator remembers rather than makes up.
+def nearest(samples: Any, data: str, extractor: str | None = None) -> Neighbors:
+    """The nearest training image of each sample, to detect memorization.
 
     Args:
         samples: n images, uint8 or float32 in [0, 1], (n, height, width, channels).
-        data: The data set that their generator was trained on, as in `cnnzoo.data.load`.
-        extractor: A classifier, "arch.tag", in whose features distances are taken; by default in pixels in [0, 1].
+        data: The training data set of the generator, as in `cnnzoo.data.load`.
+        extractor: A classifier, "arch.tag", for distances in its features; by default pixels in [0, 1].
 
     Raises:
-        UnknownName: No such classifier.
-        ValueError: For samples of another type or range, or data that are not at hand.
+        UnknownName: For an unknown classifier.
+        ValueError: For samples of another type or range, or missing data.
     """
     batch, _ = as_batch(samples, (None, None, None))
     train = load(data, "train", shape=batch.shape[1:])
@@ -226,7 +226,7 @@ def nearest(samples: Any, data: str, extractor: str | None = None) -> Neighbours
     known = view(train.images)
     indices, distances = _nearest_rows(view(batch), known)
     _, others = _nearest_rows(view(held_out.images), known)
-    return Neighbours(indices, distances, float(np.median(distances) / np.median(others)))
+    return Neighbors(indices, distances, float(np.median(distances) / np.median(others)))
 
 
 def _pixels(images: np.ndarray) -> np.ndarray:

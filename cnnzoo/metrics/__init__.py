@@ -1,1 +1,1 @@
-"""Metrics in NumPy and SciPy: they judge arrays, and but for `perceptual` know nothing of models."""
+"""Metrics of arrays in NumPy and SciPy, independent of models."""

@@ -1,18 +1,20 @@
-"""How alike two sets of images are, judged by features (n, d) of each."""
+"""Distances between two sets of images in a feature space, (n, d) each: Fréchet, kernel, density and coverage."""
+
+from typing import Any
 
 import numpy as np
 
-NEIGHBOURS = 5  # of density and coverage, where nothing else is said
+NEIGHBORS = 5  # default k of density and coverage
 
 
 def frechet_distance(first: np.ndarray, second: np.ndarray) -> float:
     """The Fréchet distance between the Gaussians with the means and covariances of two sets of features.
 
-    |m1 - m2|^2 + tr(C1 + C2 - 2 (C1^1/2 C2 C1^1/2)^1/2), from eigenvalues of symmetric matrices in float64, so that
-    no imaginary parts arise. Covariances are the unbiased ones.
+    |m1 - m2|^2 + tr(C1 + C2 - 2 (C1^1/2 C2 C1^1/2)^1/2), from eigenvalues of symmetric matrices in float64, without
+    imaginary parts. Covariances are unbiased.
 
     Source: Dowson and Landau, "The Fréchet Distance between Multivariate Normal Distributions", 1982. It is an "FID"
-    only with the features of the Inception network of 2015.
+    only with features of the Inception network of 2015.
     """
     first, second = (_checked(features) for features in (first, second))
     covariance_1, covariance_2 = np.cov(first, rowvar=False), np.cov(second, rowvar=False)
@@ -27,28 +29,28 @@ def frechet_distance(first: np.ndarray, second: np.ndarray) -> float:
 def kernel_distance(first: np.ndarray, second: np.ndarray, block: int = 1000) -> float:
     """The unbiased squared maximum mean discrepancy with the kernel (x y / d + 1)^3, over all pairs.
 
-    Unlike the Fréchet distance it has no bias in n, and may be a little below 0 for equal distributions.
+    Unlike the Fréchet distance it is unbiased in n; slightly negative values are possible.
 
     Source: Bińkowski et al., "Demystifying MMD GANs", 2018, equation 4 (there over subsets, "KID" with Inception).
     """
     first, second = (_checked(features) for features in (first, second))
 
-    def total(x, y):
+    def total(x: Any, y: Any) -> Any:
         sums = (np.sum((x[i : i + block] @ y.T / x.shape[1] + 1.0) ** 3) for i in range(0, len(x), block))
         return sum(sums)
 
-    def within(x):
+    def within(x: Any) -> Any:
         own = np.sum((np.sum(x * x, axis=1) / x.shape[1] + 1.0) ** 3)
         return (total(x, x) - own) / (len(x) * (len(x) - 1))
 
     return float(within(first) + within(second) - 2 * total(first, second) / (len(first) * len(second)))
 
 
-def density_coverage(real: np.ndarray, fake: np.ndarray, k: int = NEIGHBOURS) -> tuple[float, float]:
-    """Density and coverage of fakes among the balls that reach from each real to its k-th neighbour.
+def density_coverage(real: np.ndarray, fake: np.ndarray, k: int = NEIGHBORS) -> tuple[float, float]:
+    """Density and coverage of fakes, with a ball around each real image up to its k-th nearest neighbor.
 
-    Density counts the balls that each fake lies in, divided by k (1 is expected of a perfect generator, more is
-    possible); coverage is the fraction of balls that hold a fake, in [0, 1].
+    Density is the mean number of balls containing a fake, divided by k (1 for a perfect generator; more is possible);
+    coverage is the fraction of balls with at least one fake, in [0, 1].
 
     Source: Naeem et al., "Reliable Fidelity and Diversity Metrics for Generative Models", 2020, equations 5 and 6.
     """
@@ -70,12 +72,12 @@ def density_coverage(real: np.ndarray, fake: np.ndarray, k: int = NEIGHBOURS) ->
 
 
 def inception_score(chances: np.ndarray, splits: int = 10) -> float:
-    """exp(E[KL(p(y|x) || p(y))]) for class chances p(y|x) (n, classes), as the mean over consecutive parts of them.
+    """exp(E[KL(p(y|x) || p(y))]) for class probabilities p(y|x) (n, classes), averaged over consecutive splits.
 
-    p(y) is the mean of a part. 1 where all images are of one kind or all uncertain; at most the number of classes.
+    p(y) is the mean of a split. From 1 (a single class, or uncertain predictions) to the number of classes.
 
-    Source: Salimans et al., "Improved Techniques for Training GANs", 2016, section 4; it is an "IS" only with the
-    chances of the Inception network of 2015.
+    Source: Salimans et al., "Improved Techniques for Training GANs", 2016, section 4; it is an "IS" only with
+    the Inception network of 2015.
     """
     from scipy.special import rel_entr
 

@@ -1,4 +1,4 @@
-"""Bounds on log p(x) from importance weights."""
+"""Importance-weighted bounds on log p(x)."""
 
 from collections.abc import Iterable
 
@@ -10,10 +10,10 @@ def importance_weighted_bound(log_weights: Iterable[np.ndarray]) -> np.ndarray:
     """log of the mean of exp(log_weights) over all samples, for each image (n,), in nats.
 
     Args:
-        log_weights: Arrays (samples, n) of log p(x, z) - log q(z|x), in any division; all samples count alike.
+        log_weights: Arrays (samples, n) of log p(x, z) - log q(z|x), in chunks of any size.
 
-    Source: Burda et al., "Importance Weighted Autoencoders", 2016, equation 8. It is a lower bound on log p(x) in
-    expectation, and tightens as samples are added.
+    Source: Burda et al., "Importance Weighted Autoencoders", 2016, equation 8. A lower bound on log p(x) in
+    expectation, tighter with more samples.
     """
     total, count = None, 0
     for chunk in log_weights:

@@ -1,11 +1,11 @@
-"""How close reconstructions come, for images in [0, 1].
+"""Reconstruction metrics for images in [0, 1]: MSE, PSNR, SSIM, and their variants.
 
-Two sets of images are a batch each, or two sequences whose images may be of different sizes.
+Two sets of images are two batches, or two sequences of images of different sizes.
 """
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -14,14 +14,14 @@ from cnnzoo.imaging.arrays import to_uint8
 
 Images = np.ndarray | Sequence[np.ndarray]
 
-WINDOW = 11  # pixels a side of the window of SSIM
+WINDOW = 11  # side of the SSIM window in pixels
 
 
 def mse_per_image(images: Images, reconstructions: Images) -> np.ndarray:
     """The mean squared error of each image over its pixels and channels, (n,).
 
     Raises:
-        ValueError: Two images differ in shape, or there are more of one than of the other.
+        ValueError: For different shapes or numbers of images.
     """
     return np.array([np.mean(np.square(a - b)) for a, b in _pairs(images, reconstructions)])
 
@@ -40,19 +40,19 @@ def ssim_per_image(images: Images, reconstructions: Images) -> np.ndarray:
     """The mean structural similarity of each image (height, width, channels), (n,): in [-1, 1], 1 for equal images.
 
     Settings are those of the authors' `ssim_index.m`: a Gaussian window of 11x11 with a standard deviation of 1.5,
-    K1 = 0.01, K2 = 0.03, data range 1, and the mean over only those pixels whose whole window lies in the image; the
-    five at each border do not count. MATLAB's own `ssim` counts them, and the authors' later `ssim.m` shrinks large
-    images first: neither gives these numbers. Of several channels the mean is taken.
+    K1 = 0.01, K2 = 0.03, data range 1, and the mean over pixels with the whole window inside the image, without the
+    five at each border. MATLAB's `ssim` includes them, and the authors' later `ssim.m` downsamples large images first:
+    both give other values. Channels are averaged.
 
     Raises:
-        ValueError: As `mse_per_image`, or an image has a side below 11 pixels.
+        ValueError: As `mse_per_image`, or for a side below 11 pixels.
 
     Source: Wang et al., "Image Quality Assessment: From Error Visibility to Structural Similarity", 2004.
     """
     return np.array([_similarity(a, b) for a, b in _pairs(images, reconstructions)])
 
 
-def _similarity(a: np.ndarray, b: np.ndarray, **options):
+def _similarity(a: np.ndarray, b: np.ndarray, **options: Any) -> Any:
     from skimage.metrics import structural_similarity
 
     if a.ndim != 3 or min(a.shape[:2]) < WINDOW:
@@ -71,11 +71,11 @@ def _pairs(images: Images, reconstructions: Images) -> Iterator[tuple[np.ndarray
 
 @dataclass(frozen=True)
 class Protocol:
-    """What of an enlarged image is compared with the original.
+    """A super-resolution evaluation protocol.
 
     Attributes:
-        channels: "Y", the luma of ITU-R BT.601 (see `cnnzoo.imaging.color`) of a colour image, or "RGB", all channels.
-        shave: Whether as many pixels as the scale are cut off on every side, where a method has to guess.
+        channels: "Y", the luma of ITU-R BT.601 (see `cnnzoo.imaging.color`) of a color image, or "RGB", all channels.
+        shave: Whether a border of `scale` pixels is excluded.
     """
 
     channels: Literal["Y", "RGB"]
@@ -90,23 +90,22 @@ PROTOCOLS = {
 
 
 def prepare(image: np.ndarray, protocol: str, scale: int) -> np.ndarray:
-    """What the PSNR and SSIM of an image in super-resolution are taken of, for the original and the enlarged alike.
+    """Prepares an original or upscaled image for PSNR and SSIM by the protocol.
 
-    Floats are clipped and rounded to 256 grey values first: what is scored is what would be written to a file. Y is
-    not rounded once more, and stays in [16, 235] / 255 while the data range is 1, so that it is compared on the scale
-    of [0, 255] of MATLAB's uint8 Y. A grey image has no colour to convert and is compared as it is: so the published
-    tables take the one of Set14, which as three equal channels would score 1.3 dB more.
+    Floats are clipped and rounded to 8 bits first, as in a file. Y is not rounded again and stays in [16, 235] / 255
+    with data range 1, on the [0, 255] scale of MATLAB's uint8 Y. Gray images are compared without conversion, as in
+    published tables for the gray image of Set14; as three equal channels it would score 1.3 dB more.
 
     Args:
         image: (height, width, 1 or 3), uint8 or float in [0, 1].
         protocol: A name in `PROTOCOLS`.
-        scale: By which the image was enlarged.
+        scale: Upscaling factor.
 
     Returns:
-        float64 in [0, 1], (height, width, channels), without `scale` pixels on every side where the protocol says so.
+        float64 in [0, 1], (height, width, channels), without a border of `scale` pixels for protocols with shaving.
 
     Raises:
-        ValueError: An unknown protocol, a scale below 1, or an image of another shape or too small.
+        ValueError: For an unknown protocol, a scale below 1, or an image of another shape or too small.
     """
     if protocol not in PROTOCOLS:
         raise ValueError(f"got protocol={protocol!r}; allowed: {', '.join(PROTOCOLS)}")
@@ -124,9 +123,9 @@ def prepare(image: np.ndarray, protocol: str, scale: int) -> np.ndarray:
 
 
 def pca_mse(train: np.ndarray, test: np.ndarray, components: int) -> float:
-    """The mean squared error of `test` behind a principal component analysis that was fitted on `train`.
+    """The mean squared error of `test` after projection on the principal components of `train`.
 
-    It is the best that a linear code of that length can do on `train`; images are (n, ...) in [0, 1].
+    On `train`, it is optimal among linear codes of that length; images are (n, ...) in [0, 1].
     """
     from sklearn.decomposition import PCA
 
@@ -136,24 +135,24 @@ def pca_mse(train: np.ndarray, test: np.ndarray, components: int) -> float:
 
 
 def hole_mse_per_image(images: Images, reconstructions: Images, masks: Images) -> np.ndarray:
-    """The mean squared error of each image over its missing pixels and their channels alone, (n,).
+    """The mean squared error of each image over its missing pixels, (n,).
 
     Args:
         images, reconstructions: (height, width, channels) each, in [0, 1].
-        masks: (height, width, 1) each, not 0 where a pixel is missing; see `cnnzoo.imaging.masks.for_evaluation`.
+        masks: (height, width, 1) each, nonzero for missing pixels; see `cnnzoo.imaging.masks.for_evaluation`.
 
     Raises:
-        ValueError: As `mse_per_image`, or nothing is missing in an image.
+        ValueError: As `mse_per_image`, or for a mask without missing pixels.
     """
     pairs = _pairs(images, reconstructions)
     return np.array([_in_hole(np.square(a - b), mask) for (a, b), mask in zip(pairs, masks, strict=True)])
 
 
 def hole_ssim_per_image(images: Images, reconstructions: Images, masks: Images) -> np.ndarray:
-    """The mean of the structural similarity at the missing pixels of each image alone, (n,).
+    """The mean structural similarity over the missing pixels of each image, (n,).
 
-    The windows around them reach over what is known, and beyond the border over the mirrored image; else the settings
-    are those of `ssim_per_image`. Arguments and errors are those of `hole_mse_per_image`.
+    Windows include known pixels, and the mirrored image beyond the border; other settings as in `ssim_per_image`.
+    Arguments and errors as in `hole_mse_per_image`.
     """
     maps = (_similarity(a, b, full=True)[1] for a, b in _pairs(images, reconstructions))
     return np.array([_in_hole(values, mask) for values, mask in zip(maps, masks, strict=True)])

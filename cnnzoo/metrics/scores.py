@@ -1,4 +1,4 @@
-"""A measured number together with what it takes to measure it again."""
+"""Scores with their protocol."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -7,16 +7,16 @@ from typing import Any, Literal
 
 @dataclass(frozen=True)
 class Score:
-    """One number of an evaluation.
+    """A score of an evaluation, with its protocol.
 
     Attributes:
         name: Of the quantity, such as "accuracy".
         value: In `unit`.
         unit: "%", "nats", "dB" or "" for a bare number.
-        better: "higher", "lower", or "" for neither: a point of reference, or a number that is best at another one.
-        n: How many images it was measured on.
-        interval: Its 95 % interval, or None.
-        protocol: All that the value depends on beside the images.
+        better: "higher", "lower", or "" for neither, such as a reference value.
+        n: Number of images.
+        interval: 95 % interval, or None.
+        protocol: All other dependencies of the value.
     """
 
     name: str
@@ -28,7 +28,7 @@ class Score:
     protocol: Mapping[str, Any] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
-        """As plain values; `from_json` reads them back. In JSON a value that is no finite number is null."""
+        """A JSON-compatible dict, the inverse of `from_json`; non-finite values become null in JSON."""
         content = asdict(self)
         return {**content, "value": float(self.value), "interval": self.interval and list(map(float, self.interval))}
 

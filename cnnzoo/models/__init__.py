@@ -1,1 +1,1 @@
-"""The architectures: one file is one architecture and its name; a leading underscore marks what several share."""
+"""The architectures, one file each; modules with a leading underscore are shared."""

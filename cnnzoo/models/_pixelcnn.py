@@ -1,8 +1,10 @@
-"""A gated PixelCNN: what to expect at each place of a grid of integers, given what stands above it and to its left.
+"""A gated PixelCNN: autoregressive probabilities for a grid of integers, in raster order.
 
 Source: van den Oord et al., "Conditional Image Generation with PixelCNN Decoders", 2016, arXiv:1606.05328, section 2.2
 and figure 2.
 """
+
+from typing import Any
 
 import keras
 from keras import layers, ops
@@ -10,25 +12,25 @@ from keras import layers, ops
 from cnnzoo.nn.layers import PACKAGE
 
 
-def _padded(x, top: int = 0, left: int = 0, right: int = 0):
-    """x (n, rows, columns, c) with zeros around it."""
+def _padded(x: Any, top: int = 0, left: int = 0, right: int = 0) -> Any:
+    """x (n, rows, columns, c), zero-padded."""
     return ops.pad(x, ((0, 0), (top, 0), (left, right), (0, 0)))
 
 
-def _gate(x):
-    """tanh(a) sigmoid(b) of the two halves of the channels: (..., 2 c) to (..., c); equation 2."""
+def _gate(x: Any) -> Any:
+    """tanh(a) sigmoid(b) for the halves a, b of the channels: (..., 2 c) to (..., c); equation 2."""
     a, b = ops.split(x, 2, axis=-1)
     return ops.tanh(a) * ops.sigmoid(b)
 
 
 @keras.saving.register_keras_serializable(PACKAGE)
 class GatedLayer(keras.layers.Layer):
-    """One step of two stacks (n, rows, columns, width): one looks up, the other to the left and at what the first saw.
+    """A gated layer of the vertical and horizontal stack, each (n, rows, columns, width).
 
-    The padding keeps each convolution from looking ahead, so that no mask is needed.
+    Causal padding replaces masked convolutions.
     """
 
-    def __init__(self, width: int, **kwargs):
+    def __init__(self, width: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.width = width
         shapes = {"up": (2 * width, (2, 3)), "left": (2 * width, (1, 2)), "across": (2 * width, 1), "out": (width, 1)}
@@ -38,12 +40,12 @@ class GatedLayer(keras.layers.Layer):
             setattr(self, name, layer)
         self.built = True
 
-    def call(self, vertical, horizontal):
+    def call(self, vertical: Any, horizontal: Any) -> Any:
         above = self.up(_padded(vertical, top=1, left=1, right=1))  # (n, rows, columns, 2 width)
-        beside = self.left(_padded(horizontal, left=1)) + self.across(above)  # (n, rows, columns, 2 width)
-        return vertical + _gate(above), horizontal + self.out(_gate(beside))  # each (n, rows, columns, width)
+        combined = self.left(_padded(horizontal, left=1)) + self.across(above)  # (n, rows, columns, 2 width)
+        return vertical + _gate(above), horizontal + self.out(_gate(combined))  # each (n, rows, columns, width)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "width": self.width}
 
 
@@ -51,19 +53,18 @@ class GatedLayer(keras.layers.Layer):
 class PixelCNN(keras.layers.Layer):
     """Integers (n, rows, columns) in [0, classes) to float32 logits (n, rows, columns, classes).
 
-    The logits at a place depend on the integers in the rows above it and to its left, and on nothing else: both
-    stacks start one place behind.
+    The logits at a position depend only on the integers in the rows above and to the left in its row.
 
     Args:
-        classes: How many integers there are.
+        classes: Number of integers.
         width: Channels of each stack.
-        depth: Gated layers.
+        depth: Number of gated layers.
     """
 
-    def __init__(self, classes: int, width: int, depth: int, **kwargs):
+    def __init__(self, classes: int, width: int, depth: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.classes, self.width, self.depth = classes, width, depth
-        apart = keras.initializers.RandomNormal(stddev=1.0)  # each integer picks one weight a channel
+        apart = keras.initializers.RandomNormal(stddev=1.0)  # one embedding vector per integer
         self.embedding = layers.Dense(width, None, False, apart, name="embedding", dtype=self.dtype_policy)
         self.gated = [GatedLayer(width, dtype=self.dtype_policy) for _ in range(depth)]
         self.hidden = layers.Conv2D(width, 1, activation="relu", name="hidden", dtype=self.dtype_policy)
@@ -72,14 +73,14 @@ class PixelCNN(keras.layers.Layer):
             layer.build((None, None, None, channels))
         self.built = True
 
-    def call(self, codes):
+    def call(self, codes: Any) -> Any:
         x = self.embedding(ops.one_hot(codes, self.classes, dtype=self.compute_dtype))  # (n, rows, columns, width)
         vertical = _padded(x, top=1)[:, :-1]  # the row above
-        horizontal = _padded(x, left=1)[:, :, :-1]  # the place to the left
+        horizontal = _padded(x, left=1)[:, :, :-1]  # the position to the left
         for layer in self.gated:
             vertical, horizontal = layer(vertical, horizontal)
         return self.head(self.hidden(ops.relu(horizontal)))  # (n, rows, columns, classes)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         own = {"classes": self.classes, "width": self.width, "depth": self.depth}
         return {**super().get_config(), **own}

@@ -1,9 +1,10 @@
-"""Style transfer in one pass from any picture: adaptive instance normalisation between an encoder and a decoder.
+"""Arbitrary style transfer in one forward pass, with adaptive instance normalization (AdaIN).
 
 Source: Huang and Belongie, "Arbitrary Style Transfer in Real-time with Adaptive Instance Normalization", 2017,
 arXiv:1703.06868.
 """
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import keras
@@ -21,34 +22,33 @@ from cnnzoo.registry import register
 from cnnzoo.tasks.photo_inference import as_photographs, in_type, in_unit_range
 from cnnzoo.tasks.pixel_optimizers import resized
 
-STRIDE = 4  # pixels to one of the maps that are normalised
-MARGIN = 32  # pixels that the encoder and the decoder see together, on each side
+STRIDE = 4  # pixels per position of the normalized map
+MARGIN = 32  # receptive field radius of encoder and decoder, in pixels
 TILE = 512
-STYLE = 256  # pixels of the shorter side at which the moments of a style are taken
-TINY = 1e-6  # so that a picture of one colour can be compared with
+STYLE = 256  # shorter side of a style image in pixels, for its moments
+TINY = 1e-6  # against division by zero for constant images
 
 
 class AdaINOutputs(NamedTuple):
-    """What was painted, beside what it is to be like."""
+    """Feature maps of the stylized images, with the targets."""
 
-    maps: list  # of the painted pictures, (n, h, w, c), after the first convolution of each block
-    target: Any  # what the last of them is to be
-    style: list  # the mean and deviation that each is to have, (n, 2 c)
+    maps: list  # of the stylized images, (n, h, w, c), after the first convolution of each block
+    target: Any  # for the last map
+    style: list  # mean and standard deviation for each map, (n, 2 c)
 
 
 class Encoder(keras.layers.Layer):
     """Images in [0, 1] to the maps after the first convolution of each of three blocks.
 
-    The last has a quarter of their sides. The layers are those of `vgg_small`, with the batch normalisation
-    folded into them.
+    The last map is at stride 4. The layers are those of `vgg_small`, with folded batch normalization.
     """
 
-    def __init__(self, width: int, **kwargs):
+    def __init__(self, width: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.convs = _built([width, width, 2 * width, 2 * width, 4 * width], 3)
         self.built = True
 
-    def call(self, images):
+    def call(self, images: Any) -> Any:
         x, maps = images, []
         for i, conv in enumerate(self.convs):
             x = ops.relu(conv(pad_symmetric(x, conv)))
@@ -60,19 +60,19 @@ class Encoder(keras.layers.Layer):
 
 
 class Decoder(keras.layers.Layer):
-    """The encoder's last maps (n, h, w, 4 width) to images (n, 4 h, 4 w, 3) in [0, 1]: its layers the other way round.
+    """The encoder's last maps (n, h, w, 4 width) to images (n, 4 h, 4 w, 3) in [0, 1], mirroring its layers.
 
-    Each pixel is repeated and then convolved, which leaves no checkerboard. There is no normalisation, as this would
-    give all images one style (section 6.1).
+    Nearest-neighbor upsampling before convolutions avoids checkerboard artifacts. There is no normalization, since it
+    would give all images one style (section 6.1).
     """
 
-    def __init__(self, width: int, **kwargs):
+    def __init__(self, width: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.convs = _built([2 * width, 2 * width, width, width], 4 * width)
         self.last = _built([3], width, dtype="float32")[0]
         self.built = True
 
-    def call(self, x):
+    def call(self, x: Any) -> Any:
         for i, conv in enumerate(self.convs):
             x = ops.relu(conv(pad_symmetric(x, conv)))
             if i % 2 == 0:
@@ -80,8 +80,8 @@ class Decoder(keras.layers.Layer):
         return ops.sigmoid(self.last(pad_symmetric(x, self.last)))
 
 
-def _built(sizes: list[int], channels: int, **options) -> list[keras.layers.Conv2D]:
-    """3x3 convolutions one after the other."""
+def _built(sizes: list[int], channels: int, **options: Any) -> list[keras.layers.Conv2D]:
+    """A list of built 3x3 convolutions."""
     convs = []
     for size in sizes:
         convs.append(keras.layers.Conv2D(size, 3, kernel_initializer="he_normal", **options))
@@ -92,21 +92,20 @@ def _built(sizes: list[int], channels: int, **options) -> list[keras.layers.Conv
 
 @register("adain")
 class AdaIN(PhasedModel):
-    """Gives the features of a photograph the mean and the deviation of those of another picture, and decodes them.
+    """Transfers the mean and standard deviation of style features to content features, and decodes them.
 
-    The decoder g is given t = d(F(s)) (F(c) - m(F(c))) / d(F(c)) + m(F(s)) (equation 8), with F(c) and F(s) the last
-    maps of the content and of the style, m their means and d their deviations. Only the decoder is trained. The encoder
-    is that of a classifier, which `init_from` takes it from; its weights are kept in the checkpoint. In training the
-    style of each photograph is the one before it in the batch, so that a batch of one is refused.
+    The input of the decoder g is t = d(F(s)) (F(c) - m(F(c))) / d(F(c)) + m(F(s)) (equation 8), with the last feature
+    maps F(c) of the content and F(s) of the style, their means m and standard deviations d. Only the decoder is
+    trained. The encoder is that of a classifier, copied by `init_from` and stored in the checkpoint. In training, the
+    style of each photograph is the previous one in the batch; a batch needs at least two images.
 
-    Minimises the losses of content and style. That of the content is |F(g(t)) - t|^2 / |t - mean t|^2; that of the
-    style is the mean over the maps of |S - S_s|^2 / |S_s|^2, where S are the mean and the deviation of each feature of
-    g(t) and S_s those of the style, the squares being summed over the batch. So each is 1 where nothing of its target
-    is met.
+    Minimizes a content loss and a style loss. The content loss is |F(g(t)) - t|^2 / |t - mean t|^2; the style loss is
+    the mean over the maps of |S - S_s|^2 / |S_s|^2, with the mean and standard deviation S of each feature of g(t), and
+    S_s of the style, and squares summed over the batch. Each is 1 for no agreement with its target.
 
     Args:
-        width: Filters at the full resolution; each step down doubles them.
-        content_weight, style_weight: Of the two terms.
+        width: Filters at full resolution, doubled at each downsampling.
+        content_weight, style_weight: Weights of the two terms.
         image_shape: (None, None, 3) for photographs of any size.
 
     Raises:
@@ -114,10 +113,18 @@ class AdaIN(PhasedModel):
     """
 
     task = "stylize"
-    least_batch = 2  # a photograph that is alone would have no style but its own
+    least_batch = 2  # the style is the previous image of the batch
     log_names = ("content", "style")
 
-    def __init__(self, *, width=32, content_weight=1.0, style_weight=10.0, image_shape=(None, None, 3), **kwargs):
+    def __init__(
+        self,
+        *,
+        width: int = 32,
+        content_weight: float = 1.0,
+        style_weight: float = 10.0,
+        image_shape: Sequence[Any] = (None, None, 3),
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         if tuple(image_shape) != (None, None, 3):
             raise ValueError(f"got image_shape={image_shape}; allowed: (None, None, 3)")
@@ -129,10 +136,10 @@ class AdaIN(PhasedModel):
         self.build()
 
     def init_from(self, other: PhasedModel) -> None:
-        """Takes the encoder of a classifier, or all weights of another `adain`.
+        """Copies the encoder from a classifier, or all weights from another `adain`.
 
         Raises:
-            ValueError: The first convolutions of the classifier are others.
+            ValueError: For a classifier with different first convolutions.
         """
         if isinstance(other, AdaIN):
             return super().init_from(other)
@@ -145,10 +152,10 @@ class AdaIN(PhasedModel):
         for conv, source in zip(mine, convs, strict=True):
             conv.set_weights([source.kernel, source.bias if source.use_bias else np.zeros(conv.filters, np.float32)])
 
-    def phases(self):
+    def phases(self) -> list[Phase]:
         return [Phase("decoder", [self.decoder], self.decoder_loss)]
 
-    def forward(self, images, labels, training):
+    def forward(self, images: Any, labels: Any, training: bool) -> AdaINOutputs:
         images = mirror_to_multiple(images, STRIDE)
         maps = [ops.cast(features, "float32") for features in self.encoder(images)]
         style = [ops.roll(mean_and_deviation(features), 1, axis=0) for features in maps]
@@ -156,8 +163,8 @@ class AdaIN(PhasedModel):
         seen = self.encoder(self.decoder(target))
         return AdaINOutputs([ops.cast(features, "float32") for features in seen], target, style)
 
-    def decoder_loss(self, seen: AdaINOutputs):
-        """content + style, each with its weight, and the two by themselves (equations 11 to 13)."""
+    def decoder_loss(self, seen: AdaINOutputs) -> Any:
+        """The weighted sum of content and style loss, and both terms (equations 11 to 13)."""
         spread = seen.target - ops.mean(seen.target, (1, 2), keepdims=True)
         content = _relative_error(seen.maps[-1] - seen.target, spread)
         found = [mean_and_deviation(features) for features in seen.maps]
@@ -165,47 +172,47 @@ class AdaIN(PhasedModel):
         style = style / len(found)
         return self.content_weight * content + self.style_weight * style, {"content": content, "style": style}
 
-    def call(self, images, training=False):
-        """Images (n, height, width, 3) in their own style: as they come back from the decoder."""
+    def call(self, images: Any, training: bool = False) -> Any:
+        """Images (n, height, width, 3) in their own style: a reconstruction."""
         return self.painted(images, images)
 
-    def painted(self, images, styles):
-        """Images, uint8 or float32 in [0, 1], (n, height, width, 3), each in the style of another, of any size."""
+    def painted(self, images: Any, styles: Any) -> Any:
+        """Images, uint8 or float32 in [0, 1], (n, height, width, 3), each in the style of another image of any size."""
         features = self.encoded(images)
         return self._decoded(features, mean_and_deviation(features), self.moments(styles), ops.shape(images))
 
-    def encoded(self, images):
-        """The maps that are normalised, float32 (n, ⌈height / 4⌉, ⌈width / 4⌉, 4 width)."""
+    def encoded(self, images: Any) -> Any:
+        """The feature map for AdaIN, float32 (n, ⌈height / 4⌉, ⌈width / 4⌉, 4 width)."""
         return ops.cast(self.encoder(mirror_to_multiple(unit_range(images), STRIDE))[-1], "float32")
 
-    def moments(self, images):
-        """The mean and the deviation of each feature of images, (n, 8 width)."""
+    def moments(self, images: Any) -> Any:
+        """The mean and standard deviation of each feature, (n, 8 width)."""
         return mean_and_deviation(self.encoded(images))
 
-    def _decoded(self, features, own, style, shape):
+    def _decoded(self, features: Any, own: Any, style: Any, shape: Any) -> Any:
         return self.decoder(normalized(features, own, style))[:, : shape[1], : shape[2]]
 
-    def published_optimizers(self):
+    def published_optimizers(self) -> dict[str, keras.optimizers.Optimizer]:
         return {"decoder": keras.optimizers.Adam(1e-4)}
 
     def before_after(self, images: np.ndarray) -> list[np.ndarray]:
-        """Images (n, height, width, 3), and each in the style of the one before it."""
+        """Images (n, height, width, 3), and each in the style of the previous one."""
         shown = ops.convert_to_tensor(images)
         return [images, to_uint8(ops.convert_to_numpy(self.painted(shown, ops.roll(shown, 1, axis=0))))]
 
     # -- photographs of any size --------------------------------------------------------------------------------------
 
-    def stylize(self, content, style, strength: float = 1.0) -> np.ndarray:
-        """One photograph or a batch, of any size, in the style of a picture, in the type that came in.
+    def stylize(self, content: Any, style: Any, strength: float = 1.0) -> np.ndarray:
+        """Stylizes one photograph or a batch, of any size, by a style image, in the input dtype.
 
-        The moments of a photograph of more than 512 pixels a side are summed up over tiles, and it is then painted tile
-        by tile with those of the whole, so that there is no seam.
+        Above 512 pixels a side, moments are accumulated over tiles, and tiles are stylized with the moments of the
+        whole photograph, without seams.
 
         Args:
             content: uint8, uint16 or float32 in [0, 1], (height, width, 3) or a batch of them.
-            style: One picture of the same types, (height, width, 1 or 3), of any size, or a batch with one for each
-                photograph. Its moments are taken at 256 pixels of its shorter side, if it is larger.
-            strength: From 0, what the decoder makes of the photograph itself, to 1 for the style alone (equation 14).
+            style: One image of the same dtypes, (height, width, 1 or 3), of any size, or a batch with one per
+                photograph. Larger images are resized to a shorter side of 256 pixels.
+            strength: From 0, the reconstruction of the photograph, to 1, the full style (equation 14).
 
         Raises:
             ValueError: For another type, shape or range, another number of styles, or a strength outside [0, 1].
@@ -217,18 +224,18 @@ class AdaIN(PhasedModel):
         made = np.empty_like(batch)
         for i, (photo, goal) in enumerate(zip(batch, goals, strict=True)):
             own = self._moments_of_photo(photo)
-            # The normalisation is linear in the style's moments: to mix these is to mix the features.
+            # AdaIN is linear in the moments of the style: mixing moments equals mixing features.
             mixed = own + strength * (goal - own)
 
-            def painted(part, own=own, mixed=mixed):
+            def painted(part: Any, own: Any = own, mixed: Any = mixed) -> Any:
                 features = self.encoded(ops.convert_to_tensor(in_unit_range(part)))
                 return in_type(ops.convert_to_numpy(self._decoded(features, own, mixed, part.shape)), part.dtype)
 
             made[i] = tiled(painted, photo, margin=MARGIN, stride=STRIDE, tile=TILE)
         return made[0] if single else made
 
-    def _moments_of_style(self, style, n: int) -> np.ndarray:
-        """Of one picture or n, (n, 8 width)."""
+    def _moments_of_style(self, style: Any, n: int) -> np.ndarray:
+        """The moments of one style image or n, (n, 8 width)."""
         picture, single = as_photographs(style, (1, 3))
         if not single and len(picture) != n:
             raise ValueError(f"got styles of shape {picture.shape}; allowed: one picture, or one for each of {n}")
@@ -240,8 +247,9 @@ class AdaIN(PhasedModel):
         return np.broadcast_to(found, (n, found.shape[1]))
 
     def _moments_of_photo(self, photo: np.ndarray) -> np.ndarray:
-        """The mean and the deviation of each feature of the whole, from those of its tiles: (1, 8 width)."""
-        sums, count = 0.0, 0
+        """The mean and standard deviation of each feature of a photograph, accumulated over tiles: (1, 8 width)."""
+        sums: Any = 0.0
+        count = 0
         for top in range(0, photo.shape[0], TILE):
             for left in range(0, photo.shape[1], TILE):
                 part = photo[None, top : top + TILE, left : left + TILE]
@@ -253,12 +261,12 @@ class AdaIN(PhasedModel):
         return np.concatenate([mean, np.sqrt(np.maximum(square - mean**2, 0.0))], axis=1).astype(np.float32)
 
 
-def normalized(features, own, style):
-    """Features (n, h, w, c) with their own mean and deviation exchanged for others, (n, 2 c) each (equation 8)."""
+def normalized(features: Any, own: Any, style: Any) -> Any:
+    """AdaIN: features (n, h, w, c) with their moments replaced by those of a style, (n, 2 c) each (equation 8)."""
     (mean, deviation), (wanted_mean, wanted) = (ops.split(part[:, None, None], 2, axis=3) for part in (own, style))
-    return (features - mean) / (deviation + 1e-3) * wanted + wanted_mean  # 1e-3: some features are 0 nearly everywhere
+    return (features - mean) / (deviation + 1e-3) * wanted + wanted_mean  # 1e-3: some features are nearly 0
 
 
-def _relative_error(error, wanted):
-    """|error|^2 / |wanted|^2 over the batch: a style of one colour leaves next to nothing to compare with by itself."""
+def _relative_error(error: Any, wanted: Any) -> Any:
+    """|error|^2 / |wanted|^2, summed over the batch, for stability with constant style images."""
     return ops.sum(ops.square(error)) / (ops.sum(ops.square(wanted)) + TINY)

@@ -1,6 +1,7 @@
-"""A convolutional autoencoder: images to a short code and back, with the least squared error."""
+"""A convolutional autoencoder with squared error."""
 
-from typing import ClassVar, NamedTuple
+from collections.abc import Sequence
+from typing import Any, ClassVar, NamedTuple
 
 import keras
 from keras import layers, ops
@@ -13,19 +14,19 @@ from cnnzoo.tasks.autoencoder import SIDES, Reconstructor, check_sides
 
 
 class AutoencoderOutputs(NamedTuple):
-    """A batch that has been through both networks."""
+    """Images and their reconstructions."""
 
-    images: object  # (n, height, width, channels)
-    reconstructions: object  # the same
+    images: Any  # (n, height, width, channels)
+    reconstructions: Any  # same shape
 
 
 @register("autoencoder")
 class Autoencoder(Reconstructor):
-    """Minimises ||x - x'||^2 with x' = decode(encode(x)).
+    """Minimizes ||x - x'||^2 with x' = decode(encode(x)).
 
     Args:
         image_shape: (height, width, channels), sides multiples of 4.
-        latent_dim: The length of the code.
+        latent_dim: Dimension of the code.
         width: Filters of the first convolution.
         hidden: Units of the dense layers.
     """
@@ -39,7 +40,15 @@ class Autoencoder(Reconstructor):
         "hidden": [128, 256, 512],
     }
 
-    def __init__(self, *, image_shape=(28, 28, 1), latent_dim=32, width=16, hidden=256, **kwargs):
+    def __init__(
+        self,
+        *,
+        image_shape: Sequence[Any] = (28, 28, 1),
+        latent_dim: int = 32,
+        width: int = 16,
+        hidden: int = 256,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         self.image_shape = check_sides(image_shape)
         self.latent_dim, self.width, self.hidden = latent_dim, width, hidden
@@ -51,35 +60,35 @@ class Autoencoder(Reconstructor):
         """Images (n, height, width, channels) to float32 codes (n, latent_dim)."""
         return encoder(self.image_shape, self.width, self.hidden, self.latent_dim)
 
-    def phases(self):
+    def phases(self) -> list[Phase]:
         return [Phase("reconstruction", [self.encoder, self.decoder], self.reconstruction_loss)]
 
-    def forward(self, images, labels, training):
+    def forward(self, images: Any, labels: Any, training: bool) -> AutoencoderOutputs:
         return AutoencoderOutputs(
             images, ops.sigmoid(self.decoder(self.encoder(images, training=training), training=training))
         )
 
-    def reconstruction_loss(self, outputs: AutoencoderOutputs):
+    def reconstruction_loss(self, outputs: AutoencoderOutputs) -> Any:
         error = losses.squared_error(outputs.images, outputs.reconstructions)
         return error, {"mse": ops.mean(ops.square(outputs.images - outputs.reconstructions), (1, 2, 3))}
 
-    def published_optimizers(self):
+    def published_optimizers(self) -> dict[str, keras.optimizers.Optimizer]:
         return {"reconstruction": keras.optimizers.Adam(1e-3)}
 
-    def call(self, images, training=False):
+    def call(self, images: Any, training: bool = False) -> Any:
         """Images, uint8 or float32 in [0, 1], to their reconstructions in [0, 1]."""
         return self.forward(unit_range(images), None, training).reconstructions
 
-    def encoded(self, images):
+    def encoded(self, images: Any) -> Any:
         """Images, uint8 or float32 in [0, 1], to their codes (n, latent_dim)."""
         return self.encoder(unit_range(images))
 
-    def decoded(self, codes):
+    def decoded(self, codes: Any) -> Any:
         """Codes (n, latent_dim) to images in [0, 1]."""
         return ops.sigmoid(self.decoder(codes))
 
 
-def encoder(image_shape, width: int, hidden: int, outputs: int) -> keras.Sequential:
+def encoder(image_shape: Sequence[Any], width: int, hidden: int, outputs: int) -> keras.Sequential:
     """Images (n, height, width, channels), sides multiples of 4, to float32 numbers (n, outputs)."""
     return keras.Sequential(
         [
@@ -95,10 +104,10 @@ def encoder(image_shape, width: int, hidden: int, outputs: int) -> keras.Sequent
     )
 
 
-def decoder(image_shape, width: int, hidden: int, latent_dim: int) -> keras.Sequential:
+def decoder(image_shape: Sequence[Any], width: int, hidden: int, latent_dim: int) -> keras.Sequential:
     """Latent vectors (n, latent_dim) to float32 logits (n, height, width, channels).
 
-    The two steps up are sub-pixel convolutions (Shi et al., 2016): the network never works at full resolution.
+    Both upsampling steps are sub-pixel convolutions (Shi et al., 2016), so that no layer runs at full resolution.
     """
     height, breadth, channels = image_shape
     return keras.Sequential(

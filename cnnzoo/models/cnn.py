@@ -1,6 +1,6 @@
-"""A small convolutional classifier for 28x28 grey images: 93 thousand parameters."""
+"""A small convolutional classifier for 28x28 gray images: 93 thousand parameters."""
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import keras
 from keras import layers
@@ -18,16 +18,16 @@ class CNN(Classifier):
 
     Args:
         pooling: "max" or "average", 2x2.
-        dropout: The fraction of features that is dropped before each dense layer in training.
+        dropout: Dropout rate before each dense layer.
         **config: See `cnnzoo.tasks.classifier.Classifier`: image_shape, classes, l1, l2, augmentation.
     """
 
     filters = (32, 64, 64)
-    pooled = 2  # so many of the convolutions are followed by pooling
+    pooled = 2  # number of convolutions followed by pooling
     hidden = 64
     search_space: ClassVar[dict] = {**Classifier.search_space, "pooling": ["max", "average"], "dropout": (0.0, 0.6)}
 
-    def __init__(self, *, pooling="max", dropout=0.0, **config):
+    def __init__(self, *, pooling: str = "max", dropout: float = 0.0, **config: Any) -> None:
         super().__init__(**config)
         if pooling not in POOLING:
             raise ValueError(f"got pooling={pooling!r}; allowed: {', '.join(POOLING)}")
@@ -37,7 +37,7 @@ class CNN(Classifier):
             self.backbone.add(layers.Conv2D(filters, 3, activation="relu"))  # 26, then 11, then 3 pixels a side
             if i < self.pooled:
                 self.backbone.add(POOLING[pooling](2))  # 13, then 5, then 1
-        self.backbone.add(layers.Flatten())  # (n, 3 * 3 * 64), or (n, 128) where all three are pooled
+        self.backbone.add(layers.Flatten())  # (n, 3 * 3 * 64), or (n, 128) with three poolings
         self.backbone.add(Dropout(dropout))
         self.backbone.add(layers.Dense(self.hidden, activation="relu"))  # (n, hidden)
         self.backbone.add(Dropout(dropout))

@@ -1,4 +1,4 @@
-"""The wider sibling of `cnn`: 111 thousand parameters, most of them in its last convolution."""
+"""A wider `cnn`: 111 thousand parameters, most of them in its last convolution."""
 
 from cnnzoo.models.cnn import CNN
 from cnnzoo.registry import register
@@ -6,7 +6,7 @@ from cnnzoo.registry import register
 
 @register("cnn_wide")
 class CNNWide(CNN):
-    """Convolutions with 32, 64 and 128 filters, each pooled, and a dense layer of 128; options as `CNN`."""
+    """Convolutions with 32, 64 and 128 filters, each pooled, and a dense layer of 128; options as in `CNN`."""
 
     filters = (32, 64, 128)
     pooled = 3

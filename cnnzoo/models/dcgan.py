@@ -3,12 +3,12 @@
 Source: Radford et al., "Unsupervised Representation Learning with Deep Convolutional Generative Adversarial Networks",
 2016, arXiv:1511.06434.
 
-Two things are added to the discriminator: a penalty on its slope (see `approximate_r1` of `GAN`), which keeps it from
-running ahead of the generator, and the spread of the batch as a feature, which keeps the samples from being too much
-alike.
+Two additions to the discriminator: a gradient penalty (see `approximate_r1` of `GAN`), for balance with the generator,
+and the minibatch standard deviation as a feature, against mode collapse.
 """
 
-from typing import ClassVar
+from collections.abc import Sequence
+from typing import Any, ClassVar
 
 import keras
 from keras import layers
@@ -20,25 +20,24 @@ from cnnzoo.nn.layers import BatchSpread
 from cnnzoo.registry import register
 from cnnzoo.tasks.generator import FIRST_SIDES, check_square
 
-SMALLEST = 4  # the side at which the discriminator stops to halve
-MOMENTUM = 0.9  # of the moving means of batch normalisation
+SMALLEST = 4  # side of the last feature map of the discriminator
+MOMENTUM = 0.9  # of the moving means of batch normalization
 
 
 @register("dcgan")
 class DCGAN(GAN):
-    """The game of `GAN` between convolutional networks.
+    """`GAN` with convolutional networks.
 
-    D minimises the mean of -log D(x) - log(1 - D(G(z))) + w s^2 / 2, where s is the slope of what D says of x before
-    its sigmoid, along a random direction of the whole batch, and w the weight of the penalty; G minimises the mean of
-    -log D(G(z)).
+    D minimizes the mean of -log D(x) - log(1 - D(G(z))) + w s^2 / 2, with the derivative s of the logit of x along a
+    random direction of the whole batch, and the weight w of the penalty; G minimizes the mean of -log D(G(z)).
 
-    The discriminator has batch normalisation unless it has spectral normalisation or a penalty that holds its slope at
-    1: both are meant for each image alone.
+    The discriminator has batch normalization, except with spectral normalization or a gradient norm penalty, which are
+    defined for single images.
 
     Args:
         image_shape: (side, side, channels) with a side of 28, 32 or 64.
         latent_dim, updates, regularizer, label_smoothing: See `GAN`.
-        width: Filters at half of the full resolution; each step down doubles them.
+        width: Filters at half the full resolution, doubled at each downsampling.
         **config: See `GAN`.
     """
 
@@ -48,18 +47,24 @@ class DCGAN(GAN):
     def __init__(
         self,
         *,
-        image_shape=(28, 28, 1),
-        latent_dim=32,
-        updates="simultaneous",
-        regularizer="approximate_r1",
-        label_smoothing=0.0,
-        width=32,
-        **config,
-    ):
+        image_shape: Sequence[Any] = (28, 28, 1),
+        latent_dim: int = 32,
+        updates: str = "simultaneous",
+        regularizer: str | None = "approximate_r1",
+        label_smoothing: float | None = 0.0,
+        width: int = 32,
+        **config: Any,
+    ) -> None:
         check_square(image_shape)
         self.width = width
-        own = {"image_shape": image_shape, "latent_dim": latent_dim, "updates": updates, "regularizer": regularizer}
-        super().__init__(**own, label_smoothing=label_smoothing, **config)
+        super().__init__(
+            image_shape=image_shape,
+            latent_dim=latent_dim,
+            updates=updates,
+            regularizer=regularizer,
+            label_smoothing=label_smoothing,
+            **config,
+        )
 
     def make_generator(self, name: str) -> keras.Model:
         side, channels = self.image_shape[0], self.image_shape[2]
@@ -97,10 +102,10 @@ class DCGAN(GAN):
 
 
 def published() -> keras.initializers.Initializer:
-    """Where all kernels start (section 3)."""
+    """The kernel initializer (section 3)."""
     return keras.initializers.RandomNormal(0.0, 0.02)
 
 
-def upward(filters: int, **settings) -> keras.layers.Layer:
-    """A convolution that doubles both sides."""
+def upward(filters: int, **settings: Any) -> keras.layers.Layer:
+    """A transposed convolution with stride 2."""
     return layers.Conv2DTranspose(filters, 4, 2, "same", kernel_initializer=published(), **settings)

@@ -1,6 +1,6 @@
-"""The denoiser: takes Gaussian noise of a known or an unknown level out of photographs of any size.
+"""The denoiser: removes Gaussian noise of a known or unknown level from photographs of any size.
 
-Like DnCNN it predicts the noise; like DRUNet it does so at several scales, each beside the identity.
+It predicts the noise, as DnCNN, in a residual U-Net, as DRUNet.
 
 Source: Zhang et al., "Beyond a Gaussian Denoiser: Residual Learning of Deep CNN for Image Denoising", 2017,
 arXiv:1608.03981; Zhang et al., "Plug-and-Play Image Restoration with Deep Denoiser Prior", 2021, arXiv:2008.13751,
@@ -9,7 +9,8 @@ Neural Networks", 2020, arXiv:1906.05478.
 """
 
 import numbers
-from typing import ClassVar
+from collections.abc import Sequence
+from typing import Any, ClassVar
 
 import keras
 import numpy as np
@@ -25,25 +26,25 @@ from cnnzoo.registry import register
 from cnnzoo.tasks.photo_inference import each_photograph
 
 SCALES = 3
-STRIDE = 2 ** (SCALES - 1)  # pixels to one of the coarsest scale
+STRIDE = 2 ** (SCALES - 1)  # pixels per position of the coarsest scale
 
 
 @register("denoiser")
 class Denoiser(PhasedModel):
-    """Minimises the mean of (x - x')^2, which is what the PSNR measures, for x' = y - network(y) and y = x + noise.
+    """Minimizes the mean of (x - x')^2, and thereby maximizes the PSNR, for x' = y - network(y) and y = x + noise.
 
-    The network works at three scales, each with half the sides and twice the channels of the one before. On the way
-    down a convolution is added to the identity at each, and on the way up another, to what came down beside it. With
-    the default sizes there are 53 k parameters for grey images and for colour.
+    A U-Net with three scales, each with half the sides and twice the channels of the previous one, one residual
+    convolution per scale in the encoder and in the decoder, and additive skip connections. The default has 53 k
+    parameters, for gray and for color images.
 
     Args:
         width: Channels at the finest scale.
-        depth: Convolutions at the coarsest scale.
-        bias: Whether the convolutions have one. Without, the network is homogeneous: a picture and its noise may be as
-            many times stronger as you like, and so does the result.
-        sigma: The standard deviation of the noise in grey levels of 255; or a pair of them, between which that of each
-            image is drawn in training ("blind": the network is not told).
-        image_shape: (None, None, 1) for grey images of any size, (None, None, 3) for colour.
+        depth: Residual convolutions at the coarsest scale.
+        bias: Whether convolutions have a bias. Without, the network is homogeneous: scaling its input scales its
+            output.
+        sigma: Standard deviation of the noise in units of 1 / 255; or a pair, for a uniform random level per image in
+            training (blind denoising).
+        image_shape: (None, None, 1) for gray images of any size, (None, None, 3) for color.
     """
 
     task = "restore"
@@ -61,13 +62,13 @@ class Denoiser(PhasedModel):
     def __init__(
         self,
         *,
-        width=12,
-        depth=1,
-        bias=True,
+        width: int = 12,
+        depth: int = 1,
+        bias: bool = True,
         sigma: float | tuple[float, float] = 25.0,
-        image_shape=(None, None, 1),
-        **kwargs,
-    ):
+        image_shape: Sequence[Any] = (None, None, 1),
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         if tuple(image_shape) not in ((None, None, 1), (None, None, 3)):
             raise ValueError(f"got image_shape={image_shape}; allowed: (None, None, 1) or (None, None, 3)")
@@ -78,95 +79,94 @@ class Denoiser(PhasedModel):
         self.build()
 
     def make_network(self) -> keras.Model:
-        """Noisy images (n, height, width, c) to their noise, float32; the sides are multiples of the stride."""
+        """Noisy images (n, height, width, c) to their noise, float32; sides are multiples of the stride."""
         relu = keras.layers.ReLU()
 
-        def conv(x, channels, size=3, **options):
+        def conv(x: Any, channels: int, size: int = 3, **options: Any) -> Any:
             return keras.layers.Conv2D(channels, size, padding="same", use_bias=self.bias, **options)(x)
 
-        def beside(x):
+        def residual(x: Any) -> Any:
             return keras.layers.Add()([x, conv(relu(x), x.shape[-1])])
 
         noisy = keras.Input(self.image_shape)
-        x = beside(conv(noisy, self.width))  # (n, height, width, width)
+        x = residual(conv(noisy, self.width))  # (n, height, width, width)
         finer = []
         for scale in range(1, SCALES):
             finer.append(x)
             x = conv(relu(x), 2**scale * self.width, strides=2)  # (n, height / 2^scale, width / 2^scale, 2^scale width)
             for _ in range(self.depth if scale == SCALES - 1 else 1):
-                x = beside(x)
-        for beyond in reversed(finer):
-            x = DepthToSpace(2)(conv(relu(x), 4 * beyond.shape[-1], 1))  # the shape of what lies beyond
-            x = beside(keras.layers.Add()([x, beyond]))
-        # It begins with the noise 0.
+                x = residual(x)
+        for skip in reversed(finer):
+            x = DepthToSpace(2)(conv(relu(x), 4 * skip.shape[-1], 1))  # the shape of the skip connection
+            x = residual(keras.layers.Add()([x, skip]))
+        # Zero initialization: training starts from the identity.
         noise = conv(relu(x), self.image_shape[2], kernel_initializer="zeros", dtype="float32")
         return keras.Model(noisy, noise, name="network")
 
-    def phases(self):
+    def phases(self) -> list[Phase]:
         return [Phase("pixels", [self.network], self.pixel_loss)]
 
-    def forward(self, images, labels, training):
-        seeds = (self.noise, self.noise) if training else (0, 1)  # an evaluation repeats, and advances nothing
+    def forward(self, images: Any, labels: Any, training: bool) -> Any:
+        seeds = (self.noise, self.noise) if training else (0, 1)  # fixed seeds in evaluation
         return images, self.denoised(self.with_noise(images, *seeds), training)
 
-    def with_noise(self, images, level_seed, seed):
-        """Images with noise as in training: a level is drawn for each where there is a choice, and then the noise."""
+    def with_noise(self, images: Any, level_seed: Any, seed: Any) -> Any:
+        """Images with noise as in training, with a random level per image for a range of sigma."""
         sigma = self.sigma
         if isinstance(sigma, tuple):
             sigma = keras.random.uniform((ops.shape(images)[0], 1, 1, 1), *sigma, seed=level_seed)
         return gaussian_noise(images, sigma, seed)
 
-    def denoised(self, noisy, training=False):
+    def denoised(self, noisy: Any, training: bool = False) -> Any:
         """(n, height, width, c) to the same, not clipped to [0, 1]."""
         height, width = ops.shape(noisy)[1:3]
         return noisy - self.network(mirror_to_multiple(noisy, STRIDE), training=training)[:, :height, :width]
 
-    def pixel_loss(self, pair):
+    def pixel_loss(self, pair: Any) -> Any:
         images, denoised = pair
         return ops.mean(ops.square(images - denoised), (1, 2, 3)), {"psnr": psnr(images, denoised)}
 
-    def call(self, images, training=False):
-        """Noisy images, uint8 or float32 that may leave [0, 1], to ones without noise, in [0, 1].
+    def call(self, images: Any, training: bool = False) -> Any:
+        """Noisy images, uint8 or float32 (not limited to [0, 1]), to denoised images in [0, 1].
 
-        `predict` refuses floats of which the mean of an image is outside of [-0.5, 1.5], as `restore` does.
+        `predict` and `restore` reject floats with an image mean outside [-0.5, 1.5].
         """
         return ops.clip(self.denoised(unit_range(images), training), 0.0, 1.0)
 
-    def published_optimizers(self):
+    def published_optimizers(self) -> dict[str, keras.optimizers.Optimizer]:
         return {"pixels": keras.optimizers.Adam(1e-3)}
 
     @property
     def margin(self) -> int:
-        """How many pixels away from its own a pixel of the result depends on."""
+        """The radius of the receptive field, in pixels."""
         return STRIDE * (self.depth + 4)
 
-    def restore(self, x, ensemble: bool = False) -> np.ndarray:
-        """One noisy image or a batch, of any size, without its noise, in the type that came in.
+    def restore(self, x: Any, ensemble: bool = False) -> np.ndarray:
+        """Denoises one image or a batch, of any size, in the input dtype.
 
         Args:
-            x: uint8, uint16 or float32, (height, width, c) or a batch of them, or (height, width) if it is grey.
-                Floats may leave [0, 1], as noise takes them there; the result does not. Or a path, a Pillow image or a
-                list of them, which become grey or colour as the model is, and come back as uint8 (16 bits: uint16).
-            ensemble: Take the mean over the eight turned and mirrored images; eight times as slow, a little better.
+            x: uint8, uint16 or float32, (height, width, c) or a batch of them, or (height, width) for gray.
+                Noisy floats may leave [0, 1]; the result does not. Or a path, a Pillow image or a list of them,
+                converted to gray or color for the model, and returned as uint8 (16 bits: uint16).
+            ensemble: Average over the eight flips and rotations; eight times slower, slightly better.
 
         Raises:
-            ValueError: For another type or shape, numbers that are not finite, or an image whose mean is far from
-                [0, 1].
+            ValueError: For another dtype or shape, non-finite numbers, or an image mean outside [-0.5, 1.5].
         """
         channels = (self.image_shape[2],)
         return each_photograph(self, x, channels, ensemble, noisy=True, margin=self.margin, stride=STRIDE)
 
     def before_after(self, images: np.ndarray) -> list[np.ndarray]:
-        """Images (n, height, width, c) with noise, without it again, and as they are."""
+        """Images (n, height, width, c) with noise, denoised, and original."""
         noisy = ops.convert_to_numpy(self.with_noise(unit_range(ops.convert_to_tensor(images)), 0, 1))
         return [to_uint8(noisy), to_uint8(self.restore(noisy)), images]
 
 
-def _checked(sigma):
-    """A level of noise, or a pair of them.
+def _checked(sigma: Any) -> Any:
+    """Validates a noise level or a pair of them.
 
     Raises:
-        ValueError: It is neither.
+        ValueError: For other values.
     """
     pair = tuple(sigma) if isinstance(sigma, (list, tuple)) else (sigma, sigma)
     if len(pair) != 2 or not all(isinstance(s, numbers.Real) for s in pair) or not 0 <= pair[0] <= pair[1] <= 255:

@@ -1,10 +1,10 @@
-"""The denoising autoencoder: learns to undo damage, and so what images are like.
+"""The denoising autoencoder: reconstructs images from corrupted inputs.
 
 Source: Vincent et al., "Extracting and Composing Robust Features with Denoising Autoencoders", 2008,
 doi:10.1145/1390156.1390294.
 """
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import keras
 from keras import ops
@@ -18,14 +18,14 @@ CORRUPTIONS = ("masking", "gaussian")
 
 @keras.saving.register_keras_serializable(PACKAGE)
 class Damage(keras.layers.Layer):
-    """In training, damages images (n, height, width, channels) anew each time; else leaves them alone.
+    """Random corruption of images (n, height, width, channels), in training only.
 
     Args:
-        corruption: "masking" or "gaussian"; the latter may take images out of [0, 1].
+        corruption: "masking" or "gaussian"; the latter may leave [0, 1].
         level: See `DenoisingAutoencoder`.
     """
 
-    def __init__(self, corruption: str, level: float, **kwargs):
+    def __init__(self, corruption: str, level: float, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         if corruption not in CORRUPTIONS:
             raise ValueError(f"got corruption={corruption!r}; allowed: {', '.join(CORRUPTIONS)}")
@@ -34,7 +34,7 @@ class Damage(keras.layers.Layer):
         self.corruption, self.level = corruption, level
         self.noise = ReplicaSeedGenerator()
 
-    def call(self, images, training=False):
+    def call(self, images: Any, training: bool = False) -> Any:
         if not training:
             return images
         n, height, width, _ = ops.shape(images)
@@ -43,24 +43,24 @@ class Damage(keras.layers.Layer):
         chances = keras.random.uniform((n, height, width, 1), seed=self.noise)  # all channels of a pixel at once
         return ops.where(chances < self.level, ops.zeros_like(images), images)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "corruption": self.corruption, "level": self.level}
 
 
 @register("denoising_autoencoder")
 class DenoisingAutoencoder(Autoencoder):
-    """Minimises ||x - x'||^2 with x' = decode(encode(damaged x)). Outside training nothing is damaged.
+    """Minimizes ||x - x'||^2 with x' = decode(encode(corrupted x)); no corruption outside training.
 
     Args:
         corruption: "masking" sets pixels to 0; "gaussian" adds noise to each number (Vincent et al., "Stacked Denoising
             Autoencoders", 2010).
-        level: The share of the pixels that are masked, or the standard deviation of the noise.
+        level: Fraction of masked pixels, or standard deviation of the noise.
         **config: See `cnnzoo.models.autoencoder.Autoencoder`.
     """
 
     search_space: ClassVar[dict] = {**Autoencoder.search_space, "level": (0.05, 0.5)}
 
-    def __init__(self, *, corruption="masking", level=0.25, **config):
+    def __init__(self, *, corruption: str = "masking", level: float = 0.25, **config: Any) -> None:
         self.corruption, self.level = corruption, level
         super().__init__(**config)
 

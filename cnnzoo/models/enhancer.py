@@ -1,7 +1,7 @@
-"""The enhancer: brings exposure, contrast and colour of photographs of any size in order, by curves.
+"""The enhancer: corrects exposure, contrast and color of photographs of any size by tone curves.
 
-The curves are those of Zero-DCE, one for each place and channel. The network is a smaller one that looks at a small
-version of the picture, as that of Zero-DCE++ does, so that it sees all of it.
+The curves are those of Zero-DCE, one per position and channel. As in Zero-DCE++, a small network predicts them from a
+downscaled image, for a global receptive field.
 
 Source: Guo et al., "Zero-Reference Deep Curve Estimation for Low-Light Image Enhancement", 2020, arXiv:2001.06826,
 sections 3.1 and 3.3; curves of a small version: Li et al., "Learning to Enhance Low-Light Image via Zero-Reference Deep
@@ -9,7 +9,8 @@ Curve Estimation", 2021, arXiv:2103.00860.
 """
 
 import numbers
-from typing import ClassVar
+from collections.abc import Sequence
+from typing import Any, ClassVar
 
 import keras
 import numpy as np
@@ -24,32 +25,32 @@ from cnnzoo.phases import Phase, PhasedModel
 from cnnzoo.registry import register
 from cnnzoo.tasks.photo_inference import as_photographs, in_type, in_unit_range
 
-SIDE = 128  # pixels a side of what the network sees
-GRID = 16  # places a side that have curves of their own
+SIDE = 128  # side of the network input in pixels
+GRID = 16  # side of the grid of curves
 ITERATIONS = 8
-WELL = 0.2  # the share of photographs that are not mis-exposed in training
-STRONGEST = 2.0  # strength
-STRIP = 2**18  # pixels of a photograph at once
+WELL = 0.2  # fraction of unmodified photographs in training
+STRONGEST = 2.0  # maximum strength
+STRIP = 2**18  # pixels per strip
 
 
 @register("enhancer")
 class Enhancer(PhasedModel):
-    """Finds curves x + a x (1 - x), eight after another, that turn mis-exposed photographs into what they were.
+    """Predicts eight successive curves x + a x (1 - x) per channel, to restore mis-exposed photographs.
 
-    Each a is in [-1, 1], so that a curve rises from 0 to 1, and no picture becomes a negative or leaves [0, 1]: above 0
-    it lightens, below it darkens, and several together make contrast. The network finds them for each channel at 16x16
-    places, between which they are interpolated. With the default width it has 7 k parameters.
+    Each a is in [-1, 1], so that curves are monotonic on [0, 1]: a > 0 brightens, a < 0 darkens, and combinations
+    change the contrast. The network predicts a on a 16x16 grid, interpolated bilinearly. The default has 7 k
+    parameters.
 
     In training, four of five photographs are mis-exposed (see `cnnzoo.imaging.degradations.misexposed`). The loss is
 
-        reference |x - x'| + (1 - reference) (spatial consistency + exposure + colour cast / 2 + 20 smoothness)
+        reference |x - x'| + (1 - reference) (spatial consistency + exposure + color cast / 2 + 20 smoothness)
 
-    for a photograph x and what comes of it, x'. The second part is that of the paper: it needs no x, and wants a mean
-    grey value of 0.6 everywhere and no colour in the mean, whatever the picture shows.
+    for a photograph x and the enhanced image x'. The second part is the zero-reference loss of the paper: without x, it
+    targets a mean gray value of 0.6 in every region and a gray mean color, for any image.
 
     Args:
         width: Channels of the first convolution; the others have twice as many.
-        reference: In [0, 1]: 1 to be trained on pairs, 0 by the losses without a reference.
+        reference: In [0, 1]: from 0, the zero-reference losses, to 1, the loss on pairs.
         image_shape: (None, None, 3) for photographs of any size.
 
     Raises:
@@ -60,10 +61,11 @@ class Enhancer(PhasedModel):
     log_names = ("psnr",)
     search_space: ClassVar[dict] = {"learning_rate": (1e-4, 1e-2), "batch_size": [16, 32, 64, 128], "width": [4, 8, 16]}
 
-    def __init__(self, *, width=8, reference=1.0, image_shape=(None, None, 3), **kwargs):
+    def __init__(
+        self, *, width: int = 8, reference: float = 1.0, image_shape: Sequence[Any] = (None, None, 3), **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)
-        if not isinstance(reference, numbers.Real) or not 0 <= reference <= 1:
-            raise ValueError(f"got reference={reference!r}; allowed: 0 to 1")
+        _check_reference(reference)
         if tuple(image_shape) != (None, None, 3):
             raise ValueError(f"got image_shape={image_shape}; allowed: (None, None, 3)")
         self.width, self.reference, self.image_shape = width, reference, tuple(image_shape)
@@ -72,7 +74,7 @@ class Enhancer(PhasedModel):
         self.build()
 
     def make_network(self) -> keras.Model:
-        """Small pictures (n, SIDE, SIDE, 3) in [-1, 1] to curves (n, GRID, GRID, 3 ITERATIONS) in [-1, 1], float32."""
+        """Small images (n, SIDE, SIDE, 3) in [-1, 1] to curves (n, GRID, GRID, 3 ITERATIONS) in [-1, 1], float32."""
         small = keras.Input((SIDE, SIDE, 3))
         x = layers.Conv2D(self.width, 3, 2, "same", activation="relu")(small)  # (n, 64, 64, width)
         x = layers.Conv2D(2 * self.width, 3, 2, "same", activation="relu")(x)  # (n, 32, 32, 2 width)
@@ -80,22 +82,22 @@ class Enhancer(PhasedModel):
         whole = layers.GlobalAveragePooling2D(keepdims=True)(x)  # (n, 1, 1, 2 width)
         whole = layers.Conv2D(2 * self.width, 1, activation="relu")(whole)
         whole = layers.Conv2D(2 * self.width, 1)(whole)
-        x = layers.Add()([layers.Conv2D(2 * self.width, 3, padding="same")(x), whole])  # what is there, and everywhere
+        x = layers.Add()([layers.Conv2D(2 * self.width, 3, padding="same")(x), whole])  # local and global features
         x = layers.ReLU()(x)
-        # It begins with the identity.
+        # Zero initialization: training starts from the identity.
         last = layers.Conv2D(3 * ITERATIONS, 1, activation="tanh", kernel_initializer="zeros", dtype="float32")
         return keras.Model(small, last(x), name="network")
 
-    def phases(self):
+    def phases(self) -> list[Phase]:
         return [Phase("curves", [self.network], self.curve_loss)]
 
-    def forward(self, images, labels, training):
-        images = shrunk(images)  # what the network sees is enough to learn from
-        dim = misexposed(images, self.noise if training else 0, WELL)  # an evaluation repeats, and advances nothing
+    def forward(self, images: Any, labels: Any, training: bool) -> Any:
+        images = shrunk(images)  # training runs at the size of the network input
+        dim = misexposed(images, self.noise if training else 0, WELL)  # a fixed seed in evaluation
         curves = self.curves(dim, training)
         return images, dim, bent(dim, spread(curves, SIDE, SIDE)), curves
 
-    def curve_loss(self, seen):
+    def curve_loss(self, seen: Any) -> Any:
         images, dim, made, curves = seen
         loss = 0.0
         if self.reference > 0:
@@ -106,44 +108,44 @@ class Enhancer(PhasedModel):
             loss = loss + (1.0 - self.reference) * (free + 20.0 * illumination_smoothness(curves))
         return loss, {"psnr": psnr(images, made)}
 
-    def call(self, images, training=False):
+    def call(self, images: Any, training: bool = False) -> Any:
         """Photographs, uint8 or float32 in [0, 1], (n, height, width, 3), enhanced, in [0, 1]."""
         return self.enhanced(images)
 
-    def enhanced(self, images, strength=1.0):
-        """The same with a strength, a number or one for each image (n,); see `enhance`."""
+    def enhanced(self, images: Any, strength: Any = 1.0) -> Any:
+        """As `call`, with a strength, a number or one per image (n,); see `enhance`."""
         images = unit_range(images)
         strength = ops.reshape(ops.cast(strength, "float32"), (-1, 1, 1, 1))
         curves = strengthened(self.curves(shrunk(images)), strength)
         return ops.clip(bent(images, spread(curves, *ops.shape(images)[1:3])), 0.0, 1.0)
 
-    def curves(self, small, training=False):
-        """The curves for small pictures (n, SIDE, SIDE, 3) in [0, 1]: (n, GRID, GRID, 3 ITERATIONS)."""
+    def curves(self, small: Any, training: bool = False) -> Any:
+        """The curves for small images (n, SIDE, SIDE, 3) in [0, 1]: (n, GRID, GRID, 3 ITERATIONS)."""
         return self.network(2.0 * small - 1.0, training=training)
 
-    def published_optimizers(self):
+    def published_optimizers(self) -> dict[str, keras.optimizers.Optimizer]:
         return {"curves": keras.optimizers.Adam(1e-3)}
 
-    def enhance(self, x, strength: float | np.ndarray = 1.0) -> np.ndarray:
-        """One photograph or a batch, of any size, in better exposure, contrast and colour, in the type that came in.
+    def enhance(self, x: Any, strength: float | np.ndarray = 1.0) -> np.ndarray:
+        """Enhances exposure, contrast and color of one photograph or a batch, of any size, in the input dtype.
 
-        A large photograph is worked through in strips, in little memory.
+        Photographs are processed in strips, in little memory.
 
         Args:
             x: uint8, uint16 or float32 in [0, 1], (height, width, 3) or a batch of them; or a path, a Pillow image or a
-                list of them, which come back as uint8 (16 bits: uint16).
-            strength: What each a is multiplied by, a number or one for each photograph, (n,): from 0, which changes
-                nothing, over 1, what the network holds for right, to 2, where each a is clipped to [-1, 1].
+                list of them, returned as uint8 (16 bits: uint16).
+            strength: Factor of each a, a number or one per photograph, (n,): 0 for the identity, 1 for the prediction,
+                up to 2, with a clipped to [-1, 1].
 
         Raises:
-            ValueError: For another type, shape or range, or a strength outside of [0, 2].
+            ValueError: For another type, shape or range, or a strength outside [0, 2].
         """
         batch, single = as_photographs(x, (3,))
         try:
             strengths = np.broadcast_to(np.asarray(strength, np.float32), len(batch))
         except (TypeError, ValueError):
             strengths = np.array([np.nan])
-        if not (strengths.min() >= 0 and strengths.max() <= STRONGEST):  # so written, NaN fails it too
+        if not (strengths.min() >= 0 and strengths.max() <= STRONGEST):  # negated so that NaN is rejected
             allowed = f"0 to {STRONGEST:g}, a number or one for each of {len(batch)}"
             raise ValueError(f"got strength={strength!r}; allowed: {allowed}")
         made = np.stack([self._in_strips(*pair) for pair in zip(batch, strengths, strict=True)])
@@ -154,7 +156,7 @@ class Enhancer(PhasedModel):
         step = max(1, STRIP // width)
         strips = [slice(top, min(top + step, height)) for top in range(0, height, step)]
 
-        def light(strip):
+        def light(strip: Any) -> Any:
             return ops.convert_to_tensor(in_unit_range(photo[None, strip]))
 
         rows = bilinear(SIDE, height)
@@ -168,28 +170,33 @@ class Enhancer(PhasedModel):
         return made
 
     def before_after(self, images: np.ndarray) -> list[np.ndarray]:
-        """Images (n, height, width, 3) mis-exposed, enhanced, and as they are."""
+        """Images (n, height, width, 3) mis-exposed, enhanced, and original."""
         dim = to_uint8(ops.convert_to_numpy(misexposed(unit_range(ops.convert_to_tensor(images)), 0)))
         return [dim, self.enhance(dim), images]
 
 
-def shrunk(images):
-    """Pictures (n, height, width, 3) as small ones (n, SIDE, SIDE, 3), antialiased."""
+def _check_reference(reference: Any) -> None:
+    if not (isinstance(reference, numbers.Real) and 0 <= float(reference) <= 1):
+        raise ValueError(f"got reference={reference!r}; allowed: 0 to 1")
+
+
+def shrunk(images: Any) -> Any:
+    """Images (n, height, width, 3) downscaled to (n, SIDE, SIDE, 3), antialiased."""
     height, width = ops.shape(images)[1:3]
     return weighted(bilinear(SIDE, width), weighted(bilinear(SIDE, height), images, 1), 2)
 
 
-def spread(curves, height, width):
-    """Curves (n, GRID, GRID, c) for each pixel, (n, height, width, c)."""
+def spread(curves: Any, height: Any, width: Any) -> Any:
+    """Curves (n, GRID, GRID, c) interpolated to pixels, (n, height, width, c)."""
     return weighted(bilinear(height, GRID), weighted(bilinear(width, GRID), curves, 2), 1)
 
 
-def strengthened(curves, strength):
+def strengthened(curves: Any, strength: Any) -> Any:
     return ops.clip(strength * curves, -1.0, 1.0)
 
 
-def bent(images, curves):
-    """Images (n, height, width, 3) after all their curves, (n, height, width, 3 ITERATIONS)."""
+def bent(images: Any, curves: Any) -> Any:
+    """Images (n, height, width, 3) after all curves (n, height, width, 3 ITERATIONS)."""
     for a in ops.split(curves, ITERATIONS, axis=3):
         images = images + a * images * (1.0 - images)
     return images

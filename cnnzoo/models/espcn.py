@@ -1,11 +1,11 @@
-"""ESPCN with a deeper, narrower network: enlarges small images by a sub-pixel convolution.
+"""ESPCN with a deeper, narrower network: super-resolution by a sub-pixel convolution.
 
 Source: Shi et al., "Real-Time Single Image and Video Super-Resolution Using an Efficient Sub-Pixel Convolutional Neural
 Network", 2016, arXiv:1609.05158; the linear blocks and the residual are those of Bhardwaj et al., "Collapsible Linear
 Blocks for Super-Efficient Super Resolution", 2022, arXiv:2103.09404.
 """
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import keras
 import numpy as np
@@ -18,76 +18,76 @@ from cnnzoo.tasks.upscaler import SubPixelModel
 
 @keras.saving.register_keras_serializable(PACKAGE)
 class CollapsibleConv2D(keras.layers.Layer):
-    """A convolution trained as a product: a wide convolution, a 1x1 convolution behind it, and the identity beside.
+    """A linear block, trained as a wide convolution, a 1x1 convolution and an identity connection.
 
-    All three are linear, so that they are one convolution, which is what is computed: the kernel is the product of the
-    two, (k, k, in, out), plus 1 at its centre where `in` equals `out`.
+    All three are linear, and computed as a single convolution: its kernel is the product of both kernels,
+    (k, k, in, out), plus 1 at the center if `in` equals `out`.
 
     Args:
-        filters: Channels of the result.
+        filters: Output channels.
         kernel_size: k, odd.
-        expansion: Channels between the two.
+        expansion: Channels between both convolutions.
 
     Source: Bhardwaj et al., 2022, section 3.
     """
 
-    def __init__(self, filters: int, kernel_size: int, expansion: int, **kwargs):
+    def __init__(self, filters: int, kernel_size: int, expansion: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.filters, self.expansion = filters, expansion
         self.kernel_size = (kernel_size, kernel_size)
 
-    def build(self, input_shape):
+    def build(self, input_shape: Any) -> None:
         inputs = input_shape[-1]
         self.wide = self.add_weight((*self.kernel_size, inputs, self.expansion), "glorot_uniform", name="wide")
         self.narrow = self.add_weight((self.expansion, self.filters), "glorot_uniform", name="narrow")
         self.bias = self.add_weight((self.filters,), "zeros", name="bias")
-        self.beside = np.zeros((*self.kernel_size, inputs, self.filters), "float32")
+        self.identity = np.zeros((*self.kernel_size, inputs, self.filters), "float32")
         if inputs == self.filters:
-            centre = self.kernel_size[0] // 2
-            self.beside[centre, centre] = np.eye(inputs)
+            center = self.kernel_size[0] // 2
+            self.identity[center, center] = np.eye(inputs)
 
     @property
-    def kernel(self):
-        """The kernel of the one convolution, (k, k, in, out)."""
+    def kernel(self) -> Any:
+        """The collapsed kernel, (k, k, in, out)."""
         wide = ops.convert_to_tensor(self.wide)
-        return ops.tensordot(wide, ops.convert_to_tensor(self.narrow), 1) + ops.cast(self.beside, wide.dtype)
+        return ops.tensordot(wide, ops.convert_to_tensor(self.narrow), 1) + ops.cast(self.identity, wide.dtype)
 
     def factors(self, kernel: np.ndarray) -> list[np.ndarray]:
-        """The two weights whose product, with the identity beside it, is that kernel; `narrow` stays as it is.
+        """Weights `wide` and `narrow` for a given collapsed kernel, with unchanged `narrow`.
 
-        It has more rows than columns, so that its pseudo-inverse undoes it.
+        `narrow` has more rows than columns, so that it is inverted by its pseudo-inverse.
         """
         narrow = ops.convert_to_numpy(self.narrow)
-        return [(kernel - self.beside) @ np.linalg.pinv(narrow), narrow]
+        return [(kernel - self.identity) @ np.linalg.pinv(narrow), narrow]
 
-    def call(self, x):
+    def call(self, x: Any) -> Any:
         return ops.conv(x, self.kernel, padding="same") + self.bias
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Any) -> tuple[Any, ...]:
         return (*input_shape[:-1], self.filters)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         own = {"filters": self.filters, "kernel_size": self.kernel_size[0], "expansion": self.expansion}
         return {**super().get_config(), **own}
 
 
 @register("espcn")
 class ESPCN(SubPixelModel):
-    """Minimises |x - x'| for the enlarged image x' = depth_to_space(network(small x) + small x).
+    """Minimizes |x - x'| for the upscaled image x' = depth_to_space(network(small x) + small x).
 
-    The network is a 5x5 convolution, `depth` convolutions of 3x3 whose result is added to that of the first, and one to
-    scale^2 channels. With the default sizes and scale 3 it has 22.5 k parameters, as many as were published.
+    The network has a 5x5 convolution, `depth` 3x3 convolutions with a skip connection from the first, and a 3x3
+    convolution to scale^2 channels. The default with scale 3 has 22.5 k parameters, the published number.
 
     Args:
         width: Channels of the convolutions.
-        depth: How many convolutions lie between the first and the last.
-        expansion: Channels inside each convolution in training; 0 for plain ones, as `reparameterized` gives.
+        depth: Convolutions between the first and the last.
+        expansion: Inner channels of the linear blocks in training; 0 for plain convolutions, as in `reparameterized`.
         **config: See `cnnzoo.tasks.upscaler.SubPixelModel`.
     """
 
     search_space: ClassVar[dict] = {**SubPixelModel.search_space, "width": [8, 16, 24], "depth": [5, 7, 9]}
 
-    def __init__(self, *, width=16, depth=9, expansion=64, **config):
+    def __init__(self, *, width: int = 16, depth: int = 9, expansion: int = 64, **config: Any) -> None:
         self.width, self.depth, self.expansion = width, depth, expansion
         super().__init__(**config)
 
@@ -102,15 +102,15 @@ class ESPCN(SubPixelModel):
         for _ in range(self.depth):
             x = keras.layers.LeakyReLU(0.2)(self._convolution(self.width, 3)(x))
         x = self._convolution(self.scale**2, 3)(keras.layers.Add()([x, first]))  # (n, height, width, scale^2)
-        # The small image beside each of its scale^2 parts is the enlargement by the nearest neighbour.
+        # The skip connection of the input is nearest-neighbor upscaling.
         whole = keras.layers.Add(dtype="float32")([x, small])
         return keras.Model(small, whole, name="network")
 
-    def published_optimizers(self):
+    def published_optimizers(self) -> dict[str, keras.optimizers.Optimizer]:
         return {"pixels": keras.optimizers.Adam(1e-3)}
 
     def reparameterized(self) -> "ESPCN":
-        """The same function with each linear block as the one convolution that it is."""
+        """An equivalent model with linear blocks collapsed to plain convolutions."""
         if not self.expansion:
             return self
         plain = type(self).from_config({**self.get_config(), "expansion": 0})

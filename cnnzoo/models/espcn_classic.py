@@ -1,8 +1,10 @@
-"""ESPCN as it was published: three convolutions, of which the last has a channel for each sub-pixel.
+"""ESPCN as published: three convolutions, the last with one channel per sub-pixel.
 
 Source: Shi et al., "Real-Time Single Image and Video Super-Resolution Using an Efficient Sub-Pixel Convolutional Neural
 Network", 2016, arXiv:1609.05158, section 4.1.
 """
+
+from typing import Any
 
 import keras
 from keras import ops
@@ -13,7 +15,7 @@ from cnnzoo.tasks.upscaler import SubPixelModel
 
 @register("espcn_classic")
 class ESPCNClassic(SubPixelModel):
-    """Minimises the mean of (x - x')^2; 64 filters of 5x5 and 32 of 3x3, tanh behind each, and 3x3 to scale^2.
+    """Minimizes the mean of (x - x')^2; 64 filters of 5x5 and 32 of 3x3, each with tanh, and 3x3 to scale^2.
 
     Args:
         **config: See `cnnzoo.tasks.upscaler.SubPixelModel`.
@@ -30,8 +32,8 @@ class ESPCNClassic(SubPixelModel):
             name="network",
         )
 
-    def distance(self, images, enlarged):
+    def distance(self, images: Any, enlarged: Any) -> Any:
         return ops.mean(ops.square(images - enlarged), (1, 2, 3))
 
-    def published_optimizers(self):
+    def published_optimizers(self) -> dict[str, keras.optimizers.Optimizer]:
         return {"pixels": keras.optimizers.Adam(1e-3)}

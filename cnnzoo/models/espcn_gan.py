@@ -1,4 +1,4 @@
-"""ESPCN trained against a discriminator: sharper, at the price of pixels that are further from the truth.
+"""ESPCN with an adversarial loss: sharper images, at a lower PSNR.
 
 Source: Ledig et al., "Photo-Realistic Single Image Super-Resolution Using a Generative Adversarial Network", 2017,
 arXiv:1609.04802; the dial between sharp and faithful is that of Wang et al., "ESRGAN: Enhanced Super-Resolution
@@ -6,7 +6,7 @@ Generative Adversarial Networks", 2018, arXiv:1809.00219, section 3.4.
 """
 
 from functools import cached_property
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import keras
 import numpy as np
@@ -21,37 +21,37 @@ from cnnzoo.registry import register
 
 
 class UpscalingPass:
-    """Photographs, and what the network makes of them made small. Each quantity is computed when it is asked for."""
+    """Images and their super-resolved versions, in one training step; quantities are computed lazily, once."""
 
-    def __init__(self, model: "ESPCNGAN", images, training: bool):
+    def __init__(self, model: "ESPCNGAN", images: Any, training: bool) -> None:
         self.model, self.images, self.training = model, images, training
 
     @cached_property
-    def enlarged(self):
+    def enlarged(self) -> Any:
         """(n, height, width, 1), not clipped."""
         return self.model.enlarged(self.model.small(self.images), self.training)
 
     @cached_property
-    def fake_logits(self):
+    def fake_logits(self) -> Any:
         return self.model.discriminator(self.enlarged, training=self.training)
 
     @cached_property
-    def real_logits(self):
+    def real_logits(self) -> Any:
         return self.model.discriminator(self.images, training=self.training)
 
 
 @register("espcn_gan")
 class ESPCNGAN(ESPCN):
-    """Minimises |x - x'| plus the distance of x' from x in the features of a classifier, plus the loss of a GAN.
+    """Minimizes |x - x'| plus the distance of x' from x in the features of a classifier, plus the loss of a GAN.
 
-    The discriminator has spectral normalisation and sees patches. Beside the network lies the one that its training
-    began with, if it did begin with one: the two are a line of networks from faithful to sharp.
+    A patch discriminator with spectral normalization. The model also keeps its initial network; interpolation of both
+    sets of weights is a trade-off between faithful and sharp.
 
     Args:
-        content_weight: Of the distance in the features of `lenet.cifar10` (see `cnnzoo.features.maps`).
-        adversarial_weight: Of the generator's loss.
+        content_weight: Weight of the distance in the features of `lenet.cifar10` (see `cnnzoo.features.maps`).
+        adversarial_weight: Weight of the generator loss.
         judge_width: Filters of the first convolution of the discriminator.
-        expansion: 0; the convolutions are plain ones.
+        expansion: 0, for plain convolutions.
         **config: See `cnnzoo.models.espcn.ESPCN`.
     """
 
@@ -62,14 +62,23 @@ class ESPCNGAN(ESPCN):
         "adversarial_weight": (0.001, 0.1),
     }
 
-    def __init__(self, *, scale=4, expansion=0, content_weight=0.1, adversarial_weight=0.005, judge_width=32, **config):
+    def __init__(
+        self,
+        *,
+        scale: int = 4,
+        expansion: int = 0,
+        content_weight: float = 0.1,
+        adversarial_weight: float = 0.005,
+        judge_width: int = 32,
+        **config: Any,
+    ) -> None:
         if expansion != 0:
             raise ValueError(f"got expansion={expansion!r}; allowed: 0, as between products there is no straight line")
         self.content_weight, self.adversarial_weight = content_weight, adversarial_weight
         self.judge_width = judge_width
         super().__init__(scale=scale, expansion=expansion, **config)
 
-    def build(self, input_shape=None):
+    def build(self, input_shape: Any = None) -> None:
         if not self.built:
             self.discriminator = self.make_discriminator()
             self.faithful = self.make_network()
@@ -80,11 +89,11 @@ class ESPCNGAN(ESPCN):
 
     @property
     def loss_network(self) -> str:
-        """The network whose maps the loss compares, by which the model is not to be judged."""
+        """The feature network of the loss, unsuitable for scores of this model."""
         return self._features.network
 
     def make_discriminator(self) -> keras.Sequential:
-        """Images (n, height, width, 1) to one logit for each patch, (n, height / 8, width / 8, 1)."""
+        """Images (n, height, width, 1) to one logit per patch, (n, height / 8, width / 8, 1)."""
         stack = [keras.Input(self.image_shape)]
         for i in range(3):
             stack += [SpectralConv2D(self.judge_width * min(2**i, 2), 4, 2, "same"), layers.LeakyReLU(0.2)]
@@ -94,32 +103,32 @@ class ESPCNGAN(ESPCN):
         super().init_from(other)
         self.faithful.set_weights(self.network.get_weights())
 
-    def phases(self):
+    def phases(self) -> list[Phase]:
         return [
             Phase("discriminator", [self.discriminator], self.discriminator_loss),
             Phase("generator", [self.network], self.generator_loss),
         ]
 
-    def forward(self, images, labels, training):
+    def forward(self, images: Any, labels: Any, training: bool) -> UpscalingPass:
         return UpscalingPass(self, images, training)
 
-    def discriminator_loss(self, pair: UpscalingPass):
+    def discriminator_loss(self, pair: UpscalingPass) -> Any:
         return gan_losses.logistic_discriminator_loss(pair.real_logits, pair.fake_logits)
 
-    def generator_loss(self, pair: UpscalingPass):
+    def generator_loss(self, pair: UpscalingPass) -> Any:
         pixels, logs = self.pixel_loss((pair.images, pair.enlarged))
         content = ops.mean(unit_distance(self._features(pair.images), self._features(pair.enlarged)))
         fooled = gan_losses.non_saturating_generator_loss(pair.fake_logits)
         return ops.mean(pixels) + self.content_weight * content + self.adversarial_weight * fooled, logs
 
-    def published_optimizers(self):
+    def published_optimizers(self) -> dict[str, keras.optimizers.Optimizer]:
         return {name: keras.optimizers.Adam(1e-4) for name in ("discriminator", "generator")}
 
     def between(self, sharpness: float) -> ESPCN:
-        """The network at a point of the line from the faithful one, 0, to the sharp one, 1, as an ESPCN.
+        """An ESPCN with weights interpolated from the faithful network, 0, to the sharp one, 1.
 
         Raises:
-            ValueError: For a sharpness outside of [0, 1].
+            ValueError: For a sharpness outside [0, 1].
         """
         if not 0.0 <= sharpness <= 1.0:
             raise ValueError(f"got sharpness={sharpness!r}; allowed: 0 to 1")
@@ -129,12 +138,12 @@ class ESPCNGAN(ESPCN):
         mixed.network.set_weights([(1.0 - sharpness) * a + sharpness * b for a, b in pairs])
         return mixed
 
-    def upscale(self, x, ensemble: bool = False, sharpness: float = 1.0) -> np.ndarray:
-        """One image or a batch `scale` times as high and wide; see `cnnzoo.tasks.upscaler.SubPixelModel.upscale`.
+    def upscale(self, x: Any, ensemble: bool = False, sharpness: float = 1.0) -> np.ndarray:
+        """Upscales one image or a batch; see `cnnzoo.tasks.upscaler.SubPixelModel.upscale`.
 
         Args:
             x: As there.
             ensemble: As there.
-            sharpness: From 0, the network that training began with, to 1, the one that it ended with.
+            sharpness: From 0, the initial network of the training, to 1, the trained one.
         """
         return self.between(sharpness).upscale(x, ensemble)

@@ -1,4 +1,4 @@
-"""Style transfer in one pass: a network that paints any photograph in the styles that it has learnt.
+"""Fast style transfer: a feed-forward network for a fixed set of styles.
 
 Source: Johnson et al., "Perceptual Losses for Real-Time Style Transfer and Super-Resolution", 2016, arXiv:1603.08155;
 several styles in one network: Dumoulin et al., "A Learned Representation for Artistic Style", 2017, arXiv:1610.07629;
@@ -7,8 +7,9 @@ adversarial phase: Li and Wand, "Precomputed Real-Time Texture Synthesis with Ma
 Networks", 2016, arXiv:1604.04382.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
+from typing import Any
 
 import keras
 import numpy as np
@@ -23,58 +24,59 @@ from cnnzoo.nn import gan_losses
 from cnnzoo.nn.layers import PACKAGE, ReplicaSeedGenerator, SpectralConv2D, pad_symmetric, unit_range, upsample_nearest
 from cnnzoo.phases import Phase
 from cnnzoo.registry import register
+from cnnzoo.tasks.inference import one_hot_in_turn
 from cnnzoo.tasks.painting_strips import Progress, paint_in_strips
 from cnnzoo.tasks.photo_inference import as_photographs, in_type, in_unit_range
 from cnnzoo.tasks.pixel_optimizers import resized
 from cnnzoo.tasks.stylizer import StyleOutputs, Stylizer, Targets
 
-STRIDE = 4  # pixels to one of the blocks in the middle
-PAINTING = 256  # pixels of the shorter side of a painting as the network learns it
-WHOLE = 2**21  # pixels of a photograph that is painted at once
+STRIDE = 4  # pixels per position in the residual blocks
+PAINTING = 256  # shorter side of a painting in training, in pixels
+WHOLE = 2**21  # maximum pixels without strips
 
 
 @keras.saving.register_keras_serializable(PACKAGE)
 class ConditionalInstanceNormalization(keras.layers.Layer):
-    """Maps (n, h, w, c) with the mean 0 and the variance 1, then scaled and shifted as styles want it.
+    """Instance normalization of maps (n, h, w, c) with style-dependent scale and shift.
 
-    Takes the weights of the styles (n, styles) as well, whose scales and shifts are mixed (equation 5). The moments
-    may be given, (mean, variance) of the shape (c,), where the maps are only a part of those to be normalised.
+    Scales and shifts are mixed by style weights (n, styles) (equation 5). For a part of larger maps, their moments
+    (mean, variance), each (c,), may be given.
 
     Source: Dumoulin et al., 2017, section 2.2.
     """
 
-    def __init__(self, styles: int, **kwargs):
+    def __init__(self, styles: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.styles = styles
 
-    def build(self, shape):
+    def build(self, shape: Any) -> None:
         self.scale = self.add_weight((self.styles, shape[-1]), "ones", name="scale")
         self.shift = self.add_weight((self.styles, shape[-1]), "zeros", name="shift")
 
-    def call(self, x, mix, moments=None):
+    def call(self, x: Any, mix: Any, moments: Any = None) -> Any:
         scale, shift = (ops.matmul(mix, table)[:, None, None] for table in (self.scale, self.shift))  # (n, 1, 1, c)
         wide = ops.cast(x, "float32")  # a mean over many positions
         mean, variance = moments or ops.moments(wide, (1, 2), keepdims=True)
         normal = (wide - mean) * ops.rsqrt(variance + 1e-5)
         return ops.cast(normal * ops.cast(scale, "float32") + ops.cast(shift, "float32"), self.compute_dtype)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "styles": self.styles}
 
 
 class Painter(keras.layers.Layer):
     """Photographs (n, height, width, 3) in [0, 1] and weights (n, styles) to paintings in [0, 1], of the same shape.
 
-    Down to a quarter of the sides, residual blocks there, and up again: each pixel is repeated and then convolved,
-    which leaves no checkerboard (Odena et al., "Deconvolution and Checkerboard Artifacts", 2016).
+    An encoder to stride 4, residual blocks, and a decoder with nearest-neighbor upsampling before convolutions, against
+    checkerboard artifacts (Odena et al., "Deconvolution and Checkerboard Artifacts", 2016).
 
     Args:
-        styles: How many there are.
-        width: Filters at the full resolution; each step down doubles them.
-        blocks: Residual blocks of two convolutions.
+        styles: Number of styles.
+        width: Filters at full resolution, doubled at each downsampling.
+        blocks: Number of residual blocks.
     """
 
-    def __init__(self, styles: int, width: int, blocks: int, **kwargs):
+    def __init__(self, styles: int, width: int, blocks: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         sizes = [(width, 5, 1), (2 * width, 3, 2), (4 * width, 3, 2), *[(4 * width, 3, 1)] * (2 * blocks)]
         sizes += [(2 * width, 3, 1), (width, 3, 1)]
@@ -90,7 +92,7 @@ class Painter(keras.layers.Layer):
         self.blocks, self.stride = blocks, STRIDE
         self.built = True
 
-    def call(self, images, mix):
+    def call(self, images: Any, mix: Any) -> Any:
         height, width = ops.shape(images)[1:3]
         layers = list(zip(self.convs, self.norms, strict=True))
         x = 2.0 * mirror_to_multiple(images, STRIDE) - 1.0
@@ -101,7 +103,7 @@ class Painter(keras.layers.Layer):
             x = ops.relu(norm(conv(pad_symmetric(upsample_nearest(x), conv)), mix))  # (n, height, width, width) at last
         return self.last(pad_symmetric(x, self.last))[:, :height, :width]
 
-    def middle(self, x, mix):
+    def middle(self, x: Any, mix: Any) -> Any:
         """The residual blocks."""
         layers = zip(self.convs[3:-2], self.norms[3:-2], strict=True)
         for (first, normal), (second, last_normal) in zip(layers, layers, strict=True):
@@ -111,20 +113,20 @@ class Painter(keras.layers.Layer):
 
 
 class StylePass:
-    """Photographs, and what they are painted as. Each quantity is computed when a loss asks for it, and once."""
+    """Photographs and their stylized versions, in one training step; quantities are computed lazily, once."""
 
-    def __init__(self, model: "FastStyle", images, training: bool):
+    def __init__(self, model: "FastStyle", images: Any, training: bool) -> None:
         self.model, self.images, self.training = model, images, training
         self.styles = max(1, len(model.styles))
         n = ops.shape(images)[0]
         self.chosen = self._random((n,), self.styles) if training else ops.arange(n) % self.styles
         self.mix = ops.one_hot(self.chosen, self.styles, dtype="float32")  # (n, styles)
 
-    def _random(self, shape, stop: int):
+    def _random(self, shape: Any, stop: int) -> Any:
         return keras.random.randint(shape, 0, stop, seed=self.model.noise)
 
     @cached_property
-    def painted(self):
+    def painted(self) -> Any:
         """(n, height, width, 3) in [0, 1]."""
         return self.model.painter(self.images, self.mix)
 
@@ -137,8 +139,8 @@ class StylePass:
         return StyleOutputs(self.painted, maps.features(self.painted), targets)
 
     @cached_property
-    def parts(self):
-        """Of the paintings, as large as the photographs are, at random places; the photographs where there are none."""
+    def parts(self) -> Any:
+        """Random crops of the paintings, of the size of the photographs; without paintings, the photographs."""
         canvas = self.model.canvas
         if canvas is None:
             return self.images
@@ -146,27 +148,26 @@ class StylePass:
         corner = [self._random((), PAINTING - side + 1) if self.training else 0 for side in sides]
         return ops.take(ops.slice(canvas, [0, *corner, 0], [self.styles, *sides, 3]), self.chosen, axis=0)
 
-    def judge(self, pictures):
-        """Whether each patch of pictures in [0, 1] is of the painting, (n, height / 8, width / 8)."""
+    def logits(self, pictures: Any) -> Any:
+        """Patch logits of images in [0, 1] for their style, (n, height / 8, width / 8)."""
         verdicts = self.model.discriminator(2.0 * pictures - 1.0, training=self.training)
         return ops.sum(verdicts * self.mix[:, None, None], axis=-1)
 
 
 @register("fast_style")
 class FastStyle(Stylizer):
-    """Minimises content + style + total variation (see `Stylizer`) over the weights of a network, the `Painter`.
+    """Minimizes content + style + total variation (see `Stylizer`) over the weights of a network, the `Painter`.
 
-    With an `adversarial_weight` the painter is also to deceive a discriminator that learns to tell patches of what it
-    paints from patches of the painting.
+    With an `adversarial_weight`, an adversarial loss is added, with a patch discriminator between stylized images and
+    paintings.
 
-    In training each photograph is to get one of the styles, drawn at random. Before, the network looks at the
-    paintings: `model.set_style_targets({name: picture})`, which `cnnzoo.train` does by their names. Where it has not,
-    the style of a photograph is its own.
+    In training, each photograph gets a random style. The style targets are set first by
+    `model.set_style_targets({name: picture})`, as `cnnzoo.train` does; without, each photograph is its own style.
 
     Args:
-        styles: The names of the paintings.
+        styles: Names of the paintings.
         width, blocks: See `Painter`.
-        adversarial_weight: Of the term by which the painter deceives the discriminator; with 0 there is none.
+        adversarial_weight: Weight of the adversarial loss; 0 for no discriminator.
         image_shape: (None, None, 3) for photographs of any size.
         **config: See `cnnzoo.tasks.stylizer.Stylizer`: network, statistic and the three weights.
     """
@@ -174,13 +175,13 @@ class FastStyle(Stylizer):
     def __init__(
         self,
         *,
-        styles=(),
-        width=16,
-        blocks=4,
-        adversarial_weight=0.0,
-        image_shape=(None, None, 3),
-        **config,
-    ):
+        styles: Sequence[str] = (),
+        width: int = 16,
+        blocks: int = 4,
+        adversarial_weight: float = 0.0,
+        image_shape: Sequence[Any] = (None, None, 3),
+        **config: Any,
+    ) -> None:
         super().__init__(**config)
         if len(set(styles)) != len(styles):
             raise ValueError(f"got styles={list(styles)}; allowed: different names")
@@ -190,14 +191,14 @@ class FastStyle(Stylizer):
         self.adversarial_weight = adversarial_weight
         self.noise = ReplicaSeedGenerator()
         self.painter = Painter(max(1, len(self.styles)), width, blocks, name="painter")
-        self.goals: list[np.ndarray] = []  # of each style layer, (styles, ...)
-        self.canvas: np.ndarray | None = None  # the middle of each painting, (styles, PAINTING, PAINTING, 3)
+        self.goals: list[np.ndarray] = []  # style statistics per style layer, (styles, ...)
+        self.canvas: np.ndarray | None = None  # center crops of the paintings, (styles, PAINTING, PAINTING, 3)
         if adversarial_weight:
             self.discriminator = self.make_discriminator()
         self.build()
 
     def make_discriminator(self) -> keras.Sequential:
-        """Pictures (n, height, width, 3) in [-1, 1] to a logit of each style for each patch."""
+        """Images (n, height, width, 3) in [-1, 1] to a logit per patch and style."""
         stack = [keras.Input((None, None, 3))]
         for width in (2 * self.width, 4 * self.width, 4 * self.width):
             stack += [SpectralConv2D(width, 4, 2, "same"), layers.LeakyReLU(0.2)]
@@ -205,26 +206,26 @@ class FastStyle(Stylizer):
         return keras.Sequential([*stack, last], name="discriminator")  # (n, height / 8, width / 8, styles)
 
     @cached_property
-    def maps(self) -> FeatureMaps:
-        """What sees the pictures, which only training and scoring need."""
+    def maps(self) -> FeatureMaps:  # type: ignore[override]
+        """The feature extractor, loaded only for training and scores."""
         return FeatureMaps(self.network)
 
-    def compile(self, optimizer=None, **settings) -> None:
-        _ = self.maps  # which cannot be loaded inside a step
+    def compile(self, optimizer: Any = None, **settings: Any) -> None:
+        _ = self.maps  # cannot be loaded inside a step
         super().compile(optimizer, **settings)
 
     @property
-    def pictures(self) -> tuple[str, ...]:
+    def pictures(self) -> tuple[str, ...]:  # type: ignore[override]
         return self.styles
 
     def set_style_targets(self, pictures: Mapping[str, np.ndarray]) -> None:
-        """Learns what the styles are.
+        """Computes the style targets.
 
         Args:
-            pictures: Of each style one, uint8, uint16 or float32 in [0, 1], (height, width, 3), of any size.
+            pictures: One painting per style, uint8, uint16 or float32 in [0, 1], (height, width, 3), of any size.
 
         Raises:
-            ValueError: For a style without a picture, or something that is no picture.
+            ValueError: For a missing or invalid painting.
         """
         if missing := [name for name in self.styles if name not in pictures]:
             raise ValueError(f"got no picture of {', '.join(missing)}; allowed: one of each style")
@@ -241,76 +242,76 @@ class FastStyle(Stylizer):
         self.goals = [np.concatenate([ops.convert_to_numpy(row) for row in layer]) for layer in statistics]
         self.canvas = np.concatenate(middles) if self.adversarial_weight else None
 
-    def phases(self):
+    def phases(self) -> list[Phase]:
         painter = Phase("painter", [self.painter], self.painter_loss)
         if not self.adversarial_weight:
             return [painter]
         return [Phase("discriminator", [self.discriminator], self.discriminator_loss), painter]
 
-    def forward(self, images, labels, training):
+    def forward(self, images: Any, labels: Any, training: bool) -> StylePass:
         return StylePass(self, images, training)
 
-    def painter_loss(self, game: StylePass):
-        total, logs = self.stylization_loss(game.seen)
+    def painter_loss(self, outputs: StylePass) -> Any:
+        total, logs = self.stylization_loss(outputs.seen)
         if self.adversarial_weight:
-            fooled = gan_losses.wasserstein_generator_loss(game.judge(game.painted))
+            fooled = gan_losses.wasserstein_generator_loss(outputs.logits(outputs.painted))
             total = ops.mean(total) + self.adversarial_weight * fooled
         return total, logs
 
-    def discriminator_loss(self, game: StylePass):
-        return gan_losses.hinge_discriminator_loss(game.judge(game.parts), game.judge(game.painted))
+    def discriminator_loss(self, outputs: StylePass) -> Any:
+        return gan_losses.hinge_discriminator_loss(outputs.logits(outputs.parts), outputs.logits(outputs.painted))
 
     def reparameterized(self) -> "FastStyle":
-        """The painter alone, without the discriminator."""
+        """The model without the discriminator."""
         if not self.adversarial_weight:
             return self
         plain = type(self).from_config({**self.get_config(), "adversarial_weight": 0.0})
         plain.painter.set_weights(self.painter.get_weights())
         return plain
 
-    def call(self, images, training=False):
+    def call(self, images: Any, training: bool = False) -> Any:
         """Images in the first style."""
         first = ops.one_hot(ops.zeros(ops.shape(images)[:1], "int32"), max(1, len(self.styles)), dtype="float32")
         return self.painted(images, first)
 
-    def painted(self, images, mix):
-        """Images, uint8 or float32 in [0, 1], (n, height, width, 3), painted in styles of weights (n, styles)."""
+    def painted(self, images: Any, mix: Any) -> Any:
+        """Images, uint8 or float32 in [0, 1], (n, height, width, 3), stylized with style weights (n, styles)."""
         return self.painter(unit_range(images), mix)
 
-    def published_optimizers(self):
+    def published_optimizers(self) -> dict[str, keras.optimizers.Optimizer]:
         return {phase.name: keras.optimizers.Adam(1e-3) for phase in self.phases()}
 
     def before_after(self, images: np.ndarray) -> list[np.ndarray]:
-        """Images (n, height, width, 3), and each in one of the styles."""
-        mix = np.eye(max(1, len(self.styles)), dtype=np.float32)[np.arange(len(images)) % max(1, len(self.styles))]
+        """Images (n, height, width, 3), and their stylized versions, with the styles in turn."""
+        mix = one_hot_in_turn(len(images), max(1, len(self.styles)))
         return [images, to_uint8(ops.convert_to_numpy(self.painted(ops.convert_to_tensor(images), mix)))]
 
     # -- photographs of any size --------------------------------------------------------------------------------------
 
     def stylize(
         self,
-        content,
+        content: Any,
         style: str | Mapping[str, float] | np.ndarray | None = None,
         *,
-        mask=None,
+        mask: Any = None,
         keep_color: bool = False,
         progress: Progress | None = None,
     ) -> np.ndarray:
-        """One photograph or a batch, of any size, in a style or between several, in the type that came in.
+        """Stylizes one photograph or a batch, of any size, in one style or a mixture, in the input dtype.
 
-        Photographs of more than 2 megapixels are painted in strips, in less memory; see `cnnzoo.tasks.painting_strips`.
+        Photographs above 2 megapixels are processed in strips, in less memory; see `cnnzoo.tasks.painting_strips`.
 
         Args:
             content: uint8, uint16 or float32 in [0, 1], (height, width, 3) or a batch of them.
-            style: The name of one, the weights of some by their names, or an array of the weights of all, (styles,) or
-                (n, styles); their sum does not matter. By default the first one.
-            mask: Not 0 where the style goes, (height, width[, 1]) for all images, or (n, height, width[, 1]). Elsewhere
-                the content stays, bit for bit.
-            keep_color: Change the luma alone; the chroma stays that of the content.
-            progress: Called with the parts of the work on a large photograph done and their number.
+            style: A style name, weights by name, or an array of weights, (styles,) or (n, styles), normalized to sum 1.
+                By default the first style.
+            mask: Nonzero for pixels to stylize, (height, width[, 1]) for all images, or (n, height, width[, 1]). Other
+                pixels are unchanged, bit for bit.
+            keep_color: Stylize only the luma, and keep the chroma of the content.
+            progress: Called with the finished parts of a large photograph and their total.
 
         Raises:
-            ValueError: For another type, shape, range or mask, or a style or weights that are none.
+            ValueError: For another dtype, shape, range or mask, or an invalid style.
         """
         batch, single = as_photographs(content, (3,))
         mix = self.mix(style, len(batch))
@@ -325,13 +326,15 @@ class FastStyle(Stylizer):
         return made[0] if single else made
 
     def mix(self, style: str | Mapping[str, float] | np.ndarray | None, n: int) -> np.ndarray:
-        """Styles as float32 (n, styles), each row with the sum 1; see `stylize`.
+        """Style weights, float32 (n, styles), with rows of sum 1; see `stylize`.
 
         Raises:
-            ValueError: For an unknown name, or weights that are not at least 0 with a sum above it.
+            ValueError: For an unknown name, negative weights, or a sum of 0.
         """
         names = self.styles or ("",)
-        named = {names[0]: 1.0} if style is None else {style: 1.0} if isinstance(style, str) else style
+        named: Any = {names[0]: 1.0} if style is None else style
+        if isinstance(named, str):
+            named = {named: 1.0}
         if isinstance(named, Mapping) and set(named) <= set(names):
             named = [named.get(name, 0.0) for name in names]
         try:
@@ -344,7 +347,7 @@ class FastStyle(Stylizer):
         return weights / total
 
     def _paint(self, photo: np.ndarray, mix: np.ndarray, progress: Progress | None) -> np.ndarray:
-        """A photograph of any of the types, (height, width, 3), painted, float32."""
+        """The stylized photograph, float32 (height, width, 3)."""
         if photo.shape[0] * photo.shape[1] > WHOLE:
             return paint_in_strips(self.painter, photo, mix, progress)
         return ops.convert_to_numpy(self.painter(ops.convert_to_tensor(in_unit_range(photo[None])), mix))[0]

@@ -1,11 +1,11 @@
-"""The generative adversarial network, of dense layers.
+"""The generative adversarial network (GAN), with dense layers.
 
 Source: Goodfellow et al., "Generative Adversarial Nets", 2014, arXiv:1406.2661.
 """
 
 from collections.abc import Sequence
 from functools import cached_property
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import keras
 import numpy as np
@@ -19,98 +19,96 @@ from cnnzoo.phases import Phase
 from cnnzoo.registry import register
 from cnnzoo.tasks.generator import ImageGenerator
 
-SMOOTHING = 0.1  # of labels, as published by Salimans et al., "Improved Techniques for Training GANs", 2016
-NUDGE = 0.05  # the step of the finite difference, in grey values of [-1, 1]
+SMOOTHING = 0.1  # of labels, from Salimans et al., "Improved Techniques for Training GANs", 2016
+NUDGE = 0.05  # step of the finite difference, for images in [-1, 1]
 
 
 class AdversarialPass:
-    """One pass through both networks. Each quantity is computed when a loss asks for it, and once."""
+    """A forward pass through both networks; quantities are computed lazily, once."""
 
-    def __init__(self, game: "GAN", images, labels, training: bool):
-        self.game, self.images, self.labels, self.training = game, images, labels, training
+    def __init__(self, model: "GAN", images: Any, labels: Any, training: bool) -> None:
+        self.model, self.images, self.labels, self.training = model, images, labels, training
 
-    def judge(self, images):
-        """The discriminator's opinion of images in [-1, 1], (n, 1)."""
-        return self.game.discriminator(self.game.with_labels(images, self.labels), training=self.training)
-
-    @cached_property
-    def fakes(self):
-        """G(z), as many as there are images, in [-1, 1], as the discriminator sees them."""
-        z = self.game.random((ops.shape(self.images)[0], self.game.latent_dim), self.training)
-        made = self.game.generator(self.game.with_labels(z, self.labels), training=self.training)
-        return self.game.augment(made, training=self.training)
+    def logits(self, images: Any) -> Any:
+        """The logits of the discriminator for images in [-1, 1], (n, 1)."""
+        return self.model.discriminator(self.model.with_labels(images, self.labels), training=self.training)
 
     @cached_property
-    def fake_logits(self):
-        return self.judge(self.fakes)
+    def fakes(self) -> Any:
+        """G(z), augmented, in [-1, 1], one per image."""
+        z = self.model.random((ops.shape(self.images)[0], self.model.latent_dim), self.training)
+        made = self.model.generator(self.model.with_labels(z, self.labels), training=self.training)
+        return self.model.augment(made, training=self.training)
 
     @cached_property
-    def reals(self):
-        """The images, in [-1, 1], as the discriminator sees them."""
-        return self.game.augment(2.0 * self.images - 1.0, training=self.training)
+    def fake_logits(self) -> Any:
+        return self.logits(self.fakes)
 
     @cached_property
-    def real_logits(self):
-        return self.judge(self.reals)
+    def reals(self) -> Any:
+        """The images, augmented, in [-1, 1]."""
+        return self.model.augment(2.0 * self.images - 1.0, training=self.training)
 
-    def slope(self, points: str):
-        """The gradient of the sum of the logits by each image, at "images", "fakes" or "between" them, (n, ...)."""
-        # The penalty is the discriminator's alone: none of it is to reach the generator.
+    @cached_property
+    def real_logits(self) -> Any:
+        return self.logits(self.reals)
+
+    def slope(self, points: str) -> Any:
+        """The input gradient of the logits at "images", "fakes" or "between" (interpolated), (n, ...)."""
+        # No gradient of the penalty for the generator.
         x = self.reals if points == "images" else ops.stop_gradient(self.fakes)
         if points == "between":
-            share = self.game.random((ops.shape(self.images)[0], 1, 1, 1), self.training, "uniform")
+            share = self.model.random((ops.shape(self.images)[0], 1, 1, 1), self.training, "uniform")
             x = x + share * (self.reals - x)
-        return input_gradient(self.game, self.judge, x)
+        return input_gradient(self.model, self.logits, x)
 
-    def estimated_slope(self):
-        """The slope of each logit along a random direction u of all images at once, (n, 1).
+    def estimated_slope(self) -> Any:
+        """The directional derivative of each logit along a Gaussian direction u of the whole batch, (n, 1).
 
-        For Gaussian u, the mean of its square is the sum of |gradient|^2 over the images that the logit depends on.
-        That is its own image alone where the discriminator looks at each by itself, and then this estimates what
-        `slope` gives. With batch normalisation or `BatchSpread` a logit depends on the whole batch, and the two differ:
-        here the squares of these dependences are added, there the square of their sum is taken.
+        The expectation of its square is the sum of |gradient|^2 over all images with influence on the logit. Without
+        batch statistics in the discriminator this is the image itself, and the result estimates the norm of `slope`.
+        With batch normalization or `BatchSpread` the two differ: here the squared gradients are summed, there the
+        gradients are summed before squaring.
 
-        It is a finite difference, which needs no derivative of a derivative (Lin et al., "Diffusion Adversarial
+        A finite difference, without second derivatives (Lin et al., "Diffusion Adversarial
         Post-Training", 2025, equation 4).
         """
-        u = self.game.random(ops.shape(self.images), self.training)
-        return (self.judge(self.reals + NUDGE * u) - self.real_logits) / NUDGE
+        u = self.model.random(ops.shape(self.images), self.training)
+        return (self.logits(self.reals + NUDGE * u) - self.real_logits) / NUDGE
 
 
 @register("gan")
 class GAN(ImageGenerator):
     """A generator of 256, 512 and 1024 units against a discriminator of 1024, 512 and 256.
 
-    The discriminator D minimises the mean of -log D(x) - log(1 - D(G(z))) and so tells images from fakes; the generator
-    G minimises that of -log D(G(z)), so that its fakes pass; other objectives can be asked for. Images are made by a
-    moving average of the generator. Networks, objective, regulariser, conditioning and augmentation are independent:
-    the fields below belong to every architecture that is such a game.
+    The discriminator D minimizes the mean of -log D(x) - log(1 - D(G(z))), the generator G that of -log D(G(z)); other
+    objectives are available. Images are generated by an exponential moving average of the generator. Objective,
+    regularizer, conditioning and augmentation are independent settings, shared by all GAN architectures.
 
     Args:
         image_shape: (height, width, channels).
-        latent_dim: The length of the noise z, drawn from N(0, I).
-        classes: How many labels the networks are told; 0 for none.
-        conditioning: How they are told: "concatenation" or "projection" (see `cnnzoo.nn.label_conditioning`).
+        latent_dim: Dimension of the noise z ~ N(0, I).
+        classes: Number of classes; 0 for an unconditional model.
+        conditioning: "concatenation" or "projection" (see `cnnzoo.nn.label_conditioning`).
         loss: The objective: "non_saturating", "minimax", "least_squares", "hinge" or "wasserstein" (see
             `cnnzoo.nn.gan_losses`).
-        regularizer: What keeps the discriminator from running ahead: "gradient_penalty", "one_sided_gradient_penalty",
-            "r1", "r2", "approximate_r1" (by the slope along one random direction, which needs no second derivative; it
-            is another penalty than "r1" where a logit depends on the whole batch, see
-            `AdversarialPass.estimated_slope`) or None.
+        regularizer: Of the discriminator: "gradient_penalty", "one_sided_gradient_penalty",
+            "r1", "r2", "approximate_r1" (by one random directional derivative, without second derivatives; differs from
+            "r1" with batch statistics, see `AdversarialPass.estimated_slope`) or None.
         regularizer_weight: Its weight; by default that of `cnnzoo.nn.gan_losses.REGULARIZERS`.
-        spectral: Whether all layers of the discriminator have spectral normalisation.
-        label_smoothing: How far below 1 the target of images is, in [0, 0.5); for objectives with targets, where it is
-            0.1 by default, with which dense networks cover more of a small set (see docs/scores.md).
-        augmentation: What is done at random to images and fakes before they are judged: any of "color", "translation"
-            and "cutout" (see `cnnzoo.nn.layers.DifferentiableAugmentation`).
-        updates: "alternating": the generator answers the discriminator of the same step; "simultaneous": both are
-            updated from one pass, which is faster.
-        critic_steps: Updates of the discriminator in a step, each on its own share of the batch, before one of the
-            generator on as many images as one share has.
-        ema_decay: The share that the averaged generator keeps at each step.
+        spectral: Whether the discriminator has spectral normalization in all layers.
+        label_smoothing: One-sided label smoothing in [0, 0.5), for objectives with targets, 0.1 by default: dense
+            networks then cover more of a small data set (see docs/scores.md).
+        augmentation: Differentiable augmentation of images and fakes, any of "color", "translation" and "cutout" (see
+            `cnnzoo.nn.layers.DifferentiableAugmentation`).
+        updates: "alternating": the generator is updated after the discriminator; "simultaneous": both are updated from
+            one forward pass, which is faster.
+        critic_steps: Discriminator updates per step, each on its own part of the batch, before one generator update of
+            the same batch size.
+        ema_decay: Decay of the moving average of the generator.
 
     Raises:
-        ValueError: For a setting that does not exist, or a pair that makes no sense.
+        ValueError: For an unknown setting or an invalid combination.
     """
 
     sides: Sequence[int] = range(8, 65)
@@ -125,21 +123,21 @@ class GAN(ImageGenerator):
     def __init__(
         self,
         *,
-        image_shape=(28, 28, 1),
-        latent_dim=100,
-        classes=0,
-        conditioning="concatenation",
-        loss="non_saturating",
+        image_shape: Sequence[Any] = (28, 28, 1),
+        latent_dim: int = 100,
+        classes: int = 0,
+        conditioning: str = "concatenation",
+        loss: str = "non_saturating",
         regularizer: str | None = None,
         regularizer_weight: float | None = None,
-        spectral=False,
+        spectral: bool = False,
         label_smoothing: float | None = None,
-        augmentation=(),
-        updates="alternating",
-        critic_steps=1,
-        ema_decay=0.999,
-        **config,
-    ):
+        augmentation: Sequence[str] = (),
+        updates: str = "alternating",
+        critic_steps: int = 1,
+        ema_decay: float = 0.999,
+        **config: Any,
+    ) -> None:
         super().__init__(**config)
         if regularizer_weight is None and regularizer in gan_losses.REGULARIZERS:
             regularizer_weight = gan_losses.REGULARIZERS[regularizer].weight
@@ -161,7 +159,7 @@ class GAN(ImageGenerator):
         self.build()
 
     def _check(self) -> None:
-        def refuse(field: str, allowed: str):
+        def refuse(field: str, allowed: str) -> None:
             raise ValueError(f"got {field}={getattr(self, field)!r}; allowed: {allowed}")
 
         if self.classes != 0 and self.classes < 2:
@@ -178,7 +176,7 @@ class GAN(ImageGenerator):
             refuse("critic_steps", "1, or more with updates='alternating'")
         if not 0.0 <= self.ema_decay < 1.0:
             refuse("ema_decay", "0 <= ema_decay < 1")
-        objective, regularizer = gan_losses.OBJECTIVES[self.loss], gan_losses.REGULARIZERS.get(self.regularizer)
+        objective, regularizer = gan_losses.OBJECTIVES[self.loss], gan_losses.REGULARIZERS.get(self.regularizer or "")
         if self.regularizer_weight is not None and (regularizer is None or self.regularizer_weight <= 0):
             refuse("regularizer_weight", "a number above 0, with a regularizer")
         if not 0.0 <= self.label_smoothing < 0.5 or (self.label_smoothing and not objective.has_labels):
@@ -214,40 +212,40 @@ class GAN(ImageGenerator):
             x = layers.LeakyReLU(0.2)(x)
         return self.labels.network(image, label, self.logit(x, label), "discriminator")
 
-    def logit(self, features, label, **settings):
+    def logit(self, features: Any, label: Any, **settings: Any) -> Any:
         """One float32 logit, (n, 1), from features (n, d)."""
         dense, _ = discriminator_layers(self.spectral)
-        # An objective without targets hardly sees a shift of all logits, and a Wasserstein distance not at all.
+        # Objectives without targets are nearly invariant to a shift of all logits, the Wasserstein loss exactly.
         use_bias = gan_losses.OBJECTIVES[self.loss].has_labels
         return self.labels.logit(features, label, dense, use_bias, **settings)
 
-    def phases(self):
+    def phases(self) -> list[Phase]:
         return [
             Phase("discriminator", [self.discriminator], self.discriminator_loss, self.critic_steps),
             Phase("generator", [self.generator], self.generator_loss),
         ]
 
-    def forward(self, images, labels, training):
+    def forward(self, images: Any, labels: Any, training: bool) -> AdversarialPass:
         return AdversarialPass(self, images, labels, training)
 
-    def discriminator_loss(self, game: AdversarialPass):
+    def discriminator_loss(self, outputs: AdversarialPass) -> Any:
         smoothing = {"smoothing": self.label_smoothing} if self.label_smoothing else {}
-        loss = gan_losses.OBJECTIVES[self.loss].discriminator(game.real_logits, game.fake_logits, **smoothing)
+        loss = gan_losses.OBJECTIVES[self.loss].discriminator(outputs.real_logits, outputs.fake_logits, **smoothing)
         if self.regularizer is None:
             return loss
         regularizer = gan_losses.REGULARIZERS[self.regularizer]
-        slope = game.estimated_slope() if regularizer.estimated else game.slope(regularizer.points)
+        slope = outputs.estimated_slope() if regularizer.estimated else outputs.slope(regularizer.points)
         return loss + self.regularizer_weight * regularizer.penalty(slope)
 
-    def generator_loss(self, game: AdversarialPass):
-        return gan_losses.OBJECTIVES[self.loss].generator(game.fake_logits)
+    def generator_loss(self, outputs: AdversarialPass) -> Any:
+        return gan_losses.OBJECTIVES[self.loss].generator(outputs.fake_logits)
 
-    def random(self, shape, training: bool, distribution: str = "normal"):
-        """Random numbers of N(0, 1), or "uniform" in [0, 1); outside training always the same."""
+    def random(self, shape: Any, training: bool, distribution: str = "normal") -> Any:
+        """Random numbers from N(0, 1), or "uniform" in [0, 1); with a fixed seed outside training."""
         return getattr(keras.random, distribution)(shape, seed=self.noise if training else 0)
 
-    def averages(self):
+    def averages(self) -> list[tuple[Any, Any]]:
         return [(self.generator, self.average)]
 
-    def published_optimizers(self):
+    def published_optimizers(self) -> dict[str, keras.optimizers.Optimizer]:
         return {name: keras.optimizers.Adam(2e-4, beta_1=0.5) for name in ("discriminator", "generator")}

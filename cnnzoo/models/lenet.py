@@ -1,10 +1,11 @@
-"""LeNet-5 with ReLU and max-pooling, for 32x32 colour images or 28x28 grey ones padded to 32.
+"""LeNet-5 with ReLU and max-pooling, for 32x32 color images or 28x28 gray ones padded to 32.
 
 Source: LeCun et al., "Gradient-Based Learning Applied to Document Recognition", 1998, doi:10.1109/5.726791, section
 II.B.
 """
 
-from typing import ClassVar
+from collections.abc import Sequence
+from typing import Any, ClassVar
 
 import keras
 from keras import layers
@@ -20,7 +21,7 @@ class LeNet(Classifier):
 
     Args:
         image_shape: (32, 32, channels), or (28, 28, channels), which is padded with zeros.
-        dropout: The fraction of features that is dropped before each hidden dense layer in training.
+        dropout: Dropout rate before each hidden dense layer.
         **config: See `cnnzoo.tasks.classifier.Classifier`: classes, l1, l2, augmentation.
     """
 
@@ -31,7 +32,7 @@ class LeNet(Classifier):
         "dropout": (0.0, 0.6),
     }
 
-    def __init__(self, *, image_shape=(32, 32, 3), dropout=0.0, **config):
+    def __init__(self, *, image_shape: Sequence[Any] = (32, 32, 3), dropout: float = 0.0, **config: Any) -> None:
         super().__init__(image_shape=image_shape, **config)
         height, width = self.image_shape[:2]
         if (height, width) not in {(28, 28), (32, 32)}:
@@ -57,5 +58,5 @@ class LeNet(Classifier):
         self.head.build((None, 84))
         self.build()
 
-    def published_optimizers(self):
+    def published_optimizers(self) -> dict[str, keras.optimizers.Optimizer]:
         return {"classifier": keras.optimizers.SGD(1e-3, momentum=0.9)}

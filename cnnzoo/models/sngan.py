@@ -1,8 +1,11 @@
-"""The spectrally normalised GAN, of small residual networks, with labels if there are any.
+"""The spectrally normalized GAN (SNGAN), with small residual networks, optionally class-conditional.
 
 Sources: Miyato et al., "Spectral Normalization for Generative Adversarial Networks", 2018, arXiv:1802.05957; Miyato and
 Koyama, "cGANs with Projection Discriminator", 2018, arXiv:1802.05637.
 """
+
+from collections.abc import Sequence
+from typing import Any
 
 import keras
 
@@ -12,30 +15,37 @@ from cnnzoo.registry import register
 
 @register("sngan")
 class SNGAN(WGANGP):
-    """The networks of `WGANGP` with the hinge loss and spectral normalisation instead of a penalty.
+    """The networks of `WGANGP` with the hinge loss and spectral normalization instead of a penalty.
 
-    D minimises the mean of max(0, 1 - D(x)) + max(0, 1 + D(G(z))), its kernels W being W / sigma(W) for their largest
-    singular values sigma; G minimises that of -D(G(z)).
+    D minimizes the mean of max(0, 1 - D(x)) + max(0, 1 + D(G(z))), with kernels W / sigma(W) for the largest singular
+    value sigma; G minimizes that of -D(G(z)).
 
     Args:
         image_shape, latent_dim, loss, regularizer, spectral, critic_steps: See `GAN` and `WGANGP`.
-        conditioning: With `classes`, how the networks are told them; see `GAN`.
+        conditioning: Label conditioning, with `classes`; see `GAN`.
         **config: See `GAN` and `WGANGP`.
     """
 
     def __init__(
         self,
         *,
-        image_shape=(32, 32, 3),
-        loss="hinge",
-        regularizer=None,
-        spectral=True,
-        conditioning="projection",
-        critic_steps=5,
-        **config,
-    ):
-        own = {"image_shape": image_shape, "loss": loss, "regularizer": regularizer, "spectral": spectral}
-        super().__init__(**own, conditioning=conditioning, critic_steps=critic_steps, **config)
+        image_shape: Sequence[Any] = (32, 32, 3),
+        loss: str = "hinge",
+        regularizer: str | None = None,
+        spectral: bool = True,
+        conditioning: str = "projection",
+        critic_steps: int = 5,
+        **config: Any,
+    ) -> None:
+        super().__init__(
+            image_shape=image_shape,
+            loss=loss,
+            regularizer=regularizer,
+            spectral=spectral,
+            conditioning=conditioning,
+            critic_steps=critic_steps,
+            **config,
+        )
 
-    def published_optimizers(self):
+    def published_optimizers(self) -> dict[str, keras.optimizers.Optimizer]:
         return {p.name: keras.optimizers.Adam(2e-4, beta_1=0.0, beta_2=0.9) for p in self.phases()}

@@ -1,10 +1,11 @@
-"""The variational autoencoder: a bound on log p(x), and a decoder that makes new images.
+"""The variational autoencoder (VAE).
 
 Source: Kingma and Welling, "Auto-Encoding Variational Bayes", 2014, arXiv:1312.6114.
 """
 
 import math
-from typing import ClassVar, NamedTuple
+from collections.abc import Sequence
+from typing import Any, ClassVar, NamedTuple
 
 import keras
 import numpy as np
@@ -23,37 +24,37 @@ PRIORS = ("normal", "vampprior")
 
 
 class VAEOutputs(NamedTuple):
-    """The terms of the bound for each of n images, in nats."""
+    """The terms of the bound for n images, in nats."""
 
-    log_likelihood: object  # log p(x|z), (n, k), with k draws of z from q(z|x)
-    kl: object  # KL(q(z|x) || p(z)) by latent, (n, latent_dim); or log q(z|x) - log p(z) of the draws, (n, k)
-    kl_weight: object  # of the KL in the loss
+    log_likelihood: Any  # log p(x|z), (n, k), for k samples z from q(z|x)
+    kl: Any  # KL(q(z|x) || p(z)) per latent, (n, latent_dim); or log q(z|x) - log p(z) of the samples, (n, k)
+    kl_weight: Any  # of the KL in the loss
 
 
 @register("vae")
 class VAE(Reconstructor):
-    """Maximises ELBO = E[log p(x|z)] - KL(q(z|x) || p(z)), with p(z) = N(0, I) and q a diagonal Gaussian.
+    """Maximizes ELBO = E[log p(x|z)] - KL(q(z|x) || p(z)), with p(z) = N(0, I) and q a diagonal Gaussian.
 
     Args:
         image_shape: (height, width, channels), sides multiples of 4.
-        latent_dim: The length of z.
-        likelihood: p(x|z): "bernoulli" for each pixel in [0, 1]; "gaussian", a density with a trained scale for each
-            channel; "logistic", a distribution over 256 grey values, discretised, with a trained scale.
-        binarize: Whether each pixel is drawn as 0 or 1 with its brightness as the chance, anew at every step
-            ("dynamic binarisation"); with "bernoulli" only.
+        latent_dim: Dimension of z.
+        likelihood: p(x|z): "bernoulli" for pixels in [0, 1]; "gaussian", a density with a trainable scale per channel;
+            "logistic", a discretized distribution over 256 gray values with a trainable scale.
+        binarize: Dynamic binarization: pixels are resampled as 0 or 1 with their value as probability at every step;
+            only with "bernoulli".
         width: Filters of the first convolution.
         hidden: Units of the dense layers.
-        beta: The weight of the KL in the loss (Higgins et al., "beta-VAE", 2017, equation 4).
-        free_bits: The least KL that each latent is charged with, as the mean over the batch of a device, in nats, so
-            that none is given up early (Kingma et al., "Improved Variational Inference with Inverse Autoregressive
-            Flow", 2016, equation 15); with the normal prior only.
+        beta: Weight of the KL in the loss (Higgins et al., "beta-VAE", 2017, equation 4).
+        free_bits: Minimum KL per latent in the loss, as the batch mean on a device, in nats, against posterior collapse
+            (Kingma et al., "Improved Variational Inference with Inverse Autoregressive
+            Flow", 2016, equation 15); only with the normal prior.
         warmup: Training steps over which the weight of the KL rises linearly from 0 to `beta`.
-        importance_samples: k, the draws of z for each image. More than one maximise the tighter bound
+        importance_samples: k, samples of z per image. k > 1 maximizes the tighter bound
             E[log 1/k sum of p(x, z_i) / q(z_i|x)] (Burda et al., "Importance Weighted Autoencoders", 2016,
-            equation 8), in which the KL is no term to be weighted: `beta`, `free_bits` and `warmup` stay as they are.
-        prior: p(z): "normal", N(0, I); or "vampprior", the equal mixture of q(z|u) over trained pseudo-inputs u, whose
-            KL is estimated from the draws (Tomczak and Welling, "VAE with a VampPrior", 2018).
-        pseudo_inputs: How many of them.
+            equation 8), without a separate KL term: `beta`, `free_bits` and `warmup` keep their defaults.
+        prior: p(z): "normal", N(0, I); or "vampprior", the uniform mixture of q(z|u) over trainable pseudo-inputs u,
+            with a KL estimated from the samples (Tomczak and Welling, "VAE with a VampPrior", 2018).
+        pseudo_inputs: Number of pseudo-inputs.
     """
 
     sides, channels = SIDES, (1, 3)
@@ -65,25 +66,25 @@ class VAE(Reconstructor):
         "width": [8, 16, 32],
         "hidden": [128, 256, 512],
     }
-    label_size = 0  # how much longer a label makes what the networks see
+    label_size = 0  # channels added by a label to the inputs of the networks
 
     def __init__(
         self,
         *,
-        image_shape=(28, 28, 1),
-        latent_dim=32,
-        likelihood="bernoulli",
-        binarize=False,
-        width=16,
-        hidden=256,
-        beta=1.0,
-        free_bits=0.0,
-        warmup=0,
-        importance_samples=1,
-        prior="normal",
-        pseudo_inputs=500,
-        **kwargs,
-    ):
+        image_shape: Sequence[Any] = (28, 28, 1),
+        latent_dim: int = 32,
+        likelihood: str = "bernoulli",
+        binarize: bool = False,
+        width: int = 16,
+        hidden: int = 256,
+        beta: float = 1.0,
+        free_bits: float = 0.0,
+        warmup: int = 0,
+        importance_samples: int = 1,
+        prior: str = "normal",
+        pseudo_inputs: int = 500,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         if likelihood not in LIKELIHOODS:
             raise ValueError(f"got likelihood={likelihood!r}; allowed: {', '.join(LIKELIHOODS)}")
@@ -98,19 +99,20 @@ class VAE(Reconstructor):
         seen = (*self.image_shape[:2], self.image_shape[2] + self.label_size)
         self.encoder = encoder(seen, width, hidden, 2 * latent_dim)
         self.decoder = decoder(self.image_shape, width, hidden, latent_dim + self.label_size)
-        # Without a floor the density of a flat background would grow without bound.
-        self.scale = None if likelihood == "bernoulli" else LogScale(self.image_shape[-1], floor=math.log(0.5 / 255))
-        self.pseudo = PseudoInputs(pseudo_inputs, seen) if prior == "vampprior" else None
+        # Without a floor, the density of constant backgrounds is unbounded.
+        floor, has_scale = math.log(0.5 / 255), likelihood != "bernoulli"
+        self.scale: Any = LogScale(self.image_shape[-1], floor=floor) if has_scale else None
+        self.pseudo: Any = PseudoInputs(pseudo_inputs, seen) if prior == "vampprior" else None
         self.rise = WarmUp(warmup) if warmup else None
         self.noise = ReplicaSeedGenerator()
         self.build()
 
-    def phases(self):
+    def phases(self) -> list[Phase]:
         layers = [layer for layer in (self.encoder, self.decoder, self.scale, self.pseudo) if layer is not None]
         return [Phase("elbo", layers, self.negative_elbo if self.importance_samples == 1 else self.negative_bound)]
 
-    def forward(self, images, labels, training):
-        seeds = (self.noise, self.noise) if training else (0, 1)  # an evaluation repeats, and advances nothing
+    def forward(self, images: Any, labels: Any, training: bool) -> VAEOutputs:
+        seeds = (self.noise, self.noise) if training else (0, 1)  # fixed seeds in evaluation
         if self.binarize:
             images = ops.cast(keras.random.uniform(ops.shape(images), seed=seeds[0]) < images, "float32")
         mean, log_variance = self.posterior(images, labels, training)
@@ -125,7 +127,7 @@ class VAE(Reconstructor):
         likelihood = ops.reshape(self.log_likelihood(_each(images, k), logits), (-1, k))
         return VAEOutputs(likelihood, kl, self.beta * self.rise(training=training) if self.rise else self.beta)
 
-    def negative_elbo(self, outputs: VAEOutputs):
+    def negative_elbo(self, outputs: VAEOutputs) -> Any:
         distortion, rate = -outputs.log_likelihood[:, 0], ops.sum(outputs.kl, axis=1)  # each (n,)
         logs = {"negative_log_likelihood": distortion, "kl": rate}
         if not self.free_bits:
@@ -133,34 +135,34 @@ class VAE(Reconstructor):
         charged = ops.maximum(ops.mean(outputs.kl, axis=0), self.free_bits)  # (latent_dim,)
         return ops.mean(distortion) + outputs.kl_weight * ops.sum(charged), logs
 
-    def negative_bound(self, outputs: VAEOutputs):
+    def negative_bound(self, outputs: VAEOutputs) -> Any:
         bound = losses.importance_weighted_bound(outputs.log_likelihood - outputs.kl)
         means = {"negative_log_likelihood": -outputs.log_likelihood, "kl": outputs.kl}  # each (n, k)
         return -bound, {name: ops.mean(value, axis=1) for name, value in means.items()}
 
-    def labelled(self, x, labels):
-        """What a network sees of x, (n, ...): here x alone."""
+    def with_labels(self, x: Any, labels: Any) -> Any:
+        """The input of a network: x (n, ...), here without the label."""
         return x
 
-    def posterior(self, images, labels=None, training=False):
+    def posterior(self, images: Any, labels: Any = None, training: bool = False) -> Any:
         """Mean and log-variance of q(z|x), each (n, latent_dim)."""
-        return ops.split(self.encoder(self.labelled(images, labels), training=training), 2, axis=-1)
+        return ops.split(self.encoder(self.with_labels(images, labels), training=training), 2, axis=-1)
 
-    def logits(self, z, labels=None, training=False):
-        """What p(x|z) is made of, (n, height, width, channels), for latents (n, latent_dim)."""
-        return self.decoder(self.labelled(z, labels), training=training)
+    def logits(self, z: Any, labels: Any = None, training: bool = False) -> Any:
+        """The decoder logits, (n, height, width, channels), for latents (n, latent_dim)."""
+        return self.decoder(self.with_labels(z, labels), training=training)
 
-    def components(self, training=False):
-        """Means and log-variances, each (pseudo_inputs, latent_dim), of the mixture that a learned prior is."""
+    def components(self, training: bool = False) -> Any:
+        """Means and log-variances, each (pseudo_inputs, latent_dim), of the VampPrior mixture."""
         return ops.split(self.encoder(self.pseudo(), training=training), 2, axis=-1)
 
-    def log_prior(self, z, training=False):
+    def log_prior(self, z: Any, training: bool = False) -> Any:
         """log p(z) for latents (..., latent_dim): (...)."""
         if self.prior == "normal":
             return losses.normal_log_density(z)
         return losses.normal_mixture_log_density(z, *self.components(training))
 
-    def log_likelihood(self, images, logits):
+    def log_likelihood(self, images: Any, logits: Any) -> Any:
         """log p(x|z) for each image, (n,), from the decoder's logits."""
         if self.likelihood == "bernoulli":
             return losses.bernoulli_log_likelihood(images, logits)
@@ -169,28 +171,28 @@ class VAE(Reconstructor):
             return losses.gaussian_log_likelihood(images, mean, log_scale)
         return losses.discretized_logistic_log_likelihood(images, mean, log_scale)
 
-    def published_optimizers(self):
+    def published_optimizers(self) -> dict[str, keras.optimizers.Optimizer]:
         return {"elbo": keras.optimizers.Adam(1e-3)}
 
-    def call(self, images, training=False):
+    def call(self, images: Any, training: bool = False) -> Any:
         """Images, uint8 or float32 in [0, 1], to E[x|z] at the mean of q(z|x)."""
         return self.reconstructions(unit_range(images), None, training)
 
-    def reconstructions(self, images, labels=None, training=False):
+    def reconstructions(self, images: Any, labels: Any = None, training: bool = False) -> Any:
         """E[x|z] at the mean of q(z|x), for float32 images."""
         mean, _ = self.posterior(images, labels, training)
         return ops.sigmoid(self.logits(mean, labels, training))
 
-    def encoded(self, images, labels=None):
+    def encoded(self, images: Any, labels: Any = None) -> Any:
         """Images, uint8 or float32 in [0, 1], to the means (n, latent_dim) of q(z|x)."""
         return self.posterior(unit_range(images), labels)[0]
 
-    def decoded(self, z, labels=None):
+    def decoded(self, z: Any, labels: Any = None) -> Any:
         """Latents (n, latent_dim) to E[x|z], images in [0, 1]."""
         return ops.sigmoid(self.logits(z, labels))
 
     def draw(self, n: int, seed: int = 0) -> np.ndarray:
-        """n latents from the prior, float32 (n, latent_dim); the same seed gives the same ones."""
+        """n latents from the prior, float32 (n, latent_dim), determined by the seed."""
         z = inference.noise(self, n, seed)
         if self.prior == "normal":
             return z
@@ -202,21 +204,21 @@ class VAE(Reconstructor):
         """n images, E[x|z] with z drawn from the prior; float32 in [0, 1], (n, height, width, channels)."""
         return self.decode(self.draw(n, seed))
 
-    def log_weights(self, images, samples: int = 1, seed: int = 0, labels=None) -> np.ndarray:
-        """log p(x, z) - log q(z|x) in nats, (samples, n), for z drawn from q(z|x).
+    def log_weights(self, images: Any, samples: int = 1, seed: int = 0, labels: Any = None) -> np.ndarray:
+        """log p(x, z) - log q(z|x) in nats, (samples, n), for z sampled from q(z|x).
 
-        Their mean over samples is the ELBO; the logarithm of the mean of their exponentials is the importance-weighted
-        bound on log p(x) (Burda et al., "Importance Weighted Autoencoders", 2016, equation 8).
+        Their mean over samples is the ELBO; the log-mean-exp is the importance-weighted bound on log p(x) (Burda et
+        al., "Importance Weighted Autoencoders", 2016, equation 8).
 
         Args:
-            images: float32 (n, height, width, channels) in [0, 1], or uint8, binarised already where the model wants
-                that.
-            samples: Draws for each image, >= 1.
-            seed: Of the draws.
-            labels: One-hot (n, classes), of a conditional model; the bounds are then on log p(x|label).
+            images: float32 (n, height, width, channels) in [0, 1], or uint8; already binarized for a model
+                of binary images.
+            samples: Samples per image, >= 1.
+            seed: Of the samples.
+            labels: One-hot (n, classes), for a conditional model; the bounds are then on log p(x|label).
 
         Raises:
-            ValueError: For images of another dtype, samples < 1, or labels of a model that is told none.
+            ValueError: For images of another dtype, samples < 1, or labels for an unconditional model.
         """
         if labels is not None and not self.needs_labels:
             raise ValueError(f"got labels for a {self.architecture}, which is told none; allowed: none")
@@ -233,24 +235,24 @@ class VAE(Reconstructor):
         ratio = self.log_prior(z) - losses.normal_log_density(z, mean, log_variance)  # (samples, n)
         return ops.convert_to_numpy(ops.reshape(likelihood, (samples, -1)) + ratio)
 
-    def elbo(self, images, seed: int = 0, labels=None) -> np.ndarray:
-        """The bound on log p(x) for each image, (n,), in nats, with one draw of z; see `log_weights`."""
+    def elbo(self, images: Any, seed: int = 0, labels: Any = None) -> np.ndarray:
+        """The bound on log p(x) for each image, (n,), in nats, with one sample of z; see `log_weights`."""
         return self.log_weights(images, 1, seed, labels)[0]
 
 
 class PseudoInputs(keras.layers.Layer):
-    """`count` trained inputs of an encoder, (count, *shape), in [0, 1].
+    """Trainable encoder inputs, (count, *shape), in [0, 1].
 
     Source: Tomczak and Welling, "VAE with a VampPrior", 2018.
     """
 
-    def __init__(self, count: int, shape: tuple[int, ...], **kwargs):
+    def __init__(self, count: int, shape: tuple[int, ...], **kwargs: Any) -> None:
         super().__init__(dtype="float32", **kwargs)
-        start = keras.initializers.RandomNormal(-2.0, 1.0)  # as dark as most pictures of black and white are
+        start = keras.initializers.RandomNormal(-2.0, 1.0)  # dark, as most black-and-white images
         self.logits = self.add_weight((count, *shape), start, name="logits")
         self.built = True
 
-    def call(self, _=None):
+    def call(self, _: Any = None) -> Any:
         return ops.sigmoid(self.logits)
 
 
@@ -261,23 +263,25 @@ class WarmUp(keras.layers.Layer):
     Variational Autoencoders", 2016.
     """
 
-    def __init__(self, steps: int, **kwargs):
+    def __init__(self, steps: int, **kwargs: Any) -> None:
         super().__init__(dtype="float32", **kwargs)
         self.steps = steps
-        # Every replica counts the same steps, so that nothing is to be aggregated.
+        # All replicas count the same steps, without aggregation.
         self.done = self.add_weight((), "zeros", trainable=False, name="done")
         self.built = True
 
-    def call(self, _=None, training=False):
+    def call(self, _: Any = None, training: bool = False) -> Any:
         if not training:
             return 1.0
-        now = self.done + 1.0  # a tensor: the variable itself would be read after it is assigned
+        now = self.done + 1.0  # a tensor, read before the assignment
         self.done.assign(ops.minimum(now, self.steps))
         return (now - 1.0) / self.steps
 
 
-def _check_objective(beta, free_bits, warmup, importance_samples, prior, pseudo_inputs) -> None:
-    """Refuses what is out of range, and what does not go together."""
+def _check_objective(
+    beta: float, free_bits: float, warmup: int, importance_samples: int, prior: str, pseudo_inputs: int
+) -> None:
+    """Rejects values out of range and invalid combinations."""
     if prior not in PRIORS:
         raise ValueError(f"got prior={prior!r}; allowed: {', '.join(PRIORS)}")
     for name, value in (("beta", beta), ("free_bits", free_bits)):
@@ -296,6 +300,6 @@ def _check_objective(beta, free_bits, warmup, importance_samples, prior, pseudo_
         raise ValueError(f"got free_bits={free_bits} with prior={prior!r}; allowed: with 'normal'")
 
 
-def _each(x, k: int):
-    """Each row of x k times, (n, ...) to (n * k, ...)."""
+def _each(x: Any, k: int) -> Any:
+    """Each row of x repeated k times, (n, ...) to (n * k, ...)."""
     return x if x is None or k == 1 else ops.repeat(x, k, axis=0)

@@ -1,11 +1,11 @@
-"""The vector-quantised autoencoder: images to a grid of integers and back, and a prior that makes and compresses them.
+"""The vector-quantized autoencoder (VQ-VAE), with a PixelCNN prior for generation and lossless code compression.
 
 Source: van den Oord et al., "Neural Discrete Representation Learning", 2017, arXiv:1711.00937.
 """
 
 import hashlib
-from collections.abc import Callable
-from typing import ClassVar, NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar, NamedTuple
 
 import keras
 import numpy as np
@@ -23,63 +23,62 @@ from cnnzoo.tasks.autoencoder import SIDES, check_sides
 
 @keras.saving.register_keras_serializable(PACKAGE)
 class Codebook(keras.layers.Layer):
-    """Trained vectors, each named by an integer; at the start drawn from N(0, I).
+    """A codebook of trainable vectors, initialized from N(0, I).
 
     Args:
-        codes: How many vectors.
-        dim: Their length.
+        codes: Number of vectors.
+        dim: Their dimension.
     """
 
-    def __init__(self, codes: int, dim: int, **kwargs):
+    def __init__(self, codes: int, dim: int, **kwargs: Any) -> None:
         super().__init__(dtype="float32", **kwargs)
         self.codes, self.dim = codes, dim
         self.vectors = self.add_weight((codes, dim), keras.initializers.RandomNormal(stddev=1.0), name="vectors")
         self.built = True
 
-    def call(self, points):
-        """Points (..., dim) to the integers of the vectors nearest to them, int32 (...), and those vectors."""
+    def call(self, points: Any) -> Any:
+        """Points (..., dim) to the indices of their nearest vectors, int32 (...), and these vectors."""
         vectors = ops.convert_to_tensor(self.vectors)
-        # The least |z - e|^2 = |z|^2 - 2 z e + |e|^2 is where z e - |e|^2 / 2 is greatest.
+        # argmin |z - e|^2 = |z|^2 - 2 z e + |e|^2 equals argmax z e - |e|^2 / 2.
         nearness = ops.matmul(points, ops.transpose(vectors)) - 0.5 * ops.sum(ops.square(vectors), axis=1)
-        codes = ops.top_k(nearness, 1)[1][..., 0]  # Keras's argmax is made of operations that LiteRT lacks
+        codes = ops.top_k(nearness, 1)[1][..., 0]  # Keras's argmax uses operations missing in LiteRT
         return codes, self.look_up(codes)
 
-    def look_up(self, codes):
-        """The vectors of integers: (...) to (..., dim)."""
+    def look_up(self, codes: Any) -> Any:
+        """The vectors of indices: (...) to (..., dim)."""
         return ops.matmul(ops.one_hot(codes, self.codes), self.vectors)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "codes": self.codes, "dim": self.dim}
 
 
 class VQVAEOutputs(NamedTuple):
-    """A batch that has been through the networks; rows and columns are those of the grid."""
+    """The outputs of all networks for a batch; rows and columns of the code grid."""
 
-    images: object  # (n, height, width, channels)
-    reconstructions: object  # the same
-    points: object  # what the encoder gives, (n, rows, columns, code_dim)
-    vectors: object  # the nearest ones of the codebook, the same shape
-    codes: object  # their integers, (n, rows, columns)
-    logits: object  # what the prior expects at each place, (n, rows, columns, codes)
+    images: Any  # (n, height, width, channels)
+    reconstructions: Any  # same shape
+    points: Any  # encoder outputs, (n, rows, columns, code_dim)
+    vectors: Any  # nearest codebook vectors, same shape
+    codes: Any  # their indices, (n, rows, columns)
+    logits: Any  # of the prior, (n, rows, columns, codes)
 
 
 @register("vqvae")
 class VQVAE(PhasedModel):
-    """An autoencoder whose code is a grid of integers, a quarter as high and wide as the image.
+    """An autoencoder with a grid of integers at stride 4 as its code.
 
-    Minimises |x - x'|^2 + |sg[z] - e|^2 + beta |z - sg[e]|^2, where z are the points that the encoder gives, e the
-    vectors nearest to them and sg keeps gradients back; and -log p of the grid of integers, for the prior.
+    Minimizes |x - x'|^2 + |sg[z] - e|^2 + beta |z - sg[e]|^2, with the encoder outputs z, their nearest codebook
+    vectors e, and stop-gradient sg; and -log p(codes) for the prior.
 
-    Each point that the encoder gives is replaced by the nearest vector of a codebook; the decoder's gradient goes to
-    the encoder as if nothing had happened between them ("straight through"). The codebook learns by a loss of its own
-    rather than by moving averages, so that it is saved, resumed and kept equal on all devices like any other weight.
-    A gated PixelCNN learns the distribution of the grids meanwhile; its gradients reach nothing but itself.
+    Encoder outputs are replaced by the nearest codebook vectors; gradients pass straight through from the decoder to
+    the encoder. The codebook is trained by its own loss rather than by moving averages, so that it is saved, resumed
+    and synchronized like any other weight. A gated PixelCNN prior is trained at the same time, on constant codes.
 
     Args:
         image_shape: (height, width, channels), sides multiples of 4.
-        codes: How many integers there are, 2 to 4096.
-        code_dim: The length of a vector of the codebook.
-        commitment: The weight beta of the pull of the encoder's points towards their vectors.
+        codes: Codebook size, 2 to 4096.
+        code_dim: Dimension of the codebook vectors.
+        commitment: Weight beta of the commitment loss.
         width: Filters of the encoder and the decoder.
         prior_width: Channels of the prior.
         prior_depth: Gated layers of the prior.
@@ -100,15 +99,15 @@ class VQVAE(PhasedModel):
     def __init__(
         self,
         *,
-        image_shape=(28, 28, 1),
-        codes=256,
-        code_dim=4,
-        commitment=0.25,
-        width=32,
-        prior_width=32,
-        prior_depth=4,
-        **kwargs,
-    ):
+        image_shape: Sequence[Any] = (28, 28, 1),
+        codes: int = 256,
+        code_dim: int = 4,
+        commitment: float = 0.25,
+        width: int = 32,
+        prior_width: int = 32,
+        prior_depth: int = 4,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         if not 2 <= codes <= 4096:
             raise ValueError(f"got codes={codes}; allowed: 2 to 4096")
@@ -118,7 +117,7 @@ class VQVAE(PhasedModel):
         self.codes, self.code_dim, self.commitment = codes, code_dim, commitment
         self.width, self.prior_width, self.prior_depth = width, prior_width, prior_depth
         self.grid = self.image_shape[0] // 4, self.image_shape[1] // 4
-        self.latent_dim = self.grid[0] * self.grid[1]  # integers an image
+        self.latent_dim = self.grid[0] * self.grid[1]  # codes per image
         self.encoder = self.make_encoder()
         self.codebook = Codebook(codes, code_dim, name="codebook")
         self.decoder = self.make_decoder()
@@ -128,7 +127,7 @@ class VQVAE(PhasedModel):
     def make_encoder(self) -> keras.Model:
         """Images (n, height, width, channels) to float32 points (n, rows, columns, code_dim)."""
         images = keras.Input(self.image_shape)
-        # Small points would have steep gradients behind the normalisation; these weights keep the scale through ReLUs.
+        # Small points would get steep gradients from the normalization; He initialization keeps the scale.
         start = "he_normal"
         half = self.width // 2
         x = layers.Conv2D(half, 4, 2, "same", activation="relu", kernel_initializer=start)(images)  # (n, 16, 16, half)
@@ -136,8 +135,8 @@ class VQVAE(PhasedModel):
         x = layers.Conv2D(self.width, 3, 1, "same", kernel_initializer=start)(x)
         x = layers.ReLU()(self.residual(self.residual(x)))
         x = layers.Conv2D(self.code_dim, 1, use_bias=False, dtype="float32")(x)  # (n, 8, 8, code_dim)
-        # Of mean 0 and variance 1, as the codebook is at the start, the points neither run away from it nor crowd at a
-        # few vectors (Łańcucki et al., "Robust Training of Vector VQVAEOutputs Bottleneck Models", 2020).
+        # Mean 0 and variance 1, as the initial codebook, prevents divergence from it and codebook collapse
+        # (Łańcucki et al., "Robust Training of Vector Quantized Bottleneck Models", 2020).
         points = layers.BatchNormalization(momentum=0.9, center=False, scale=False, dtype="float32")(x)
         return keras.Model(images, points, name="encoder")
 
@@ -151,62 +150,62 @@ class VQVAE(PhasedModel):
         x = layers.Conv2D(4 * self.image_shape[2], 5, 1, "same", dtype="float32")(x)  # (n, 16, 16, 4 channels)
         return keras.Model(vectors, DepthToSpace(2, dtype="float32")(x), name="decoder")  # (n, 32, 32, channels)
 
-    def residual(self, x):
-        """x and a correction from a 3x3 and a 1x1 convolution, (n, rows, columns, width)."""
+    def residual(self, x: Any) -> Any:
+        """A residual block of a 3x3 and a 1x1 convolution, (n, rows, columns, width)."""
         y = layers.Conv2D(self.width // 2, 3, 1, "same", activation="relu")(layers.ReLU()(x))
         return layers.Add()([x, layers.Conv2D(self.width, 1)(y)])
 
-    def phases(self):
+    def phases(self) -> list[Phase]:
         return [
             Phase("autoencoder", [self.encoder, self.codebook, self.decoder], self.autoencoder_loss),
             Phase("prior", [self.prior], self.prior_loss),
         ]
 
-    def forward(self, images, labels, training):
+    def forward(self, images: Any, labels: Any, training: bool) -> VQVAEOutputs:
         points = self.encoder(images, training=training)
         codes, vectors = self.codebook(points)
-        passed = ops.stop_gradient(vectors) + (points - ops.stop_gradient(points))  # the vectors, to the last bit
+        passed = ops.stop_gradient(vectors) + (points - ops.stop_gradient(points))  # bitwise equal to the vectors
         made = ops.sigmoid(self.decoder(passed, training=training))
         return VQVAEOutputs(images, made, points, vectors, codes, self.prior(codes))
 
-    def autoencoder_loss(self, q: VQVAEOutputs):
+    def autoencoder_loss(self, q: VQVAEOutputs) -> Any:
         """||x - x'||^2 + ||sg[z] - e||^2 + beta ||z - sg[e]||^2 (van den Oord et al., equation 3)."""
         distortion = losses.squared_error(q.images, q.reconstructions)
         learning = losses.squared_error(ops.stop_gradient(q.points), q.vectors)
         commitment = losses.squared_error(q.points, ops.stop_gradient(q.vectors))
         use = ops.mean(ops.one_hot(q.codes, self.codes), axis=(0, 1, 2))  # (codes,)
-        perplexity = ops.exp(-ops.sum(use * ops.log(use + 1e-10)))  # how many codes the batch uses, in effect
+        perplexity = ops.exp(-ops.sum(use * ops.log(use + 1e-10)))  # effective number of used codes
         logs = {"mse": ops.mean(ops.square(q.images - q.reconstructions), (1, 2, 3)), "perplexity": perplexity}
         return distortion + learning + self.commitment * commitment, logs
 
-    def prior_loss(self, q: VQVAEOutputs):
-        """-log p(codes) in nats a code."""
+    def prior_loss(self, q: VQVAEOutputs) -> Any:
+        """-log p(codes) in nats per code."""
         return ops.mean(losses.cross_entropy(q.codes, q.logits), (1, 2))
 
-    def published_optimizers(self):
+    def published_optimizers(self) -> dict[str, keras.optimizers.Optimizer]:
         return {name: keras.optimizers.Adam(2e-4) for name in ("autoencoder", "prior")}
 
-    def call(self, images, training=False):
+    def call(self, images: Any, training: bool = False) -> Any:
         """Images, uint8 or float32 in [0, 1], to their reconstructions in [0, 1]."""
         return self.forward(unit_range(images), None, training).reconstructions
 
-    def encoded(self, images):
+    def encoded(self, images: Any) -> Any:
         """Images, uint8 or float32 in [0, 1], to their codes (n, height / 4, width / 4)."""
         return self.codebook(self.encoder(unit_range(images)))[0]
 
-    def decoded(self, codes):
+    def decoded(self, codes: Any) -> Any:
         """Codes (n, height / 4, width / 4) to images in [0, 1]."""
         return ops.sigmoid(self.decoder(self.codebook.look_up(codes)))
 
-    def encode(self, x) -> np.ndarray:
+    def encode(self, x: Any) -> np.ndarray:
         """The codes of one image or a batch of n: int32 (n, height / 4, width / 4) in [0, codes)."""
         return inference.images_to_rows(self, self.encoded, x).astype(np.int32)
 
-    def decode(self, codes) -> np.ndarray:
+    def decode(self, codes: Any) -> np.ndarray:
         """float32 images in [0, 1], (n, height, width, channels), from integers (n, height / 4, width / 4).
 
         Raises:
-            ValueError: For another shape, no rows or numbers that are no codes.
+            ValueError: For another shape or dtype, no rows, or codes out of range.
         """
         codes, (rows, columns) = np.asarray(codes), self.grid
         if codes.shape[1:] != self.grid or len(codes) == 0 or not np.issubdtype(codes.dtype, np.integer):
@@ -215,31 +214,30 @@ class VQVAE(PhasedModel):
             raise ValueError(f"got codes in [{codes.min()}, {codes.max()}]; allowed: [0, {self.codes})")
         return inference.in_batches(self.decoded, codes.astype(np.int32))
 
-    def reconstruct(self, x) -> np.ndarray:
-        """decode(encode(x)) for one image or a batch, in the type that came in."""
+    def reconstruct(self, x: Any) -> np.ndarray:
+        """decode(encode(x)) for one image or a batch, in the input dtype."""
         return inference.images_to_images(self, self, x)
 
     def generate(self, n: int, seed: int = 0) -> np.ndarray:
-        """n images from grids drawn from the prior; float32 in [0, 1], (n, height, width, channels)."""
+        """n images from grids sampled from the prior; float32 in [0, 1], (n, height, width, channels)."""
         chances = ndtr(inference.noise(self, n, seed).astype(np.float64)).reshape(n, *self.grid, 1)
 
-        def draw(place, probabilities):
+        def draw(place: Any, probabilities: Any) -> Any:
             drawn = (probabilities.cumsum(axis=1) < chances[place]).sum(axis=1)
-            return np.minimum(drawn, self.codes - 1)  # the sum of all may be a rounding below 1
+            return np.minimum(drawn, self.codes - 1)  # cumulative sums may end slightly below 1
 
         return self.decode(self._grids(n, draw))
 
-    def compress(self, x) -> bytes:
-        """One image or a batch as bytes: its codes, in as few bits as the prior's probabilities allow.
+    def compress(self, x: Any) -> bytes:
+        """Compresses one image or a batch to bytes: its codes, entropy-coded with the probabilities of the prior.
 
-        20 bytes beside them hold the number of images and what `decompress` checks. Reader and writer need equal
-        probabilities, to the last bit, and floating-point numbers are only equal where weights, backend, libraries
-        and kind of processor are.
+        A header of 20 bytes holds the number of images and checksums. Compression and decompression need bitwise equal
+        probabilities, hence equal weights, backend, libraries and processor type.
         """
         codes = self.encode(x)
         encoder = entropy_coding.Encoder()
 
-        def write(place, probabilities):
+        def write(place: Any, probabilities: Any) -> Any:
             encoder.write(codes[place], entropy_coding.frequencies(probabilities))
             return codes[place]
 
@@ -247,11 +245,10 @@ class VQVAE(PhasedModel):
         return entropy_coding.pack(encoder.to_bytes(), len(codes), self._digest(), codes)
 
     def decompress(self, data: bytes) -> np.ndarray:
-        """What `compress` was given, as exactly `decode(encode(x))`: float32 (n, height, width, channels).
+        """Decompresses the bytes of `compress` to exactly `decode(encode(x))`: float32 (n, height, width, channels).
 
         Raises:
-            ValueError: For other bytes, cut short or altered, from other weights, or from where numbers round
-                otherwise (see `compress`).
+            ValueError: For other, truncated or altered bytes, other weights, or different rounding (see `compress`).
         """
         stream, count, checksum = entropy_coding.unpack(data, self._digest())
         decoder = entropy_coding.Decoder(stream)
@@ -266,16 +263,15 @@ class VQVAE(PhasedModel):
         return self.decode(codes)
 
     def _grids(self, n: int, choose: Callable) -> np.ndarray:
-        """Fills n grids place by place, each in sight of what was filled before: int32 (n, rows, columns).
+        """Fills n grids autoregressively, in raster order: int32 (n, rows, columns).
 
-        All that goes through the prior's order goes this way, so that whoever writes sees the numbers of whoever reads.
+        Shared by sampling, compression and decompression, for identical probabilities.
 
         Args:
-            n: How many.
-            choose: Gives the codes (m,) from their place, an index of (n, rows, columns), and the probabilities
-                (m, codes) there.
+            n: Number of grids.
+            choose: From a position, an index of (n, rows, columns), and its probabilities (m, codes) to codes (m,).
         """
-        parts = []  # the count may be forged: memory grows only with the codes that were found
+        parts = []  # the count may be forged: memory grows only with decoded codes
         for start in range(0, n, inference.BATCH):
             part = np.zeros((min(inference.BATCH, n - start), *self.grid), np.int32)
             some = slice(start, start + len(part))
@@ -286,7 +282,7 @@ class VQVAE(PhasedModel):
         return np.concatenate(parts)
 
     def _digest(self) -> bytes:
-        """Names the weights, in 4 bytes."""
+        """A 4-byte digest of the weights."""
         found = hashlib.sha256()
         for weight in self.weights:
             found.update(np.ascontiguousarray(ops.convert_to_numpy(weight)).tobytes())

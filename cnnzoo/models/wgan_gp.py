@@ -1,12 +1,12 @@
-"""The Wasserstein GAN with a gradient penalty, of small residual networks.
+"""The Wasserstein GAN with gradient penalty (WGAN-GP), with small residual networks.
 
 Source: Gulrajani et al., "Improved Training of Wasserstein GANs", 2017, arXiv:1704.00028.
 
-The networks are those of its appendix F: all convolutions of a network have equally many filters, and the shortcut of a
-block goes round two convolutions of 3x3.
+The networks are those of appendix F: equal filters in all convolutions, and residual blocks of two 3x3 convolutions.
 """
 
-from typing import ClassVar
+from collections.abc import Sequence
+from typing import Any, ClassVar
 
 import keras
 from keras import layers
@@ -17,21 +17,22 @@ from cnnzoo.registry import register
 from cnnzoo.tasks.generator import FIRST_SIDES, check_square
 
 MOMENTUM = 0.9  # of the moving means of batch normalization
-BLOCKS = 4  # of the discriminator, at least
+BLOCKS = 4  # minimum number of discriminator blocks
 
 
 @register("wgan_gp")
 class WGANGP(GAN):
-    """The game of `GAN` with the published objective, penalty and networks, which have no batch normalisation in the
-    critic, since the penalty is on each image alone.
+    """`GAN` with the published objective, penalty and networks.
 
-    The critic D minimises the mean of D(G(z)) - D(x) + 10 (|grad D(m)| - 1)^2, where m = x + u (G(z) - x) lies between
-    the two, u being uniform in [0, 1]; the generator G minimises that of -D(G(z)).
+    The critic has no batch normalization, since the penalty is defined for single images.
+
+    The critic D minimizes the mean of D(G(z)) - D(x) + 10 (|grad D(m)| - 1)^2, with the
+    interpolation m = x + u (G(z) - x), u uniform in [0, 1]; the generator G minimizes that of -D(G(z)).
 
     Args:
         image_shape: (side, side, channels) with a side of 28, 32 or 64.
         latent_dim, loss, regularizer: See `GAN`.
-        critic_steps: Updates of the critic before one of the generator. A batch is divided among them.
+        critic_steps: Critic updates per generator update, each on its own part of the batch.
         width: Filters of all convolutions (128 as published).
         **config: See `GAN`.
     """
@@ -48,18 +49,24 @@ class WGANGP(GAN):
     def __init__(
         self,
         *,
-        image_shape=(28, 28, 1),
-        latent_dim=128,
-        loss="wasserstein",
-        regularizer="gradient_penalty",
-        critic_steps=5,
-        width=64,
-        **config,
-    ):
+        image_shape: Sequence[Any] = (28, 28, 1),
+        latent_dim: int = 128,
+        loss: str = "wasserstein",
+        regularizer: str | None = "gradient_penalty",
+        critic_steps: int = 5,
+        width: int = 64,
+        **config: Any,
+    ) -> None:
         check_square(image_shape)
         self.width = width
-        own = {"image_shape": image_shape, "latent_dim": latent_dim, "loss": loss, "regularizer": regularizer}
-        super().__init__(**own, critic_steps=critic_steps, **config)
+        super().__init__(
+            image_shape=image_shape,
+            latent_dim=latent_dim,
+            loss=loss,
+            regularizer=regularizer,
+            critic_steps=critic_steps,
+            **config,
+        )
 
     def make_generator(self, name: str) -> keras.Model:
         """Noise (n, latent_dim) to images (n, side, side, channels) in [-1, 1]."""
@@ -84,7 +91,7 @@ class WGANGP(GAN):
         _, conv = discriminator_layers(self.spectral)
         image, label = self.labels.inputs(self.image_shape)
         x = self.labels.append(image, label)
-        # The first block halves its path before the convolution, which saves the widest one, and begins without a ReLU.
+        # The first block pools its shortcut before the convolution, to save computation, and starts without a ReLU.
         path = conv(self.width, 1)(layers.AveragePooling2D(2)(x))
         x = conv(self.width, 3, 1, "same", activation="relu")(x)
         x = layers.AveragePooling2D(2)(conv(self.width, 3, 1, "same")(x))
@@ -100,5 +107,5 @@ class WGANGP(GAN):
         x = layers.GlobalAveragePooling2D()(layers.ReLU()(x))  # (n, width)
         return self.labels.network(image, label, self.logit(x, label), "discriminator")
 
-    def published_optimizers(self):
+    def published_optimizers(self) -> dict[str, keras.optimizers.Optimizer]:
         return {p.name: keras.optimizers.Adam(1e-4, beta_1=0.0, beta_2=0.9) for p in self.phases()}

@@ -1,11 +1,12 @@
-"""A model as it is shipped: in float32, with linear blocks collapsed and batch normalisation folded away.
+"""Batch-norm folding for inference, in float32, with linear blocks collapsed.
 
-Outside training a batch normalisation is x * scale + shift, with one scale and one shift a channel. Behind a layer that
-is linear in its kernel these two go into the kernel and the bias of that layer; before a dense layer into those of this
-one, as there is no padding between; elsewhere they are the two vectors that are left of the four.
+At inference batch normalization is x * scale + shift per channel. After a linear layer, both are folded into its kernel
+and bias; before a dense layer, into the kernel and bias of the dense layer, which has no padding. Elsewhere an `Affine`
+layer keeps the two vectors.
 """
 
 from collections import Counter
+from typing import Any
 
 import keras
 import numpy as np
@@ -13,40 +14,40 @@ from keras import layers, ops
 
 from cnnzoo.nn.layers import ConditionalBatchNormalization
 
-# The axis of the kernel that belongs to the outputs.
+# Output axis of the kernel.
 OUTPUT_AXIS = {layers.Dense: 1, layers.Conv2D: 3, layers.Conv2DTranspose: 2}
 
 
 class Affine(layers.Layer):
-    """x * scale + shift, both of each channel (..., d), or of each class (n, classes) and channel."""
+    """x * scale + shift per channel (..., d), or per class and channel with one-hot labels (n, classes)."""
 
-    def __init__(self, scale: np.ndarray, shift: np.ndarray, **kwargs):
+    def __init__(self, scale: np.ndarray, shift: np.ndarray, **kwargs: Any) -> None:
         super().__init__(dtype="float32", **kwargs)
         for name, value in (("scale", scale), ("shift", shift)):
             start = keras.initializers.Constant(value)
             setattr(self, name, self.add_weight(value.shape, start, name=name, trainable=False))
         self.built = True
 
-    def call(self, x, labels=None):
+    def call(self, x: Any, labels: Any = None) -> Any:
         if labels is None:
             return x * self.scale + self.shift
         inner = (-1, *[1] * (len(x.shape) - 2), x.shape[-1])
         scale, shift = (ops.reshape(ops.matmul(labels, table), inner) for table in (self.scale, self.shift))
         return x * scale + shift
 
-    def compute_output_shape(self, input_shape, *_):
+    def compute_output_shape(self, input_shape: Any, *_: Any) -> tuple[Any, ...]:
         return input_shape
 
 
-def for_inference(model):
-    """A copy of a `PhasedModel` that is the same function in as few parameters as it takes; it is not to be trained."""
+def for_inference(model: Any) -> Any:
+    """An inference-only copy of a `PhasedModel`, reparameterized and with batch normalization folded."""
     policy = keras.config.dtype_policy()
-    keras.config.set_dtype_policy("float32")  # what was trained in bfloat16 is shipped in the precision of its weights
+    keras.config.set_dtype_policy("float32")  # bfloat16 models are shipped in the precision of their weights
     try:
         copy = model.inference_copy().reparameterized()
         for name, network in list(vars(copy).items()):
             if isinstance(network, keras.Model) and any(map(is_normalization, network.layers)):
-                # Keras lets no layer of a built model be exchanged, as it would lose track of the weights.
+                # Keras refuses to replace a layer of a built model, because of its weight tracking.
                 object.__setattr__(copy, name, fold_batch_norm(network))
     finally:
         keras.config.set_dtype_policy(policy)
@@ -58,11 +59,11 @@ def is_normalization(layer: layers.Layer) -> bool:
 
 
 def fold_batch_norm(network: keras.Model) -> keras.Model:
-    """The same function of a functional model outside training, without batch normalisation."""
+    """An equivalent model at inference, without batch normalization."""
     network = functional(network) if isinstance(network, keras.Sequential) else network
     producers = {id(layer.output): layer for layer in network.layers}
     consumers = Counter(id(x) for layer in network.layers for x in _inputs(layer))
-    behind, before, left = {}, {}, {}  # what goes into a layer behind its own kernel, before it, and what stays
+    behind, before, left = {}, {}, {}  # folded into the layer before, into the layer after, kept as `Affine`
     gone = set()
     for layer in filter(is_normalization, network.layers):
         scale, shift = affine(layer)
@@ -78,7 +79,7 @@ def fold_batch_norm(network: keras.Model) -> keras.Model:
             continue
         gone.add(layer.name)
 
-    def copied(layer):
+    def copied(layer: Any) -> Any:
         if layer.name in left:
             return Affine(*left[layer.name], name=layer.name)
         config = layer.get_config()
@@ -86,7 +87,7 @@ def fold_batch_norm(network: keras.Model) -> keras.Model:
             config["use_bias"] = True
         return type(layer).from_config(config)
 
-    def called(layer, *args, **kwargs):
+    def called(layer: Any, *args: Any, **kwargs: Any) -> Any:
         if layer.name in gone:
             return args[0]
         return layer(*args) if layer.name in left else layer(*args, **kwargs)
@@ -111,7 +112,7 @@ def fold_batch_norm(network: keras.Model) -> keras.Model:
 
 
 def functional(network: keras.Sequential) -> keras.Model:
-    """The same network of layers that were called once; those of a `Sequential` may have been called at each `add`."""
+    """A functional copy of a `Sequential`, each layer called once; `add` may have called them several times."""
     x = given = keras.Input(network.input_shape[1:])
     for layer in network.layers:
         x = type(layer).from_config(layer.get_config())(x)
@@ -120,8 +121,8 @@ def functional(network: keras.Sequential) -> keras.Model:
     return made
 
 
-def affine(layer) -> tuple[np.ndarray, np.ndarray]:
-    """Scale and shift of a batch normalisation outside training, each (d,), or (classes, d) of a conditional one."""
+def affine(layer: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Scale and shift of a batch normalization at inference, each (d,), or (classes, d) if conditional."""
     if isinstance(layer, ConditionalBatchNormalization):
         scale, shift = affine(layer.normalize)
         own, offset = (ops.convert_to_numpy(table) for table in (layer.scale, layer.shift))
@@ -133,9 +134,9 @@ def affine(layer) -> tuple[np.ndarray, np.ndarray]:
     return scale.astype(np.float32), shift.astype(np.float32)
 
 
-def _inputs(layer) -> list:
+def _inputs(layer: Any) -> list:
     return layer.input if isinstance(layer.input, list) else [layer.input]
 
 
-def _is_linear(layer) -> bool:
+def _is_linear(layer: Any) -> bool:
     return type(layer) in OUTPUT_AXIS and layer.activation is keras.activations.linear

@@ -1,10 +1,10 @@
-"""Symbols as bytes, in hardly more bits than their probabilities allow, by integer arithmetic alone.
+"""Entropy coding with range asymmetric numeral systems (rANS), in integer arithmetic.
 
 Source: Duda, "Asymmetric numeral systems: entropy coding combining speed of Huffman coding with compression rate of
 arithmetic coding", 2013; the range variant.
 
-The number that is written grows by a factor of total / frequency with each symbol. Whoever reads has to know the same
-frequencies, to the last unit. A symbol costs -log2(frequency / 2^16) bits, and a whole stream about 4 bytes more.
+Each symbol multiplies the coder state by total / frequency. The decoder needs exactly the same frequencies. A symbol
+costs -log2(frequency / 2^16) bits; a stream adds about 4 bytes.
 """
 
 import struct
@@ -13,8 +13,8 @@ import zlib
 import numpy as np
 
 BITS = 16
-TOTAL = 1 << BITS  # what the frequencies of all symbols sum to
-LEAST = 1 << 24  # the state stays in [LEAST, 256 LEAST): bytes leave it and come back
+TOTAL = 1 << BITS  # sum of the frequencies of all symbols
+LEAST = 1 << 24  # renormalization bound: the state stays in [LEAST, 256 LEAST)
 _HEADER = struct.Struct("<4sI4sI")  # magic, images, weights, checksum of the symbols
 _MAGIC = b"CNZ1"
 
@@ -22,15 +22,15 @@ _MAGIC = b"CNZ1"
 def frequencies(probabilities: np.ndarray) -> np.ndarray:
     """Probabilities (n, symbols) as integers >= 1 that sum to 2^16, int64 (n, symbols).
 
-    Each symbol can be coded, however improbable; what rounding leaves over goes to the most probable one.
+    Every symbol gets a frequency of at least 1; the rounding remainder goes to the most probable symbol.
 
     Raises:
-        ValueError: For more than 2^15 symbols, or rows that are no probabilities.
+        ValueError: For more than 2^15 symbols, or rows that are not probabilities.
     """
     p = np.asarray(probabilities, np.float64)
     if p.ndim != 2 or not 1 <= p.shape[1] <= TOTAL // 2:
         raise ValueError(f"got probabilities of shape {p.shape}; allowed: (n, symbols) with 1 to {TOTAL // 2} symbols")
-    if not (p.min(initial=0.0) >= 0.0 and np.allclose(p.sum(axis=1), 1.0, atol=1e-6)):  # so written, NaN fails it too
+    if not (p.min(initial=0.0) >= 0.0 and np.allclose(p.sum(axis=1), 1.0, atol=1e-6)):  # negated: rejects NaN
         raise ValueError("got rows that are no probabilities; allowed: numbers >= 0 that sum to 1")
     p = p / p.sum(axis=1, keepdims=True)
     counts = 1 + np.floor(p * (TOTAL - p.shape[1])).astype(np.int64)
@@ -39,22 +39,22 @@ def frequencies(probabilities: np.ndarray) -> np.ndarray:
 
 
 class Encoder:
-    """Takes symbols in the order in which a `Decoder` is to give them back."""
+    """Encodes symbols; a `Decoder` returns them in the same order."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self._intervals: list[tuple[int, int]] = []
 
     def write(self, symbols: np.ndarray, counts: np.ndarray) -> None:
-        """Appends integers (n,), each with its own frequencies: (n, symbols), as `frequencies` gives them."""
+        """Appends integers (n,) with their frequencies (n, symbols) from `frequencies`."""
         chosen = np.arange(len(symbols)), symbols
         widths = counts[chosen]
         starts = counts.cumsum(axis=1)[chosen] - widths
         self._intervals += zip(starts.tolist(), widths.tolist(), strict=True)
 
     def to_bytes(self) -> bytes:
-        """The stream."""
+        """The encoded stream."""
         state, stream = LEAST, bytearray()
-        for start, width in reversed(self._intervals):  # a stack: what is read first is written last
+        for start, width in reversed(self._intervals):  # last in, first out: the first symbol to decode is encoded last
             while state >= width * (LEAST >> BITS << 8):
                 stream.append(state & 255)
                 state >>= 8
@@ -63,20 +63,20 @@ class Encoder:
 
 
 class Decoder:
-    """Reads what an `Encoder` wrote.
+    """Decodes the stream of an `Encoder`.
 
     Raises:
         ValueError: The stream is too short for a first symbol.
     """
 
-    def __init__(self, stream: bytes):
+    def __init__(self, stream: bytes) -> None:
         if len(stream) < 4:
             raise ValueError(f"got a stream of {len(stream)} bytes; allowed: at least 4")
         self._state = int.from_bytes(stream[:4], "big")
         self._rest = iter(stream[4:])
 
     def read(self, counts: np.ndarray) -> np.ndarray:
-        """The next integers (n,), for the frequencies (n, symbols) that they were written with.
+        """The next integers (n,), given the frequencies (n, symbols) used to encode them.
 
         Raises:
             ValueError: The stream is at its end.
@@ -96,10 +96,10 @@ class Decoder:
         return symbols
 
     def close(self, symbols: np.ndarray, expected: int) -> None:
-        """Checks that nothing is left to read, and that `symbols`, all that was read, are those that were written.
+        """Checks that the stream is exhausted and that all decoded `symbols` have the expected checksum.
 
         Raises:
-            ValueError: It is not so, or their `checksum` is not the expected one.
+            ValueError: Otherwise.
         """
         if self._state != LEAST or next(self._rest, None) is not None:
             raise ValueError("the stream goes on after its last symbol")
@@ -108,23 +108,23 @@ class Decoder:
 
 
 def pack(stream: bytes, count: int, digest: bytes, symbols: np.ndarray) -> bytes:
-    """A stream and 20 bytes that tell damage and the wrong reader apart.
+    """A stream with 20 bytes of header and checksum, to detect damage and other weights.
 
     Args:
         stream: From an `Encoder`.
-        count: How many images it holds.
-        digest: 4 bytes that name the weights that the frequencies come from.
-        symbols: All integers in the stream, whose checksum is kept.
+        count: Number of images.
+        digest: 4 bytes identifying the weights of the probability model.
+        symbols: All integers in the stream, for the checksum.
     """
     data = _HEADER.pack(_MAGIC, count, digest, checksum(symbols)) + stream
     return data + zlib.crc32(data).to_bytes(4, "little")
 
 
 def unpack(data: bytes, digest: bytes) -> tuple[bytes, int, int]:
-    """(stream, count, checksum of the symbols) from what `pack` gave.
+    """(stream, count, checksum of the symbols) from the output of `pack`.
 
     Raises:
-        ValueError: Something else, cut short or altered; or written with other weights than those named `digest`.
+        ValueError: For other, truncated or altered data, or a digest of other weights.
     """
     if not isinstance(data, (bytes, bytearray)) or data[:4] != _MAGIC:
         raise ValueError(f"got {type(data).__name__} that holds no compressed images; allowed: what compress() gave")
@@ -140,5 +140,5 @@ def unpack(data: bytes, digest: bytes) -> tuple[bytes, int, int]:
 
 
 def checksum(symbols: np.ndarray) -> int:
-    """The CRC-32 of integers, whatever type they are kept in."""
+    """The CRC-32 of integers of any dtype."""
     return zlib.crc32(np.ascontiguousarray(symbols, "<i4").tobytes())

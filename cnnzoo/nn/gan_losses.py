@@ -1,7 +1,7 @@
-"""The adversarial games: what the two sides minimise, and what keeps the discriminator's slope in bounds.
+"""GAN losses and discriminator regularizers.
 
-All are pure functions of logits (n, 1) or of gradients of the shape of images, and give one number. A logit is what the
-discriminator says before any sigmoid.
+All are pure functions of logits (n, 1), before any sigmoid, or of gradients with the shape of images, and return a
+scalar.
 """
 
 from collections.abc import Callable
@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from keras import ops
 
 
-def logistic_discriminator_loss(real_logits, fake_logits, smoothing=0.0):
+def logistic_discriminator_loss(real_logits: Any, fake_logits: Any, smoothing: float = 0.0) -> Any:
     """The mean of -(1 - s) log D(x) - s log(1 - D(x)) - log(1 - D(G(z))), with D = sigmoid(logit).
 
     Source: Goodfellow et al., "Generative Adversarial Nets", 2014, equation 1; with one-sided label smoothing s of
@@ -19,78 +19,88 @@ def logistic_discriminator_loss(real_logits, fake_logits, smoothing=0.0):
     return ops.mean(ops.softplus(-real_logits) + smoothing * real_logits) + ops.mean(ops.softplus(fake_logits))
 
 
-def minimax_generator_loss(fake_logits):
-    """The mean of log(1 - D(G(z))), which is flat where the discriminator is sure (Goodfellow et al., equation 1)."""
+def minimax_generator_loss(fake_logits: Any) -> Any:
+    """The mean of log(1 - D(G(z))); it saturates for a confident discriminator (Goodfellow et al., equation 1)."""
     return -ops.mean(ops.softplus(fake_logits))
 
 
-def non_saturating_generator_loss(fake_logits):
+def non_saturating_generator_loss(fake_logits: Any) -> Any:
     """The mean of -log D(G(z)) (Goodfellow et al., section 3)."""
     return ops.mean(ops.softplus(-fake_logits))
 
 
-def least_squares_discriminator_loss(real_logits, fake_logits, smoothing=0.0):
-    """Half the mean of (D(x) - (1 - s))^2 + D(G(z))^2, with D the logit itself and s the smoothing of labels.
+def least_squares_discriminator_loss(real_logits: Any, fake_logits: Any, smoothing: float = 0.0) -> Any:
+    """Half the mean of (D(x) - (1 - s))^2 + D(G(z))^2, with the logit D and label smoothing s.
 
     Source: Mao et al., "Least Squares Generative Adversarial Networks", 2017, equation 9.
     """
     return 0.5 * (ops.mean(ops.square(real_logits - (1.0 - smoothing))) + ops.mean(ops.square(fake_logits)))
 
 
-def least_squares_generator_loss(fake_logits):
+def least_squares_generator_loss(fake_logits: Any) -> Any:
     """Half the mean of (D(G(z)) - 1)^2 (Mao et al., equation 9)."""
     return 0.5 * ops.mean(ops.square(fake_logits - 1.0))
 
 
-def hinge_discriminator_loss(real_logits, fake_logits):
-    """The mean of max(0, 1 - D(x)) + max(0, 1 + D(G(z))), with D the logit itself.
+def hinge_discriminator_loss(real_logits: Any, fake_logits: Any) -> Any:
+    """The mean of max(0, 1 - D(x)) + max(0, 1 + D(G(z))), with the logit D.
 
     Source: Miyato et al., "Spectral Normalization for Generative Adversarial Networks", 2018, equation 16.
     """
     return ops.mean(ops.relu(1.0 - real_logits)) + ops.mean(ops.relu(1.0 + fake_logits))
 
 
-def wasserstein_discriminator_loss(real_logits, fake_logits):
-    """The mean of D(G(z)) - D(x), with D the logit itself, which is to be kept 1-Lipschitz.
+def wasserstein_discriminator_loss(real_logits: Any, fake_logits: Any) -> Any:
+    """The mean of D(G(z)) - D(x), with the logit D, for a 1-Lipschitz critic.
 
     Source: Arjovsky et al., "Wasserstein GAN", 2017, equation 2.
     """
     return ops.mean(fake_logits) - ops.mean(real_logits)
 
 
-def wasserstein_generator_loss(fake_logits):
-    """The mean of -D(G(z)) (Arjovsky et al., equation 2; Miyato et al., equation 17, beside the hinge)."""
+def wasserstein_generator_loss(fake_logits: Any) -> Any:
+    """The mean of -D(G(z)) (Arjovsky et al., equation 2; Miyato et al., equation 17, for the hinge loss)."""
     return -ops.mean(fake_logits)
 
 
 class Objective(NamedTuple):
-    """The two sides of an adversarial game."""
+    """The losses of both networks of a GAN."""
 
-    discriminator: Callable[..., Any]  # of the logits of images and of fakes
-    generator: Callable[..., Any]  # of the logits of fakes
-    has_labels: bool  # whether the discriminator is told 1 and 0, which can be smoothed
-    has_sigmoid: bool  # whether a sigmoid follows the logits, so that they say nothing about a distance
-    is_bounded: bool = True  # whether the discriminator's loss has a minimum whatever its slope
+    discriminator: Callable[..., Any]  # of real and fake logits
+    generator: Callable[..., Any]  # of fake logits
+    has_labels: bool  # whether the discriminator has targets 1 and 0, open to smoothing
+    has_sigmoid: bool  # whether a sigmoid follows the logits, so that they are no distance
+    is_bounded: bool = True  # whether the discriminator's loss has a lower bound for any slope
 
 
 OBJECTIVES = {
-    "non_saturating": Objective(logistic_discriminator_loss, non_saturating_generator_loss, True, True),
-    "minimax": Objective(logistic_discriminator_loss, minimax_generator_loss, True, True),
-    "least_squares": Objective(least_squares_discriminator_loss, least_squares_generator_loss, True, False),
-    "hinge": Objective(hinge_discriminator_loss, wasserstein_generator_loss, False, False),
-    "wasserstein": Objective(wasserstein_discriminator_loss, wasserstein_generator_loss, False, False, False),
+    "non_saturating": Objective(
+        logistic_discriminator_loss, non_saturating_generator_loss, has_labels=True, has_sigmoid=True
+    ),
+    "minimax": Objective(logistic_discriminator_loss, minimax_generator_loss, has_labels=True, has_sigmoid=True),
+    "least_squares": Objective(
+        least_squares_discriminator_loss, least_squares_generator_loss, has_labels=True, has_sigmoid=False
+    ),
+    "hinge": Objective(hinge_discriminator_loss, wasserstein_generator_loss, has_labels=False, has_sigmoid=False),
+    "wasserstein": Objective(
+        wasserstein_discriminator_loss,
+        wasserstein_generator_loss,
+        has_labels=False,
+        has_sigmoid=False,
+        is_bounded=False,
+    ),
 }
 
 
-# -- regularisers -----------------------------------------------------------------------------------------------------
+# -- regularizers -----------------------------------------------------------------------------------------------------
 
 
-def _squared_norm(gradients):
+def _squared_norm(gradients: Any) -> Any:
     return ops.sum(ops.reshape(ops.square(gradients), (ops.shape(gradients)[0], -1)), axis=1)  # (n, ...) -> (n,)
 
 
-def gradient_penalty(gradients):
-    """The mean of (|g| - 1)^2: slopes other than 1 are punished.
+def gradient_penalty(gradients: Any) -> Any:
+    """The mean of (|g| - 1)^2, two-sided.
 
     Source: Gulrajani et al., "Improved Training of Wasserstein GANs", 2017, equation 3.
     """
@@ -98,8 +108,8 @@ def gradient_penalty(gradients):
     return ops.mean(ops.square(norm - 1.0))
 
 
-def one_sided_gradient_penalty(gradients):
-    """The mean of max(0, |g| - 1)^2: only slopes above 1 are punished.
+def one_sided_gradient_penalty(gradients: Any) -> Any:
+    """The mean of max(0, |g| - 1)^2, one-sided.
 
     Source: Petzka et al., "On the Regularization of Wasserstein GANs", 2018, equation 8.
     """
@@ -107,8 +117,8 @@ def one_sided_gradient_penalty(gradients):
     return ops.mean(ops.square(ops.relu(norm - 1.0)))
 
 
-def squared_gradient(gradients):
-    """Half the mean of |g|^2: R1 where the gradients are taken at images, R2 where they are taken at fakes.
+def squared_gradient(gradients: Any) -> Any:
+    """Half the mean of |g|^2: R1 for gradients at images, R2 for gradients at fakes.
 
     Source: Mescheder et al., "Which Training Methods for GANs do actually Converge?", 2018, equations 9 and 10.
     """
@@ -116,13 +126,13 @@ def squared_gradient(gradients):
 
 
 class Regularizer(NamedTuple):
-    """A penalty on the slope of the discriminator."""
+    """A penalty on the input gradient of the discriminator."""
 
-    points: str  # where the slope is taken: at "images", at "fakes" or "between" them
-    penalty: Callable[..., Any]  # of the gradients there
-    weight: float  # by default: the published one, but for approximate_r1, whose is the zoo's own
-    wants_distance: bool = False  # whether it holds the slope at 1, which only logits without a sigmoid can use
-    estimated: bool = False  # whether it is taken along one random direction; see `AdversarialPass.estimated_slope`
+    points: str  # of the gradient: "images", "fakes" or "between" (interpolated)
+    penalty: Callable[..., Any]  # of the gradients
+    weight: float  # default: the published one, except for approximate_r1, which has none
+    wants_distance: bool = False  # whether the target norm is 1, only for logits without a sigmoid
+    estimated: bool = False  # along one random direction; see `AdversarialPass.estimated_slope`
 
 
 REGULARIZERS = {

@@ -17,38 +17,38 @@ WAYS = ("concatenation", "projection")
 
 
 class LabelConditioning:
-    """Builds the places of two networks at which a label comes in; with no classes there are none.
+    """Inputs and layers of a generator and a discriminator with label conditioning, or without.
 
-    A label is a symbolic tensor, (n, classes), or None.
+    A label is a symbolic one-hot tensor (n, classes), or None.
 
     Args:
-        classes: How many labels there are; 0 for none.
+        classes: Number of classes; 0 for an unconditional model.
         way: One of `WAYS`.
     """
 
-    def __init__(self, classes: int, way: str):
+    def __init__(self, classes: int, way: str) -> None:
         self.classes, self.way = classes, way
 
     def inputs(self, shape: tuple[int, ...]) -> tuple[Any, Any]:
-        """The symbolic inputs of a network: x of a shape, and the label."""
+        """The symbolic inputs of a network: x and the label."""
         return keras.Input(shape), keras.Input((self.classes,)) if self.classes else None
 
     def network(self, x: Any, label: Any, output: Any, name: str) -> keras.Model:
-        """The network from these inputs to that output."""
+        """A functional model from x and the label to the output."""
         return keras.Model(x if label is None else [x, label], output, name=name)
 
     def append(self, x: Any, label: Any) -> Any:
-        """x with the label appended, by concatenation; see `with_label`."""
+        """x with the label appended (concatenation only); see `with_label`."""
         return x if label is None or self.way != "concatenation" else with_label(x, label)
 
     def batch_norm(self, x: Any, label: Any, momentum: float) -> Any:
-        """Batch normalization, of the class by projection."""
+        """Batch normalization, class-conditional with projection."""
         if label is None or self.way != "projection":
             return layers.BatchNormalization(momentum=momentum)(x)
         return ConditionalBatchNormalization(momentum)(x, label)
 
     def logit(self, features: Any, label: Any, dense: type, use_bias: bool, **settings: Any) -> Any:
-        """One float32 logit, (n, 1), from features (n, d), by a class of dense layers."""
+        """One float32 logit, (n, 1), from features (n, d), with dense layers of the given class."""
         logit = dense(1, use_bias=use_bias, dtype="float32", **settings)(features)
         if label is None or self.way != "projection":
             return logit
@@ -57,5 +57,5 @@ class LabelConditioning:
 
 
 def discriminator_layers(spectral: bool) -> tuple[type, type]:
-    """The dense layer and the convolution of a discriminator, with spectral normalization or without."""
+    """The dense and convolution layer classes of a discriminator, with or without spectral normalization."""
     return (SpectralDense, SpectralConv2D) if spectral else (layers.Dense, layers.Conv2D)

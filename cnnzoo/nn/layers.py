@@ -1,6 +1,7 @@
-"""Layers, random generators and conversions that several architectures share."""
+"""Layers, random generators and conversions shared by several architectures."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import keras
 from keras import ops
@@ -8,7 +9,7 @@ from keras import ops
 PACKAGE = "cnnzoo"
 
 
-def unit_range(images):
+def unit_range(images: Any) -> Any:
     """uint8 images in [0, 255] or float images in [0, 1] as float32 in [0, 1], in any graph."""
     dtype = keras.backend.standardize_dtype(images.dtype)
     if dtype == "uint8":
@@ -18,21 +19,21 @@ def unit_range(images):
     return ops.cast(images, "float32")
 
 
-def with_label(x, label):
-    """x (n, ..., c) with a one-hot label (n, classes) appended to its last axis, at every pixel where x is images."""
+def with_label(x: Any, label: Any) -> Any:
+    """x (n, ..., c) with a one-hot label (n, classes) appended to the channels, at every pixel of images."""
     if len(x.shape) == 4:
         label = label[:, None, None, :] * ops.ones_like(x[..., :1])  # (n, height, width, classes)
     return ops.concatenate([x, label], axis=-1)
 
 
-def pad_symmetric(x, conv):
-    """Maps (n, h, w, c) with as much of them mirrored around their borders as a convolution without padding takes."""
+def pad_symmetric(x: Any, conv: Any) -> Any:
+    """Symmetric padding of maps (n, h, w, c) for a following convolution without padding."""
     margin = conv.kernel_size[0] // 2
     return ops.pad(x, ((0, 0), (margin, margin), (margin, margin), (0, 0)), mode="symmetric")
 
 
-def upsample_nearest(x):
-    """Maps (n, h, w, c) with each pixel four times, (n, 2 h, 2 w, c), by what all runtimes have."""
+def upsample_nearest(x: Any) -> Any:
+    """Nearest-neighbor upsampling, (n, h, w, c) to (n, 2 h, 2 w, c), in operations of every runtime."""
     return ops.nn.depth_to_space(ops.concatenate([x] * 4, axis=3), 2)
 
 
@@ -40,10 +41,10 @@ def upsample_nearest(x):
 class ReplicaSeedGenerator(keras.random.SeedGenerator):
     """A `SeedGenerator` whose draws differ on every replica of a `tf.distribute` strategy.
 
-    A strategy mirrors the state of a plain one, so that each replica would train on the same noise.
+    A strategy mirrors the state of a plain `SeedGenerator`, which would give every replica the same noise.
     """
 
-    def next(self, ordered: bool = True):
+    def next(self, ordered: bool = True) -> Any:
         state = super().next(ordered)
         if keras.backend.backend() == "tensorflow":
             import tensorflow as tf
@@ -57,30 +58,30 @@ class ReplicaSeedGenerator(keras.random.SeedGenerator):
 
 @keras.saving.register_keras_serializable(PACKAGE)
 class Dropout(keras.layers.Layer):
-    """Sets a fraction `rate` of its inputs to 0 in training and scales the rest by 1 / (1 - rate).
+    """Dropout with independent masks on each replica, unlike that of Keras.
 
-    Unlike Keras's own it drops other inputs on each replica. Source: Srivastava et al., "Dropout", JMLR 2014.
+    Source: Srivastava et al., "Dropout", JMLR 2014.
     """
 
-    def __init__(self, rate: float, **kwargs):
+    def __init__(self, rate: float, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         if not 0.0 <= rate < 1.0:
             raise ValueError(f"got dropout={rate}; allowed: 0 <= dropout < 1")
         self.rate = rate
         self.noise = ReplicaSeedGenerator()
 
-    def call(self, x, training=False):
+    def call(self, x: Any, training: bool = False) -> Any:
         if not training or self.rate == 0.0:
             return x
         return keras.random.dropout(x, self.rate, seed=self.noise)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "rate": self.rate}
 
 
 @keras.saving.register_keras_serializable(PACKAGE)
 class RandomAffine(keras.layers.Layer):
-    """In training, turns, shifts and scales each image at random, and mirrors it if `mirror`; else leaves it alone.
+    """Random rotation, translation, zoom and optional flip of each image, in training only.
 
     Args:
         rotation: The largest angle, in degrees.
@@ -88,15 +89,17 @@ class RandomAffine(keras.layers.Layer):
         zoom: The largest change of scale, as a fraction.
         mirror: Whether half of the images are flipped left to right.
 
-    Takes and gives float images (n, height, width, channels); what enters from outside the frame is 0.
+    Maps float images (n, height, width, channels) to the same shape; pixels outside the frame are 0.
     """
 
-    def __init__(self, rotation: float = 0.0, shift: float = 0.0, zoom: float = 0.0, mirror: bool = False, **kwargs):
+    def __init__(
+        self, rotation: float = 0.0, shift: float = 0.0, zoom: float = 0.0, mirror: bool = False, **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)
         self.rotation, self.shift, self.zoom, self.mirror = rotation, shift, zoom, mirror
         self.noise = ReplicaSeedGenerator()
 
-    def call(self, images, training=False):
+    def call(self, images: Any, training: bool = False) -> Any:
         if not training:
             return images
         n, height, width = ops.shape(images)[0], images.shape[1], images.shape[2]
@@ -104,7 +107,7 @@ class RandomAffine(keras.layers.Layer):
         angle = angle * (self.rotation * 3.141592653589793 / 180.0)
         scale = 1.0 + scale * self.zoom
         flip = ops.where(flip < 0.0, -1.0, 1.0) if self.mirror else ops.ones_like(flip)
-        # The transform maps output to input coordinates, about the centre of the image.
+        # The transform maps output to input coordinates, about the center of the image.
         a, b = scale * ops.cos(angle), scale * ops.sin(angle)
         cx, cy = (width - 1) / 2, (height - 1) / 2
         x = cx - a * flip * cx + b * cy + x * (self.shift * width)
@@ -113,7 +116,7 @@ class RandomAffine(keras.layers.Layer):
         transform = ops.stack([a * flip, -b, x, b * flip, a, y, zero, zero], axis=1)  # (n, 8)
         return ops.image.affine_transform(images, transform, interpolation="bilinear", fill_mode="constant")
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         own = {"rotation": self.rotation, "shift": self.shift, "zoom": self.zoom, "mirror": self.mirror}
         return {**super().get_config(), **own}
 
@@ -126,115 +129,115 @@ class DepthToSpace(keras.layers.Layer):
     Neural Network", 2016, equation 4.
     """
 
-    def __init__(self, block: int, **kwargs):
+    def __init__(self, block: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.block = block
 
-    def call(self, x):
+    def call(self, x: Any) -> Any:
         return ops.nn.depth_to_space(x, self.block)
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Any) -> tuple[Any, ...]:
         n, height, width, channels = input_shape
         sides = [side and side * self.block for side in (height, width)]
         return (n, *sides, channels // self.block**2)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "block": self.block}
 
 
 @keras.saving.register_keras_serializable(PACKAGE)
 class BatchSpread(keras.layers.Layer):
-    """Appends to each row (n, d) the standard deviation over the batch, averaged over the d features: (n, d + 1).
+    """Minibatch standard deviation: appends its mean over the d features to each row, (n, d) to (n, d + 1).
 
-    A discriminator that sees it can tell a batch of samples that are too much alike. Source: Karras et al.,
+    It lets a discriminator detect mode collapse. Source: Karras et al.,
     "Progressive Growing of GANs for Improved Quality, Stability, and Variation", 2018, section 3.
     """
 
-    def call(self, x):
+    def call(self, x: Any) -> Any:
         spread = ops.mean(ops.sqrt(ops.var(x, axis=0) + 1e-8))  # 1e-8: the root has no slope at 0
         return ops.concatenate([x, ops.broadcast_to(spread, (ops.shape(x)[0], 1))], axis=1)
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Any) -> tuple[Any, ...]:
         return (input_shape[0], input_shape[1] + 1)
 
 
 @keras.saving.register_keras_serializable(PACKAGE)
 class LogScale(keras.layers.Layer):
-    """A trained log-scale for each channel, at least `floor`."""
+    """A trainable log-scale per channel, at least `floor`."""
 
-    def __init__(self, channels: int, floor: float, **kwargs):
+    def __init__(self, channels: int, floor: float, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.channels, self.floor = channels, floor
         start = keras.initializers.Constant(-2.0)
         self.log_scale = self.add_weight((channels,), start, name="log_scale", dtype="float32")
         self.built = True
 
-    def call(self, x=None):
+    def call(self, x: Any = None) -> Any:
         return ops.maximum(ops.convert_to_tensor(self.log_scale), self.floor)  # (channels,)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "channels": self.channels, "floor": self.floor}
 
 
-class _Spectral:
-    """For a layer with a kernel: divides it by an estimate of its largest singular value, sigma = |W u|.
+class _Spectral(keras.layers.Layer):
+    """Spectral normalization: divides the kernel by an estimate of its largest singular value, sigma = |W u|.
 
-    W is the kernel as a matrix, (all else, outputs). One power iteration a training call brings u towards the first
-    right singular vector; u is held constant while sigma is differentiated by W. The stored kernel is never changed,
-    and outside training u is not either.
+    W is the kernel as a matrix, (inputs, outputs). One power iteration per training call moves u towards the first
+    right singular vector; u is constant in the gradient of sigma. The stored kernel is never changed, nor is u outside
+    training.
 
     Source: Miyato et al., "Spectral Normalization for Generative Adversarial Networks", 2018, equation 8, algorithm 1.
     """
 
-    def build(self, input_shape):
+    def build(self, input_shape: Any) -> None:
         super().build(input_shape)
         start = keras.initializers.RandomNormal(stddev=1.0)
         shape = (super().kernel.shape[-1],)
-        # The kernels of all replicas are equal, and so are these vectors without being aggregated.
+        # Kernels are equal on all replicas, and so are these vectors, without aggregation.
         self.u = self.add_weight(shape, start, name="u", trainable=False, dtype="float32", autocast=False)
 
-    def _matrix(self):
+    def _matrix(self) -> Any:
         kernel = super().kernel
         return ops.cast(ops.reshape(kernel, (-1, kernel.shape[-1])), "float32")
 
     @property
-    def sigma(self):
+    def sigma(self) -> Any:
         """The estimate of the largest singular value."""
         u = ops.nn.normalize(ops.convert_to_tensor(self.u))
         return ops.norm(ops.matmul(self._matrix(), ops.stop_gradient(u)[:, None]))
 
     @property
-    def kernel(self):
+    def kernel(self) -> Any:
         kernel = super().kernel
         return kernel / ops.cast(self.sigma, kernel.dtype)
 
-    def call(self, x, training=False):
+    def call(self, x: Any, training: bool = False) -> Any:
         if training:
             matrix = ops.stop_gradient(self._matrix())
             self.u.assign(ops.nn.normalize(ops.matmul(ops.matmul(matrix, self.u), matrix)))
         return super().call(x)
 
-    # Keras's own would store the kernel as it is used.
-    def save_own_variables(self, store):
+    # Those of Dense and Conv would store the normalized kernel.
+    def save_own_variables(self, store: Any) -> None:
         keras.layers.Layer.save_own_variables(self, store)
 
-    def load_own_variables(self, store):
+    def load_own_variables(self, store: Any) -> None:
         keras.layers.Layer.load_own_variables(self, store)
 
 
 @keras.saving.register_keras_serializable(PACKAGE)
 class SpectralConv2D(_Spectral, keras.layers.Conv2D):
-    """A `Conv2D` with spectral normalisation, of the arguments of Keras's."""
+    """A `Conv2D` with spectral normalization; arguments as in Keras."""
 
 
 @keras.saving.register_keras_serializable(PACKAGE)
 class SpectralDense(_Spectral, keras.layers.Dense):
-    """A `Dense` with spectral normalisation, of the arguments of Keras's."""
+    """A `Dense` with spectral normalization; arguments as in Keras."""
 
 
 @keras.saving.register_keras_serializable(PACKAGE)
 class ConditionalBatchNormalization(keras.layers.Layer):
-    """Batch normalisation whose scale and shift are those of a class.
+    """Class-conditional batch normalization.
 
     Takes features (..., d) and one-hot labels (n, classes).
 
@@ -242,29 +245,29 @@ class ConditionalBatchNormalization(keras.layers.Layer):
     Projection Discriminator", 2018, section 4.1.
     """
 
-    def __init__(self, momentum: float = 0.99, **kwargs):
+    def __init__(self, momentum: float = 0.99, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.momentum = momentum
         self.normalize = keras.layers.BatchNormalization(
             momentum=momentum, center=False, scale=False, dtype=self.dtype_policy
         )
 
-    def build(self, features_shape, labels_shape):
+    def build(self, features_shape: Any, labels_shape: Any) -> None:
         self.normalize.build(features_shape)
         shape = (labels_shape[-1], features_shape[-1])
         self.scale = self.add_weight(shape, "ones", name="scale")
         self.shift = self.add_weight(shape, "zeros", name="shift")
 
-    def call(self, features, labels, training=False):
+    def call(self, features: Any, labels: Any, training: bool = False) -> Any:
         x = self.normalize(features, training=training)
         inner = (-1, *[1] * (len(x.shape) - 2), x.shape[-1])
         scale, shift = (ops.reshape(ops.matmul(labels, table), inner) for table in (self.scale, self.shift))
         return x * scale + shift
 
-    def compute_output_shape(self, features_shape, labels_shape):
+    def compute_output_shape(self, features_shape: Any, labels_shape: Any) -> tuple[Any, ...]:
         return features_shape
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "momentum": self.momentum}
 
 
@@ -273,26 +276,26 @@ AUGMENTATIONS = ("color", "translation", "cutout")
 
 @keras.saving.register_keras_serializable(PACKAGE)
 class DifferentiableAugmentation(keras.layers.Layer):
-    """Changes each image at random, in training, by steps that a gradient passes through.
+    """Random differentiable augmentation of each image, in training only.
 
     Args:
-        kinds: Of these, in this order: "color" (brightness by up to 0.5, saturation by up to the double, contrast by
-            0.5 to 1.5), "translation" (by up to an eighth of the sides), "cutout" (a square of half of the side grey).
+        kinds: Any of these, applied in this order: "color" (brightness ±0.5, saturation 0 to 2, contrast 0.5 to 1.5),
+            "translation" (up to an eighth of the sides), "cutout" (a gray square of half the side).
 
-    Takes and gives images (n, height, width, channels) in [-1, 1], where 0 is what lies outside of the frame.
+    Maps images (n, height, width, channels) in [-1, 1] to the same shape; 0 outside the frame.
 
     Source: Zhao et al., "Differentiable Augmentation for Data-Efficient GAN Training", 2020.
     """
 
-    def __init__(self, kinds: Sequence[str] = AUGMENTATIONS, **kwargs):
+    def __init__(self, kinds: Sequence[str] = AUGMENTATIONS, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         if unknown := [kind for kind in kinds if kind not in AUGMENTATIONS]:
             raise ValueError(f"got augmentation {', '.join(map(repr, unknown))}; allowed: {', '.join(AUGMENTATIONS)}")
         self.kinds = tuple(kinds)
         self.noise = ReplicaSeedGenerator()
-        self.built = True  # as a part of a model it may never be called outside of a step
+        self.built = True  # inside a model it may never be called outside of a training step
 
-    def call(self, images, training=False):
+    def call(self, images: Any, training: bool = False) -> Any:
         if not training:
             return images
         for kind in AUGMENTATIONS:
@@ -300,17 +303,17 @@ class DifferentiableAugmentation(keras.layers.Layer):
                 images = getattr(self, f"_{kind}")(images)
         return images
 
-    def _uniform(self, images, low: float, high: float):
+    def _uniform(self, images: Any, low: float, high: float) -> Any:
         return keras.random.uniform((ops.shape(images)[0], 1, 1, 1), low, high, seed=self.noise)
 
-    def _color(self, images):
+    def _color(self, images: Any) -> Any:
         images = images + self._uniform(images, -0.5, 0.5)
-        grey = ops.mean(images, axis=3, keepdims=True)
-        images = grey + self._uniform(images, 0.0, 2.0) * (images - grey)
+        gray = ops.mean(images, axis=3, keepdims=True)
+        images = gray + self._uniform(images, 0.0, 2.0) * (images - gray)
         level = ops.mean(images, axis=(1, 2, 3), keepdims=True)
         return level + self._uniform(images, 0.5, 1.5) * (images - level)
 
-    def _translation(self, images):
+    def _translation(self, images: Any) -> Any:
         for axis in (1, 2):
             side = images.shape[axis]
             farthest = (side + 4) // 8
@@ -321,14 +324,14 @@ class DifferentiableAugmentation(keras.layers.Layer):
             images = ops.einsum("nij,njwc->niwc" if axis == 1 else "nij,nhjc->nhic", moved, images)
         return images
 
-    def _cutout(self, images):
+    def _cutout(self, images: Any) -> Any:
         hidden = ops.ones_like(images[..., :1], dtype="bool")
         for axis in (1, 2):
             side = images.shape[axis]
             pixels = ops.reshape(ops.cast(ops.arange(side), "float32"), [-1 if i == axis else 1 for i in range(4)])
-            distance = ops.abs(pixels + 0.5 - self._uniform(images, 0.0, side))  # from the centre of the square
+            distance = ops.abs(pixels + 0.5 - self._uniform(images, 0.0, side))  # from the center of the square
             hidden = ops.logical_and(hidden, distance < side / 4)
         return ops.where(hidden, ops.zeros_like(images), images)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "kinds": self.kinds}

@@ -1,4 +1,4 @@
-"""The heart: phases, the model base that runs them, and the training step on both backends."""
+"""Phases, the model base class, and the training step on TensorFlow and JAX."""
 
 from cnnzoo.phases.model import PhasedModel
 from cnnzoo.phases.phase import Phase

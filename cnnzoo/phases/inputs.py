@@ -1,7 +1,6 @@
-"""Checks of the data of `fit`, `evaluate` and `predict`: arrays before the first step, streams batch by batch.
+"""Validation of the data of `fit`, `evaluate` and `predict`: arrays up front, streams batch by batch.
 
-The values of a stream are checked where its batches are made, outside of the compiled step: XLA drops assertions, and
-JAX has none.
+Values of a stream are checked in its pipeline, outside the compiled step: XLA drops assertions, and JAX has none.
 """
 
 import re
@@ -17,46 +16,48 @@ from keras import ops
 
 from cnnzoo.imaging.arrays import fits, in_words
 
-SLACK = 1e-6  # of floats, beside [0, 1]
-NOISY = 0.5  # of the mean of a noisy image, beside [0, 1]: noise has the mean 0
+SLACK = 1e-6  # tolerance of floats around [0, 1]
+NOISY = 0.5  # tolerance of the mean of a noisy image around [0, 1]; noise has mean 0
 STRUCTURE = "allowed: images, pairs (images, labels) or triples (images, labels, sample weights)"
 
 
-class Checking:
-    """What of a Keras model has to do with the data that it is given.
+class Checking(keras.Model):
+    """Keras's `fit`, `evaluate` and `predict` with validated data.
 
     Attributes:
         needs_labels, takes_targets, noisy, least_batch, image_shape: See `cnnzoo.phases.PhasedModel`.
     """
 
+    least_batch: int
+
     def fit(
         self,
-        x=None,
-        y=None,
-        batch_size=None,
-        epochs=1,
-        verbose="auto",
-        callbacks=None,
-        validation_split=0.0,
-        validation_data=None,
-        shuffle=None,
-        class_weight=None,
-        sample_weight=None,
-        **settings,
-    ):
-        """As Keras's `fit`, which by default shuffles arrays; whatever else is given comes in its own order.
+        x: Any = None,
+        y: Any = None,
+        batch_size: int | None = None,
+        epochs: int = 1,
+        verbose: Any = "auto",
+        callbacks: Any = None,
+        validation_split: float = 0.0,
+        validation_data: Any = None,
+        shuffle: bool | None = None,
+        class_weight: Any = None,
+        sample_weight: Any = None,
+        **settings: Any,
+    ) -> Any:
+        """As Keras's `fit`; arrays are shuffled by default, streams keep their order.
 
         Args:
             x: uint8 images in [0, 255] or floats in [0, 1], (n, height, width, channels); or a stream of batches: a
                 `tf.data.Dataset`, a generator or a `PyDataset` of images, pairs (images, labels) or triples (images,
                 labels, sample weights).
-            y: Their labels. A model without classes does not look at labels of classes.
-            sample_weight, class_weight: Of images and of classes, by which their losses are multiplied; the mean is
-                still over the number of images. Models whose loss is one of the whole batch refuse them.
+            y: Labels; ignored by models without classes.
+            sample_weight, class_weight: Factors of the losses of images and classes; the mean is still over the number
+                of images. Models with a loss of the whole batch reject them.
 
         Raises:
-            ValueError: For images of another shape, dtype or range, labels that are none, or weights that the loss has
-                no place for; of streams, when the batch comes.
+            ValueError: For images of another shape, dtype or range, invalid labels, or unsupported weights; for
+                streams, at the batch.
         """
         if shuffle is None:
             shuffle = is_array(x)
@@ -66,8 +67,8 @@ class Checking:
             batch = (x, y, sample_weight) if is_array(x) else x.element_spec
             _, labels, weights = keras.utils.unpack_x_y_sample_weight(batch)
             if labels is None or weights is not None:
-                beside = "without labels" if labels is None else "beside sample_weight"
-                raise ValueError(f"got class_weight {beside}; allowed: with labels, and instead of sample_weight")
+                position = "without labels" if labels is None else "beside sample_weight"
+                raise ValueError(f"got class_weight {position}; allowed: with labels, and instead of sample_weight")
         if is_array(x):
             self._check_last_batch(x.shape[0], batch_size or 32, validation_split if validation_data is None else 0.0)
         if validation_data is not None:
@@ -95,18 +96,26 @@ class Checking:
         history.params["validation_freq"] = settings.get("validation_freq", 1)  # for `cnnzoo.plot_history`
         return history
 
-    def evaluate(self, x=None, y=None, batch_size=None, verbose="auto", sample_weight=None, **settings):
-        """As Keras's `evaluate`; the data are those of `fit`."""
-        if not settings.get("_use_cached_eval_dataset", False):  # else `fit` has looked at it
+    def evaluate(
+        self,
+        x: Any = None,
+        y: Any = None,
+        batch_size: int | None = None,
+        verbose: Any = "auto",
+        sample_weight: Any = None,
+        **settings: Any,
+    ) -> Any:
+        """As Keras's `evaluate`, with data as in `fit`."""
+        if not settings.get("_use_cached_eval_dataset", False):  # otherwise checked by `fit`
             x, y = self._checked(x, y, sample_weight)
         with plain_errors():
             return super().evaluate(x, y, batch_size, verbose, sample_weight, **settings)
 
-    def predict(self, x, *args, **settings):
-        """As Keras's `predict`: what `call` gives for each batch of x.
+    def predict(self, x: Any, *args: Any, **settings: Any) -> Any:
+        """As Keras's `predict`: the outputs of `call` for each batch of x.
 
         Raises:
-            ValueError: For images of another shape or range than the model takes.
+            ValueError: For images of another shape or range.
         """
         if is_array(x):
             check_arrays(self, x, calling=True)
@@ -115,35 +124,37 @@ class Checking:
         with plain_errors():
             return super().predict(x, *args, **settings)
 
-    def train_on_batch(self, x, y=None, sample_weight=None, class_weight=None, return_dict=False):
-        """As Keras's `train_on_batch`; the data are those of `fit`."""
+    def train_on_batch(
+        self, x: Any, y: Any = None, sample_weight: Any = None, class_weight: Any = None, return_dict: bool = False
+    ) -> Any:
+        """As Keras's `train_on_batch`, with data as in `fit`."""
         if class_weight is not None and y is None:
             raise ValueError("got class_weight without labels; allowed: with labels, and instead of sample_weight")
         check_arrays(self, x, y, sample_weight)
         class_weight = every_class(self, class_weight)
         return super().train_on_batch(x, y, sample_weight, class_weight, return_dict)
 
-    def test_on_batch(self, x, y=None, sample_weight=None, return_dict=False):
-        """As Keras's `test_on_batch`; the data are those of `fit`."""
+    def test_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False) -> Any:
+        """As Keras's `test_on_batch`, with data as in `fit`."""
         check_arrays(self, x, y, sample_weight)
         return super().test_on_batch(x, y, sample_weight, return_dict)
 
-    def predict_on_batch(self, x):
-        """As Keras's `predict_on_batch`; the data are those of `predict`."""
+    def predict_on_batch(self, x: Any) -> Any:
+        """As Keras's `predict_on_batch`, with data as in `predict`."""
         check_arrays(self, x, calling=True)
         return super().predict_on_batch(x)
 
-    def _checked(self, x, y, sample_weight) -> tuple:
-        """The images or stream and the labels that Keras is given."""
+    def _checked(self, x: Any, y: Any, sample_weight: Any) -> tuple:
+        """The validated images or stream, and the labels."""
         if not is_array(x):
             return checked_stream(self, x), y
         check_arrays(self, x, y, sample_weight)
         if sample_weight is not None and y is None:
-            y = ops.zeros((x.shape[0],), "int32")  # Keras drops weights that come without labels
+            y = ops.zeros((x.shape[0],), "int32")  # Keras drops weights without labels
         return x, y
 
     def _check_last_batch(self, count: int, batch_size: int, held_out: float) -> None:
-        """Raises a ValueError where arrays leave a last batch that is too short."""
+        """Raises a ValueError for a last batch below `least_batch`."""
         last = int(count * (1 - held_out)) % batch_size or batch_size
         if last < self.least_batch:
             raise ValueError(
@@ -158,14 +169,14 @@ def is_array(x: Any) -> bool:
 
 
 def parts(model: Any, batch: Any) -> tuple[Any, Any, Any]:
-    """A batch of `fit` as (images, labels or None, sample weights or None), of which shapes and dtypes are checked.
+    """A batch of `fit` as (images, labels or None, sample weights or None), with validated shapes and dtypes.
 
     Args:
         model: A `PhasedModel`.
-        batch: What Keras gives to a step: arrays, symbolic tensors, or the specifications of a `tf.data.Dataset`.
+        batch: Arrays, symbolic tensors, or the element specification of a `tf.data.Dataset`.
 
     Raises:
-        ValueError: What came and what is allowed.
+        ValueError: For invalid images, labels or weights.
     """
     if isinstance(batch, (tuple, list)) and len(batch) > 3:
         raise ValueError(f"got batches of {len(batch)} parts; {STRUCTURE}")
@@ -191,10 +202,10 @@ def flat(column: Any) -> Any:
 
 
 def check_arrays(model: Any, x: Any, labels: Any = None, weights: Any = None, calling: bool = False) -> None:
-    """Checks whole arrays; `calling` where they are what the model is called with, not what it is trained on.
+    """Validates whole arrays, inputs of training or, with `calling`, of `call`.
 
     Raises:
-        ValueError: What came and what is allowed.
+        ValueError: For invalid images, labels or weights.
     """
     if calling:
         images, noisy = _checked_call(model, x), model.noisy
@@ -213,17 +224,18 @@ def check_arrays(model: Any, x: Any, labels: Any = None, weights: Any = None, ca
 
 
 def checked_stream(model: Any, x: Any, calling: bool = False) -> Any:
-    """A stream of batches that raises a ValueError, or TensorFlow's error for an assertion, at one that is not allowed.
+    """A stream of batches that raises a ValueError, or TensorFlow's assertion error, at an invalid batch.
 
-    Datasets that are distributed already, torch's and Grain's come back as they are: of their batches the step itself
-    checks the shapes and dtypes.
+    Distributed datasets and those of torch and Grain are returned unchanged: the training step checks the shapes and
+    dtypes of their batches.
 
     Raises:
-        ValueError: For something that is no stream, or one whose batches have shapes or dtypes that are not allowed.
+        ValueError: For other types than streams, or batches of invalid shapes or dtypes.
     """
 
     def check(batch: Any) -> Any:
-        check_arrays(model, *keras.utils.unpack_x_y_sample_weight(batch), calling=calling)
+        images, labels, weights = keras.utils.unpack_x_y_sample_weight(batch)
+        check_arrays(model, images, labels, weights, calling)
         return batch
 
     if x is None or isinstance(x, (list, tuple, Mapping, str)):
@@ -232,13 +244,13 @@ def checked_stream(model: Any, x: Any, calling: bool = False) -> Any:
         return (check(batch) for batch in x)
     if isinstance(x, keras.utils.PyDataset):
         return _CheckedDataset(x, check)
-    tf = sys.modules.get("tensorflow")  # whoever has one of its data sets has loaded it
+    tf = sys.modules.get("tensorflow")  # loaded, if x is one of its data sets
     return _checked_dataset(tf, model, x, calling) if tf and isinstance(x, tf.data.Dataset) else x
 
 
 @contextmanager
 def plain_errors() -> Iterator[None]:
-    """Makes a ValueError with the line of an assertion of `checked_stream` of what TensorFlow raises for it."""
+    """Converts TensorFlow's errors for assertions of `checked_stream` to ValueErrors with their message."""
     try:
         yield
     except Exception as error:
@@ -249,10 +261,10 @@ def plain_errors() -> Iterator[None]:
 
 
 def every_class(model: Any, class_weight: Any) -> dict[int, float] | None:
-    """`class_weight` with the 1 of each class that it leaves out, which Keras's data sets lack.
+    """`class_weight` completed with weight 1 for missing classes, required by Keras's data sets.
 
     Raises:
-        ValueError: For weights of other classes than the model has, or for something that is no dictionary.
+        ValueError: For unknown classes, or other types than a dictionary.
     """
     if class_weight is None:
         return None
@@ -272,7 +284,7 @@ def _kind(x: Any) -> str:
 
 
 def _has_rank(x: Any) -> bool:
-    """Whether x has a known number of axes: a function that Keras has traced for (n,) and (n, 1) does not know it."""
+    """Whether the rank of x is known: not in a function traced by Keras for both (n,) and (n, 1)."""
     return getattr(x.shape, "rank", 0) is not None
 
 
@@ -281,7 +293,7 @@ def _is_float(x: Any) -> bool:
 
 
 def _are_classes(model: Any, labels: Any) -> bool:
-    """Whether labels are numbers of classes that the model looks at."""
+    """Whether labels are class indices used by the model."""
     return labels is not None and model.needs_labels and getattr(model, "classes", 0) > 0
 
 
@@ -301,7 +313,7 @@ def _check_labels(model: Any, labels: Any) -> None:
 
 
 def _checked_call(model: Any, x: Any) -> Any:
-    """The images in what a model is called with, or None."""
+    """The validated images in the input of `call`, or None."""
     if not is_array(x):
         raise ValueError(f"got {_kind(x)}; allowed: an array")
     images = model.images_in(x)
@@ -325,9 +337,9 @@ def _classes_complaint(model: Any) -> str:
 
 
 class _CheckedDataset(keras.utils.PyDataset):
-    """A `PyDataset` whose batches are checked."""
+    """A `PyDataset` with validated batches."""
 
-    def __init__(self, inner: Any, check: Any):
+    def __init__(self, inner: Any, check: Any) -> None:
         super().__init__(inner.workers, inner.use_multiprocessing, inner.max_queue_size)
         self.inner, self.check = inner, check
 
@@ -346,7 +358,7 @@ class _CheckedDataset(keras.utils.PyDataset):
 
 
 def _checked_dataset(tf: Any, model: Any, dataset: Any, calling: bool) -> Any:
-    """A `tf.data.Dataset` with an assertion in it where its batches have values to look at."""
+    """A `tf.data.Dataset` with assertions on the values of its batches."""
 
     def looked_at(batch: Any) -> tuple[Any, Any]:
         if calling:
@@ -370,7 +382,7 @@ def _checked_dataset(tf: Any, model: Any, dataset: Any, calling: bool) -> Any:
             images = tf.cast(images, tf.float32)
             seen, slack = tf.reduce_mean(images, axis=(1, 2, 3)) if noisy else images, _slack(noisy)
             low, high = tf.reduce_min(seen), tf.reduce_max(seen)
-            inside = tf.reduce_all((seen >= -slack) & (seen <= 1 + slack))  # of NaN neither is true
+            inside = tf.reduce_all((seen >= -slack) & (seen <= 1 + slack))  # false for NaN
             demands.append(demand(inside, _complaint(noisy), low, high))
         if labels is not None:
             numbers = tf.cast(labels, tf.int64)

@@ -8,9 +8,9 @@ import keras
 
 
 class _Values:
-    """The current value of each variable, as JAX hands the state of a model through a step."""
+    """The current value of each variable during a stateless step."""
 
-    def __init__(self, lists: list[list], state: Any):
+    def __init__(self, lists: list[list], state: Any) -> None:
         groups = zip(lists, state, strict=True)
         self._of = {id(v): (v, x) for group, xs in groups for v, x in zip(group, xs, strict=True)}
 
@@ -51,9 +51,9 @@ def step(model: Any, train: bool, state: Any, batch: Any) -> tuple[dict[str, Any
 def _update(
     model: Any, values: _Values, phases: list, images: Any, labels: Any, weights: Any, train: bool, results: list
 ) -> Any:
-    """One recorded pass, from which each of the phases takes the gradients of its own variables."""
+    """One differentiated forward pass; each phase updates its own variables by their gradients."""
     groups = [phase.variables for phase in phases]
-    side = model.non_trainable_variables  # what a forward pass may itself update
+    side = model.non_trainable_variables  # updated by the forward pass, such as moving means
 
     def losses(current: list[list]) -> tuple[list, tuple]:
         trained = [p for group, xs in zip(groups, current, strict=True) for p in zip(group, xs, strict=True)]
@@ -68,10 +68,10 @@ def _update(
         return scaled, (evaluated, metric_inputs, [scope.get_current_value(v) for v in side])
 
     if train:
-        scaled, pullback, beside = jax.vjp(losses, [values.get(group) for group in groups], has_aux=True)
+        scaled, pullback, aux = jax.vjp(losses, [values.get(group) for group in groups], has_aux=True)
     else:
-        scaled, beside = losses([values.get(group) for group in groups])
-    evaluated, metric_inputs, moved = beside
+        scaled, aux = losses([values.get(group) for group in groups])
+    evaluated, metric_inputs, moved = aux
     values.put(side, [new if new is not None else old for new, old in zip(moved, values.get(side), strict=True)])
     results += [(phase, *pair) for phase, pair in zip(phases, evaluated, strict=True)]
     if not train:

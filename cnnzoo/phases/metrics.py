@@ -1,4 +1,4 @@
-"""The running means that a model logs, and which of them are better high or low."""
+"""Running means of logged quantities, with their direction for Keras callbacks."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -10,43 +10,43 @@ HIGH, LOW = ("accuracy", "psnr"), ("loss", "mse", "negative_log_likelihood")
 
 
 def means(names: Iterable[str]) -> dict[str, keras.metrics.Mean]:
-    """A running mean for each name. By how the name ends it is better high, better low, or neither."""
+    """A running mean per name, with a direction (up, down or none) by its suffix."""
     found = {name: keras.metrics.Mean(name=name) for name in names}
     for name, mean in found.items():
         for direction, endings in (("up", HIGH), ("down", LOW)):
             if name.endswith(endings):
-                mean._direction = direction  # the name that Keras's own metrics have it under
+                mean._direction = direction  # as in Keras's own metrics
     return found
 
 
 class Directions(MetricsList):
-    """A metric without a value, which shows the means to Keras's callbacks.
+    """A metric without a value, exposing the means to Keras callbacks.
 
-    `EarlyStopping`, `ModelCheckpoint` and `ReduceLROnPlateau` look for the direction of what they monitor in lists of
-    this class alone, and ask for a `mode` where they find none.
+    `EarlyStopping`, `ModelCheckpoint` and `ReduceLROnPlateau` look up the direction of a monitored quantity only in
+    lists of this class, and otherwise require a `mode`.
     """
 
-    def __init__(self, shown: Iterable[keras.metrics.Metric]):
+    def __init__(self, shown: Iterable[keras.metrics.Metric]) -> None:
         keras.metrics.Metric.__init__(self, name="directions")
-        self._shown = lambda: shown  # behind a function, as Keras would count their variables twice
+        self._shown = lambda: shown  # behind a function, since Keras would track their variables twice
 
     @property
     def metrics(self) -> list[keras.metrics.Metric]:
         return list(self._shown())
 
     def reset_state(self) -> None:
-        """Nothing: the means are reset as themselves."""
+        """No operation: the means are reset on their own."""
 
     def result(self) -> dict:
         return {}
 
 
 class Logging:
-    """What of a Keras model has to do with its logs.
+    """The logs of a model: running means and compiled metrics.
 
     Attributes:
         _trackers: The running mean of each quantity.
-        _compile_metrics: Those that `compile` was given, if any; Keras sets it.
+        _compile_metrics: The metrics of `compile`, if any; set by Keras.
     """
 
     _trackers: dict[str, keras.metrics.Mean]

@@ -1,6 +1,7 @@
-"""The optimizers of all phases as the one optimizer that Keras knows."""
+"""The optimizers of all phases as a single Keras optimizer."""
 
 from collections.abc import Callable
+from typing import Any
 
 import keras
 from keras import ops
@@ -8,22 +9,22 @@ from keras import ops
 
 @keras.saving.register_keras_serializable("cnnzoo")
 class PhaseOptimizer(keras.optimizers.Optimizer):
-    """One optimizer a phase that Keras sees as a single one, so that it saves, restores and threads them all.
+    """One optimizer per phase behind a single Keras optimizer, for saving, restoring and JAX state.
 
     Args:
         optimizers: `{phase name: optimizer}`.
 
-    `iterations` counts training steps. `learning_rate` is that of the phase where there is just one; with several
-    phases it raises, since each has its own (`optimizer.by_phase[name].learning_rate`), and there is `optimizers`: by
-    it Keras's callbacks change the rate of every phase by their rule, and log it as `learning_rate_<phase>`.
+    `iterations` counts training steps. `learning_rate` is that of a single phase; with several phases it raises, since
+    each has its own (`optimizer.by_phase[name].learning_rate`). Then `optimizers` lets Keras's callbacks schedule and
+    log the rate of every phase, as `learning_rate_<phase>`.
     """
 
-    def __init__(self, optimizers: dict[str, keras.optimizers.Optimizer], name: str = "phase_optimizer"):
+    def __init__(self, optimizers: dict[str, keras.optimizers.Optimizer], name: str = "phase_optimizer") -> None:
         super().__init__(learning_rate=0.0, name=name)
         self.by_phase = dict(optimizers)
-        self.groups: Callable[[], dict[str, list]] = dict  # set by PhasedModel.compile
+        self.groups: Callable[[], dict[str, list]] = dict  # set by `compile`
 
-    def build(self, variables) -> None:
+    def build(self, variables: Any) -> None:
         if not self.built:
             for name, group in self.groups().items():
                 optimizer = self.by_phase[name]
@@ -46,11 +47,11 @@ class PhaseOptimizer(keras.optimizers.Optimizer):
         return next(iter(self.by_phase.values()))
 
     @property
-    def learning_rate(self):
+    def learning_rate(self) -> Any:
         return self._only().learning_rate
 
     @learning_rate.setter
-    def learning_rate(self, value) -> None:
+    def learning_rate(self, value: Any) -> None:
         self._only().learning_rate = value
 
     @property
@@ -59,15 +60,15 @@ class PhaseOptimizer(keras.optimizers.Optimizer):
             raise AttributeError("there is one phase; see learning_rate")
         return [_Rate(name, optimizer) for name, optimizer in self.by_phase.items()]
 
-    def finalize_variable_values(self, var_list) -> None:
+    def finalize_variable_values(self, var_list: Any) -> None:
         for name, group in self.groups().items():
             self.by_phase[name].finalize_variable_values(group)
 
-    # The optimizers of the phases are saved by Keras's walk over attributes; only the counter of steps is ours.
-    def save_own_variables(self, store) -> None:
+    # Keras saves the optimizers of the phases as attributes; only the step counter remains.
+    def save_own_variables(self, store: Any) -> None:
         store["0"] = ops.convert_to_numpy(self._iterations)
 
-    def load_own_variables(self, store) -> None:
+    def load_own_variables(self, store: Any) -> None:
         self._iterations.assign(store["0"])
 
     def get_config(self) -> dict:
@@ -75,44 +76,46 @@ class PhaseOptimizer(keras.optimizers.Optimizer):
         return {"name": self.name, "optimizers": {k: serialize(v) for k, v in self.by_phase.items()}}
 
     @classmethod
-    def from_config(cls, config, custom_objects=None):
+    def from_config(cls, config: Any, custom_objects: Any = None) -> Any:
         deserialize = keras.saving.deserialize_keras_object
         optimizers = {k: deserialize(v, custom_objects) for k, v in config["optimizers"].items()}
         return cls(optimizers, name=config["name"])
 
 
 def _is_of(optimizer: keras.optimizers.Optimizer, variables: list) -> bool:
-    """Whether a built optimizer is one of these variables."""
+    """Whether a built optimizer belongs to these variables."""
     own = getattr(optimizer, "inner_optimizer", optimizer)._trainable_variables
     return len(own) == len(variables) and all(a is b for a, b in zip(own, variables, strict=True))
 
 
 class _Rate:
-    """The learning rate of a phase, under its name."""
+    """The learning rate of a phase, for Keras callbacks."""
 
-    def __init__(self, name: str, optimizer: keras.optimizers.Optimizer):
+    def __init__(self, name: str, optimizer: keras.optimizers.Optimizer) -> None:
         self.name, self._optimizer = name, optimizer
 
     @property
-    def learning_rate(self):
+    def learning_rate(self) -> Any:
         return self._optimizer.learning_rate
 
     @learning_rate.setter
-    def learning_rate(self, value) -> None:
+    def learning_rate(self, value: Any) -> None:
         self._optimizer.learning_rate = value
 
 
-def refuse_what_strategies_cannot_do(optimizer: PhaseOptimizer, jit_compile, steps_per_execution: int) -> None:
-    """Raises a ValueError for settings that Keras cannot run under the current `tf.distribute` strategy."""
+def refuse_what_strategies_cannot_do(
+    optimizer: PhaseOptimizer, jit_compile: bool | str, steps_per_execution: int
+) -> None:
+    """Raises a ValueError for settings unsupported by Keras with several replicas."""
     import tensorflow as tf
 
     if tf.distribute.get_strategy().num_replicas_in_sync == 1:
         return
     accumulates = any(getattr(o, "gradient_accumulation_steps", None) for o in optimizer.by_phase.values())
-    for asked, what in (
+    for is_set, what in (
         (steps_per_execution != 1, f"steps_per_execution={steps_per_execution}"),
         (accumulates, "gradient_accumulation_steps"),
         (jit_compile is True, "jit_compile=True"),
     ):
-        if asked:
+        if is_set:
             raise ValueError(f"got {what} under a strategy with several replicas, where Keras fails; leave it out")

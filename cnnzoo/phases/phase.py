@@ -1,4 +1,4 @@
-"""A phase: what one optimizer lowers, and the layers it updates."""
+"""A phase: a loss, its layers and one optimizer."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -10,19 +10,18 @@ from keras import ops
 
 @dataclass(frozen=True)
 class Phase:
-    """One optimisation inside a training step.
+    """One optimization within a training step: a loss and the layers to update.
 
     Args:
-        name: The key of its optimizer, and of its loss in the logs (`<name>_loss`).
-        layers: The layers whose trainable variables it updates; no others move.
-        loss: A pure function of what `PhasedModel.forward` returned. It gives the losses of the images, float32 (n,),
-            of which the mean is lowered, weighted where the data have sample weights; or a scalar, where the loss is
-            one of the whole batch, which refuses weights. Or a pair of either and `{log name: (n,) or scalar}`; of logs
-            the plain mean is taken.
-        repeats: How often it is run in a step, each time on its own share of the batch, of the size that all then see.
-            The schedule of its optimizer counts each.
-        penalty: A function without arguments that gives a scalar to be added to the loss, such as a weight decay, which
-            sample weights leave alone.
+        name: Key of its optimizer, and of its loss in the logs (`<name>_loss`).
+        layers: The layers to update; all others are constant.
+        loss: A pure function of the result of `PhasedModel.forward`. It returns per-image losses, float32 (n,),
+            averaged with sample weights if given; or a scalar loss of the whole batch, which rejects sample weights.
+            Optionally in a pair with `{log name: (n,) or scalar}`, averaged without weights.
+        repeats: Updates per step, each on its own part of the batch; all phases then see parts of that size. The
+            schedule of its optimizer counts each update.
+        penalty: A function without arguments, for a scalar added to the loss, such as weight decay; independent of
+            sample weights.
     """
 
     name: str
@@ -33,19 +32,19 @@ class Phase:
 
     @property
     def variables(self) -> list:
-        """The trainable variables this phase updates, in the order of its layers."""
+        """The trainable variables of its layers, in order."""
         return [v for layer in self.layers for v in layer.trainable_variables]
 
     def evaluate(self, forward: Any, weights: Any = None, owner: str = "a model") -> tuple[Any, dict[str, Any]]:
-        """The pair (loss, logs) of scalars, whichever form `loss` gives.
+        """The scalars (loss, logs), for any form of `loss`.
 
         Args:
-            forward: What `PhasedModel.forward` returned.
+            forward: The result of `PhasedModel.forward`.
             weights: Of the images, (n,), as in Keras's "sum_over_batch_size": the loss is the sum of w loss / n.
-            owner: The model that an error names.
+            owner: Name of the model, for errors.
 
         Raises:
-            ValueError: For weights where the loss is no mean over images.
+            ValueError: For weights with a scalar loss.
         """
         result = self.loss(forward)
         losses, logs = result if isinstance(result, tuple) else (result, {})
@@ -64,5 +63,5 @@ class Phase:
 
 
 def share_size(count: Any, shares: int) -> Any:
-    """How many images each update of a step sees: a share of them, or one, where there are fewer images than shares."""
+    """Images per update of a step: count // shares, at least 1."""
     return max(count // shares, 1) if isinstance(count, int) else ops.maximum(count // shares, 1)

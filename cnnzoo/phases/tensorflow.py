@@ -19,7 +19,7 @@ def step(model: Any, train: bool, batch: Any) -> dict[str, Any]:
     share = _replica_share(model, size) if train and replicas > 1 else 1.0
     if replicas > 1:
         batch = tuple(x if x is None else _one_or_more(x) for x in batch)
-    results = []
+    results: list[tuple] = []
     for phases, images, labels, weights in model.turns(batch, train):
         if train:
             forward = _update(model, phases, images, labels, weights, share, results)
@@ -42,7 +42,7 @@ def step(model: Any, train: bool, batch: Any) -> dict[str, Any]:
 
 
 def _update(model: Any, phases: list, images: Any, labels: Any, weights: Any, share: Any, results: list) -> Any:
-    """One recorded pass, from which each of the phases takes the gradients of its own variables."""
+    """One recorded forward pass; each phase updates its own variables by their gradients."""
     with tf.GradientTape(persistent=len(phases) > 1, watch_accessed_variables=False) as tape:
         for phase in phases:
             tape.watch([v.value for v in phase.variables])
@@ -51,7 +51,7 @@ def _update(model: Any, phases: list, images: Any, labels: Any, weights: Any, sh
         for phase in phases:
             loss, logs = phase.evaluate(forward, weights, type(model).__name__)
             results.append((phase, loss, logs))
-            # Keras sums the gradients of the replicas, so each takes its share of the mean.
+            # Keras sums the gradients over the replicas, hence the factor of this replica's fraction.
             scaled.append(model.optimizer.by_phase[phase.name].scale_loss(loss * share))
     for phase, loss in zip(phases, scaled, strict=True):
         variables = phase.variables
@@ -61,14 +61,14 @@ def _update(model: Any, phases: list, images: Any, labels: Any, weights: Any, sh
 
 
 def _replica_share(model: Any, size: Any) -> Any:
-    """The share of this replica's images in those of all replicas that an update sees."""
+    """This replica's fraction of the images of an update."""
     seen = tf.cast(share_size(size, max(phase.repeats for phase in model.phases())), tf.float32)
     seen = tf.where(size == 0, 0.0, seen)
     return seen / tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, seen)
 
 
 def _average_statistics(model: Any, share: Any) -> None:
-    # Moving means and the like. Keras lets each replica keep its own, of which the first would be saved.
+    # Moving means and other statistics: Keras keeps one per replica and would save the first.
     layers = [layer for phase in model.phases() for layer in phase.layers]
     held = {id(v): v.value for layer in layers for v in layer.non_trainable_variables if "float" in v.dtype}
     context = tf.distribute.get_replica_context()
@@ -83,7 +83,7 @@ def _update_averages(model: Any, replicas: int) -> None:
         return
     rate = model.ema_rate(model.optimizer._iterations)
 
-    def towards(average, value):
+    def towards(average: Any, value: Any) -> None:
         average.assign_add(tf.cast(rate, average.dtype) * (value - average))
 
     if replicas == 1:
@@ -91,7 +91,7 @@ def _update_averages(model: Any, replicas: int) -> None:
             towards(average.value, value.value)
         return
 
-    def everywhere(strategy):  # a mirrored variable takes no assignment from inside one replica
+    def everywhere(strategy: Any) -> None:  # mirrored variables cannot be assigned inside a replica
         for value, average in pairs:
             strategy.extended.update(average.value, towards, args=(value.value,))
 
@@ -99,6 +99,6 @@ def _update_averages(model: Any, replicas: int) -> None:
 
 
 def _one_or_more(rows: Any) -> Any:
-    """Rows (n, ...), or one of zeros where a replica got none, as means would be NaN; its loss counts nothing."""
+    """Rows (n, ...), or one row of zeros for an empty replica, against NaN means; its loss has weight 0."""
     beyond = tf.cast(tf.shape(rows)[:1] == 0, tf.int32)
     return tf.concat([rows, tf.zeros(tf.concat([beyond, tf.shape(rows)[1:]], 0), rows.dtype)], 0)

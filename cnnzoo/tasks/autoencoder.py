@@ -1,4 +1,4 @@
-"""The task base of models that give an image back from a short code."""
+"""The task base of autoencoders."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ import numpy as np
 from cnnzoo.phases import PhasedModel
 from cnnzoo.tasks import inference
 
-SIDES = range(8, 65, 4)  # taken for the images of a folder; others may be asked for
+SIDES = range(8, 65, 4)  # for images of a folder; other multiples of 4 may be configured
 
 
 def check_sides(image_shape: Any) -> tuple[int, int, int]:
@@ -25,8 +25,8 @@ def check_sides(image_shape: Any) -> tuple[int, int, int]:
 class Reconstructor(PhasedModel):
     """Encodes images, decodes codes and reconstructs images.
 
-    A subclass has `image_shape` and `latent_dim`, and writes two graphs: `encoded`, from images to codes
-    (n, latent_dim), and `decoded`, from codes to images in [0, 1]. Its `call` reconstructs.
+    A subclass has `image_shape` and `latent_dim`, and defines `encoded`, from images to codes (n, latent_dim), and
+    `decoded`, from codes to images in [0, 1]. Its `call` reconstructs.
     """
 
     task = "reconstruct"
@@ -41,7 +41,7 @@ class Reconstructor(PhasedModel):
         raise NotImplementedError
 
     def encode(self, x: Any) -> np.ndarray:
-        """The codes (n, latent_dim) of one image or a batch of n; of a VAE, the means of q(z|x)."""
+        """The codes (n, latent_dim) of one image or a batch of n; for a VAE, the means of q(z|x)."""
         return inference.images_to_rows(self, self.encoded, x)
 
     def decode(self, z: Any) -> np.ndarray:
@@ -49,5 +49,5 @@ class Reconstructor(PhasedModel):
         return inference.in_batches(self.decoded, inference.latents(self, z))
 
     def reconstruct(self, x: Any) -> np.ndarray:
-        """decode(encode(x)) for one image or a batch, in the type that came in."""
+        """decode(encode(x)) for one image or a batch, in the input dtype."""
         return inference.images_to_images(self, self, x)

@@ -1,7 +1,7 @@
-"""What the classifiers have in common: everything but their layers."""
+"""The task base of classifiers."""
 
 from collections.abc import Sequence
-from typing import ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import keras
 import numpy as np
@@ -14,20 +14,20 @@ from cnnzoo.tasks import inference
 
 
 class ClassifierOutputs(NamedTuple):
-    """A batch that has been through the network."""
+    """Logits and labels of a batch."""
 
-    logits: object  # (n, classes) float32
-    labels: object  # (n,) integers
+    logits: Any  # (n, classes) float32
+    labels: Any  # (n,) integers
 
 
 class Classifier(PhasedModel):
-    """Images to class probabilities. Minimises the mean of -log p(y|x), with p = softmax(network(x)).
+    """Images to class probabilities. Minimizes the mean of -log p(y|x), with p = softmax(network(x)).
 
     A subclass makes `self.backbone` (images in [0, 1] to features) and `self.head` (features to logits).
 
     Args:
         image_shape: (height, width, channels).
-        classes: Their number.
+        classes: Number of classes.
         l1, l2: Weights of the sum of absolute and of squared kernel entries in the loss.
         augmentation: Keywords of `cnnzoo.nn.layers.RandomAffine` for training, or None.
     """
@@ -48,8 +48,15 @@ class Classifier(PhasedModel):
     head: keras.layers.Dense
 
     def __init__(
-        self, *, image_shape=(28, 28, 1), classes=10, l1=0.0, l2=0.0, augmentation: dict | None = None, **kwargs
-    ):
+        self,
+        *,
+        image_shape: Sequence[Any] = (28, 28, 1),
+        classes: int = 10,
+        l1: float = 0.0,
+        l2: float = 0.0,
+        augmentation: dict | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         self.image_shape = tuple(image_shape)
         self.classes = classes
@@ -57,48 +64,48 @@ class Classifier(PhasedModel):
         self.augmentation = augmentation
         self.augment = RandomAffine(**augmentation) if augmentation else None
 
-    def phases(self):
+    def phases(self) -> list[Phase]:
         network = [self.backbone, self.head]
         return [Phase("classifier", network, self.classifier_loss, penalty=self.weight_penalty)]
 
-    def forward(self, images, labels, training):
+    def forward(self, images: Any, labels: Any, training: bool) -> ClassifierOutputs:
         if self.augment is not None:
             images = self.augment(images, training=training)
         return ClassifierOutputs(self.head(self.backbone(images, training=training)), labels)
 
-    def classifier_loss(self, outputs: ClassifierOutputs):
+    def classifier_loss(self, outputs: ClassifierOutputs) -> Any:
         hits = ops.equal(ops.argmax(outputs.logits, axis=-1), ops.cast(outputs.labels, "int32"))
         return losses.cross_entropy(outputs.labels, outputs.logits), {"accuracy": ops.cast(hits, "float32")}
 
-    def predictions(self, outputs: ClassifierOutputs):
+    def predictions(self, outputs: ClassifierOutputs) -> Any:
         return outputs.labels, ops.softmax(outputs.logits)
 
-    def weight_penalty(self):
-        """l1 ||w||_1 + l2 ||w||_2^2 over the kernels; biases are left free."""
+    def weight_penalty(self) -> Any:
+        """l1 ||w||_1 + l2 ||w||_2^2 over the kernels, without biases."""
         kernels = [w for w in self.trainable_variables if w.name == "kernel"]
         penalty = self.l1 * sum(ops.sum(ops.abs(w)) for w in kernels) if self.l1 else 0.0
         return penalty + (self.l2 * sum(ops.sum(ops.square(w)) for w in kernels) if self.l2 else 0.0)
 
-    def published_optimizers(self):
+    def published_optimizers(self) -> dict[str, keras.optimizers.Optimizer]:
         return {"classifier": keras.optimizers.Adam(1e-3)}
 
-    def call(self, images, training=False):
+    def call(self, images: Any, training: bool = False) -> Any:
         """Images, uint8 or float32 in [0, 1], to probabilities (n, classes)."""
         return ops.softmax(self.head(self.backbone(unit_range(images), training=training)))
 
-    def classify(self, x) -> np.ndarray:
+    def classify(self, x: Any) -> np.ndarray:
         """The class probabilities (n, classes) of one image or a batch of n.
 
         Args:
-            x: uint8 or float32 in [0, 1], of the model's shape; or a path, a Pillow image or a list of them, whose
-                middle is resized to it. A warning says where gray images are dark on light and the model was trained
-                on light on dark, as digits are in MNIST, or the other way round.
+            x: uint8 or float32 in [0, 1], of the model's shape; or a path, a Pillow image or a list of them, which
+                are center-cropped and resized. A mismatch in polarity (dark on light images for a model of light on
+                dark, such as MNIST, or the reverse) raises a warning.
 
         Raises:
             ValueError: For images of another shape, type or range.
         """
         return inference.images_to_rows(self, self, x)
 
-    def features(self, x) -> np.ndarray:
+    def features(self, x: Any) -> np.ndarray:
         """The activations (n, d) before the last layer, for one image or a batch of n."""
         return inference.images_to_rows(self, lambda images: self.backbone(unit_range(images)), x)

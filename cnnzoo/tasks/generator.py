@@ -1,4 +1,4 @@
-"""The task base of models that make images from noise."""
+"""The task base of generators."""
 
 from typing import Any
 
@@ -8,21 +8,21 @@ from keras import ops
 from cnnzoo.phases import PhasedModel
 from cnnzoo.tasks import inference
 
-FIRST_SIDES = {28: 7, 32: 4, 64: 4}  # of the first feature map of a convolutional generator, by the side of its images
+FIRST_SIDES = {28: 7, 32: 4, 64: 4}  # side of the first feature map of a convolutional generator, by image side
 
 
 def check_square(image_shape: Any) -> None:
-    """Raises a ValueError for images of other sides than the convolutional generators are made for."""
+    """Raises a ValueError for image sides other than 28, 32 or 64."""
     height, width, _ = image_shape
     if height != width or height not in FIRST_SIDES:
         raise ValueError(f"got image_shape={tuple(image_shape)}; allowed: (side, side, channels) of 28, 32 or 64")
 
 
 class ImageGenerator(PhasedModel):
-    """Generates images from Gaussian noise, of given classes where it has any.
+    """Generates images from Gaussian noise, optionally class-conditional.
 
-    A subclass has `image_shape`, `latent_dim`, `classes` (0 for none) and `average`, the network that generates:
-    noise (n, latent_dim), with one-hot labels where there are classes, to images in [-1, 1].
+    A subclass has `image_shape`, `latent_dim`, `classes` (0 for none) and `average`, the generator
+    network: noise (n, latent_dim), with one-hot labels if conditional, to images in [-1, 1].
     """
 
     task = "generate"
@@ -30,11 +30,11 @@ class ImageGenerator(PhasedModel):
     classes = 0
 
     @property
-    def needs_labels(self) -> bool:
+    def needs_labels(self) -> bool:  # type: ignore[override]
         return self.classes > 0
 
     def with_labels(self, x: Any, labels: Any) -> Any:
-        """The input of a network: x, with the one-hot labels where there are classes."""
+        """The input of a network: x, with one-hot labels if conditional."""
         if not self.classes:
             return x
         return [ops.convert_to_tensor(x), ops.one_hot(labels, self.classes, dtype="float32")]
@@ -44,11 +44,11 @@ class ImageGenerator(PhasedModel):
         return self.generated(self.with_labels(z, ops.arange(ops.shape(z)[0]) % max(self.classes, 1)), training)
 
     def generated(self, inputs: Any, training: bool = False) -> Any:
-        """Images in [0, 1] for the inputs that `with_labels` gives."""
+        """Images in [0, 1] for the inputs of `with_labels`."""
         return 0.5 * (self.average(inputs, training=training) + 1.0)
 
     def decoded(self, z: Any, one_hot: Any = None) -> Any:
-        """Noise (n, latent_dim), and labels (n, classes) where there are classes, to images in [0, 1]."""
+        """Noise (n, latent_dim), and labels (n, classes) if conditional, to images in [0, 1]."""
         return self.generated(z if one_hot is None else [z, one_hot])
 
     def draw(self, n: int, seed: int = 0, truncation: float | None = None) -> np.ndarray:
@@ -69,19 +69,19 @@ class ImageGenerator(PhasedModel):
         return inference.in_batches(self.decoded, z)
 
     def generate(self, n: int, seed: int = 0, labels: Any = None, truncation: float | None = None) -> np.ndarray:
-        """n images; equal arguments give equal ones.
+        """n images, determined by the arguments.
 
         Args:
-            n: How many, >= 1.
+            n: Number of images, >= 1.
             seed: Of the noise, >= 0.
             labels: n integers in [0, classes), or one for all; by default the classes in turn.
-            truncation: The largest absolute value of a noise number, > 0: less than about 2 gives more typical and less
-                varied images (Brock et al., "Large Scale GAN Training", 2019, section 3.1).
+            truncation: Bound on the absolute value of the noise, > 0 (truncation trick): below about 2, images are more
+                typical and less varied (Brock et al., "Large Scale GAN Training", 2019, section 3.1).
 
         Returns:
             float32 in [0, 1], (n, height, width, channels).
 
         Raises:
-            ValueError: For an argument out of range, or labels of a model without classes.
+            ValueError: For an argument out of range, or labels for an unconditional model.
         """
         return self.decode(self.draw(n, seed, truncation), labels)

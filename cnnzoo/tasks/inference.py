@@ -1,58 +1,59 @@
-"""What the verbs of all models do before and after the network: check what came in, and work through it in batches."""
+"""Input validation and batched inference."""
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from keras import ops
 
 from cnnzoo.data.ground import hint
-from cnnzoo.imaging.arrays import as_batch
+from cnnzoo.imaging.batch import as_batch
 from cnnzoo.utils.caller import warn
 
-BATCH = 256  # images a pass: large enough for full speed, small enough for any machine
+BATCH = 256  # images per pass: full speed in bounded memory
 
 
 def in_batches(function: Callable, *arrays: np.ndarray) -> np.ndarray:
-    """`function` over the rows of arrays of one length, a batch at a time, as one float32 array."""
+    """`function` over the rows of arrays of equal length, batch by batch, as one float32 array."""
     starts = range(0, len(arrays[0]), BATCH)
     parts = [ops.convert_to_numpy(function(*(x[i : i + BATCH] for x in arrays))) for i in starts]
     return np.concatenate(parts).astype(np.float32, copy=False)
 
 
-def checked(model, x) -> tuple[np.ndarray, bool]:
-    """`as_batch` of what came in for a model; warns where it is dark on light for a model of light on dark."""
+def checked(model: Any, x: Any) -> tuple[np.ndarray, bool]:
+    """`as_batch` for the input of a model; warns of a polarity mismatch (dark on light, light on dark)."""
     batch, single = as_batch(x, model.image_shape)
-    ground = getattr(model, "ground", "")  # a model of one's own class may have none
-    if ground and (told := hint(batch, ground, model.architecture)):
-        warn(told)
+    ground = getattr(model, "ground", "")  # user-defined models may lack it
+    if ground and (message := hint(batch, ground, model.architecture)):
+        warn(message)
     return batch, single
 
 
-def images_to_rows(model, function: Callable, x, *beside: np.ndarray) -> np.ndarray:
-    """`function` over one image or a batch, checked against the model's image shape, and what lies beside: (n, ...)."""
+def images_to_rows(model: Any, function: Callable, x: Any, *others: np.ndarray) -> np.ndarray:
+    """`function` over one image or a batch, validated, and further inputs of equal length: (n, ...)."""
     batch, _ = checked(model, x)
-    return in_batches(function, batch, *beside)
+    return in_batches(function, batch, *others)
 
 
-def images_to_images(model, function: Callable, x, *beside: np.ndarray) -> np.ndarray:
-    """Like `images_to_rows` for a function that gives images in [0, 1]; what comes in is what goes out."""
+def images_to_images(model: Any, function: Callable, x: Any, *others: np.ndarray) -> np.ndarray:
+    """Like `images_to_rows` for a function to images in [0, 1]; the result has the input dtype and rank."""
     batch, single = checked(model, x)
-    images = like(in_batches(function, batch, *beside), batch)
+    images = like(in_batches(function, batch, *others), batch)
     return images[0] if single else images
 
 
 def like(images: np.ndarray, model_of: np.ndarray) -> np.ndarray:
-    """float32 images in [0, 1] in the dtype of `model_of`: uint8 in [0, 255] or float32."""
+    """float32 images in [0, 1], converted to the dtype of `model_of`: uint8 in [0, 255] or float32."""
     if model_of.dtype == np.uint8:
         return np.rint(np.clip(images, 0.0, 1.0) * 255.0).astype(np.uint8)
     return images
 
 
-def latents(model, z) -> np.ndarray:
+def latents(model: Any, z: Any) -> np.ndarray:
     """Latent vectors as float32 (n, latent_dim).
 
     Raises:
-        ValueError: For another shape, no rows or numbers that are not finite.
+        ValueError: For another shape, no rows, or non-finite numbers.
     """
     z = np.asarray(z)
     if z.ndim != 2 or z.shape[1] != model.latent_dim or len(z) == 0 or not np.issubdtype(z.dtype, np.floating):
@@ -62,17 +63,17 @@ def latents(model, z) -> np.ndarray:
     return z.astype(np.float32)
 
 
-def noise(model, n: int, seed: int, truncation: float | None = None) -> np.ndarray:
-    """n standard normal latent vectors; the same seed gives the same ones on every backend.
+def noise(model: Any, n: int, seed: int, truncation: float | None = None) -> np.ndarray:
+    """n standard normal latent vectors, determined by the seed on every backend.
 
     Args:
-        model: Has `latent_dim`.
-        n: How many.
-        seed: Of the draws.
-        truncation: Where given, each number is drawn given that its absolute value is at most this.
+        model: With `latent_dim`.
+        n: Number of vectors.
+        seed: Of the random generator.
+        truncation: Bound on the absolute values (truncated normal), or None.
 
     Raises:
-        ValueError: For n < 1, a seed that is no integer >= 0, or a truncation that is not above 0.
+        ValueError: For n < 1, a seed other than an integer >= 0, or a truncation <= 0.
     """
     for name, value, least in (("n", n, 1), ("seed", seed, 0)):
         if not isinstance(value, (int, np.integer)) or isinstance(value, bool) or value < least:
@@ -87,16 +88,21 @@ def noise(model, n: int, seed: int, truncation: float | None = None) -> np.ndarr
     return truncnorm(-truncation, truncation).rvs(shape, random_state=generator).astype(np.float32)
 
 
-def one_hot(model, n: int, labels=None) -> np.ndarray:
-    """The classes that n images are to be of, float32 (n, classes).
+def one_hot_in_turn(n: int, classes: int) -> np.ndarray:
+    """One-hot rows of the classes 0, 1, … in turn, float32 (n, classes)."""
+    return np.eye(classes, dtype=np.float32)[np.arange(n) % classes]
+
+
+def one_hot(model: Any, n: int, labels: Any = None) -> np.ndarray:
+    """One-hot labels for n images, float32 (n, classes).
 
     Args:
-        model: Has `classes`.
-        n: How many images.
+        model: With `classes`.
+        n: Number of images.
         labels: n integers in [0, classes), or one for all; by default the classes in turn.
 
     Raises:
-        ValueError: For labels that are none.
+        ValueError: For invalid labels.
     """
     labels = np.arange(n) % model.classes if labels is None else np.asarray(labels)
     whole = np.issubdtype(labels.dtype, np.integer) and labels.shape in ((), (n,))

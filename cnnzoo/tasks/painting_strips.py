@@ -1,4 +1,4 @@
-"""Fast style transfer of one large photograph, a strip of rows at a time."""
+"""Streaming fast style transfer of large photographs, in strips of rows."""
 
 from collections.abc import Callable
 from typing import Any
@@ -8,22 +8,22 @@ from keras import ops
 
 from cnnzoo.tasks.photo_inference import in_unit_range
 
-STRIP = 2**18  # pixels that a convolution makes at once
+STRIP = 2**18  # output pixels of a convolution per strip
 
 Progress = Callable[[int, int], None]
 
 
 def paint_in_strips(painter: Any, photo: np.ndarray, mix: np.ndarray, progress: Progress | None = None) -> np.ndarray:
-    """One painted photograph, float32 (height, width, 3): the painter's own but for rounding, in less memory.
+    """A stylized photograph, float32 (height, width, 3): equal to the painter up to rounding, in less memory.
 
-    Away from the middle each convolution is worked out in strips of rows. The moments of a map are summed up
-    meanwhile, and it is normalised when it is read again, so that no seam can be.
+    Convolutions outside the residual blocks run in strips of rows. The moments for instance normalization are summed
+    over all strips, and maps are normalized on their next read, so that there are no seams.
 
     Args:
         painter: A `cnnzoo.models.fast_style.Painter`.
-        photo: (height, width, 3), of any of the types of `in_unit_range`.
+        photo: (height, width, 3), in a dtype of `in_unit_range`.
         mix: (1, styles).
-        progress: Called with the convolutions done and their number.
+        progress: Called with the finished convolutions and their total.
     """
     height, width = photo.shape[:2]
     beyond = ((0, -height % painter.stride), (0, -width % painter.stride), (0, 0))
@@ -47,15 +47,15 @@ def _tell(progress: Progress | None, done: int) -> None:
 
 
 def _convolved(
-    x: np.ndarray, read: Callable, conv, norm=None, mix=None, repeat: int = 1
+    x: np.ndarray, read: Callable, conv: Any, norm: Any = None, mix: Any = None, repeat: int = 1
 ) -> tuple[np.ndarray, Callable]:
-    """A convolution of `read(x)`, x being maps (h, w, c), in strips; and how its result is to be read.
+    """A strip-wise convolution of `read(x)` for maps x (h, w, c); returns its output and the reader of its rows.
 
     Args:
-        read: From rows of x to what they stand for.
-        conv: Takes maps whose borders are mirrored around them.
-        norm, mix: The normalisation that follows, if any, and the weights of the styles.
-        repeat: How often each pixel is repeated before, along both sides.
+        read: Deferred normalization of rows of x.
+        conv: A convolution on symmetrically padded maps.
+        norm, mix: The following normalization, if any, and the style weights.
+        repeat: Nearest-neighbor upsampling factor before the convolution.
     """
     size, stride, margin = conv.kernel_size[0], conv.strides[0], conv.kernel_size[0] // 2
     rows, columns = repeat * x.shape[0], repeat * x.shape[1]
@@ -76,7 +76,7 @@ def _convolved(
     mean, square = sums / (made.shape[0] * made.shape[1])
     moments = mean.astype(np.float32), (square - mean**2).astype(np.float32)
 
-    def normal(part):
+    def normal(part: Any) -> Any:
         return ops.convert_to_numpy(ops.relu(norm(ops.convert_to_tensor(part[None]), mix, moments=moments)))[0]
 
     return made, normal

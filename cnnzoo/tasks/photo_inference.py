@@ -1,4 +1,4 @@
-"""What the verbs that work on photographs of any size do before and after the network."""
+"""Input validation, tiling and dtype conversion for photographs of any size."""
 
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 from keras import ops
 
-from cnnzoo.imaging.arrays import as_array, to_channels
+from cnnzoo.imaging.arrays import to_channels
+from cnnzoo.imaging.batch import as_array
 from cnnzoo.imaging.color import rgb_to_ycbcr, ycbcr_to_rgb
 from cnnzoo.imaging.files import read_photo
 from cnnzoo.imaging.resampling import upscale
@@ -18,31 +19,30 @@ LARGEST = {np.dtype(np.uint8): 255, np.dtype(np.uint16): 65535, np.dtype(np.floa
 
 
 def in_unit_range(images: np.ndarray) -> np.ndarray:
-    """Photographs of any of the types as float32 in [0, 1]."""
+    """uint8, uint16 or float32 photographs as float32 in [0, 1]."""
     return images.astype(np.float32) / LARGEST[images.dtype]
 
 
 def in_type(images: np.ndarray, dtype: np.dtype) -> np.ndarray:
-    """Images in [0, 1] as photographs of one of the types; integers are rounded."""
+    """Images in [0, 1] converted to uint8, uint16 (rounded) or float32."""
     return images.astype(dtype, copy=False) if dtype == np.float32 else np.rint(LARGEST[dtype] * images).astype(dtype)
 
 
 def as_photographs(x: Any, channels: Sequence[int], noisy: bool = False) -> tuple[np.ndarray, bool]:
-    """Checks photographs of any size.
+    """Validates photographs of any size and adds a batch axis.
 
     Args:
         x: uint8, uint16, or floats in [0, 1]: one image (height, width[, channels]) or a batch. Also a path, the bytes
-            of a file, a Pillow image, or a list of them, read as `read_photo` does, as uint8 or uint16; their colours
-            are converted where needed, and transparency is laid on paper, see `cnnzoo.imaging.transparency.flattened`.
-        channels: How many there may be.
-        noisy: Whether single floats may be anywhere: noise has the mean 0, so that only the mean of an image tells
-            whether it is in [0, 1].
+            of a file, a Pillow image, or a list of them, read by `read_photo` as uint8 or uint16, with channels
+            converted as needed and transparency composited; see `cnnzoo.imaging.transparency.flattened`.
+        channels: Allowed numbers of channels.
+        noisy: Whether pixels may leave [0, 1]: then only the image mean is checked, since noise has mean 0.
 
     Returns:
-        The batch (n, height, width, channels), and whether it was a single image.
+        The batch (n, height, width, channels), and whether the input was a single image.
 
     Raises:
-        ValueError: What came and what is allowed.
+        ValueError: For another shape, dtype or range.
     """
     counts = " or ".join(map(str, channels))
     allowed = f"allowed: uint8, uint16 or float32 in [0, 1], (height, width, {counts}) or a batch of them"
@@ -62,13 +62,13 @@ def as_photographs(x: Any, channels: Sequence[int], noisy: bool = False) -> tupl
         if noisy and np.isfinite(batch).all():
             what, values, slack = "means", batch.mean(axis=(1, 2, 3)), 0.5
         low, high = values.min(), values.max()
-        if not (low >= -slack and high <= 1 + slack):  # so written, NaN fails it too
+        if not (low >= -slack and high <= 1 + slack):  # negated so that NaN is rejected
             raise ValueError(f"got images with {what} in [{low:g}, {high:g}]; {allowed}")
     return batch, single
 
 
 def _read_with(channels: Sequence[int], source: Any) -> np.ndarray:
-    """The pixels of a picture, with as many channels as it has where it may, else with the first number allowed."""
+    """The pixels of an image file; other channel counts are converted to the first allowed one."""
     photo = read_photo(source)
     pixels = flattened(photo.pixels, photo.alpha)
     return pixels if pixels.shape[2] in channels else to_channels(pixels[None], channels[0])[0]
@@ -86,19 +86,19 @@ def each_photograph(
     stride: int = 1,
     tile: int = 256,
 ) -> np.ndarray:
-    """`function` over one photograph or a batch, of any size, tile by tile; in the type that came in.
+    """`function` over one photograph or a batch, of any size, tile by tile, in the input dtype.
 
     Args:
-        function: float32 images in [0, 1] (1, height, width, channels) to the same, enlarged if it does.
+        function: float32 images in [0, 1] (1, height, width, channels) to the same, optionally upscaled.
         x, noisy: See `as_photographs`.
-        channels: How many `x` may have.
-        ensemble: Take the mean over the eight symmetries of the square.
-        scale, margin, stride, tile: See `cnnzoo.imaging.tiling.tiled`. Sides that are no multiples of the stride are
-            mirrored until they are, so that what is turned round still lies on the same grid.
+        channels: Allowed numbers of channels.
+        ensemble: Average over the eight flips and rotations.
+        scale, margin, stride, tile: See `cnnzoo.imaging.tiling.tiled`. Sides are padded
+            symmetrically to multiples of the stride, so that rotated images stay on the same grid.
     """
     batch, single = as_photographs(x, channels, noisy)
 
-    def plain(images):
+    def plain(images: Any) -> Any:
         return np.clip(ops.convert_to_numpy(function(ops.convert_to_tensor(images))), 0.0, 1.0)
 
     def each_tile(part: np.ndarray) -> np.ndarray:
@@ -108,18 +108,18 @@ def each_photograph(
     height, width = batch.shape[1:3]
     beyond = ((0, 0), (0, -height % stride), (0, -width % stride), (0, 0))
     batch = np.pad(batch, beyond, mode="symmetric") if np.any(beyond) else batch
-    tiles = {"scale": scale, "margin": margin, "stride": stride, "tile": tile}
+    tiles: dict[str, Any] = {"scale": scale, "margin": margin, "stride": stride, "tile": tile}
     made = [tiled(each_tile, image, **tiles)[: scale * height, : scale * width] for image in batch]
     return made[0] if single else np.stack(made)
 
 
 def with_bicubic_color(function: Callable, scale: int) -> Callable:
-    """`function` on the luminance of images (n, height, width, 1 or 3), and bicubic enlargement of their colour.
+    """`function` on the luma of images (n, height, width, 1 or 3), and bicubic upscaling of their chroma.
 
-    The luminance that it is given is that of grey images, in [0, 1]; in Y'CbCr it lies in [16, 235] / 255.
+    Luma is rescaled from [16, 235] / 255 to [0, 1], the range of gray images.
     """
 
-    def enlarge(images):
+    def enlarge(images: Any) -> Any:
         if images.shape[3] == 1:
             return function(images)
         ycbcr = rgb_to_ycbcr(images)

@@ -1,6 +1,7 @@
-"""Searches for the picture in [0, 1] at which a loss is least, each in a number of evaluations of it."""
+"""L-BFGS and Adam over the pixels of an image in [0, 1], and coarse-to-fine optimization."""
 
 from collections.abc import Callable, Iterable
+from typing import Any
 
 import keras
 import numpy as np
@@ -8,24 +9,24 @@ from keras import ops
 
 from cnnzoo.nn.gradients import value_and_gradient
 
-MEMORY = 10  # steps that L-BFGS knows the curvature from
-WALL = 1000.0  # so steep that what is clipped in the end changes no digit of the loss that matters
-RATE = 0.02  # of Adam
+MEMORY = 10  # history size of L-BFGS
+WALL = 1000.0  # steep enough for a negligible effect of the final clipping
+RATE = 0.02  # learning rate of Adam
 
-Loss = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]  # a picture to the value there and the gradient
+Loss = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]  # from an image to the loss and its gradient
 
 
 def lbfgs(loss: Loss, start: np.ndarray, steps: int) -> np.ndarray:
-    """By SciPy's L-BFGS, from a float32 picture to another.
+    """Minimizes the loss by SciPy's L-BFGS, from a float32 image.
 
-    It knows no bounds, so a steep wall stands around the pictures in [0, 1]: `WALL` times the mean squared distance to
-    the nearest of them. That costs nothing, where the bounded search of L-BFGS-B takes longer than a small network.
+    The range [0, 1] is enforced by a penalty, `WALL` times the mean squared distance to it: the bounded search of
+    L-BFGS-B would take longer than a small network.
 
     Source: Liu and Nocedal, "On the Limited Memory BFGS Method for Large Scale Optimization", 1989.
     """
     from scipy.optimize import minimize
 
-    def walled(x):
+    def walled(x: Any) -> Any:
         value, gradient = loss(x.reshape(start.shape).astype(np.float32))
         beyond = x - x.clip(0.0, 1.0)
         return float(value) + WALL * np.dot(beyond, beyond) / x.size, gradient.ravel() + 2.0 * WALL / x.size * beyond
@@ -36,7 +37,7 @@ def lbfgs(loss: Loss, start: np.ndarray, steps: int) -> np.ndarray:
 
 
 def adam(loss: Loss, start: np.ndarray, steps: int) -> np.ndarray:
-    """By Adam, clipped to [0, 1] after each step, from a float32 picture to another."""
+    """Minimizes the loss by projected Adam (clipping to [0, 1] after each step), from a float32 image."""
     optimizer, picture = keras.optimizers.Adam(RATE), keras.Variable(start)
     optimizer.build([picture])
     for _ in range(steps):
@@ -57,18 +58,18 @@ def coarse_to_fine(
     steps: int,
     watch: Callable[[np.ndarray], None],
 ) -> np.ndarray:
-    """The picture at which a loss is least, found from an image that is small at first and then larger.
+    """Coarse-to-fine minimization of a loss over the pixels of an image.
 
-    A larger search begins with the larger image, changed as the smaller one was; and so the image is in the end, if the
-    last search was smaller.
+    Each scale starts from the resized image plus the upsampled change of the previous scale; likewise the result, if
+    the last scale is smaller than the image.
 
     Args:
-        objective: From the image at a size, (1, h, w, c), to the loss as a function of a picture of that shape.
+        objective: From the image at a size, (1, h, w, c), to the loss as a function of an image of that shape.
         image: float32 in [0, 1], (1, height, width, c).
-        sizes: (h, w) of each search.
+        sizes: (h, w) of each scale.
         optimizer: One of `OPTIMIZERS`.
-        steps: Evaluations of the loss in each search; L-BFGS may end its last line search with a few more.
-        watch: Called with the picture at each evaluation.
+        steps: Evaluations of the loss per scale; the last line search of L-BFGS may exceed it.
+        watch: Called with the image at each evaluation.
 
     Source: Gatys et al., "Controlling Perceptual Factors in Neural Style Transfer", 2017, section 6.
     """
@@ -77,7 +78,7 @@ def coarse_to_fine(
         small = resized(image, size)
         evaluate = value_and_gradient(objective(ops.convert_to_tensor(small)))
 
-        def loss(picture, evaluate=evaluate):
+        def loss(picture: Any, evaluate: Any = evaluate) -> Any:
             watch(picture)
             return tuple(ops.convert_to_numpy(x) for x in evaluate(ops.convert_to_tensor(picture)))
 
@@ -86,8 +87,8 @@ def coarse_to_fine(
     return image + resized(change, image.shape[1:3])
 
 
-def resized(images, size: tuple[int, int], interpolation: str = "bicubic") -> np.ndarray:
-    """Images (n, height, width, c) at another size, antialiased; they may leave their range by a little."""
+def resized(images: Any, size: tuple[int, int], interpolation: str = "bicubic") -> np.ndarray:
+    """Images (n, height, width, c) resized, antialiased; bicubic results may overshoot the range."""
     if tuple(images.shape[1:3]) == tuple(size):
         return images
     return ops.convert_to_numpy(ops.image.resize(images, size, interpolation=interpolation, antialias=True))

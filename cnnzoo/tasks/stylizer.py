@@ -1,4 +1,4 @@
-"""What is common to models that paint pictures in the style of others: what they lower."""
+"""The task base of style transfer: content, style and total-variation losses."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -10,36 +10,36 @@ from cnnzoo.nn.losses import gram_matrix, mean_and_deviation, total_variation
 from cnnzoo.phases import PhasedModel
 
 STATISTICS: dict[str, Callable] = {"gram": gram_matrix, "moments": mean_and_deviation}
-TINY = 1e-6  # so that a picture of one colour can be compared with
+TINY = 1e-6  # against division by zero for constant images
 
 
 class Targets(NamedTuple):
-    """What a picture is compared with."""
+    """The targets of content and style."""
 
     content: Any  # the map of the content layer, (n, h, w, c)
     style: list  # the statistic of each style layer, (n, ...)
-    places: list  # for each style layer the weights of its positions, or None for the same everywhere
+    places: list  # spatial weights per style layer, or None
 
 
 class StyleOutputs(NamedTuple):
-    """A picture beside its targets."""
+    """A stylized image, its feature maps and its targets."""
 
     picture: Any  # (n, height, width, 1 or 3)
-    maps: dict  # its maps, by their layers
+    maps: dict  # its feature maps by layer
     targets: Targets
 
 
 class Stylizer(PhasedModel):
-    """Knows how far a picture is from the content of one picture and the style of another.
+    """Style transfer with relative content and style losses in a feature network.
 
-    The loss of the content is |F - F_c|^2 / |F_c - mean F_c|^2 for the map F of the content layer; that of the style is
-    the mean over the style layers of |S - S_s|^2 / |S_s|^2 for a statistic S of the map. So each layer's loss is of one
-    size whatever the network: 1 where nothing of the target is met.
+    The content loss is |F - F_c|^2 / |F_c - mean F_c|^2 for the map F of the content layer; the style loss is the mean
+    over the style layers of |S - S_s|^2 / |S_s|^2 for a statistic S of the map. The normalization makes losses
+    comparable between layers and networks: 1 for no agreement with the target.
 
     Args:
-        network: What sees the pictures; see `cnnzoo.features.maps.FeatureMaps`.
-        statistic: "gram", or "moments": the mean and deviation of each feature, as Huang and Belongie, 2017, have it.
-        content_weight, style_weight, variation_weight: Of the terms, the third being the total variation.
+        network: The feature extractor; see `cnnzoo.features.maps.FeatureMaps`.
+        statistic: "gram", or "moments": mean and standard deviation of each feature (Huang and Belongie, 2017).
+        content_weight, style_weight, variation_weight: Weights of content, style and total variation.
 
     Raises:
         ValueError: For an unknown statistic.
@@ -52,13 +52,13 @@ class Stylizer(PhasedModel):
     def __init__(
         self,
         *,
-        network="vgg_small.cifar10",
-        statistic="gram",
-        content_weight=1.0,
-        style_weight=50.0,
-        variation_weight=3.0,
-        **kwargs,
-    ):
+        network: str = "vgg_small.cifar10",
+        statistic: str = "gram",
+        content_weight: float = 1.0,
+        style_weight: float = 50.0,
+        variation_weight: float = 3.0,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         if statistic not in STATISTICS:
             raise ValueError(f"got statistic={statistic!r}; allowed: {', '.join(STATISTICS)}")
@@ -67,13 +67,13 @@ class Stylizer(PhasedModel):
         self.variation_weight = variation_weight
 
     def statistics(self, maps: dict, places: list | None = None) -> list:
-        """The statistic of each style layer, (n, ...), with the weights of its positions if there are any."""
+        """The statistic of each style layer, (n, ...), with optional spatial weights."""
         names = self.maps.style_layers
         places = places or [None] * len(names)
         return [STATISTICS[self.statistic](maps[name], p) for name, p in zip(names, places, strict=True)]
 
-    def stylization_loss(self, seen: StyleOutputs):
-        """content + style + total variation, each with its weight, and the three by themselves, all (n,)."""
+    def stylization_loss(self, seen: StyleOutputs) -> Any:
+        """The weighted sum of content, style and total variation, and the three terms, all (n,)."""
         wanted = seen.targets.content
         spread = ops.mean(ops.square(wanted - ops.mean(wanted, (1, 2), keepdims=True)), (1, 2, 3))
         error = ops.mean(ops.square(seen.maps[self.maps.content_layer] - wanted), (1, 2, 3))
@@ -85,7 +85,7 @@ class Stylizer(PhasedModel):
         return total, {"content": content, "style": style, "variation": variation}
 
 
-def _relative_error(found, wanted):
+def _relative_error(found: Any, wanted: Any) -> Any:
     """|found - wanted|^2 / |wanted|^2 for each row of (n, ...)."""
     axes = tuple(range(1, len(wanted.shape)))
     return ops.sum(ops.square(found - wanted), axes) / (ops.sum(ops.square(wanted), axes) + TINY)

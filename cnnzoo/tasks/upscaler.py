@@ -1,6 +1,7 @@
-"""What the networks that end in a sub-pixel convolution share: training on what they are to undo, and enlarging."""
+"""The task base of super-resolution networks with a final sub-pixel convolution."""
 
-from typing import ClassVar
+from collections.abc import Sequence
+from typing import Any, ClassVar
 
 import keras
 import numpy as np
@@ -17,21 +18,21 @@ SCALES = (2, 3, 4)
 
 
 class SubPixelModel(PhasedModel):
-    """Enlarges the luminance of images; the colour is enlarged bicubically.
+    """Super-resolution of the luma of images; the chroma is upscaled bicubically.
 
-    In training, grey images are made smaller by antialiased bicubic resampling, rounded to grey values, and enlarged
-    again. The network maps (n, height, width, 1) to (n, height, width, scale^2), which `depth_to_space` rearranges.
+    The training inputs are gray images, downscaled by antialiased bicubic resampling and rounded to 8 bits. The network
+    maps (n, height, width, 1) to (n, height, width, scale^2), which `depth_to_space` rearranges.
 
     Args:
         scale: 2, 3 or 4.
-        image_shape: (None, None, 1): grey images of any size.
+        image_shape: (None, None, 1): gray images of any size.
     """
 
     task = "upscale"
     log_names = ("psnr",)
     search_space: ClassVar[dict] = {"learning_rate": (1e-4, 1e-2), "batch_size": [16, 32, 64, 128]}
 
-    def __init__(self, *, scale=3, image_shape=(None, None, 1), **kwargs):
+    def __init__(self, *, scale: int = 3, image_shape: Sequence[Any] = (None, None, 1), **kwargs: Any) -> None:
         super().__init__(**kwargs)
         if scale not in SCALES:
             raise ValueError(f"got scale={scale!r}; allowed: {', '.join(map(str, SCALES))}")
@@ -47,10 +48,10 @@ class SubPixelModel(PhasedModel):
         raise TypeError(f"{type(self).__name__} has no network; define make_network()")
 
     def init_from(self, other: "SubPixelModel") -> None:
-        """Takes the weights of another network, of the same scale or, but for what depends on it, of another.
+        """Copies the weights of another network; for another scale, without the scale-dependent layer.
 
         Raises:
-            ValueError: Its layers are others.
+            ValueError: For different layers.
         """
         pairs = list(zip(self.convolutions, other.convolutions, strict=False))
         if len(self.convolutions) != len(other.convolutions) or any(
@@ -65,50 +66,50 @@ class SubPixelModel(PhasedModel):
     def convolutions(self) -> list[keras.layers.Layer]:
         return [layer for layer in self.network.layers if hasattr(layer, "kernel_size")]
 
-    def phases(self):
+    def phases(self) -> list[Phase]:
         return [Phase("pixels", [self.network], self.pixel_loss)]
 
-    def forward(self, images, labels, training):
+    def forward(self, images: Any, labels: Any, training: bool) -> Any:
         return images, self.enlarged(self.small(images), training)
 
-    def small(self, images):
-        """What is to be enlarged again: the images smaller, rounded to the 256 grey values."""
+    def small(self, images: Any) -> Any:
+        """The low-resolution inputs: images downscaled and rounded to 8 bits."""
         return ops.round(ops.clip(downscale(images, self.scale), 0.0, 1.0) * 255.0) / 255.0
 
-    def enlarged(self, small, training=False):
+    def enlarged(self, small: Any, training: bool = False) -> Any:
         """(n, height, width, 1) to (n, height * scale, width * scale, 1), not clipped to [0, 1]."""
         return self.to_space(self.network(small, training=training))
 
-    def pixel_loss(self, pair):
+    def pixel_loss(self, pair: Any) -> Any:
         images, enlarged = pair
         return self.distance(images, enlarged), {"psnr": psnr(images, enlarged)}
 
-    def distance(self, images, enlarged):
-        """What training lowers, (n,): here the mean absolute difference."""
+    def distance(self, images: Any, enlarged: Any) -> Any:
+        """The training loss, (n,): the mean absolute error."""
         return ops.mean(ops.abs(images - enlarged), (1, 2, 3))
 
-    def call(self, images, training=False):
-        """Grey images, uint8 or float32 in [0, 1], to ones `scale` times as high and wide, in [0, 1]."""
+    def call(self, images: Any, training: bool = False) -> Any:
+        """Gray images, uint8 or float32 in [0, 1], upscaled by `scale`, in [0, 1]."""
         return ops.clip(self.enlarged(unit_range(images), training), 0.0, 1.0)
 
     @property
     def margin(self) -> int:
-        """How many pixels away from its own, in the small image, a pixel of the result depends on."""
+        """The radius of the receptive field, in pixels of the low-resolution image."""
         return sum((layer.kernel_size[0] - 1) // 2 for layer in self.convolutions)
 
-    def upscale(self, x, ensemble: bool = False) -> np.ndarray:
-        """One image or a batch, grey or colour, of any size, `scale` times as high and wide, in the type that came in.
+    def upscale(self, x: Any, ensemble: bool = False) -> np.ndarray:
+        """Upscales one image or a batch, gray or color, of any size, by `scale`, in the input dtype.
 
         Args:
             x: uint8, uint16 or float32 in [0, 1], (height, width), (height, width, 1 or 3) or a batch of them; or a
-                path, a Pillow image or a list of them, which come back as uint8, or uint16 where they have 16 bits.
-            ensemble: Take the mean over the eight turned and mirrored images; eight times as slow, a little better.
+                path, a Pillow image or a list of them, returned as uint8, or uint16 for 16 bits.
+            ensemble: Average over the eight flips and rotations; eight times slower, slightly better.
         """
         enlarge = with_bicubic_color(self, self.scale)
         return each_photograph(enlarge, x, (1, 3), ensemble, scale=self.scale, margin=max(self.margin, 2))
 
     def before_after(self, images: np.ndarray) -> list[np.ndarray]:
-        """Grey images (n, height, width, 1) made small (their pixels repeated), enlarged again, and as they are."""
+        """Gray images (n, height, width, 1) downscaled (pixels repeated), upscaled, and original."""
         side = images.shape[1] - images.shape[1] % self.scale, images.shape[2] - images.shape[2] % self.scale
         images = images[:, : side[0], : side[1]]
         small = ops.convert_to_numpy(self.small(unit_range(ops.convert_to_tensor(images))))
@@ -117,6 +118,6 @@ class SubPixelModel(PhasedModel):
 
 
 def set_kernel(layer: keras.layers.Layer, kernel: np.ndarray, bias: np.ndarray) -> None:
-    """Makes a convolution, plain or collapsible, the one with that kernel and bias."""
+    """Sets kernel and bias of a plain or collapsible convolution."""
     parts = layer.factors(kernel) if hasattr(layer, "factors") else [kernel]
     layer.set_weights([*parts, bias])

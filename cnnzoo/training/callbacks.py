@@ -11,7 +11,8 @@ from typing import Any
 import keras
 import numpy as np
 
-from cnnzoo.imaging.arrays import contact_sheet, save_png
+from cnnzoo.imaging.arrays import contact_sheet
+from cnnzoo.imaging.files import save_png
 from cnnzoo.metrics.features import density_coverage
 from cnnzoo.training.run_dir import Run, State
 from cnnzoo.training.tensorboard import EventFile

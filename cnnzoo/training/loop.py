@@ -11,7 +11,6 @@ import keras
 
 from cnnzoo.data.paintings import painting
 from cnnzoo.hub import build
-from cnnzoo.metrics.features import NEIGHBOURS
 from cnnzoo.training.callbacks import Coverage, RunCheckpointer, SampleLogger, Summary
 from cnnzoo.training.plan import Plan, build_model, check_labels, check_unchanged, load_split, make_plan
 from cnnzoo.training.run_dir import Run, check_vacant
@@ -178,7 +177,7 @@ def _sheet_images(plan: Plan, model: Any) -> Any:
 
 def _coverage(model: Any, images: Any, history: list[dict[str, Any]]) -> list[Coverage]:
     """The callback that detects mode collapse, for a generator with enough training images."""
-    if model.task != "generate" or len(images.images) <= NEIGHBOURS:
+    if model.task != "generate" or len(images.images) <= NEIGHBORS:
         return []
     best = max((entry.get("coverage", 0.0) for entry in history), default=0.0)
     return [Coverage(images.images[:COVERAGE_IMAGES], best)]

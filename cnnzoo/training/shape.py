@@ -10,7 +10,8 @@ import numpy as np
 from cnnzoo.data import LABELED, load
 from cnnzoo.data.folders import Files, files_quietly, flat_root
 from cnnzoo.data.photographs import photographs
-from cnnzoo.imaging.arrays import decoding, orientation
+from cnnzoo.imaging.decoding import decoding
+from cnnzoo.imaging.exif import orientation
 
 Shape = tuple[int | None, int | None, int]
 

@@ -54,7 +54,8 @@ def run(args: argparse.Namespace) -> None:
 
 def _read(path: Path, model: Any, invert: bool) -> "np.ndarray":
     """The image in the image shape of the model; a central crop for a model of images of any size."""
-    from cnnzoo.imaging.arrays import fit_to, read_image
+    from cnnzoo.imaging.arrays import fit_to
+    from cnnzoo.imaging.files import read_image
 
     image = read_image(path)
     image = 255 - image if invert else image

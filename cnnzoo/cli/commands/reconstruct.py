@@ -24,8 +24,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    from cnnzoo.imaging.arrays import save_png, to_uint8
-    from cnnzoo.imaging.files import format_for
+    from cnnzoo.imaging.arrays import to_uint8
+    from cnnzoo.imaging.files import format_for, save_png
 
     stems = [path.stem for path in args.image]
     if twice := sorted({stem for stem in stems if stems.count(stem) > 1}):

@@ -110,7 +110,7 @@ def _by_optimization(
     frames: Path | None = None,
     **options: Any,
 ) -> Callable[..., "np.ndarray"]:
-    from cnnzoo.imaging.arrays import save_png
+    from cnnzoo.imaging.files import save_png
 
     model = hub.build("style_transfer", **({} if network is None else {"network": network}))
 

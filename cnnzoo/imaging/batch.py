@@ -1,0 +1,76 @@
+"""Input images as checked batches: arrays, tensors, files and Pillow images."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from cnnzoo.imaging.arrays import Shape, fit_to, fits, in_words
+from cnnzoo.imaging.decoding import is_picture
+from cnnzoo.imaging.files import read_image
+
+
+def as_array(x: Any, read: Callable[[Any], np.ndarray]) -> np.ndarray:
+    """Images as a NumPy array, from arrays, tensors, or files and Pillow images decoded by `read`, single or in a list.
+
+    Raises:
+        ValueError: For symbolic tensors and other non-arrays, or a list of images of several shapes.
+    """
+    if is_picture(x):
+        return read(x)
+    if isinstance(x, (list, tuple)) and any(map(is_picture, x)):
+        x = [read(each) if is_picture(each) else each for each in x]
+    try:
+        return np.asarray(x)
+    except (TypeError, ValueError, NotImplementedError):
+        if not isinstance(x, (list, tuple)):
+            what = f"{type(x).__name__}, which has no values to look at"
+        else:
+            what = f"images of the shapes {', '.join(sorted({str(np.shape(each)) for each in x}))} in one list"
+        raise ValueError(
+            f"got {what}; allowed: NumPy arrays, tensors, Pillow images or paths of pictures, several of one shape"
+        ) from None
+
+
+def as_batch(x: Any, shape: Shape) -> tuple[np.ndarray, bool]:
+    """Validates input images of a model and adds a batch axis.
+
+    Args:
+        x: uint8 in [0, 255] or floats in [0, 1]: one image (height, width, channels), one gray image (height, width),
+            or a batch (n, height, width, channels) with n >= 1, as any array type. A path, the bytes of a file, a
+            Pillow image, or a list of them is read as uint8 and fitted to the shape.
+        shape: (height, width, channels) of the model's input; None for any.
+
+    Returns:
+        The batch, uint8 or float32 (n, height, width, channels), and whether the input was a single image.
+
+    Raises:
+        ValueError: For another shape, dtype or range.
+    """
+    sides = in_words(shape)
+    allowed = f"allowed: uint8 in [0, 255] or float32 in [0, 1], ({sides}) or (n, {sides})"
+    array = as_array(x, partial(_read_as, shape))
+    if array.ndim == 2 and shape[2] == 1:
+        array = array[:, :, None]
+    single = array.ndim == 3
+    batch = array[None] if single else array
+    if batch.ndim != 4 or not fits(batch.shape[1:], shape):
+        raise ValueError(f"got images of shape {array.shape}; {allowed}")
+    if batch.size == 0:
+        raise ValueError(f"got an empty batch of shape {batch.shape}; {allowed} with n >= 1")
+    if batch.dtype == np.uint8:
+        return batch, single
+    if batch.dtype not in (np.float32, np.float64):
+        raise ValueError(f"got images of dtype {batch.dtype}; {allowed}")
+    low, high = batch.min(), batch.max()
+    if not (low >= -1e-6 and high <= 1 + 1e-6):  # negated so that NaN is rejected
+        raise ValueError(f"got images with values in [{low:g}, {high:g}]; {allowed}")
+    return batch.astype(np.float32, copy=False), single
+
+
+def _read_as(shape: Shape, source: Any) -> np.ndarray:
+    """An image file fitted to a shape, with its channels converted."""
+    image = read_image(source)
+    height, width, channels = (want or have for want, have in zip(shape, image.shape, strict=True))
+    return fit_to(image[None], (height, width, channels))[0]

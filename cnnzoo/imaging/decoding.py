@@ -1,0 +1,111 @@
+"""Decoding of image files with Pillow, bounded in size, with errors that name the file."""
+
+import io
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import PIL.Image
+
+LARGEST = 178_000_000  # pixels per image, against decompression bombs; the limit of Pillow
+
+
+def is_picture(x: Any) -> bool:
+    """Whether x is a path, the bytes of a file or a Pillow image, rather than an array."""
+    from PIL import Image
+
+    return isinstance(x, (str, Path, bytes, bytearray, Image.Image))
+
+
+def contents(source: str | Path | bytes | bytearray) -> tuple[bytes, str]:
+    """The bytes of a file, given its path or the bytes themselves, and its name for errors."""
+    if isinstance(source, (bytes, bytearray)):
+        return bytes(source), "the bytes given"
+    return Path(source).read_bytes(), str(source)
+
+
+def opened(source: "str | Path | bytes | bytearray | PIL.Image.Image") -> "tuple[PIL.Image.Image, str]":
+    """The decoded Pillow image of a source and its name for errors; see `open_image`."""
+    from PIL import Image
+
+    if isinstance(source, Image.Image):
+        return source, "the Pillow image"
+    raw, name = contents(source)
+    return open_image(raw, name), name
+
+
+def open_image(raw: bytes, name: str) -> "PIL.Image.Image":
+    """The decoded Pillow image from the bytes of a file.
+
+    Raises:
+        ValueError: For unknown formats, truncated or damaged files, or more than `LARGEST` pixels (checked before
+            decoding); the message gives the name.
+    """
+    from PIL import Image
+
+    with decoding(name):
+        image = Image.open(io.BytesIO(raw))
+    if image.width * image.height > LARGEST:
+        raise ValueError(
+            f"{name} has {image.width}x{image.height} pixels; allowed: at most {LARGEST / 1e6:g} megapixels"
+        )
+    with decoding(name):
+        image.load()
+    return image
+
+
+@contextmanager
+def decoding(name: str) -> Iterator[None]:
+    """Converts any exception of a decoder to a ValueError with the name of the file.
+
+    Warnings of Pillow about large images, which are limited here, and damaged metadata are suppressed.
+    """
+    from PIL import Image, UnidentifiedImageError
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
+            yield
+    except UnidentifiedImageError:
+        raise ValueError(f"{name} cannot be read as an image: no known format") from None
+    except Image.DecompressionBombError:
+        most = min(LARGEST, 2 * (Image.MAX_IMAGE_PIXELS or LARGEST)) / 1e6
+        raise ValueError(f"{name} has too many pixels; allowed: at most {most:g} megapixels") from None
+    except Exception as error:
+        raise ValueError(f"{name} cannot be read as an image: {error}") from error
+
+
+def pixels_of(image: "PIL.Image.Image", name: str) -> np.ndarray:
+    """A Pillow image as an array (height, width, channels), uint8 or uint16: gray, gray and alpha, RGB or RGBA.
+
+    Palettes become RGB, a transparent color becomes alpha, bilevel images become gray (0 and 255), and CMYK becomes RGB
+    without a profile.
+
+    Raises:
+        ValueError: For other pixel types, such as 32-bit numbers, which have no defined range.
+    """
+    if image.mode.startswith("I;16"):
+        gray = np.asarray(image).astype(np.uint16)[..., None]
+        if not isinstance(clear := image.info.get("transparency"), int):
+            return gray
+        return np.concatenate([gray, np.where(gray == clear, 0, 65535).astype(np.uint16)], axis=2)
+    if image.mode in ("I", "F", "LAB"):
+        raise ValueError(f"{name} has pixels of Pillow's mode {image.mode!r}; allowed: 8 or 16 bits, grey, RGB or CMYK")
+    mode = "L" if image.mode in ("1", "L", "LA", "La") else "RGB"
+    if image.has_transparency_data:
+        mode = {"L": "LA", "RGB": "RGBA"}[mode]
+    with decoding(name):
+        array = np.asarray(image if image.mode == mode else image.convert(mode))  # `convert` always copies
+    return array if array.ndim == 3 else array[..., None]
+
+
+def split(array: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+    """Pixels (height, width, 1 or 3) and alpha (height, width) or None, from the array of `pixels_of`."""
+    channels = 1 if array.shape[2] < 3 else 3
+    return array[..., :channels], array[..., -1] if array.shape[2] > channels else None

@@ -1,0 +1,84 @@
+"""Compilation of a model with one optimizer per phase."""
+
+from typing import Any
+
+import keras
+
+from cnnzoo.phases.optimizer import PhaseOptimizer, refuse_what_strategies_cannot_do
+
+METRICS = ("metrics", "weighted_metrics")
+
+
+class Compiling(keras.Model):
+    """The part of `cnnzoo.phases.PhasedModel` that compiles it.
+
+    Attributes:
+        takes_metrics: See `cnnzoo.phases.PhasedModel`.
+    """
+
+    takes_metrics: bool
+
+    def compile(self, optimizer: Any = None, *, jit_compile: bool | str = "auto", **settings: Any) -> None:
+        """Compiles the model with one optimizer per phase.
+
+        Args:
+            optimizer: `None` for the published settings; `{phase name: optimizer}`; or, for a single phase, an
+                optimizer or its name.
+            jit_compile: As in Keras. "auto" is saved as "auto".
+            **settings: `run_eagerly` and `steps_per_execution`, as in Keras; for classifiers also `metrics` and
+                `weighted_metrics`, of integer labels and probabilities.
+
+        Raises:
+            ValueError: For a loss (phases define their own), unknown phases, missing or shared optimizers, or settings
+                unsupported by Keras under the current `tf.distribute` strategy.
+        """
+        allowed = ["run_eagerly", "steps_per_execution", *(METRICS if self.takes_metrics else ())]
+        if unknown := sorted(set(settings) - set(allowed)):
+            own = "loss is" if self.takes_metrics else "losses and metrics are"
+            raise ValueError(
+                f"{type(self).__name__}.compile got {', '.join(unknown)}; its {own} its own; "
+                f"allowed: optimizer, jit_compile, {', '.join(allowed)}"
+            )
+        optimizer = self._phase_optimizer(optimizer)
+        if keras.backend.backend() == "tensorflow":
+            refuse_what_strategies_cannot_do(optimizer, jit_compile, settings.get("steps_per_execution", 1))
+        optimizer.groups = lambda: {phase.name: phase.variables for phase in self.phases()}
+        self._jit_request = jit_compile
+        settings["auto_scale_loss"] = False  # the optimizers of the phases are already wrapped
+        super().compile(optimizer=optimizer, jit_compile=jit_compile, **settings)
+        self._loss_tracker = None
+        if self._compile_metrics is not None:
+            labels, chances = keras.KerasTensor((None,), "int64"), keras.KerasTensor((None, self.classes))
+            self._compile_metrics.build(labels, chances)
+        self.optimizer.build(self.trainable_variables)  # in the scope of the strategy, outside replicas
+
+    def _phase_optimizer(self, optimizer: Any) -> PhaseOptimizer:
+        names = [phase.name for phase in self.phases()]
+        if optimizer is None:
+            optimizer = self.published_optimizers()
+        if isinstance(optimizer, PhaseOptimizer):
+            optimizer = optimizer.by_phase
+        if not isinstance(optimizer, dict):
+            if len(names) > 1:
+                raise ValueError(f"got one optimizer for the phases {', '.join(names)}; allowed: a dict with one each")
+            optimizer = {names[0]: optimizer}
+        if set(optimizer) != set(names):
+            raise ValueError(f"got optimizers for {', '.join(optimizer) or 'no phase'}; allowed: {', '.join(names)}")
+        optimizers = {name: keras.optimizers.get(optimizer[name]) for name in names}
+        if len(set(map(id, optimizers.values()))) < len(names):
+            raise ValueError(f"got one optimizer for several of the phases {', '.join(names)}; allowed: one for each")
+        if self.dtype_policy.name == "mixed_float16":
+            scaled = keras.optimizers.LossScaleOptimizer
+            optimizers = {k: v if isinstance(v, scaled) else scaled(v) for k, v in optimizers.items()}
+        return PhaseOptimizer(optimizers)
+
+    def get_compile_config(self) -> dict | None:
+        config = super().get_compile_config()
+        if not config:
+            return config
+        taken = {name: config[name] for name in ("optimizer", "run_eagerly", "steps_per_execution")}
+        taken |= {name: config[name] for name in METRICS if config.get(name)}
+        return {**taken, "jit_compile": self._jit_request}  # Keras would store the resolved value of "auto"
+
+    def compile_from_config(self, config: Any) -> None:
+        self.compile(**keras.saving.deserialize_keras_object(config))
