@@ -1,4 +1,4 @@
-"""One pass of `fast_style.paintings` against optimisation on the very same loss: how good, and how much sooner.
+"""One pass of `fast_style.paintings` against optimization on the very same loss: how good, and how much sooner.
 
     python benchmarks/fast_style.py --side 512 --photographs 6 --steps 100
 

@@ -23,13 +23,13 @@ from fuzz_serving import SIGNATURES, exported, picture
 
 def main() -> None:
     with exported("espcn.x3", "lenet.mnist", "cgan.mnist") as folder:
-        catalogue, predict = ModelRepository(folder), Predictor(1e5)
+        catalog, predict = ModelRepository(folder), Predictor(1e5)
 
         def check(data: bytes) -> None:
             image = {"b64": base64.b64encode(data).decode()}
             for model, signature in SIGNATURES.items():
                 bodies = [data, json.dumps({"signature_name": signature, "inputs": {"image_bytes": [image]}}).encode()]
-                for made in predict(catalogue.find(model), bodies):
+                for made in predict(catalog.find(model), bodies):
                     if isinstance(made, Exception) and not (isinstance(made, Refusal) and made.http == 400):
                         raise made
 

@@ -2,8 +2,8 @@
 
     python benchmarks/large_photographs.py
 
-Each run is a process of its own on an image of noise: `cnnzoo denoise` of 8192x8192 grey pixels, `cnnzoo upscale` to
-as many, in colour, `cnnzoo inpaint` of as many with scratches of 50 to 160 pixels all over, and `cnnzoo enhance` of as
+Each run is a process of its own on an image of noise: `cnnzoo denoise` of 8192x8192 gray pixels, `cnnzoo upscale` to
+as many, in color, `cnnzoo inpaint` of as many with scratches of 50 to 160 pixels all over, and `cnnzoo enhance` of as
 many. The memory is the largest that the process held, with Python and TensorFlow.
 """
 

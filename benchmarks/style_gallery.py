@@ -1,4 +1,4 @@
-"""Photographs down, paintings across: whether each painting is recognised, to be judged by eye.
+"""Photographs down, paintings across: whether each painting is recognized, to be judged by eye.
 
     python benchmarks/style_gallery.py grid.png photo.jpg other.jpg --side 256
 

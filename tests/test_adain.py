@@ -1,4 +1,4 @@
-"""Adaptive instance normalisation: moments against NumPy, the encoder against its classifier, tiles against one."""
+"""Adaptive instance normalization: moments against NumPy, the encoder against its classifier, tiles against one."""
 
 import keras
 import numpy as np

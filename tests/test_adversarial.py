@@ -1,4 +1,4 @@
-"""The adversarial games against numbers worked out by hand, and the slopes that regularise them against JAX."""
+"""The adversarial games against numbers worked out by hand, and the slopes that regularize them against JAX."""
 
 import keras
 import numpy as np

@@ -97,14 +97,14 @@ def test_a_damaged_file_is_named_with_both_hashes(saved, name, damage):
     ("change", "complaint"),
     [
         (lambda card: card.pop("task"), "lacks the field 'task'"),
-        (lambda card: card.update(colour="red"), "has the unknown field colour"),
+        (lambda card: card.update(color="red"), "has the unknown field color"),
         (lambda card: card.update(parameters="many"), "got parameters = 'many'; allowed: int"),
         (lambda card: card.update(format=2), "is of format 2; this version of cnnzoo reads format 1"),
         (lambda card: card.update(task="guess"), "got task 'guess'; allowed: classify, reconstruct, generate"),
         (lambda card: card["data"].pop("licence"), "data lacks the field 'licence'"),
         (lambda card: card["files"].pop("golden.npz"), "got files model.weights.h5; allowed: golden.npz and"),
         (lambda card: card["scores"][0].pop("protocol"), "scores lacks the field 'protocol'"),
-        (lambda card: card.update(config={"colour": 1}), "lenet has no configuration field colour"),
+        (lambda card: card.update(config={"color": 1}), "lenet has no configuration field color"),
         (lambda card: card.update(config={"image_shape": [28, 28, 3]}), "does not suit 'lenet'"),
     ],
 )

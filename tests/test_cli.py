@@ -163,7 +163,7 @@ def test_list_names_all_that_can_be_built_and_all_that_is_trained(command):
     first = [line.split()[0] for line in out.splitlines() if line.strip()]
     for name in [*cnnzoo.list_models(), *cnnzoo.list_checkpoints()]:
         assert first.count(name) == 1
-    assert "A small convolutional classifier for 28x28 grey images" in out
+    assert "A small convolutional classifier for 28x28 gray images" in out
     assert measured("lenet.mnist") in next(line for line in out.splitlines() if "lenet.mnist" in line)
     assert err == ""
 
@@ -489,7 +489,7 @@ def test_interpolate_goes_from_image_to_image(command, runs, digits, tmp_path):
     a, b, c = model.encode(images[:3])
     rows = np.concatenate([model.decode(np.stack(row)) for row in ([a, (a + b) / 2, b], [b, (b + c) / 2, c])])
     difference = sheet(tmp_path / "a.png").astype(int) - contact_sheet(rows, 3)[..., 0]
-    assert np.abs(difference).max() <= 1  # a grey value may be rounded the other way
+    assert np.abs(difference).max() <= 1  # a gray value may be rounded the other way
 
 
 def test_interpolate_keeps_to_a_class(command, runs, tmp_path):

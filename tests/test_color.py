@@ -1,4 +1,4 @@
-"""Colour conversion against scikit-image, the published matrix and itself backwards, in arrays and in graphs."""
+"""Color conversion against scikit-image, the published matrix and itself backwards, in arrays and in graphs."""
 
 import keras
 import numpy as np
@@ -42,9 +42,9 @@ def test_there_and_back_is_where_it_was():
 
 
 def test_a_grey_image_is_one_with_equal_channels():
-    grey = IMAGES[..., :1]
-    np.testing.assert_allclose(color.luma(grey), color.luma(np.repeat(grey, 3, axis=-1)), atol=1e-14)
-    np.testing.assert_allclose(color.luma(grey), (16 + 219 * grey) / 255, atol=1e-14)
+    gray = IMAGES[..., :1]
+    np.testing.assert_allclose(color.luma(gray), color.luma(np.repeat(gray, 3, axis=-1)), atol=1e-14)
+    np.testing.assert_allclose(color.luma(gray), (16 + 219 * gray) / 255, atol=1e-14)
 
 
 @pytest.mark.parametrize("function", [color.rgb_to_ycbcr, color.ycbcr_to_rgb, color.luma])

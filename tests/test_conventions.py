@@ -12,11 +12,11 @@ from keras import callbacks as keras_callbacks
 
 import cnnzoo
 
-GREY = {"image_shape": (28, 28, 1)}
+GRAY = {"image_shape": (28, 28, 1)}
 CONFIGS = {
-    "lenet": GREY,
-    "vae": GREY | {"latent_dim": 4},
-    "dcgan": GREY | {"width": 4, "latent_dim": 4},
+    "lenet": GRAY,
+    "vae": GRAY | {"latent_dim": 4},
+    "dcgan": GRAY | {"width": 4, "latent_dim": 4},
     "denoiser": {"depth": 2, "width": 4},
     "inpainter": {"width": 4, "depth": 2},
     "espcn": {"scale": 2, "width": 4},

@@ -98,11 +98,11 @@ def test_mnist_is_the_official_one(tfds_data):
 
 @pytest.mark.parametrize("split", ["train", "test"])
 def test_static_mnist_is_drawn_once_from_the_grey_images(split, tfds_data):
-    grey, drawn = data.load("mnist", split), data.load("mnist/static", split)
-    np.testing.assert_array_equal(drawn.labels, grey.labels)
-    assert drawn.images.dtype == np.uint8 and drawn.images.shape == grey.images.shape
-    counts = np.bincount(grey.images.ravel(), minlength=256)
-    white = np.bincount(grey.images[drawn.images == 255], minlength=256)
+    gray, drawn = data.load("mnist", split), data.load("mnist/static", split)
+    np.testing.assert_array_equal(drawn.labels, gray.labels)
+    assert drawn.images.dtype == np.uint8 and drawn.images.shape == gray.images.shape
+    counts = np.bincount(gray.images.ravel(), minlength=256)
+    white = np.bincount(gray.images[drawn.images == 255], minlength=256)
     assert np.count_nonzero(drawn.images) == white.sum()  # nothing but 0 and 255
     chance = np.arange(256) / 255
     deviation = np.sqrt(counts * chance * (1 - chance))
@@ -114,8 +114,8 @@ def test_static_mnist_is_drawn_once_from_the_grey_images(split, tfds_data):
 def test_static_mnist_draws_train_and_test_from_different_streams(tfds_data):
     agree = []
     for split in ("train", "test"):
-        grey, drawn = data.load("mnist", split).images[:1000], data.load("mnist/static", split).images[:1000]
-        agree.append(np.where((grey > 100) & (grey < 155), drawn // 255, 2))  # where the draw decides
+        gray, drawn = data.load("mnist", split).images[:1000], data.load("mnist/static", split).images[:1000]
+        agree.append(np.where((gray > 100) & (gray < 155), drawn // 255, 2))  # where the draw decides
     both = (agree[0] < 2) & (agree[1] < 2)
     assert both.sum() > 500
     assert np.mean(agree[0][both] == agree[1][both]) < 0.7  # 0.5 for independent draws, nearly 1 for the same one

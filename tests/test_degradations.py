@@ -71,7 +71,7 @@ def through_pillow(image: np.ndarray, quality: int) -> np.ndarray:
     return np.asarray(Image.open(buffer)).reshape(image.shape)
 
 
-@pytest.mark.parametrize("photograph", [data.camera()[..., None], data.astronaut()], ids=["grey", "colour"])
+@pytest.mark.parametrize("photograph", [data.camera()[..., None], data.astronaut()], ids=["gray", "color"])
 @pytest.mark.parametrize("quality", [5, 30, 75, 95])
 @pytest.mark.parametrize("size", [(96, 104), (99, 101)])
 def test_jpeg_is_pillow_s(size, quality, photograph):

@@ -143,7 +143,7 @@ def test_without_biases_it_is_homogeneous():
 
 
 def levels(images) -> np.ndarray:
-    """The standard deviation of each in grey levels."""
+    """The standard deviation of each in gray levels."""
     return 255 * array(images).std(axis=(1, 2, 3))
 
 

@@ -78,10 +78,10 @@ def test_without_strength_nothing_changes_in_any_type():
 def test_what_was_lighter_stays_lighter(strength):
     """At each place the curves rise and keep black and white."""
     curves = np.tanh(rng.normal(0, 2, (1, 1, 30, 24))).astype(np.float32)
-    greys = np.linspace(0, 1, 101, dtype=np.float32)
+    grays = np.linspace(0, 1, 101, dtype=np.float32)
     made = numpy(
         enhancer.bent(
-            greys[:, None, None, None] * np.ones((101, 1, 30, 3), np.float32), enhancer.strengthened(curves, strength)
+            grays[:, None, None, None] * np.ones((101, 1, 30, 3), np.float32), enhancer.strengthened(curves, strength)
         )
     )
     assert np.diff(made, axis=0).min() >= -1e-6
@@ -156,7 +156,7 @@ def test_bad_configuration_is_refused(config):
 
 
 def regions(image: np.ndarray, side: int) -> np.ndarray:
-    """The mean grey values of squares, by a plain loop."""
+    """The mean gray values of squares, by a plain loop."""
     height, width = image.shape[:2]
     return np.array(
         [
@@ -259,16 +259,16 @@ def test_equalisation_spreads_the_luma_and_keeps_the_chroma():
     np.testing.assert_allclose(luma, exposure.equalize_hist(before)[inside], atol=1e-5)
     chroma = made - (made @ weights)[..., None] - dim / 255 + before[..., None]
     np.testing.assert_allclose(chroma[inside], 0.0, atol=1e-6)
-    grey = data.camera()[::8, ::8, None]
-    expected = exposure.equalize_hist(grey[..., 0] / 255)[..., None]
-    np.testing.assert_allclose(classical.equalized(grey), expected, atol=1e-6)
+    gray = data.camera()[::8, ::8, None]
+    expected = exposure.equalize_hist(gray[..., 0] / 255)[..., None]
+    np.testing.assert_allclose(classical.equalized(gray), expected, atol=1e-6)
 
 
 def test_clahe_is_the_librarys():
     np.testing.assert_allclose(classical.clahe(PHOTO), exposure.equalize_adapthist(PHOTO), atol=1e-6)
-    grey = data.camera()[::4, ::4, None]
-    expected = exposure.equalize_adapthist(grey[..., 0])[..., None]
-    np.testing.assert_allclose(classical.clahe(grey), expected, atol=1e-6)
+    gray = data.camera()[::4, ::4, None]
+    expected = exposure.equalize_adapthist(gray[..., 0])[..., None]
+    np.testing.assert_allclose(classical.clahe(gray), expected, atol=1e-6)
 
 
 def test_scores_are_those_of_files_with_the_unchanged_picture_beside(tmp_path, monkeypatch):

@@ -114,12 +114,12 @@ def test_training_beats_the_nearest_neighbour(photograph):
     import keras
 
     model = cnnzoo.build("espcn", scale=2, width=8, depth=2)
-    grey = np.stack([photograph[y : y + 32, x : x + 32, :1] for y in range(0, 96, 16) for x in range(0, 96, 16)])
-    small = ops.convert_to_numpy(downscale(grey / np.float32(255), 2))
+    gray = np.stack([photograph[y : y + 32, x : x + 32, :1] for y in range(0, 96, 16) for x in range(0, 96, 16)])
+    small = ops.convert_to_numpy(downscale(gray / np.float32(255), 2))
     repeated = np.repeat(np.repeat(small, 2, axis=1), 2, axis=2)
     model.compile({"pixels": keras.optimizers.Adam(3e-3)})
-    model.fit(grey, epochs=60, batch_size=12, verbose=0)
-    errors = [np.mean((x - grey / 255) ** 2) for x in (np.asarray(model(small)), repeated)]
+    model.fit(gray, epochs=60, batch_size=12, verbose=0)
+    errors = [np.mean((x - gray / 255) ** 2) for x in (np.asarray(model(small)), repeated)]
     assert errors[0] < 0.8 * errors[1]
 
 

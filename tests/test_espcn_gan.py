@@ -32,8 +32,8 @@ def test_the_dial_goes_from_where_it_began_to_where_it_ended(trained, photograph
     np.testing.assert_array_equal(model.upscale(photograph, sharpness=1.0), sharp)
     assert model.reparameterized() is model
     assert np.abs(sharp.astype(int) - start.upscale(photograph)).max() > 0
-    grey = photograph[None, :, :, :1]
-    np.testing.assert_array_equal(np.asarray(model(grey)), np.asarray(model.between(1.0)(grey)))
+    gray = photograph[None, :, :, :1]
+    np.testing.assert_array_equal(np.asarray(model(gray)), np.asarray(model.between(1.0)(gray)))
 
 
 def test_the_faithful_network_is_kept_when_it_is_saved(trained, tmp_path, photograph):

@@ -40,7 +40,7 @@ def test_an_autoencoder_is_scored_beside_a_pca():
     report = evaluate(model, "digits")
     truth = load("digits", "test").images / 255.0
     made = model.reconstruct(load("digits", "test").images) / 255.0
-    assert report["mse"].value == pytest.approx(np.mean((truth - made) ** 2), rel=0.02)  # rounded to grey values here
+    assert report["mse"].value == pytest.approx(np.mean((truth - made) ** 2), rel=0.02)  # rounded to gray values here
     expected = reconstruction.pca_mse(load("digits").images / 255.0, truth, 8)
     assert report["pca_mse"].value == pytest.approx(expected, rel=1e-4)
     assert report["mse_over_pca"].value == pytest.approx(report["mse"].value / report["pca_mse"].value)
@@ -169,7 +169,7 @@ def test_a_conditional_generator_is_scored_by_what_it_was_asked_for():
     least = report["least_coverage"]
     assert least.value == pytest.approx(min(np.mean(row) for row in coverage))
     assert np.mean(coverage[least.protocol["class"]]) == pytest.approx(least.value)
-    few = {score.name for score in evaluate(model, "digits", limit=20).scores}  # too few of a class for neighbours
+    few = {score.name for score in evaluate(model, "digits", limit=20).scores}  # too few of a class for neighbors
     assert "label_agreement" in few and "least_coverage" not in few
 
 

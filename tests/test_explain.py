@@ -126,7 +126,7 @@ def test_occlusion_is_what_a_plain_loop_finds():
     np.testing.assert_allclose(found[0], total / times, atol=1e-4)
 
 
-def colours(stride=1):
+def colors(stride=1):
     """Two positive 1x1 filters of three channels and the mean of each: its maps and gradients have a closed form."""
     conv = layers.Conv2D(2, 1, strides=stride, activation="relu")
     model = Toy((4, 6, 3), conv, layers.GlobalAveragePooling2D())
@@ -137,7 +137,7 @@ def colours(stride=1):
 
 @pytest.mark.parametrize("c", range(3))
 def test_grad_cam_in_closed_form(c):
-    model, maps, weights = colours()
+    model, maps, weights = colors()
     slope = weights[:, c] / (4 * 6)  # everywhere, since the head sees means
     np.testing.assert_allclose(explain.grad_cam(model, IMAGES, c), np.maximum(maps @ slope, 0), atol=1e-6)
     sums = maps.sum(axis=(1, 2))  # (n, 2)
@@ -147,7 +147,7 @@ def test_grad_cam_in_closed_form(c):
 
 
 def test_a_small_map_is_enlarged_bilinearly():
-    model, maps, weights = colours(stride=2)
+    model, maps, weights = colors(stride=2)
     small = np.maximum(maps @ weights[:, 1] / (2 * 3), 0)
     expected = [resize(each, (4, 6), order=1, mode="edge", anti_aliasing=False) for each in small]
     np.testing.assert_allclose(explain.grad_cam(model, IMAGES, 1), expected, atol=1e-6)
@@ -329,10 +329,10 @@ def test_an_overlay_is_red_for_and_blue_against():
     plain = overlay(image, np.zeros((2, 2), np.float32))
     assert (plain == plain[0, 0, 0]).all()
     colored = overlay(image, np.array([[3.0, -3.0], [0.0, 1.5]], np.float32)).astype(int)
-    red, blue, grey, half = colored.reshape(4, 3)
+    red, blue, gray, half = colored.reshape(4, 3)
     assert red[0] > 150 > 100 > red[2] and blue[2] > 150 > 100 > blue[0]
-    np.testing.assert_array_equal(grey, plain[0, 0])
-    np.testing.assert_allclose(half, (red + grey) / 2, atol=1)
+    np.testing.assert_array_equal(gray, plain[0, 0])
+    np.testing.assert_allclose(half, (red + gray) / 2, atol=1)
 
 
 @pytest.mark.parametrize(

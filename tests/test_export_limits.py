@@ -49,11 +49,11 @@ def exports(folder):
 @pytest.fixture(scope="module")
 def ask(folder):
     """A function that sends one body to a model and gives the answer as JSON, or raises what it is refused with."""
-    catalogue, predictor = ModelRepository(folder), Predictor(LIMIT)
+    catalog, predictor = ModelRepository(folder), Predictor(LIMIT)
 
     def sent(model, signature, inputs):
         (answer,) = predictor(
-            catalogue.find(model), [json.dumps({"signature_name": signature, "inputs": inputs}).encode()]
+            catalog.find(model), [json.dumps({"signature_name": signature, "inputs": inputs}).encode()]
         )
         if isinstance(answer, Exception):
             raise answer
@@ -235,15 +235,15 @@ def test_exported_files_have_the_permissions_that_the_umask_leaves(folder):
 def test_a_version_that_failed_is_tried_again_when_its_files_change(folder, tmp_path):
     shutil.copytree(folder, tmp_path / "root")
     root, whole = tmp_path / "root", folder / "lenet" / "1"
-    catalogue = ModelRepository(root)
+    catalog = ModelRepository(root)
     half = root / "lenet" / "2"
     half.mkdir()
     shutil.copy(whole / "saved_model.pb", half)  # the rest is still being copied
-    catalogue.refresh()
-    assert ("lenet", 2) in catalogue.failed and catalogue.find("lenet").version == 1
+    catalog.refresh()
+    assert ("lenet", 2) in catalog.failed and catalog.find("lenet").version == 1
     shutil.copytree(whole, half, dirs_exist_ok=True)
-    catalogue.refresh()
-    assert not catalogue.failed and catalogue.find("lenet").version == 2
+    catalog.refresh()
+    assert not catalog.failed and catalog.find("lenet").version == 2
 
 
 # -- bodies ------------------------------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""Painting in one pass: the normalisation against NumPy, styles and their mixtures, tiles against the whole."""
+"""Painting in one pass: the normalization against NumPy, styles and their mixtures, tiles against the whole."""
 
 import keras
 import numpy as np
@@ -98,9 +98,9 @@ def test_where_the_mask_is_0_the_photograph_stays_and_its_colours_may(model):
     made = model.stylize(FACE, mask=mask)
     np.testing.assert_array_equal(made[~mask], FACE[~mask])
     np.testing.assert_array_equal(made[mask], model.stylize(FACE)[mask])
-    grey = np.repeat(FACE[..., :1], 3, axis=2)
-    kept = model.stylize(grey, keep_color=True)
-    assert np.abs(kept.astype(int) - kept[..., :1]).max() <= 1  # still grey
+    gray = np.repeat(FACE[..., :1], 3, axis=2)
+    kept = model.stylize(gray, keep_color=True)
+    assert np.abs(kept.astype(int) - kept[..., :1]).max() <= 1  # still gray
 
 
 def test_a_large_photograph_in_strips_is_as_the_whole(model, monkeypatch):
@@ -111,7 +111,7 @@ def test_a_large_photograph_in_strips_is_as_the_whole(model, monkeypatch):
     done = []
     strips = model.stylize(photo / np.float32(255), "tissue", progress=lambda *parts: done.append(parts))
     assert done == [(i, 7) for i in range(1, 8)]
-    np.testing.assert_allclose(strips, whole, atol=2e-4)  # 0.05 grey levels: sums in another order
+    np.testing.assert_allclose(strips, whole, atol=2e-4)  # 0.05 gray levels: sums in another order
 
 
 @pytest.mark.parametrize(

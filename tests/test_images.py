@@ -37,11 +37,11 @@ def test_it_reads_palettes_transparency_and_black_and_white(picture):
 
 
 def test_grey_and_colour_are_converted(picture):
-    grey = files.read_image(picture, channels=1)
+    gray = files.read_image(picture, channels=1)
     by_pillow = np.asarray(Image.fromarray(picture).convert("L")).astype(int)
-    assert np.abs(grey[:, :, 0] - by_pillow).max() <= 1  # Pillow's weights are rounded to 16 bits
-    back = files.read_image(grey, channels=3)
-    np.testing.assert_array_equal(back, np.repeat(grey, 3, axis=2))
+    assert np.abs(gray[:, :, 0] - by_pillow).max() <= 1  # Pillow's weights are rounded to 16 bits
+    back = files.read_image(gray, channels=3)
+    np.testing.assert_array_equal(back, np.repeat(gray, 3, axis=2))
     with pytest.raises(ValueError, match="got images with 3 channels where the model takes 2"):
         files.read_image(picture, channels=2)
 

@@ -36,18 +36,18 @@ def image(*shape: int) -> np.ndarray:
 
 DIGIT, PHOTOGRAPH, MASK = image(28, 28, 1), image(20, 24, 3), image(20, 24) > 128
 
-GREY = {"image_shape": (28, 28, 1)}
+GRAY = {"image_shape": (28, 28, 1)}
 
 # The verb, from a model and an image and perhaps a mask; the model; the image.
 VERBS = {
-    "classify": ("lenet", GREY, DIGIT, lambda model, x: model.classify(x)),
-    "features": ("lenet", GREY, DIGIT, lambda model, x: model.features(x)),
-    "saliency": ("lenet", GREY, DIGIT, lambda model, x: explain.saliency(model, x)),
-    "encode": ("autoencoder", GREY, DIGIT, lambda model, x: model.encode(x)),
-    "reconstruct": ("autoencoder", GREY, DIGIT, lambda model, x: model.reconstruct(x)),
-    "invert": ("autoencoder", GREY, DIGIT, lambda model, x: latent.invert(model, x, steps=1).z),
-    "with labels": ("cvae", GREY, DIGIT, lambda model, x: model.reconstruct(x, labels=3)),
-    "compress": ("vqvae", GREY, DIGIT, lambda model, x: model.encode(x)),
+    "classify": ("lenet", GRAY, DIGIT, lambda model, x: model.classify(x)),
+    "features": ("lenet", GRAY, DIGIT, lambda model, x: model.features(x)),
+    "saliency": ("lenet", GRAY, DIGIT, lambda model, x: explain.saliency(model, x)),
+    "encode": ("autoencoder", GRAY, DIGIT, lambda model, x: model.encode(x)),
+    "reconstruct": ("autoencoder", GRAY, DIGIT, lambda model, x: model.reconstruct(x)),
+    "invert": ("autoencoder", GRAY, DIGIT, lambda model, x: latent.invert(model, x, steps=1).z),
+    "with labels": ("cvae", GRAY, DIGIT, lambda model, x: model.reconstruct(x, labels=3)),
+    "compress": ("vqvae", GRAY, DIGIT, lambda model, x: model.encode(x)),
     "upscale": ("espcn", {"scale": 2}, PHOTOGRAPH, lambda model, x: model.upscale(x)),
     "denoise": ("denoiser", {"image_shape": (None, None, 3)}, PHOTOGRAPH, lambda model, x: model.restore(x)),
     "inpaint": ("inpainter", {}, PHOTOGRAPH, lambda model, x: model.restore(x, MASK)),
@@ -81,10 +81,10 @@ def test_every_form_of_an_image_is_the_same_image(verb, model_of, given):
 
 def test_a_mask_comes_in_every_form(model_of, given):
     whole = model_of("inpaint").restore(PHOTOGRAPH, MASK)
-    grey = np.where(MASK, 255, 0).astype(np.uint8)
+    gray = np.where(MASK, 255, 0).astype(np.uint8)
     for form in FORMS[:-1]:
-        np.testing.assert_array_equal(model_of("inpaint").restore(PHOTOGRAPH, given(grey, form)), whole)
-    black_and_white = Image.fromarray(grey).convert("1")
+        np.testing.assert_array_equal(model_of("inpaint").restore(PHOTOGRAPH, given(gray, form)), whole)
+    black_and_white = Image.fromarray(gray).convert("1")
     np.testing.assert_array_equal(model_of("inpaint").restore(PHOTOGRAPH, black_and_white), whole)
 
 

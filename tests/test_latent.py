@@ -1,4 +1,4 @@
-"""Looking along the latent space: lines, the way back and neighbours, against SciPy, least squares and plain loops."""
+"""Looking along the latent space: lines, the way back and neighbors, against SciPy, least squares and plain loops."""
 
 import json
 import os

@@ -236,12 +236,12 @@ def test_a_cutout_is_one_grey_square_of_half_of_the_side():
 def test_colour_keeps_what_it_does_not_change():
     image = np.random.default_rng(0).uniform(-1, 1, (64, 6, 6, 3)).astype("float32")
     changed = ops.convert_to_numpy(DifferentiableAugmentation(["color"])(image, training=True))
-    # An affine map of each image's greys, and of its differences from grey.
+    # An affine map of each image's grays, and of its differences from gray.
     for before, after in zip(image.astype(np.float64), changed.astype(np.float64), strict=True):
-        grey, new = before.mean(2).ravel(), after.mean(2).ravel()
-        contrast, brightness = np.polyfit(grey, new, 1)
-        np.testing.assert_allclose(new, contrast * grey + brightness, atol=1e-5)
-        assert 0.5 <= contrast <= 1.5 and abs(new.mean() - grey.mean()) <= 0.5
+        gray, new = before.mean(2).ravel(), after.mean(2).ravel()
+        contrast, brightness = np.polyfit(gray, new, 1)
+        np.testing.assert_allclose(new, contrast * gray + brightness, atol=1e-5)
+        assert 0.5 <= contrast <= 1.5 and abs(new.mean() - gray.mean()) <= 0.5
         off, new_off = (before - before.mean(2, keepdims=True)).ravel(), (after - after.mean(2, keepdims=True)).ravel()
         saturation = new_off @ off / (off @ off) / contrast
         assert -1e-3 <= saturation <= 2.001

@@ -41,12 +41,12 @@ def test_gaussian():
 
 
 def test_discretized_logistic_is_the_mass_between_grey_values():
-    grey = np.array([0, 1, 7, 128, 254, 255]).reshape(-1, 1, 1, 1)
+    gray = np.array([0, 1, 7, 128, 254, 255]).reshape(-1, 1, 1, 1)
     for mean, scale in ((0.1, 0.02), (0.5, 0.1), (0.99, 0.005)):
         logistic = stats.logistic(mean, scale)
-        upper = np.where(grey == 255, 1.0, logistic.cdf((grey + 0.5) / 255))
-        lower = np.where(grey == 0, 0.0, logistic.cdf((grey - 0.5) / 255))
-        images, means = (grey / 255).astype(np.float32), np.full(grey.shape, mean, np.float32)
+        upper = np.where(gray == 255, 1.0, logistic.cdf((gray + 0.5) / 255))
+        lower = np.where(gray == 0, 0.0, logistic.cdf((gray - 0.5) / 255))
+        images, means = (gray / 255).astype(np.float32), np.full(gray.shape, mean, np.float32)
         log_scale = np.float32(np.log(scale))
         found = ops.convert_to_numpy(losses.discretized_logistic_log_likelihood(images, means, log_scale))
         mass = (upper - lower)[:, 0, 0, 0]

@@ -92,8 +92,8 @@ def test_super_resolution_is_scored_by_its_protocols():
     for protocol in reconstruction.PROTOCOLS:
         expected = reconstruction.prepare(image, protocol, 1)
         np.testing.assert_array_equal(reconstruction.prepare(floats, protocol, 1), expected)
-    grey = image[..., :1]
-    np.testing.assert_array_equal(reconstruction.prepare(grey, "Y-shave", 2), grey[2:-2, 2:-2] / 255)
+    gray = image[..., :1]
+    np.testing.assert_array_equal(reconstruction.prepare(gray, "Y-shave", 2), gray[2:-2, 2:-2] / 255)
 
 
 @pytest.mark.parametrize(
@@ -132,12 +132,12 @@ def test_pca_is_the_best_linear_code():
     images = (code @ rng.normal(size=(3, 12))).reshape(60, 2, 2, 3)
     assert reconstruction.pca_mse(images[:40], images[40:], 3) < 1e-20
     noisy = images + 0.1 * rng.normal(size=images.shape)
-    centred = noisy.reshape(60, -1) - noisy.reshape(60, -1).mean(axis=0)
-    lost = np.linalg.svd(centred, compute_uv=False)[3:]  # Eckart and Young: the rest of the singular values
-    assert reconstruction.pca_mse(noisy, noisy, 3) == pytest.approx(np.sum(lost**2) / centred.size, rel=1e-9)
-    axes = np.linalg.svd(centred)[2][:3].T
-    fit = LinearRegression().fit(centred @ axes, centred)
-    residual = np.mean((fit.predict(centred @ axes) - centred) ** 2)
+    centered = noisy.reshape(60, -1) - noisy.reshape(60, -1).mean(axis=0)
+    lost = np.linalg.svd(centered, compute_uv=False)[3:]  # Eckart and Young: the rest of the singular values
+    assert reconstruction.pca_mse(noisy, noisy, 3) == pytest.approx(np.sum(lost**2) / centered.size, rel=1e-9)
+    axes = np.linalg.svd(centered)[2][:3].T
+    fit = LinearRegression().fit(centered @ axes, centered)
+    residual = np.mean((fit.predict(centered @ axes) - centered) ** 2)
     assert reconstruction.pca_mse(noisy, noisy, 3) == pytest.approx(residual, rel=1e-9)
 
 

@@ -13,7 +13,7 @@ from cnnzoo.utils.terminal import print_anything, print_json
 
 
 class Generator:
-    """Grey images of 28x28 pixels."""
+    """Gray images of 28x28 pixels."""
 
     task, needs_labels, image_shape, latent_dim = "generate", False, (28, 28, 1), 4
 

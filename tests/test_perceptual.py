@@ -98,9 +98,9 @@ def test_it_grows_with_noise_and_with_blur(network):
 
 
 def test_a_grey_image_is_one_with_equal_channels(distance):
-    grey = PHOTO[..., :1]
-    blurred = gaussian_filter(grey, (1, 1, 0))
-    assert distance(grey, blurred) == distance(np.repeat(grey, 3, axis=2), np.repeat(blurred, 3, axis=2))
+    gray = PHOTO[..., :1]
+    blurred = gaussian_filter(gray, (1, 1, 0))
+    assert distance(gray, blurred) == distance(np.repeat(gray, 3, axis=2), np.repeat(blurred, 3, axis=2))
 
 
 def test_its_protocol_names_the_network(distance):

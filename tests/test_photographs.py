@@ -114,7 +114,7 @@ def test_training_by_crops_leaves_its_side_in_the_plan(folder, tmp_path):
 
 
 def test_no_photograph_for_testing_is_among_those_for_training(photograph_sets):
-    """By their pixels, and by small grey copies, which also tell one that was resized or compressed anew."""
+    """By their pixels, and by small gray copies, which also tell one that was resized or compressed anew."""
     train, test = ([photographs(x, split, 1) for x in sets] for sets, split in ((TRAINING, "train"), (TESTING, "test")))
     hashes = [{hashlib.sha256(x.tobytes()).digest() for part in parts for x in part.images} for parts in (train, test)]
     assert not hashes[0] & hashes[1]
@@ -150,7 +150,7 @@ def test_the_crops_of_train400_are_where_the_table_says(photograph_sets, monkeyp
     for (name, row, column), image in pairs:
         height, width, _ = image.shape
         there = wholes[name][row : row + height, column : column + width]
-        assert np.abs(there.astype(int) - image).mean() < 0.01  # decoders of JPEG differ by a grey value here and there
+        assert np.abs(there.astype(int) - image).mean() < 0.01  # decoders of JPEG differ by a gray value here and there
 
 
 @pytest.mark.parametrize("name", ["t91", "bsds500+train400", "t91+bsds500+train400"])

@@ -100,14 +100,14 @@ def test_a_transparent_colour_of_sixteen_bits_becomes_alpha(deep, channels):
 
 
 def test_palettes_transparency_and_black_and_white(picture):
-    colours = Image.fromarray(picture).quantize(16)
-    photo = read_photo(encoded(colours, "PNG"))
-    np.testing.assert_array_equal(photo.pixels, np.asarray(colours.convert("RGB")))
+    colors = Image.fromarray(picture).quantize(16)
+    photo = read_photo(encoded(colors, "PNG"))
+    np.testing.assert_array_equal(photo.pixels, np.asarray(colors.convert("RGB")))
     assert photo.alpha is None
 
-    clear = read_photo(encoded(colours, "PNG", transparency=3))
+    clear = read_photo(encoded(colors, "PNG", transparency=3))
     np.testing.assert_array_equal(clear.pixels, photo.pixels)
-    np.testing.assert_array_equal(clear.alpha, np.where(np.asarray(colours) == 3, 0, 255))
+    np.testing.assert_array_equal(clear.alpha, np.where(np.asarray(colors) == 3, 0, 255))
 
     bits = read_photo(encoded(Image.fromarray(picture[..., 0] > 99), "PNG"))
     np.testing.assert_array_equal(bits.pixels[..., 0], np.where(picture[..., 0] > 99, 255, 0))
@@ -265,9 +265,9 @@ def test_a_webp_keeps_everything_but_grey(picture, tmp_path):
     np.testing.assert_array_equal(again.alpha, picture[..., 0])
     assert again.exif == exif_of(1) and again.icc == SRGB
     save_photo(path, picture[..., :1], Photo(picture, picture[..., 1], None, GRAY))
-    grey = read_photo(path)
-    np.testing.assert_array_equal(grey.pixels, np.repeat(picture[..., :1], 3, axis=2))
-    np.testing.assert_array_equal(grey.alpha, picture[..., 1])
+    gray = read_photo(path)
+    np.testing.assert_array_equal(gray.pixels, np.repeat(picture[..., :1], 3, axis=2))
+    np.testing.assert_array_equal(gray.alpha, picture[..., 1])
     with Image.open(path) as written:
         assert "icc_profile" not in written.info  # it would be one for other pixels
 

@@ -67,7 +67,7 @@ def test_a_name_has_an_architecture_and_a_tag():
         ("cnn", {}, 93_322),  # 320 + 18,496 + 36,928 + 36,928 + 650
         ("cnn_wide", {}, 110_474),  # 320 + 18,496 + 73,856 + 16,512 + 1,290
         ("lenet", {"image_shape": (28, 28, 1)}, 61_706),  # 156 + 2,416 + 48,120 + 10,164 + 850
-        ("lenet", {}, 62_006),  # 456 where the first layer sees three colours
+        ("lenet", {}, 62_006),  # 456 where the first layer sees three colors
     ],
 )
 def test_the_layers_are_the_published_ones(name, config, parameters):

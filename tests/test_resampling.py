@@ -7,7 +7,7 @@ from skimage.data import camera
 
 from cnnzoo.imaging.resampling import crop_to_multiple, downscale, upscale
 
-TOLERANCE = 1e-3 / 255  # a thousandth of a grey value
+TOLERANCE = 1e-3 / 255  # a thousandth of a gray value
 
 
 def cubic(x: float) -> float:

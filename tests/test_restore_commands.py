@@ -101,16 +101,16 @@ def photo():
 
 @pytest.fixture
 def path(photo, tmp_path):
-    """The file of the photograph, in colour and with alpha."""
+    """The file of the photograph, in color and with alpha."""
     save_photo(tmp_path / "in.png", photo.pixels, photo)
     return tmp_path / "in.png"
 
 
 @pytest.fixture
-def grey(photo, tmp_path):
-    """The file of a grey photograph."""
-    save_photo(tmp_path / "grey.png", photo.pixels[..., :1], Photo(photo.pixels))
-    return tmp_path / "grey.png"
+def gray(photo, tmp_path):
+    """The file of a gray photograph."""
+    save_photo(tmp_path / "gray.png", photo.pixels[..., :1], Photo(photo.pixels))
+    return tmp_path / "gray.png"
 
 
 @pytest.fixture
@@ -146,21 +146,21 @@ def test_upscale_keeps_sixteen_bits(command, photo, tmp_path):
     assert np.abs(made.alpha / 257 - by_pillow).max() <= 1  # Pillow rounds the eight bits twice, by rows and columns
 
 
-def test_denoise_takes_the_model_for_the_channels_of_the_picture(command, photo, path, grey, tmp_path):
+def test_denoise_takes_the_model_for_the_channels_of_the_picture(command, photo, path, gray, tmp_path):
     command("denoise", path, tmp_path / "out.png")
     made = read_photo(tmp_path / "out.png")
     np.testing.assert_array_equal(made.pixels, photo.pixels + np.array([1, 1, 3], np.uint8))
     np.testing.assert_array_equal(made.alpha, photo.alpha)
     assert made.exif == photo.exif
-    command("denoise", grey, tmp_path / "out.png", "--ensemble")
+    command("denoise", gray, tmp_path / "out.png", "--ensemble")
     np.testing.assert_array_equal(read_photo(tmp_path / "out.png").pixels, photo.pixels[..., :1] + 13)
 
 
-def test_a_grey_picture_goes_through_a_model_of_colour_and_stays_grey(command, photo, grey, mask, tmp_path):
-    command("denoise", grey, tmp_path / "out.png", "--model", "denoiser.color_blind")
+def test_a_grey_picture_goes_through_a_model_of_colour_and_stays_grey(command, photo, gray, mask, tmp_path):
+    command("denoise", gray, tmp_path / "out.png", "--model", "denoiser.color_blind")
     mean = np.rint((1 + 1 + 3) / 3).astype(np.uint8)
     np.testing.assert_array_equal(read_photo(tmp_path / "out.png").pixels, photo.pixels[..., :1] + mean)
-    command("inpaint", grey, tmp_path / "out.png", "--mask", mask[1])
+    command("inpaint", gray, tmp_path / "out.png", "--mask", mask[1])
     expected = np.where(mask[0], 200, photo.pixels[..., 0])
     np.testing.assert_array_equal(read_photo(tmp_path / "out.png").pixels[..., 0], expected)
 
@@ -182,7 +182,7 @@ def test_what_is_transparent_in_a_mask_is_kept(command, photo, path, mask, tmp_p
     np.testing.assert_array_equal(read_photo(tmp_path / "out.png").pixels, expected)
 
 
-def test_bad_input_is_answered_in_one_line(refusal, path, grey, mask, photo, tmp_path):
+def test_bad_input_is_answered_in_one_line(refusal, path, gray, mask, photo, tmp_path):
     out, before = tmp_path / "out.png", path.read_bytes()
     (tmp_path / "empty").mkdir()
     (tmp_path / "broken.png").write_bytes(before[:60])
@@ -207,7 +207,7 @@ def test_bad_input_is_answered_in_one_line(refusal, path, grey, mask, photo, tmp
         (["upscale", tmp_path, path, "--scale", 2], "for its results; allowed: a folder"),
         (
             ["denoise", path, out, "--model", "denoiser.gray_blind"],
-            "got a colour picture for 'denoiser.gray_blind', which takes grey ones; allowed: denoiser.color_blind",
+            "got a color picture for 'denoiser.gray_blind', which takes gray ones; allowed: denoiser.color_blind",
         ),
         (["denoise", path, out, "--model", "inpainter.photos64"], "which is no denoiser; allowed: one such as d"),
         (
@@ -408,7 +408,7 @@ def test_upscale_leaves_no_fringe_and_opaque_pictures_as_they_are(command, monke
     reference = np.asarray(Image.fromarray(disc).resize((64, 64), Image.Resampling.BICUBIC)).astype(float)
     for ground in (0, 255):
         on, by_pillow = ((p[..., 3:] * p[..., :3] + (255 - p[..., 3:]) * ground) / 255 for p in (large, reference))
-        assert np.abs(on - by_pillow).max() <= 2  # grey values; white stays white
+        assert np.abs(on - by_pillow).max() <= 2  # gray values; white stays white
     photo = np.random.default_rng(0).integers(0, 256, (12, 11, 3), np.uint8)
     made = []
     for array in (photo, np.dstack([photo, np.full((12, 11), 255, np.uint8)])):

@@ -73,8 +73,8 @@ def folder(tmp_path_factory):
     for name in ("espcn.x3", "lenet.mnist", "cgan.mnist"):
         cnnzoo.export(name, root)
     config = root / "models.config"
-    labelled = 'name: "lenet" version_labels { key: "stable" value: 1 }'
-    config.write_text(config.read_text().replace('name: "lenet"', labelled))
+    labeled = 'name: "lenet" version_labels { key: "stable" value: 1 }'
+    config.write_text(config.read_text().replace('name: "lenet"', labeled))
     return root
 
 

@@ -49,7 +49,7 @@ def folder(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def catalogue(folder):
+def catalog(folder):
     return ModelRepository(folder)
 
 
@@ -89,10 +89,10 @@ class Held:
 
 
 @pytest.mark.parametrize("waiting, most, reason", [(3, 1000, "are waiting"), (100, 10, "being sent")])
-def test_too_much_work_is_refused_at_once_and_the_rest_goes_on(waiting, most, reason, catalogue):
+def test_too_much_work_is_refused_at_once_and_the_rest_goes_on(waiting, most, reason, catalog):
     held, taken = Held(), 4 if waiting == 3 else serving_app.BODIES
     workers = Workers(held, 1, waiting)
-    servable = replace(catalogue.find("lenet"), most=1)
+    servable = replace(catalog.find("lenet"), most=1)
     app = application(Fixed(servable), workers, most)
 
     async def all_of_it():
@@ -112,7 +112,7 @@ def test_too_much_work_is_refused_at_once_and_the_rest_goes_on(waiting, most, re
 
 
 class Fixed:
-    """A catalogue of one version."""
+    """A catalog of one version."""
 
     def __init__(self, servable):
         self.servable = servable
@@ -124,12 +124,12 @@ class Fixed:
         return [self.servable]
 
 
-def test_a_body_that_does_not_come_and_a_failure_of_the_server_are_answered(catalogue, monkeypatch, caplog):
+def test_a_body_that_does_not_come_and_a_failure_of_the_server_are_answered(catalog, monkeypatch, caplog):
     def work(servable, bodies):
         raise KeyError("a secret")
 
     workers = Workers(work, 1, 10)
-    app = application(catalogue, workers, 1000)
+    app = application(catalog, workers, 1000)
     monkeypatch.setattr(serving_app, "PATIENCE", 0.01)
     code, content = asyncio.run(call(app, PATH, b"{", then="nothing"))
     assert code == 408 and "did not arrive" in json.loads(content)["error"]
@@ -191,8 +191,8 @@ def of_numbers(count: int) -> bytes:
     return json.dumps({"instances": np.random.default_rng(count).random((count, 28, 28, 1)).tolist()}).encode()
 
 
-def test_joined_requests_get_their_own_answers_and_a_bad_one_fails_alone(catalogue):
-    known, predict = catalogue.find("lenet"), Predictor(1e6)
+def test_joined_requests_get_their_own_answers_and_a_bad_one_fails_alone(catalog):
+    known, predict = catalog.find("lenet"), Predictor(1e6)
     servable = replace(known, export=Counted(known.export), most=32)
     bodies = [
         of_files(PNG),
@@ -232,58 +232,58 @@ def test_outputs_that_are_not_one_for_each_instance_go_in_columns_alone():
 # -- what is served ----------------------------------------------------------------------------------------------------
 
 
-def states(catalogue: ModelRepository) -> dict[str, tuple[str, str]]:
-    told = json.loads(status(catalogue, "lenet", None))["model_version_status"]
+def states(catalog: ModelRepository) -> dict[str, tuple[str, str]]:
+    told = json.loads(status(catalog, "lenet", None))["model_version_status"]
     return {each["version"]: (each["state"], each["status"]["error_message"]) for each in told}
 
 
 def test_a_new_version_takes_the_place_of_the_old_one_once_it_is_warm(folder, tmp_path):
     shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
-    catalogue = ModelRepository(tmp_path)
+    catalog = ModelRepository(tmp_path)
     shutil.copytree(tmp_path / "lenet/1", tmp_path / "lenet/2")
-    catalogue.refresh()
-    assert states(catalogue) == {"2": ("AVAILABLE", "")} and catalogue.find("lenet").version == 2
+    catalog.refresh()
+    assert states(catalog) == {"2": ("AVAILABLE", "")} and catalog.find("lenet").version == 2
     with pytest.raises(Refusal, match=r"Servable not found for request: Specific\(lenet, 1\)"):
-        catalogue.find("lenet", 1)
+        catalog.find("lenet", 1)
     shutil.copytree(tmp_path / "lenet/1", tmp_path / "lenet/3")
     request = predict_pb2.PredictRequest()
     request.model_spec.signature_name = "nonsense"
     log = prediction_log_pb2.PredictionLog(predict_log=prediction_log_pb2.PredictLog(request=request))
     with tf.io.TFRecordWriter(str(tmp_path / "lenet/3/assets.extra/tf_serving_warmup_requests")) as file:
         file.write(log.SerializeToString())
-    catalogue.refresh()
-    found = states(catalogue)
-    assert found["2"] == ("AVAILABLE", "") and catalogue.find("lenet").version == 2
+    catalog.refresh()
+    found = states(catalog)
+    assert found["2"] == ("AVAILABLE", "") and catalog.find("lenet").version == 2
     assert found["3"][0] == "END" and "got signature 'nonsense'" in found["3"][1]
     with pytest.raises(ValueError, match="lenet/3 cannot be loaded: got signature 'nonsense'"):
         ModelRepository(tmp_path)
     shutil.copytree(tmp_path / "lenet/1", tmp_path / "lenet/4")
-    catalogue.refresh()
-    assert states(catalogue) == {"4": ("AVAILABLE", "")}
+    catalog.refresh()
+    assert states(catalog) == {"4": ("AVAILABLE", "")}
 
 
 def test_the_policy_of_the_configuration_is_followed(folder, tmp_path):
     for version in "123":
         shutil.copytree(folder / "lenet/1", tmp_path / "lenet" / version)
 
-    catalogue = None
+    catalog = None
 
     def served(policy: str, base: str = "/models/lenet") -> list[int]:
-        nonlocal catalogue
+        nonlocal catalog
         config = f'model_config_list {{ config {{ name: "lenet" base_path: "{base}" {policy} }} }}'
         (tmp_path / "models.config").write_text(config)
-        catalogue = catalogue or ModelRepository(tmp_path)
-        catalogue.refresh()
-        return [servable.version for servable in catalogue.all()]
+        catalog = catalog or ModelRepository(tmp_path)
+        catalog.refresh()
+        return [servable.version for servable in catalog.all()]
 
     assert served("") == served("", str(tmp_path / "lenet")) == [3]
     assert served("model_version_policy { latest { num_versions: 2 } }") == [2, 3]
     assert served("model_version_policy { all {} }") == [1, 2, 3]
     both = 'version_labels { key: "stable" value: 1 } version_labels { key: "gone" value: 2 }'
     assert served(f"model_version_policy {{ specific {{ versions: 1 versions: 3 }} }} {both}") == [1, 3]
-    assert catalogue.find("lenet").version == 3 and catalogue.find("lenet", label="stable").version == 1
+    assert catalog.find("lenet").version == 3 and catalog.find("lenet", label="stable").version == 1
     with pytest.raises(Refusal, match=r"Specific\(lenet, 2\)"):
-        catalogue.find("lenet", label="gone")
+        catalog.find("lenet", label="gone")
     with pytest.raises(ValueError, match=r"models.config cannot be read: .*nonsense"):
         served("nonsense { }")
 
@@ -392,7 +392,7 @@ def test_the_manifest_fits_together_and_names_what_an_export_writes(folder):
 # -- the page ----------------------------------------------------------------------------------------------------------
 
 
-def test_the_page_shows_names_and_errors_as_text(catalogue):
+def test_the_page_shows_names_and_errors_as_text(catalog):
     class Odd(Fixed):
         failed: ClassVar[dict] = {("a<b>", 3): "no <script>alert(1)</script>"}
 

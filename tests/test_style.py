@@ -113,7 +113,7 @@ def test_random_layers_are_normalised():
 
 
 def test_vgg19_is_shown_what_it_was_trained_on(monkeypatch):
-    """No weights are needed to see that its layers are found, and that colours come in their order."""
+    """No weights are needed to see that its layers are found, and that colors come in their order."""
     vgg19 = keras.applications.VGG19
     monkeypatch.setattr("cnnzoo.features.vgg19._unreachable", lambda: "")
     monkeypatch.setattr(keras.applications, "VGG19", lambda include_top, weights: vgg19(include_top, weights=None))
@@ -224,7 +224,7 @@ def test_the_luma_of_one_picture_and_the_chroma_of_another():
 
 
 def test_kept_colours_are_those_of_the_content(model):
-    soft = 0.4 + 0.2 * IMAGE  # so that all colours can be had
+    soft = 0.4 + 0.2 * IMAGE  # so that all colors can be had
     found = paint(model, soft, keep_color=True, steps=12)
     made, before = (rgb_to_full_ycbcr(x.astype(np.float64)) for x in (found, soft))
     inside = ((found > 0) & (found < 1)).all(axis=2)

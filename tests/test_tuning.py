@@ -46,7 +46,7 @@ def search(tmp_path_factory):
     return cnnzoo.tune(**ASKED, out=tmp_path_factory.mktemp("tuning") / "search")
 
 
-def grey(run):
+def gray(run):
     """The one weight of a run."""
     return cnnzoo.build("shade", weights=run).get_weights()[0]
 
@@ -59,7 +59,7 @@ def as_numbers(search):
 def test_trials_are_judged_by_the_error_on_the_validation_images(search):
     held_out = load("digits", "validation", (8, 8, 1)).images / 255
     for trial in search.trials:
-        error = held_out.var() + (held_out.mean() - grey(search.path / "trials" / trial.name)) ** 2
+        error = held_out.var() + (held_out.mean() - gray(search.path / "trials" / trial.name)) ** 2
         assert trial.score.value == pytest.approx(error, rel=1e-5)
         assert (trial.score.name, trial.score.better, trial.score.n) == ("mse", "lower", len(held_out))
     scores = [trial.score.value for trial in search.trials]
@@ -86,7 +86,7 @@ def test_the_first_trial_has_the_settings_of_the_architecture(search):
 
 def test_the_recipe_of_the_best_trains_to_the_same_bits(search, tmp_path):
     run = cnnzoo.train(search.recipe, out=tmp_path / "run", verbose=0)
-    assert grey(run) == grey(search.path / "trials" / search.best.name)
+    assert gray(run) == gray(search.path / "trials" / search.best.name)
     longer = cnnzoo.train(search.recipe / "recipe.json", epochs=2, limit=300, out=tmp_path / "longer", verbose=0)
     plan = json.loads((longer / "run.json").read_text())
     assert (plan["epochs"], plan["limit"], plan["split"], plan["name"]) == (2, 300, "fit", "shade")
@@ -189,7 +189,7 @@ def test_hyperband_goes_on_with_the_best(tmp_path):
     earlier = json.loads((found.path / "trials" / short.name / "history.json").read_text())
     assert history[:1] == earlier and len(history) == 3
     run = cnnzoo.train(found.recipe, out=tmp_path / "run", verbose=0)  # at once what was trained in two goes
-    assert grey(run) == grey(found.path / "trials" / last.name)
+    assert gray(run) == gray(found.path / "trials" / last.name)
 
 
 def test_bayesian_optimisation_and_the_command(tmp_path, capsys):

@@ -499,5 +499,5 @@ def test_log_weights_refuse_what_they_would_ignore():
         model.log_weights(FLOATS, labels=np.eye(8))
     with pytest.raises(ValueError, match="got samples=0; allowed: an integer >= 1"):
         model.log_weights(FLOATS, samples=0)
-    grey = np.rint(255 * FLOATS).astype(np.uint8)
-    np.testing.assert_allclose(model.elbo(grey), model.elbo(grey.astype(np.float32) / 255), rtol=1e-6)
+    gray = np.rint(255 * FLOATS).astype(np.uint8)
+    np.testing.assert_allclose(model.elbo(gray), model.elbo(gray.astype(np.float32) / 255), rtol=1e-6)

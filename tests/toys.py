@@ -107,7 +107,7 @@ class Means(PhasedModel):
 
 
 class Shade(PhasedModel):
-    """One grey for all images, which goes towards their mean; it is to be registered as "shade"."""
+    """One gray for all images, which goes towards their mean; it is to be registered as "shade"."""
 
     task = "reconstruct"
     search_space: ClassVar[dict] = {"learning_rate": (1e-3, 1e-1), "batch_size": [64, 128], "start": (0.0, 1.0)}
@@ -115,11 +115,11 @@ class Shade(PhasedModel):
     def __init__(self, *, image_shape=(8, 8, 1), start=0.5, slope=1.0, **kwargs):
         super().__init__(**kwargs)
         self.image_shape, self.start, self.slope = tuple(image_shape), start, slope
-        self.grey = Number(start)
+        self.gray = Number(start)
         self.build()
 
     def phases(self):
-        return [Phase("shade", [self.grey], lambda images: self.slope * ops.mean(ops.square(images - self.grey())))]
+        return [Phase("shade", [self.gray], lambda images: self.slope * ops.mean(ops.square(images - self.gray())))]
 
     def forward(self, images, labels, training):
         return images
@@ -128,5 +128,5 @@ class Shade(PhasedModel):
         return {"shade": keras.optimizers.SGD(0.01)}
 
     def reconstruct(self, x):
-        grey = float(ops.convert_to_numpy(self.grey.value))
-        return np.full(x.shape, grey if x.dtype == np.float32 else round(255 * grey), x.dtype)
+        gray = float(ops.convert_to_numpy(self.gray.value))
+        return np.full(x.shape, gray if x.dtype == np.float32 else round(255 * gray), x.dtype)

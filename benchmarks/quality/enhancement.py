@@ -12,7 +12,7 @@ import cnnzoo
 from cnnzoo.evaluation.restoration import EXPOSURES
 from cnnzoo.utils.terminal import print_table, progress
 
-METHODS = {"as it is": "unchanged_", "histogram equalisation": "equalized_", "CLAHE": "clahe_", "enhancer": ""}
+METHODS = {"as it is": "unchanged_", "histogram equalization": "equalized_", "CLAHE": "clahe_", "enhancer": ""}
 
 
 def main() -> None:

@@ -3,7 +3,7 @@
     python benchmarks/quality/inpainting.py inpainter.cifar10 --out runs/inpainting
 
 The plain U-Net has equal strides and dilations, convolutions without gates that are wider by the root of 2, and so
-about as many parameters; it is shown grey holes and gives the image. Data, steps, optimizers, loss and seeds are
+about as many parameters; it is shown gray holes and gives the image. Data, steps, optimizers, loss and seeds are
 equal, and so are the holes. The score is the PSNR over missing pixels alone, with the fixed masks of
 `cnnzoo.imaging.masks`, on test images; for photographs, on the middles of those of BSD100. A side that is finished is
 not trained again.

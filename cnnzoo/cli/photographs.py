@@ -39,7 +39,7 @@ def restorer_of(name: str, like: str) -> Callable[..., "Photo"]:
     def restored(photo: "Photo", *inputs: Any, **options: Any) -> "Photo":
         channels = model.image_shape[2]
         if photo.pixels.shape[2] > channels:
-            raise ValueError(f"got a colour picture for {name!r}, which takes grey ones; allowed: {like}")
+            raise ValueError(f"got a color picture for {name!r}, which takes gray ones; allowed: {like}")
         return in_channels(channels, photo, lambda pixels: model.restore(pixels, *inputs, **options))
 
     return restored

@@ -161,7 +161,7 @@ def _enlargeable(image: np.ndarray, scale: int) -> np.ndarray:
 def _noisy(image: np.ndarray, sigma: float) -> tuple[np.ndarray, float]:
     """The image and sigma on the scale of [0, 1]."""
     if not sigma > 0:
-        raise ValueError(f"got sigma={sigma!r}; allowed: a number above 0, in grey values of [0, 255]")
+        raise ValueError(f"got sigma={sigma!r}; allowed: a number above 0, in gray values of [0, 255]")
     return _checked(image), sigma / 255.0
 
 

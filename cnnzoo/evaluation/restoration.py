@@ -99,7 +99,7 @@ def denoising(model: Any, found: Photographs, progress: Progress | None = None, 
             "data": found.name,
             "sigma": sigma,
             "noise": "NumPy default_rng(index of the image), neither clipped nor rounded",
-            "channels": "grey" if model.image_shape[2] == 1 else "RGB",
+            "channels": "gray" if model.image_shape[2] == 1 else "RGB",
         }
         truths = [image / 255 for image in found.images]
         for method, images in _outputs(methods, noisy, progress).items():

@@ -96,7 +96,7 @@ def pixels_of(image: "PIL.Image.Image", name: str) -> np.ndarray:
             return gray
         return np.concatenate([gray, np.where(gray == clear, 0, 65535).astype(np.uint16)], axis=2)
     if image.mode in ("I", "F", "LAB"):
-        raise ValueError(f"{name} has pixels of Pillow's mode {image.mode!r}; allowed: 8 or 16 bits, grey, RGB or CMYK")
+        raise ValueError(f"{name} has pixels of Pillow's mode {image.mode!r}; allowed: 8 or 16 bits, gray, RGB or CMYK")
     mode = "L" if image.mode in ("1", "L", "LA", "La") else "RGB"
     if image.has_transparency_data:
         mode = {"L": "LA", "RGB": "RGBA"}[mode]

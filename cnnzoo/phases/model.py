@@ -84,7 +84,7 @@ class PhasedModel(inputs.Checking, Compiling, Logging, keras.Model):
 
     def phases(self) -> list[Phase]:
         """The phases of a training step, in order."""
-        raise TypeError(f"{type(self).__name__} does not say what it optimises; define phases()")
+        raise TypeError(f"{type(self).__name__} does not say what it optimizes; define phases()")
 
     def forward(self, images: Any, labels: Any, training: bool) -> Any:
         """One pass over a batch: float32 images in [0, 1] of shape (n, height, width, channels), labels or None."""

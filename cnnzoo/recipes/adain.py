@@ -4,7 +4,7 @@ from cnnzoo.recipes import Recipe, adam_cosine
 
 RECIPES = {
     "photographs": Recipe(
-        summary="The decoder of adaptive instance normalisation, for the encoder of vgg_small",
+        summary="The decoder of adaptive instance normalization, for the encoder of vgg_small",
         data="t91+bsds500",
         epochs=8,
         batch_size=8,

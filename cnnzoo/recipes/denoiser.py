@@ -4,12 +4,12 @@ from cnnzoo.recipes import Recipe, adam_cosine
 
 RECIPES = {
     "color_blind": Recipe(
-        summary="The denoiser for colour photographs with noise of any sigma up to 55",
+        summary="The denoiser for color photographs with noise of any sigma up to 55",
         cost="Twenty-five minutes on one core",
         data="t91+bsds500",
         epochs=45,
         expects="PSNR of 32.61, 29.91 and 26.29 dB on BSD100 at sigma 15, 25 and 50",
-        published="none given: figures for colour are on CBSD68, which is another selection of photographs than BSD100",
+        published="none given: figures for color are on CBSD68, which is another selection of photographs than BSD100",
         batch_size=16,
         crop=64,
         config={"sigma": [0.0, 55.0], "image_shape": [None, None, 3]},
@@ -17,7 +17,7 @@ RECIPES = {
         optimizers=adam_cosine(2e-3, "pixels"),
     ),
     "gray_blind": Recipe(
-        summary="The denoiser for grey photographs with noise of any sigma up to 55",
+        summary="The denoiser for gray photographs with noise of any sigma up to 55",
         cost="Ten minutes on one core, from `denoiser.gray_s25`",
         data="t91+bsds500+train400",
         epochs=20,
@@ -35,7 +35,7 @@ RECIPES = {
         optimizers=adam_cosine(1e-3, "pixels"),
     ),
     "gray_s15": Recipe(
-        summary="The denoiser for grey photographs with noise of sigma 15",
+        summary="The denoiser for gray photographs with noise of sigma 15",
         cost="Seven minutes on one core, from `denoiser.gray_s25`",
         data="t91+bsds500+train400",
         epochs=15,
@@ -53,7 +53,7 @@ RECIPES = {
         optimizers=adam_cosine(1e-3, "pixels"),
     ),
     "gray_s25": Recipe(
-        summary="The denoiser for grey photographs with noise of sigma 25",
+        summary="The denoiser for gray photographs with noise of sigma 25",
         cost="Twenty-five minutes on one core, beside another training",
         data="t91+bsds500+train400",
         epochs=45,
@@ -70,7 +70,7 @@ RECIPES = {
         optimizers=adam_cosine(2e-3, "pixels"),
     ),
     "gray_s50": Recipe(
-        summary="The denoiser for grey photographs with noise of sigma 50",
+        summary="The denoiser for gray photographs with noise of sigma 50",
         cost="Seven minutes on one core, from `denoiser.gray_s25`",
         data="t91+bsds500+train400",
         epochs=15,

@@ -4,7 +4,7 @@ from cnnzoo.recipes import Recipe, adam_cosine
 
 RECIPES = {
     "gray_s25": Recipe(
-        summary="The large denoiser for grey photographs with noise of sigma 25",
+        summary="The large denoiser for gray photographs with noise of sigma 25",
         cost="Twenty-five minutes on one core, beside another training",
         data="t91+bsds500+train400",
         epochs=16,

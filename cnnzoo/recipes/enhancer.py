@@ -8,7 +8,7 @@ RECIPES = {
     # 32.43 with the supervised loss alone, and 22.64 and 32.55 with that on crops of 256 pixels.
     "photos": Recipe(
         summary=(
-            "The enhancer for photographs, trained to undo wrong exposure, tone and colour of photographs that it "
+            "The enhancer for photographs, trained to undo wrong exposure, tone and color of photographs that it "
             "also has right"
         ),
         cost="A quarter of an hour on a shared core",

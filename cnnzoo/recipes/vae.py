@@ -15,7 +15,7 @@ RECIPES = {
         optimizers=adam_cosine(1e-3, "elbo"),
     ),
     "fashion_mnist": Recipe(
-        summary="The VAE on Fashion-MNIST, with a discretised logistic likelihood of the 256 grey values",
+        summary="The VAE on Fashion-MNIST, with a discretised logistic likelihood of the 256 gray values",
         cost="A quarter of an hour on one core",
         data="fashion_mnist",
         epochs=40,

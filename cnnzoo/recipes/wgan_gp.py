@@ -10,7 +10,7 @@ RECIPES = {
         data="fashion_mnist",
         epochs=9,
         batch_size=96,
-        expects="samples at Fréchet 57, coverage 0.45: things that are recognised, with ragged edges",
+        expects="samples at Fréchet 57, coverage 0.45: things that are recognized, with ragged edges",
         published=(
             "none that compares: Gulrajani et al., 2017, have no Fashion-MNIST, and report Inception scores of "
             "CIFAR-10, and the Fréchet distance here is in the features of a shipped classifier"

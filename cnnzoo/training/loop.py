@@ -11,6 +11,7 @@ import keras
 
 from cnnzoo.data.paintings import painting
 from cnnzoo.hub import build
+from cnnzoo.metrics.features import NEIGHBORS
 from cnnzoo.training.callbacks import Coverage, RunCheckpointer, SampleLogger, Summary
 from cnnzoo.training.plan import Plan, build_model, check_labels, check_unchanged, load_split, make_plan
 from cnnzoo.training.run_dir import Run, check_vacant

@@ -204,7 +204,7 @@ def test_images_that_it_cannot_take_are_refused_by_name(name, built):
         model.fit(bad["channels"], np.zeros(2, np.int64), verbose=0)
     with pytest.raises(ValueError, match="got images of dtype int64"):
         model.fit(bad["dtype"], np.zeros(2, np.int64), verbose=0)
-    with pytest.raises(ValueError, match=r"no configuration field colour; allowed: .*image_shape"):
-        cnnzoo.build(name, colour="red")
+    with pytest.raises(ValueError, match=r"no configuration field color; allowed: .*image_shape"):
+        cnnzoo.build(name, color="red")
     with pytest.raises(ValueError, match="got optimizers for nonsense; allowed: "):
         model.compile({"nonsense": "adam"})

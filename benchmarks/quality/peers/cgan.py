@@ -3,7 +3,7 @@
     python benchmarks/quality/peers/cgan.py --data mnist --minutes 60 --out cgan.npy
 
 Layer list: https://keras.io/examples/generative/conditional_gan. 128 Gaussian numbers beside the one-hot label, ten
-planes of it beside the image; batches of 64; Adam 3e-4 for both networks; grey values in [0, 1]. Each step updates the
+planes of it beside the image; batches of 64; Adam 3e-4 for both networks; gray values in [0, 1]. Each step updates the
 discriminator on images and fakes, then the generator on fresh fakes. The example trains for 20 epochs, on the test
 images too: 21,880 steps.
 """
