@@ -55,7 +55,7 @@ def program(tmp_path_factory):
     libraries = [str(home / "libtensorflow_cc.so.2"), str(home / "libtensorflow_framework.so.2")]
     if not Path(libraries[0]).exists():
         pytest.skip("needs the libtensorflow_cc.so.2 that TensorFlow has on Linux")
-    source = Path(__file__).parents[1] / "saved_model.c"
+    source = Path(__file__).parents[1] / "scripts" / "saved_model.c"
     command = ["gcc", source, "-o", target, f"-I{tf.sysconfig.get_include()}", *libraries, f"-Wl,-rpath,{home}"]
     subprocess.run([*map(str, command)], check=True)
     return target

@@ -112,7 +112,7 @@ def in_jax():
         found = test_latent.latent.invert(test_latent.Linear(), test_latent.IMAGES)
         print(json.dumps([keras.backend.backend(), found.z.tolist(), found.error.tolist()]))
     """
-    paths = os.pathsep.join([str(Path(__file__).parent), str(Path(__file__).parents[1])])
+    paths = os.pathsep.join(str(path) for path in Path(__file__).parents[:3])
     env = {**os.environ, "KERAS_BACKEND": "jax", "PYTHONPATH": paths}
     done = subprocess.run([sys.executable, "-c", script], env=env, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-2000:]

@@ -16,7 +16,7 @@ from toys import IMAGES, Game, Line, Means
 import cnnzoo
 from cnnzoo.phases import PhasedModel
 
-HERE = Path(__file__).parent
+TESTS = Path(__file__).parents[1]
 
 
 def game_by_hand(updates: str, steps: int) -> tuple[float, float, float, list[float]]:
@@ -148,8 +148,8 @@ def both(request, tmp_path_factory):
                 samples.optimizers(models[name], lambda: keras.optimizers.Adam(1e-3)), run_eagerly=True
             )
             models[name].save_weights(folder / f"{name}.weights.h5")
-        env = {**os.environ, "KERAS_BACKEND": "jax", "PYTHONPATH": str(HERE)}
-        command = [sys.executable, str(HERE / "jax_steps.py"), str(folder), *models]
+        env = {**os.environ, "KERAS_BACKEND": "jax", "PYTHONPATH": str(TESTS)}
+        command = [sys.executable, str(TESTS / "scripts" / "jax_steps.py"), str(folder), *models]
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
         with subprocess.Popen(command, env=env, text=True, **pipes) as jax:
             try:

@@ -18,7 +18,7 @@ from cnnzoo.checkpoints import table
 from cnnzoo.data.catalog import CATALOG, PUBLIC_SETS
 from cnnzoo.recipes import list_recipes, recipe
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 README, CONTRIBUTING = (ROOT / name for name in ("README.md", "CONTRIBUTING.md"))
 LONGEST_README = 150  # lines
 PAGES = sorted((ROOT / "docs").glob("*.md"))

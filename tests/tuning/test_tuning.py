@@ -270,10 +270,10 @@ def free_port() -> int:
 
 @pytest.mark.slow
 def test_a_chief_and_two_workers_lose_no_trial_when_one_is_killed(search, tmp_path):
-    script, root = Path(__file__).with_name("tuned_together.py"), Path(__file__).parents[1]
+    script, root = Path(__file__).parents[1] / "scripts" / "tuned_together.py", Path(__file__).parents[2]
     asked, folder, marker = json.dumps({**ASKED, "verbose": 1}), tmp_path / "search", tmp_path / "marker"
     common = {
-        "PYTHONPATH": os.pathsep.join([str(root), str(script.parent)]),
+        "PYTHONPATH": os.pathsep.join([str(root), str(root / "tests")]),
         "KERASTUNER_ORACLE_IP": "127.0.0.1",
         "KERASTUNER_ORACLE_PORT": str(free_port()),
     }

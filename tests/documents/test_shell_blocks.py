@@ -12,7 +12,7 @@ import pytest
 from cnnzoo import cli, registry
 from cnnzoo.cli.main import parser
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 DOCUMENTS = (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md")))
 
 

@@ -16,7 +16,7 @@ from skimage import data
 import cnnzoo
 from cnnzoo.imaging.files import png_bytes, read_image
 
-WEB = Path(__file__).parents[1] / "web"
+WEB = Path(__file__).parents[2] / "web"
 PICTURE = data.astronaut()[60:120, 100:320]  # (60, 220, 3): two tiles
 
 NEEDED = {

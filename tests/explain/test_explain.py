@@ -263,7 +263,7 @@ def test_both_backends_find_the_same():
         import json, keras, test_explain as t
         print(json.dumps([keras.backend.backend(), t.few_maps()]))
     """
-    paths = os.pathsep.join([str(Path(__file__).parent), str(Path(__file__).parents[1])])
+    paths = os.pathsep.join(str(path) for path in Path(__file__).parents[:3])
     env = {**os.environ, "KERAS_BACKEND": "jax", "PYTHONPATH": paths}
     done = subprocess.run([sys.executable, "-c", script], env=env, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-2000:]

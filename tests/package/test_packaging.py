@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import setuptools
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 CHECKPOINTS = ["lenet.mnist", "espcn.x3"]
 
 

@@ -351,7 +351,7 @@ def here(tmp_path_factory):
 def test_each_objective_is_the_same_elsewhere(backend, replicas, here):
     pytest.importorskip(backend)
     weights, logs = here
-    tests = Path(__file__).parent
+    tests = Path(__file__).parents[1]
     env = {**os.environ, "KERAS_BACKEND": backend, "PYTHONPATH": os.pathsep.join([str(tests), str(tests.parent)])}
     arguments = [str(weights), *map(json.dumps, (TINY, VARIANTS, replicas))]
     command = [sys.executable, "-c", textwrap.dedent(CHILD), *arguments]

@@ -16,7 +16,7 @@ from toys import IMAGES, Line, Means
 
 import cnnzoo
 
-HERE = Path(__file__).parent
+TESTS = Path(__file__).parents[1]
 SMALL = {"width": 4, "hidden": 16, "latent_dim": 3}
 DIGITS = np.random.default_rng(0).integers(0, 256, (12, 28, 28, 1), np.uint8)
 FLOATS = DIGITS.astype(np.float32) / np.float32(255)
@@ -468,8 +468,10 @@ def test_the_history_of_a_fit_that_rarely_validates_is_drawn(autoencoder):
 
 
 def result(script: str, **environment: str) -> dict:
-    env = {**os.environ, "PYTHONPATH": str(HERE), "TF_CPP_MIN_LOG_LEVEL": "3", **environment}
-    done = subprocess.run([sys.executable, str(HERE / script)], env=env, capture_output=True, text=True, timeout=600)
+    env = {**os.environ, "PYTHONPATH": str(TESTS), "TF_CPP_MIN_LOG_LEVEL": "3", **environment}
+    done = subprocess.run(
+        [sys.executable, str(TESTS / "scripts" / script)], env=env, capture_output=True, text=True, timeout=600
+    )
     assert done.returncode == 0, done.stderr[-3000:]
     return json.loads(done.stdout.splitlines()[-1])
 

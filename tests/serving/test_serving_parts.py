@@ -36,7 +36,7 @@ from cnnzoo.serving.page import address, overview, page
 from cnnzoo.serving.predictor import Predictor
 from cnnzoo.serving.protocol import Refusal, answer
 
-DEPLOY = Path(__file__).parents[1] / "deploy"
+DEPLOY = Path(__file__).parents[2] / "deploy"
 PNG = png_bytes(astronaut()[::16, ::12])
 PATH = "/v1/models/lenet:predict"
 
