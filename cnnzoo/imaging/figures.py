@@ -12,14 +12,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure as MatplotlibFigure
-from matplotlib.ticker import MaxNLocator
 
 from cnnzoo.imaging.arrays import to_uint8
 from cnnzoo.imaging.decoding import is_picture
 from cnnzoo.imaging.files import read_image
+from cnnzoo.utils.optional import require
+
+require("a figure", "plots", "matplotlib")
+
+from matplotlib.axes import Axes  # noqa: E402
+from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: E402
+from matplotlib.figure import Figure as MatplotlibFigure  # noqa: E402
+from matplotlib.ticker import MaxNLocator  # noqa: E402
 
 INK = "#808080"  # 3.9 to 1 on white and 5.3 to 1 on black
 COLORS = ("#3f8fd2", "#e0792b", "#2fa36b", "#b26fd8", "#d9527f", "#9c8a1f")

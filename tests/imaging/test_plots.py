@@ -1,5 +1,6 @@
 """The figures of cnnzoo.show, compare and plot_history: what is drawn, and what is refused."""
 
+import importlib
 import io
 import json
 import sys
@@ -170,3 +171,12 @@ def test_a_keras_history_is_one_too():
 def test_bad_input_is_told(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+def test_figures_without_matplotlib_name_the_extra(monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    monkeypatch.delitem(sys.modules, "cnnzoo.imaging.figures")
+    with pytest.raises(
+        ModuleNotFoundError, match=r"a figure needs matplotlib; install it by: pip install -e '\.\[plots\]'"
+    ):
+        importlib.import_module("cnnzoo.imaging.figures")
