@@ -47,7 +47,8 @@ def register(name: str) -> Callable[[type], type]:
     """Class decorator that registers an architecture by name, in the zoo and in Keras.
 
     Raises:
-        ValueError: Another module has registered that name."""
+        ValueError: Another module has registered that name.
+    """
 
     def add(cls: type[Any]) -> type[Any]:
         import keras

@@ -14,7 +14,8 @@ def latent_model(name: str) -> Any:
     """A trained model with latent vectors.
 
     Raises:
-        ValueError: It is a classifier."""
+        ValueError: It is a classifier.
+    """
     model = models.load_with_method(name)
     if model.task == "classify":
         raise ValueError(f"got {name!r}, whose task is 'classify'; allowed: a model that generates or reconstructs")
@@ -37,7 +38,8 @@ def noise(args: argparse.Namespace, model: Any, n: int) -> "np.ndarray":
     """n random latent vectors (n, latent_dim).
 
     Raises:
-        ValueError: --invert, or a model that cannot draw them."""
+        ValueError: --invert, or a model that cannot draw them.
+    """
     if args.invert:
         raise ValueError("got --invert without images; allowed: with images")
     if not hasattr(model, "draw"):

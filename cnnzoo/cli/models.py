@@ -69,7 +69,8 @@ def load_with_method(name: str, verb: str = "") -> Any:
 
     Raises:
         ValueError: As `check`.
-        CheckpointError: Its files are missing, truncated or altered."""
+        CheckpointError: Its files are missing, truncated or altered.
+    """
     from cnnzoo.checkpoints import load
 
     check(name, verb)

@@ -71,7 +71,8 @@ def mask_of(path: Path) -> "np.ndarray":
     """The mask in a file; see `cnnzoo.imaging.masks.read_mask`.
 
     Raises:
-        ValueError: All pixels are missing, or none."""
+        ValueError: All pixels are missing, or none.
+    """
     from cnnzoo.imaging.masks import read_mask
 
     missing = read_mask(path)

@@ -25,7 +25,8 @@ def check_sheet(path: Path, n: int, columns: int, model: Any) -> None:
     """Checks that the format of a file can hold a contact sheet of n images of a model.
 
     Raises:
-        ValueError: It cannot."""
+        ValueError: It cannot.
+    """
     from cnnzoo.imaging.arrays import sheet_sides
     from cnnzoo.imaging.files import format_for
 

@@ -232,7 +232,7 @@ def _outputs(
 
 
 def _name(method: str, quantity: str, data: str) -> str:
-    """ "psnr_set5" of a model, "bicubic_psnr_set5" of another method."""
+    """The name of a score: psnr_set5 of a model, bicubic_psnr_set5 of another method."""
     return "_".join(part for part in (method, quantity, data.rpartition("/")[2]) if part)
 
 

@@ -75,7 +75,8 @@ class Api:
             parts: The groups of `MODEL`.
 
         Raises:
-            Refusal: The request is invalid, or cannot be answered."""
+            Refusal: The request is invalid, or cannot be answered.
+        """
         verb = parts["verb"]
         if request.method != ("POST" if verb else "GET") or (not name and path.rstrip("/") != "/v1/models"):
             raise invalid(f"Malformed request: {request.method} {path[:200]}")
@@ -106,7 +107,8 @@ class Api:
         """The decompressed body of a request; it counts as held in memory until the response.
 
         Raises:
-            Refusal: It is too large, too slow, or not gzip; or too many bodies are arriving."""
+            Refusal: It is too large, too slow, or not gzip; or too many bodies are arriving.
+        """
         unpack = decompressor(request.headers.get("content-encoding", ""))
         chunks, sent, size, held = [], 0, 0, 0
         try:

@@ -19,7 +19,8 @@ def status(repository: ModelRepository, name: str, version: int | None) -> bytes
     """The state of a version of a model, or of all versions.
 
     Raises:
-        Refusal: There is none."""
+        Refusal: There is none.
+    """
     states = {known.version: (State.AVAILABLE, Code.OK, "") for known in repository.all() if known.name == name}
     states |= {at: (State.END, Code.UNKNOWN, why) for (of, at), why in repository.failed.items() if of == name}
     if version is not None and version not in states:

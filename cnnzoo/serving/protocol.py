@@ -93,7 +93,8 @@ def parse_request(body: bytes) -> PredictRequest:
     """The body of a request to predict, parsed without the model.
 
     Raises:
-        Refusal: It is invalid."""
+        Refusal: It is invalid.
+    """
     found = parse_json(body)
     signature = found.get("signature_name", "")
     if not isinstance(signature, str):
@@ -137,7 +138,8 @@ def answer(outputs: Mapping[str, np.ndarray], rows: bool) -> bytes:
     """The JSON of outputs (n, ...): by instance if `rows`, else by name.
 
     Raises:
-        Refusal: `rows` for outputs of different lengths."""
+        Refusal: `rows` for outputs of different lengths.
+    """
     sides = {values.shape[:1] for values in outputs.values()}
     if rows and (len(sides) > 1 or () in sides):
         shapes = ", ".join(f"{name} of shape {[*values.shape]}" for name, values in outputs.items())

@@ -19,7 +19,7 @@ LEAST = 8  # characters of a truncated column, at least
 
 
 def print_anything() -> None:
-    """Makes stdout and stderr escape characters outside their encoding, as in some file names: \\u65e5."""
+    r"""Makes stdout and stderr escape characters outside their encoding, as in some file names: \\u65e5."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")

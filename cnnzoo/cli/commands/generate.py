@@ -46,7 +46,8 @@ def _check(args: argparse.Namespace) -> None:
     """Checks --label and --truncation.
 
     Raises:
-        ValueError: The model has no such option."""
+        ValueError: The model has no such option.
+    """
     models.check(args.name, "generate")
     if args.label is not None and not models.config(args.name).get("classes"):
         conditional = ", ".join(_conditional())

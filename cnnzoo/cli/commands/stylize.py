@@ -81,7 +81,8 @@ def _paintings(names: Sequence[str], fast: Sequence[str]) -> list["np.ndarray"]:
     """The pixels of paintings or image files by name; `fast` are the feed-forward styles.
 
     Raises:
-        ValueError: There is no such style."""
+        ValueError: There is no such style.
+    """
     from cnnzoo.data.paintings import painting, paintings
 
     also = f"; in one pass: {', '.join(fast)}" if fast else ""

@@ -84,7 +84,8 @@ def _check(args: argparse.Namespace) -> None:
     """Checks names, data and fields before a network library is imported.
 
     Raises:
-        ValueError: One is invalid."""
+        ValueError: One is invalid.
+    """
     from cnnzoo.recipes import recipe
     from cnnzoo.recipes.json_files import find_recipe
     from cnnzoo.training.run_dir import Run, check_vacant
