@@ -23,24 +23,24 @@ class UnknownName(ValueError):
     """An unknown name; the message has the nearest ones."""
 
     def __init__(self, kind: str, name: str, known: Iterable[str]):
-        super().__init__(f"no {kind} is named {name!r}; {suggestion(name, known, 'cnnzoo list names all')}")
+        super().__init__(f"Unknown {kind} {name!r}. {suggestion(name, known, 'cnnzoo list names all')}")
 
 
 def suggestion(name: str, known: Iterable[str], where: str = "") -> str:
-    """The end of an error about a name: the nearest known names, else all.
+    """The last sentence of an error about a name: the nearest known names, else all.
 
     Args:
         name: The unknown name.
-        known: The allowed names.
+        known: The known names.
         where: Where to find all names, in case an error should not list them.
     """
     known = sorted(known)
     if near := difflib.get_close_matches(name, known, n=3, cutoff=0.5):
-        return f"did you mean {' or '.join(near)}?"
+        return f"Did you mean {' or '.join(near)}?"
     if where and len(known) > FEW:
         nearest = difflib.get_close_matches(name.strip("*?"), known, n=3, cutoff=0.0)
-        return f"the nearest are {', '.join(nearest)}; {where}"
-    return f"allowed: {', '.join(known) or 'none yet'}"
+        return f"The nearest are {', '.join(nearest)}; {where}"
+    return f"Available: {', '.join(known) or 'none yet'}"
 
 
 def register(name: str) -> Callable[[type], type]:
@@ -55,7 +55,9 @@ def register(name: str) -> Callable[[type], type]:
 
         known = _classes.get(name)
         if known is not None and known.__module__ != cls.__module__:
-            raise ValueError(f"the architecture {name!r} is {known.__module__}.{known.__name__} already")
+            raise ValueError(
+                f"`name` must be new. Received: {name!r}, which is {known.__module__}.{known.__name__} already"
+            )
         cls.architecture = name
         _classes[name] = keras.saving.register_keras_serializable("cnnzoo", name)(cls)
         return cls

@@ -40,5 +40,5 @@ def method(name: str) -> Callable:
         ValueError: For an unknown name.
     """
     if name not in METHODS:
-        raise ValueError(f"got method {name!r}; allowed: {', '.join(METHODS)}")
+        raise ValueError(f"`method` must be one of {', '.join(METHODS)}. Received: {name!r}")
     return METHODS[name]

@@ -45,7 +45,7 @@ def filters(model: Any) -> np.ndarray:
         if isinstance(layer, keras.layers.Conv2D) and max(layer.kernel_size) > 1:
             kernel = np.asarray(ops.convert_to_numpy(layer.kernel), np.float32)  # (h, w, channels, filters)
             return np.moveaxis(kernel[:, :, : model.image_shape[2]], -1, 0)  # without the channels of a label
-    raise ValueError(f"got a {model.architecture}, which has no convolution; allowed: a network of convolutions")
+    raise ValueError(f"The network must have convolutions. Received: {model.architecture}")
 
 
 def _layers(model: keras.Model) -> Iterator[keras.Layer]:
@@ -101,6 +101,6 @@ def _channels(target: LogitExplainer, units: Sequence[int], layer: int) -> Any:
     map_of = target.map_of(layer)
     there = target.maps[layer].shape[-1]
     if not all(0 <= unit < there for unit in units):
-        raise ValueError(f"got units {list(units)}; allowed: channels of the map, 0 to {there - 1}")
+        raise ValueError(f"`units` must be channels of the map, 0 to {there - 1}. Received: {list(units)}")
     wanted = np.eye(there, dtype=np.float32)[list(units)]  # (units, c)
     return lambda x, chosen: ops.sum(ops.mean(map_of(x, chosen), (1, 2)) * wanted, axis=-1)

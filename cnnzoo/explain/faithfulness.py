@@ -48,13 +48,13 @@ def _area(
 ) -> np.ndarray:
     check_baseline(baseline)
     if getattr(model, "task", "") != "classify":
-        raise ValueError(f"got a {model.architecture}; allowed: a classifier")
+        raise ValueError(f"`model` must be a classifier. Received: {model.architecture}")
     if steps < 1:
-        raise ValueError(f"got steps={steps}; allowed: steps >= 1")
+        raise ValueError(f"`steps` must be an integer >= 1. Received: {steps}")
     target = LogitExplainer(model, images, classes)
     x, maps = target.images, np.asarray(maps)
     if maps.shape != x.shape[:3]:
-        raise ValueError(f"got maps of shape {maps.shape}; allowed: {x.shape[:3]}, as the images")
+        raise ValueError(f"`maps` must have the shape {x.shape[:3]} of the images. Received: {maps.shape}")
     order = np.argsort(-maps.reshape(len(x), -1), axis=1, kind="stable")
     rank = np.argsort(order, axis=1).reshape(*maps.shape, 1)  # 0 for the first pixel
 

@@ -44,7 +44,7 @@ def smooth_grad(
     Source: Smilkov et al., "SmoothGrad: Removing Noise by Adding Noise", 2017.
     """
     if noise < 0:
-        raise ValueError(f"got noise={noise}; allowed: noise >= 0")
+        raise ValueError(f"`noise` must be a number >= 0. Received: {noise}")
     _check_count("samples", samples)
     target = LogitExplainer(model, images, classes)
     drawn = np.random.default_rng(seed).standard_normal((samples, *target.images.shape[1:]), dtype=np.float32)
@@ -94,12 +94,12 @@ def integrated_gradients(
 def check_baseline(baseline: float) -> None:
     """Raises a ValueError for a baseline outside [0, 1]."""
     if not 0.0 <= baseline <= 1.0:
-        raise ValueError(f"got baseline={baseline}; allowed: 0 to 1")
+        raise ValueError(f"`baseline` must be between 0 and 1. Received: {baseline}")
 
 
 def _check_count(name: str, value: int) -> None:
     if value < 1:
-        raise ValueError(f"got {name}={value}; allowed: {name} >= 1")
+        raise ValueError(f"`{name}` must be an integer >= 1. Received: {value}")
 
 
 def _magnitude(gradient: Any) -> Any:

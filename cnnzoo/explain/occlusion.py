@@ -40,9 +40,9 @@ def occlusion(
     size = max(min(sides) // 7, 1) if size is None else size
     stride = max(size // 2, 1) if stride is None else stride
     if not 1 <= size <= min(sides):
-        raise ValueError(f"got size={size}; allowed: 1 to {min(sides)}")
+        raise ValueError(f"`size` must be between 1 and {min(sides)}. Received: {size}")
     if not 1 <= stride <= size:
-        raise ValueError(f"got stride={stride}; allowed: 1 to {size}")
+        raise ValueError(f"`stride` must be between 1 and {size}. Received: {stride}")
     tops, lefts = (sorted({*range(0, side - size, stride), side - size}) for side in sides)
     squares = np.zeros((len(tops) * len(lefts), *sides, 1), np.float32)
     for square, (top, left) in zip(squares, product(tops, lefts), strict=True):

@@ -54,7 +54,7 @@ class LogitExplainer:
                 raise
             size = "x".join(map(str, self.images.shape[1:3]))
             least = next(side for side in count(min(self.images.shape[1:3]) + 1) if self._accepts_side(side))
-            raise ValueError(f"got images of {size} pixels; allowed: sides of {least} and more") from None
+            raise ValueError(f"Images must have sides of {least} pixels or more. Received: {size} pixels") from None
         self._network = keras.Model(self._inputs, self._logit)
         self.chosen = self._rows(batch, classes)
 
@@ -156,20 +156,26 @@ class LogitExplainer:
 
     def _chosen_map(self, layer: int) -> Any:
         if not self.maps:
-            raise ValueError(f"got a {self.model.architecture}, which has no feature maps; allowed: convolutions")
+            raise ValueError(
+                f"The network must have convolutions. Received: {self.model.architecture}, which has no feature maps"
+            )
         if not -len(self.maps) <= layer < len(self.maps):
-            raise ValueError(f"got layer={layer!r}; allowed: {-len(self.maps)} to {len(self.maps) - 1}")
+            raise ValueError(f"`layer` must be between {-len(self.maps)} and {len(self.maps) - 1}. Received: {layer!r}")
         return self.maps[layer]
 
     def _rows(self, batch: np.ndarray, classes: Any) -> np.ndarray:
         model = self.model
         if not has_classes(model):
             if classes is not None:
-                raise ValueError(f"got classes for a {model.architecture} without classes; allowed: none")
+                raise ValueError(
+                    f"`classes` must be None with a {model.architecture}, which has no classes. Received: {classes!r}"
+                )
             return np.ones((len(batch), 1), np.float32)
         if classes is None and _is_conditional(model):
-            raise ValueError(f"got no classes for a {model.architecture}, which judges an image as one of a class; "
-                             f"allowed: integers in [0, {model.classes})")  # fmt: skip
+            raise ValueError(
+                f"`classes` must be integers in [0, {model.classes}) with a {model.architecture}, which judges an "
+                "image as one of a class. Received: None"
+            )
         return inference.one_hot(
             model, len(batch), model.classify(batch).argmax(axis=1) if classes is None else classes
         )
@@ -183,8 +189,7 @@ def network(model: Any) -> keras.Model:
     """
     name = "backbone" if getattr(model, "task", "") == "classify" else "discriminator"
     if not hasattr(model, name):
-        raise ValueError(f"got a {model.architecture}, which neither classifies nor has a discriminator; allowed: "
-                         "a classifier or a GAN")  # fmt: skip
+        raise ValueError(f"`model` must be a classifier or a GAN. Received: {model.architecture}")
     return getattr(model, name)
 
 

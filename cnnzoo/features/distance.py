@@ -45,7 +45,7 @@ class PerceptualDistance:
         """
         (a, _), (b, _) = (as_batch(x, (None, None, None)) for x in (images, others))
         if a.shape != b.shape:
-            raise ValueError(f"got images of shapes {a.shape} and {b.shape}; allowed: two of one shape")
+            raise ValueError(f"Images must come in two batches of one shape. Received: {a.shape} and {b.shape}")
         step = max(1, PIXELS // (a.shape[1] * a.shape[2]))
         return np.concatenate([self._between(a[i : i + step], b[i : i + step]) for i in range(0, len(a), step)])
 

@@ -57,8 +57,8 @@ def _fetch(path: Path) -> None:
     except OSError as error:
         aside.unlink(missing_ok=True)
         raise DataNotFound(
-            f"the Inception network of 2015 is not at {path} and cannot be fetched ({error}). Put there what {URL} "
-            "gives, or name the folder that holds inception-2015-12-05 in CNNZOO_DATA_DIR."
+            f"The Inception network of 2015 must be at {path}, and cannot be fetched ({error}). Put the file from "
+            f"{URL} there, or name the folder with inception-2015-12-05 in CNNZOO_DATA_DIR"
         ) from None
     try:
         _check(aside)
@@ -71,7 +71,7 @@ def _fetch(path: Path) -> None:
 def _check(path: Path) -> None:
     found = sha256(path)
     if found != SHA256:
-        raise ValueError(f"{path} is not the Inception network of 2015: got sha256 {found}; allowed: {SHA256}")
+        raise ValueError(f"{path} must be the Inception network of 2015 with sha256 {SHA256}. Received: sha256 {found}")
 
 
 def network() -> Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]:

@@ -63,7 +63,7 @@ class FeatureMaps:
         backbone, self._prepared = NETWORKS[network]() if network in NETWORKS else _of_checkpoint(network)
         maps = [layer.output for layer in backbone.layers if activates(layer) and len(layer.output.shape) == 4]
         if not maps:
-            raise ValueError(f"got the network {network!r}; allowed: a classifier with convolutions")
+            raise ValueError(f"`network` must be a classifier with convolutions. Received: {network!r}")
         self.network = network
         self.sha256 = None if network in NETWORKS else hub.card(network)["files"]["model.weights.h5"]["sha256"]
         self._channels = backbone.inputs[0].shape[3]
@@ -101,8 +101,8 @@ class FeatureMaps:
         small = any(side is not None and side < self.least_side for side in (height, width))
         if small or channels not in (1, self._channels):
             raise ValueError(
-                f"got images of shape {tuple(images.shape)}; allowed by {self.network!r}: sides of {self.least_side} "
-                f"and more, with 1 or {self._channels} channels"
+                f"Images for {self.network!r} must have sides of {self.least_side} pixels or more and 1 or "
+                f"{self._channels} channels. Received: shape {tuple(images.shape)}"
             )
         x = unit_range(images)
         x = ops.repeat(x, self._channels, axis=-1) if channels < self._channels else x

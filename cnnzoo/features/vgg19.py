@@ -28,13 +28,13 @@ def vgg19() -> keras.Model:
     folder = Path(os.environ.get("KERAS_HOME") or "~/.keras").expanduser() / "models"
     if not (folder / FILE).exists() and (why := _unreachable()):
         raise DataNotFound(
-            f"the weights of VGG19 are not at {folder / FILE} and cannot be fetched ({why}); allowed: put there what "
-            f"{URL} gives, or a network that needs none, such as random_vgg or random_scales"
+            f"The weights of VGG19 must be at {folder / FILE}, and cannot be fetched ({why}). Put the file from {URL} "
+            "there, or choose a network without weights, such as random_vgg or random_scales"
         )
     try:
         return keras.applications.VGG19(include_top=False, weights="imagenet")
     except Exception as error:  # Keras raises a plain Exception for interrupted downloads
-        raise DataNotFound(f"the weights of VGG19 cannot be fetched ({error})") from None
+        raise DataNotFound(f"The weights of VGG19 cannot be fetched ({error})") from None
 
 
 def prepared(images: Any) -> Any:

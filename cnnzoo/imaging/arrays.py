@@ -22,7 +22,10 @@ def to_channels(images: np.ndarray, channels: int) -> np.ndarray:
         gray = images @ np.array([0.299, 0.587, 0.114])
         gray = np.rint(gray) if np.issubdtype(images.dtype, np.integer) else gray
         return gray[..., None].astype(images.dtype)
-    raise ValueError(f"got images with {have} channels where the model takes {channels}; allowed: 1 or 3 on both sides")
+    raise ValueError(
+        f"Images must have 1 or 3 channels, as must the input of the model. Received: {have} channels for a model of "
+        f"{channels}"
+    )
 
 
 def fit_to(images: np.ndarray, shape: tuple[int, int, int]) -> np.ndarray:

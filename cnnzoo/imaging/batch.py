@@ -29,7 +29,8 @@ def as_array(x: Any, read: Callable[[Any], np.ndarray]) -> np.ndarray:
         else:
             what = f"images of the shapes {', '.join(sorted({str(np.shape(each)) for each in x}))} in one list"
         raise ValueError(
-            f"got {what}; allowed: NumPy arrays, tensors, Pillow images or paths of pictures, several of one shape"
+            "Images must be NumPy arrays, tensors, Pillow images or paths of pictures, several of one shape. "
+            f"Received: {what}"
         ) from None
 
 
@@ -49,23 +50,23 @@ def as_batch(x: Any, shape: Shape) -> tuple[np.ndarray, bool]:
         ValueError: For another shape, dtype or range.
     """
     sides = in_words(shape)
-    allowed = f"allowed: uint8 in [0, 255] or float32 in [0, 1], ({sides}) or (n, {sides})"
+    rule = f"Images must be uint8 in [0, 255] or float32 in [0, 1], ({sides}) or (n, {sides})"
     array = as_array(x, partial(_read_as, shape))
     if array.ndim == 2 and shape[2] == 1:
         array = array[:, :, None]
     single = array.ndim == 3
     batch = array[None] if single else array
     if batch.ndim != 4 or not fits(batch.shape[1:], shape):
-        raise ValueError(f"got images of shape {array.shape}; {allowed}")
+        raise ValueError(f"{rule}. Received: shape {array.shape}")
     if batch.size == 0:
-        raise ValueError(f"got an empty batch of shape {batch.shape}; {allowed} with n >= 1")
+        raise ValueError(f"{rule} with n >= 1. Received: an empty batch of shape {batch.shape}")
     if batch.dtype == np.uint8:
         return batch, single
     if batch.dtype not in (np.float32, np.float64):
-        raise ValueError(f"got images of dtype {batch.dtype}; {allowed}")
+        raise ValueError(f"{rule}. Received: {batch.dtype} {array.shape}")
     low, high = batch.min(), batch.max()
     if not (low >= -1e-6 and high <= 1 + 1e-6):  # negated so that NaN is rejected
-        raise ValueError(f"got images with values in [{low:g}, {high:g}]; {allowed}")
+        raise ValueError(f"{rule}. Received: values in [{low:g}, {high:g}]")
     return batch.astype(np.float32, copy=False), single
 
 

@@ -89,6 +89,6 @@ def _affine(images: Any, matrix: np.ndarray, offset: np.ndarray) -> Any:
     """images (..., k) @ matrix (k, m) + offset (m,)."""
     dtype = getattr(images.dtype, "name", images.dtype)  # a string in Keras, an object elsewhere
     if images.shape[-1] != len(matrix) or "float" not in dtype:
-        raise ValueError(f"got {dtype} images of shape {tuple(images.shape)}; allowed: floats (..., {len(matrix)})")
+        raise ValueError(f"Images must be floats (..., {len(matrix)}). Received: {dtype} {tuple(images.shape)}")
     weighted = (images[..., k : k + 1] * row for k, row in enumerate(matrix.astype(dtype)))  # each (..., m)
     return sum(weighted) + offset.astype(dtype)

@@ -52,7 +52,7 @@ def open_image(raw: bytes, name: str) -> "PIL.Image.Image":
         image = Image.open(io.BytesIO(raw))
     if image.width * image.height > LARGEST:
         raise ValueError(
-            f"{name} has {image.width}x{image.height} pixels; allowed: at most {LARGEST / 1e6:g} megapixels"
+            f"{name} must have at most {LARGEST / 1e6:g} megapixels. Received: {image.width}x{image.height} pixels"
         )
     with decoding(name):
         image.load()
@@ -73,10 +73,10 @@ def decoding(name: str) -> Iterator[None]:
             warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
             yield
     except UnidentifiedImageError:
-        raise ValueError(f"{name} cannot be read as an image: no known format") from None
+        raise ValueError(f"{name} must be an image. Received: no known format") from None
     except Image.DecompressionBombError:
         most = min(LARGEST, 2 * (Image.MAX_IMAGE_PIXELS or LARGEST)) / 1e6
-        raise ValueError(f"{name} has too many pixels; allowed: at most {most:g} megapixels") from None
+        raise ValueError(f"{name} must have at most {most:g} megapixels. Received: more") from None
     except Exception as error:
         raise ValueError(f"{name} cannot be read as an image: {error}") from error
 
@@ -96,7 +96,9 @@ def pixels_of(image: "PIL.Image.Image", name: str) -> np.ndarray:
             return gray
         return np.concatenate([gray, np.where(gray == clear, 0, 65535).astype(np.uint16)], axis=2)
     if image.mode in ("I", "F", "LAB"):
-        raise ValueError(f"{name} has pixels of Pillow's mode {image.mode!r}; allowed: 8 or 16 bits, gray, RGB or CMYK")
+        raise ValueError(
+            f"{name} must have 8 or 16 bits, gray, RGB or CMYK. Received: pixels of Pillow's mode {image.mode!r}"
+        )
     mode = "L" if image.mode in ("1", "L", "LA", "La") else "RGB"
     if image.has_transparency_data:
         mode = {"L": "LA", "RGB": "RGBA"}[mode]

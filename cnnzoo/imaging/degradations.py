@@ -76,7 +76,7 @@ def jpeg(images: Any, quality: int) -> Any:
     """
     channels = images.shape[-1]
     if channels not in (1, 3):
-        raise ValueError(f"got images with {channels} channels; allowed: 1 or 3")
+        raise ValueError(f"Images must have 1 or 3 channels. Received: {channels}")
     steps = _quantization(quality, channels)[:, None, :, :]  # (8, 1, 8, channels)
     height, width = ops.shape(images)[1:3]
     x = _gray_levels(images)
@@ -108,7 +108,7 @@ COSINES = _cosines()
 def _quantization(quality: int, channels: int) -> np.ndarray:
     """The quantization tables, float32 (8, 8, channels)."""
     if not isinstance(quality, numbers.Integral) or isinstance(quality, bool) or not 1 <= quality <= 100:
-        raise ValueError(f"got quality={quality!r}; allowed: an integer from 1 to 100")
+        raise ValueError(f"`quality` must be an integer between 1 and 100. Received: {quality!r}")
     percent = 5000 // quality if quality < 50 else 200 - 2 * quality
     tables = [LUMINANCE, CHROMINANCE, CHROMINANCE][:channels]
     base = np.stack([np.array(table.split(), int).reshape(BLOCK, BLOCK) for table in tables], axis=-1)
@@ -185,7 +185,7 @@ def _check(name: str, value: Any, low: float, high: float = math.inf, above: boo
         return
     number = float(value)
     if not ((low < number if above else low <= number) and number <= high):
-        allowed = f"{low:g} to {high:g}" if high < math.inf else f">= {low:g}"
+        allowed = f"between {low:g} and {high:g}" if high < math.inf else f"a number >= {low:g}"
         if above:
-            allowed = f"above {low:g}"
-        raise ValueError(f"got {name}={value}; allowed: {allowed}")
+            allowed = f"a number > {low:g}"
+        raise ValueError(f"`{name}` must be {allowed}. Received: {value}")

@@ -39,9 +39,9 @@ SHARED: dict[str, Callable[[str], bool]] = {
     "learning_rate": lambda name: name.startswith("learning_rate_"),
 }
 Curve = tuple[Sequence[int], Sequence[float]]  # epochs, and the values there
-ALLOWED = (
-    "allowed: uint8, uint16, bool or floats in [0, 1], (height, width[, 1 or 3]) or (n, height, width[, 1 or 3]), "
-    "paths, Pillow images, or a list of these"
+RULE = (
+    "Images must be uint8, uint16, bool or floats in [0, 1], (height, width[, 1 or 3]) or "
+    "(n, height, width[, 1 or 3]), paths, Pillow images, or a list of these"
 )
 
 
@@ -79,7 +79,7 @@ def show(images: Any, titles: str | Sequence[Any] | None = None, columns: int | 
     if columns is None:
         columns = _columns(shown)
     if not isinstance(columns, (int, np.integer)) or isinstance(columns, bool) or columns < 1:
-        raise ValueError(f"got columns={columns!r}; allowed: an integer >= 1, or None")
+        raise ValueError(f"`columns` must be an integer >= 1, or None. Received: {columns!r}")
     columns = min(int(columns), len(shown))
     rows = [range(i, min(i + columns, len(shown))) for i in range(0, len(shown), columns)]
     return _grid([[(shown[i], words[i]) for i in row] for row in rows], columns)
@@ -97,10 +97,12 @@ def compare(before: Any, after: Any, titles: Sequence[Any] | None = None) -> Fig
     """
     pairs = [_each(before), _each(after)]
     if len(pairs[0]) != len(pairs[1]):
-        raise ValueError(f"got {len(pairs[0])} images before and {len(pairs[1])} after; allowed: equally many")
+        raise ValueError(
+            f"`before` and `after` must have equally many images. Received: {len(pairs[0])} and {len(pairs[1])}"
+        )
     names = ["before", "after"] if titles is None else titles
     if isinstance(names, str) or len(names) != 2:
-        raise ValueError(f"got titles={titles!r}; allowed: two, such as ('before', 'after'), or None")
+        raise ValueError(f"`titles` must be two, such as ('before', 'after'), or None. Received: {titles!r}")
     if len(pairs[0]) == 1:
         return show([pairs[0][0], pairs[1][0]], names, columns=2)
     columns = _columns(pairs[0])
@@ -148,7 +150,7 @@ def _each(images: Any) -> list[np.ndarray]:
         return [_drawn(read_image(images))]
     if isinstance(images, (list, tuple)):
         if not images:
-            raise ValueError("got no images; allowed: one or more")
+            raise ValueError("`images` must have one image or more. Received: none")
         if is_picture(images[0]) or np.ndim(images[0]) >= 2:
             return [image for each in images for image in _each(each)]
     array = np.asarray(images)
@@ -156,21 +158,21 @@ def _each(images: Any) -> list[np.ndarray]:
         return [_drawn(array)]
     if array.ndim in (3, 4) and len(array):
         return [_drawn(image) for image in array]
-    raise ValueError(f"got images of shape {array.shape}; {ALLOWED}")
+    raise ValueError(f"{RULE}. Received: shape {array.shape}")
 
 
 def _drawn(image: np.ndarray) -> np.ndarray:
     image = image[:, :, None] if image.ndim == 2 else image
     if image.ndim != 3 or image.shape[2] not in (1, 3) or image.size == 0:
-        raise ValueError(f"got an image of shape {image.shape}; {ALLOWED}")
+        raise ValueError(f"{RULE}. Received: an image of shape {image.shape}")
     if image.dtype == np.uint8:
         return image
     if image.dtype in (np.uint16, np.bool_):
         return to_uint8(image.astype(np.float32) / (65535 if image.dtype == np.uint16 else 1))
     if not np.issubdtype(image.dtype, np.floating):
-        raise ValueError(f"got an image of dtype {image.dtype}; {ALLOWED}")
+        raise ValueError(f"{RULE}. Received: an image of dtype {image.dtype}")
     if not (np.isfinite(image).all() and -0.5 <= image.mean() <= 1.5):  # zero-mean noise leaves the mean in range
-        raise ValueError(f"got an image with values in [{image.min():g}, {image.max():g}]; {ALLOWED}")
+        raise ValueError(f"{RULE}. Received: an image with values in [{image.min():g}, {image.max():g}]")
     return to_uint8(image)
 
 
@@ -180,7 +182,9 @@ def _titles(titles: str | Sequence[Any] | None, n: int) -> list[str]:
     if isinstance(titles, str):
         return [titles, *[""] * (n - 1)]
     if len(titles) != n:
-        raise ValueError(f"got {len(titles)} titles for {n} images; allowed: one for each, a single one, or None")
+        raise ValueError(
+            f"`titles` must be one for each image, a single one, or None. Received: {len(titles)} titles for {n} images"
+        )
     return [str(title) for title in titles]
 
 
@@ -233,17 +237,17 @@ def _history(run: Any) -> dict[str, Curve]:
             names = [name for name in dict.fromkeys(key for entry in entries for key in entry) if name != "step"]
         except FileNotFoundError:
             raise ValueError(
-                f"got {run}, which has no history; allowed: the folder of a run that has finished an epoch"
+                f"`run` must be the folder of a run with a finished epoch. Received: {run}, which has no history"
             ) from None
         except (ValueError, TypeError, AttributeError, KeyError) as error:
-            raise ValueError(f"{path} is no history of a run: {error}") from None
+            raise ValueError(f"{path} must be the history of a run. Received: {error}") from None
         found = {name: [pair for pair in zip(epochs, entries, strict=True) if name in pair[1]] for name in names}
         for name, rows in found.items():
             curves[name] = [epoch for epoch, _ in rows], [float(row[name]) for _, row in rows]
     else:
         logs = getattr(run, "history", run)
         if not isinstance(logs, Mapping):
-            raise ValueError(f"got {type(run).__name__}; allowed: a run folder, a Keras History or its dict")
+            raise ValueError(f"`run` must be a run folder, a Keras History or its dict. Received: {type(run).__name__}")
         length = max(map(len, logs.values()), default=0)
         epochs = [epoch + 1 for epoch in getattr(run, "epoch", None) or range(length)]
         frequency = (getattr(run, "params", None) or {}).get("validation_freq")
@@ -251,12 +255,12 @@ def _history(run: Any) -> dict[str, Curve]:
             measured = epochs if len(values) == len(epochs) else _validated(epochs, len(values), frequency)
             if measured is None or (not name.startswith("val_") and measured is not epochs):
                 raise ValueError(
-                    f"got {length} epochs of some quantities and {len(values)} of {name}; allowed: equally many, or "
-                    "the History that fit gave, with its validation_freq"
+                    "All quantities must have equally many epochs, or come in the History of fit with its "
+                    f"validation_freq. Received: {length} epochs of some and {len(values)} of {name}"
                 )
             curves[name] = measured, [float(value) for value in values]
     if not (epochs and curves):
-        raise ValueError(f"got {run!r}, in which no epoch was finished; allowed: one or more")
+        raise ValueError(f"`run` must have one finished epoch or more. Received: {run!r}")
     return curves
 
 

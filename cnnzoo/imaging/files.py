@@ -77,7 +77,7 @@ def read_image(source: Any, channels: int | None = None) -> np.ndarray:
     if array.ndim == 2:
         array = array[:, :, None]
     if array.ndim != 3:
-        raise ValueError(f"got an array of shape {array.shape}; allowed: (height, width) or (height, width, channels)")
+        raise ValueError(f"Arrays must be (height, width) or (height, width, channels). Received: shape {array.shape}")
     return array if channels is None else to_channels(array[None], channels)[0]
 
 
@@ -107,7 +107,7 @@ def read_photo(source: "str | Path | bytes | Image.Image") -> Photo:
     with decoding(name):
         animated = image.format != "MPO" and getattr(image, "is_animated", False)
     if animated:
-        raise ValueError(f"{name} has several frames; allowed: a still picture")
+        raise ValueError(f"{name} must be a still picture. Received: several frames")
     if raw.startswith(b"\x89PNG") and raw[24] == 16:  # the bit depth, hidden by Pillow
         with decoding(name):
             array = _png16(raw, image.has_transparency_data)
@@ -167,25 +167,28 @@ def format_for(path: str | Path, sides: tuple[int, int] | None = None, like: Pho
     path = Path(path)
     found = FORMATS.get(path.suffix.lower())
     if path.is_dir():
-        raise ValueError(f"got the folder {path} as the file to write; allowed: a file in it")
+        raise ValueError(f"The path must be a file to write. Received: the folder {path}")
     if found is None:
-        raise ValueError(f"got {path} as the file to write; allowed: {', '.join(FORMATS)}")
+        raise ValueError(f"The name of the file to write must end in one of {', '.join(FORMATS)}. Received: {path}")
     if (above := next((folder for folder in path.parents if folder.exists()), None)) and not above.is_dir():
-        raise ValueError(f"got {path} as the file to write, but {above} is no folder")
+        raise ValueError(f"The file to write must be in a folder. Received: {path}, but {above} is no folder")
     if sides and max(sides) > LONGEST[found]:
         roomy = [suffix for suffix, kind in FORMATS.items() if LONGEST[kind] >= max(sides)]
         raise ValueError(
-            f"got {path} for a picture of {sides[1]}x{sides[0]} pixels; allowed: {LONGEST[found]} a side"
-            + (f", or {', '.join(roomy)}" if roomy else "")
+            f"A {path.suffix} picture must have at most {LONGEST[found]} pixels a side"
+            + (f", or end in one of {', '.join(roomy)}" if roomy else "")
+            + f". Received: {path} with {sides[1]}x{sides[0]} pixels"
         )
     if found == "JPEG" and like is not None:
         if like.alpha is not None:
             raise ValueError(
-                f"got {path} for a picture with transparency, which JPEG cannot keep; allowed: .png, .webp"
+                "The name of a picture with transparency must end in .png or .webp, since JPEG cannot keep it. "
+                f"Received: {path}"
             )
         if like.exif is not None and len(like.exif) > SEGMENT:
             raise ValueError(
-                f"got {path} for a picture with {len(like.exif)} bytes of EXIF; allowed: {SEGMENT}, or .png, .webp"
+                f"The name of a picture with more than {SEGMENT} bytes of EXIF must end in .png or .webp. Received: "
+                f"{path} with {len(like.exif)} bytes"
             )
     return found
 
@@ -206,12 +209,15 @@ def save_photo(path: str | Path, pixels: np.ndarray, like: Photo) -> None:
         ValueError: For invalid pixels or alpha, or as in `format_for`.
     """
     path, alpha = Path(path), like.alpha
-    allowed = "uint8 or uint16 (height, width, 1 or 3), not empty"
     if pixels.dtype not in (np.uint8, np.uint16) or pixels.shape[2:] not in ((1,), (3,)) or pixels.size == 0:
-        raise ValueError(f"got pixels {pixels.dtype} {pixels.shape}; allowed: {allowed}")
+        raise ValueError(
+            f"Pixels must be uint8 or uint16 (height, width, 1 or 3), not empty. Received: {pixels.dtype} "
+            f"{pixels.shape}"
+        )
     if alpha is not None and (alpha.dtype != pixels.dtype or alpha.shape != pixels.shape[:2]):
         raise ValueError(
-            f"got alpha {alpha.dtype} {alpha.shape}; allowed: {pixels.dtype} {pixels.shape[:2]}, as the pixels are"
+            f"`alpha` must be {pixels.dtype} {pixels.shape[:2]}, as the pixels are. Received: {alpha.dtype} "
+            f"{alpha.shape}"
         )
     height, width, channels = pixels.shape
     like = replace(like, exif=exif.of_changed(like.exif, width, height))

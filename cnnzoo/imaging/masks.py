@@ -125,7 +125,7 @@ LETTERS = string.ascii_letters + 5 * " "
 def check_kinds(kinds: Sequence[str]) -> None:
     """Raises a ValueError for no kinds, or unknown kinds."""
     if not kinds or not set(kinds) <= set(KINDS):
-        raise ValueError(f"got masks={tuple(kinds)!r}; allowed: one or more of {', '.join(KINDS)}")
+        raise ValueError(f"`masks` must be one or more of {', '.join(KINDS)}. Received: {tuple(kinds)!r}")
 
 
 def sample(kinds: Sequence[str], shape: tuple, seed: int | keras.random.SeedGenerator) -> Any:
@@ -174,7 +174,7 @@ def draw(kind: str, shape: tuple[int, int, int], seed: int | Sequence[int]) -> n
         ValueError: For an unknown kind, or images of a single pixel.
     """
     if kind not in EVALUATED:
-        raise ValueError(f"got the kind of mask {kind!r}; allowed: {', '.join(EVALUATED)}")
+        raise ValueError(f"`kind` must be one of {', '.join(EVALUATED)}. Received: {kind!r}")
     count, height, width = shape
     _check_sides(height, width)
     random = np.random.default_rng(seed)
@@ -222,16 +222,16 @@ def as_missing(mask: Any, shape: tuple[int, int, int]) -> np.ndarray:
     array, (count, height, width) = as_array(mask, read_mask), shape
     sides = f"({height}, {width}[, 1]) or ({count}, {height}, {width}[, 1])"
     if array.shape not in ((*lead, height, width, *last) for lead in ((), (count,)) for last in ((), (1,))):
-        raise ValueError(f"got a mask of shape {array.shape}; allowed: {sides}")
+        raise ValueError(f"Masks must have shape {sides}. Received: {array.shape}")
     if array.dtype.kind not in "biuf":
-        raise ValueError(f"got a mask of dtype {array.dtype}; allowed: booleans or numbers")
+        raise ValueError(f"Masks must be booleans or numbers. Received: {array.dtype}")
     missing = painted(array) if array.dtype in (np.uint8, np.uint16) else array != 0
     missing = np.broadcast_to(missing.reshape(-1, height, width, 1), (count, height, width, 1))
     for what, wrong in (("nothing", ~missing.any(axis=(1, 2, 3))), ("everything", missing.all(axis=(1, 2, 3)))):
         if wrong.any():
             raise ValueError(
-                f"got a mask by which {what} is missing in image {wrong.argmax()}; allowed: not 0 where pixels are "
-                "missing, of a picture at least half of white, and 0 where they are kept"
+                "A mask must not be 0 where pixels are missing, of a picture at least half of white, and 0 where "
+                f"they are kept. Received: one by which {what} is missing in image {wrong.argmax()}"
             )
     return missing
 
@@ -266,15 +266,15 @@ def read_mask(source: Any) -> np.ndarray:
     if (seen := painted(brightest[opaque])).any() and not seen.all():
         what = f"the mask {source}" if isinstance(source, (str, Path)) else "a mask"
         raise ValueError(
-            f"got {what} with transparent parts, whose opaque ones are both black and painted; allowed: a picture "
-            "without transparency, painted where pixels are missing, or one that is opaque there alone"
+            "A mask must be a picture without transparency, painted where pixels are missing, or one that is opaque "
+            f"there alone. Received: {what} with transparent parts, whose opaque ones are both black and painted"
         )
     return opaque
 
 
 def _check_sides(height: int, width: int) -> None:
     if height * width < 2:
-        raise ValueError(f"got images of {height}x{width} pixels; allowed: two pixels or more")
+        raise ValueError(f"Images must have two pixels or more. Received: {height}x{width}")
 
 
 def _proper(missing: Any) -> Any:

@@ -23,7 +23,7 @@ def _cubic(x: np.ndarray) -> np.ndarray:
 
 def _check(scale: Any) -> None:
     if not isinstance(scale, (int, np.integer)) or isinstance(scale, bool) or scale < 2:
-        raise ValueError(f"got scale={scale!r}; allowed: an integer >= 2")
+        raise ValueError(f"`scale` must be an integer >= 2. Received: {scale!r}")
 
 
 def downscale(images: Any, scale: int) -> Any:
@@ -37,7 +37,7 @@ def downscale(images: Any, scale: int) -> Any:
     _check(scale)
     sides = images.shape[1:3]
     if any(side is not None and side % scale for side in sides):
-        raise ValueError(f"got images of {sides[0]}x{sides[1]}; allowed: multiples of {scale}")
+        raise ValueError(f"Images must have sides that are multiples of {scale}. Received: {sides[0]}x{sides[1]}")
     # Output pixel i lies at scale * i + (scale - 1) / 2; the kernel radius is 2 * scale.
     first = -2 * scale + scale // 2
     offsets = np.arange(first, first + 4 * scale + 1)

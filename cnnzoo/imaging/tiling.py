@@ -44,9 +44,9 @@ def tiled(
     """
     for name, value, least in (("scale", scale, 1), ("margin", margin, 0), ("stride", stride, 1), ("tile", tile, 1)):
         if value < least:
-            raise ValueError(f"got {name}={value}; allowed: >= {least}")
+            raise ValueError(f"`{name}` must be an integer >= {least}. Received: {value}")
     if image.ndim != 3 or image.size == 0:
-        raise ValueError(f"got an image of shape {image.shape}; allowed: (height, width, channels), not empty")
+        raise ValueError(f"The image must be (height, width, channels), not empty. Received: shape {image.shape}")
     margin, tile = (-(-side // stride) * stride for side in (margin, tile))
     windows = list(product(*(_windows(side, tile, margin, stride) for side in image.shape[:2])))
     whole: Any = None
@@ -55,7 +55,7 @@ def tiled(
         part = np.asarray(function(*parts))
         height, width = (scale * (side.stop - side.start) for side in (rows, columns))
         if part.ndim != 4 or part.shape[:3] != (1, height, width):
-            raise ValueError(f"got {part.shape} from the function; allowed: (1, {height}, {width}, channels)")
+            raise ValueError(f"The function must return (1, {height}, {width}, channels). Received: shape {part.shape}")
         if whole is None:
             whole = np.empty((scale * image.shape[0], scale * image.shape[1], part.shape[3]), part.dtype)
         inside = part[0, _scaled(kept_rows, scale, rows.start), _scaled(kept_columns, scale, columns.start)]
@@ -109,7 +109,7 @@ def self_ensemble(function: Callable[[np.ndarray], Any], images: np.ndarray) -> 
         ValueError: For integer images, since their rounded results would average poorly.
     """
     if not np.issubdtype(images.dtype, np.floating) or images.ndim != 4:
-        raise ValueError(f"got images {images.dtype} {images.shape}; allowed: floats (n, height, width, channels)")
+        raise ValueError(f"Images must be floats (n, height, width, channels). Received: {images.dtype} {images.shape}")
     total: Any = 0
     for flipped, turns in product((False, True), range(4)):
         turned = np.rot90(images[:, :, ::-1] if flipped else images, turns, axes=(1, 2))

@@ -50,9 +50,12 @@ class CodeMixture:
 
         codes = model.encode(images)
         if codes.ndim != 2 or not np.issubdtype(codes.dtype, np.floating):
-            raise ValueError(f"got codes {codes.dtype} {codes.shape}; allowed: floats (n, latent_dim)")
+            raise ValueError(f"`codes` must be floats (n, latent_dim). Received: {codes.dtype} {codes.shape}")
         if not 1 <= components <= len(codes) or len(codes) < 2:
-            raise ValueError(f"got components={components} for {len(codes)} images; allowed: 1 to as many as images")
+            raise ValueError(
+                f"`components` must be between 1 and the number of images, of at least 2. Received: {components} for "
+                f"{len(codes)} images"
+            )
         found = GaussianMixture(components, max_iter=300, random_state=seed).fit(codes.astype(np.float64))
         return cls(found.weights_, found.means_, np.linalg.cholesky(found.covariances_))
 
@@ -102,4 +105,4 @@ class CodeMixture:
             with np.load(path, allow_pickle=False) as file:
                 return cls(*(file[name] for name in FIELDS))
         except (KeyError, ValueError, EOFError, TypeError, zipfile.BadZipFile) as error:
-            raise ValueError(f"{path} holds no mixture: {error}; allowed: what CodeMixture.save wrote") from error
+            raise ValueError(f"{path} must be a mixture written by CodeMixture.save. Received: {error}") from error

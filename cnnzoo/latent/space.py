@@ -43,7 +43,7 @@ def interpolate(
     Source: Shoemake, "Animating Rotation with Quaternion Curves", 1985; White, "Sampling Generative Networks", 2016.
     """
     if steps < 2:
-        raise ValueError(f"got steps={steps}; allowed: steps >= 2")
+        raise ValueError(f"`steps` must be an integer >= 2. Received: {steps}")
     a, b = (inference.latents(model, np.asarray(end, np.float32)[None])[0] for end in (a, b))
     share = np.linspace(0.0, 1.0, steps)[:, None]  # (steps, 1)
     return images_of(model, _slerp(a, b, share) if spherical else (1 - share) * a + share * b, label)
@@ -74,7 +74,7 @@ def traverse(model: Any, z: Any, dimension: int, values: Sequence[float], label:
         ValueError: For a vector of another shape, a dimension out of range, or no values.
     """
     if not 0 <= dimension < model.latent_dim:
-        raise ValueError(f"got dimension={dimension}; allowed: 0 to {model.latent_dim - 1}")
+        raise ValueError(f"`dimension` must be between 0 and {model.latent_dim - 1}. Received: {dimension}")
     moved = np.repeat(np.asarray(z, np.float32)[None], len(values), axis=0)
     moved[:, dimension] = values
     return images_of(model, moved, label)
@@ -95,7 +95,7 @@ def images_of(model: Any, z: Any, label: int | None = None) -> np.ndarray:
     if label is None:
         return model.decode(z)
     if not model.needs_labels:
-        raise ValueError(f"got label={label} for a {model.architecture}, which takes none")
+        raise ValueError(f"`label` must be None with a {model.architecture}, which takes none. Received: {label}")
     return model.decode(z, labels=label)
 
 
@@ -156,7 +156,7 @@ def invert(model: Any, images: Any, steps: int = 300, rate: float = 0.05, seed: 
     Source: Zhu et al., "Generative Visual Manipulation on the Natural Image Manifold", 2016, in pixels.
     """
     if steps < 1:
-        raise ValueError(f"got steps={steps}; allowed: steps >= 1")
+        raise ValueError(f"`steps` must be an integer >= 1. Received: {steps}")
     batch, _ = inference.checked(model, images)
     truth, network = np.asarray(ops.convert_to_numpy(unit_range(ops.convert_to_tensor(batch)))), _network(model)
     start = model.encode(batch) if hasattr(model, "encode") else _best_of_noise(model, truth, seed)
@@ -176,8 +176,8 @@ def _network(model: Any) -> Any:
     decoder = getattr(model, "decoder", None)
     if decoder is None or decoder.input_shape[1:] != (model.latent_dim,):
         raise ValueError(
-            f"got a {model.architecture}; allowed: a generator that takes no labels, or an autoencoder with one latent "
-            "vector for each image"
+            "`model` must be a generator that takes no labels, or an autoencoder with one latent vector for each "
+            f"image. Received: {model.architecture}"
         )
     return lambda z: ops.sigmoid(decoder(z))
 

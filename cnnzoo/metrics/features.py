@@ -59,7 +59,7 @@ def density_coverage(real: np.ndarray, fake: np.ndarray, k: int = NEIGHBORS) -> 
 
     real, fake = (_checked(features) for features in (real, fake))
     if len(real) <= k:
-        raise ValueError(f"got {len(real)} real images; allowed: more than k = {k}")
+        raise ValueError(f"There must be more real images than k = {k}. Received: {len(real)}")
     radii = NearestNeighbors(n_neighbors=k + 1).fit(real).kneighbors(real)[0][:, -1]  # the first is the image itself
     inside, covered = 0, 0
     start = 0
@@ -82,7 +82,10 @@ def inception_score(chances: np.ndarray, splits: int = 10) -> float:
     from scipy.special import rel_entr
 
     if len(chances) < splits:
-        raise ValueError(f"got the chances of {len(chances)} images; allowed: at least one for each of {splits} parts")
+        raise ValueError(
+            f"There must be at least one image for each of {splits} parts. Received: the chances of {len(chances)} "
+            "images"
+        )
     parts = np.array_split(np.asarray(chances, np.float64), splits)
     divergences = [rel_entr(part, part.mean(axis=0)).sum(axis=1).mean() for part in parts]
     return float(np.mean(np.exp(divergences)))
@@ -91,5 +94,5 @@ def inception_score(chances: np.ndarray, splits: int = 10) -> float:
 def _checked(features: np.ndarray) -> np.ndarray:
     features = np.asarray(features, np.float64)
     if features.ndim != 2 or len(features) < 2 or not np.isfinite(features).all():
-        raise ValueError(f"got features of shape {features.shape}; allowed: finite numbers (n, d) with n >= 2")
+        raise ValueError(f"Features must be finite numbers (n, d) with n >= 2. Received: shape {features.shape}")
     return features

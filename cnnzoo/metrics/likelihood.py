@@ -21,5 +21,5 @@ def importance_weighted_bound(log_weights: Iterable[np.ndarray]) -> np.ndarray:
         total = part if total is None else np.logaddexp(total, part)
         count += len(chunk)
     if total is None:
-        raise ValueError("got no log-weights; allowed: at least one array (samples, n)")
+        raise ValueError("The log-weights must be at least one array (samples, n). Received: none")
     return total - np.log(count)

@@ -56,7 +56,9 @@ def _similarity(a: np.ndarray, b: np.ndarray, **options: Any) -> Any:
     from skimage.metrics import structural_similarity
 
     if a.ndim != 3 or min(a.shape[:2]) < WINDOW:
-        raise ValueError(f"got an image of shape {a.shape}; allowed: (height, width, channels), {WINDOW} and more")
+        raise ValueError(
+            f"Images must be (height, width, channels) with sides of {WINDOW} or more. Received: shape {a.shape}"
+        )
     settings = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False, "data_range": 1.0}
     return structural_similarity(a, b, win_size=WINDOW, channel_axis=-1, **settings, **options)
 
@@ -65,7 +67,7 @@ def _pairs(images: Images, reconstructions: Images) -> Iterator[tuple[np.ndarray
     for a, b in zip(images, reconstructions, strict=True):
         a, b = np.asarray(a, np.float64), np.asarray(b, np.float64)
         if a.shape != b.shape:
-            raise ValueError(f"got images of shapes {a.shape} and {b.shape}; allowed: two of one shape")
+            raise ValueError(f"Images must come in two batches of one shape. Received: {a.shape} and {b.shape}")
         yield a, b
 
 
@@ -108,14 +110,14 @@ def prepare(image: np.ndarray, protocol: str, scale: int) -> np.ndarray:
         ValueError: For an unknown protocol, a scale below 1, or an image of another shape or too small.
     """
     if protocol not in PROTOCOLS:
-        raise ValueError(f"got protocol={protocol!r}; allowed: {', '.join(PROTOCOLS)}")
+        raise ValueError(f"`protocol` must be one of {', '.join(PROTOCOLS)}. Received: {protocol!r}")
     if scale < 1:
-        raise ValueError(f"got scale={scale}; allowed: an integer >= 1")
+        raise ValueError(f"`scale` must be an integer >= 1. Received: {scale}")
     chosen = PROTOCOLS[protocol]
     border = scale if chosen.shave else 0
     if image.ndim != 3 or image.shape[2] not in (1, 3) or min(image.shape[:2]) <= 2 * border:
         raise ValueError(
-            f"got an image of shape {image.shape}; allowed: (height, width, 1 or 3), sides above {2 * border}"
+            f"Images must be (height, width, 1 or 3) with sides above {2 * border}. Received: shape {image.shape}"
         )
     height, width = image.shape[:2]
     image = to_uint8(image)[border : height - border, border : width - border] / 255.0
@@ -161,5 +163,5 @@ def hole_ssim_per_image(images: Images, reconstructions: Images, masks: Images) 
 def _in_hole(values: np.ndarray, mask: np.ndarray) -> float:
     missing = np.asarray(mask)[..., 0] != 0
     if not missing.any():
-        raise ValueError("got a mask by which nothing is missing; allowed: masks that are not 0 somewhere")
+        raise ValueError("Masks must not be 0 somewhere. Received: a mask by which nothing is missing")
     return float(values[missing].mean())

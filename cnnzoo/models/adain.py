@@ -127,7 +127,7 @@ class AdaIN(PhasedModel):
     ) -> None:
         super().__init__(**kwargs)
         if tuple(image_shape) != (None, None, 3):
-            raise ValueError(f"got image_shape={image_shape}; allowed: (None, None, 3)")
+            raise ValueError(f"`image_shape` must be (None, None, 3). Received: {image_shape}")
         self.width, self.image_shape = width, tuple(image_shape)
         self.content_weight, self.style_weight = content_weight, style_weight
         self.encoder = Encoder(width, name="encoder")
@@ -148,7 +148,7 @@ class AdaIN(PhasedModel):
         convs = [layer for layer in theirs if isinstance(layer, keras.layers.Conv2D)][: len(self.encoder.convs)]
         mine = self.encoder.convs
         if [conv.kernel.shape for conv in convs] != [conv.kernel.shape for conv in mine]:
-            raise ValueError(f"got {other.architecture!r} to begin 'adain' with; allowed: a vgg_small of equal width")
+            raise ValueError(f"'adain' must begin with a vgg_small of equal width. Received: {other.architecture!r}")
         for conv, source in zip(mine, convs, strict=True):
             conv.set_weights([source.kernel, source.bias if source.use_bias else np.zeros(conv.filters, np.float32)])
 
@@ -219,7 +219,7 @@ class AdaIN(PhasedModel):
         """
         batch, single = as_photographs(content, (3,))
         if not 0 <= strength <= 1:
-            raise ValueError(f"got strength={strength!r}; allowed: 0 to 1")
+            raise ValueError(f"`strength` must be between 0 and 1. Received: {strength!r}")
         goals = self._moments_of_style(style, len(batch))
         made = np.empty_like(batch)
         for i, (photo, goal) in enumerate(zip(batch, goals, strict=True)):
@@ -238,7 +238,9 @@ class AdaIN(PhasedModel):
         """The moments of one style image or n, (n, 8 width)."""
         picture, single = as_photographs(style, (1, 3))
         if not single and len(picture) != n:
-            raise ValueError(f"got styles of shape {picture.shape}; allowed: one picture, or one for each of {n}")
+            raise ValueError(
+                f"`styles` must be one picture, or one for each of {n} images. Received: shape {picture.shape}"
+            )
         picture = to_channels(in_unit_range(picture), 3)
         ratio = min(1.0, STYLE / min(picture.shape[1:3]))
         size = tuple(max(1, round(ratio * side)) for side in picture.shape[1:3])

@@ -22,5 +22,5 @@ class CGAN(DCGAN):
 
     def __init__(self, *, classes: int = 10, **config: Any) -> None:
         if classes < 2:
-            raise ValueError(f"got classes={classes}; allowed: classes >= 2")
+            raise ValueError(f"`classes` must be an integer >= 2. Received: {classes}")
         super().__init__(classes=classes, **config)

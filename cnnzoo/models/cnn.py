@@ -30,7 +30,7 @@ class CNN(Classifier):
     def __init__(self, *, pooling: str = "max", dropout: float = 0.0, **config: Any) -> None:
         super().__init__(**config)
         if pooling not in POOLING:
-            raise ValueError(f"got pooling={pooling!r}; allowed: {', '.join(POOLING)}")
+            raise ValueError(f"`pooling` must be one of {', '.join(POOLING)}. Received: {pooling!r}")
         self.pooling, self.dropout = pooling, dropout
         self.backbone = keras.Sequential([keras.Input(self.image_shape)], name="backbone")  # (n, 28, 28, 1)
         for i, filters in enumerate(self.filters):

@@ -31,7 +31,7 @@ class CVAE(VAE):
 
     def __init__(self, *, classes: int = 10, **config: Any) -> None:
         if classes < 2:
-            raise ValueError(f"got classes={classes}; allowed: classes >= 2")
+            raise ValueError(f"`classes` must be an integer >= 2. Received: {classes}")
         self.classes = self.label_size = classes
         super().__init__(**config)
 
@@ -118,7 +118,7 @@ class CVAE(VAE):
     def log_weights(self, images: Any, samples: int = 1, seed: int = 0, labels: Any = None) -> np.ndarray:
         """As in `VAE`, with required labels: n integers in [0, classes), or one for all."""
         if labels is None:
-            raise ValueError("got images without labels; allowed: labels, as the bound is on log p(x|label)")
+            raise ValueError("`labels` must come with the images, as the bound is on log p(x|label). Received: None")
         return super().log_weights(images, samples, seed, inference.one_hot(self, len(images), labels))
 
     def _known(self, x: Any, labels: Any) -> np.ndarray:

@@ -71,7 +71,7 @@ class Denoiser(PhasedModel):
     ) -> None:
         super().__init__(**kwargs)
         if tuple(image_shape) not in ((None, None, 1), (None, None, 3)):
-            raise ValueError(f"got image_shape={image_shape}; allowed: (None, None, 1) or (None, None, 3)")
+            raise ValueError(f"`image_shape` must be (None, None, 1) or (None, None, 3). Received: {image_shape}")
         self.width, self.depth, self.bias, self.image_shape = width, depth, bias, tuple(image_shape)
         self.sigma = _checked(sigma)
         self.noise = ReplicaSeedGenerator()
@@ -170,5 +170,5 @@ def _checked(sigma: Any) -> Any:
     """
     pair = tuple(sigma) if isinstance(sigma, (list, tuple)) else (sigma, sigma)
     if len(pair) != 2 or not all(isinstance(s, numbers.Real) for s in pair) or not 0 <= pair[0] <= pair[1] <= 255:
-        raise ValueError(f"got sigma={sigma!r}; allowed: a number from 0 to 255, or a pair (low, high)")
+        raise ValueError(f"`sigma` must be a number between 0 and 255, or a pair (low, high). Received: {sigma!r}")
     return pair if isinstance(sigma, (list, tuple)) else sigma

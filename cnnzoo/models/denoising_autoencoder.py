@@ -28,9 +28,9 @@ class Damage(keras.layers.Layer):
     def __init__(self, corruption: str, level: float, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         if corruption not in CORRUPTIONS:
-            raise ValueError(f"got corruption={corruption!r}; allowed: {', '.join(CORRUPTIONS)}")
+            raise ValueError(f"`corruption` must be one of {', '.join(CORRUPTIONS)}. Received: {corruption!r}")
         if not 0.0 <= level <= 1.0:
-            raise ValueError(f"got level={level}; allowed: 0 to 1")
+            raise ValueError(f"`level` must be between 0 and 1. Received: {level}")
         self.corruption, self.level = corruption, level
         self.noise = ReplicaSeedGenerator()
 

@@ -67,7 +67,7 @@ class Enhancer(PhasedModel):
         super().__init__(**kwargs)
         _check_reference(reference)
         if tuple(image_shape) != (None, None, 3):
-            raise ValueError(f"got image_shape={image_shape}; allowed: (None, None, 3)")
+            raise ValueError(f"`image_shape` must be (None, None, 3). Received: {image_shape}")
         self.width, self.reference, self.image_shape = width, reference, tuple(image_shape)
         self.noise = ReplicaSeedGenerator()
         self.network = self.make_network()
@@ -146,8 +146,8 @@ class Enhancer(PhasedModel):
         except (TypeError, ValueError):
             strengths = np.array([np.nan])
         if not (strengths.min() >= 0 and strengths.max() <= STRONGEST):  # negated so that NaN is rejected
-            allowed = f"0 to {STRONGEST:g}, a number or one for each of {len(batch)}"
-            raise ValueError(f"got strength={strength!r}; allowed: {allowed}")
+            allowed = f"a number between 0 and {STRONGEST:g}, or one for each of {len(batch)} images"
+            raise ValueError(f"`strength` must be {allowed}. Received: {strength!r}")
         made = np.stack([self._in_strips(*pair) for pair in zip(batch, strengths, strict=True)])
         return made[0] if single else made
 
@@ -177,7 +177,7 @@ class Enhancer(PhasedModel):
 
 def _check_reference(reference: Any) -> None:
     if not (isinstance(reference, numbers.Real) and 0 <= float(reference) <= 1):
-        raise ValueError(f"got reference={reference!r}; allowed: 0 to 1")
+        raise ValueError(f"`reference` must be between 0 and 1. Received: {reference!r}")
 
 
 def shrunk(images: Any) -> Any:

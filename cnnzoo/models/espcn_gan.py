@@ -73,7 +73,9 @@ class ESPCNGAN(ESPCN):
         **config: Any,
     ) -> None:
         if expansion != 0:
-            raise ValueError(f"got expansion={expansion!r}; allowed: 0, as between products there is no straight line")
+            raise ValueError(
+                f"`expansion` must be 0, as between products there is no straight line. Received: {expansion!r}"
+            )
         self.content_weight, self.adversarial_weight = content_weight, adversarial_weight
         self.judge_width = judge_width
         super().__init__(scale=scale, expansion=expansion, **config)
@@ -131,7 +133,7 @@ class ESPCNGAN(ESPCN):
             ValueError: For a sharpness outside [0, 1].
         """
         if not 0.0 <= sharpness <= 1.0:
-            raise ValueError(f"got sharpness={sharpness!r}; allowed: 0 to 1")
+            raise ValueError(f"`sharpness` must be between 0 and 1. Received: {sharpness!r}")
         kept = {key: value for key, value in self.get_config().items() if key in ESPCN.config_fields()}
         mixed = ESPCN(**kept)
         pairs = zip(self.faithful.get_weights(), self.network.get_weights(), strict=True)

@@ -184,9 +184,9 @@ class FastStyle(Stylizer):
     ) -> None:
         super().__init__(**config)
         if len(set(styles)) != len(styles):
-            raise ValueError(f"got styles={list(styles)}; allowed: different names")
+            raise ValueError(f"`styles` must be different names. Received: {list(styles)}")
         if tuple(image_shape) not in ((None, None, 3),):
-            raise ValueError(f"got image_shape={image_shape}; allowed: (None, None, 3)")
+            raise ValueError(f"`image_shape` must be (None, None, 3). Received: {image_shape}")
         self.styles, self.width, self.blocks, self.image_shape = tuple(styles), width, blocks, tuple(image_shape)
         self.adversarial_weight = adversarial_weight
         self.noise = ReplicaSeedGenerator()
@@ -228,7 +228,7 @@ class FastStyle(Stylizer):
             ValueError: For a missing or invalid painting.
         """
         if missing := [name for name in self.styles if name not in pictures]:
-            raise ValueError(f"got no picture of {', '.join(missing)}; allowed: one of each style")
+            raise ValueError(f"`pictures` must have one of each style. Received: none of {', '.join(missing)}")
         found, middles = [], []
         for name in self.styles:
             picture = in_unit_range(as_photographs(pictures[name], (3,))[0])
@@ -340,10 +340,12 @@ class FastStyle(Stylizer):
         try:
             weights = np.broadcast_to(np.asarray(named, np.float32), (n, len(names)))
         except (TypeError, ValueError):
-            raise ValueError(f"got the style {style!r}; allowed: {', '.join(names)}, or weights of these") from None
+            raise ValueError(
+                f"`style` must be one of {', '.join(names)}, or weights of these. Received: {style!r}"
+            ) from None
         total = weights.sum(1, keepdims=True)
         if not (np.isfinite(weights).all() and (weights >= 0).all() and (total > 0).all()):
-            raise ValueError(f"got the weights {style}; allowed: 0 and more, not all 0")
+            raise ValueError(f"The weights of styles must be numbers >= 0, not all 0. Received: {style}")
         return weights / total
 
     def _paint(self, photo: np.ndarray, mix: np.ndarray, progress: Progress | None) -> np.ndarray:

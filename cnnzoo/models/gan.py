@@ -160,34 +160,34 @@ class GAN(ImageGenerator):
 
     def _check(self) -> None:
         def refuse(field: str, allowed: str) -> None:
-            raise ValueError(f"got {field}={getattr(self, field)!r}; allowed: {allowed}")
+            raise ValueError(f"`{field}` must be {allowed}. Received: {getattr(self, field)!r}")
 
         if self.classes != 0 and self.classes < 2:
-            refuse("classes", "0 for none, or at least 2")
+            refuse("classes", "0 for none, or an integer >= 2")
         if self.conditioning not in WAYS:
-            refuse("conditioning", ", ".join(WAYS))
+            refuse("conditioning", f"one of {', '.join(WAYS)}")
         if self.loss not in gan_losses.OBJECTIVES:
-            refuse("loss", ", ".join(gan_losses.OBJECTIVES))
+            refuse("loss", f"one of {', '.join(gan_losses.OBJECTIVES)}")
         if self.regularizer not in (None, *gan_losses.REGULARIZERS):
-            refuse("regularizer", f"None, {', '.join(gan_losses.REGULARIZERS)}")
+            refuse("regularizer", f"one of None, {', '.join(gan_losses.REGULARIZERS)}")
         if self.updates not in ("alternating", "simultaneous"):
-            refuse("updates", "alternating, simultaneous")
+            refuse("updates", "one of alternating, simultaneous")
         if self.critic_steps < 1 or (self.critic_steps > 1 and self.updates == "simultaneous"):
             refuse("critic_steps", "1, or more with updates='alternating'")
         if not 0.0 <= self.ema_decay < 1.0:
-            refuse("ema_decay", "0 <= ema_decay < 1")
+            refuse("ema_decay", "at least 0 and below 1")
         objective, regularizer = gan_losses.OBJECTIVES[self.loss], gan_losses.REGULARIZERS.get(self.regularizer or "")
         if self.regularizer_weight is not None and (regularizer is None or self.regularizer_weight <= 0):
-            refuse("regularizer_weight", "a number above 0, with a regularizer")
+            refuse("regularizer_weight", "a number > 0 with a regularizer, and None without")
         if not 0.0 <= self.label_smoothing < 0.5 or (self.label_smoothing and not objective.has_labels):
             smooth = [name for name, o in gan_losses.OBJECTIVES.items() if o.has_labels]
-            refuse("label_smoothing", f"0 <= label_smoothing < 0.5, above 0 with loss {', '.join(smooth)}")
+            refuse("label_smoothing", f"at least 0 and below 0.5, and 0 unless the loss is one of {', '.join(smooth)}")
         if regularizer and regularizer.wants_distance and objective.has_sigmoid:
             free = [name for name, o in gan_losses.OBJECTIVES.items() if not o.has_sigmoid]
-            refuse("regularizer", f"with loss={self.loss!r}, whose critic ends in a sigmoid: None, r1, r2, "
-                   f"approximate_r1; or a loss of {', '.join(free)}")  # fmt: skip
+            refuse("regularizer", f"one of None, r1, r2, approximate_r1 with loss={self.loss!r}, whose critic ends "
+                   f"in a sigmoid; other regularizers need a loss of {', '.join(free)}")  # fmt: skip
         if not (objective.is_bounded or regularizer or self.spectral):
-            refuse("loss", "with a regularizer or spectral=True, since nothing else bounds the critic's slope")
+            refuse("loss", "used with a regularizer or spectral=True, since nothing else bounds the critic's slope")
 
     def make_generator(self, name: str) -> keras.Model:
         """Noise (n, latent_dim) to images (n, height, width, channels) in [-1, 1]."""

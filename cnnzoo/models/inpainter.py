@@ -212,12 +212,12 @@ class Inpainter(PhasedModel):
     ) -> None:
         super().__init__(**kwargs)
         if tuple(image_shape) not in ((None, None, 1), (None, None, 3)):
-            raise ValueError(f"got image_shape={image_shape}; allowed: (None, None, 1 or 3), images of any size")
+            raise ValueError(f"`image_shape` must be (None, None, 1 or 3), images of any size. Received: {image_shape}")
         if depth < 1:
-            raise ValueError(f"got depth={depth}; allowed: >= 1")
+            raise ValueError(f"`depth` must be an integer >= 1. Received: {depth}")
         for name, weight in (("content", content), ("adversarial", adversarial)):
             if weight < 0:
-                raise ValueError(f"got {name}={weight}; allowed: 0 to leave it out, or a weight above it")
+                raise ValueError(f"`{name}` must be 0 to leave it out, or a weight > 0. Received: {weight}")
         check_kinds(masks)
         self.image_shape, self.width, self.depth = tuple(image_shape), width, depth
         self.masks, self.content, self.adversarial = tuple(masks), content, adversarial

@@ -36,7 +36,9 @@ class LeNet(Classifier):
         super().__init__(image_shape=image_shape, **config)
         height, width = self.image_shape[:2]
         if (height, width) not in {(28, 28), (32, 32)}:
-            raise ValueError(f"got image_shape={self.image_shape}; allowed: (32, 32, channels) or (28, 28, channels)")
+            raise ValueError(
+                f"`image_shape` must be (32, 32, channels) or (28, 28, channels). Received: {self.image_shape}"
+            )
         self.dropout = dropout
         self.backbone = keras.Sequential(
             [

@@ -48,7 +48,7 @@ class SparseAutoencoder(Autoencoder):
 
     def __init__(self, *, latent_dim: int = 256, active: int = 32, **config: Any) -> None:
         if not 1 <= active <= latent_dim:
-            raise ValueError(f"got active={active}; allowed: 1 to latent_dim={latent_dim}")
+            raise ValueError(f"`active` must be between 1 and latent_dim={latent_dim}. Received: {active}")
         self.active = active
         super().__init__(latent_dim=latent_dim, **config)
 

@@ -148,9 +148,9 @@ class StyleTransfer(Stylizer):
         masks = None if mask is None else as_missing(mask, batch.shape[:3])
         sizes = self._sizes(batch.shape[1:3], scales, side)
         if optimizer not in OPTIMIZERS:
-            raise ValueError(f"got optimizer={optimizer!r}; allowed: {', '.join(OPTIMIZERS)}")
+            raise ValueError(f"`optimizer` must be one of {', '.join(OPTIMIZERS)}. Received: {optimizer!r}")
         if steps < 1:
-            raise ValueError(f"got steps={steps!r}; allowed: steps >= 1")
+            raise ValueError(f"`steps` must be an integer >= 1. Received: {steps!r}")
         evaluations, total = count(1), len(batch) * len(sizes) * steps
 
         def watch(picture: Any) -> None:
@@ -208,12 +208,16 @@ class StyleTransfer(Stylizer):
         shorter = min(painted)
         if shorter < least:
             size = f"{sides[1]}x{sides[0]} pixels" + (f" and side={side}" if ratio < 1 else "")
-            raise ValueError(f"got a content of {size}; allowed by {self.network!r}: {least} and more a side")
+            raise ValueError(
+                f"The content for {self.network!r} must have {least} pixels or more a side. Received: {size}"
+            )
         most = (shorter // least).bit_length()
         if scales is None:
             scales = max(1, (shorter // max(COARSEST, least)).bit_length())
         if not 1 <= scales <= most:
-            raise ValueError(f"got scales={scales!r}; allowed: 1 to {most} for {painted[1]}x{painted[0]} pixels")
+            raise ValueError(
+                f"`scales` must be between 1 and {most} for {painted[1]}x{painted[0]} pixels. Received: {scales!r}"
+            )
         return [(painted[0] >> scale, painted[1] >> scale) for scale in reversed(range(scales))]
 
 
@@ -228,12 +232,16 @@ def _checked_styles(style: Any, weights: Any) -> tuple[list[np.ndarray], list[fl
     listed = style if isinstance(style, (list, tuple)) else [style]
     weights = [1.0] * len(listed) if weights is None else list(weights)
     if len(listed) == 0 or len(weights) != len(listed) or not all(weight > 0 for weight in weights):
-        raise ValueError(f"got {len(listed)} styles and weights={weights}; allowed: one above 0 for each style")
+        raise ValueError(
+            f"`weights` must be one number > 0 for each style. Received: {weights} for {len(listed)} styles"
+        )
     styles = []
     for i, picture in enumerate(listed):
         batch, single = as_photographs(picture, (1, 3))
         if not single:
-            raise ValueError(f"got style {i} of shape {batch.shape}; allowed: one picture, or a list of them")
+            raise ValueError(
+                f"`styles` must be one picture, or a list of them. Received: style {i} of shape {batch.shape}"
+            )
         styles.append(to_channels(in_unit_range(batch), 3))
     return styles, [weight / sum(weights) for weight in weights]
 

@@ -87,9 +87,12 @@ class VAE(Reconstructor):
     ) -> None:
         super().__init__(**kwargs)
         if likelihood not in LIKELIHOODS:
-            raise ValueError(f"got likelihood={likelihood!r}; allowed: {', '.join(LIKELIHOODS)}")
+            raise ValueError(f"`likelihood` must be one of {', '.join(LIKELIHOODS)}. Received: {likelihood!r}")
         if binarize and likelihood != "bernoulli":
-            raise ValueError(f"got binarize=True with likelihood={likelihood!r}; allowed: with 'bernoulli'")
+            raise ValueError(
+                f"`binarize` must be False with likelihood={likelihood!r}, and may be True with 'bernoulli' only. "
+                "Received: binarize=True"
+            )
         _check_objective(beta, free_bits, warmup, importance_samples, prior, pseudo_inputs)
         self.image_shape = check_sides(image_shape)
         self.latent_dim, self.likelihood, self.binarize = latent_dim, likelihood, binarize
@@ -221,9 +224,9 @@ class VAE(Reconstructor):
             ValueError: For images of another dtype, samples < 1, or labels for an unconditional model.
         """
         if labels is not None and not self.needs_labels:
-            raise ValueError(f"got labels for a {self.architecture}, which is told none; allowed: none")
+            raise ValueError(f"`labels` must be None with a {self.architecture}, which is told none. Received: labels")
         if samples < 1:
-            raise ValueError(f"got samples={samples!r}; allowed: an integer >= 1")
+            raise ValueError(f"`samples` must be an integer >= 1. Received: {samples!r}")
         images = unit_range(ops.convert_to_tensor(images))
         mean, log_variance = self.posterior(images, labels)  # (n, d)
         shape = (samples, *mean.shape)
@@ -283,21 +286,24 @@ def _check_objective(
 ) -> None:
     """Rejects values out of range and invalid combinations."""
     if prior not in PRIORS:
-        raise ValueError(f"got prior={prior!r}; allowed: {', '.join(PRIORS)}")
+        raise ValueError(f"`prior` must be one of {', '.join(PRIORS)}. Received: {prior!r}")
     for name, value in (("beta", beta), ("free_bits", free_bits)):
         if not 0 <= value < math.inf:
-            raise ValueError(f"got {name}={value!r}; allowed: a number >= 0")
+            raise ValueError(f"`{name}` must be a number >= 0. Received: {value!r}")
     counts = (("warmup", warmup, 0), ("importance_samples", importance_samples, 1), ("pseudo_inputs", pseudo_inputs, 1))
     for name, value, least in counts:
         if not isinstance(value, int) or value < least:
-            raise ValueError(f"got {name}={value!r}; allowed: an integer >= {least}")
+            raise ValueError(f"`{name}` must be an integer >= {least}. Received: {value!r}")
     if importance_samples > 1 and (beta, free_bits, warmup) != (1, 0, 0):
         raise ValueError(
-            f"got beta={beta}, free_bits={free_bits}, warmup={warmup} with importance_samples={importance_samples}; "
-            "allowed: beta=1, free_bits=0, warmup=0, or importance_samples=1"
+            "`importance_samples` must be 1 unless beta=1, free_bits=0, warmup=0. Received: "
+            f"importance_samples={importance_samples} with beta={beta}, free_bits={free_bits}, warmup={warmup}"
         )
     if free_bits and prior != "normal":
-        raise ValueError(f"got free_bits={free_bits} with prior={prior!r}; allowed: with 'normal'")
+        raise ValueError(
+            f"`free_bits` must be 0 with prior={prior!r}; other values need prior='normal'. Received: "
+            f"free_bits={free_bits}"
+        )
 
 
 def _each(x: Any, k: int) -> Any:

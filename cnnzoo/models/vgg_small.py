@@ -37,7 +37,7 @@ class VGGSmall(Classifier):
         super().__init__(image_shape=image_shape, **config)
         least = 2 ** (BLOCKS - 1)
         if min(self.image_shape[:2]) < least:
-            raise ValueError(f"got image_shape={self.image_shape}; allowed: sides of {least} and more")
+            raise ValueError(f"`image_shape` must have sides of {least} or more. Received: {self.image_shape}")
         self.width = width
         stack = [keras.Input(self.image_shape)]  # (n, 32, 32, 3)
         for block in range(1, BLOCKS + 1):

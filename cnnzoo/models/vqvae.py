@@ -110,9 +110,9 @@ class VQVAE(PhasedModel):
     ) -> None:
         super().__init__(**kwargs)
         if not 2 <= codes <= 4096:
-            raise ValueError(f"got codes={codes}; allowed: 2 to 4096")
+            raise ValueError(f"`codes` must be between 2 and 4096. Received: {codes}")
         if commitment < 0:
-            raise ValueError(f"got commitment={commitment}; allowed: commitment >= 0")
+            raise ValueError(f"`commitment` must be a number >= 0. Received: {commitment}")
         self.image_shape = check_sides(image_shape)
         self.codes, self.code_dim, self.commitment = codes, code_dim, commitment
         self.width, self.prior_width, self.prior_depth = width, prior_width, prior_depth
@@ -209,9 +209,13 @@ class VQVAE(PhasedModel):
         """
         codes, (rows, columns) = np.asarray(codes), self.grid
         if codes.shape[1:] != self.grid or len(codes) == 0 or not np.issubdtype(codes.dtype, np.integer):
-            raise ValueError(f"got codes {codes.dtype} {codes.shape}; allowed: integers (n, {rows}, {columns}), n >= 1")
+            raise ValueError(
+                f"`codes` must be integers (n, {rows}, {columns}) with n >= 1. Received: {codes.dtype} {codes.shape}"
+            )
         if codes.min() < 0 or codes.max() >= self.codes:
-            raise ValueError(f"got codes in [{codes.min()}, {codes.max()}]; allowed: [0, {self.codes})")
+            raise ValueError(
+                f"`codes` must be in [0, {self.codes}). Received: values in [{codes.min()}, {codes.max()}]"
+            )
         return inference.in_batches(self.decoded, codes.astype(np.int32))
 
     def reconstruct(self, x: Any) -> np.ndarray:
@@ -257,8 +261,8 @@ class VQVAE(PhasedModel):
             decoder.close(codes, checksum)
         except ValueError as error:
             raise ValueError(
-                f"got images whose probabilities this machine computes otherwise ({error}); allowed: those compressed "
-                "with the same backend, libraries and kind of processor"
+                "Images must be compressed with the same backend, libraries and kind of processor. Received: images "
+                f"whose probabilities this machine computes otherwise ({error})"
             ) from error
         return self.decode(codes)
 

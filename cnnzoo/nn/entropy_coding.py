@@ -29,9 +29,11 @@ def frequencies(probabilities: np.ndarray) -> np.ndarray:
     """
     p = np.asarray(probabilities, np.float64)
     if p.ndim != 2 or not 1 <= p.shape[1] <= TOTAL // 2:
-        raise ValueError(f"got probabilities of shape {p.shape}; allowed: (n, symbols) with 1 to {TOTAL // 2} symbols")
+        raise ValueError(
+            f"Probabilities must be (n, symbols) with 1 to {TOTAL // 2} symbols. Received: shape {p.shape}"
+        )
     if not (p.min(initial=0.0) >= 0.0 and np.allclose(p.sum(axis=1), 1.0, atol=1e-6)):  # negated: rejects NaN
-        raise ValueError("got rows that are no probabilities; allowed: numbers >= 0 that sum to 1")
+        raise ValueError("Rows of probabilities must be numbers >= 0 that sum to 1. Received: other rows")
     p = p / p.sum(axis=1, keepdims=True)
     counts = 1 + np.floor(p * (TOTAL - p.shape[1])).astype(np.int64)
     counts[np.arange(len(p)), p.argmax(axis=1)] += TOTAL - counts.sum(axis=1)
@@ -71,7 +73,7 @@ class Decoder:
 
     def __init__(self, stream: bytes) -> None:
         if len(stream) < 4:
-            raise ValueError(f"got a stream of {len(stream)} bytes; allowed: at least 4")
+            raise ValueError(f"A stream must have at least 4 bytes. Received: {len(stream)}")
         self._state = int.from_bytes(stream[:4], "big")
         self._rest = iter(stream[4:])
 
@@ -127,14 +129,20 @@ def unpack(data: bytes, digest: bytes) -> tuple[bytes, int, int]:
         ValueError: For other, truncated or altered data, or a digest of other weights.
     """
     if not isinstance(data, (bytes, bytearray)) or data[:4] != _MAGIC:
-        raise ValueError(f"got {type(data).__name__} that holds no compressed images; allowed: what compress() gave")
+        raise ValueError(
+            f"`data` must be bytes that compress() gave. Received: {type(data).__name__} that holds no compressed "
+            "images"
+        )
     body, end = bytes(data[:-4]), bytes(data[-4:])
     if len(body) < _HEADER.size or zlib.crc32(body) != int.from_bytes(end, "little"):
-        raise ValueError(f"got {len(data)} bytes that were cut short or altered; allowed: what compress() gave")
+        raise ValueError(
+            f"`data` must be bytes that compress() gave. Received: {len(data)} bytes that were cut short or altered"
+        )
     _, count, writer, symbols = _HEADER.unpack_from(body)
     if writer != digest:
         raise ValueError(
-            f"got images compressed with the weights {writer.hex()}; allowed: those of this model, {digest.hex()}"
+            f"Images must be compressed with the weights of this model, {digest.hex()}. Received: images of the "
+            f"weights {writer.hex()}"
         )
     return body[_HEADER.size :], count, symbols
 

@@ -15,7 +15,7 @@ def unit_range(images: Any) -> Any:
     if dtype == "uint8":
         return ops.cast(images, "float32") / 255.0
     if not dtype.startswith(("float", "bfloat")):
-        raise ValueError(f"got images of dtype {dtype}; allowed: uint8 in [0, 255] or float32 in [0, 1]")
+        raise ValueError(f"Images must be uint8 in [0, 255] or float32 in [0, 1]. Received: {dtype}")
     return ops.cast(images, "float32")
 
 
@@ -66,7 +66,7 @@ class Dropout(keras.layers.Layer):
     def __init__(self, rate: float, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         if not 0.0 <= rate < 1.0:
-            raise ValueError(f"got dropout={rate}; allowed: 0 <= dropout < 1")
+            raise ValueError(f"`dropout` must be at least 0 and below 1. Received: {rate}")
         self.rate = rate
         self.noise = ReplicaSeedGenerator()
 
@@ -290,7 +290,9 @@ class DifferentiableAugmentation(keras.layers.Layer):
     def __init__(self, kinds: Sequence[str] = AUGMENTATIONS, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         if unknown := [kind for kind in kinds if kind not in AUGMENTATIONS]:
-            raise ValueError(f"got augmentation {', '.join(map(repr, unknown))}; allowed: {', '.join(AUGMENTATIONS)}")
+            raise ValueError(
+                f"`augmentation` must be any of {', '.join(AUGMENTATIONS)}. Received: {', '.join(map(repr, unknown))}"
+            )
         self.kinds = tuple(kinds)
         self.noise = ReplicaSeedGenerator()
         self.built = True  # inside a model it may never be called outside of a training step

@@ -36,8 +36,8 @@ class Compiling(keras.Model):
         if unknown := sorted(set(settings) - set(allowed)):
             own = "loss is" if self.takes_metrics else "losses and metrics are"
             raise ValueError(
-                f"{type(self).__name__}.compile got {', '.join(unknown)}; its {own} its own; "
-                f"allowed: optimizer, jit_compile, {', '.join(allowed)}"
+                f"The settings of {type(self).__name__}.compile must be any of optimizer, jit_compile, "
+                f"{', '.join(allowed)}; its {own} its own. Received: {', '.join(unknown)}"
             )
         optimizer = self._phase_optimizer(optimizer)
         if keras.backend.backend() == "tensorflow":
@@ -60,13 +60,21 @@ class Compiling(keras.Model):
             optimizer = optimizer.by_phase
         if not isinstance(optimizer, dict):
             if len(names) > 1:
-                raise ValueError(f"got one optimizer for the phases {', '.join(names)}; allowed: a dict with one each")
+                raise ValueError(
+                    f"`optimizer` must be a dict with one for each of the phases {', '.join(names)}. Received: one "
+                    "optimizer"
+                )
             optimizer = {names[0]: optimizer}
         if set(optimizer) != set(names):
-            raise ValueError(f"got optimizers for {', '.join(optimizer) or 'no phase'}; allowed: {', '.join(names)}")
+            raise ValueError(
+                f"`optimizer` must name the phases {', '.join(names)}. Received: {', '.join(optimizer) or 'no phase'}"
+            )
         optimizers = {name: keras.optimizers.get(optimizer[name]) for name in names}
         if len(set(map(id, optimizers.values()))) < len(names):
-            raise ValueError(f"got one optimizer for several of the phases {', '.join(names)}; allowed: one for each")
+            raise ValueError(
+                f"`optimizer` must have one for each of the phases {', '.join(names)}. Received: one for several of "
+                "them"
+            )
         if self.dtype_policy.name == "mixed_float16":
             scaled = keras.optimizers.LossScaleOptimizer
             optimizers = {k: v if isinstance(v, scaled) else scaled(v) for k, v in optimizers.items()}

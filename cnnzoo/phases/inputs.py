@@ -18,7 +18,7 @@ from cnnzoo.imaging.arrays import fits, in_words
 
 SLACK = 1e-6  # tolerance of floats around [0, 1]
 NOISY = 0.5  # tolerance of the mean of a noisy image around [0, 1]; noise has mean 0
-STRUCTURE = "allowed: images, pairs (images, labels) or triples (images, labels, sample weights)"
+STRUCTURE = "A batch must be images, pairs (images, labels) or triples (images, labels, sample weights)"
 
 
 class Checking(keras.Model):
@@ -68,7 +68,10 @@ class Checking(keras.Model):
             _, labels, weights = keras.utils.unpack_x_y_sample_weight(batch)
             if labels is None or weights is not None:
                 position = "without labels" if labels is None else "beside sample_weight"
-                raise ValueError(f"got class_weight {position}; allowed: with labels, and instead of sample_weight")
+                raise ValueError(
+                    "`class_weight` must come with labels, and instead of `sample_weight`. Received: class_weight "
+                    f"{position}"
+                )
         if is_array(x):
             self._check_last_batch(x.shape[0], batch_size or 32, validation_split if validation_data is None else 0.0)
         if validation_data is not None:
@@ -129,7 +132,10 @@ class Checking(keras.Model):
     ) -> Any:
         """As Keras's `train_on_batch`, with data as in `fit`."""
         if class_weight is not None and y is None:
-            raise ValueError("got class_weight without labels; allowed: with labels, and instead of sample_weight")
+            raise ValueError(
+                "`class_weight` must come with labels, and instead of `sample_weight`. Received: class_weight "
+                "without labels"
+            )
         check_arrays(self, x, y, sample_weight)
         class_weight = every_class(self, class_weight)
         return super().train_on_batch(x, y, sample_weight, class_weight, return_dict)
@@ -158,8 +164,8 @@ class Checking(keras.Model):
         last = int(count * (1 - held_out)) % batch_size or batch_size
         if last < self.least_batch:
             raise ValueError(
-                f"got {count} images and batch_size={batch_size}, which leaves a batch of {last}; "
-                f"allowed: {self.least_batch} or more in each batch"
+                f"Each batch must have {self.least_batch} images or more. Received: {count} images with "
+                f"batch_size={batch_size}, which leaves a batch of {last}"
             )
 
 
@@ -179,20 +185,20 @@ def parts(model: Any, batch: Any) -> tuple[Any, Any, Any]:
         ValueError: For invalid images, labels or weights.
     """
     if isinstance(batch, (tuple, list)) and len(batch) > 3:
-        raise ValueError(f"got batches of {len(batch)} parts; {STRUCTURE}")
+        raise ValueError(f"{STRUCTURE}. Received: batches of {len(batch)} parts")
     images, labels, weights = keras.utils.unpack_x_y_sample_weight(batch)
     for part in (images, labels, weights):
         if part is not None and not is_array(part):
-            raise ValueError(f"got {_kind(part)} in a batch; {STRUCTURE}")
+            raise ValueError(f"{STRUCTURE}. Received: {_kind(part)} in a batch")
     if not fits(images.shape[1:], model.image_shape):
         allowed = in_words(model.image_shape)
-        raise ValueError(f"got images of shape {tuple(images.shape)}; allowed: (n, {allowed})")
+        raise ValueError(f"Images must have shape (n, {allowed}). Received: {tuple(images.shape)}")
     if labels is None and model.needs_labels:
-        raise ValueError(f"got images alone; {type(model).__name__} is trained on pairs (images, labels)")
+        raise ValueError(f"{type(model).__name__} must be trained on pairs (images, labels). Received: images alone")
     if labels is not None and _has_rank(labels):
         _check_labels(model, labels)
     if weights is not None and _has_rank(weights) and tuple(weights.shape[1:]) not in ((), (1,)):
-        raise ValueError(f"got sample weights of shape {tuple(weights.shape)}; allowed: one for each image, (n,)")
+        raise ValueError(f"Sample weights must be one for each image, (n,). Received: shape {tuple(weights.shape)}")
     return images, labels, weights
 
 
@@ -239,7 +245,9 @@ def checked_stream(model: Any, x: Any, calling: bool = False) -> Any:
         return batch
 
     if x is None or isinstance(x, (list, tuple, Mapping, str)):
-        raise ValueError(f"got {_kind(x)}; allowed: an array of images, with its labels beside it, or a stream")
+        raise ValueError(
+            f"`x` must be an array of images, with its labels beside it, or a stream. Received: {_kind(x)}"
+        )
     if isinstance(x, types.GeneratorType):
         return (check(batch) for batch in x)
     if isinstance(x, keras.utils.PyDataset):
@@ -254,7 +262,7 @@ def plain_errors() -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        found = re.search(r"assertion failed: \[(got [^\n]*)\]", str(error))
+        found = re.search(r"assertion failed: \[((?:Images|Labels|A batch) must [^\n]*)\]", str(error))
         if found is None:
             raise
         raise ValueError(found[1]) from None
@@ -269,11 +277,15 @@ def every_class(model: Any, class_weight: Any) -> dict[int, float] | None:
     if class_weight is None:
         return None
     if not isinstance(class_weight, Mapping):
-        raise ValueError(f"got class_weight={class_weight!r}; allowed: a dictionary of classes and their weights")
+        raise ValueError(
+            f"`class_weight` must be a dictionary of classes and their weights. Received: {class_weight!r}"
+        )
     weights = {int(key): float(value) for key, value in class_weight.items()}
     classes = getattr(model, "classes", 0)
     if classes and not set(weights) <= set(range(classes)):
-        raise ValueError(f"got class_weight of {', '.join(map(str, weights))}; allowed: classes in [0, {classes})")
+        raise ValueError(
+            f"`class_weight` must have classes in [0, {classes}). Received: {', '.join(map(str, weights))}"
+        )
     return {**dict.fromkeys(range(classes), 1.0), **weights}
 
 
@@ -304,22 +316,22 @@ def _check_labels(model: Any, labels: Any) -> None:
             return
         hint = " (labels.argmax(1) of one-hot ones)" if shape[1:] == (model.classes,) else ""
         allowed = f"integers in [0, {model.classes}), (n,) or (n, 1){hint}"
-        raise ValueError(f"got labels {dtype} of shape {shape}; allowed: {allowed}")
+        raise ValueError(f"Labels must be {allowed}. Received: {dtype} {shape}")
     if not model.needs_labels and not model.takes_targets and len(shape) > 2:
         raise ValueError(
-            f"got targets of shape {shape}; {type(model).__name__} makes its own of the images; "
-            "allowed: images alone, or with labels of classes, which it does not look at"
+            f"`y` must be None or labels of classes, which {type(model).__name__} does not look at: it makes its own "
+            f"targets of the images. Received: targets of shape {shape}"
         )
 
 
 def _checked_call(model: Any, x: Any) -> Any:
     """The validated images in the input of `call`, or None."""
     if not is_array(x):
-        raise ValueError(f"got {_kind(x)}; allowed: an array")
+        raise ValueError(f"`x` must be an array. Received: {_kind(x)}")
     images = model.images_in(x)
     if images is not None and not fits(images.shape[1:], model.image_shape):
         allowed = in_words(model.image_shape)
-        raise ValueError(f"got images of shape {tuple(images.shape)}; allowed: (n, {allowed})")
+        raise ValueError(f"Images must have shape (n, {allowed}). Received: {tuple(images.shape)}")
     return images
 
 
@@ -329,11 +341,11 @@ def _slack(noisy: bool) -> float:
 
 def _complaint(noisy: bool) -> str:
     what = "means" if noisy else "values"
-    return f"got images with {what} in [{{}}, {{}}]; allowed: uint8 in [0, 255] or floats in [0, 1]"
+    return f"Images must be uint8 in [0, 255] or floats in [0, 1]. Received: {what} in [{{}}, {{}}]"
 
 
 def _classes_complaint(model: Any) -> str:
-    return f"got labels in [{{}}, {{}}]; allowed: integers in [0, {model.classes})"
+    return f"Labels must be integers in [0, {model.classes}). Received: values in [{{}}, {{}}]"
 
 
 class _CheckedDataset(keras.utils.PyDataset):

@@ -84,15 +84,17 @@ class PhasedModel(inputs.Checking, Compiling, Logging, keras.Model):
 
     def phases(self) -> list[Phase]:
         """The phases of a training step, in order."""
-        raise TypeError(f"{type(self).__name__} does not say what it optimizes; define phases()")
+        raise TypeError(f"{type(self).__name__} must define phases(), which says what it optimizes")
 
     def forward(self, images: Any, labels: Any, training: bool) -> Any:
         """One pass over a batch: float32 images in [0, 1] of shape (n, height, width, channels), labels or None."""
-        raise TypeError(f"{type(self).__name__} does not say what its losses are taken from; define forward()")
+        raise TypeError(f"{type(self).__name__} must define forward(), which says what its losses are taken from")
 
     def published_optimizers(self) -> dict[str, keras.optimizers.Optimizer]:
         """`{phase name: optimizer}` with the published settings of the architecture."""
-        raise TypeError(f"{type(self).__name__} has no settings of its own; pass optimizers to compile()")
+        raise TypeError(
+            f"`optimizer` must be passed to compile(), since {type(self).__name__} has no settings of its own"
+        )
 
     def averages(self) -> list[tuple[keras.Layer, keras.Layer]]:
         """Pairs (layer, its exponential moving average), updated after every step with `ema_decay`."""
@@ -100,7 +102,7 @@ class PhasedModel(inputs.Checking, Compiling, Logging, keras.Model):
 
     def predictions(self, forward: Any) -> tuple[Any, Any]:
         """The labels and predictions, as from `call`, for the metrics of `compile`."""
-        raise TypeError(f"{type(self).__name__} takes metrics and does not say of what; define predictions()")
+        raise TypeError(f"{type(self).__name__} must define predictions(), since it takes metrics")
 
     @property
     def call_shape(self) -> tuple[int | None, ...]:
@@ -113,7 +115,7 @@ class PhasedModel(inputs.Checking, Compiling, Logging, keras.Model):
 
     def set_style_targets(self, pictures: dict[str, Any]) -> None:
         """Receives the paintings named in `pictures`, before training."""
-        raise TypeError(f"{type(self).__name__} does not say what it takes from pictures; define set_style_targets()")
+        raise TypeError(f"{type(self).__name__} must define set_style_targets() to take pictures")
 
     # -- building and configuration ---------------------------------------------------------------------------------
 
@@ -183,7 +185,9 @@ class PhasedModel(inputs.Checking, Compiling, Logging, keras.Model):
         """Copies the weights of a model with equal layers; a ValueError for different layers."""
         values = other.get_weights()
         if [weight.shape for weight in self.weights] != [value.shape for value in values]:
-            raise ValueError(f"got {other.architecture!r} to begin {self.architecture!r} with; allowed: equal layers")
+            raise ValueError(
+                f"{self.architecture!r} must begin with a model of equal layers. Received: {other.architecture!r}"
+            )
         self.set_weights(values)
 
     def inference_copy(self) -> "PhasedModel":
@@ -207,7 +211,7 @@ class PhasedModel(inputs.Checking, Compiling, Logging, keras.Model):
         images, labels, weights = inputs.parts(self, batch)
         size = images.shape[0]
         if size is not None and size < self.least_batch:
-            raise ValueError(f"got a batch of {size} images; allowed: {self.least_batch} or more")
+            raise ValueError(f"A batch must have {self.least_batch} images or more. Received: {size}")
         if labels is not None and getattr(self, "classes", 0) > 0:
             labels = inputs.flat(labels)
         if weights is not None:

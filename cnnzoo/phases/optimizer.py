@@ -31,7 +31,10 @@ class PhaseOptimizer(keras.optimizers.Optimizer):
                 if not optimizer.built:
                     optimizer.build(group)
                 elif not _is_of(optimizer, group):
-                    raise ValueError(f"got an optimizer of another model for the phase {name!r}; allowed: a new one")
+                    raise ValueError(
+                        f"The optimizer of the phase {name!r} must be a new one. Received: an optimizer of another "
+                        "model"
+                    )
             super().build(variables)
 
     @property
@@ -42,7 +45,8 @@ class PhaseOptimizer(keras.optimizers.Optimizer):
         if len(self.by_phase) > 1:
             names = ", ".join(self.by_phase)
             raise AttributeError(
-                f"each phase has its own learning rate; set optimizer.by_phase[name].learning_rate; phases: {names}"
+                "Each phase must have its own learning rate: set optimizer.by_phase[name].learning_rate. Phases: "
+                f"{names}"
             )
         return next(iter(self.by_phase.values()))
 
@@ -57,7 +61,7 @@ class PhaseOptimizer(keras.optimizers.Optimizer):
     @property
     def optimizers(self) -> list["_Rate"]:
         if len(self.by_phase) == 1:
-            raise AttributeError("there is one phase; see learning_rate")
+            raise AttributeError("`by_phase` has one phase only: see learning_rate")
         return [_Rate(name, optimizer) for name, optimizer in self.by_phase.items()]
 
     def finalize_variable_values(self, var_list: Any) -> None:
@@ -111,11 +115,14 @@ def refuse_what_strategies_cannot_do(
 
     if tf.distribute.get_strategy().num_replicas_in_sync == 1:
         return
-    accumulates = any(getattr(o, "gradient_accumulation_steps", None) for o in optimizer.by_phase.values())
-    for is_set, what in (
-        (steps_per_execution != 1, f"steps_per_execution={steps_per_execution}"),
-        (accumulates, "gradient_accumulation_steps"),
-        (jit_compile is True, "jit_compile=True"),
+    accumulated = max(getattr(o, "gradient_accumulation_steps", None) or 0 for o in optimizer.by_phase.values())
+    for is_set, name, allowed, value in (
+        (steps_per_execution != 1, "steps_per_execution", "1", steps_per_execution),
+        (accumulated > 0, "gradient_accumulation_steps", "None", accumulated),
+        (jit_compile is True, "jit_compile", "'auto' or False", jit_compile),
     ):
         if is_set:
-            raise ValueError(f"got {what} under a strategy with several replicas, where Keras fails; leave it out")
+            raise ValueError(
+                f"`{name}` must be {allowed} under a strategy with several replicas, where Keras fails. "
+                f"Received: {name}={value}"
+            )

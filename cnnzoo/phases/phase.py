@@ -52,8 +52,8 @@ class Phase:
         if weights is not None:
             if len(losses.shape) != 1:
                 raise ValueError(
-                    f"got sample weights; allowed: none for {owner}, whose loss {self.name!r} is of the whole batch "
-                    "and no mean over its images"
+                    f"`sample_weight` must be None for {owner}, whose loss {self.name!r} is of the whole batch and no "
+                    "mean over its images. Received: sample weights"
                 )
             losses = losses * weights
         loss = ops.mean(losses)

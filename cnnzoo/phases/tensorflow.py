@@ -14,8 +14,8 @@ def step(model: Any, train: bool, batch: Any) -> dict[str, Any]:
     replicas = strategy.num_replicas_in_sync
     size = tf.shape(batch[0])[0]
     if model.least_batch > 1:
-        allowed = f"allowed: {model.least_batch} or more on each device"
-        tf.debugging.Assert((size == 0) | (size >= model.least_batch), [f"got a batch of too few images; {allowed}"])
+        complaint = f"A batch must have {model.least_batch} images or more on each device. Received: fewer"
+        tf.debugging.Assert((size == 0) | (size >= model.least_batch), [complaint])
     share = _replica_share(model, size) if train and replicas > 1 else 1.0
     if replicas > 1:
         batch = tuple(x if x is None else _one_or_more(x) for x in batch)

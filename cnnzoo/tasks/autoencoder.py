@@ -18,7 +18,9 @@ def check_sides(image_shape: Any) -> tuple[int, int, int]:
     """
     shape = tuple(image_shape)
     if len(shape) != 3 or shape[0] % 4 or shape[1] % 4 or min(shape) < 1:
-        raise ValueError(f"got image_shape={shape}; allowed: (height, width, channels), sides multiples of 4")
+        raise ValueError(
+            f"`image_shape` must be (height, width, channels) with sides that are multiples of 4. Received: {shape}"
+        )
     return shape
 
 

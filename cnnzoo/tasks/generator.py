@@ -15,7 +15,9 @@ def check_square(image_shape: Any) -> None:
     """Raises a ValueError for image sides other than 28, 32 or 64."""
     height, width, _ = image_shape
     if height != width or height not in FIRST_SIDES:
-        raise ValueError(f"got image_shape={tuple(image_shape)}; allowed: (side, side, channels) of 28, 32 or 64")
+        raise ValueError(
+            f"`image_shape` must be (side, side, channels) with sides of 28, 32 or 64. Received: {tuple(image_shape)}"
+        )
 
 
 class ImageGenerator(PhasedModel):
@@ -65,7 +67,7 @@ class ImageGenerator(PhasedModel):
         if self.classes:
             return inference.in_batches(self.decoded, z, inference.one_hot(self, len(z), labels))
         if labels is not None:
-            raise ValueError(f"got labels for a {self.architecture} without classes; allowed: none")
+            raise ValueError(f"`labels` must be None with a {self.architecture} without classes. Received: labels")
         return inference.in_batches(self.decoded, z)
 
     def generate(self, n: int, seed: int = 0, labels: Any = None, truncation: float | None = None) -> np.ndarray:

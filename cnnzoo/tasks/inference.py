@@ -57,9 +57,9 @@ def latents(model: Any, z: Any) -> np.ndarray:
     """
     z = np.asarray(z)
     if z.ndim != 2 or z.shape[1] != model.latent_dim or len(z) == 0 or not np.issubdtype(z.dtype, np.floating):
-        raise ValueError(f"got latents {z.dtype} {z.shape}; allowed: float32 (n, {model.latent_dim}) with n >= 1")
+        raise ValueError(f"Latents must be float32 (n, {model.latent_dim}) with n >= 1. Received: {z.dtype} {z.shape}")
     if not np.isfinite(z).all():
-        raise ValueError("got latents with NaN or infinity; allowed: finite numbers")
+        raise ValueError("Latents must be finite numbers. Received: NaN or infinity")
     return z.astype(np.float32)
 
 
@@ -77,12 +77,12 @@ def noise(model: Any, n: int, seed: int, truncation: float | None = None) -> np.
     """
     for name, value, least in (("n", n, 1), ("seed", seed, 0)):
         if not isinstance(value, (int, np.integer)) or isinstance(value, bool) or value < least:
-            raise ValueError(f"got {name}={value!r}; allowed: an integer >= {least}")
+            raise ValueError(f"`{name}` must be an integer >= {least}. Received: {value!r}")
     generator, shape = np.random.default_rng(seed), (n, model.latent_dim)
     if truncation is None:
         return generator.standard_normal(shape, dtype=np.float32)
     if not truncation > 0:
-        raise ValueError(f"got truncation={truncation!r}; allowed: a number above 0, or None")
+        raise ValueError(f"`truncation` must be a number > 0, or None. Received: {truncation!r}")
     from scipy.stats import truncnorm
 
     return truncnorm(-truncation, truncation).rvs(shape, random_state=generator).astype(np.float32)
@@ -107,5 +107,5 @@ def one_hot(model: Any, n: int, labels: Any = None) -> np.ndarray:
     labels = np.arange(n) % model.classes if labels is None else np.asarray(labels)
     whole = np.issubdtype(labels.dtype, np.integer) and labels.shape in ((), (n,))
     if not whole or labels.min() < 0 or labels.max() >= model.classes:
-        raise ValueError(f"got labels {labels.tolist()}; allowed: {n} integers in [0, {model.classes}), or one")
+        raise ValueError(f"`labels` must be {n} integers in [0, {model.classes}), or one. Received: {labels.tolist()}")
     return np.eye(model.classes, dtype=np.float32)[np.broadcast_to(labels, n)]

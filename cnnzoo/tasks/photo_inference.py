@@ -45,25 +45,25 @@ def as_photographs(x: Any, channels: Sequence[int], noisy: bool = False) -> tupl
         ValueError: For another shape, dtype or range.
     """
     counts = " or ".join(map(str, channels))
-    allowed = f"allowed: uint8, uint16 or float32 in [0, 1], (height, width, {counts}) or a batch of them"
+    rule = f"Images must be uint8, uint16 or float32 in [0, 1], (height, width, {counts}) or a batch of them"
     array = as_array(x, partial(_read_with, channels))
     if array.ndim == 2 and 1 in channels:
         array = array[:, :, None]
     single = array.ndim == 3
     batch = array[None] if single else array
     if batch.ndim != 4 or batch.shape[3] not in channels or batch.size == 0:
-        raise ValueError(f"got images of shape {array.shape}; {allowed}")
+        raise ValueError(f"{rule}. Received: shape {array.shape}")
     if batch.dtype == np.float64:
         batch = batch.astype(np.float32)
     if batch.dtype not in LARGEST:
-        raise ValueError(f"got images of dtype {batch.dtype}; {allowed}")
+        raise ValueError(f"{rule}. Received: {batch.dtype} {array.shape}")
     if batch.dtype == np.float32:
         what, values, slack = "values", batch, 1e-6
         if noisy and np.isfinite(batch).all():
             what, values, slack = "means", batch.mean(axis=(1, 2, 3)), 0.5
         low, high = values.min(), values.max()
         if not (low >= -slack and high <= 1 + slack):  # negated so that NaN is rejected
-            raise ValueError(f"got images with {what} in [{low:g}, {high:g}]; {allowed}")
+            raise ValueError(f"{rule}. Received: {what} in [{low:g}, {high:g}]")
     return batch, single
 
 

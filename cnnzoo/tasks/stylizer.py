@@ -61,7 +61,7 @@ class Stylizer(PhasedModel):
     ) -> None:
         super().__init__(**kwargs)
         if statistic not in STATISTICS:
-            raise ValueError(f"got statistic={statistic!r}; allowed: {', '.join(STATISTICS)}")
+            raise ValueError(f"`statistic` must be one of {', '.join(STATISTICS)}. Received: {statistic!r}")
         self.network, self.statistic = network, statistic
         self.content_weight, self.style_weight = content_weight, style_weight
         self.variation_weight = variation_weight

@@ -35,9 +35,11 @@ class SubPixelModel(PhasedModel):
     def __init__(self, *, scale: int = 3, image_shape: Sequence[Any] = (None, None, 1), **kwargs: Any) -> None:
         super().__init__(**kwargs)
         if scale not in SCALES:
-            raise ValueError(f"got scale={scale!r}; allowed: {', '.join(map(str, SCALES))}")
+            raise ValueError(f"`scale` must be one of {', '.join(map(str, SCALES))}. Received: {scale!r}")
         if tuple(image_shape) != (None, None, 1):
-            raise ValueError(f"got image_shape={image_shape}; allowed: (None, None, 1), the luminance of any image")
+            raise ValueError(
+                f"`image_shape` must be (None, None, 1), the luminance of any image. Received: {image_shape}"
+            )
         self.scale, self.image_shape = scale, tuple(image_shape)
         self.network = self.make_network()
         self.to_space = DepthToSpace(scale, dtype="float32")
@@ -45,7 +47,7 @@ class SubPixelModel(PhasedModel):
 
     def make_network(self) -> keras.Model:
         """Small images (n, height, width, 1) to float32 (n, height, width, scale^2)."""
-        raise TypeError(f"{type(self).__name__} has no network; define make_network()")
+        raise TypeError(f"{type(self).__name__} must define make_network()")
 
     def init_from(self, other: "SubPixelModel") -> None:
         """Copies the weights of another network; for another scale, without the scale-dependent layer.
@@ -57,7 +59,9 @@ class SubPixelModel(PhasedModel):
         if len(self.convolutions) != len(other.convolutions) or any(
             mine.kernel.shape[:-1] != theirs.kernel.shape[:-1] for mine, theirs in pairs
         ):
-            raise ValueError(f"got {other.architecture!r} to begin {self.architecture!r} with; allowed: equal layers")
+            raise ValueError(
+                f"{self.architecture!r} must begin with a model of equal layers. Received: {other.architecture!r}"
+            )
         for mine, theirs in pairs:
             if mine.kernel.shape == theirs.kernel.shape:
                 set_kernel(mine, *map(ops.convert_to_numpy, (theirs.kernel, theirs.bias)))

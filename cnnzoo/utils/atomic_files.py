@@ -77,7 +77,9 @@ def locked(folder: Path, patience: float = 0.0) -> Iterator[None]:
     try:
         lock.acquire()
     except Timeout:
-        raise ValueError(f"{folder} is in use by another process; allowed: one process at a time") from None
+        raise ValueError(
+            f"{folder} must be used by one process at a time. Received: a folder in use by another process"
+        ) from None
     try:
         yield
     finally:

@@ -58,15 +58,15 @@ def check(arch: str, fields: Mapping[str, Field], config: Mapping[str, Any]) -> 
     """
     for name in sorted(set(config) - set(fields)):
         near = difflib.get_close_matches(name, fields, n=3, cutoff=0.6)
-        hint = f"did you mean {' or '.join(near)}?" if near else f"allowed: {_shown(fields)}"
-        raise ValueError(f"{arch} has no configuration field {name}; {hint}")
+        hint = f"Did you mean {' or '.join(near)}?" if near else f"Available: {_shown(fields)}"
+        raise ValueError(f"Unknown configuration field {name!r} of {arch}. {hint}")
     for name, value in config.items():
         kinds = _kinds(fields[name])
         if kinds and not any(_suits(value, kind, fields[name].default) for kind in kinds):
             words = " or ".join(_in_words(kind, fields[name].default) for kind in kinds)
             default = fields[name].default
             such = f", such as {default!r}" if default not in (None, (), "") else ""
-            raise ValueError(f"got {name}={value!r}; allowed: {words}{such}")
+            raise ValueError(f"`{name}` must be {words}{such}. Received: {value!r}")
     return {name: value.item() if _is_numpy_scalar(value) else value for name, value in config.items()}
 
 
