@@ -73,7 +73,7 @@ def decoding(name: str) -> Iterator[None]:
             warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
             yield
     except UnidentifiedImageError:
-        raise ValueError(f"{name} must be an image. Received: no known format") from None
+        raise ValueError(f"{name} cannot be read as an image: no known format") from None
     except Image.DecompressionBombError:
         most = min(LARGEST, 2 * (Image.MAX_IMAGE_PIXELS or LARGEST)) / 1e6
         raise ValueError(f"{name} must have at most {most:g} megapixels. Received: more") from None

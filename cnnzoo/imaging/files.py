@@ -176,7 +176,7 @@ def format_for(path: str | Path, sides: tuple[int, int] | None = None, like: Pho
         roomy = [suffix for suffix, kind in FORMATS.items() if LONGEST[kind] >= max(sides)]
         raise ValueError(
             f"A {path.suffix} picture must have at most {LONGEST[found]} pixels a side"
-            + (f", or end in one of {', '.join(roomy)}" if roomy else "")
+            + (f", or end in {'one of ' if len(roomy) > 1 else ''}{', '.join(roomy)}" if roomy else "")
             + f". Received: {path} with {sides[1]}x{sides[0]} pixels"
         )
     if found == "JPEG" and like is not None:

@@ -104,7 +104,7 @@ def test_a_damaged_file_is_named_with_both_hashes(saved, name, damage):
         (lambda card: card["data"].pop("licence"), "data lacks the field 'licence'"),
         (lambda card: card["files"].pop("golden.npz"), "got files model.weights.h5; allowed: golden.npz and"),
         (lambda card: card["scores"][0].pop("protocol"), "scores lacks the field 'protocol'"),
-        (lambda card: card.update(config={"color": 1}), "lenet has no configuration field color"),
+        (lambda card: card.update(config={"color": 1}), "Unknown configuration field 'color' of lenet"),
         (lambda card: card.update(config={"image_shape": [28, 28, 3]}), "does not suit 'lenet'"),
     ],
 )

@@ -220,10 +220,10 @@ def test_the_version_is_the_one_of_the_package(command):
     [
         ("trian", "cnnzoo: no command is named 'trian'; did you mean train?; see cnnzoo --help"),
         ("--version=3", "cnnzoo: argument --version: ignored explicit argument '3'; see cnnzoo --help"),
-        ("list lent", "cnnzoo list: no architecture or checkpoint is named 'lent'; did you mean lenet"),
-        ("list zzz", "named 'zzz'; the nearest are "),
-        ("info dcgann", "cnnzoo info: no architecture is named 'dcgann'; did you mean dcgan"),
-        ("info lenet.mnits", "no checkpoint is named 'lenet.mnits'; did you mean lenet.mnist"),
+        ("list lent", "cnnzoo list: Unknown architecture or checkpoint 'lent'. Did you mean lenet"),
+        ("list zzz", "'zzz'. The nearest are "),
+        ("info dcgann", "cnnzoo info: Unknown architecture 'dcgann'. Did you mean dcgan"),
+        ("info lenet.mnits", "Unknown checkpoint 'lenet.mnits'. Did you mean lenet.mnist"),
         ("info", "cnnzoo info: the following arguments are required: name; see cnnzoo info --help"),
         ("train lenet --epochs many", "argument --epochs: got many; allowed: an integer >= 1"),
         ("train lenet --config depth", "argument --config: got 'depth'; allowed: KEY=VALUE"),
@@ -233,13 +233,16 @@ def test_the_version_is_the_one_of_the_package(command):
         ("train lenet --config binarize=True", "got 'binarize=True', whose value is not JSON; allowed: 0.5, true"),
         ("train lenet --config dropout=", "got 'dropout=', whose value is not JSON"),
         ("train lenet", "cnnzoo train: got 'lenet' without --data; allowed: a data set, such as --data digits"),
-        ("train lenet.mnits", "no recipe is named 'lenet.mnits'; did you mean lenet.mnist"),
+        ("train lenet.mnits", "Unknown recipe 'lenet.mnits'. Did you mean lenet.mnist"),
         ("train lenet --data digist", "got data 'digist'; did you mean digits"),
         ("train lenet --data digits --epochs 0", "argument --epochs: got 0; allowed: an integer >= 1"),
-        ("train lenet --data digits --config depth=3", "lenet has no configuration field depth; allowed: image_shape="),
+        (
+            "train lenet --data digits --config depth=3",
+            "Unknown configuration field 'depth' of lenet. Available: image_shape=",
+        ),
         ("train lenet --resume nowhere", "got nowhere, which holds no run.json"),
         ("train --resume nowhere", "got nowhere, which holds no run.json; allowed: the folder of a training run"),
-        ("evaluate lenet.mnits", "no checkpoint is named 'lenet.mnits'; did you mean lenet.mnist"),
+        ("evaluate lenet.mnits", "Unknown checkpoint 'lenet.mnits'. Did you mean lenet.mnist"),
         ("evaluate lenet", "got 'lenet', an architecture; allowed: lenet."),
         ("evaluate lenet.mnist --data digits --limit 0", "argument --limit: got 0; allowed: an integer >= 1"),
         ("evaluate lenet.mnist --data digits --split tset", "argument --split: got 'tset'; did you mean test?"),
@@ -397,7 +400,7 @@ def test_generate_makes_the_class_that_is_asked_for(command, refusal, runs, tmp_
     images = checkpoints.load(runs["cgan"]).generate(4, labels=7)
     np.testing.assert_array_equal(np.asarray(Image.open(tmp_path / "sheet.png")), contact_sheet(images, 2)[..., 0])
     complaint = refusal("generate", runs["cgan"], "-n", "4", "--label", "10")
-    assert "got labels 10; allowed: 4 integers in [0, 10)" in complaint
+    assert "`labels` must be 4 integers in [0, 10), or one. Received: 10" in complaint
 
 
 def test_reconstruct_writes_a_file_for_each_image(command, runs, digits, tmp_path):
@@ -545,9 +548,9 @@ def test_what_cannot_be_looked_at_is_said_in_one_line(refusal, runs, digits, tmp
         (["interpolate", coder, image], "got one image; allowed: none, or two and more"),
         (["interpolate", dcgan, image, image], "which cannot encode them; allowed: none, or an autoencoder"),
         (["interpolate", dcgan, "--ways", "0"], "argument --ways: got 0; allowed: an integer >= 1"),
-        (["interpolate", dcgan, "--label", "1"], "got label=1 for a dcgan, which takes none"),
+        (["interpolate", dcgan, "--label", "1"], "`label` must be None with a dcgan, which takes none. Received: 1"),
         (["traverse", dcgan, "--dimensions", "0"], "argument --dimensions: got 0; allowed: an integer >= 1"),
-        (["invert", runs["cgan"], image], "got a cgan; allowed: a generator that takes no labels"),
+        (["invert", runs["cgan"], image], "a generator that takes no labels, or an autoencoder"),
         (["nearest", coder], "whose task is 'reconstruct'; allowed: a model that can generate"),
         (["nearest", dcgan, "-n", "0"], "argument -n: got 0; allowed: an integer >= 1"),
         (["generate", dcgan, "--truncation", "0"], "argument --truncation: got 0; allowed: a number above 0"),

@@ -63,10 +63,10 @@ def test_a_name_without_a_known_format_is_refused_before_the_work(command, tmp_p
     (tmp_path / "folder.png").mkdir()
     (tmp_path / "file").touch()
     for name, complaint in (
-        ("sheet.bmp", "sheet.bmp as the file to write; allowed: .png, .jpg, .jpeg, .webp"),
-        ("sheet", "sheet as the file to write; allowed: .png, .jpg, .jpeg, .webp"),
-        ("folder.png", f"got the folder {tmp_path / 'folder.png'} as the file to write; allowed: a file in it"),
-        ("file/sheet.png", f"sheet.png as the file to write, but {tmp_path / 'file'} is no folder"),
+        ("sheet.bmp", f"must end in one of .png, .jpg, .jpeg, .webp. Received: {tmp_path / 'sheet.bmp'}"),
+        ("sheet", f"must end in one of .png, .jpg, .jpeg, .webp. Received: {tmp_path / 'sheet'}"),
+        ("folder.png", f"must be a file to write. Received: the folder {tmp_path / 'folder.png'}"),
+        ("file/sheet.png", f"sheet.png, but {tmp_path / 'file'} is no folder"),
     ):
         code, out, err = command(*line, "--out", tmp_path / name)
         assert (code, out, err.count("\n")) == (2, "", 1) and complaint in err
@@ -77,13 +77,13 @@ def test_a_sheet_that_its_format_cannot_hold_is_refused_before_it_is_made(comman
     monkeypatch.setattr(Generator, "generate", lambda *given, **options: pytest.fail("images were made"))
     monkeypatch.setattr("cnnzoo.cli.models.resolve", lambda name: (None, "digits"))
     code, out, err = command(*line, "--out", tmp_path / "sheet.webp")
-    assert (code, out) == (2, "") and "pixels; allowed: 16383 a side, or .png" in err
+    assert (code, out) == (2, "") and "at most 16383 pixels a side, or end in " in err
 
 
 def test_reconstruct_refuses_a_file_in_place_of_its_folder(command, tmp_path):
     (tmp_path / "out").touch()
     code, _, err = command("reconstruct", "toy", tmp_path / "three.png", "--out", tmp_path / "out")
-    assert code == 2 and f"three.png as the file to write, but {tmp_path / 'out'} is no folder" in err
+    assert code == 2 and f"three.png, but {tmp_path / 'out'} is no folder" in err
 
 
 @pytest.mark.parametrize("encoding", ["cp1252", "ascii", "utf-8"])

@@ -226,7 +226,7 @@ def test_every_classifier_and_discriminator_is_explained(name):
     model = samples.fresh(name)
     images = samples.images(model, 4)[:3]
     if model.task != "classify" and not hasattr(model, "discriminator"):
-        with pytest.raises(ValueError, match=f"got an? {name}, which neither classifies nor has a discriminator; allo"):
+        with pytest.raises(ValueError, match=f"must be a classifier or a GAN. Received: {name}"):
             explain.saliency(model, images)
         return
     classes = [1, 0, 2] if model.task == "generate" and model.needs_labels else None
@@ -281,21 +281,36 @@ SMALL = np.zeros((8, 8, 1), np.uint8)
 @pytest.mark.parametrize(
     ("call", "complaint"),
     [
-        (lambda m: explain.method("gradcam"), "got method 'gradcam'; allowed: saliency, .*, grad_cam, grad_cam_plus"),
-        (lambda m: explain.saliency(m, SMALL), r"got images of shape \(8, 8, 1\); allowed"),
-        (lambda m: explain.saliency(m, DIGITS[0], 10), r"got labels 10; allowed: 1 integers in \[0, 10\)"),
-        (lambda m: explain.smooth_grad(m, DIGITS[0], noise=-1), "got noise=-1; allowed: noise >= 0"),
-        (lambda m: explain.smooth_grad(m, DIGITS[0], samples=0), "got samples=0; allowed: samples >= 1"),
-        (lambda m: explain.integrated_gradients(m, DIGITS[0], steps=0), "got steps=0; allowed: steps >= 1"),
-        (lambda m: explain.integrated_gradients(m, DIGITS[0], baseline=255), "got baseline=255; allowed: 0 to 1"),
-        (lambda m: explain.occlusion(m, DIGITS[0], size=29), "got size=29; allowed: 1 to 28"),
-        (lambda m: explain.occlusion(m, DIGITS[0], size=4, stride=5), "got stride=5; allowed: 1 to 4"),
-        (lambda m: explain.grad_cam(m, DIGITS[0], layer=3), "got layer=3; allowed: -3 to 2"),
-        (lambda m: explain.grad_cam(linear((28, 28, 1))[0], DIGITS[0]), "got a toy, which has no feature maps; allow"),
-        (lambda m: explain.filters(linear()[0]), "got a toy, which has no convolution; allowed"),
-        (lambda m: explain.activation_maximization(m, [64], layer=2), r"got units \[64\]; allowed: .*, 0 to 63"),
-        (lambda m: explain.deletion(m, DIGITS[0], np.zeros((28, 28))), r"got maps of shape \(28, 28\); allowed: \(1"),
-        (lambda m: explain.insertion(m, DIGITS[0], DIGITS[:1, ..., 0], steps=0), "got steps=0; allowed: steps >= 1"),
+        (
+            lambda m: explain.method("gradcam"),
+            "`method` must be one of saliency, .*, grad_cam, grad_cam_plus.*Received: 'gradcam'",
+        ),
+        (lambda m: explain.saliency(m, SMALL), r"Images must .*Received: shape \(8, 8, 1\)"),
+        (lambda m: explain.saliency(m, DIGITS[0], 10), r"must be 1 integers in \[0, 10\).*Received: 10"),
+        (lambda m: explain.smooth_grad(m, DIGITS[0], noise=-1), "`noise` must be a number >= 0.*Received: -1"),
+        (lambda m: explain.smooth_grad(m, DIGITS[0], samples=0), "`samples` must be an integer >= 1.*Received: 0"),
+        (lambda m: explain.integrated_gradients(m, DIGITS[0], steps=0), "`steps` must be an integer >= 1.*Received: 0"),
+        (
+            lambda m: explain.integrated_gradients(m, DIGITS[0], baseline=255),
+            "`baseline` must be between 0 and 1.*Received: 255",
+        ),
+        (lambda m: explain.occlusion(m, DIGITS[0], size=29), "`size` must be between 1 and 28.*Received: 29"),
+        (lambda m: explain.occlusion(m, DIGITS[0], size=4, stride=5), "`stride` must be between 1 and 4.*Received: 5"),
+        (lambda m: explain.grad_cam(m, DIGITS[0], layer=3), "`layer` must be between -3 and 2.*Received: 3"),
+        (
+            lambda m: explain.grad_cam(linear((28, 28, 1))[0], DIGITS[0]),
+            "must have convolutions. Received: toy, which has no feature maps",
+        ),
+        (lambda m: explain.filters(linear()[0]), "must have convolutions. Received: toy"),
+        (lambda m: explain.activation_maximization(m, [64], layer=2), r"`units` must be .*, 0 to 63. Received: \[64\]"),
+        (
+            lambda m: explain.deletion(m, DIGITS[0], np.zeros((28, 28))),
+            r"`maps` must have the shape \(1, .*Received: \(28, 28\)",
+        ),
+        (
+            lambda m: explain.insertion(m, DIGITS[0], DIGITS[:1, ..., 0], steps=0),
+            "`steps` must be an integer >= 1.*Received: 0",
+        ),
     ],
 )
 def test_what_cannot_be_explained_is_said(call, complaint):
@@ -307,17 +322,17 @@ def test_an_image_that_is_smaller_than_the_network_reaches_is_refused():
     backbone = [layers.Conv2D(2, 5, activation="relu"), layers.Conv2D(2, 5), layers.GlobalAveragePooling2D()]
     model = Toy((None, None, 1), *backbone)
     assert explain.saliency(model, np.zeros((9, 9, 1), np.uint8), 0).shape == (1, 9, 9)
-    with pytest.raises(ValueError, match=r"^got images of 8x8 pixels; allowed: sides of 9 and more$"):
+    with pytest.raises(ValueError, match=r"^Images must have sides of 9 pixels or more. Received: 8x8 pixels$"):
         explain.saliency(model, SMALL)
 
 
 def test_labels_are_for_those_who_take_them():
     image = DIGITS[0]
-    with pytest.raises(ValueError, match=r"got no classes for a cgan, .*; allowed: integers in \[0, 10\)"):
+    with pytest.raises(ValueError, match=r"`classes` must be integers in \[0, 10\) with a cgan, .*Received: None"):
         explain.saliency(cnnzoo.build("cgan", width=2), image)
-    with pytest.raises(ValueError, match="got classes for a dcgan without classes; allowed: none"):
+    with pytest.raises(ValueError, match="`classes` must be None with a dcgan, which has no classes. Received: "):
         explain.saliency(cnnzoo.build("dcgan", width=2), image, 3)
-    with pytest.raises(ValueError, match="got a dcgan; allowed: a classifier"):
+    with pytest.raises(ValueError, match="must be a classifier. Received: dcgan"):
         explain.deletion(cnnzoo.build("dcgan", width=2), image, image[None, ..., 0])
 
 
@@ -352,10 +367,10 @@ def test_the_command_writes_a_report(words, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("words", "complaint"),
     [
-        (["vae.mnist"], "got a vae, which neither classifies nor has a discriminator; allowed: a classifier or a GAN"),
+        (["vae.mnist"], "`model` must be a classifier or a GAN. Received: vae"),
         (["cnn.mnist", "--method", "gradcam"], "argument --method: got 'gradcam'; did you mean grad_cam"),
-        (["gan.mnist", "--method", "grad_cam"], "got a gan, which has no feature maps"),
-        (["cgan.mnist"], "got no classes for a cgan"),
+        (["gan.mnist", "--method", "grad_cam"], "Received: gan, which has no feature maps"),
+        (["cgan.mnist"], "`classes` must be integers in [0, 10) with a cgan"),
     ],
 )
 def test_the_command_refuses_in_a_line(words, complaint, tmp_path, capsys):

@@ -70,7 +70,7 @@ def test_a_version_is_the_next_integer_and_never_of_another_model(folder, tmp_pa
     with pytest.raises(ValueError, match=r"got 'lenet.cifar10' for .*lenet, whose versions are 'lenet.mnist'; allowed"):
         cnnzoo.export("lenet.cifar10", tmp_path)
     assert sorted(path.name for path in (tmp_path / "lenet").iterdir()) == ["10", "11", "2", "9"]
-    with pytest.raises(ValueError, match=r"no checkpoint is named 'lenet.mnits'; did you mean lenet.mnist"):
+    with pytest.raises(ValueError, match=r"Unknown checkpoint 'lenet.mnits'. Did you mean lenet.mnist"):
         cnnzoo.export("lenet.mnits", tmp_path)
 
 
@@ -375,7 +375,7 @@ def test_the_command_says_where_it_wrote(tmp_path, capsys):
     assert main(["export", "lenet.mnist", str(tmp_path), "--name", "digits"]) == 0
     assert capsys.readouterr().out.splitlines() == [str(tmp_path / "digits" / "1")]
     assert main(["export", "nonsense", str(tmp_path)]) == 2
-    assert "no checkpoint is named 'nonsense'" in capsys.readouterr().err
+    assert "Unknown checkpoint 'nonsense'" in capsys.readouterr().err
 
 
 @pytest.mark.slow

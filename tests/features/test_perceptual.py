@@ -163,16 +163,16 @@ def test_branches_and_separate_activations_have_maps_too(monkeypatch):
 
 def test_what_cannot_be_compared_is_refused(distance, maps):
     image = np.zeros((20, 20, 3), np.float32)
-    with pytest.raises(ValueError, match=r"got images of shapes \(1, 20, 20, 3\) and \(1, 19, 20, 3\)"):
+    with pytest.raises(ValueError, match=r"one shape. Received: \(1, 20, 20, 3\) and \(1, 19, 20, 3\)"):
         distance(image, image[1:])
     with pytest.raises(ValueError, match="sides of 14 and more, with 1 or 3 channels"):
         distance(image[:13], image[:13])
     distance(image[:14, :14], image[:14, :14])
-    with pytest.raises(ValueError, match=r"got images of shape \(1, 20, 20, 2\)"):
+    with pytest.raises(ValueError, match=r"Received: shape \(1, 20, 20, 2\)"):
         maps(image[None, ..., :2])
-    with pytest.raises(ValueError, match=r"got the network 'vae\.mnist'; allowed: a classifier with convolutions"):
+    with pytest.raises(ValueError, match=r"`network` must be a classifier with convolutions. Received: 'vae\.mnist'"):
         PerceptualDistance("vae.mnist")
-    with pytest.raises(registry.UnknownName, match=r"did you mean lenet\.cifar10"):
+    with pytest.raises(registry.UnknownName, match=r"Did you mean lenet\.cifar10"):
         PerceptualDistance("lenet.cifar")
 
 

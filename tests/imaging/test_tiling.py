@@ -116,12 +116,16 @@ def test_a_large_picture_needs_little_more_than_its_result():
 @pytest.mark.parametrize(
     ("image", "settings", "complaint"),
     [
-        ((8, 8, 3), {"margin": -1}, "got margin=-1; allowed: >= 0"),
-        ((8, 8, 3), {"margin": 1, "stride": 0}, "got stride=0; allowed: >= 1"),
-        ((8, 8, 3), {"margin": 1, "tile": 0}, "got tile=0; allowed: >= 1"),
-        ((8, 8, 3), {"margin": 1, "scale": 2}, r"got \(1, 8, 8, 3\) from the function; allowed: \(1, 16, 16, c"),
-        ((8, 8), {"margin": 1}, r"got an image of shape \(8, 8\); allowed: \(height, width, channels\), not empty"),
-        ((0, 8, 3), {"margin": 1}, r"got an image of shape \(0, 8, 3\)"),
+        ((8, 8, 3), {"margin": -1}, "`margin` must be an integer >= 0.*Received: -1"),
+        ((8, 8, 3), {"margin": 1, "stride": 0}, "`stride` must be an integer >= 1.*Received: 0"),
+        ((8, 8, 3), {"margin": 1, "tile": 0}, "`tile` must be an integer >= 1.*Received: 0"),
+        (
+            (8, 8, 3),
+            {"margin": 1, "scale": 2},
+            r"function must return \(1, 16, 16, channels\). Received: shape \(1, 8, 8, 3\)",
+        ),
+        ((8, 8), {"margin": 1}, r"must be \(height, width, channels\), not empty. Received: shape \(8, 8\)"),
+        ((0, 8, 3), {"margin": 1}, r"Received: shape \(0, 8, 3\)"),
     ],
 )
 def test_what_cannot_be_tiled_is_refused(image, settings, complaint):
@@ -173,5 +177,5 @@ def test_an_ensemble_of_tiles_is_that_of_the_whole():
 
 
 def test_whole_numbers_are_refused():
-    with pytest.raises(ValueError, match=r"got images uint8 \(1, 4, 4, 3\); allowed: floats \(n, height"):
+    with pytest.raises(ValueError, match=r"Images must be floats \(n, height.*Received: uint8 \(1, 4, 4, 3\)"):
         self_ensemble(lambda x: x, np.zeros((1, 4, 4, 3), np.uint8))

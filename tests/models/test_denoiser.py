@@ -104,24 +104,24 @@ def test_noise_that_leaves_the_range_is_seen():
 def test_numbers_that_are_not_finite_are_refused(odd):
     image = noisy(picture(24, 24))
     image[3, 4] = odd
-    with pytest.raises(ValueError, match=r"got images with values in \[.*allowed: uint8, uint16 or float32 in"):
+    with pytest.raises(ValueError, match=r"Images must be uint8, uint16 or float32 in .*Received: values in \["):
         cnnzoo.build("denoiser").restore(image)
 
 
 def test_grey_levels_as_floats_are_refused():
-    with pytest.raises(ValueError, match=r"got images with means in \[.*allowed: uint8, uint16 or float32 in"):
+    with pytest.raises(ValueError, match=r"Images must be uint8, uint16 or float32 in .*Received: means in \["):
         cnnzoo.build("denoiser").restore(picture(24, 24).astype(np.float32))
 
 
 @pytest.mark.parametrize(
     ("config", "complaint"),
     [
-        ({"sigma": -1}, "got sigma=-1; allowed: a number from 0 to 255, or a pair"),
-        ({"sigma": float("nan")}, "got sigma=nan; allowed"),
-        ({"sigma": [50, 10]}, r"got sigma=\[50, 10\]; allowed"),
-        ({"sigma": [1, 2, 3]}, r"got sigma=\[1, 2, 3\]; allowed"),
-        ({"sigma": "blind"}, "got sigma='blind'; allowed"),
-        ({"image_shape": (32, 32, 1)}, r"got image_shape=\(32, 32, 1\); allowed: \(None, None, 1\) or"),
+        ({"sigma": -1}, "`sigma` must be a number between 0 and 255, or a pair.*Received: -1"),
+        ({"sigma": float("nan")}, "`sigma` must be .*Received: nan"),
+        ({"sigma": [50, 10]}, r"`sigma` must be .*Received: \[50, 10\]"),
+        ({"sigma": [1, 2, 3]}, r"`sigma` must be .*Received: \[1, 2, 3\]"),
+        ({"sigma": "blind"}, "`sigma` must be .*Received: 'blind'"),
+        ({"image_shape": (32, 32, 1)}, r"`image_shape` must be \(None, None, 1\) or.*Received: \(32, 32, 1\)"),
     ],
 )
 def test_what_it_cannot_be_is_said(config, complaint):
@@ -191,5 +191,7 @@ def test_training_can_begin_with_a_denoiser_for_other_noise():
     model.init_from(first)
     noisy = np.random.default_rng(0).random((1, 12, 12, 1), np.float32)
     np.testing.assert_array_equal(model.restore(noisy), first.restore(noisy))
-    with pytest.raises(ValueError, match=r"got 'denoiser' to begin 'denoiser_large' with; allowed: equal layers"):
+    with pytest.raises(
+        ValueError, match=r"'denoiser_large' must begin with a model of equal layers. Received: 'denoiser'"
+    ):
         cnnzoo.build("denoiser_large").init_from(first)

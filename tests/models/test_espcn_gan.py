@@ -70,9 +70,9 @@ def test_its_weights_follow_from_what_is_asked(photograph):
 
 def test_what_makes_no_sense_is_refused(trained):
     model, _ = trained
-    with pytest.raises(ValueError, match=r"got sharpness=1.5; allowed: 0 to 1"):
+    with pytest.raises(ValueError, match=r"`sharpness` must be between 0 and 1.*Received: 1.5"):
         model.between(1.5)
-    with pytest.raises(ValueError, match=r"got 'espcn' to begin 'espcn_gan' with; allowed: equal layers"):
+    with pytest.raises(ValueError, match=r"'espcn_gan' must begin with a model of equal layers. Received: 'espcn'"):
         model.init_from(cnnzoo.build("espcn", scale=2))
-    with pytest.raises(ValueError, match=r"got expansion=8; allowed: 0"):
+    with pytest.raises(ValueError, match=r"`expansion` must be 0.*Received: 8"):
         cnnzoo.build("espcn_gan", expansion=8)

@@ -28,7 +28,7 @@ def test_frequencies_are_whole_numbers_near_the_probabilities(symbols):
     "bad", [np.full((2, 3), 0.5), np.array([[1.5, -0.5]]), np.full((1, 2), np.nan), np.ones(3), np.ones((1, 2**15 + 1))]
 )
 def test_what_are_no_probabilities_is_refused(bad):
-    with pytest.raises(ValueError, match=r"got .*allowed"):
+    with pytest.raises(ValueError, match=r"must .*Received: "):
         entropy_coding.frequencies(bad)
 
 
@@ -95,7 +95,9 @@ def test_a_package_gives_back_what_was_put_in_and_refuses_every_altered_byte():
             entropy_coding.unpack(altered, b"abcd")
         with pytest.raises(ValueError, match=r"cut short or altered|holds no compressed images"):
             entropy_coding.unpack(data[:i], b"abcd")
-    with pytest.raises(ValueError, match=r"with the weights 61626364; allowed: those of this model, 78797a30"):
+    with pytest.raises(
+        ValueError, match=r"the weights of this model, 78797a30. Received: images of the weights 61626364"
+    ):
         entropy_coding.unpack(data, b"xyz0")
-    with pytest.raises(ValueError, match="got str"):
+    with pytest.raises(ValueError, match="Received: str"):
         entropy_coding.unpack("CNZ1", b"abcd")

@@ -83,7 +83,7 @@ def test_dropout_keeps_the_mean_and_only_acts_in_training():
     assert set(np.unique(dropped)) == {np.float32(0.0), np.float32(1 / 0.75)}
     assert abs((dropped == 0).mean() - 0.25) < 5 * np.sqrt(0.25 * 0.75 / ones.size)
     assert not np.array_equal(dropped, ops.convert_to_numpy(layer(ones, training=True)))
-    with pytest.raises(ValueError, match=r"got dropout=1.0; allowed: 0 <= dropout < 1"):
+    with pytest.raises(ValueError, match=r"`dropout` must be at least 0 and below 1. Received: 1.0"):
         Dropout(1.0)
 
 

@@ -28,19 +28,37 @@ def test_listing_and_asking_need_no_network_library():
 @pytest.mark.parametrize(
     ("ask", "answer"),
     [
-        (lambda: cnnzoo.build("dcgann"), "no architecture is named 'dcgann'; did you mean dcgan"),
-        (lambda: cnnzoo.build("zzz"), "no architecture is named 'zzz'; the nearest are .*; cnnzoo list names all"),
-        (lambda: cnnzoo.card("dcgan.minst"), "no checkpoint is named 'dcgan.minst'"),
-        (lambda: cnnzoo.build("cnn", color=3), r"cnn has no configuration field color; allowed: .*dropout=0.0"),
+        (lambda: cnnzoo.build("dcgann"), "Unknown architecture 'dcgann'. Did you mean dcgan"),
+        (lambda: cnnzoo.build("zzz"), "Unknown architecture 'zzz'. The nearest are .*; cnnzoo list names all"),
+        (lambda: cnnzoo.card("dcgan.minst"), "Unknown checkpoint 'dcgan.minst'"),
+        (lambda: cnnzoo.build("cnn", color=3), r"Unknown configuration field 'color' of cnn. Available: .*dropout=0.0"),
         (lambda: cnnzoo.build("cnn.mnist", dropout=0.5), "got dropout beside trained weights"),
         (lambda: cnnzoo.build("cnn.mnist", weights="here"), "got weights beside 'cnn.mnist'"),
-        (lambda: cnnzoo.build("cnn", pooling="median"), "got pooling='median'; allowed: max, average"),
-        (lambda: cnnzoo.build("lenet", image_shape=(30, 30, 1)), r"got image_shape=\(30, 30, 1\); allowed: \(32, 32"),
-        (lambda: cnnzoo.build("vae", likelihood="poisson"), "got likelihood='poisson'; allowed: bernoulli, gaussian"),
-        (lambda: cnnzoo.build("vae", likelihood="gaussian", binarize=True), "got binarize=True with"),
-        (lambda: cnnzoo.build("vae", image_shape=(27, 27, 1)), r"got image_shape=\(27, 27, 1\).*multiples of 4"),
-        (lambda: cnnzoo.build("dcgan", image_shape=(30, 30, 1)), r"got image_shape=\(30, 30, 1\).*28, 32 or 64"),
-        (lambda: cnnzoo.build("gan", updates="random"), "got updates='random'; allowed: alternating, simultaneous"),
+        (lambda: cnnzoo.build("cnn", pooling="median"), "`pooling` must be one of max, average.*Received: 'median'"),
+        (
+            lambda: cnnzoo.build("lenet", image_shape=(30, 30, 1)),
+            r"`image_shape` must be \(32, 32.*Received: \(30, 30, 1\)",
+        ),
+        (
+            lambda: cnnzoo.build("vae", likelihood="poisson"),
+            "`likelihood` must be one of bernoulli, gaussian.*Received: 'poisson'",
+        ),
+        (
+            lambda: cnnzoo.build("vae", likelihood="gaussian", binarize=True),
+            "`binarize` must be .*Received: binarize=True",
+        ),
+        (
+            lambda: cnnzoo.build("vae", image_shape=(27, 27, 1)),
+            r"`image_shape` must be .*multiples of 4. Received: \(27, 27, 1\)",
+        ),
+        (
+            lambda: cnnzoo.build("dcgan", image_shape=(30, 30, 1)),
+            r"`image_shape` must be .*28, 32 or 64. Received: \(30, 30, 1\)",
+        ),
+        (
+            lambda: cnnzoo.build("gan", updates="random"),
+            "`updates` must be one of alternating, simultaneous.*Received: 'random'",
+        ),
     ],
 )
 def test_a_wrong_name_or_field_is_answered_with_the_right_ones(ask, answer):

@@ -92,10 +92,10 @@ def test_one_phase_has_a_learning_rate_and_several_have_one_each():
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
-        ({"optimizer": "sgd"}, "got one optimizer for the phases first, second; allowed: a dict with one each"),
-        ({"optimizer": {"first": "sgd"}}, "got optimizers for first; allowed: first, second"),
-        ({"loss": "mse"}, "Game.compile got loss; its losses and metrics are its own"),
-        ({"metrics": ["mae"]}, "Game.compile got metrics"),
+        ({"optimizer": "sgd"}, "must be a dict with one for each of the phases first, second. Received: one optimizer"),
+        ({"optimizer": {"first": "sgd"}}, "`optimizer` must name the phases first, second. Received: first"),
+        ({"loss": "mse"}, "Game.compile must .*; its losses and metrics are its own. Received: loss"),
+        ({"metrics": ["mae"]}, "Game.compile must .*Received: metrics"),
     ],
 )
 def test_what_it_cannot_be_compiled_with_is_said(arguments, complaint):
@@ -106,9 +106,9 @@ def test_what_it_cannot_be_compiled_with_is_said(arguments, complaint):
 def test_a_batch_must_be_what_the_model_is_trained_on():
     line = Line()
     line.compile()
-    with pytest.raises(ValueError, match="got images alone; Line is trained on pairs"):
+    with pytest.raises(ValueError, match="Line must be trained on pairs .*Received: images alone"):
         line.fit(IMAGES, verbose=0)
-    with pytest.raises(ValueError, match=r"got images of shape \(4, 2, 1, 1\); allowed: \(n, 1, 1, 1\)"):
+    with pytest.raises(ValueError, match=r"Images must have shape \(n, 1, 1, 1\). Received: \(4, 2, 1, 1\)"):
         line.evaluate(IMAGES.reshape(4, 2, 1, 1), np.zeros(4), verbose=0)
 
 

@@ -299,7 +299,7 @@ def test_a_run_folder_is_never_overwritten(run, tmp_path, monkeypatch):
         ({"epochs": 1.5}, "got epochs=1.5; allowed: an integer >= 1"),
         ({"batch_size": -3}, "got batch_size=-3"),
         ({"seed": -1}, "got seed=-1; allowed: an integer >= 0"),
-        ({"config": {"depth": 3}}, "toy has no configuration field depth; allowed: image_shape="),
+        ({"config": {"depth": 3}}, "Unknown configuration field 'depth' of toy. Available: image_shape="),
         ({"batch_size": 100_000}, "got batch_size=100000; allowed: 1 to"),
         ({"resume": "elsewhere"}, "got name, out, data, epochs, batch_size beside resume"),
     ],
@@ -311,9 +311,9 @@ def test_settings_that_cannot_be(tmp_path, settings, message):
 
 
 def test_names_that_do_not_exist(tmp_path):
-    with pytest.raises(UnknownName, match=r"no recipe is named 'cnn\.minst'; did you mean cnn"):
+    with pytest.raises(UnknownName, match=r"Unknown recipe 'cnn\.minst'. Did you mean cnn"):
         cnnzoo.train("cnn.minst")
-    with pytest.raises(UnknownName, match="no architecture is named 'cnm'; did you mean cnn"):
+    with pytest.raises(UnknownName, match="Unknown architecture 'cnm'. Did you mean cnn"):
         cnnzoo.train("cnm", data="digits")
     with pytest.raises(ValueError, match=r"holds no run\.json; allowed: the folder of a training run"):
         cnnzoo.train(resume=tmp_path)

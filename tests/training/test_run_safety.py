@@ -87,7 +87,7 @@ def test_a_run_is_written_by_one_process(begun, tmp_path):
     )
     with other:
         assert other.stdout.readline() == "in\n"
-        with pytest.raises(ValueError, match="run is in use by another process; allowed: one process at a time"):
+        with pytest.raises(ValueError, match="run must be used by one process at a time. Received: a folder in use"):
             cnnzoo.train(resume=begun, verbose=0)
         other.kill()  # which releases the lock
     with locked(begun):

@@ -238,7 +238,7 @@ def test_what_cannot_be_asked(tmp_path, change, message):
 def test_names_and_words_that_do_not_exist(tmp_path, capsys):
     from cnnzoo.cli import main
 
-    with pytest.raises(UnknownName, match="did you mean autoencoder"):
+    with pytest.raises(UnknownName, match="Did you mean autoencoder"):
         cnnzoo.tune("autoencodr", data="digits")
     with pytest.raises(ValueError, match=r"holds no trials\.json; allowed: the folder of a search"):
         Search.open(tmp_path)
