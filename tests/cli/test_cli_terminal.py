@@ -91,7 +91,7 @@ REFUSED = {
     "train dcgan --data mnsit": "got data 'mnsit'; did you mean mnist?",
     "train dcgan.mnits": "Unknown recipe 'dcgan.mnits'. Did you mean dcgan.mnist",
     "train vae --data digits --config latent_dim=big": "`latent_dim` must be an integer, such as 32. Received: 'big'",
-    "train vae --data digits --config latnt_dim=3": "Unknown configuration field 'latnt_dim' of vae. Did you mean latent_dim?",
+    "train vae --data digits --config latnt_dim=3": "of vae. Did you mean latent_dim?",
     "train vae --data digits --out text.png": "got the file text.png as run folder",
     "train --resume nowhere": "got nowhere, which holds no run.json",
     "tune vea --data digits": "Did you mean vae",

@@ -191,7 +191,7 @@ def test_images_that_it_cannot_take_are_refused_by_name(name, built):
     if None not in model.image_shape and model.ships:  # of any size, beside the picture that it trains
         bad["shape"] = np.zeros((2, height + 4, width, channels), np.uint8)
     if model.task == "generate":
-        with pytest.raises(ValueError, match="must .*Received: "):
+        with pytest.raises(ValueError, match=r"must .*Received: "):
             model.generate(0)
     else:
         verb = "restore" if model.task == "inpaint" else model.task
@@ -202,9 +202,9 @@ def test_images_that_it_cannot_take_are_refused_by_name(name, built):
     model.compile(run_eagerly=True)
     with pytest.raises(ValueError, match="Images must have shape"):
         model.fit(bad["channels"], np.zeros(2, np.int64), verbose=0)
-    with pytest.raises(ValueError, match="Images must be .*Received: int64"):
+    with pytest.raises(ValueError, match=r"Images must be .*Received: int64"):
         model.fit(bad["dtype"], np.zeros(2, np.int64), verbose=0)
     with pytest.raises(ValueError, match=r"Unknown configuration field 'color' of \w+. Available: .*image_shape"):
         cnnzoo.build(name, color="red")
-    with pytest.raises(ValueError, match="`optimizer` must name the phases .*Received: nonsense"):
+    with pytest.raises(ValueError, match=r"`optimizer` must name the phases .*Received: nonsense"):
         model.compile({"nonsense": "adam"})

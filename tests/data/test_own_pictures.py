@@ -187,7 +187,7 @@ def test_a_folder_with_the_name_of_a_data_set_is_told_apart(tmp_path, monkeypatc
 def test_train_tells_a_wrong_name_and_missing_data_apart():
     with pytest.raises(ValueError, match="Unknown architecture 'nosuch'"):
         cnnzoo.train("nosuch")
-    with pytest.raises(ValueError, match="Unknown architecture 'dcgna'. Did you mean dcgan"):
+    with pytest.raises(ValueError, match=r"Unknown architecture 'dcgna'. Did you mean dcgan"):
         cnnzoo.train("dcgna", data="digits")
     with pytest.raises(ValueError, match=r"got 'dcgan' without data; allowed: data \(--data\), the name of a data set"):
         cnnzoo.train("dcgan")

@@ -330,9 +330,9 @@ def test_labels_are_for_those_who_take_them():
     image = DIGITS[0]
     with pytest.raises(ValueError, match=r"`classes` must be integers in \[0, 10\) with a cgan, .*Received: None"):
         explain.saliency(cnnzoo.build("cgan", width=2), image)
-    with pytest.raises(ValueError, match="`classes` must be None with a dcgan, which has no classes. Received: "):
+    with pytest.raises(ValueError, match=r"`classes` must be None with a dcgan, which has no classes. Received: "):
         explain.saliency(cnnzoo.build("dcgan", width=2), image, 3)
-    with pytest.raises(ValueError, match="must be a classifier. Received: dcgan"):
+    with pytest.raises(ValueError, match=r"must be a classifier. Received: dcgan"):
         explain.deletion(cnnzoo.build("dcgan", width=2), image, image[None, ..., 0])
 
 

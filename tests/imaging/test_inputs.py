@@ -144,7 +144,7 @@ def test_what_is_no_image_is_told(model_of, tmp_path):
             verb(None)
         symbolic = tf.keras.Input((28, 28, 1))
         with pytest.raises(
-            ValueError, match="Images must be NumPy .*Received: KerasTensor, which has no values to look at"
+            ValueError, match=r"Images must be NumPy .*Received: KerasTensor, which has no values to look at"
         ):
             verb(symbolic)
     with pytest.raises(ValueError, match=r"Received: images of the shapes \(20, 24, 3\), \(28, 28, 1\) in one list"):

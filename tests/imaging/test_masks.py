@@ -173,7 +173,9 @@ def test_only_missing_pixels_are_scored():
         ssim.append(similar[missing].mean())
     np.testing.assert_allclose(hole_mse_per_image(images, made, hidden), squared)
     np.testing.assert_allclose(hole_ssim_per_image(images, made, hidden), ssim)
-    with pytest.raises(ValueError, match="Masks must not be 0 somewhere. Received: a mask by which nothing is missing"):
+    with pytest.raises(
+        ValueError, match=r"Masks must not be 0 somewhere. Received: a mask by which nothing is missing"
+    ):
         hole_mse_per_image(images[:1], made[:1], [np.zeros((19, 17, 1))])
 
 
@@ -210,7 +212,7 @@ def test_unknown_kinds_and_single_pixels_are_refused():
     with pytest.raises(ValueError, match=r"`kind` must be one of centre, .*, text.*Received: 'round'"):
         masks.draw("round", (1, 8, 8), 0)
     for draw in (lambda: masks.draw("box", (1, 1, 1), 0), lambda: masks.sample(("box",), (1, 1, 1), 0)):
-        with pytest.raises(ValueError, match="Images must have two pixels or more. Received: 1x1"):
+        with pytest.raises(ValueError, match=r"Images must have two pixels or more. Received: 1x1"):
             draw()
 
 

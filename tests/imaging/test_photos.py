@@ -332,7 +332,7 @@ def test_what_cannot_be_written_leaves_the_old_file(tmp_path, name, pixels, like
 
 def test_floats_are_refused(tmp_path):
     pixels = np.zeros((4, 4, 3), np.float32)
-    with pytest.raises(ValueError, match="Pixels must be .*Received: float32"):
+    with pytest.raises(ValueError, match=r"Pixels must be .*Received: float32"):
         save_photo(tmp_path / "photo.png", pixels, Photo(pixels))
 
 

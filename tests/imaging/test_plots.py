@@ -169,7 +169,7 @@ def test_a_keras_history_is_one_too():
             lambda: cnnzoo.plot_history("nowhere"),
             "`run` must be the folder of a run .*Received: nowhere, which has no history",
         ),
-        (lambda: cnnzoo.plot_history({}), "no epoch was finished"),
+        (lambda: cnnzoo.plot_history({}), "`run` must have one finished epoch or more. Received: {}"),
         (lambda: cnnzoo.plot_history({"loss": [1.0], "psnr": []}), "Received: 1 epochs of some and"),
         (lambda: cnnzoo.plot_history(3), "`run` must be a run folder, a Keras History .*Received: int"),
     ],

@@ -217,10 +217,10 @@ def test_what_cannot_be_looked_at_is_said(call, complaint):
 def test_a_model_that_takes_labels_or_has_no_latent_vector_is_not_inverted():
     conditional = cnnzoo.build("cgan", width=2, latent_dim=4)
     image = np.zeros((28, 28, 1), np.uint8)
-    with pytest.raises(ValueError, match="a generator that takes no labels, or an autoencoder .*Received: cgan"):
+    with pytest.raises(ValueError, match=r"a generator that takes no labels, or an autoencoder .*Received: cgan"):
         latent.invert(conditional, image)
     with pytest.raises(ValueError, match=r"`labels` must be 1 integers in \[0, 10\), or one. Received: 10"):
         latent.images_of(conditional, np.zeros((1, 4), np.float32), label=10)
     grid = SimpleNamespace(architecture="grid", task="reconstruct", image_shape=(28, 28, 1), latent_dim=4)
-    with pytest.raises(ValueError, match="must be a generator .*Received: grid"):
+    with pytest.raises(ValueError, match=r"must be a generator .*Received: grid"):
         latent.invert(grid, image)

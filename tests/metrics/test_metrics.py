@@ -207,7 +207,7 @@ def test_the_inception_score_is_its_plain_sum():
     certain = np.eye(7)[np.arange(70) % 7]
     assert features.inception_score(certain, 10) == pytest.approx(7)  # all sure, and evenly of all classes
     assert features.inception_score(np.repeat(certain[:1], 70, axis=0)) == pytest.approx(1)
-    with pytest.raises(ValueError, match="at least one image for each of 10 parts. Received: the chances of 9 images"):
+    with pytest.raises(ValueError, match=r"at least one image for each of 10 parts. Received: the chances of 9 images"):
         features.inception_score(chances[:9])
 
 
@@ -236,5 +236,5 @@ def test_a_score_survives_json():
 
 @pytest.mark.parametrize("bad", [np.zeros((1, 3)), np.zeros(5), np.full((4, 2), np.nan)])
 def test_features_that_cannot_be_compared_are_refused(bad):
-    with pytest.raises(ValueError, match="Features must be .*Received: shape"):
+    with pytest.raises(ValueError, match=r"Features must be .*Received: shape"):
         features.frechet_distance(bad, np.zeros((5, 3)))

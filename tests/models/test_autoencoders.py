@@ -170,5 +170,5 @@ def test_what_is_no_mixture_is_refused(model, images, mixture, tmp_path):
             cnnzoo.build("vqvae", image_shape=(16, 16, 1), width=2, prior_width=2, prior_depth=1), images[:2]
         )
     for arguments in ({"n": 0}, {"n": 1.5}, {"n": 1, "seed": -1}):
-        with pytest.raises(ValueError, match="must be an integer >= .*Received: "):
+        with pytest.raises(ValueError, match=r"must be an integer >= .*Received: "):
             mixture.draw(**arguments)

@@ -130,7 +130,7 @@ def test_styles_that_it_does_not_have_are_refused(model, style, complaint):
 
 
 def test_paintings_that_are_missing_or_twice_are_named(model):
-    with pytest.raises(ValueError, match="`pictures` must have one of each style. Received: none of coins"):
+    with pytest.raises(ValueError, match=r"`pictures` must have one of each style. Received: none of coins"):
         model.set_style_targets({"tissue": PICTURES["tissue"]})
-    with pytest.raises(ValueError, match="`styles` must be different names. Received: "):
+    with pytest.raises(ValueError, match=r"`styles` must be different names. Received: "):
         cnnzoo.build("fast_style", styles=("wave", "wave"))

@@ -171,7 +171,7 @@ def test_noise_is_cut_off_where_asked(conditional):
     assert np.abs(expected).max() <= 0.5
     told = conditional.with_labels(expected, np.arange(6) % 3)
     np.testing.assert_allclose(conditional.generate(6, seed=5, truncation=0.5), conditional.generated(told), atol=1e-6)
-    with pytest.raises(ValueError, match="`truncation` must be a number > 0.*Received: 0"):
+    with pytest.raises(ValueError, match=r"`truncation` must be a number > 0.*Received: 0"):
         conditional.generate(6, truncation=0)
 
 
@@ -227,5 +227,5 @@ def test_fakes_have_the_labels_of_the_images_beside_them(conditional):
 
 
 def test_a_model_without_classes_takes_no_labels():
-    with pytest.raises(ValueError, match="`labels` must be None with a dcgan without classes. Received: labels"):
+    with pytest.raises(ValueError, match=r"`labels` must be None with a dcgan without classes. Received: labels"):
         tiny().generate(2, labels=1)

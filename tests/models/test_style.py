@@ -267,9 +267,9 @@ def test_what_cannot_be_painted_is_said(model, options, complaint):
 
 
 def test_what_cannot_be_built_is_said():
-    with pytest.raises(ValueError, match="`statistic` must be one of gram, moments.*Received: 'median'"):
+    with pytest.raises(ValueError, match=r"`statistic` must be one of gram, moments.*Received: 'median'"):
         cnnzoo.build("style_transfer", statistic="median")
-    with pytest.raises(registry.UnknownName, match="Unknown network 'random_vg'. Did you mean random_vgg"):
+    with pytest.raises(registry.UnknownName, match=r"Unknown network 'random_vg'. Did you mean random_vgg"):
         cnnzoo.build("style_transfer", network="random_vg")
 
 

@@ -486,24 +486,24 @@ def test_settings_that_make_no_sense_are_refused(config, complaint):
 
 
 def test_labels_that_are_none_are_refused(conditional):
-    with pytest.raises(ValueError, match="`classes` must be an integer >= 2.*Received: 1"):
+    with pytest.raises(ValueError, match=r"`classes` must be an integer >= 2.*Received: 1"):
         cnnzoo.build("cvae", classes=1)
-    with pytest.raises(ValueError, match="`labels` must come with the images.*Received: None"):
+    with pytest.raises(ValueError, match=r"`labels` must come with the images.*Received: None"):
         conditional.log_weights(FLOATS)
     z = np.zeros((8, 3), np.float32)
     for labels in (3, -1, [0, 1], np.zeros(8)):
         for verb, x in (("encode", IMAGES), ("reconstruct", IMAGES), ("decode", z), ("generate", 8)):
             with pytest.raises(ValueError, match=r"`labels` must be 8 integers in \[0, 3\), or one. Received: "):
                 getattr(conditional, verb)(x, labels=labels)
-        with pytest.raises(ValueError, match="`labels` must be .*Received: "):
+        with pytest.raises(ValueError, match=r"`labels` must be .*Received: "):
             conditional.elbo(FLOATS, labels=labels)
 
 
 def test_log_weights_refuse_what_they_would_ignore():
     model = samples.fresh("vae", **TINY)
-    with pytest.raises(ValueError, match="`labels` must be None with a vae, which is told none. Received: labels"):
+    with pytest.raises(ValueError, match=r"`labels` must be None with a vae, which is told none. Received: labels"):
         model.log_weights(FLOATS, labels=np.eye(8))
-    with pytest.raises(ValueError, match="`samples` must be an integer >= 1.*Received: 0"):
+    with pytest.raises(ValueError, match=r"`samples` must be an integer >= 1.*Received: 0"):
         model.log_weights(FLOATS, samples=0)
     gray = np.rint(255 * FLOATS).astype(np.uint8)
     np.testing.assert_allclose(model.elbo(gray), model.elbo(gray.astype(np.float32) / 255), rtol=1e-6)

@@ -210,7 +210,7 @@ def test_what_it_cannot_take_is_said(model):
         with pytest.raises(ValueError, match=complaint):
             model.decode(codes)
     for arguments in ({"n": 0}, {"n": 1, "seed": -1}):
-        with pytest.raises(ValueError, match="must be an integer >= .*Received: "):
+        with pytest.raises(ValueError, match=r"must be an integer >= .*Received: "):
             model.generate(**arguments)
     for config in ({"codes": 1}, {"codes": 5000}, {"commitment": -1.0}, {"image_shape": (30, 32, 3)}):
         with pytest.raises(ValueError, match=r"must be .*Received: "):

@@ -68,7 +68,7 @@ def test_a_wrong_name_or_field_is_answered_with_the_right_ones(ask, answer):
 
 def test_a_name_is_taken_once():
     cnn = architecture("cnn")
-    with pytest.raises(ValueError, match=r"'cnn' is cnnzoo.models.cnn.CNN already"):
+    with pytest.raises(ValueError, match=r"'cnn', which is cnnzoo.models.cnn.CNN already"):
         register("cnn")(type("CNN", (cnn,), {"__module__": "elsewhere"}))
     assert architecture("cnn") is cnn
     assert issubclass(UnknownName, ValueError)

@@ -184,9 +184,9 @@ def test_weights_that_are_none_are_refused(classifier, settings, complaint):
 
 
 def test_class_weights_need_labels(autoencoder):
-    with pytest.raises(ValueError, match="`class_weight` must come with labels.*Received: class_weight without"):
+    with pytest.raises(ValueError, match=r"`class_weight` must come with labels.*Received: class_weight without"):
         autoencoder.fit(DIGITS, class_weight={0: 1.0}, verbose=0)
-    with pytest.raises(ValueError, match="`class_weight` must come with labels.*Received: class_weight without"):
+    with pytest.raises(ValueError, match=r"`class_weight` must come with labels.*Received: class_weight without"):
         autoencoder.fit(tf.data.Dataset.from_tensor_slices(DIGITS).batch(4), class_weight={0: 1.0}, verbose=0)
 
 
@@ -370,12 +370,12 @@ def test_adain_refuses_a_photograph_that_is_alone():
     photographs = np.repeat(DIGITS, 3, axis=3)
     before = model.get_weights()
     with pytest.raises(
-        ValueError, match="must have 2 images or more. Received: 5 images with batch_size=4, which leaves a batch of 1"
+        ValueError, match=r"must have 2 images or more. Received: 5 images with batch_size=4, which leaves a batch of 1"
     ):
         model.fit(photographs[:5], batch_size=4, verbose=0)
     for a, b in zip(model.get_weights(), before, strict=True):
         np.testing.assert_array_equal(a, b)
-    with pytest.raises(ValueError, match="A batch must have 2 images or more on each device. Received: fewer"):
+    with pytest.raises(ValueError, match=r"A batch must have 2 images or more on each device. Received: fewer"):
         model.evaluate(tf.data.Dataset.from_tensor_slices(photographs[:1]).batch(4), verbose=0)
     model.evaluate(photographs[:6], batch_size=4, verbose=0)
 
@@ -429,7 +429,7 @@ def test_metrics_of_other_tasks_are_refused():
 def test_each_phase_needs_an_optimizer_of_its_own():
     model, adam = samples.fresh("gan"), keras.optimizers.Adam(1e-4)
     with pytest.raises(
-        ValueError, match="one for each of the phases discriminator, generator. Received: one for several"
+        ValueError, match=r"one for each of the phases discriminator, generator. Received: one for several"
     ):
         model.compile({"discriminator": adam, "generator": adam})
     trained, sgd = samples.fresh("autoencoder", **SMALL), keras.optimizers.SGD(0.1)
@@ -437,7 +437,7 @@ def test_each_phase_needs_an_optimizer_of_its_own():
     trained.compile(sgd)
     with pytest.raises(
         ValueError,
-        match="The optimizer of the phase 'reconstruction' must be a new one. Received: an optimizer of another",
+        match=r"The optimizer of the phase 'reconstruction' must be a new one. Received: an optimizer of another",
     ):
         samples.fresh("autoencoder", **SMALL).compile(sgd)
 

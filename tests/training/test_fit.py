@@ -313,7 +313,7 @@ def test_settings_that_cannot_be(tmp_path, settings, message):
 def test_names_that_do_not_exist(tmp_path):
     with pytest.raises(UnknownName, match=r"Unknown recipe 'cnn\.minst'. Did you mean cnn"):
         cnnzoo.train("cnn.minst")
-    with pytest.raises(UnknownName, match="Unknown architecture 'cnm'. Did you mean cnn"):
+    with pytest.raises(UnknownName, match=r"Unknown architecture 'cnm'. Did you mean cnn"):
         cnnzoo.train("cnm", data="digits")
     with pytest.raises(ValueError, match=r"holds no run\.json; allowed: the folder of a training run"):
         cnnzoo.train(resume=tmp_path)

@@ -87,7 +87,7 @@ def test_a_run_is_written_by_one_process(begun, tmp_path):
     )
     with other:
         assert other.stdout.readline() == "in\n"
-        with pytest.raises(ValueError, match="run must be used by one process at a time. Received: a folder in use"):
+        with pytest.raises(ValueError, match=r"run must be used by one process at a time. Received: a folder in use"):
             cnnzoo.train(resume=begun, verbose=0)
         other.kill()  # which releases the lock
     with locked(begun):
