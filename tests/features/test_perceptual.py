@@ -165,7 +165,7 @@ def test_what_cannot_be_compared_is_refused(distance, maps):
     image = np.zeros((20, 20, 3), np.float32)
     with pytest.raises(ValueError, match=r"one shape. Received: \(1, 20, 20, 3\) and \(1, 19, 20, 3\)"):
         distance(image, image[1:])
-    with pytest.raises(ValueError, match="sides of 14 and more, with 1 or 3 channels"):
+    with pytest.raises(ValueError, match="sides of 14 pixels or more and 1 or 3 channels"):
         distance(image[:13], image[:13])
     distance(image[:14, :14], image[:14, :14])
     with pytest.raises(ValueError, match=r"Received: shape \(1, 20, 20, 2\)"):
