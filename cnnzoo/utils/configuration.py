@@ -5,6 +5,7 @@ The type of a field is the annotation of the constructor's keyword, or else the 
 
 import difflib
 import inspect
+import re
 from collections.abc import Iterator, Mapping
 from numbers import Integral, Real
 from typing import Any, NamedTuple
@@ -15,10 +16,11 @@ _ACCEPTED: dict[str, tuple[tuple[type, ...], str]] = {
     "int": ((Integral,), "an integer"),
     "float": ((Real,), "a number"),
     "str": ((str,), "a word"),
-    "tuple": ((tuple, list), "a list"),
+    "Sequence": ((tuple, list), "a list"),
     "dict": ((Mapping,), "an object"),
     "None": ((type(None),), "null"),
 }
+_SAME = {"tuple": "Sequence", "list": "Sequence", "Mapping": "dict"}
 
 
 class Field(NamedTuple):
@@ -47,7 +49,7 @@ def _annotations(cls: type) -> Iterator[tuple[str, str]]:
         if "__init__" in vars(parent):
             for name, parameter in inspect.signature(parent.__init__).parameters.items():  # type: ignore[misc]
                 if parameter.annotation is not parameter.empty:
-                    yield name, inspect.formatannotation(parameter.annotation)
+                    yield name, re.sub(r"\w+\.", "", inspect.formatannotation(parameter.annotation))
 
 
 def check(arch: str, fields: Mapping[str, Field], config: Mapping[str, Any]) -> dict[str, Any]:
@@ -82,15 +84,16 @@ def _kinds(field: Field) -> list[str]:
     """The names of the accepted types of a field; empty if unknown."""
     if field.annotation:
         kinds = [part.strip().partition("[")[0] for part in field.annotation.split("|")]
-        return kinds if set(kinds) <= set(_ACCEPTED) else []
-    kind = type(field.default).__name__
-    return [kind] if kind in _ACCEPTED else []
+    else:
+        kinds = [type(field.default).__name__]
+    kinds = [_SAME.get(kind, kind) for kind in kinds]
+    return kinds if set(kinds) <= set(_ACCEPTED) else []
 
 
 def _suits(value: Any, kind: str, default: Any) -> bool:
     if type(value).__name__.startswith("bool"):  # Python's and NumPy's; Python's is an integer too
         return kind == "bool"
-    if kind == "tuple" and isinstance(value, (tuple, list)):
+    if kind == "Sequence" and isinstance(value, (tuple, list)):
         wanted = _elements(default)
         return not wanted or all(any(_suits(each, inner, None) for inner in wanted) for each in value)
     return isinstance(value, _ACCEPTED[kind][0])
@@ -108,6 +111,6 @@ def _in_words(kind: str, default: Any) -> str:
     inside = [_ACCEPTED[inner][1].removeprefix("a ").removeprefix("an ") for inner in _elements(default)]
     return (
         f"{word} of {' or '.join(each if each == 'null' else each + 's' for each in inside)}"
-        if (kind == "tuple" and inside)
+        if (kind == "Sequence" and inside)
         else word
     )
