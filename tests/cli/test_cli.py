@@ -580,4 +580,4 @@ def test_evaluate_misses_the_inception_network_in_one_line(refusal, runs, tmp_pa
     monkeypatch.setenv("CNNZOO_DATA_DIR", str(tmp_path))
     monkeypatch.setattr("urllib.request.getproxies", dict)
     monkeypatch.setattr("socket.create_connection", cut)
-    assert "the Inception network of 2015 is not at" in refusal("evaluate", runs["dcgan"], "--inception")
+    assert "The Inception network of 2015 must be at" in refusal("evaluate", runs["dcgan"], "--inception")

@@ -113,7 +113,7 @@ def test_what_is_fetched_but_not_meant_is_not_kept(place, tmp_path, monkeypatch)
     write_graph(source)
     monkeypatch.setattr(inception, "URL", source.as_uri())
     monkeypatch.setattr("socket.create_connection", lambda *a, **k: source.open("rb"))
-    with pytest.raises(ValueError, match="is not the Inception network of 2015"):
+    with pytest.raises(ValueError, match="must be the Inception network of 2015"):
         inception.graph_file()
     assert list(place.parent.iterdir()) == []
 
