@@ -6,6 +6,7 @@ gives 130.
 
 import argparse
 import os
+import re
 import sys
 import textwrap
 import warnings
@@ -29,6 +30,7 @@ class Parser(argparse.ArgumentParser):
     """A parser whose errors are one line."""
 
     def error(self, message: str) -> NoReturn:
+        message = re.sub(r"^argument (\S+): (`\w+` )?must ", r"\1 must ", message)
         self.exit(2, f"{self.prog}: {message}; see {self.prog} --help\n")
 
 

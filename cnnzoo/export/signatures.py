@@ -108,7 +108,8 @@ def bounded(signature: Signature, model: Any) -> Signature:
     def function(**given: Any) -> dict[str, Any]:
         for name in names:
             holds = tf.reduce_all((given[name] >= low - slack) & (given[name] <= high + slack))  # false for NaN too
-            given[name] = checked(given[name], holds, f"{name} leaves [{low:g}, {high:g}]; allowed: images in [0, 1]")
+            rule = f"`{name}` must be images in [0, 1]. Received: values outside [{low:g}, {high:g}]"
+            given[name] = checked(given[name], holds, rule)
         return signature.function(**given)
 
     return replace(signature, function=function)
