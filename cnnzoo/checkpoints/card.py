@@ -82,7 +82,9 @@ def check_card(card: Any, file: Path) -> None:
     """
     _check_fields(card, FIELDS, str(file), exact=True)
     if card["format"] != FORMAT:
-        raise CheckpointError(f"{file} is of format {card['format']}; this version of cnnzoo reads format {FORMAT}")
+        raise CheckpointError(
+            f"{file} must be of format {FORMAT} for this version of cnnzoo. Received: {card['format']}"
+        )
     if card["task"] not in TASKS:
         raise CheckpointError(f"{file}: `task` must be one of {', '.join(TASKS)}. Received: {card['task']!r}")
     for field, inside in _INSIDE.items():
@@ -100,7 +102,7 @@ def _check_fields(value: Any, fields: Mapping[str, type[Any]], where: str, exact
         raise CheckpointError(f"{where} must be an object with {', '.join(fields)}. Received: {type(value).__name__}")
     for name, kind in fields.items():
         if name not in value:
-            raise CheckpointError(f"{where} lacks the field {name!r}")
+            raise CheckpointError(f"{where} must have the field {name!r}. Received: {', '.join(value) or 'none'}")
         accepted = (int, float) if kind is float else kind
         if not isinstance(value[name], accepted) or isinstance(value[name], bool):
             raise CheckpointError(f"{where}: `{name}` must be of type {kind.__name__}. Received: {value[name]!r}")

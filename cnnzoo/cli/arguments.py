@@ -134,7 +134,9 @@ def one_of(*names: str) -> Callable[[str], str]:
         if text not in names:
             from cnnzoo.registry import suggestion
 
-            raise argparse.ArgumentTypeError(f"got {text!r}; {suggestion(text, names)}")
+            rule = f"must be one of {', '.join(names)}. Received: {text!r}"
+            near = suggestion(text, names)
+            raise argparse.ArgumentTypeError(f"{rule}. {near}" if near.endswith("?") else rule)
         return text
 
     return read

@@ -58,7 +58,7 @@ def data(name: str | None) -> None:
         sets = (*NAMES, *TRAINING, *TESTING)
         hint = registry.suggestion(name, sets)
         if hint.endswith("?"):
-            raise ValueError(f"got data {name!r}; {hint}")
+            raise ValueError(f"Unknown data set {name!r}. {hint}")
         raise ValueError(f"--data must be one of {', '.join(sets)}, or an existing folder. Received: {name!r}")
 
 
@@ -108,4 +108,4 @@ def fields(arch: str, names: Iterable[str]) -> None:
         known = source.fields(source.lineage(arch))
         for name in names:
             if name not in known:
-                raise ValueError(f"{arch} has no field {name} to search; {registry.suggestion(name, known)}")
+                raise ValueError(f"Unknown field {name!r} of {arch}. {registry.suggestion(name, known)}")

@@ -91,7 +91,7 @@ def _parse(words: Sequence[str]) -> argparse.Namespace:
         top.exit(2)
     command = next((word for word in words if not word.startswith("-")), None)
     if command is not None and command not in COMMANDS:
-        top.error(f"no command is named {command!r}; {suggestion(command, COMMANDS, 'cnnzoo --help names all')}")
+        top.error(f"Unknown command {command!r}. {suggestion(command, COMMANDS, 'cnnzoo --help names all')}")
     return top.parse_args(words)
 
 

@@ -174,5 +174,8 @@ def _folder(folder: Path, split: str, shape: Shape | None, corrupt: str) -> Arra
         raise ValueError(f"Images must be {layouts(folder)}. Received: none for {split!r}")
     shapes = {image.shape for image in images}
     if len(shapes) > 1:
-        raise ValueError(f"{folder} holds images of {len(shapes)} shapes, {sorted(shapes)[:2]}…; give load a shape")
+        raise ValueError(
+            f"Images in {folder} must have one shape, or load must be given a `shape`. "
+            f"Received: {len(shapes)} shapes, {sorted(shapes)[:2]}…"
+        )
     return np.stack(images), np.array(labels, np.int64) if classes else None, classes

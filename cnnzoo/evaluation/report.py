@@ -36,7 +36,7 @@ class Report:
         for score in self.scores:
             if score.name == name:
                 return score
-        raise KeyError(f"{name}; scores: {', '.join(score.name for score in self.scores)}")
+        raise KeyError(f"`name` must be one of {', '.join(score.name for score in self.scores)}. Received: {name!r}")
 
 
 def evaluate(

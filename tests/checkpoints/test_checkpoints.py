@@ -96,17 +96,17 @@ def test_a_damaged_file_is_named_with_both_hashes(saved, name, damage):
 @pytest.mark.parametrize(
     ("change", "complaint"),
     [
-        (lambda card: card.pop("task"), "lacks the field 'task'"),
+        (lambda card: card.pop("task"), "must have the field 'task'. Received: "),
         (lambda card: card.update(color="red"), "must have only the fields .*. Received: color"),
         (lambda card: card.update(parameters="many"), "`parameters` must be of type int. Received: 'many'"),
-        (lambda card: card.update(format=2), "is of format 2; this version of cnnzoo reads format 1"),
+        (lambda card: card.update(format=2), "must be of format 1 for this version of cnnzoo. Received: 2"),
         (
             lambda card: card.update(task="guess"),
             "`task` must be one of classify, reconstruct, generate.*. Received: 'guess'",
         ),
-        (lambda card: card["data"].pop("licence"), "data lacks the field 'licence'"),
+        (lambda card: card["data"].pop("licence"), "data must have the field 'licence'"),
         (lambda card: card["files"].pop("golden.npz"), "`files` must be golden.npz and .*. Received: model.weights.h5"),
-        (lambda card: card["scores"][0].pop("protocol"), "scores lacks the field 'protocol'"),
+        (lambda card: card["scores"][0].pop("protocol"), "scores must have the field 'protocol'"),
         (lambda card: card.update(config={"color": 1}), "lenet has no configuration field color"),
         (lambda card: card.update(config={"image_shape": [28, 28, 3]}), "does not suit 'lenet'"),
     ],

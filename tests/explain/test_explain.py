@@ -353,7 +353,7 @@ def test_the_command_writes_a_report(words, tmp_path, capsys):
     ("words", "complaint"),
     [
         (["vae.mnist"], "got a vae, which neither classifies nor has a discriminator; allowed: a classifier or a GAN"),
-        (["cnn.mnist", "--method", "gradcam"], "argument --method: got 'gradcam'; did you mean grad_cam"),
+        (["cnn.mnist", "--method", "gradcam"], "Received: 'gradcam'. "),
         (["gan.mnist", "--method", "grad_cam"], "got a gan, which has no feature maps"),
         (["cgan.mnist"], "got no classes for a cgan"),
     ],

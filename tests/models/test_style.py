@@ -297,7 +297,7 @@ def test_the_command_paints_after_a_name_and_after_a_file(files, capsys):
 @pytest.mark.parametrize(
     ("style", "complaint"),
     [
-        ("tisue", "got the style 'tisue'; did you mean tissue?"),
+        ("tisue", "Unknown style 'tisue'. "),
         ("notes.txt", "The style must be one of tissue, or the path of a picture. Received: no picture: "),
     ],
 )

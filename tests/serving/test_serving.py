@@ -312,8 +312,13 @@ BAD = [
         400,
         "`labels` must be of int32",
     ),
-    ("cgan", {"signature_name": "generate", "inputs": {"seed": 1, "labels": [10]}}, 400, "a label is not in [0, 9]"),
-    ("cgan", {"signature_name": "generate", "inputs": {"seed": 1, "labels": []}}, 400, "not in [1, 1024]"),
+    (
+        "cgan",
+        {"signature_name": "generate", "inputs": {"seed": 1, "labels": [10]}},
+        400,
+        "Labels must be between 0 and 9",
+    ),
+    ("cgan", {"signature_name": "generate", "inputs": {"seed": 1, "labels": []}}, 400, "must be between 1 and 1024"),
     ("cgan", {"signature_name": "generate", "inputs": [1]}, 400, "`inputs` must be objects with "),
     (
         "cgan",

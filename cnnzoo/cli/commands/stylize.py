@@ -91,7 +91,7 @@ def _paintings(names: Sequence[str], fast: Sequence[str]) -> list["np.ndarray"]:
         if name not in known and not Path(name).is_file():
             hint = registry.suggestion(name, known)
             if hint.endswith("?"):
-                raise ValueError(f"got the style {name!r}; {hint}")
+                raise ValueError(f"Unknown style {name!r}. {hint}")
     try:
         return [painting(name).pixels for name in names]
     except ValueError as error:
