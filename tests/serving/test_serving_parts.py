@@ -225,7 +225,7 @@ def test_outputs_that_are_not_one_for_each_instance_go_in_columns_alone():
     outputs = {"code": np.zeros((2, 3), np.float32), "loss": np.float32(0.1)}
     assert answer(outputs, rows=False) == b'{"outputs":{"code":[[0.0,0.0,0.0],[0.0,0.0,0.0]],"loss":0.1}}'
     for wrong in (outputs, {"loss": outputs["loss"]}, {**outputs, "loss": np.zeros(3)}):
-        with pytest.raises(Refusal, match="not one for each instance"):
+        with pytest.raises(Refusal, match="Outputs must be one for each instance"):
             answer(wrong, rows=True)
 
 

@@ -149,7 +149,7 @@ def test_evaluate_matches_classes_by_name(folder, tmp_path):
     black = np.zeros((1, *model.image_shape), np.uint8)
     assert found.value == 100.0 * (model.classify(black).argmax() == 1)
     save_png(tmp_path / "other/test/emu/0.png", np.zeros((8, 8, 1), np.uint8))
-    with pytest.raises(ValueError, match=r"must have only the classes of train, cat, dog\. Received: emu"):
+    with pytest.raises(ValueError, match=r"must have only the classes cat, dog\. Received: emu"):
         cnnzoo.evaluate(model, str(tmp_path / "other"))
 
 
