@@ -280,7 +280,7 @@ def test_server_unpacks_gzip_bodies_up_to_its_limit(folder, monkeypatch):
     assert held == [b"x" * 10_000]
     code, said = send(gzip.compress(bytes(50_000_000)))
     assert code == 413 and "The body must be at most 10000 bytes" in said
-    for body, complaint in ((gzip.compress(b"x" * 99)[:-9], "ends early"), (b"no gzip", "must be gzip"), (b"", "early")):
+    for body, complaint in ((gzip.compress(b"x" * 99)[:-9], "ends early"), (b"no gzip", "be gzip"), (b"", "early")):
         code, said = send(body)
         assert code == 400 and complaint in said, said
     code, said = send(b"{}", "br")
