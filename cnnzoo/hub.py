@@ -36,18 +36,24 @@ def build(name: str, *, weights: str | Path | None = None, **config: Any) -> Any
         return from_config(arch, config)
     if config:
         raise ValueError(
-            f"got {', '.join(config)} beside trained weights, which come with their configuration; "
-            f"allowed: build({arch!r}, {', '.join(f'{k}=…' for k in config)}) for fresh weights"
+            f"{', '.join(f'`{k}`' for k in config)} must not be given with trained weights, which come with their "
+            f"configuration; for fresh weights: build({arch!r}, {', '.join(f'{k}=…' for k in config)}). "
+            f"Received: {', '.join(f'{k}={v!r}' for k, v in config.items())}"
         )
 
     if weights is not None and not tag:
         cls = architecture(arch)
         model = checkpoints.load(weights)
         if type(model) is not cls:
-            raise ValueError(f"got weights of {type(model).architecture!r} in {weights}; allowed: those of {arch!r}")
+            raise ValueError(
+                f"`weights` must be those of {arch!r}. Received: {weights} of {type(model).architecture!r}"
+            )
         return model
     if weights is not None:
-        raise ValueError(f"got weights beside {name!r}, which has its own; allowed: build({arch!r}, weights=…)")
+        raise ValueError(
+            f"`weights` must not be given with {name!r}, which has its own; for others: build({arch!r}, weights=…). "
+            f"Received: weights={str(weights)!r}"
+        )
     return checkpoints.load(checkpoint_path(name))
 
 

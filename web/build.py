@@ -40,7 +40,7 @@ def build(folder: Path, name: str = "espcn.x3") -> None:
         raise FileNotFoundError(f"{runtime} is missing; install it with npm install --prefix {HERE}")
     model = cnnzoo.build(name)
     if model.task != "upscale":
-        raise ValueError(f"got {name!r}, whose task is {model.task!r}; allowed: an upscaler")
+        raise ValueError(f"The model must be an upscaler. Received: {name!r}, whose task is {model.task!r}")
     whole = verbs(model, sample_images(model))["upscale"]
     color = {key: replace(tensor, shape=(1, None, None, 3)) for key, tensor in whole.inputs.items()}
     (folder / "ort").mkdir(parents=True, exist_ok=True)

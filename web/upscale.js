@@ -55,11 +55,11 @@ async function pixelsOf(file) {
   try {
     bitmap = await createImageBitmap(file, { colorSpaceConversion: "none", premultiplyAlpha: "none" });
   } catch {
-    throw new Error(`${file.name} is no picture that this browser can read; allowed: PNG, JPEG or WebP files`);
+    throw new Error(`${file.name} must be a PNG, JPEG or WebP file. Received: no picture that this browser can read`);
   }
   if (bitmap.width * bitmap.height > MOST) {
     throw new Error(
-      `${file.name} has ${bitmap.width}x${bitmap.height} pixels; allowed here: ${MOST / 1e6} megapixels at most`,
+      `${file.name} must have at most ${MOST / 1e6} megapixels. Received: ${bitmap.width}x${bitmap.height} pixels`,
     );
   }
   const canvas = new OffscreenCanvas(bitmap.width, bitmap.height);

@@ -65,7 +65,9 @@ def samples_of(source: str) -> np.ndarray:
     if source.endswith(".npy"):
         images, least = np.load(source), len(SEEDS) * GENERATED
         if images.dtype != np.uint8 or len(images) < least:
-            raise ValueError(f"got {images.dtype} {images.shape} in {source}; allowed: at least {least} of uint8")
+            raise ValueError(
+                f"{source} must hold at least {least} images of uint8. Received: {images.dtype} {images.shape}"
+            )
         return images
     model = checkpoints.load(source) if Path(source).is_dir() else cnnzoo.build(source)
     return to_uint8(np.concatenate([model.generate(GENERATED, seed=seed) for seed in SEEDS]))

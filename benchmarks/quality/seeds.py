@@ -36,7 +36,10 @@ def check_same(folder: Path, epochs: int, config: dict[str, Any]) -> None:
     other = [f"{key}={plan['config'].get(key)!r}" for key, value in config.items() if plan["config"].get(key) != value]
     other += [f"epochs={plan['epochs']}"] if plan["epochs"] != epochs else []
     if other:
-        raise ValueError(f"{folder} holds a run with {', '.join(other)}; allowed: the same settings, or another --out")
+        raise ValueError(
+            f"The settings must be those of the run in {folder}, {', '.join(other)}; for others give another --out. "
+            f"Received: epochs={epochs}, config={config}"
+        )
 
 
 def begin(asked: argparse.Namespace, folder: Path, seed: int) -> None:
@@ -59,7 +62,9 @@ def main() -> None:
     parser.add_argument("--validation", action="store_true", help="judge an architecture by validation images")
     asked = parser.parse_args()
     if asked.validation and "." in asked.name:
-        parser.error(f"got {asked.name!r} with --validation; allowed: an architecture, since recipes say their split")
+        parser.error(
+            f"--validation must be given with an architecture, since recipes say their split. Received: {asked.name!r}"
+        )
 
     rows, whole = [], 0
     for seed in range(SEEDS):

@@ -82,27 +82,29 @@ def check_card(card: Any, file: Path) -> None:
     """
     _check_fields(card, FIELDS, str(file), exact=True)
     if card["format"] != FORMAT:
-        raise CheckpointError(f"{file} is of format {card['format']}; this version of cnnzoo reads format {FORMAT}")
+        raise CheckpointError(
+            f"{file} must be of format {FORMAT} for this version of cnnzoo. Received: {card['format']}"
+        )
     if card["task"] not in TASKS:
-        raise CheckpointError(f"{file}: got task {card['task']!r}; allowed: {', '.join(TASKS)}")
+        raise CheckpointError(f"{file}: `task` must be one of {', '.join(TASKS)}. Received: {card['task']!r}")
     for field, inside in _INSIDE.items():
         _check_fields(card[field], inside, f"{file}: {field}")
     for score in card["scores"]:
         _check_fields(score, {"name": str, "value": float, "protocol": dict}, f"{file}: scores")
     if sorted(card["files"]) != sorted((WEIGHTS, GOLDEN)):
-        raise CheckpointError(f"{file}: got files {', '.join(card['files'])}; allowed: {GOLDEN} and {WEIGHTS}")
+        raise CheckpointError(f"{file}: `files` must be {GOLDEN} and {WEIGHTS}. Received: {', '.join(card['files'])}")
     for name, entry in card["files"].items():
         _check_fields(entry, {"sha256": str, "bytes": int}, f"{file}: files: {name}", exact=True)
 
 
 def _check_fields(value: Any, fields: Mapping[str, type[Any]], where: str, exact: bool = False) -> None:
     if not isinstance(value, dict):
-        raise CheckpointError(f"{where}: got {type(value).__name__}; allowed: an object with {', '.join(fields)}")
+        raise CheckpointError(f"{where} must be an object with {', '.join(fields)}. Received: {type(value).__name__}")
     for name, kind in fields.items():
         if name not in value:
-            raise CheckpointError(f"{where} lacks the field {name!r}")
+            raise CheckpointError(f"{where} must have the field {name!r}. Received: {', '.join(value) or 'none'}")
         accepted = (int, float) if kind is float else kind
         if not isinstance(value[name], accepted) or isinstance(value[name], bool):
-            raise CheckpointError(f"{where}: got {name} = {value[name]!r}; allowed: {kind.__name__}")
+            raise CheckpointError(f"{where}: `{name}` must be of type {kind.__name__}. Received: {value[name]!r}")
     if exact and (unknown := sorted(set(value) - set(fields))):
-        raise CheckpointError(f"{where} has the unknown field {', '.join(unknown)}; allowed: {', '.join(fields)}")
+        raise CheckpointError(f"{where} must have only the fields {', '.join(fields)}. Received: {', '.join(unknown)}")

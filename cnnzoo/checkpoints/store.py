@@ -63,7 +63,7 @@ def load(path: str | Path) -> Any:
         model.ground = plan.get("ground", "")
         model.class_names = tuple(plan.get("fingerprint", {}).get("classes", ()))
         return model
-    raise CheckpointError(f"{path} holds neither {CARD} nor run.json; allowed: a checkpoint or a finished run")
+    raise CheckpointError(f"{path} must be a checkpoint or a finished run. Received: neither {CARD} nor run.json")
 
 
 def _build(description: Mapping[str, Any], weights: Path) -> Any:

@@ -137,7 +137,7 @@ def with_table(text: str) -> str:
     before, begin, rest = text.partition(BEGIN)
     _, end, after = rest.partition(END)
     if not (begin and end):
-        raise ValueError(f"got a text without the lines {BEGIN!r} and {END!r}")
+        raise ValueError(f"The text must have the lines {BEGIN!r} and {END!r}. Received: a text without them")
     return f"{before}{BEGIN}\n\n{table()}\n\n{END}{after}"
 
 

@@ -90,7 +90,7 @@ def _writable(text: str) -> Path:
 
 def integer(least: int, most: int | None = None) -> Callable[[str], int]:
     """Argument type: an integer from `least` to `most`, or without an upper limit."""
-    allowed = f"an integer >= {least}" if most is None else f"{least} to {most}"
+    allowed = f"an integer >= {least}" if most is None else f"an integer between {least} and {most}"
 
     def read(text: str) -> int:
         try:
@@ -106,12 +106,12 @@ def integer(least: int, most: int | None = None) -> Callable[[str], int]:
 
 def number(least: float, most: float) -> Callable[[str], float]:
     """Argument type: a number from `least` to `most`."""
-    return _number(lambda value: least <= value <= most, f"{least:g} to {most:g}")
+    return _number(lambda value: least <= value <= most, f"between {least:g} and {most:g}")
 
 
 def positive(text: str) -> float:
     """Argument type: a number above 0."""
-    return _number(lambda value: 0 < value < float("inf"), "a number above 0")(text)
+    return _number(lambda value: 0 < value < float("inf"), "a number > 0")(text)
 
 
 def _number(is_allowed: Callable[[float], bool], allowed: str) -> Callable[[str], float]:
@@ -134,26 +134,28 @@ def one_of(*names: str) -> Callable[[str], str]:
         if text not in names:
             from cnnzoo.registry import suggestion
 
-            raise argparse.ArgumentTypeError(f"got {text!r}; {suggestion(text, names)}")
+            rule = f"must be one of {', '.join(names)}. Received: {text!r}"
+            near = suggestion(text, names)
+            raise argparse.ArgumentTypeError(f"{rule}. {near}" if near.endswith("?") else rule)
         return text
 
     return read
 
 
 def _not_allowed(text: str, allowed: str) -> argparse.ArgumentTypeError:
-    return argparse.ArgumentTypeError(f"got {text}; allowed: {allowed}")
+    return argparse.ArgumentTypeError(f"must be {allowed}. Received: {text}")
 
 
 def _setting(text: str) -> tuple[str, Any]:
     """KEY=VALUE with a JSON value; a plain word needs no quotes."""
     key, equals, value = text.partition("=")
     if not (key.isidentifier() and equals):
-        raise argparse.ArgumentTypeError(f"got {text!r}; allowed: KEY=VALUE")
+        raise argparse.ArgumentTypeError(f"must be KEY=VALUE. Received: {text!r}")
     try:
         return key, json.loads(value)
     except ValueError:
         if value.isidentifier() and value not in ("True", "False", "None"):
             return key, value
         raise argparse.ArgumentTypeError(
-            f"got {text!r}, whose value is not JSON; allowed: 0.5, true, null, [28, 28, 1], max"
+            f"must have a JSON value: 0.5, true, null, [28, 28, 1], max. Received: {text!r}"
         ) from None

@@ -33,16 +33,16 @@ def pictures(*paths: Path) -> None:
         open_image(*contents(path))
 
 
-def folder(path: Path, role: str) -> None:
+def folder(path: Path, argument: str) -> None:
     """A folder to write to, new or not.
 
     Raises:
-        ValueError: A file is in the way; the message has the `role` of the folder.
+        ValueError: A file is in the way; the message has the name of the `argument`.
     """
     above = next((each for each in (path, *path.parents) if each.exists()), None)
     if above is not None and not above.is_dir():
         inside = "" if above == path else f"{path} in "
-        raise ValueError(f"got {inside}the file {above} as {role}; allowed: a folder, new or not")
+        raise ValueError(f"{argument} must be a folder, new or not. Received: {inside}the file {above}")
 
 
 def data(name: str | None) -> None:
@@ -57,9 +57,9 @@ def data(name: str | None) -> None:
     if name is not None and name not in NAMES and not is_photographs(name) and not Path(name).is_dir():
         sets = (*NAMES, *TRAINING, *TESTING)
         hint = registry.suggestion(name, sets)
-        if hint.startswith("allowed"):
-            hint = f"allowed: {', '.join(sets)}, or an existing folder"
-        raise ValueError(f"got data {name!r}; {hint}")
+        if hint.endswith("?"):
+            raise ValueError(f"Unknown data set {name!r}. {hint}")
+        raise ValueError(f"--data must be one of {', '.join(sets)}, or an existing folder. Received: {name!r}")
 
 
 def architecture(name: str) -> None:
@@ -92,7 +92,8 @@ def classifier(name: str | None) -> None:
         ValueError: It has another task.
     """
     if name is not None and hub.card(name)["task"] != "classify":
-        raise ValueError(f"got {name!r}, whose task is {hub.card(name)['task']!r}; allowed: a classifier")
+        task = hub.card(name)["task"]
+        raise ValueError(f"--extractor must be a classifier. Received: {name!r}, whose task is {task!r}")
 
 
 def fields(arch: str, names: Iterable[str]) -> None:
@@ -107,4 +108,4 @@ def fields(arch: str, names: Iterable[str]) -> None:
         known = source.fields(source.lineage(arch))
         for name in names:
             if name not in known:
-                raise ValueError(f"{arch} has no field {name} to search; {registry.suggestion(name, known)}")
+                raise ValueError(f"Unknown field {name!r} of {arch}. {registry.suggestion(name, known)}")

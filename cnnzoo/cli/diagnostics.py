@@ -101,7 +101,7 @@ def _backend() -> dict[str, Any]:
             about["version"] = jax.__version__
             about["devices"] = [str(device) for device in jax.devices()]
         else:
-            about["error"] = f"got the backend {name!r}; allowed: tensorflow, jax"
+            about["error"] = f"The backend must be one of tensorflow, jax. Received: {name!r}"
     except Exception as error:  # a broken installation may raise any exception, which the report shows
         return {"error": f"{type(error).__name__}: {error}"}
     return about

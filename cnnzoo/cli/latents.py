@@ -18,7 +18,7 @@ def latent_model(name: str) -> Any:
     """
     model = models.load_with_method(name)
     if model.task == "classify":
-        raise ValueError(f"got {name!r}, whose task is 'classify'; allowed: a model that generates or reconstructs")
+        raise ValueError(f"The model must generate or reconstruct. Received: {name!r}, whose task is 'classify'")
     return model
 
 
@@ -29,7 +29,9 @@ def codes(args: argparse.Namespace, model: Any) -> "np.ndarray":
         ValueError: The model cannot encode.
     """
     if not hasattr(model, "encode"):
-        raise ValueError(f"got images for {args.name!r}, which cannot encode them; allowed: none, or an autoencoder")
+        raise ValueError(
+            f"Images must not be given with a model that cannot encode them; autoencoders can. Received: {args.name!r}"
+        )
     images = args.image if isinstance(args.image, list) else [args.image]
     return model.encode(read(images, model, args.invert))
 
@@ -41,7 +43,9 @@ def noise(args: argparse.Namespace, model: Any, n: int) -> "np.ndarray":
         ValueError: --invert, or a model that cannot draw them.
     """
     if args.invert:
-        raise ValueError("got --invert without images; allowed: with images")
+        raise ValueError("--invert must be given with images. Received: no images")
     if not hasattr(model, "draw"):
-        raise ValueError(f"got no image for {args.name!r}, which cannot draw latents; allowed: images to begin with")
+        raise ValueError(
+            f"Images must be given with a model that cannot draw latents. Received: no images for {args.name!r}"
+        )
     return model.draw(n, args.seed)

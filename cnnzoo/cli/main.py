@@ -6,6 +6,7 @@ gives 130.
 
 import argparse
 import os
+import re
 import sys
 import textwrap
 import warnings
@@ -29,6 +30,7 @@ class Parser(argparse.ArgumentParser):
     """A parser whose errors are one line."""
 
     def error(self, message: str) -> NoReturn:
+        message = re.sub(r"^argument (\S+): (`\w+` )?must ", r"\1 must ", message)
         self.exit(2, f"{self.prog}: {message}; see {self.prog} --help\n")
 
 
@@ -89,7 +91,7 @@ def _parse(words: Sequence[str]) -> argparse.Namespace:
         top.exit(2)
     command = next((word for word in words if not word.startswith("-")), None)
     if command is not None and command not in COMMANDS:
-        top.error(f"no command is named {command!r}; {suggestion(command, COMMANDS, 'cnnzoo --help names all')}")
+        top.error(f"Unknown command {command!r}. {suggestion(command, COMMANDS, 'cnnzoo --help names all')}")
     return top.parse_args(words)
 
 

@@ -31,7 +31,8 @@ def _described(name: str) -> tuple[Path, dict[str, Any]]:
         return run.path, run.plan
     if name in registry.list_models():
         own = hub.list_checkpoints(name)
-        raise ValueError(f"got {name!r}, an architecture; allowed: {', '.join([*own, 'the folder of a run'])}")
+        trained = ", ".join([*own, "the folder of a run"])
+        raise ValueError(f"The model must be one of {trained}. Received: the architecture {name!r}")
     raise registry.UnknownName("checkpoint", name, known)
 
 
@@ -61,7 +62,7 @@ def check(name: str, verb: str = "") -> None:
         lineage = source.lineage(arch)
         if verb and source.parameters(lineage, verb) is None:
             task = source.value(lineage, "task")
-            raise ValueError(f"got {name!r}, whose task is {task!r}; allowed: a model that can {verb}")
+            raise ValueError(f"The model must be one that can {verb}. Received: {name!r}, whose task is {task!r}")
 
 
 def load_with_method(name: str, verb: str = "") -> Any:

@@ -34,12 +34,12 @@ def restorer_of(name: str, like: str) -> Callable[..., "Photo"]:
     """
     model, kind = models.load_with_method(name, "restore"), like.split(".")[0]
     if ("mask" in signature(model.restore).parameters) != (kind == "inpainter"):
-        raise ValueError(f"got {name!r}, which is no {kind}; allowed: one such as {like}")
+        raise ValueError(f"The model must be one such as {like}. Received: {name!r}, which is no {kind}")
 
     def restored(photo: "Photo", *inputs: Any, **options: Any) -> "Photo":
         channels = model.image_shape[2]
         if photo.pixels.shape[2] > channels:
-            raise ValueError(f"got a color picture for {name!r}, which takes gray ones; allowed: {like}")
+            raise ValueError(f"The picture must be gray for {name!r}; for color: {like}. Received: a color picture")
         return in_channels(channels, photo, lambda pixels: model.restore(pixels, *inputs, **options))
 
     return restored
@@ -79,7 +79,8 @@ def mask_of(path: Path) -> "np.ndarray":
     if missing.all() or not missing.any():
         extent = "everything is missing" if missing.all() else "nothing is missing"
         raise ValueError(
-            f"got the mask {path}, by which {extent}; allowed: black where pixels are kept, else at least half of white"
+            "The mask must be black where pixels are kept, else at least half of white. "
+            f"Received: {path}, by which {extent}"
         )
     return missing
 
@@ -102,7 +103,7 @@ def plan_files(args: argparse.Namespace, *inputs: Path) -> Plan:
         format_for(target)
         for source in (path, *inputs):
             if target.exists() and source.exists() and target.samefile(source):
-                raise ValueError(f"got {target} as the result, which would replace {source}; allowed: another name")
+                raise ValueError(f"The result must not replace {source}; give another name. Received: {target}")
     if not args.input.is_dir():
         checks.pictures(args.input)
     return plan
@@ -168,16 +169,16 @@ def _plan(source: Path, target: Path) -> Plan:
     if not source.is_dir():
         return Plan([(source, target)], [])
     if target.exists() and not target.is_dir():
-        raise ValueError(f"got the folder {source}, but the file {target} for its results; allowed: a folder")
+        raise ValueError(f"The results of the folder {source} must go to a folder. Received: the file {target}")
     if target.suffix.lower() in FORMATS and not target.exists():
         raise ValueError(
-            f"got the folder {source}, but {target}, the name of a picture, for its results; allowed: a folder"
+            f"The results of the folder {source} must go to a folder. Received: {target}, the name of a picture"
         )
     paths, others = pictures_in(source)
     if not paths:
-        raise ValueError(f"{source} holds no pictures; allowed: a folder with files of {', '.join(PICTURE_SUFFIXES)}")
+        raise ValueError(f"{source} must hold files of {', '.join(PICTURE_SUFFIXES)}. Received: no pictures")
     pairs = [(path, target / (path.name if path.suffix.lower() in FORMATS else f"{path.stem}.png")) for path in paths]
     uses = Counter(made.name for _, made in pairs)
     if twice := [name for name in uses if uses[name] > 1]:
-        raise ValueError(f"got several pictures for the result {', '.join(twice)}; allowed: one for each name")
+        raise ValueError(f"Each result must come from one picture. Received: several for {', '.join(twice)}")
     return Plan(pairs, [path for path in others if path != target])

@@ -44,9 +44,9 @@ def publish(run: str | Path, out: str | Path | None = None, progress: Progress |
     plan = Run.open(run).plan
     name, data = plan["name"], plan["data"]
     if "." not in name:
-        raise ValueError(f"got a run of {name!r}; allowed: one that was trained from a recipe, arch.tag")
+        raise ValueError(f"The run must be trained from a recipe, arch.tag. Received: a run of {name!r}")
     if other := _departures(plan):
-        raise ValueError(f"got a run of {name!r} with another {', '.join(other)}; allowed: one as its recipe says")
+        raise ValueError(f"The run of {name!r} must be as its recipe says. Received: another {', '.join(other)}")
     model = checkpoints.load(run).reparameterized()
     half = sum(int(w.numpy().size) for w in model.weights) > LARGE
     if half:

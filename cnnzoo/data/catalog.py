@@ -61,7 +61,7 @@ class DataSet:
             ValueError: The set has no files in `CNNZOO_DATA_DIR`.
         """
         if self.files is None:
-            raise ValueError(f"got {self.name!r}, which has no files in CNNZOO_DATA_DIR")
+            raise ValueError(f"The data set must have files in CNNZOO_DATA_DIR. Received: {self.name!r}")
         images = data_dir() / self.files.folder
         return images.parent if self.source == "folder" else images
 

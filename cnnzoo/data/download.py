@@ -52,7 +52,7 @@ def get(name: str, progress: Progress | None = None) -> Path:
         ConnectionError: The download failed; the message gives the steps to do it by hand.
     """
     if name not in PUBLIC_SETS:
-        raise ValueError(f"got the set {name!r}; allowed: {', '.join(PUBLIC_SETS)}")
+        raise ValueError(f"`name` must be one of {', '.join(PUBLIC_SETS)}. Received: {name!r}")
     wanted = PUBLIC_SETS[name]
     folder = data_dir() / wanted.folder / wanted.label
     if (here := wanted.here()) >= wanted.files:

@@ -28,7 +28,7 @@ def write_examples(folder: str | Path = ".") -> list[Path]:
     pictures = {folder / name: pixels for name, pixels in _pictures().items()}
     if there := [path for path in pictures if path.exists()]:
         more = f", and {len(there) - 1} more of the examples" if len(there) > 1 else ""
-        raise ValueError(f"{there[0]} is there already{more}; allowed: a folder without them")
+        raise ValueError(f"`folder` must hold none of the examples yet. Received: {there[0]}{more}")
     for path, pixels in pictures.items():
         path.parent.mkdir(parents=True, exist_ok=True)
         write_bytes(path, _encoded(pixels, path.suffix))

@@ -30,12 +30,12 @@ def files_of(folder: Path, split: str) -> tuple[Files, tuple[str, ...]]:
         root = folder / (split if divided else "train")
         if not root.is_dir():
             have = ", ".join(sorted(p.name for p in folder.iterdir() if p.is_dir())) or "none"
-            raise ValueError(f"{folder} has no {root.name!r} (it has: {have}); {layouts(folder)}")
+            raise ValueError(f"Images must be {layouts(folder)}. Received: no {root.name!r} (it has: {have})")
         here = class_folders(root)
         classes = class_folders(folder / "train") or here
         if unknown := [name for name in here if name not in classes]:
             raise ValueError(
-                f"{root} has the classes {', '.join(unknown)}; allowed: those of train, {', '.join(classes)}"
+                f"{root} must have only the classes of train, {', '.join(classes)}. Received: {', '.join(unknown)}"
             )
         files = [(path, classes.index(name)) for name in here for path in pictures_of(root / name)]
         if loose := pictures_in(root).pictures:
@@ -70,7 +70,7 @@ def flat_root(folder: Path) -> Path | None:
 def layouts(folder: Path) -> str:
     """The allowed layouts of a folder of images, for an error message."""
     suffixes = ", ".join(PICTURE_SUFFIXES)
-    return f"allowed: {folder}/<split>/<label>/<image>, or {folder}/<image> without labels, of {suffixes}"
+    return f"{folder}/<split>/<label>/<image>, or {folder}/<image> without labels, of {suffixes}"
 
 
 def class_folders(root: Path) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ import numpy as np
 
 from cnnzoo.data.permutation import order
 
-LABELED = "allowed: a data set that has them, or a folder <folder>/train/<label>/<image>"
+LABELED = "a data set that has them, or a folder <folder>/train/<label>/<image>"
 
 
 class DataNotFound(ValueError):
@@ -50,7 +50,7 @@ class ImageSet:
         if limit is None or limit >= len(self.images):
             return self
         if limit < 1:
-            raise ValueError(f"got limit={limit}; allowed: limit >= 1")
+            raise ValueError(f"`limit` must be an integer >= 1. Received: {limit}")
         chosen = np.sort(order(len(self.images), 0, 0, np.arange(limit)))
         labels = None if self.labels is None else self.labels[chosen]
         return replace(self, images=self.images[chosen], labels=labels)
@@ -64,7 +64,9 @@ class ImageSet:
         if self.labels is None or self.classes == tuple(classes):
             return self
         if unknown := [name for name in self.classes if name not in classes]:
-            raise ValueError(f"{self.name} has the classes {', '.join(unknown)}; allowed: {', '.join(classes)}")
+            raise ValueError(
+                f"{self.name} must have only the classes {', '.join(classes)}. Received: {', '.join(unknown)}"
+            )
         numbers = np.array([classes.index(name) for name in self.classes], np.int64)
         return replace(self, labels=numbers[self.labels], classes=tuple(classes))
 
@@ -75,7 +77,9 @@ class ImageSet:
             ValueError: The batch is larger than the set.
         """
         if not 1 <= batch_size <= self.epoch:
-            raise ValueError(f"got batch_size={batch_size}; allowed: 1 to {self.epoch}, the size of {self.name}")
+            raise ValueError(
+                f"`batch_size` must be between 1 and {self.epoch}, the size of {self.name}. Received: {batch_size}"
+            )
         return self.epoch // batch_size
 
     def stream(self, batch_size: int, seed: int, start_step: int = 0) -> Any:

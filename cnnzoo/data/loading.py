@@ -44,9 +44,9 @@ def load(
         ValueError: An unknown name or split, or an unreadable file.
     """
     if split not in ("train", "test", "fit", "validation"):
-        raise ValueError(f"got split={split!r}; allowed: train, test, fit, validation")
+        raise ValueError(f"`split` must be one of train, test, fit, validation. Received: {split!r}")
     if corrupt not in ("raise", "skip"):
-        raise ValueError(f"got corrupt={corrupt!r}; allowed: raise, skip")
+        raise ValueError(f"`corrupt` must be one of raise, skip. Received: {corrupt!r}")
     if isinstance(name, Path) and name.is_dir():
         name = name.absolute()  # a path is never mistaken for the data set of the same name
     whole = split if split == "test" else "train"

@@ -23,12 +23,12 @@ def painting(name: str | Path) -> Photo:
     """
     known = paintings()
     names = ", ".join(known) or "the names of paintings, which cnnzoo data get paintings fetches"
-    allowed = f"allowed: {names}, or the path of a picture"
+    rule = f"The style must be one of {names}, or the path of a picture"
     path = known.get(str(name), Path(name))
     if not path.is_file():
-        raise ValueError(f"got the style {str(name)!r}; {allowed}")
+        raise ValueError(f"{rule}. Received: {str(name)!r}")
     try:
         photo = read_photo(path)
     except ValueError as error:
-        raise ValueError(f"got a style that is no picture: {error}; {allowed}") from None
+        raise ValueError(f"{rule}. Received: no picture: {error}") from None
     return replace(photo, pixels=flattened(photo.pixels, photo.alpha), alpha=None)

@@ -43,7 +43,7 @@ class Photographs:
             ValueError: For limit < 1.
         """
         if limit is not None and limit < 1:
-            raise ValueError(f"got limit={limit}; allowed: limit >= 1")
+            raise ValueError(f"`limit` must be an integer >= 1. Received: {limit}")
         return replace(self, images=self.images[:limit], names=self.names[:limit])
 
 
@@ -70,7 +70,9 @@ class Crops:
     def __post_init__(self) -> None:
         sides = [side for image in self.photographs.images for side in image.shape[:2]]
         if not 1 <= self.size <= max(map(min, zip(sides[::2], sides[1::2], strict=True)), default=0):
-            raise ValueError(f"got crop={self.size}; allowed: 1 to the shorter side of a photograph of {self.name}")
+            raise ValueError(
+                f"`crop` must be between 1 and the shorter side of a photograph of {self.name}. Received: {self.size}"
+            )
 
     @property
     def name(self) -> str:
@@ -113,7 +115,8 @@ class Crops:
         """
         if not 1 <= batch_size <= self.epoch:
             raise ValueError(
-                f"got batch_size={batch_size}; allowed: 1 to {self.epoch}, the crops that cover {self.name}"
+                f"`batch_size` must be between 1 and {self.epoch}, the crops that cover {self.name}. "
+                f"Received: {batch_size}"
             )
         return self.epoch // batch_size
 
@@ -203,11 +206,11 @@ def photographs(name: str | Path, split: str = "train", channels: int | None = N
     """
     parts = {"train": TRAINING, "fit": TRAINING, "validation": TRAINING, "test": TESTING}
     if split not in parts:
-        raise ValueError(f"got split={split!r}; allowed: {', '.join(parts)}")
+        raise ValueError(f"`split` must be one of {', '.join(parts)}. Received: {split!r}")
     if is_photographs(name):
         allowed = parts[split]
         if other := [part for part in str(name).split("+") if part not in allowed]:
-            raise ValueError(f"{', '.join(other)} has no photographs for {split!r}; allowed: {', '.join(allowed)}")
+            raise ValueError(f"Photographs for {split!r} must be of {', '.join(allowed)}. Received: {', '.join(other)}")
         found = [
             (path, origin(part, path.stem))
             for part in str(name).split("+")
@@ -253,8 +256,9 @@ def _of_folder(folder: Path, split: str) -> list[Path]:
     found = _pictures(folder / split)
     if not found:
         raise ValueError(
-            f"got data {str(folder)!r}; allowed: {', '.join((*TRAINING, *TESTING))}, several of them joined by +, or a "
-            f"folder with {split}/<label>/<image>, or with pictures alone, of {', '.join(PICTURE_SUFFIXES)}"
+            f"`data` must be one of {', '.join((*TRAINING, *TESTING))}, several of them joined by +, or a folder with "
+            f"{split}/<label>/<image>, or with pictures alone, of {', '.join(PICTURE_SUFFIXES)}. "
+            f"Received: {str(folder)!r}"
         )
     return found
 

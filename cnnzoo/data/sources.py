@@ -32,7 +32,7 @@ def read(name: str, split: str, shape: Shape | None, corrupt: str) -> Arrays:
         return _READERS[name](split, shape or (64, 64, 3))
     if Path(name).is_dir():
         return _folder(Path(name), split, shape, corrupt)
-    raise ValueError(f"got data {name!r}; allowed: {', '.join(NAMES)}, or an existing folder")
+    raise ValueError(f"`data` must be one of {', '.join(NAMES)}, or an existing folder. Received: {name!r}")
 
 
 @lru_cache(maxsize=4)
@@ -171,8 +171,11 @@ def _folder(folder: Path, split: str, shape: Shape | None, corrupt: str) -> Arra
     for message in unreadable:
         warnings.warn(f"left out: {message}", stacklevel=4)
     if not images:
-        raise ValueError(f"{folder} holds no images for {split!r}; {layouts(folder)}")
+        raise ValueError(f"Images must be {layouts(folder)}. Received: none for {split!r}")
     shapes = {image.shape for image in images}
     if len(shapes) > 1:
-        raise ValueError(f"{folder} holds images of {len(shapes)} shapes, {sorted(shapes)[:2]}…; give load a shape")
+        raise ValueError(
+            f"Images in {folder} must have one shape, or load must be given a `shape`. "
+            f"Received: {len(shapes)} shapes, {sorted(shapes)[:2]}…"
+        )
     return np.stack(images), np.array(labels, np.int64) if classes else None, classes

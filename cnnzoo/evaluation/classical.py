@@ -102,8 +102,8 @@ def biharmonic(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
     height, width, _ = image.shape
     if mask.shape not in {(height, width), (height, width, 1)} or mask.all():
         raise ValueError(
-            f"got a mask of shape {mask.shape}, {mask.mean():.0%} missing; allowed: ({height}, {width}) or "
-            f"({height}, {width}, 1), below 100%"
+            f"`mask` must be of shape ({height}, {width}) or ({height}, {width}, 1), with less than 100% missing. "
+            f"Received: {mask.shape}, {mask.mean():.0%} missing"
         )
     mask = mask.reshape(height, width)
     return _finished(inpaint_biharmonic(image, mask, channel_axis=-1) if mask.any() else image)
@@ -147,21 +147,23 @@ def _checked(image: np.ndarray) -> np.ndarray:
     """The image as float64, so that no method computes in single precision."""
     image = np.asarray(image)
     if image.ndim != 3 or image.size == 0 or (image.dtype != np.uint8 and image.dtype.kind != "f"):
-        allowed = "uint8 in [0, 255] or floats in [0, 1], (height, width, channels)"
-        raise ValueError(f"got {image.dtype} of shape {image.shape}; allowed: {allowed}")
+        raise ValueError(
+            "`image` must be uint8 in [0, 255] or floats in [0, 1], of shape (height, width, channels). "
+            f"Received: {image.dtype} of shape {image.shape}"
+        )
     return image / 255.0 if image.dtype == np.uint8 else image.astype(np.float64)
 
 
 def _enlargeable(image: np.ndarray, scale: int) -> np.ndarray:
     if not isinstance(scale, (int, np.integer)) or scale < 2:
-        raise ValueError(f"got scale={scale!r}; allowed: an integer >= 2")
+        raise ValueError(f"`scale` must be an integer >= 2. Received: {scale!r}")
     return _checked(image).astype(np.float32)
 
 
 def _noisy(image: np.ndarray, sigma: float) -> tuple[np.ndarray, float]:
     """The image and sigma on the scale of [0, 1]."""
     if not sigma > 0:
-        raise ValueError(f"got sigma={sigma!r}; allowed: a number above 0, in gray values of [0, 255]")
+        raise ValueError(f"`sigma` must be a number > 0, in gray values of [0, 255]. Received: {sigma!r}")
     return _checked(image), sigma / 255.0
 
 

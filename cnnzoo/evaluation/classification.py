@@ -18,7 +18,7 @@ def measure(model: Any, data: str, split: str, options: Options) -> list[Score]:
     if names := getattr(model, "class_names", ()):
         found = found.relabeled(names)
     if found.labels is None:
-        raise ValueError(f"{data} has no labels; accuracy needs them")
+        raise ValueError(f"{data} must have labels for accuracy. Received: none")
     rate, n = classification.accuracy(model.classify(found.images), found.labels), len(found.images)
     low, high = classification.wilson_interval(rate, n)
     return [Score("accuracy", 100 * rate, "%", "higher", n, (100 * low, 100 * high), {"interval": "Wilson, 95 %"})]

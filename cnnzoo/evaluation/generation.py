@@ -60,8 +60,8 @@ class GenerationMetrics:
         judge.ground = ""  # no hint to invert samples: they are not a user's images
         if judge.task != "classify" or tuple(judge.image_shape) != tuple(self.model.image_shape):
             raise ValueError(
-                f"got the extractor {extractor!r} ({judge.task}, images {judge.image_shape}); allowed: a classifier of "
-                f"images {self.model.image_shape}"
+                f"`extractor` must be a classifier of images {self.model.image_shape}. "
+                f"Received: {extractor!r} ({judge.task}, images {judge.image_shape})"
             )
         real = judge.features(self.real.images)
         floor = self._floor(judge, real)

@@ -36,7 +36,7 @@ class Report:
         for score in self.scores:
             if score.name == name:
                 return score
-        raise KeyError(f"{name}; scores: {', '.join(score.name for score in self.scores)}")
+        raise KeyError(f"`name` must be one of {', '.join(score.name for score in self.scores)}. Received: {name!r}")
 
 
 def evaluate(
@@ -78,13 +78,15 @@ def evaluate(
         data = data or hub.card(model)["data"]["name"]
         model = hub.build(model)
     if data is None:
-        raise ValueError(f"got a model of {name!r} without data; allowed: a data set's name or a folder")
+        raise ValueError(f"`data` must be a data set's name or a folder for a model of {name!r}. Received: None")
     for option, value in (("limit", limit), ("samples", samples), ("images", images)):
         if value is not None and value < 1:
-            raise ValueError(f"got {option}={value}; allowed: {option} >= 1")
+            raise ValueError(f"`{option}` must be an integer >= 1. Received: {value}")
     if not getattr(model, "ships", True):
         tasks = ", ".join(TASKS)
-        raise ValueError(f"got a {model.architecture}, which is trained anew for each picture; allowed: to {tasks}")
+        raise ValueError(
+            f"`model` must be trained to {tasks}. Received: a {model.architecture}, trained anew for each picture"
+        )
     extractor = _extractor(model, str(data), extractor, inception)
     options = Options(limit, samples, images, extractor, inception, progress)
     scores = MEASURES.get(model.task, _measure_samples)(model, str(data), split, options)
@@ -101,11 +103,14 @@ def _extractor(model: Any, data: str, extractor: str | None, inception: bool) ->
     extractor = extractor or (generation.default_extractor(model.image_shape, data) if generates else None)
     if model.task == "generate" and extractor is None:
         raise ValueError(
-            f"no shipped classifier judges images {tuple(model.image_shape)} beside those of {data}; allowed: an "
-            "extractor, the name of a classifier of such images"
+            f"`extractor` must be the name of a classifier of images {tuple(model.image_shape)}, as no shipped "
+            f"classifier judges such images beside those of {data}. Received: None"
         )
     if inception and not generates:
-        raise ValueError(f"got inception=True for a model of the task {model.task!r}; allowed: a model that generates")
+        raise ValueError(
+            f"`inception` must not be given with a model that does not generate. Received: inception=True for a model "
+            f"of the task {model.task!r}"
+        )
     return extractor
 
 

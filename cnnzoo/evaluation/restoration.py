@@ -207,7 +207,9 @@ def _check_sides(found: Photographs, least: int) -> None:
     if small:
         more = f" and {len(small) - 3} more" if len(small) > 3 else ""
         names = f"{', '.join(small[:3])}{more}"
-        raise ValueError(f"got {names} of {found.name} with a side below {least} pixels; allowed: {least} or more")
+        raise ValueError(
+            f"Sides of photographs must be {least} pixels or more. Received: fewer in {names} of {found.name}"
+        )
 
 
 # Tasks that are measured on whole photographs.

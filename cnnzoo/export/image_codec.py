@@ -30,8 +30,10 @@ def bounded(contents: tf.Tensor) -> tf.Tensor:
     Other formats that TensorFlow decodes are refused: their headers do not bound the memory of their frames.
     """
     known = tf.reduce_any([starts(contents, PNG), starts(contents, JPEG)])
-    contents = checked(contents, known, "a file that is not a PNG or JPEG")
-    return checked(contents, pixels(contents) <= LARGEST, f"a picture of more than {LARGEST} pixels")
+    contents = checked(contents, known, "A picture must be a PNG or JPEG. Received: another file")
+    return checked(
+        contents, pixels(contents) <= LARGEST, f"A picture must have at most {LARGEST} pixels. Received: more"
+    )
 
 
 def from_bytes(contents: tf.Tensor, shape: Sequence[int | None]) -> tf.Tensor:
@@ -74,7 +76,11 @@ def mask_from_bytes(contents: tf.Tensor, shape: Sequence[int | None]) -> tf.Tens
     painted = tf.where(two, brightest > 0, brightest >= 128)
     clear = tf.reduce_all(tf.equal(painted, opaque) | tf.equal(opaque, False)) | ~tf.reduce_any(painted & opaque)
     whole = tf.reduce_all(opaque)
-    painted = checked(painted, whole | clear, "a mask with transparent parts, whose others are both black and painted")
+    painted = checked(
+        painted,
+        whole | clear,
+        "The parts of a mask that are not transparent must be all black or all painted. Received: both",
+    )
     missing = tf.cast(tf.where(whole, painted, opaque), tf.float32)
     return tf.ensure_shape(tf.cast(fitted(missing * 255.0, shape) >= 128.0, tf.float32), shape)
 

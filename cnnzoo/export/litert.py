@@ -114,7 +114,7 @@ def calibration(model: Any, data: str | None) -> Iterator[dict[str, np.ndarray]]
             yield {"code": z[None], **labels}
         return
     if data is None:
-        raise ValueError("got a model without the name of its data, which int8 is calibrated on; allowed: data=NAME")
+        raise ValueError("`data` must be the name of the data that int8 is calibrated on. Received: None")
     images = calibration_images(data, model.image_shape)
     count = min(CALIBRATION, images.steps_per_epoch(1))  # or all, if there are fewer
     images = unit_range(ops.convert_to_tensor(next(images.batches(count, 0))[0]))

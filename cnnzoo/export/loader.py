@@ -12,7 +12,7 @@ import numpy as np
 
 from cnnzoo.export.saved_model import ABOUT, EXTRA, versions
 
-# The allowed difference between a runtime and the model; None: not checked, see `quantization_loss`.
+# The tolerated difference between a runtime and the model; None: not checked, see `quantization_loss`.
 TOLERANCES = {
     "litert/float32.tflite": 1e-4,
     "onnx/model.onnx": 1e-4,
@@ -60,10 +60,10 @@ class Export:
         import tensorflow as tf
 
         if signature not in self.about["signatures"]:
-            raise ValueError(f"got signature {signature!r}; allowed: {', '.join(self.signatures)}")
+            raise ValueError(f"`signature` must be one of {', '.join(self.signatures)}. Received: {signature!r}")
         wanted = self.about["signatures"][signature]["inputs"]
         if set(inputs) != set(wanted):
-            raise ValueError(f"got inputs {', '.join(sorted(inputs)) or 'none'}; allowed: {', '.join(wanted)}")
+            raise ValueError(f"The inputs must be {', '.join(wanted)}. Received: {', '.join(sorted(inputs)) or 'none'}")
         given = {key: tf.constant(value, wanted[key]["dtype"]) for key, value in inputs.items()}
         return {key: value.numpy() for key, value in self._loaded.signatures[signature](**given).items()}
 
@@ -77,7 +77,9 @@ def version_of(folder: str | Path) -> Path:
     folder = Path(folder)
     path = folder if (folder / "saved_model.pb").exists() else folder / str(max(versions(folder), default=0))
     if not (path / EXTRA / ABOUT).exists():
-        raise ValueError(f"got {folder}; allowed: a folder that cnnzoo export wrote, of a model or a version")
+        raise ValueError(
+            f"{folder} must be a folder that cnnzoo export wrote, of a model or a version. Received: no {EXTRA}/{ABOUT}"
+        )
     return path
 
 

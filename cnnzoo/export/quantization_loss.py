@@ -39,7 +39,7 @@ def quality(model: Any, function: Function, data: str, limit: int | None = None)
     if model.task == "classify":
         found = load(data, "test", shape=model.image_shape).few(limit)
         if found.labels is None:
-            raise ValueError(f"{data} has no labels; accuracy needs them")
+            raise ValueError(f"{data} must have labels for accuracy. Received: none")
         chances = np.concatenate([function(image[None] / np.float32(255)) for image in found.images])
         return Score("accuracy", 100 * accuracy(chances, found.labels), "%", "higher", len(chances))
     first = restoration.evaluation_sets(model, data, "test")[0]

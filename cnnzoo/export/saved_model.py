@@ -54,4 +54,6 @@ def check_name(name: str | None) -> None:
         ValueError: It has other characters.
     """
     if name is not None and not NAME.fullmatch(name):
-        raise ValueError(f"got name={name!r}; allowed: letters, digits, '_', '-' and '.', which is not the first")
+        raise ValueError(
+            f"`name` must be of letters, digits, '_', '-' and '.', which is not the first. Received: {name!r}"
+        )

@@ -108,7 +108,8 @@ def bounded(signature: Signature, model: Any) -> Signature:
     def function(**given: Any) -> dict[str, Any]:
         for name in names:
             holds = tf.reduce_all((given[name] >= low - slack) & (given[name] <= high + slack))  # false for NaN too
-            given[name] = checked(given[name], holds, f"{name} leaves [{low:g}, {high:g}]; allowed: images in [0, 1]")
+            rule = f"`{name}` must be images in [0, 1]. Received: values outside [{low:g}, {high:g}]"
+            given[name] = checked(given[name], holds, rule)
         return signature.function(**given)
 
     return replace(signature, function=function)
@@ -182,7 +183,7 @@ def restore(model: Any, shown: np.ndarray, classes: Sequence[str]) -> Signature:
 
     def function(image: tf.Tensor, mask: tf.Tensor) -> dict[str, Any]:
         fits = tf.reduce_all(tf.shape(mask)[:3] == tf.shape(image)[:3])
-        mask = checked(mask, fits, "the mask has another size than its image")
+        mask = checked(mask, fits, "`mask` must have the size of its image. Received: another size")
         return {"image": model(tf.concat([image, mask], axis=3))}
 
     return Signature("Inpainted images", inputs, outputs, function, {"image": shown, "mask": hole})
@@ -266,7 +267,8 @@ def generate(model: Any, shown: np.ndarray, classes: Sequence[str]) -> Signature
 
     def function(seed: tf.Tensor, n: tf.Tensor | None = None, labels: tf.Tensor | None = None) -> dict[str, Any]:
         n = tf.shape(labels)[0] if n is None else n
-        code = draw(checked(n, (n >= 1) & (n <= MOST), f"the number of images is not in [1, {MOST}]"), seed)
+        rule = f"The number of images must be between 1 and {MOST}. Received: another number"
+        code = draw(checked(n, (n >= 1) & (n <= MOST), rule), seed)
         return {"image": decoded(model, code, labels), "code": code}
 
     outputs = {"image": images_of(model), "code": replace(code_of(model), about="codes of the images, as for `decode`")}
@@ -308,7 +310,7 @@ def decoded(model: Any, code: tf.Tensor, labels: tf.Tensor | None) -> tf.Tensor:
     if labels is None:
         return model.decoded(code)
     known = (labels >= 0) & (labels < model.classes)
-    labels = checked(labels, known, f"a label is not in [0, {model.classes - 1}]")
+    labels = checked(labels, known, f"Labels must be between 0 and {model.classes - 1}. Received: another label")
     return model.decoded(code, tf.one_hot(labels, model.classes))
 
 

@@ -32,7 +32,9 @@ def write(model: Any, root: Path, name: str | None, litert: bool, onnx: bool, da
     model, card, trained_on = _opened(model)
     if not model.ships:
         tasks = ", ".join(checkpoints.TASKS)
-        raise ValueError(f"got a {model.architecture}, which is trained anew for each picture; allowed: to {tasks}")
+        raise ValueError(
+            f"`model` must be trained to {tasks}. Received: a {model.architecture}, trained anew for each picture"
+        )
     target = root / (name or model.architecture)
     source = card["name"] if card else model.architecture
     _refuse_another(target, source)
@@ -81,7 +83,7 @@ def _refuse_another(target: Path, source: str) -> None:
         known = json.loads((target / str(version) / EXTRA / ABOUT).read_text())["model"]
         if known != source:
             raise ValueError(
-                f"got {source!r} for {target}, whose versions are {known!r}; allowed: the same, or another name for it"
+                f"{target} must have versions of {known!r} only; give another model another name. Received: {source!r}"
             )
 
 

@@ -46,7 +46,7 @@ def read_recipe(path: Path) -> Recipe:
     try:
         return _recipe(json.loads(file.read_text()))
     except FileNotFoundError:
-        raise ValueError(f"got {str(path)!r}; there is no {file}; allowed: a recipe of cnnzoo tune") from None
+        raise ValueError(f"{path} must be a recipe of cnnzoo tune. Received: no {file}") from None
     except (json.JSONDecodeError, TypeError) as error:
         raise ValueError(f"{file} holds no recipe: {error}") from None
 
@@ -58,8 +58,8 @@ def _recipe(content: Any) -> Recipe:
         TypeError: It is not a recipe.
     """
     if not isinstance(content, dict) or "architecture" not in content:
-        raise TypeError(f"it has no architecture; allowed: an object with architecture, {', '.join(KEPT)}")
+        raise TypeError(f"it must be an object with architecture, {', '.join(KEPT)}. Received: no architecture")
     rest = {key: value for key, value in content.items() if key != "architecture"}
     if unknown := sorted(set(rest) - set(KEPT)):
-        raise TypeError(f"got {', '.join(unknown)}; allowed: architecture, {', '.join(KEPT)}")
+        raise TypeError(f"its fields must be architecture, {', '.join(KEPT)}. Received: {', '.join(unknown)}")
     return Recipe(checkpoint=content["architecture"], **rest)

@@ -95,7 +95,7 @@ class Api:
             servable = self.repository.find(name, version, label)
             if verb != "predict":
                 await asyncio.to_thread(parse_json, body)
-                raise invalid(f"got :{verb}, which takes examples of features; allowed: :predict")
+                raise invalid(f"The verb must be :predict. Received: :{verb}, which takes examples of features")
             try:
                 future = self.workers.submit(servable, body, servable.most)
             except Full:
@@ -129,7 +129,7 @@ class Api:
                     if self.held > BODIES * self.most:
                         raise Refusal("UNAVAILABLE", "too many requests are being sent; try again later")
             if size > self.most:
-                reason = f"got a body of more than {self.most} bytes; cnnzoo serve --megabytes says how many"
+                reason = f"The body must be at most {self.most} bytes (cnnzoo serve --megabytes). Received: more"
                 raise Refusal("OUT_OF_RANGE", reason, 413)
             unpack(b"", 0)
             yield b"".join(chunks)
@@ -150,16 +150,18 @@ def decompressor(encoding: str) -> Callable[[bytes, int], bytes]:
     if encoding.lower() in ("", "identity"):
         return lambda chunk, limit: chunk
     if encoding.lower() not in ("gzip", "x-gzip"):
-        raise Refusal("INVALID_ARGUMENT", f"got Content-Encoding: {encoding[:40]}; allowed: gzip, identity", 415)
+        raise Refusal(
+            "INVALID_ARGUMENT", f"Content-Encoding must be one of gzip, identity. Received: {encoding[:40]}", 415
+        )
     unpacker = zlib.decompressobj(wbits=31)
 
     def unpack(chunk: bytes, limit: int) -> bytes:
         if not chunk and not unpacker.eof:
-            raise invalid("got a gzip body that ends early")
+            raise invalid("The gzip body must be complete. Received: one that ends early")
         try:
             return unpacker.decompress(chunk, limit) if chunk else b""
         except zlib.error as error:
-            raise invalid(f"got a body that is not gzip: {error}") from None
+            raise invalid(f"The body must be gzip. Received: {error}") from None
 
     return unpack
 

@@ -54,7 +54,9 @@ class ModelRepository:
 
     def __init__(self, folder: Path):
         if versions(folder):
-            raise ValueError(f"got {folder}, the folder of one model; allowed: that of all, {folder.resolve().parent}")
+            raise ValueError(
+                f"{folder} must be the folder of all models, {folder.resolve().parent}. Received: that of one model"
+            )
         self.folder = folder
         self.failed: dict[tuple[str, int], str] = {}
         self._changed: dict[tuple[str, int], float] = {}  # modification time of each failed version
@@ -65,7 +67,7 @@ class ModelRepository:
         for (name, version), reason in self.failed.items():
             raise ValueError(f"{folder / name / str(version)} cannot be loaded: {reason}")
         if not self._loaded:
-            raise ValueError(f"got {folder}; allowed: a folder that cnnzoo export wrote models into")
+            raise ValueError(f"{folder} must be a folder that cnnzoo export wrote models into. Received: no models")
 
     def refresh(self) -> None:
         """Loads new versions and drops replaced ones.

@@ -54,17 +54,20 @@ class Predictor:
         if request.signature not in known:
             allowed = ", ".join(servable.export.signatures)
             raise invalid(
-                f'Serving signature name: "{request.signature[:80]}" not found in signature def; allowed: {allowed}'
+                f'Serving signature name: "{request.signature[:80]}" not found in signature def. '
+                f"It must be one of {allowed}"
             )
         given = tensors(request, known[request.signature]["inputs"])
         count = sum(self._count(name, values) for name, values in given.items())
         if count == np.inf:
-            raise invalid("got a file that is not a PNG or JPEG")
+            raise invalid("A picture must be a PNG or JPEG. Received: another file")
         if count > self.most_pixels:
-            raise invalid(f"got pictures of {count:.0f} pixels in all; allowed: {self.most_pixels:.0f}")
+            raise invalid(f"Pictures must have at most {self.most_pixels:.0f} pixels in all. Received: {count:.0f}")
         answered = pixels_answered(servable.export.about, request.signature, given)
         if answered > self.most_pixels:
-            raise invalid(f"got a request for {answered:.0f} pixels in numbers; allowed: {self.most_pixels:.0f}")
+            raise invalid(
+                f"An answer in numbers must have at most {self.most_pixels:.0f} pixels. Received: {answered:.0f}"
+            )
         return request, given
 
     def _count(self, name: str, values: np.ndarray) -> float:

@@ -85,7 +85,7 @@ def parse_json(body: bytes) -> dict[str, Any]:
         except (ValueError, RecursionError) as error:
             raise invalid(f"JSON Parse error: {error}") from None
     if not isinstance(found, dict):
-        raise invalid(f"got JSON that is {_kind(found)}; allowed: an object")
+        raise invalid(f"JSON must be an object. Received: {_kind(found)}")
     return found
 
 
@@ -98,15 +98,15 @@ def parse_request(body: bytes) -> PredictRequest:
     found = parse_json(body)
     signature = found.get("signature_name", "")
     if not isinstance(signature, str):
-        raise invalid(f"got a 'signature_name' that is {_kind(signature)}; allowed: a string")
+        raise invalid(f"`signature_name` must be a string. Received: {_kind(signature)}")
     if "instances" in found and "inputs" in found:
-        raise invalid("got both 'inputs' and 'instances'; allowed: one of them")
+        raise invalid("`inputs` must not be given with `instances`. Received: both")
     if "instances" not in found and "inputs" not in found:
         raise invalid("Missing 'inputs' or 'instances' key")
     rows = "instances" in found
     values = found["instances" if rows else "inputs"]
     if rows and not (isinstance(values, list) and values):
-        raise invalid(f"got 'instances' that is {_kind(values)}; allowed: a list with a value at least")
+        raise invalid(f"`instances` must be a list with at least one value. Received: {_kind(values)}")
     return PredictRequest(signature or "serving_default", rows, values, b"true" in body or b"false" in body)
 
 
@@ -130,7 +130,7 @@ def tensors(request: PredictRequest, inputs: Mapping[str, Mapping[str, Any]]) ->
         sides = made[name].shape
         if len(sides) != len(shape) or any(want not in (None, side) for want, side in zip(shape, sides, strict=True)):
             allowed = ", ".join("any" if want is None else str(want) for want in shape)
-            raise invalid(f"got {name} of shape {[*sides]}; allowed: [{allowed}]")
+            raise invalid(f"`{name}` must be of shape [{allowed}]. Received: {[*sides]}")
     return made
 
 
@@ -143,7 +143,7 @@ def answer(outputs: Mapping[str, np.ndarray], rows: bool) -> bytes:
     sides = {values.shape[:1] for values in outputs.values()}
     if rows and (len(sides) > 1 or () in sides):
         shapes = ", ".join(f"{name} of shape {[*values.shape]}" for name, values in outputs.items())
-        raise invalid(f"got outputs that are not one for each instance: {shapes}; allowed: 'inputs' for this signature")
+        raise invalid(f"Outputs must be one for each instance; this signature takes `inputs`. Received: {shapes}")
     named = {name: _writable(name, values) for name, values in outputs.items()}
     finite = all(values.dtype.kind != "f" or np.isfinite(values).all() for values in outputs.values())
     if len(named) == 1:
@@ -166,11 +166,11 @@ def _of_rows(values: list, inputs: Mapping) -> dict[str, Any]:
     if not any(objects):
         return {_only(inputs, "instances"): values}
     if not all(objects):
-        raise invalid("got 'instances' of which some are objects and some not; allowed: all or none")
+        raise invalid("All or none of `instances` must be objects. Received: some objects")
     for place, value in enumerate(values):
         if set(value) != set(inputs):
-            got, allowed = (", ".join(sorted(keys)) or "none" for keys in (value, inputs))
-            raise invalid(f"got keys {got[:200]} in element {place} of 'instances'; allowed: {allowed}")
+            found, allowed = (", ".join(sorted(keys)) or "none" for keys in (value, inputs))
+            raise invalid(f"Element {place} of `instances` must have the keys {allowed}. Received: {found[:200]}")
     return {name: [value[name] for value in values] for name in inputs}
 
 
@@ -178,13 +178,13 @@ def _of_columns(values: Any, inputs: Mapping) -> dict[str, Any]:
     if not _is_object(values):
         return {_only(inputs, "inputs"): values}
     if missing := [name for name in inputs if name not in values]:
-        raise invalid(f"Missing named input: {', '.join(missing)} in 'inputs' object; allowed: {', '.join(inputs)}")
+        raise invalid(f"Missing named input: {', '.join(missing)} in 'inputs' object. It must have {', '.join(inputs)}")
     return values
 
 
 def _only(inputs: Mapping, key: str) -> str:
     if len(inputs) > 1:
-        raise invalid(f"got '{key}' without names; allowed: objects with {', '.join(inputs)}")
+        raise invalid(f"`{key}` must be objects with {', '.join(inputs)}. Received: values without names")
     return next(iter(inputs))
 
 
@@ -192,15 +192,17 @@ def _numbers(name: str, value: Any, dtype: np.dtype, booleans: bool) -> np.ndarr
     try:
         found = np.array(value)
     except ValueError:
-        raise invalid(f"got lists of unequal lengths for {name}, or too many in one another") from None
+        raise invalid(
+            f"`{name}` must be lists of equal lengths. Received: unequal lengths, or too many in one another"
+        ) from None
     kinds = {"f": "fiu", "i": "iu", "u": "iu", "b": "b"}[dtype.kind]
     wrong = found.dtype.kind not in kinds or (booleans and dtype.kind != "b" and _has_boolean(value))
     if found.size and wrong:
-        raise invalid(f"got a value for {name} that is not of expected type: {dtype}")
+        raise invalid(f"Value for {name} not of expected type: {dtype}")
     if found.size and dtype.kind in "iu":
         info = np.iinfo(dtype)
         if found.min() < info.min or found.max() > info.max:
-            raise invalid(f"got {found.min()} to {found.max()} for {name}; allowed: {dtype}")
+            raise invalid(f"`{name}` must be of {dtype}. Received: {found.min()} to {found.max()}")
     with np.errstate(over="ignore"):  # a number too large for float32 is infinite
         return found.astype(dtype)
 
@@ -210,12 +212,14 @@ def _strings(name: str, value: Any, rank: int) -> np.ndarray:
         if left and isinstance(value, list):
             return [read(each, left - 1) for each in value]
         if isinstance(value, list) or left:
-            raise invalid(f"got a value for {name} that is {_kind(value)} inside {rank - left} lists; allowed: {rank}")
+            raise invalid(
+                f"`{name}` must be strings inside {rank} lists. Received: {_kind(value)} inside {rank - left} lists"
+            )
         return _string(name, value)
 
     made = np.array(read(value, rank), dtype=object)
     if made.ndim != rank:
-        raise invalid(f"got lists of unequal lengths for {name}")
+        raise invalid(f"`{name}` must be lists of equal lengths. Received: unequal lengths")
     return made
 
 
@@ -227,10 +231,12 @@ def _string(name: str, value: Any) -> bytes:
             text = "".join(value["b64"].split())
             return base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
     except UnicodeEncodeError:
-        raise invalid(f"got a string for {name} that is not Unicode; allowed: an object with b64") from None
+        raise invalid(
+            f"`{name}` must be Unicode, or an object with b64. Received: a string that is not Unicode"
+        ) from None
     except (binascii.Error, ValueError):
         raise invalid(f"Unable to base64 decode a value for {name}") from None
-    raise invalid(f"got a value for {name} that is {_kind(value)}, not of expected type: string or an object with b64")
+    raise invalid(f"`{name}` must be a string or an object with b64. Received: {_kind(value)}")
 
 
 def _is_object(value: Any) -> bool:

@@ -20,9 +20,9 @@ def run(exports: Path, host: str, port: int, megabytes: float, megapixels: float
     """See `cnnzoo.serving.serve`."""
     for name, value in (("megabytes", megabytes), ("megapixels", megapixels)):
         if not 0 < value < float("inf"):
-            raise ValueError(f"got {name} {value}; allowed: more than 0")
+            raise ValueError(f"`{name}` must be a number > 0. Received: {value}")
     if not 0 <= port < 2**16:
-        raise ValueError(f"got port {port}; allowed: 0 to {2**16 - 1}")
+        raise ValueError(f"`port` must be between 0 and {2**16 - 1}. Received: {port}")
     with _bound(host, port) as listener:
         repository = ModelRepository(exports)
         workers = Workers(Predictor(megapixels * 1e6), os.cpu_count() or 1, WAITING)
@@ -77,6 +77,6 @@ def _bound(host: str, port: int) -> socket.socket:
         listener.bind((host, port))
     except OSError as error:
         listener.close()
-        reason = f"got address {host}:{port}: {error.strerror}; allowed: a free port of this machine, 0 for any"
-        raise ValueError(reason) from None
+        rule = "The address must be of this machine with a free port, or with 0 for any"
+        raise ValueError(f"{rule}. Received: {host}:{port}: {error.strerror}") from None
     return listener

@@ -72,10 +72,15 @@ def train(
     given = {key: value for key, value in {**settings, "config": config}.items() if value is not None}
     if resume is not None:
         if extra := [key for key, value in {"name": name, "out": out, **given}.items() if value is not None]:
-            raise ValueError(f"got {', '.join(extra)} beside resume; a run goes on with the settings it began with")
+            raise ValueError(
+                f"{', '.join(f'`{key}`' for key in extra)} must not be given with `resume`; a run goes on with the "
+                f"settings it began with. Received: resume={str(resume)!r}"
+            )
         return _resume(Run.open(resume), callbacks, verbose)
     if name is None:
-        raise ValueError("got no name; allowed: arch.tag, arch with data, or resume with a run folder")
+        raise ValueError(
+            "`name` must be arch.tag, or arch with `data`; or `resume` must be a run folder. Received: neither"
+        )
     folder = Path(out) if out is not None else None
     if folder is not None:
         check_vacant(folder)  # before the data are loaded

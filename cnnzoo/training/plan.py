@@ -52,7 +52,9 @@ def make_plan(
     model = build_model(plan)
     check_labels(plan, model, images)
     if plan["batch_size"] < (least := max(phase.repeats for phase in model.phases())):
-        raise ValueError(f"got batch_size={plan['batch_size']}; allowed: {least} or more, one image for each update")
+        raise ValueError(
+            f"`batch_size` must be an integer >= {least}, one image for each update. Received: {plan['batch_size']}"
+        )
     plan["config"] = {key: value for key, value in model.get_config().items() if key in fields}
     plan["steps_per_epoch"] = images.steps_per_epoch(plan["batch_size"])
     plan["steps"] = plan["epochs"] * plan["steps_per_epoch"]
@@ -78,7 +80,7 @@ def _base_recipe(name: str | Path | Recipe, given: Mapping[str, Any]) -> tuple[R
     if tag:
         return recipe(str(name)), arch, tag
     if "data" not in given:
-        raise ValueError(f"got {arch!r} without data; allowed: data (--data), the name of a data set or a folder")
+        raise ValueError(f"`data` (--data) must be the name of a data set or a folder for {arch!r}. Received: None")
     return Recipe(checkpoint=str(name), data="", epochs=10, expects=""), arch, tag
 
 
@@ -91,11 +93,13 @@ def _settings(base: Recipe, arch: str, given: Mapping[str, Any]) -> Plan:
     if None in architecture(arch).config_fields().get("image_shape", ()):
         minimum["crop"] = 1
     elif "crop" in given:
-        raise ValueError(f"got crop={given['crop']} for {arch!r}, which takes images of one size; allowed: none")
+        raise ValueError(
+            f"`crop` must not be given with {arch!r}, which takes images of one size. Received: crop={given['crop']}"
+        )
     for key, least in minimum.items():
         plan[key] = given.get(key, getattr(base, key))
         if not isinstance(plan[key], int) or plan[key] < least:
-            raise ValueError(f"got {key}={plan[key]!r}; allowed: an integer >= {least}")
+            raise ValueError(f"`{key}` must be an integer >= {least}. Received: {plan[key]!r}")
     plan["limit"] = given.get("limit", base.limit)
     if base.start is not None:
         plan["start"] = base.start
@@ -177,10 +181,13 @@ def check_labels(plan: Plan, model: Any, images: Any) -> None:
     if not model.needs_labels:
         return
     if images.labels is None:
-        raise ValueError(f"{plan['data']} has no labels, and {plan['architecture']} needs them; {LABELED}")
+        raise ValueError(
+            f"The data must have labels for {plan['architecture']}: {LABELED}. Received: {plan['data']} without labels"
+        )
     if len(images.classes) > model.classes:
         raise ValueError(
-            f"got classes={model.classes} for {plan['data']}, which has {len(images.classes)}; allowed: at least those"
+            f"`classes` must be an integer >= {len(images.classes)}, the classes of {plan['data']}. "
+            f"Received: {model.classes}"
         )
 
 
@@ -196,7 +203,10 @@ def check_unchanged(run: Run, images: Any) -> None:
     if "fingerprint" not in run.plan:
         warnings.warn(f"{run.path} has no fingerprint of its data; whether they changed is not known", stacklevel=4)
     elif found := changes(run.plan["fingerprint"], fingerprint(images)):
-        raise ValueError(f"{run.plan['data']} has {found}; allowed: the data that {run.path} began with, or a new run")
+        raise ValueError(
+            f"{run.plan['data']} must be the data that {run.path} began with; for others begin a new run. "
+            f"Received: {found}"
+        )
 
 
 def _address(data: str | Path) -> str:

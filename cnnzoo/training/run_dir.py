@@ -76,7 +76,7 @@ class Run:
         try:
             return cls(path, json.loads((path / "run.json").read_text()))
         except FileNotFoundError:
-            raise ValueError(f"got {path}, which holds no run.json; allowed: the folder of a training run") from None
+            raise ValueError(f"{path} must be the folder of a training run. Received: no run.json") from None
         except json.JSONDecodeError as error:
             raise ValueError(f"{path / 'run.json'} is not JSON: {error}") from None
 
@@ -132,4 +132,4 @@ def check_vacant(path: Path) -> None:
     if (path / "run.json").exists():
         raise ValueError(f"{path} holds a run already; go on with it by --resume {path}, or give another folder")
     if path.exists() and not path.is_dir():
-        raise ValueError(f"got the file {path} as run folder; allowed: a folder, new or without a run")
+        raise ValueError(f"{path} must be a folder, new or without a run. Received: a file")

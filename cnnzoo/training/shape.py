@@ -75,7 +75,7 @@ def check_labels(folder: Path, arch: str) -> None:
         ValueError: It is flat, without class folders.
     """
     if flat_root(folder):
-        raise ValueError(f"{folder} has pictures without labels, and {arch} needs them; {LABELED}")
+        raise ValueError(f"The data must have labels for {arch}: {LABELED}. Received: {folder} without labels")
 
 
 def is_gray(image: np.ndarray) -> bool:

@@ -230,6 +230,8 @@ class RunTuner(BaseTuner):
         except RuntimeError as error:
             if not chief:
                 raise
-            raise ValueError(f"{error}; allowed for a chief: an address of this machine and a free port") from error
+            raise ValueError(
+                f"A chief must have an address of this machine and a free port. Received: {error}"
+            ) from error
         finally:
             over.set()

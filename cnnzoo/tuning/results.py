@@ -78,7 +78,7 @@ class Search:
         try:
             content = json.loads((path / "trials.json").read_text())
         except FileNotFoundError:
-            raise ValueError(f"got {path}, which holds no trials.json; allowed: the folder of a search") from None
+            raise ValueError(f"{path} must be the folder of a search. Received: no trials.json") from None
         trials = (Trial(**{**t, "score": t["score"] and Score.from_json(t["score"])}) for t in content["trials"])
         return cls(path, content["search"], tuple(trials), content["finished"])
 
@@ -159,14 +159,14 @@ def open_or_create(path: Path, settings: Mapping[str, Any]) -> Search | None:
         ValueError: It is the folder of another search, or a file.
     """
     if path.exists() and not path.is_dir():
-        raise ValueError(f"got the file {path} as folder of a search; allowed: a folder, new or of the same search")
+        raise ValueError(f"{path} must be a folder, new or of the same search. Received: a file")
     if (path / "search.json").exists():
         there = json.loads((path / "search.json").read_text())
         other = [key for key in settings if there.get(key) != settings[key]]
         if other:
             raise ValueError(
-                f"{path} holds {_described(there, other)}; got {_described(settings, other)}; allowed: the same "
-                "arguments, to go on with it, or another folder"
+                f"The arguments must be those of {path}, {_described(there, other)}, to go on with it; for others give "
+                f"another folder. Received: {_described(settings, other)}"
             )
         return Search.open(path) if (path / "trials.json").exists() else None
     path.mkdir(parents=True, exist_ok=True)

@@ -167,8 +167,8 @@ def _role() -> str:
     if VARIABLES[0] not in os.environ:
         return "alone"
     if missing := [name for name in VARIABLES if not os.environ.get(name)]:
-        raise ValueError(f"got {VARIABLES[0]} without {', '.join(missing)}; allowed: {', '.join(VARIABLES)} together")
+        raise ValueError(f"{', '.join(VARIABLES)} must be set together. Received: no {', '.join(missing)}")
     port = os.environ[VARIABLES[1]]
     if not (port.isdigit() and 0 < int(port) < 2**16):
-        raise ValueError(f"got {VARIABLES[1]}={port!r}; allowed: 1 to 65535")
+        raise ValueError(f"{VARIABLES[1]} must be between 1 and 65535. Received: {port!r}")
     return "chief" if "chief" in os.environ[VARIABLES[2]] else "worker"

@@ -28,9 +28,9 @@ def check_space(architecture: type[Any], space: Space) -> dict[str, list | tuple
     fields = [field for field in architecture.config_fields() if field not in FIXED]
     name, allowed = architecture.architecture, ", ".join([*TRAINING, *fields])
     if not space:
-        raise ValueError(f"got an empty space for {name}; allowed: any of {allowed}")
+        raise ValueError(f"`space` must have at least one of {allowed} for {name}. Received: {space!r}")
     if unknown := sorted(set(space) - {*TRAINING, *fields}):
-        raise ValueError(f"{name} has no field {', '.join(unknown)} to search; allowed: {allowed}")
+        raise ValueError(f"The fields in `space` must be of {allowed} for {name}. Received: {', '.join(unknown)}")
     return {field: _domain(field, domain) for field, domain in space.items()}
 
 
@@ -40,7 +40,9 @@ def _domain(field: str, domain: Any) -> list | tuple:
     pair = isinstance(domain, tuple) and len(domain) == 2 and not any(isinstance(end, bool) for end in domain)
     if pair and all(isinstance(end, int | float) for end in domain) and domain[0] < domain[1]:
         return domain
-    raise ValueError(f"got {field}={domain!r}; allowed: a list of values, or a tuple (low, high) with low < high")
+    raise ValueError(
+        f"`{field}` must be a list of values, or a tuple (low, high) with low < high. Received: {domain!r}"
+    )
 
 
 def within(domain: list | tuple, value: Any) -> bool:
@@ -64,7 +66,7 @@ def parse(text: str) -> tuple[str, list | tuple]:
             return key, _domain(key, found)
     except ValueError:
         pass
-    raise ValueError(f"got {text!r}; allowed: KEY=[16, 32, 64] or KEY=LOW..HIGH")
+    raise ValueError(f"`text` must be KEY=[16, 32, 64] or KEY=LOW..HIGH. Received: {text!r}")
 
 
 def to_json(space: Space) -> dict[str, Any]:

@@ -71,24 +71,24 @@ def search_spec(
     """The arguments of `cnnzoo.tune`, checked; raises its errors."""
     arch, tag = split_name(name)
     if tag:
-        raise ValueError(f"got {name!r}, a checkpoint; allowed: an architecture, such as {arch!r}")
+        raise ValueError(f"`name` must be an architecture, such as {arch!r}. Received: the checkpoint {name!r}")
     cls = architecture(name)
     allowed = objectives(cls)
     if not allowed:
         known = ", ".join(n for n in list_models() if objectives(architecture(n)))
-        raise ValueError(f"got {name!r}, which has nothing to search; allowed: {known}")
+        raise ValueError(f"`name` must be one of {known}. Received: {name!r}, which has nothing to search")
     if tuner not in TUNERS:
-        raise ValueError(f"got tuner={tuner!r}; allowed: {', '.join(TUNERS)}")
+        raise ValueError(f"`tuner` must be one of {', '.join(TUNERS)}. Received: {tuner!r}")
     if objective is not None and objective not in allowed:
-        raise ValueError(f"got objective={objective!r}; allowed for {name}: {', '.join(allowed)}")
+        raise ValueError(f"`objective` must be one of {', '.join(allowed)} for {name}. Received: {objective!r}")
     objective = objective or next(iter(allowed))
     if not isinstance(trials, int) or trials < 1:
-        raise ValueError(f"got trials={trials!r}; allowed: an integer >= 1")
+        raise ValueError(f"`trials` must be an integer >= 1. Received: {trials!r}")
     config = dict(config or {})
     own_space = {key: domain for key, domain in getattr(cls, "search_space", {}).items() if key not in config}
     domains = check_space(cls, own_space if space is None else space)
     if both := sorted(set(domains) & set(config)):
-        raise ValueError(f"got {', '.join(both)} both in space and in config; allowed: in one of them")
+        raise ValueError(f"A field must be in one of `space` and `config`. Received: {', '.join(both)} in both")
     settings = {
         "architecture": name,
         "data": data,

@@ -96,14 +96,17 @@ def test_a_damaged_file_is_named_with_both_hashes(saved, name, damage):
 @pytest.mark.parametrize(
     ("change", "complaint"),
     [
-        (lambda card: card.pop("task"), "lacks the field 'task'"),
-        (lambda card: card.update(color="red"), "has the unknown field color"),
-        (lambda card: card.update(parameters="many"), "got parameters = 'many'; allowed: int"),
-        (lambda card: card.update(format=2), "is of format 2; this version of cnnzoo reads format 1"),
-        (lambda card: card.update(task="guess"), "got task 'guess'; allowed: classify, reconstruct, generate"),
-        (lambda card: card["data"].pop("licence"), "data lacks the field 'licence'"),
-        (lambda card: card["files"].pop("golden.npz"), "got files model.weights.h5; allowed: golden.npz and"),
-        (lambda card: card["scores"][0].pop("protocol"), "scores lacks the field 'protocol'"),
+        (lambda card: card.pop("task"), "must have the field 'task'. Received: "),
+        (lambda card: card.update(color="red"), "must have only the fields .*. Received: color"),
+        (lambda card: card.update(parameters="many"), "`parameters` must be of type int. Received: 'many'"),
+        (lambda card: card.update(format=2), "must be of format 1 for this version of cnnzoo. Received: 2"),
+        (
+            lambda card: card.update(task="guess"),
+            "`task` must be one of classify, reconstruct, generate.*. Received: 'guess'",
+        ),
+        (lambda card: card["data"].pop("licence"), "data must have the field 'licence'"),
+        (lambda card: card["files"].pop("golden.npz"), "`files` must be golden.npz and .*. Received: model.weights.h5"),
+        (lambda card: card["scores"][0].pop("protocol"), "scores must have the field 'protocol'"),
         (lambda card: card.update(config={"color": 1}), "Unknown configuration field 'color' of lenet"),
         (lambda card: card.update(config={"image_shape": [28, 28, 3]}), "does not suit 'lenet'"),
     ],
@@ -117,7 +120,9 @@ def test_a_card_must_be_as_documented(saved, change, complaint):
 
 
 def test_a_card_that_is_none_is_named(tmp_path):
-    with pytest.raises(CheckpointError, match=r"holds neither card.json nor run.json"):
+    with pytest.raises(
+        CheckpointError, match=r"must be a checkpoint or a finished run. Received: neither card.json nor run.json"
+    ):
         checkpoints.load(tmp_path)
     (tmp_path / "card.json").write_text("{")
     with pytest.raises(CheckpointError, match=r"card.json is not JSON"):
@@ -148,5 +153,5 @@ def test_saving_again_replaces_it(saved):
 
 
 def test_weights_of_another_architecture_are_refused(saved):
-    with pytest.raises(ValueError, match=r"got weights of 'lenet' .*allowed: those of 'cnn'"):
+    with pytest.raises(ValueError, match=r"`weights` must be those of 'cnn'. Received: .* of 'lenet'"):
         cnnzoo.build("cnn", weights=saved.path)

@@ -134,8 +134,8 @@ def test_asking_imports_no_network_library():
 def test_a_process_that_imports_tensorflow_complains_in_one_line():
     env = {name: value for name, value in os.environ.items() if name != "TF_CPP_MIN_LOG_LEVEL"}
     done = subprocess.run([sys.executable, "-m", "cnnzoo", "train"], capture_output=True, text=True, env=env)
-    complaint = "cnnzoo train: got no name; allowed: arch.tag, arch with --data, or --resume with a run folder\n"
-    assert (done.returncode, done.stdout, done.stderr) == (2, "", complaint)
+    complaint = "name must be arch.tag, or arch with --data; or --resume must be a run folder. Received: neither"
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", f"cnnzoo train: {complaint}\n")
 
 
 def test_tensorflow_tells_nothing_of_itself_unless_it_is_asked_to():
@@ -218,39 +218,51 @@ def test_the_version_is_the_one_of_the_package(command):
 @pytest.mark.parametrize(
     ("line", "complaint"),
     [
-        ("trian", "cnnzoo: no command is named 'trian'; did you mean train?; see cnnzoo --help"),
+        ("trian", "cnnzoo: Unknown command 'trian'. "),
         ("--version=3", "cnnzoo: argument --version: ignored explicit argument '3'; see cnnzoo --help"),
         ("list lent", "cnnzoo list: Unknown architecture or checkpoint 'lent'. Did you mean lenet"),
         ("list zzz", "'zzz'. The nearest are "),
         ("info dcgann", "cnnzoo info: Unknown architecture 'dcgann'. Did you mean dcgan"),
         ("info lenet.mnits", "Unknown checkpoint 'lenet.mnits'. Did you mean lenet.mnist"),
         ("info", "cnnzoo info: the following arguments are required: name; see cnnzoo info --help"),
-        ("train lenet --epochs many", "argument --epochs: got many; allowed: an integer >= 1"),
-        ("train lenet --config depth", "argument --config: got 'depth'; allowed: KEY=VALUE"),
-        ("train lenet --config =3", "got '=3'; allowed: KEY=VALUE"),
-        ("train lenet --config 2a=3", "got '2a=3'; allowed: KEY=VALUE"),
-        ("train lenet --config image_shape=[28", "got 'image_shape=[28', whose value is not JSON"),
-        ("train lenet --config binarize=True", "got 'binarize=True', whose value is not JSON; allowed: 0.5, true"),
-        ("train lenet --config dropout=", "got 'dropout=', whose value is not JSON"),
-        ("train lenet", "cnnzoo train: got 'lenet' without --data; allowed: a data set, such as --data digits"),
+        ("train lenet --epochs many", "--epochs must be an integer >= 1. Received: many"),
+        ("train lenet --config depth", "cnnzoo train: --config must be KEY=VALUE. Received: 'depth'"),
+        ("train lenet --config =3", "--config must be KEY=VALUE. Received: '=3'"),
+        ("train lenet --config 2a=3", "--config must be KEY=VALUE. Received: '2a=3'"),
+        ("train lenet --config image_shape=[28", "max. Received: 'image_shape=[28'"),
+        (
+            "train lenet --config binarize=True",
+            "--config must have a JSON value: 0.5, true, null, [28, 28, 1], max. Received: 'binarize=True'",
+        ),
+        ("train lenet --config dropout=", "max. Received: 'dropout='"),
+        (
+            "train lenet",
+            "cnnzoo train: --data must be a data set, such as --data digits, or a folder for 'lenet'. Received: none",
+        ),
         ("train lenet.mnits", "Unknown recipe 'lenet.mnits'. Did you mean lenet.mnist"),
-        ("train lenet --data digist", "got data 'digist'; did you mean digits"),
-        ("train lenet --data digits --epochs 0", "argument --epochs: got 0; allowed: an integer >= 1"),
+        ("train lenet --data digist", "cnnzoo train: Unknown data set 'digist'. "),
+        ("train lenet --data digits --epochs 0", "--epochs must be an integer >= 1. Received: 0"),
         (
             "train lenet --data digits --config depth=3",
             "Unknown configuration field 'depth' of lenet. Available: image_shape=",
         ),
-        ("train lenet --resume nowhere", "got nowhere, which holds no run.json"),
-        ("train --resume nowhere", "got nowhere, which holds no run.json; allowed: the folder of a training run"),
+        ("train lenet --resume nowhere", "nowhere must be the folder of a training run"),
+        ("train --resume nowhere", "cnnzoo train: nowhere must be the folder of a training run. Received: no run.json"),
         ("evaluate lenet.mnits", "Unknown checkpoint 'lenet.mnits'. Did you mean lenet.mnist"),
-        ("evaluate lenet", "got 'lenet', an architecture; allowed: lenet."),
-        ("evaluate lenet.mnist --data digits --limit 0", "argument --limit: got 0; allowed: an integer >= 1"),
-        ("evaluate lenet.mnist --data digits --split tset", "argument --split: got 'tset'; did you mean test?"),
-        ("evaluate lenet.mnist --data nowhere", "got data 'nowhere'; allowed: "),
-        ("generate lenet.mnist", "got 'lenet.mnist', whose task is 'classify'; allowed: a model that can generate"),
+        ("evaluate lenet", "the folder of a run. Received: the architecture 'lenet'"),
+        ("evaluate lenet.mnist --data digits --limit 0", "--limit must be an integer >= 1. Received: 0"),
+        (
+            "evaluate lenet.mnist --data digits --split tset",
+            "--split must be one of test, train, fit, validation. Received: 'tset'. ",
+        ),
+        ("evaluate lenet.mnist --data nowhere", "or an existing folder. Received: 'nowhere'"),
+        (
+            "generate lenet.mnist",
+            "The model must be one that can generate. Received: 'lenet.mnist', whose task is 'classify'",
+        ),
         ("reconstruct autoencoder.mnist a.png", "cnnzoo reconstruct: a.png: No such file or directory"),
         ("classify lenet.mnist", "the following arguments are required: image"),
-        ("classify lenet.mnist a.png --top 0", "argument --top: got 0; allowed: an integer >= 1"),
+        ("classify lenet.mnist a.png --top 0", "--top must be an integer >= 1. Received: 0"),
         ("classify lenet.mnist nowhere.png", "cnnzoo classify: nowhere.png: No such file or directory"),
     ],
 )
@@ -305,7 +317,7 @@ def test_a_run_is_never_overwritten(refusal, runs, tmp_path):
     )
     assert contents(runs["lenet"]) == before
     (tmp_path / "mine").write_text("mine")
-    assert "as run folder" in refusal(*training("lenet", tmp_path / "mine"))
+    assert "--out must be a folder, new or not" in refusal(*training("lenet", tmp_path / "mine"))
     assert (tmp_path / "mine").read_text() == "mine"
 
 
@@ -385,8 +397,8 @@ def test_generate_writes_a_contact_sheet(command, runs, tmp_path):
 @pytest.mark.parametrize(
     ("options", "complaint"),
     [
-        (["-n", "0"], "argument -n: got 0; allowed: an integer >= 1"),
-        (["--seed", "-1"], "argument --seed: got -1; allowed: an integer >= 0"),
+        (["-n", "0"], "-n must be an integer >= 1. Received: 0"),
+        (["--seed", "-1"], "--seed must be an integer >= 0. Received: -1"),
         (["--label", "3"], "which takes none; conditional models take one: cgan."),
     ],
 )
@@ -420,14 +432,15 @@ def test_reconstruct_never_writes_two_images_into_one_file(refusal, runs, digits
     second = tmp_path / "other" / first.name
     second.write_bytes(first.read_bytes())
     line = refusal("reconstruct", runs["autoencoder"], first, second, "--out", tmp_path / "again")
-    assert f"got several images named {first.stem}" in line
+    assert f"Images must have different names, as the results take them. Received: several named {first.stem}" in line
     assert not (tmp_path / "again").exists()
 
 
 def test_reconstruct_never_replaces_an_original(refusal, runs, digits, tmp_path):
     path = digits[0][0]
     before = path.read_bytes()
-    assert f"got the folder of {path} as --out" in refusal("reconstruct", runs["autoencoder"], path, "--out", tmp_path)
+    complaint = refusal("reconstruct", runs["autoencoder"], path, "--out", tmp_path)
+    assert f"--out must not be the folder of {path}, which the result would replace. Received: {tmp_path}" in complaint
     assert path.read_bytes() == before
 
 
@@ -543,17 +556,20 @@ def test_what_cannot_be_looked_at_is_said_in_one_line(refusal, runs, digits, tmp
     monkeypatch.chdir(tmp_path)
     image, dcgan, coder = digits[0][0], runs["dcgan"], runs["autoencoder"]
     for line, complaint in (
-        (["interpolate", "lenet.mnist"], "whose task is 'classify'; allowed: a model that generates or reconstructs"),
-        (["interpolate", coder], "which cannot draw latents; allowed: images to begin with"),
-        (["interpolate", coder, image], "got one image; allowed: none, or two and more"),
-        (["interpolate", dcgan, image, image], "which cannot encode them; allowed: none, or an autoencoder"),
-        (["interpolate", dcgan, "--ways", "0"], "argument --ways: got 0; allowed: an integer >= 1"),
+        (["interpolate", "lenet.mnist"], "The model must generate or reconstruct. Received: 'lenet.mnist'"),
+        (["interpolate", coder], "Images must be given with a model that cannot draw latents"),
+        (["interpolate", coder, image], "Images must be none, or two or more. Received: one"),
+        (
+            ["interpolate", dcgan, image, image],
+            "must not be given with a model that cannot encode them; autoencoders can",
+        ),
+        (["interpolate", dcgan, "--ways", "0"], "--ways must be an integer >= 1. Received: 0"),
         (["interpolate", dcgan, "--label", "1"], "`label` must be None with a dcgan, which takes none. Received: 1"),
-        (["traverse", dcgan, "--dimensions", "0"], "argument --dimensions: got 0; allowed: an integer >= 1"),
+        (["traverse", dcgan, "--dimensions", "0"], "--dimensions must be an integer >= 1. Received: 0"),
         (["invert", runs["cgan"], image], "a generator that takes no labels, or an autoencoder"),
-        (["nearest", coder], "whose task is 'reconstruct'; allowed: a model that can generate"),
-        (["nearest", dcgan, "-n", "0"], "argument -n: got 0; allowed: an integer >= 1"),
-        (["generate", dcgan, "--truncation", "0"], "argument --truncation: got 0; allowed: a number above 0"),
+        (["nearest", coder], "The model must be one that can generate. Received: "),
+        (["nearest", dcgan, "-n", "0"], "-n must be an integer >= 1. Received: 0"),
+        (["generate", dcgan, "--truncation", "0"], "--truncation must be a number > 0. Received: 0"),
     ):
         assert complaint in refusal(*line)
     assert not (tmp_path / "sheet.png").exists()

@@ -73,7 +73,7 @@ def test_the_same_is_told_in_words(machine, capsys):
     assert code == 0 and said.endswith("The zoo can be used.\n")
     text = " ".join(said.split())
     assert "packages numpy 2.4.6 keras 3.15.1" in text
-    assert "onnx is missing (allowed: <2,>=1); pip install -e '.[export]'" in text
+    assert "onnx is missing (must be <2,>=1); pip install -e '.[export]'" in text
     assert "2 of 2 have the sha256 of their card" in text
     assert max(map(len, said.splitlines())) <= 119
 

@@ -173,15 +173,13 @@ def test_a_run_that_is_not_finished_is_refused(runs, tmp_path):
 
 def test_a_run_without_a_recipe_is_refused(runs, tmp_path):
     run = altered(runs["lenet.digits"], tmp_path / "run", name="lenet")
-    with pytest.raises(
-        ValueError, match=r"got a run of 'lenet'; allowed: one that was trained from a recipe, arch\.tag"
-    ):
+    with pytest.raises(ValueError, match=r"must be trained from a recipe, arch\.tag. Received: a run of 'lenet'"):
         publish(run, tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 
 def test_a_folder_that_holds_no_run_is_refused(tmp_path):
-    with pytest.raises(ValueError, match=r"holds no run\.json; allowed: the folder of a training run"):
+    with pytest.raises(ValueError, match=r"must be the folder of a training run\. Received: no run\.json"):
         publish(tmp_path, tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
@@ -197,7 +195,7 @@ def test_weights_that_do_not_suit_the_run_are_refused(runs, tmp_path):
 @pytest.mark.parametrize("change", [{"epochs": 2}, {"seed": 8}, {"data": "photos"}, {"batch_size": 64}, {"limit": 9}])
 def test_a_run_with_other_settings_than_its_recipe_is_refused(runs, tmp_path, change):
     run = altered(runs["lenet.digits"], tmp_path / "run", **change)
-    with pytest.raises(ValueError, match=f"another {next(iter(change))}; allowed"):
+    with pytest.raises(ValueError, match=f"must be as its recipe says. Received: another {next(iter(change))}$"):
         publish(run, tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
@@ -212,9 +210,9 @@ def test_a_run_of_another_configuration_than_its_recipe_is_refused(runs, tmp_pat
 @pytest.mark.parametrize(
     ("change", "complaint"),
     [
-        ({"bfloat16": True}, "another bfloat16; allowed"),
-        ({"start": "lenet.mnist"}, "another start; allowed"),
-        ({"steps": 3}, "another optimizer of classifier; allowed"),
+        ({"bfloat16": True}, "another bfloat16$"),
+        ({"start": "lenet.mnist"}, "another start$"),
+        ({"steps": 3}, "another optimizer of classifier$"),
     ],
 )
 def test_a_run_that_was_trained_otherwise_than_its_recipe_says_is_refused(runs, tmp_path, change, complaint):

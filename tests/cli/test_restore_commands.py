@@ -193,29 +193,32 @@ def test_bad_input_is_answered_in_one_line(refusal, path, gray, mask, photo, tmp
     turned[1] = 9
     Image.fromarray(turned).save(tmp_path / "turned.png")
     for line, complaint in (
-        (["upscale", path, out, "--scale", 5], "got --scale 5; allowed: that of espcn.x2 or espcn.x3"),
-        (["upscale", path, out, "--scale", 2, "--model", "espcn.x3"], "got --scale 2 for 'espcn.x3'; allowed: 3"),
-        (["upscale", path, out, "--scale", 2, "--sharpness", 0.5], "got --sharpness for 'espcn.x2', which has no such"),
+        (["upscale", path, out, "--scale", 5], "--scale must be one of 2, 3"),
+        (["upscale", path, out, "--scale", 2, "--model", "espcn.x3"], "--scale must be 3 for 'espcn.x3'. Received: 2"),
+        (["upscale", path, out, "--scale", 2, "--sharpness", 0.5], "--sharpness must not be given with 'espcn.x2'"),
         (["upscale", path, out, "--scale", 2, "--model", "espcn.y"], "Unknown checkpoint 'espcn.y'"),
-        (["upscale", path, path, "--scale", 2], f"got {path} as the result, which would replace {path}"),
+        (
+            ["upscale", path, path, "--scale", 2],
+            f"The result must not replace {path}; give another name. Received: {path}",
+        ),
         (["upscale", tmp_path / "x.png", out, "--scale", 2], f"{tmp_path / 'x.png'}: No such file or directory"),
         (["upscale", tmp_path / "broken.png", out, "--scale", 2], "broken.png cannot be read as an image"),
         (["upscale", path, tmp_path / "out.bmp", "--scale", 2], "must end in one of .png, .jpg, .jpeg, .webp"),
         (["upscale", path, tmp_path / "out.jpg", "--scale", 2], "must end in .png or .webp, since JPEG cannot keep it"),
-        (["upscale", tmp_path / "empty", tmp_path / "new", "--scale", 2], "empty holds no pictures; allowed: a folder"),
-        (["upscale", tmp_path, tmp_path, "--scale", 2], "as the result, which would replace"),
-        (["upscale", tmp_path, path, "--scale", 2], "for its results; allowed: a folder"),
+        (["upscale", tmp_path / "empty", tmp_path / "new", "--scale", 2], "empty must hold files of .png"),
+        (["upscale", tmp_path, tmp_path, "--scale", 2], "The result must not replace "),
+        (["upscale", tmp_path, path, "--scale", 2], "must go to a folder. Received: the file "),
         (
             ["denoise", path, out, "--model", "denoiser.gray_blind"],
-            "got a color picture for 'denoiser.gray_blind', which takes gray ones; allowed: denoiser.color_blind",
+            "must be gray for 'denoiser.gray_blind'; for color: denoiser.color_blind. Received: a color picture",
         ),
-        (["denoise", path, out, "--model", "inpainter.photos64"], "which is no denoiser; allowed: one such as d"),
+        (["denoise", path, out, "--model", "inpainter.photos64"], "which is no denoiser"),
         (
             ["inpaint", path, out, "--mask", mask[1], "--model", "denoiser.gray_blind"],
-            "which is no inpainter; allowed: one such as inpainter.photos64",
+            "must be one such as inpainter.photos64. Received: 'denoiser.gray_blind', which is no inpainter",
         ),
-        (["inpaint", path, mask[1], "--mask", mask[1]], "mask.png as the result, which would replace"),
-        (["inpaint", path, out, "--mask", tmp_path / "turned.png"], "turned.png of 6x5 pixels; allowed: 5x6"),
+        (["inpaint", path, mask[1], "--mask", mask[1]], "The result must not replace "),
+        (["inpaint", path, out, "--mask", tmp_path / "turned.png"], "--mask must be of 5x6 pixels, as the picture"),
         (["inpaint", path, out, "--mask", tmp_path / "all.png"], "all.png, by which everything is missing"),
         (["inpaint", path, out, "--mask", tmp_path / "none.png"], "none.png, by which nothing is missing"),
         (["inpaint", path, out, "--mask", tmp_path / "x.png"], "x.png: No such file or directory"),
@@ -260,13 +263,13 @@ def test_what_cannot_be_made_is_told_and_the_others_are_made(command, folder, ma
     Image.new("RGB", (9, 9)).save(folder / "c.bmp")
     out, err = command("inpaint", folder, tmp_path / "filled", "--mask", mask[1], code=2)
     assert [line.rpartition("/")[2] for line in out.splitlines()] == ["a.png", "d.webp"]
-    assert f"left out: {folder / 'c.bmp'}: got the mask {mask[1]} of 5x6 pixels; allowed: 9x9" in err
+    assert f"left out: {folder / 'c.bmp'}: --mask must be of 9x9 pixels, as the picture" in err
 
 
 def test_two_pictures_are_never_written_into_one_file(refusal, folder, tmp_path):
     (folder / "a.bmp").write_bytes((folder / "c.bmp").read_bytes())
     complaint = refusal("denoise", folder, tmp_path / "new")
-    assert "got several pictures for the result a.png; allowed: one for each name" in complaint
+    assert "Each result must come from one picture. Received: several for a.png" in complaint
     assert not (tmp_path / "new").exists()
 
 

@@ -115,6 +115,6 @@ def test_they_give_these_numbers_where_cnnzoo_is_not(exports):
 
 @pytest.mark.parametrize("name", sorted(set(cnnzoo.list_models()) - set(SERVED)))
 def test_what_cannot_be_served_is_not_exported(name, tmp_path):
-    with pytest.raises(ValueError, match=f"got a {name}, .*; allowed: to classify"):
+    with pytest.raises(ValueError, match=f"`model` must be trained to classify, .*. Received: a {name}, "):
         cnnzoo.export(samples.fresh(name), tmp_path)
     assert not list(tmp_path.iterdir())

@@ -166,7 +166,9 @@ def test_photographs_takes_pictures_without_class_folders(tmp_path):
 def test_train_refuses_pictures_without_labels_for_what_needs_them(arch, tmp_path, monkeypatch):
     fill(tmp_path, 5)
     monkeypatch.setattr(data, "training_images", lambda *_: pytest.fail("decoded before the refusal"))
-    with pytest.raises(ValueError, match=r"without labels, and \w+ needs them; .*<folder>/train/<label>/<image>"):
+    with pytest.raises(
+        ValueError, match=r"must have labels for \w+: .*<folder>/train/<label>/<image>. Received: .* without labels"
+    ):
         cnnzoo.train(arch, data=tmp_path, out=tmp_path / "run", verbose=0)
     assert not (tmp_path / "run").exists()
 
@@ -189,7 +191,7 @@ def test_train_tells_a_wrong_name_and_missing_data_apart():
         cnnzoo.train("nosuch")
     with pytest.raises(ValueError, match=r"Unknown architecture 'dcgna'. Did you mean dcgan"):
         cnnzoo.train("dcgna", data="digits")
-    with pytest.raises(ValueError, match=r"got 'dcgan' without data; allowed: data \(--data\), the name of a data set"):
+    with pytest.raises(ValueError, match=r"`data` \(--data\) must be the name of a data set or a folder for 'dcgan'"):
         cnnzoo.train("dcgan")
 
 
@@ -289,7 +291,7 @@ def test_a_command_hints_once_and_in_one_line(three):
 
 def test_interpolate_refuses_to_invert_no_images(capsys):
     assert main(["interpolate", "dcgan.mnist", "--invert"]) == 2
-    assert "got --invert without images" in capsys.readouterr().err
+    assert "--invert must be given with images. Received: no images" in capsys.readouterr().err
 
 
 def test_a_run_knows_the_ground_of_its_own_images(tmp_path):

@@ -141,12 +141,10 @@ def test_the_judge_suits_the_images_and_the_data(shape, data, name):
 def test_a_generator_without_a_judge_is_refused_and_an_autoencoder_is_scored_without_one():
     model = cnnzoo.build("dcgan", image_shape=(32, 32, 3), width=2, latent_dim=4)
     with pytest.raises(
-        ValueError, match=r"no shipped classifier judges images \(32, 32, 3\) .* photos; allowed: an extr"
+        ValueError, match=r"`extractor` must be .* images \(32, 32, 3\), as no shipped .* photos. Received: None"
     ):
         evaluate(model, "photos")
-    with pytest.raises(
-        ValueError, match=r"got the extractor 'lenet.mnist' .*allowed: a classifier of images \(32, 32, 3"
-    ):
+    with pytest.raises(ValueError, match=r"must be a classifier of images \(32, 32, 3\). Received: 'lenet.mnist' "):
         evaluate(model, "photos", extractor="lenet.mnist")
     vae = cnnzoo.build("vae", image_shape=(8, 8, 3), latent_dim=4, width=2, hidden=4)
     names = {score.name for score in evaluate(vae, "photos", samples=2, images=4).scores}
@@ -189,14 +187,14 @@ def test_the_class_that_is_reconstructed_worst_is_named():
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
-        ({"data": None}, "got a model of 'oracle' without data"),
-        ({"data": "digits", "limit": 0}, "got limit=0; allowed: limit >= 1"),
-        ({"data": "digits", "samples": -1}, "got samples=-1"),
+        ({"data": None}, "`data` must be .* for a model of 'oracle'. Received: None"),
+        ({"data": "digits", "limit": 0}, "`limit` must be an integer >= 1. Received: 0"),
+        ({"data": "digits", "samples": -1}, "`samples` must be an integer >= 1. Received: -1"),
         (
             {"data": "digits", "inception": True},
-            "got inception=True for a model of the task 'classify'; allowed: a mod",
+            "`inception` must not be given .*. Received: inception=True for a model of the task 'classify'",
         ),
-        ({"data": "mnits"}, "got data 'mnits'; allowed"),
+        ({"data": "mnits"}, "`data` must be one of mnist, .*. Received: 'mnits'"),
     ],
 )
 def test_what_cannot_be_evaluated_is_said(arguments, complaint):

@@ -368,7 +368,7 @@ def test_the_command_writes_a_report(words, tmp_path, capsys):
     ("words", "complaint"),
     [
         (["vae.mnist"], "`model` must be a classifier or a GAN. Received: vae"),
-        (["cnn.mnist", "--method", "gradcam"], "argument --method: got 'gradcam'; did you mean grad_cam"),
+        (["cnn.mnist", "--method", "gradcam"], "Received: 'gradcam'. "),
         (["gan.mnist", "--method", "grad_cam"], "Received: gan, which has no feature maps"),
         (["cgan.mnist"], "`classes` must be integers in [0, 10) with a cgan"),
     ],

@@ -32,8 +32,14 @@ def test_listing_and_asking_need_no_network_library():
         (lambda: cnnzoo.build("zzz"), "Unknown architecture 'zzz'. The nearest are .*; cnnzoo list names all"),
         (lambda: cnnzoo.card("dcgan.minst"), "Unknown checkpoint 'dcgan.minst'"),
         (lambda: cnnzoo.build("cnn", color=3), r"Unknown configuration field 'color' of cnn. Available: .*dropout=0.0"),
-        (lambda: cnnzoo.build("cnn.mnist", dropout=0.5), "got dropout beside trained weights"),
-        (lambda: cnnzoo.build("cnn.mnist", weights="here"), "got weights beside 'cnn.mnist'"),
+        (
+            lambda: cnnzoo.build("cnn.mnist", dropout=0.5),
+            "`dropout` must not be given with trained weights.* Received: dropout=0.5",
+        ),
+        (
+            lambda: cnnzoo.build("cnn.mnist", weights="here"),
+            "`weights` must not be given with 'cnn.mnist'.* Received: weights='here'",
+        ),
         (lambda: cnnzoo.build("cnn", pooling="median"), "`pooling` must be one of max, average.*Received: 'median'"),
         (
             lambda: cnnzoo.build("lenet", image_shape=(30, 30, 1)),

@@ -225,7 +225,7 @@ def test_outputs_that_are_not_one_for_each_instance_go_in_columns_alone():
     outputs = {"code": np.zeros((2, 3), np.float32), "loss": np.float32(0.1)}
     assert answer(outputs, rows=False) == b'{"outputs":{"code":[[0.0,0.0,0.0],[0.0,0.0,0.0]],"loss":0.1}}'
     for wrong in (outputs, {"loss": outputs["loss"]}, {**outputs, "loss": np.zeros(3)}):
-        with pytest.raises(Refusal, match="not one for each instance"):
+        with pytest.raises(Refusal, match="Outputs must be one for each instance"):
             answer(wrong, rows=True)
 
 
@@ -254,8 +254,8 @@ def test_a_new_version_takes_the_place_of_the_old_one_once_it_is_warm(folder, tm
     catalog.refresh()
     found = states(catalog)
     assert found["2"] == ("AVAILABLE", "") and catalog.find("lenet").version == 2
-    assert found["3"][0] == "END" and "got signature 'nonsense'" in found["3"][1]
-    with pytest.raises(ValueError, match="lenet/3 cannot be loaded: got signature 'nonsense'"):
+    assert found["3"][0] == "END" and "Received: 'nonsense'" in found["3"][1]
+    with pytest.raises(ValueError, match=r"lenet/3 cannot be loaded: `signature` must be .*\. Received: 'nonsense'"):
         ModelRepository(tmp_path)
     shutil.copytree(tmp_path / "lenet/1", tmp_path / "lenet/4")
     catalog.refresh()
@@ -295,11 +295,11 @@ def test_what_cannot_be_served_is_said_in_a_line(folder, tmp_path, capsys, monke
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
         for words, reason in [
-            ([str(tmp_path)], "allowed: a folder that cnnzoo export wrote models into"),
-            ([str(folder / "lenet")], f"the folder of one model; allowed: that of all, {folder}"),
-            ([str(folder), "--megabytes", "0"], "argument --megabytes: got 0; allowed: a number above 0"),
-            ([str(folder), "--port", port], f"got address 127.0.0.1:{port}: "),
-            ([str(folder), "--port", "70000"], "argument --port: got 70000; allowed: 0 to 65535"),
+            ([str(tmp_path)], "must be a folder that cnnzoo export wrote models into"),
+            ([str(folder / "lenet")], f"must be the folder of all models, {folder}. Received: that of one model"),
+            ([str(folder), "--megabytes", "0"], "--megabytes must be a number > 0. Received: 0"),
+            ([str(folder), "--port", port], f"or with 0 for any. Received: 127.0.0.1:{port}: "),
+            ([str(folder), "--port", "70000"], "--port must be an integer between 0 and 65535. Received: 70000"),
         ]:
             try:
                 code = main(["serve", *words])

@@ -284,7 +284,7 @@ def test_a_run_folder_is_never_overwritten(run, tmp_path, monkeypatch):
     with pytest.raises(ValueError, match=r"holds a run already; go on with it by --resume"):
         toy(run)
     (tmp_path / "file").write_text("mine")
-    with pytest.raises(ValueError, match="as run folder"):
+    with pytest.raises(ValueError, match=r"must be a folder, new or without a run\. Received: a file"):
         toy(tmp_path / "file")
     monkeypatch.chdir(tmp_path)
     assert [str(toy(None, epochs=1)) for _ in range(2)] == ["runs/toy.digits", "runs/toy.digits-2"]
@@ -293,15 +293,15 @@ def test_a_run_folder_is_never_overwritten(run, tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"data": None}, "got 'toy' without data"),
-        ({"data": "nowhere"}, "got data 'nowhere'; allowed: .*digits, photos, or an existing folder"),
-        ({"epochs": 0}, "got epochs=0; allowed: an integer >= 1"),
-        ({"epochs": 1.5}, "got epochs=1.5; allowed: an integer >= 1"),
-        ({"batch_size": -3}, "got batch_size=-3"),
-        ({"seed": -1}, "got seed=-1; allowed: an integer >= 0"),
+        ({"data": None}, "must be the name of a data set or a folder for 'toy'. Received: None"),
+        ({"data": "nowhere"}, "`data` must be one of .*digits, photos, or an existing folder. Received: 'nowhere'"),
+        ({"epochs": 0}, "`epochs` must be an integer >= 1. Received: 0"),
+        ({"epochs": 1.5}, "`epochs` must be an integer >= 1. Received: 1.5"),
+        ({"batch_size": -3}, "`batch_size` must be an integer >= 1. Received: -3"),
+        ({"seed": -1}, "`seed` must be an integer >= 0. Received: -1"),
         ({"config": {"depth": 3}}, "Unknown configuration field 'depth' of toy. Available: image_shape="),
-        ({"batch_size": 100_000}, "got batch_size=100000; allowed: 1 to"),
-        ({"resume": "elsewhere"}, "got name, out, data, epochs, batch_size beside resume"),
+        ({"batch_size": 100_000}, "`batch_size` must be between 1 and .*. Received: 100000"),
+        ({"resume": "elsewhere"}, "`name`, `out`, `data`, `epochs`, `batch_size` must not be given with `resume`"),
     ],
 )
 def test_settings_that_cannot_be(tmp_path, settings, message):
@@ -315,9 +315,9 @@ def test_names_that_do_not_exist(tmp_path):
         cnnzoo.train("cnn.minst")
     with pytest.raises(UnknownName, match=r"Unknown architecture 'cnm'. Did you mean cnn"):
         cnnzoo.train("cnm", data="digits")
-    with pytest.raises(ValueError, match=r"holds no run\.json; allowed: the folder of a training run"):
+    with pytest.raises(ValueError, match=r"must be the folder of a training run\. Received: no run\.json"):
         cnnzoo.train(resume=tmp_path)
-    with pytest.raises(ValueError, match="got no name"):
+    with pytest.raises(ValueError, match=r"`name` must be arch.tag, .*\. Received: neither"):
         cnnzoo.train(data="digits")
 
 
@@ -355,7 +355,7 @@ def test_a_run_on_a_share_of_the_images_sees_those_alone_even_when_resumed(tmp_p
     assert len(seen) == 2 and len(expected) == 1300
     for images in seen:
         np.testing.assert_array_equal(images.images, expected)
-    with pytest.raises(ValueError, match="got limit=0; allowed: limit >= 1"):
+    with pytest.raises(ValueError, match=r"`limit` must be an integer >= 1\. Received: 0"):
         toy(tmp_path / "other", limit=0)
     assert not (tmp_path / "other").exists()
 

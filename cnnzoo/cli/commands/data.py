@@ -43,7 +43,7 @@ def _get(args: argparse.Namespace) -> None:
     from cnnzoo.data.download import get
 
     if unknown := [name for name in args.set if name not in PUBLIC_SETS]:
-        raise ValueError(f"got the set {', '.join(unknown)}; allowed: {', '.join(PUBLIC_SETS)}")
+        raise ValueError(f"The set must be one of {', '.join(PUBLIC_SETS)}. Received: {', '.join(unknown)}")
     folders = {}
     for name in dict.fromkeys(args.set):
         with progress(f"{name}, kB") as update:

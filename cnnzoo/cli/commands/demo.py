@@ -18,7 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    checks.folder(args.out, "the folder of the gallery")
+    checks.folder(args.out, "--out")
     from cnnzoo.cli.gallery import make  # with Keras
 
     with progress("demo") as update:

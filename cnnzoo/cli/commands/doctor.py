@@ -60,4 +60,4 @@ def _lines(found: dict[str, Any]) -> Iterator[tuple[str, str]]:
 
 def _in_words(package: dict[str, Any]) -> str:
     have = package["installed"] or "is missing"
-    return f"{package['name']} {have}" + ("" if package["ok"] else f" (allowed: {package['allowed']})")
+    return f"{package['name']} {have}" + ("" if package["ok"] else f" (must be {package['allowed']})")

@@ -27,7 +27,7 @@ def run(args: argparse.Namespace) -> None:
 
     models.check(args.name)
     checks.data(args.data)
-    checks.folder(args.folder, "the folder of exports")
+    checks.folder(args.folder, "folder")
     options = {"name": args.called, "litert": args.litert, "onnx": args.onnx, "data": args.data}
     with progress(f"exporting {args.name}"):
         version = export(args.name, args.folder, **options)

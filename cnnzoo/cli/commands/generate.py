@@ -51,9 +51,14 @@ def _check(args: argparse.Namespace) -> None:
     models.check(args.name, "generate")
     if args.label is not None and not models.config(args.name).get("classes"):
         conditional = ", ".join(_conditional())
-        raise ValueError(f"got --label for {args.name!r}, which takes none; conditional models take one: {conditional}")
+        raise ValueError(
+            f"--label must not be given with {args.name!r}, which takes none; conditional models take one: "
+            f"{conditional}. Received: {args.label}"
+        )
     if args.truncation is not None and not models.accepts(args.name, "generate", "truncation"):
-        raise ValueError(f"got --truncation for {args.name!r}, which takes none")
+        raise ValueError(
+            f"--truncation must not be given with {args.name!r}, which takes none. Received: {args.truncation}"
+        )
 
 
 def _conditional() -> list[str]:

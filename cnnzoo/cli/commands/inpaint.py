@@ -40,7 +40,9 @@ def run(args: argparse.Namespace) -> None:
     def whole(photo: "Photo") -> "Photo":
         if photo.pixels.shape[:2] != mask.shape:
             sizes = ["{1}x{0}".format(*shape) for shape in (mask.shape, photo.pixels.shape)]
-            raise ValueError(f"got the mask {args.mask} of {sizes[0]} pixels; allowed: {sizes[1]}, as the picture")
+            raise ValueError(
+                f"--mask must be of {sizes[1]} pixels, as the picture. Received: {args.mask} of {sizes[0]}"
+            )
         made, alpha = restorer(replace(photo, pixels=visible_pixels(photo, mask)), mask), photo.alpha
         if alpha is not None and not alpha[mask].any():  # erased pixels become visible once filled
             alpha = from_nearest(alpha, ~mask)

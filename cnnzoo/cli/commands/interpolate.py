@@ -33,7 +33,7 @@ def run(args: argparse.Namespace) -> None:
     import numpy as np
 
     if len(args.image) == 1:
-        raise ValueError("got one image; allowed: none, or two and more")
+        raise ValueError("Images must be none, or two or more. Received: one")
     checks.pictures(*args.image)
     with progress(f"going through {args.name}"):
         model = latent_model(args.name)

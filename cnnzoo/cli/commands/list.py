@@ -51,7 +51,7 @@ def run(args: argparse.Namespace) -> None:
         known = [*registry.list_models(), *hub.list_checkpoints()]
         if not hub.list_checkpoints(args.pattern):
             raise registry.UnknownName("architecture or checkpoint", args.pattern, known)
-        raise ValueError("no checkpoint is of that pattern, task and data; cnnzoo list names all")
+        raise ValueError("No checkpoint is of that pattern, task and data; cnnzoo list names all")
     architectures = [{"name": name, "summary": table.summary(name)} for name in names]
     if args.json:
         checkpoints = [{k: card[k] for k in KEPT} for card in found]
@@ -76,7 +76,7 @@ def _found(args: argparse.Namespace) -> list[dict[str, Any]]:
         sets = {name: set(name.split("+")) for name in sorted({card["data"]["name"] for card in found})}
         known = {part for name, parts in sets.items() for part in (name, *parts)}
         if args.data not in known and known:
-            raise ValueError(f"no checkpoint was trained on {args.data!r}; {registry.suggestion(args.data, known)}")
+            raise ValueError(f"No checkpoint was trained on {args.data!r}. {registry.suggestion(args.data, known)}")
         found = [c for c in found if args.data == c["data"]["name"] or args.data in sets[c["data"]["name"]]]
     found = [card for card in found if args.task in (None, card["task"])]
     keys: dict[str, Callable[[dict[str, Any]], Any]] = {

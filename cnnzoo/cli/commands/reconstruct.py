@@ -30,14 +30,16 @@ def run(args: argparse.Namespace) -> None:
     stems = [path.stem for path in args.image]
     if twice := sorted({stem for stem in stems if stems.count(stem) > 1}):
         raise ValueError(
-            f"got several images named {', '.join(twice)}; allowed: each name once, as the results take it"
+            f"Images must have different names, as the results take them. Received: several named {', '.join(twice)}"
         )
     targets = [args.out / f"{stem}.png" for stem in stems]
     for target in targets:
         format_for(target)
     for path, target in zip(args.image, targets, strict=True):
         if target.exists() and path.exists() and target.samefile(path):
-            raise ValueError(f"got the folder of {path} as --out, where the result would replace it")
+            raise ValueError(
+                f"--out must not be the folder of {path}, which the result would replace. Received: {args.out}"
+            )
     checks.pictures(*args.image)
     with progress(f"reconstructing with {args.name}"):
         model = models.load_with_method(args.name, "reconstruct")

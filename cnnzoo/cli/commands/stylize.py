@@ -61,7 +61,7 @@ def run(args: argparse.Namespace) -> None:
     plan = plan_files(args, *map(Path, args.style), *masks)
     checks.pictures(*masks)
     if len(args.weight or args.style) != len(args.style):
-        raise ValueError(f"got {len(args.style)} styles and weights={args.weight}; allowed: one for each style")
+        raise ValueError(f"--weight must be given once for each of {len(args.style)} styles. Received: {args.weight}")
     if args.network is not None and args.network not in (known := [*NETWORKS, *hub.list_checkpoints()]):
         raise registry.UnknownName("network", args.network, known)
     if args.frames is not None:
@@ -90,8 +90,8 @@ def _paintings(names: Sequence[str], fast: Sequence[str]) -> list["np.ndarray"]:
         known = {*paintings(), *fast}
         if name not in known and not Path(name).is_file():
             hint = registry.suggestion(name, known)
-            if hint.startswith("did"):
-                raise ValueError(f"got the style {name!r}; {hint}")
+            if hint.endswith("?"):
+                raise ValueError(f"Unknown style {name!r}. {hint}")
     try:
         return [painting(name).pixels for name in names]
     except ValueError as error:

@@ -94,9 +94,11 @@ def _check(args: argparse.Namespace) -> None:
         Run.open(args.resume)
         return
     if args.name is None:
-        raise ValueError("got no name; allowed: arch.tag, arch with --data, or --resume with a run folder")
+        raise ValueError(
+            "name must be arch.tag, or arch with --data; or --resume must be a run folder. Received: neither"
+        )
     if args.out is not None:
-        checks.folder(args.out, "run folder")
+        checks.folder(args.out, "--out")
         check_vacant(args.out)
     arch, tag = registry.split_name(args.name)
     if found := find_recipe(args.name):
@@ -105,7 +107,7 @@ def _check(args: argparse.Namespace) -> None:
         recipe(args.name)
     checks.architecture(arch)
     if not (found or tag or args.data):
-        raise ValueError(f"got {arch!r} without --data; allowed: a data set, such as --data digits, or a folder")
+        raise ValueError(f"--data must be a data set, such as --data digits, or a folder for {arch!r}. Received: none")
     checks.data(args.data)
     checks.config(arch, dict(args.config or ()))
 

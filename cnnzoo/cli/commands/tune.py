@@ -68,7 +68,7 @@ def run(args: argparse.Namespace) -> None:
     checks.fields(args.name, [key for key, _ in args.space or () if key not in TRAINING])
     checks.config(args.name, dict(args.config or ()))
     if args.out is not None:
-        checks.folder(args.out, "the folder of a search")
+        checks.folder(args.out, "--out")
     from cnnzoo.training.progress import EpochBar  # with Keras
     from cnnzoo.tuning import tune
 

@@ -35,14 +35,17 @@ def run(args: argparse.Namespace) -> None:
 
     name = args.model or f"espcn.x{args.scale}"
     if args.model is None and name not in (known := hub.list_checkpoints("espcn")):
-        raise ValueError(f"got --scale {args.scale}; allowed: that of {' or '.join(known) or 'none yet'}")
+        scales = ", ".join(each.removeprefix("espcn.x") for each in known) or "none yet"
+        raise ValueError(f"--scale must be one of {scales}. Received: {args.scale}")
     models.check(name, "upscale")
     if (scale := models.config(name)["scale"]) != args.scale:
-        raise ValueError(f"got --scale {args.scale} for {name!r}; allowed: {scale}")
+        raise ValueError(f"--scale must be {scale} for {name!r}. Received: {args.scale}")
     options = {"ensemble": args.ensemble}
     if args.sharpness is not None:
         if not models.accepts(name, "upscale", "sharpness"):
-            raise ValueError(f"got --sharpness for {name!r}, which has no such dial; allowed: none")
+            raise ValueError(
+                f"--sharpness must not be given with {name!r}, which has no such dial. Received: {args.sharpness}"
+            )
         options["sharpness"] = args.sharpness
     plan = plan_files(args)
     model = models.load_with_method(name, "upscale")
