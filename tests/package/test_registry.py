@@ -103,3 +103,34 @@ def test_the_layers_are_the_published_ones(name, config, parameters):
 def test_each_pooling_of_the_cnn_halves_the_maps(pooling):
     model = cnnzoo.build("cnn", pooling=pooling)
     assert [layer.output.shape[1] for layer in model.backbone.layers if "pooling" in layer.name] == [13, 5]
+
+
+def test_the_public_names_are_these():
+    """A name that is missing breaks the programs of users; a new one is written down here and in the documents."""
+    assert sorted(cnnzoo.__all__) == [
+        "__version__", "build", "card", "compare", "evaluate", "export", "list_checkpoints", "list_models",
+        "load_export", "pipeline", "plot_history", "show", "train", "tune",
+    ]  # fmt: skip
+    assert all(callable(getattr(cnnzoo, name)) for name in cnnzoo.__all__ if name != "__version__")
+
+
+@pytest.mark.parametrize(
+    ("arch", "verbs"),
+    {
+        "lenet": ["classify", "features"],
+        "autoencoder": ["encode", "decode", "reconstruct"],
+        "vae": ["encode", "decode", "reconstruct", "draw", "generate", "log_weights", "elbo"],
+        "vqvae": ["encode", "decode", "reconstruct", "generate", "compress", "decompress"],
+        "dcgan": ["draw", "decode", "generate"],
+        "espcn": ["upscale"],
+        "denoiser": ["restore"],
+        "inpainter": ["restore"],
+        "enhancer": ["enhance"],
+        "fast_style": ["stylize"],
+        "adain": ["stylize"],
+        "style_transfer": ["stylize"],
+    }.items(),
+)
+def test_an_architecture_keeps_its_verbs(arch, verbs):
+    cls = architecture(arch)
+    assert [verb for verb in verbs if not callable(getattr(cls, verb, None))] == []
