@@ -1,7 +1,5 @@
 """Generates a page for each architecture, from its source, recipes and cards, when the site is built."""
 
-import ast
-import importlib.util
 import re
 from pathlib import Path
 
@@ -11,6 +9,7 @@ from cnnzoo import hub, registry
 from cnnzoo.checkpoints import table
 from cnnzoo.data.catalog import CATALOG
 from cnnzoo.recipes import list_recipes, recipe
+from cnnzoo.utils import source
 
 PICTURES = Path(__file__).parent / "pictures"
 
@@ -38,14 +37,14 @@ def on_page_markdown(markdown, page, config, files):
 def page(name: str) -> str:
     """The page of an architecture, in Markdown."""
     about = table.architecture_card(name)
-    module = source(f"cnnzoo.models.{name}")
-    parts = [f"# {name}", linked(ast.get_docstring(module))]
+    parts = [f"# {name}", linked(source.module_docstring(name))]
     if (PICTURES / f"{name}.webp").exists():
         parts.append(f"![Results of {name}](../pictures/{name}.webp)")
     shown = next(iter(about["checkpoints"]), name)  # with trained weights, where there are any
     parts += [f"    model = cnnzoo.build({shown!r})", scores(name), "## Configuration fields", fields(about["config"])]
-    cls = next(node.name for node in classes(module) if f"register({name!r})" in map(ast.unparse, node.decorator_list))
-    parts.append("## Reference\n\n" + "\n\n".join(f"::: {each}" for each in lineage(f"cnnzoo.models.{name}", cls)))
+    own, *parents = source.lineage_names(name)
+    bases = [each for each in parents if each.startswith("cnnzoo.tasks.")]  # which have no page of their own
+    parts.append("## Reference\n\n" + "\n\n".join(f"::: {each}" for each in [own, *bases]))
     return "\n\n".join(parts) + "\n"
 
 
@@ -54,25 +53,6 @@ def linked(text: str) -> str:
     text = re.sub(r"\barXiv:(\d{4}\.\d{4,5})", r"[arXiv:\1](https://arxiv.org/abs/\1)", text)
     text = re.sub(r"\bdoi:(10\.\S*\w)", r"[doi:\1](https://doi.org/\1)", text)
     return re.sub(r"(?<!\()(https://[^\s)]*\w)", r"<\1>", text)
-
-
-def source(module: str) -> ast.Module:
-    return ast.parse(Path(importlib.util.find_spec(module).origin).read_text(encoding="utf-8"))
-
-
-def classes(module: ast.Module) -> list[ast.ClassDef]:
-    return [node for node in module.body if isinstance(node, ast.ClassDef)]
-
-
-def lineage(module: str, cls: str) -> list[str]:
-    """A class and those of its bases that have no page of their own: the task bases."""
-    found = [f"{module}.{cls}"]
-    content = source(module)
-    homes = {a.name: node.module for node in content.body if isinstance(node, ast.ImportFrom) for a in node.names}
-    for base in next(node for node in classes(content) if node.name == cls).bases:
-        if homes.get(ast.unparse(base), "").startswith(("cnnzoo.models.", "cnnzoo.tasks.")):
-            found += lineage(homes[ast.unparse(base)], ast.unparse(base))
-    return found[:1] + [each for each in found[1:] if each.startswith("cnnzoo.tasks.")]
 
 
 def scores(name: str) -> str:

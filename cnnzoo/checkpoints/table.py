@@ -141,11 +141,6 @@ def with_table(text: str) -> str:
     return f"{before}{BEGIN}\n\n{table()}\n\n{END}{after}"
 
 
-def summary(architecture: str) -> str:
-    """The first line of the module of an architecture."""
-    return source.summary(architecture)
-
-
 def architecture_card(name: str) -> dict[str, Any]:
     """The summary, description and default configuration of an architecture, from its source file.
 
@@ -157,7 +152,7 @@ def architecture_card(name: str) -> dict[str, Any]:
     lineage = source.lineage(name)
     return {
         "name": name,
-        "summary": summary(name),
+        "summary": source.summary(name),
         "description": source.docstring(lineage[0]),
         "config": {key: field.default for key, field in source.fields(lineage).items()},
         "checkpoints": shipped.list_checkpoints(name),

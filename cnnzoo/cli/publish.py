@@ -5,8 +5,6 @@ python -m cnnzoo.cli.publish --rescore cnn.mnist    # an existing checkpoint; it
 """
 
 import argparse
-import ast
-import importlib.util
 import json
 import sys
 from pathlib import Path
@@ -20,6 +18,7 @@ from cnnzoo.evaluation.options import Progress
 from cnnzoo.recipes import optimizers_of, recipe
 from cnnzoo.registry import from_config
 from cnnzoo.training.run_dir import Run
+from cnnzoo.utils import source
 from cnnzoo.utils.atomic_files import write_json
 
 # Larger models are stored as float16; most autoencoders and GANs are.
@@ -160,17 +159,9 @@ def _unnamed(optimizer: dict[str, Any]) -> dict[str, Any]:
     return {**content, "config": {**content["config"], "name": ""}}
 
 
-def _docstring(module: str) -> str:
-    """The docstring of a module, read without importing it."""
-    spec = importlib.util.find_spec(module)
-    if spec is None or spec.origin is None:
-        return ""
-    return ast.get_docstring(ast.parse(Path(spec.origin).read_text())) or ""
-
-
 def _source(architecture: str) -> str:
     """The source in the docstring of an architecture's module."""
-    paragraphs = _docstring(f"cnnzoo.models.{architecture}").split("\n\n")
+    paragraphs = source.module_docstring(architecture).split("\n\n")
     sources = [p.partition(": ")[2] for p in paragraphs if p.startswith(("Source: ", "Sources: "))]
     return " ".join(sources[0].split()) if sources else "none; a plain convolutional network"
 

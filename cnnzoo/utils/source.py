@@ -24,13 +24,28 @@ def docstring(node: ast.Module | ast.ClassDef) -> str:
     return ast.get_docstring(node) or ""
 
 
+def module_docstring(architecture: str) -> str:
+    """The docstring of an architecture's module."""
+    return docstring(_module(f"cnnzoo.models.{architecture}"))
+
+
 def summary(architecture: str) -> str:
     """The first line of the docstring of an architecture's module."""
-    return docstring(_module(f"cnnzoo.models.{architecture}")).split("\n")[0]
+    return module_docstring(architecture).split("\n")[0]
 
 
 def lineage(architecture: str) -> list[ast.ClassDef]:
     """The class of one of the zoo's own architectures and its parents, as far as they are in the zoo."""
+    return [node for _, node in _definitions(architecture)]
+
+
+def lineage_names(architecture: str) -> list[str]:
+    """The dotted names of the classes of `lineage`."""
+    return [f"{module}.{node.name}" for module, node in _definitions(architecture)]
+
+
+def _definitions(architecture: str) -> list[tuple[str, ast.ClassDef]]:
+    """The classes of `lineage`, each with its module."""
     module = f"cnnzoo.models.{architecture}"
     decorator = f"register({architecture!r})"
     name = next(
@@ -38,10 +53,10 @@ def lineage(architecture: str) -> list[ast.ClassDef]:
         for node in _module(module).body
         if isinstance(node, ast.ClassDef) and decorator in map(ast.unparse, node.decorator_list)
     )
-    found: list[ast.ClassDef] = []
+    found: list[tuple[str, ast.ClassDef]] = []
     while home := _home(module, name):
         module, node = home
-        found.append(node)
+        found.append(home)
         if not node.bases:
             break
         name = ast.unparse(node.bases[0])

@@ -44,6 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     from cnnzoo import hub, registry
     from cnnzoo.checkpoints import table
+    from cnnzoo.utils import source
 
     found = _found(args)
     names = [] if args.task or args.data or args.sort or args.csv else registry.list_models(args.pattern)
@@ -52,7 +53,7 @@ def run(args: argparse.Namespace) -> None:
         if not hub.list_checkpoints(args.pattern):
             raise registry.UnknownName("architecture or checkpoint", args.pattern, known)
         raise ValueError("No checkpoint is of that pattern, task and data; cnnzoo list names all")
-    architectures = [{"name": name, "summary": table.summary(name)} for name in names]
+    architectures = [{"name": name, "summary": source.summary(name)} for name in names]
     if args.json:
         checkpoints = [{k: card[k] for k in KEPT} for card in found]
         return print_json({"architectures": architectures, "checkpoints": checkpoints})
