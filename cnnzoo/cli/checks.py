@@ -91,8 +91,7 @@ def classifier(name: str | None) -> None:
     Raises:
         ValueError: It has another task.
     """
-    if name is not None and hub.card(name)["task"] != "classify":
-        task = hub.card(name)["task"]
+    if name is not None and (task := hub.card(name)["task"]) != "classify":
         raise ValueError(f"--extractor must be a classifier. Received: {name!r}, whose task is {task!r}")
 
 

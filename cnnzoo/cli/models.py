@@ -19,14 +19,14 @@ def resolve(name: str) -> tuple[Path, str]:
 
 def _described(name: str) -> tuple[Path, dict[str, Any]]:
     """The folder of a trained model, and its card or the plan of its run."""
-    from cnnzoo.checkpoints import open_checkpoint
+    from cnnzoo.checkpoints import CARD, open_checkpoint, saved_models_dir
     from cnnzoo.training.run_dir import Run
 
     known = hub.list_checkpoints()
-    if name in known or (Path(name) / "card.json").exists():
-        path = hub.checkpoint_path(name) if name in known else Path(name)
+    path = saved_models_dir() / name if name in known else Path(name)
+    if (path / CARD).exists():
         return path, open_checkpoint(path).card
-    if Path(name).is_dir():
+    if path.is_dir():
         run = Run.open(name)
         return run.path, run.plan
     if name in registry.list_models():
@@ -55,9 +55,12 @@ def check(name: str, verb: str = "") -> None:
     Raises:
         ValueError: It does not exist, or has no such method.
     """
+    _check_method(name, _described(name)[1]["architecture"], verb)
+
+
+def _check_method(name: str, arch: str, verb: str) -> None:
     from cnnzoo.utils import source
 
-    arch = _described(name)[1]["architecture"]
     if arch in registry.own_architectures():
         lineage = source.lineage(arch)
         if verb and source.parameters(lineage, verb) is None:
@@ -74,5 +77,6 @@ def load_with_method(name: str, verb: str = "") -> Any:
     """
     from cnnzoo.checkpoints import load
 
-    check(name, verb)
-    return load(resolve(name)[0])
+    path, about = _described(name)
+    _check_method(name, about["architecture"], verb)
+    return load(path)
