@@ -63,10 +63,8 @@ def test_imports_go_down(folder):
 
 def test_no_module_imports_itself_by_way_of_others():
     edges = {module: {name for name in imports(tree) if name != module} for module, tree in MODULES.items()}
-    for (
-        module,
-        others,
-    ) in edges.items():  # a package's own names are re-exported by its __init__, which imports nothing up
+    # A package re-exports its own names in its __init__, which imports nothing above.
+    for module, others in edges.items():
         edges[module] = {name for name in others if not module.startswith(f"{name}.")}
     done: set[str] = set()
 
