@@ -16,7 +16,7 @@ from keras import layers
 from cnnzoo.models.gan import GAN
 from cnnzoo.nn import gan_losses
 from cnnzoo.nn.label_conditioning import discriminator_layers
-from cnnzoo.nn.layers import BatchSpread
+from cnnzoo.nn.layers import BatchNormalization, BatchSpread
 from cnnzoo.registry import register
 from cnnzoo.tasks.generator import FIRST_SIDES, check_square
 
@@ -92,7 +92,7 @@ class DCGAN(GAN):
             normalize = not alone and side < self.image_shape[0]
             x = conv(filters, 4, 2, "same", use_bias=not normalize, kernel_initializer=published())(x)
             if normalize:
-                x = layers.BatchNormalization(momentum=MOMENTUM)(x)
+                x = BatchNormalization(momentum=MOMENTUM)(x)
             x = layers.LeakyReLU(0.2)(x)
             side, filters = (side + 1) // 2, 2 * filters
         x = layers.Flatten()(x)

@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 import keras
 from keras import layers
 
+from cnnzoo.nn.layers import BatchNormalization
 from cnnzoo.registry import register
 from cnnzoo.tasks.classifier import Classifier
 
@@ -46,7 +47,7 @@ class VGGSmall(Classifier):
                 name = f"block{block}_{{}}{i}".format
                 # Batch normalization makes a bias redundant.
                 stack.append(layers.Conv2D(filters, 3, padding="same", use_bias=False, name=name("conv")))
-                stack.append(layers.BatchNormalization(momentum=MOMENTUM, name=name("norm")))
+                stack.append(BatchNormalization(momentum=MOMENTUM, name=name("norm")))
                 stack.append(layers.ReLU(name=name("relu")))
             if block < BLOCKS:
                 stack.append(layers.MaxPooling2D(name=f"block{block}_pool"))  # 16, then 8, then 4 pixels a side

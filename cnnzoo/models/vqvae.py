@@ -14,7 +14,7 @@ from scipy.special import ndtr, softmax
 
 from cnnzoo.models._pixelcnn import PixelCNN
 from cnnzoo.nn import entropy_coding, losses
-from cnnzoo.nn.layers import PACKAGE, DepthToSpace, unit_range
+from cnnzoo.nn.layers import PACKAGE, BatchNormalization, DepthToSpace, unit_range
 from cnnzoo.phases import Phase, PhasedModel
 from cnnzoo.registry import register
 from cnnzoo.tasks import inference
@@ -137,7 +137,7 @@ class VQVAE(PhasedModel):
         x = layers.Conv2D(self.code_dim, 1, use_bias=False, dtype="float32")(x)  # (n, 8, 8, code_dim)
         # Mean 0 and variance 1, as the initial codebook, prevents divergence from it and codebook collapse
         # (Łańcucki et al., "Robust Training of Vector Quantized Bottleneck Models", 2020).
-        points = layers.BatchNormalization(momentum=0.9, center=False, scale=False, dtype="float32")(x)
+        points = BatchNormalization(momentum=0.9, center=False, scale=False, dtype="float32")(x)
         return keras.Model(images, points, name="encoder")
 
     def make_decoder(self) -> keras.Model:

@@ -13,6 +13,7 @@ from keras import layers
 
 from cnnzoo.models.gan import GAN
 from cnnzoo.nn.label_conditioning import discriminator_layers
+from cnnzoo.nn.layers import BatchNormalization
 from cnnzoo.registry import register
 from cnnzoo.tasks.generator import FIRST_SIDES, check_square
 
@@ -82,7 +83,7 @@ class WGANGP(GAN):
             x = layers.ReLU()(self.labels.batch_norm(x, label, MOMENTUM))
             x = layers.Add()([path, layers.Conv2D(self.width, 3, 1, "same")(x)])
             start *= 2
-        x = layers.ReLU()(layers.BatchNormalization(momentum=MOMENTUM)(x))
+        x = layers.ReLU()(BatchNormalization(momentum=MOMENTUM)(x))
         x = layers.Conv2D(channels, 3, 1, "same", activation="tanh", dtype="float32")(x)  # (n, 28, 28, channels)
         return self.labels.network(z, label, x, name)
 

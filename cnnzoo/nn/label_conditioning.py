@@ -11,7 +11,13 @@ from typing import Any
 import keras
 from keras import layers
 
-from cnnzoo.nn.layers import ConditionalBatchNormalization, SpectralConv2D, SpectralDense, with_label
+from cnnzoo.nn.layers import (
+    BatchNormalization,
+    ConditionalBatchNormalization,
+    SpectralConv2D,
+    SpectralDense,
+    with_label,
+)
 
 WAYS = ("concatenation", "projection")
 
@@ -44,7 +50,7 @@ class LabelConditioning:
     def batch_norm(self, x: Any, label: Any, momentum: float) -> Any:
         """Batch normalization, class-conditional with projection."""
         if label is None or self.way != "projection":
-            return layers.BatchNormalization(momentum=momentum)(x)
+            return BatchNormalization(momentum=momentum)(x)
         return ConditionalBatchNormalization(momentum)(x, label)
 
     def logit(self, features: Any, label: Any, dense: type, use_bias: bool, **settings: Any) -> Any:

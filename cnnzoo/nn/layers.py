@@ -133,8 +133,8 @@ class DepthToSpace(keras.layers.Layer):
         super().__init__(**kwargs)
         self.block = block
 
-    def call(self, x: Any) -> Any:
-        return ops.nn.depth_to_space(x, self.block)
+    def call(self, x: Any, training: bool = False) -> Any:
+        return _depth_to_space_by_transpose(x, self.block) if training else ops.nn.depth_to_space(x, self.block)
 
     def compute_output_shape(self, input_shape: Any) -> tuple[Any, ...]:
         n, height, width, channels = input_shape
@@ -143,6 +143,41 @@ class DepthToSpace(keras.layers.Layer):
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "block": self.block}
+
+
+def _depth_to_space_by_transpose(x: Any, block: int) -> Any:
+    """As `ops.nn.depth_to_space`, whose gradient is slow on processors; inference keeps the one operation."""
+    n, height, width, channels = ops.shape(x)
+    channels //= block**2
+    x = ops.reshape(x, (n, height, width, block, block, channels))
+    return ops.reshape(ops.transpose(x, (0, 1, 3, 2, 4, 5)), (n, height * block, width * block, channels))
+
+
+@keras.saving.register_keras_serializable(PACKAGE)
+class BatchNormalization(keras.layers.BatchNormalization):
+    """Keras's layer for features (n, ..., d), trained by TensorFlow's fused operation, three times as fast."""
+
+    def call(self, inputs: Any, training: bool = False) -> Any:
+        if not training or not self.trainable or keras.backend.backend() != "tensorflow":
+            return super().call(inputs, training=training)
+        import tensorflow as tf
+
+        rows = tf.reshape(tf.cast(inputs, tf.float32), (tf.shape(inputs)[0], 1, -1, inputs.shape[-1]))
+        ones, zeros = tf.ones(inputs.shape[-1:]), tf.zeros(inputs.shape[-1:])
+        made = tf.raw_ops.FusedBatchNormV3(
+            x=rows,
+            scale=tf.cast(self.gamma, tf.float32) if self.scale else ones,
+            offset=tf.cast(self.beta, tf.float32) if self.center else zeros,
+            mean=[],
+            variance=[],
+            epsilon=self.epsilon,
+            is_training=True,
+        )
+        count = tf.cast(tf.size(rows) // inputs.shape[-1], tf.float32)
+        variance = made.batch_variance * tf.maximum(count - 1.0, 0.0) / count  # Keras's is without Bessel's correction
+        for moving, value in ((self.moving_mean, made.batch_mean), (self.moving_variance, variance)):
+            moving.assign(moving * self.momentum + value * (1.0 - self.momentum))
+        return tf.cast(tf.reshape(made.y, tf.shape(inputs)), self.compute_dtype)
 
 
 @keras.saving.register_keras_serializable(PACKAGE)
@@ -248,9 +283,7 @@ class ConditionalBatchNormalization(keras.layers.Layer):
     def __init__(self, momentum: float = 0.99, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.momentum = momentum
-        self.normalize = keras.layers.BatchNormalization(
-            momentum=momentum, center=False, scale=False, dtype=self.dtype_policy
-        )
+        self.normalize = BatchNormalization(momentum=momentum, center=False, scale=False, dtype=self.dtype_policy)
 
     def build(self, features_shape: Any, labels_shape: Any) -> None:
         self.normalize.build(features_shape)
