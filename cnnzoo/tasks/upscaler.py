@@ -82,7 +82,7 @@ class SubPixelModel(PhasedModel):
 
     def enlarged(self, small: Any, training: bool = False) -> Any:
         """(n, height, width, 1) to (n, height * scale, width * scale, 1), not clipped to [0, 1]."""
-        return self.to_space(self.network(small, training=training))
+        return self.to_space(self.network(small, training=training), training=training)
 
     def pixel_loss(self, pair: Any) -> Any:
         images, enlarged = pair
