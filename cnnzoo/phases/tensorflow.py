@@ -4,6 +4,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from cnnzoo.phases import fused_adam
 from cnnzoo.phases.phase import share_size
 
 
@@ -56,7 +57,7 @@ def _update(model: Any, phases: list, images: Any, labels: Any, weights: Any, sh
     for phase, loss in zip(phases, scaled, strict=True):
         variables = phase.variables
         gradients = tape.gradient(loss, [v.value for v in variables])
-        model.optimizer.by_phase[phase.name].apply(gradients, variables)
+        fused_adam.apply(model.optimizer.by_phase[phase.name], gradients, variables)
     return forward
 
 
