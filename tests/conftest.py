@@ -23,6 +23,15 @@ def _memory():
     give_back()
 
 
+@pytest.fixture(autouse=True)
+def _float32(request, monkeypatch):
+    """Trains in float32 on every machine, as the references do; files that test precisions set `PRECISION = None`."""
+    if getattr(request.module, "PRECISION", "float32"):
+        import cnnzoo.phases.precision as precision
+
+        monkeypatch.setattr(precision, "_available", lambda: precision.PRECISIONS[:1])
+
+
 @pytest.fixture(scope="session")
 def tfds_data(tmp_path_factory) -> Path:
     """A folder of tensorflow-datasets with MNIST and Fashion-MNIST prepared, set as TFDS_DATA_DIR.

@@ -25,7 +25,7 @@ from cnnzoo.utils.atomic_files import write_json
 LARGE = 400_000
 TOLERANCE = 0.001  # relative, between two measurements of a score
 # The parts of a plan on the card, besides data and configuration.
-KEPT = ("epochs", "steps", "batch_size", "seed", "crop", "start", "limit", "bfloat16", "optimizers", "versions")
+KEPT = ("epochs", "steps", "batch_size", "seed", "crop", "start", "limit", "precision", "optimizers", "versions")
 
 
 def publish(run: str | Path, out: str | Path | None = None, progress: Progress | None = None) -> checkpoints.Checkpoint:
@@ -143,7 +143,7 @@ def _departures(plan: dict[str, Any]) -> list[str]:
     other = [f"config {key}" for key, value in plan["config"].items() if config[key] != value]
     same = ("data", "split", "epochs", "batch_size", "seed", "crop", "limit")
     other += [key for key in same if key in plan and plan[key] != getattr(base, key)]
-    other += [key for key in ("start", "bfloat16") if plan.get(key, False) != (getattr(base, key) or False)]
+    other += ["start"] if plan.get("start") != base.start else []
     if other:  # they change the optimizers too
         return other
     optimizers = optimizers_of(base, own, plan["steps"])

@@ -30,8 +30,6 @@ class Recipe:
         start: Checkpoint to initialize the network from; None for random weights.
         limit: Number of training images, chosen by `cnnzoo.data.ImageSet.few`; None for all.
         seed: Seed of the initial weights, the order of the images and all noise.
-        bfloat16: Whether TensorFlow computes convolutions and matrix products in bfloat16 during training; the weights
-            stay float32. Twice as fast on a CPU with bfloat16 instructions, without effect elsewhere.
         config: Keyword arguments of the architecture.
         learning_rate: Constant learning rate of all optimizers; None for their own.
         optimizers: Function from {phase name: number of updates}, which schedules need, to {phase name: optimizer};
@@ -52,7 +50,6 @@ class Recipe:
     start: str | None = None
     limit: int | None = None
     seed: int = 0
-    bfloat16: bool = False
     config: Mapping[str, Any] = field(default_factory=dict)
     learning_rate: float | None = None
     optimizers: Callable[[Mapping[str, int]], dict[str, Any]] | None = None

@@ -12,7 +12,6 @@ RECIPES = {
         start="vgg_small.cifar10",
         expects="no number yet",
         published="none that compares: Huang and Belongie, 2017, compare losses and speed in the features of VGG-19",
-        bfloat16=True,
         optimizers=adam_cosine(1e-3, "decoder"),
     ),
 }

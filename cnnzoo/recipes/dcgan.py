@@ -15,7 +15,6 @@ RECIPES = {
             "features, and the Fréchet distance here is in the features of a shipped classifier"
         ),
         config={"image_shape": (32, 32, 3), "latent_dim": 64},
-        bfloat16=True,
         optimizers=adam_cosine(5e-4, "discriminator", "generator", beta_1=0.5),
     ),
     "fashion_mnist": Recipe(

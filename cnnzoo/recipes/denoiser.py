@@ -13,7 +13,6 @@ RECIPES = {
         batch_size=16,
         crop=64,
         config={"sigma": [0.0, 55.0], "image_shape": [None, None, 3]},
-        bfloat16=True,
         optimizers=adam_cosine(2e-3, "pixels"),
     ),
     "gray_blind": Recipe(
@@ -31,7 +30,6 @@ RECIPES = {
         crop=64,
         config={"sigma": [0.0, 55.0]},
         start="denoiser.gray_s25",
-        bfloat16=True,
         optimizers=adam_cosine(1e-3, "pixels"),
     ),
     "gray_s15": Recipe(
@@ -49,7 +47,6 @@ RECIPES = {
         crop=64,
         config={"sigma": 15.0},
         start="denoiser.gray_s25",
-        bfloat16=True,
         optimizers=adam_cosine(1e-3, "pixels"),
     ),
     "gray_s25": Recipe(
@@ -66,7 +63,6 @@ RECIPES = {
         batch_size=16,
         crop=64,
         config={"sigma": 25.0},
-        bfloat16=True,
         optimizers=adam_cosine(2e-3, "pixels"),
     ),
     "gray_s50": Recipe(
@@ -84,7 +80,6 @@ RECIPES = {
         crop=64,
         config={"sigma": 50.0},
         start="denoiser.gray_s25",
-        bfloat16=True,
         optimizers=adam_cosine(1e-3, "pixels"),
     ),
 }

@@ -17,7 +17,6 @@ RECIPES = {
         batch_size=16,
         crop=64,
         config={"sigma": 25.0},
-        bfloat16=True,
         optimizers=adam_cosine(2e-3, "pixels"),
     ),
 }

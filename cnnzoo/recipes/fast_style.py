@@ -24,7 +24,6 @@ RECIPES = {
             "variation_weight": 6.0,
             "adversarial_weight": 1.0,
         },
-        bfloat16=True,
         optimizers=lambda updates: {
             **adam_cosine(1e-3, "discriminator", beta_1=0.5)(updates),
             **adam_cosine(2e-3, "painter")(updates),

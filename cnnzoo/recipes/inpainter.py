@@ -14,7 +14,6 @@ RECIPES = {
             "biharmonic filling is the comparison"
         ),
         batch_size=16,
-        bfloat16=True,
         optimizers=adam_cosine(2e-3, "restoration", warmup=0.05),
     ),
     "fashion_mnist": Recipe(
@@ -29,7 +28,6 @@ RECIPES = {
         ),
         batch_size=16,
         config={"image_shape": (None, None, 1)},
-        bfloat16=True,
         optimizers=adam_cosine(2e-3, "restoration", warmup=0.05),
     ),
     "photos64": Recipe(
@@ -44,7 +42,6 @@ RECIPES = {
         ),
         batch_size=8,
         crop=64,
-        bfloat16=True,
         optimizers=adam_cosine(2e-3, "restoration", warmup=0.05),
     ),
 }

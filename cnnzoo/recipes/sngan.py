@@ -16,7 +16,6 @@ RECIPES = {
             " is in the features of a shipped classifier"
         ),
         config={"classes": 10, "latent_dim": 64, "width": 32, "critic_steps": 2, "ema_decay": 0.995},
-        bfloat16=True,
         optimizers=adam_cosine(2e-4, "discriminator", "generator", beta_1=0.0, beta_2=0.9),
     ),
 }

@@ -11,7 +11,6 @@ RECIPES = {
         expects="a test accuracy of 89.6 %",
         published="none: Simonyan and Zisserman, 2015, have no CIFAR-10",
         config={"l2": 5e-5, "augmentation": {"shift": 0.125, "mirror": True}},
-        bfloat16=True,
         optimizers=adam_cosine(2e-3, "classifier", warmup=0.05),
     ),
 }

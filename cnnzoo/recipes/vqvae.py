@@ -15,7 +15,6 @@ RECIPES = {
             "pixel, which a decoder trained by squared errors does not give"
         ),
         config={"image_shape": (32, 32, 3), "codes": 512, "width": 64, "prior_width": 32, "prior_depth": 5},
-        bfloat16=True,
         optimizers=lambda updates: {
             **adam_cosine(3e-3, "autoencoder")({"autoencoder": 2 * updates["autoencoder"] // 3}),
             **adam_cosine(3e-3, "prior")(updates),

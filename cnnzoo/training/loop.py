@@ -1,7 +1,6 @@
 """Training of any architecture on any data set, from a recipe or from scratch; runs resume bit for bit."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from functools import partial
 from itertools import count
 from pathlib import Path
@@ -31,6 +30,7 @@ def train(
     seed: int | None = None,
     crop: int | None = None,
     limit: int | None = None,
+    precision: str | None = None,
     out: str | Path | None = None,
     resume: str | Path | None = None,
     config: Mapping[str, Any] | None = None,
@@ -55,6 +55,8 @@ def train(
         seed: >= 0; the recipe's, or 0.
         crop: The side in pixels of square crops of photographs, for a model of images of any size; the recipe's, or 64.
         limit: Train on at most this number of images, >= 1; the recipe's, or all. See `cnnzoo.data.ImageSet.few`.
+        precision: "float32", "bfloat16" or "auto" (default), the fastest of this machine; see `compile`. The run keeps
+            it.
         out: The run folder; a new one in `runs/` by default.
         resume: The folder of a run to resume, instead of all the above and `config`.
         config: Keywords of the architecture; they override those of the recipe.
@@ -68,8 +70,16 @@ def train(
         TrainingDiverged: A loss became NaN or infinite; the last good state is kept.
         KeyboardInterrupt: After SIGINT or SIGTERM; the message has the command to resume.
     """
-    settings = {"data": data, "epochs": epochs, "batch_size": batch_size, "seed": seed, "crop": crop, "limit": limit}
-    given = {key: value for key, value in {**settings, "config": config}.items() if value is not None}
+    settings: dict[str, Any] = {
+        "data": data,
+        "epochs": epochs,
+        "batch_size": batch_size,
+        "seed": seed,
+        "crop": crop,
+        "limit": limit,
+    }
+    settings |= {"precision": precision, "config": config}
+    given = {key: value for key, value in settings.items() if value is not None}
     if resume is not None:
         if extra := [key for key, value in {"name": name, "out": out, **given}.items() if value is not None]:
             raise ValueError(
@@ -119,9 +129,10 @@ def _train(run: Run, model: Any, images: Any, callbacks: Sequence, verbose: Any)
 def _fit(run: Run, model: Any, images: Any, callbacks: Sequence, verbose: Any) -> None:
     plan = run.plan
     deserialize = keras.saving.deserialize_keras_object
-    model.compile({name: deserialize(config) for name, config in plan["optimizers"].items()})
+    optimizers = {name: deserialize(config) for name, config in plan["optimizers"].items()}
+    model.compile(optimizers, precision=plan.get("precision", "bfloat16" if plan.get("bfloat16") else "float32"))
     state = run.newest_state()
-    with stop_on_signals() as stop, _bfloat16(plan.get("bfloat16", False)):
+    with stop_on_signals() as stop:
         checkpointer = RunCheckpointer(run, state, stop)
         if state:
             model.load_weights(state.weights)
@@ -154,23 +165,6 @@ def _fit(run: Run, model: Any, images: Any, callbacks: Sequence, verbose: Any) -
                 epochs=epoch + 1 if done else plan["epochs"],  # first the rest of an unfinished epoch
                 **settings,
             )
-
-
-@contextmanager
-def _bfloat16(enabled: bool) -> Iterator[None]:
-    """Lets TensorFlow rewrite graphs to bfloat16 inside the context; JAX has no such option."""
-    if not enabled or keras.backend.backend() != "tensorflow":
-        yield
-        return
-    import tensorflow as tf
-
-    option = "auto_mixed_precision_onednn_bfloat16"
-    before = tf.config.optimizer.get_experimental_options().get(option, False)
-    tf.config.optimizer.set_experimental_options({option: True})
-    try:
-        yield
-    finally:
-        tf.config.optimizer.set_experimental_options({option: before})
 
 
 def _sheet_images(plan: Plan, model: Any) -> Any:

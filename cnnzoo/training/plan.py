@@ -17,6 +17,7 @@ from cnnzoo.data import LABELED, training_images
 from cnnzoo.data.fingerprint import changes, fingerprint
 from cnnzoo.data.ground import ground_of
 from cnnzoo.data.sources import NAMES
+from cnnzoo.phases.precision import resolved
 from cnnzoo.recipes import Recipe, optimizers_of, recipe
 from cnnzoo.recipes.json_files import find_recipe
 from cnnzoo.registry import architecture, from_config, split_name
@@ -103,8 +104,7 @@ def _settings(base: Recipe, arch: str, given: Mapping[str, Any]) -> Plan:
     plan["limit"] = given.get("limit", base.limit)
     if base.start is not None:
         plan["start"] = base.start
-    if base.bfloat16:
-        plan["bfloat16"] = True
+    plan["precision"] = resolved(given.get("precision", "auto"))
     plan["config"] = dict(base.config) | dict(given.get("config", {}))
     return plan
 

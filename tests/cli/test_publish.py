@@ -210,7 +210,6 @@ def test_a_run_of_another_configuration_than_its_recipe_is_refused(runs, tmp_pat
 @pytest.mark.parametrize(
     ("change", "complaint"),
     [
-        ({"bfloat16": True}, "another bfloat16$"),
         ({"start": "lenet.mnist"}, "another start$"),
         ({"steps": 3}, "another optimizer of classifier$"),
     ],

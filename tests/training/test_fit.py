@@ -182,23 +182,6 @@ def test_validation_images_are_watched_where_the_recipe_holds_them_out(tmp_path,
     np.testing.assert_allclose([entry["val_first_loss"] for entry in history], after, rtol=1e-5)
 
 
-def test_bfloat16_is_for_training_alone(tmp_path, monkeypatch):
-    import tensorflow as tf
-
-    def on() -> bool:
-        return tf.config.optimizer.get_experimental_options().get("auto_mixed_precision_onednn_bfloat16", False)
-
-    class Note(keras.callbacks.Callback):
-        def on_train_batch_end(self, batch, logs=None):
-            seen.append(on())
-
-    seen, fast = [], Recipe(checkpoint="toy.fast", data="digits", epochs=1, batch_size=BATCH, expects="", bfloat16=True)
-    monkeypatch.setattr(planning, "recipe", lambda name: fast)
-    run = cnnzoo.train("toy.fast", out=tmp_path / "run", callbacks=[Note()], verbose=0)
-    assert seen == [True, True] and not on()
-    assert json.loads((run / "run.json").read_text())["bfloat16"] is True
-
-
 def test_the_rate_of_a_phase_falls_until_the_last_step_however_often_it_is_updated(tmp_path, monkeypatch):
     class Note(keras.callbacks.Callback):
         def on_train_batch_end(self, batch, logs=None):

@@ -51,6 +51,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=arguments.integer(1),
         help="train on at most this number of images (default: the recipe's, or all)",
     )
+    parser.add_argument(
+        "--precision",
+        choices=("auto", "float32", "bfloat16"),
+        help="of the training steps (default: auto, the fastest of this machine)",
+    )
     parser.add_argument("--out", type=Path, help="the run folder (default: a new one in ./runs)")
     arguments.config(parser, "a field of the architecture, as JSON")
     parser.add_argument("--resume", type=Path, metavar="RUN", help="resume the run in this folder")
@@ -70,6 +75,7 @@ def run(args: argparse.Namespace) -> None:
             seed=args.seed,
             crop=args.crop,
             limit=args.limit,
+            precision=args.precision,
             out=args.out,
             resume=args.resume,
             config=dict(args.config) if args.config else None,

@@ -1,0 +1,156 @@
+"""Steps in bfloat16, and the fused operations of TensorFlow, against Keras's own."""
+
+import keras
+import numpy as np
+import pytest
+from toys import IMAGES, Line
+
+import cnnzoo
+from cnnzoo.nn.layers import BatchNormalization, DepthToSpace
+from cnnzoo.phases import precision
+
+PRECISION = None  # that of the machine
+PICTURES = np.random.default_rng(0).random((64, 28, 28, 1), dtype=np.float32)
+
+needs_bfloat16 = pytest.mark.skipif(
+    precision._available() != precision.PRECISIONS, reason="needs a CPU with avx512_bf16 or amx_bf16"
+)
+
+
+class PlainAdam(keras.optimizers.Adam):
+    """Keras's update: fused is `Adam` alone."""
+
+
+def trained(seed=0, optimizer=None, **settings):
+    keras.utils.set_random_seed(seed)
+    model = cnnzoo.build("autoencoder", width=4, hidden=16, latent_dim=4)
+    model.compile(optimizer, **settings)
+    history = model.fit(PICTURES, batch_size=32, epochs=3, shuffle=False, verbose=0).history
+    return model, np.array(history["loss"])
+
+
+@pytest.mark.parametrize("options", [{}, {"clipnorm": 0.1}, {"beta_1": 0.5, "epsilon": 1e-3}])
+def test_fused_adam_equals_that_of_keras(options):
+    (fused, _), (plain, _) = (
+        trained(optimizer=kind(0.01, **options), precision="float32") for kind in (keras.optimizers.Adam, PlainAdam)
+    )
+    # Adam divides by the root of tiny numbers, whose roundings differ.
+    for ours, theirs in zip(fused.get_weights(), plain.get_weights(), strict=True):
+        np.testing.assert_allclose(ours, theirs, atol=2e-4)
+    kept = [optimizer.by_phase["reconstruction"] for optimizer in (fused.optimizer, plain.optimizer)]
+    assert int(kept[0].iterations) == int(kept[1].iterations) == 6
+    for ours, theirs in zip(kept[0]._momentums, kept[1]._momentums, strict=True):
+        np.testing.assert_allclose(ours, theirs, atol=1e-3)
+
+
+@pytest.mark.parametrize("settings", [{"weight_decay": 0.1}, {"amsgrad": True}, {"use_ema": True, "ema_momentum": 0.5}])
+def test_settings_beyond_the_fused_adam_are_honored(settings):
+    weights = []
+    for kind in (keras.optimizers.Adam, PlainAdam):
+        model, _ = trained(optimizer=kind(0.01, **settings), precision="float32")
+        weights.append(model.get_weights())
+    for ours, theirs in zip(*weights, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+@pytest.mark.parametrize("shape", [(6, 5, 4, 7), (9, 3), (1, 1, 1, 2)])
+def test_batch_normalization_equals_that_of_keras(shape):
+    import tensorflow as tf
+
+    rng = np.random.default_rng(0)
+    x, found = tf.constant(rng.normal(1.0, 3.0, shape).astype(np.float32)), []
+    for kind in (keras.layers.BatchNormalization, BatchNormalization):
+        layer = kind(momentum=0.9)
+        layer.build(shape)
+        layer.gamma.assign(np.linspace(0.5, 2.0, shape[-1]))
+        layer.beta.assign(np.linspace(-1.0, 1.0, shape[-1]))
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            y = layer(x, training=True)
+            total = tf.reduce_sum(tf.sin(y))
+        slopes = tape.gradient(total, [x, layer.gamma.value, layer.beta.value])
+        found.append([y, *slopes, layer.moving_mean.value, layer.moving_variance.value, layer(x, training=False)])
+    for ours, theirs in zip(*found, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-4)
+
+
+def test_depth_to_space_is_equal_in_training_and_inference():
+    x = np.random.default_rng(0).random((2, 3, 5, 18), dtype=np.float32)
+    layer = DepthToSpace(3)
+    np.testing.assert_array_equal(layer(x, training=True), layer(x, training=False))
+
+
+@needs_bfloat16
+def test_bfloat16_is_near_float32_and_repeats_to_the_bit():
+    weights, losses = {}, {}
+    for name, choice in (("one", "float32"), ("two", "bfloat16"), ("three", "bfloat16"), ("four", "auto")):
+        model, losses[name] = trained(precision=choice)
+        weights[name] = model.get_weights()
+    assert any((a != b).any() for a, b in zip(weights["one"], weights["two"], strict=True))
+    np.testing.assert_allclose(losses["two"], losses["one"], rtol=0.01)  # 8 bits: 1 in 256 a product
+    for name in ("three", "four"):
+        for ours, theirs in zip(weights[name], weights["two"], strict=True):
+            np.testing.assert_array_equal(ours, theirs)
+
+
+@needs_bfloat16
+def test_evaluation_is_float32_in_every_precision():
+    model, _ = trained(precision="bfloat16")
+    exact = cnnzoo.build("autoencoder", width=4, hidden=16, latent_dim=4)
+    exact.set_weights(model.get_weights())
+    exact.compile(precision="float32")
+    assert model.evaluate(PICTURES, verbose=0) == exact.evaluate(PICTURES, verbose=0)
+
+
+@needs_bfloat16
+@pytest.mark.parametrize("settings", [{"run_eagerly": True}, {"jit_compile": True}])
+def test_bfloat16_without_a_graph_is_refused_and_auto_is_float32(settings):
+    with pytest.raises(ValueError, match=r"`precision` must be one of auto, float32 here \(.*Received: 'bfloat16'"):
+        Line().compile(precision="bfloat16", **settings)
+    model = Line()
+    model.compile(**settings)
+    assert model.precision == "float32"
+
+
+def test_an_unavailable_precision_is_refused(monkeypatch):
+    monkeypatch.setattr(precision, "_available", lambda: ("float32",))
+    with pytest.raises(ValueError, match=r"one of auto, float32 here \(bfloat16 needs .*Received: 'bfloat16'"):
+        Line().compile(precision="bfloat16")
+    with pytest.raises(ValueError, match="Received: 'float16'"):
+        Line().compile(precision="float16")
+    model = Line()
+    model.compile()
+    assert model.precision == "float32"
+
+
+@needs_bfloat16
+def test_a_saved_model_keeps_its_precision_where_it_is_available(tmp_path, monkeypatch):
+    model = Line()
+    model.compile(precision="bfloat16")
+    model.fit(IMAGES, np.ones(8, np.float32), verbose=0)
+    model.save(tmp_path / "line.keras")
+    assert keras.models.load_model(tmp_path / "line.keras").precision == "bfloat16"
+    monkeypatch.setattr(precision, "_available", lambda: ("float32",))
+    with pytest.warns(UserWarning, match="compiled with precision='auto'"):
+        assert keras.models.load_model(tmp_path / "line.keras").precision == "float32"
+
+
+@needs_bfloat16
+def test_a_run_keeps_its_precision_and_resumes_to_the_same_bits(tmp_path):
+    import json
+
+    class Stop(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            if batch == 2:
+                raise KeyboardInterrupt
+
+    settings = {"data": "digits", "limit": 256, "batch_size": 32, "epochs": 1, "precision": "bfloat16", "verbose": 0}
+    settings["config"] = {"hidden": 16, "latent_dim": 4, "width": 4}
+    whole = cnnzoo.train("autoencoder", out=tmp_path / "whole", **settings)
+    with pytest.raises(KeyboardInterrupt):
+        cnnzoo.train("autoencoder", out=tmp_path / "cut", callbacks=[Stop()], **settings)
+    assert json.loads((tmp_path / "cut" / "run.json").read_text())["precision"] == "bfloat16"
+    cut = cnnzoo.train(resume=tmp_path / "cut", verbose=0)
+    models = [cnnzoo.build("autoencoder", weights=folder) for folder in (whole, cut)]
+    for ours, theirs in zip(*(model.get_weights() for model in models), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
