@@ -23,13 +23,15 @@ def _memory():
     give_back()
 
 
-@pytest.fixture(autouse=True)
-def _float32(request, monkeypatch):
-    """Trains in float32 on every machine, as the references do; files that test precisions set `PRECISION = None`."""
-    if getattr(request.module, "PRECISION", "float32"):
-        import cnnzoo.phases.precision as precision
+@pytest.fixture(scope="module", autouse=True)
+def _float32(request):
+    """Trains in float32 on every machine, as the references do; a file about precisions sets `PRECISION = None`."""
+    with pytest.MonkeyPatch.context() as patch:
+        if getattr(request.module, "PRECISION", "float32"):
+            import cnnzoo.phases.precision as precision
 
-        monkeypatch.setattr(precision, "_available", lambda: precision.PRECISIONS[:1])
+            patch.setattr(precision, "_available", lambda: precision.PRECISIONS[:1])
+        yield
 
 
 @pytest.fixture(scope="session")

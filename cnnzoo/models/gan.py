@@ -62,8 +62,10 @@ class AdversarialPass:
             x = x + share * (self.reals - x)
         return input_gradient(self.model, self.logits, x)
 
-    def estimated_slope(self) -> Any:
+    def estimated_slope(self, points: str = "images") -> Any:
         """The directional derivative of each logit along a Gaussian direction u of the whole batch, (n, 1).
+
+        At "images" or "fakes".
 
         The expectation of its square is the sum of |gradient|^2 over all images with influence on the logit. Without
         batch statistics in the discriminator this is the image itself, and the result estimates the norm of `slope`.
@@ -74,7 +76,9 @@ class AdversarialPass:
         Post-Training", 2025, equation 4).
         """
         u = self.model.random(ops.shape(self.images), self.training)
-        return (self.logits(self.reals + NUDGE * u) - self.real_logits) / NUDGE
+        if points == "images":
+            return (self.logits(self.reals + NUDGE * u) - self.real_logits) / NUDGE
+        return (self.logits(ops.stop_gradient(self.fakes) + NUDGE * u) - self.fake_logits) / NUDGE
 
 
 @register("gan")
@@ -90,11 +94,11 @@ class GAN(ImageGenerator):
         latent_dim: Dimension of the noise z ~ N(0, I).
         classes: Number of classes; 0 for an unconditional model.
         conditioning: "concatenation" or "projection" (see `cnnzoo.nn.label_conditioning`).
-        loss: The objective: "non_saturating", "minimax", "least_squares", "hinge" or "wasserstein" (see
+        loss: The objective: "non_saturating", "minimax", "least_squares", "hinge", "wasserstein" or "relativistic" (see
             `cnnzoo.nn.gan_losses`).
         regularizer: Of the discriminator: "gradient_penalty", "one_sided_gradient_penalty",
-            "r1", "r2", "approximate_r1" (by one random directional derivative, without second derivatives; differs from
-            "r1" with batch statistics, see `AdversarialPass.estimated_slope`) or None.
+            "r1", "r2", "r1_r2", "approximate_r1", "approximate_r1_r2" (by one random directional derivative, without
+            second derivatives; differs from "r1" with batch statistics, see `AdversarialPass.estimated_slope`) or None.
         regularizer_weight: Its weight; by default that of `cnnzoo.nn.gan_losses.REGULARIZERS`.
         spectral: Whether the discriminator has spectral normalization in all layers.
         label_smoothing: One-sided label smoothing in [0, 0.5), for objectives with targets, 0.1 by default: dense
@@ -184,8 +188,9 @@ class GAN(ImageGenerator):
             refuse("label_smoothing", f"at least 0 and below 0.5, and 0 unless the loss is one of {', '.join(smooth)}")
         if regularizer and regularizer.wants_distance and objective.has_sigmoid:
             free = [name for name, o in gan_losses.OBJECTIVES.items() if not o.has_sigmoid]
-            refuse("regularizer", f"one of None, r1, r2, approximate_r1 with loss={self.loss!r}, whose critic ends "
-                   f"in a sigmoid; other regularizers need a loss of {', '.join(free)}")  # fmt: skip
+            fitting = ", ".join(name for name, r in gan_losses.REGULARIZERS.items() if not r.wants_distance)
+            refuse("regularizer", f"one of None, {fitting} with loss={self.loss!r}, whose critic ends in a sigmoid; "
+                   f"other regularizers need a loss of {', '.join(free)}")  # fmt: skip
         if not (objective.is_bounded or regularizer or self.spectral):
             refuse("loss", "used with a regularizer or spectral=True, since nothing else bounds the critic's slope")
 
@@ -234,11 +239,13 @@ class GAN(ImageGenerator):
         if self.regularizer is None:
             return loss
         regularizer = gan_losses.REGULARIZERS[self.regularizer]
-        slope = outputs.estimated_slope() if regularizer.estimated else outputs.slope(regularizer.points)
-        return loss + self.regularizer_weight * regularizer.penalty(slope)
+        slope = outputs.estimated_slope if regularizer.estimated else outputs.slope
+        return loss + self.regularizer_weight * sum(regularizer.penalty(slope(at)) for at in regularizer.points)
 
     def generator_loss(self, outputs: AdversarialPass) -> Any:
-        return gan_losses.OBJECTIVES[self.loss].generator(outputs.fake_logits)
+        objective = gan_losses.OBJECTIVES[self.loss]
+        pairs = [outputs.real_logits] if objective.is_paired else []
+        return objective.generator(outputs.fake_logits, *pairs)
 
     def random(self, shape: Any, training: bool, distribution: str = "normal") -> Any:
         """Random numbers from N(0, 1), or "uniform" in [0, 1); with a fixed seed outside training."""

@@ -63,14 +63,29 @@ def wasserstein_generator_loss(fake_logits: Any) -> Any:
     return -ops.mean(fake_logits)
 
 
+def relativistic_discriminator_loss(real_logits: Any, fake_logits: Any) -> Any:
+    """The mean of -log sigmoid(D(x) - D(G(z))) over pairs of an image and a fake, with the logit D.
+
+    Source: Jolicoeur-Martineau, "The relativistic discriminator", 2019, equation 4, with the pairs of Huang et al.,
+    "The GAN is dead; long live the GAN! A Modern GAN Baseline", 2024, equation 2.
+    """
+    return ops.mean(ops.softplus(fake_logits - real_logits))
+
+
+def relativistic_generator_loss(fake_logits: Any, real_logits: Any) -> Any:
+    """The mean of -log sigmoid(D(G(z)) - D(x)) over the same pairs (Huang et al., section 2.1)."""
+    return ops.mean(ops.softplus(real_logits - fake_logits))
+
+
 class Objective(NamedTuple):
     """The losses of both networks of a GAN."""
 
     discriminator: Callable[..., Any]  # of real and fake logits
-    generator: Callable[..., Any]  # of fake logits
+    generator: Callable[..., Any]  # of fake logits; of fake and real logits if paired
     has_labels: bool  # whether the discriminator has targets 1 and 0, open to smoothing
     has_sigmoid: bool  # whether a sigmoid follows the logits, so that they are no distance
     is_bounded: bool = True  # whether the discriminator's loss has a lower bound for any slope
+    is_paired: bool = False  # whether the generator's loss compares each fake with an image
 
 
 OBJECTIVES = {
@@ -88,6 +103,13 @@ OBJECTIVES = {
         has_labels=False,
         has_sigmoid=False,
         is_bounded=False,
+    ),
+    "relativistic": Objective(
+        relativistic_discriminator_loss,
+        relativistic_generator_loss,
+        has_labels=False,
+        has_sigmoid=True,
+        is_paired=True,
     ),
 }
 
@@ -120,7 +142,8 @@ def one_sided_gradient_penalty(gradients: Any) -> Any:
 def squared_gradient(gradients: Any) -> Any:
     """Half the mean of |g|^2: R1 for gradients at images, R2 for gradients at fakes.
 
-    Source: Mescheder et al., "Which Training Methods for GANs do actually Converge?", 2018, equations 9 and 10.
+    Source: Mescheder et al., "Which Training Methods for GANs do actually Converge?", 2018, equations 9 and 10; their
+    sum: Huang et al., 2024, section 2.2.
     """
     return 0.5 * ops.mean(_squared_norm(gradients))
 
@@ -128,17 +151,19 @@ def squared_gradient(gradients: Any) -> Any:
 class Regularizer(NamedTuple):
     """A penalty on the input gradient of the discriminator."""
 
-    points: str  # of the gradient: "images", "fakes" or "between" (interpolated)
+    points: tuple[str, ...]  # of the gradient: "images", "fakes" or "between" (interpolated)
     penalty: Callable[..., Any]  # of the gradients
-    weight: float  # default: the published one, except for approximate_r1, which has none
+    weight: float  # default: the published one; of the estimates, which have none, our own
     wants_distance: bool = False  # whether the target norm is 1, only for logits without a sigmoid
     estimated: bool = False  # along one random direction; see `AdversarialPass.estimated_slope`
 
 
 REGULARIZERS = {
-    "gradient_penalty": Regularizer("between", gradient_penalty, 10.0, wants_distance=True),
-    "one_sided_gradient_penalty": Regularizer("between", one_sided_gradient_penalty, 10.0, wants_distance=True),
-    "r1": Regularizer("images", squared_gradient, 10.0),
-    "r2": Regularizer("fakes", squared_gradient, 10.0),
-    "approximate_r1": Regularizer("images", squared_gradient, 0.5, estimated=True),
+    "gradient_penalty": Regularizer(("between",), gradient_penalty, 10.0, wants_distance=True),
+    "one_sided_gradient_penalty": Regularizer(("between",), one_sided_gradient_penalty, 10.0, wants_distance=True),
+    "r1": Regularizer(("images",), squared_gradient, 10.0),
+    "r2": Regularizer(("fakes",), squared_gradient, 10.0),
+    "r1_r2": Regularizer(("images", "fakes"), squared_gradient, 1.0),
+    "approximate_r1": Regularizer(("images",), squared_gradient, 0.5, estimated=True),
+    "approximate_r1_r2": Regularizer(("images", "fakes"), squared_gradient, 0.5, estimated=True),
 }

@@ -19,7 +19,7 @@ OPTION = "auto_mixed_precision_onednn_bfloat16"
 
 
 def resolved(precision: str, is_graph: bool = True) -> str:
-    """ "float32" or "bfloat16": a precision as given, or for "auto" the fastest of this machine and backend.
+    """A precision as given; for "auto" the fastest of this machine and backend, "float32" or "bfloat16".
 
     Args:
         precision: "auto", "float32" or "bfloat16".

@@ -27,12 +27,13 @@ REAL, FAKE = np.array([[2.0], [-0.5], [0.25]], np.float32), np.array([[-1.5], [0
         # By hand: max(0, 1 - x) is 0, 1.5 and 0.75 on the images, max(0, 1 + x) is 0, 1.5 and 4 on the fakes.
         ("hinge", np.array([0.0, 3.0, 4.75]), np.array([1.5, -0.5, -3.0])),
         ("wasserstein", FAKE - REAL, -FAKE),
+        ("relativistic", -np.log(expit(REAL - FAKE)), -np.log(expit(FAKE - REAL))),
     ],
 )
 def test_the_two_sides_of_an_objective(name, discriminator, generator):
     objective = gan_losses.OBJECTIVES[name]
     check(objective.discriminator(REAL, FAKE), np.mean(discriminator))
-    check(objective.generator(FAKE), np.mean(generator))
+    check(objective.generator(FAKE, *([REAL] if objective.is_paired else [])), np.mean(generator))
 
 
 def test_the_logistic_game_has_its_equilibrium_and_stays_finite():
@@ -62,7 +63,9 @@ SLOPES = np.array([[[[0.3, 0.4]]], [[[0.0, 1.0]]], [[[-3.0, 0.0]]]], np.float32)
         ("one_sided_gradient_penalty", (0.0 + 0.0 + 4.0) / 3),
         ("r1", 0.5 * (0.25 + 1.0 + 9.0) / 3),
         ("r2", 0.5 * (0.25 + 1.0 + 9.0) / 3),
+        ("r1_r2", 0.5 * (0.25 + 1.0 + 9.0) / 3),
         ("approximate_r1", 0.5 * (0.25 + 1.0 + 9.0) / 3),
+        ("approximate_r1_r2", 0.5 * (0.25 + 1.0 + 9.0) / 3),
     ],
 )
 def test_the_penalty_of_a_regularizer(name, expected):
