@@ -17,30 +17,30 @@ from typing import Any
 from speed import steps
 from speed.cases import CASES
 
-from cnnzoo.utils.terminal import print_table
-
 
 def step(asked: argparse.Namespace) -> dict[str, Any]:
     found = {}
     roof = steps.roof()
     print("roof, GFLOP/s of a matrix product: " + ", ".join(f"{name} {value:.0f}" for name, value in roof.items()))
     for name in asked.names or CASES:
-        row = steps.measured(name, asked.rounds, asked.seeds, asked.precision)
+        row = steps.measured(name, asked.rounds, asked.seeds, asked.precision, asked.torch)
         found[f"step/{name}"] = {**row, "roof": roof}
-        print_table("", (), [_line(name, row, roof)])
+        print(_line(name, row, roof), flush=True)
     return found
 
 
-def _line(name: str, row: dict[str, Any], roof: dict[str, float]) -> tuple[str, ...]:
-    middle, low, high = row["ratio"]["keras"]
-    zoo, usual = row["milliseconds"]["zoo"], row["milliseconds"]["keras"]
+def _line(name: str, row: dict[str, Any], roof: dict[str, float]) -> str:
+    zoo = row["milliseconds"]["zoo"]
     share = row["gigaflops"] / zoo * 1000 / roof["float32"]
-    cells = [name, f"{middle:.3f} ({low:.3f}-{high:.3f})", f"{zoo:.1f} / {usual:.1f} ms"]
+    cells = [name, f"{zoo:.1f} ms"]
+    for peer, (middle, low, high) in row["ratio"].items():
+        title = f"{peer} ({row['form']})" if peer == "torch" else peer
+        cells.append(f"/ {title} {row['milliseconds'][peer]:.1f} = {middle:.3f} ({low:.3f}-{high:.3f});")
     cells.append(f"{row['gigaflops']:.2f} GFLOP, {share:.0%} of the fp32 roof")
     if "loss" in row:
         loss = row["loss"]
         cells.append(f"loss after {loss['steps']}: {loss['zoo']:.4g} / {loss['keras']:.4g} ± {loss['spread']:.2g}")
-    return (*cells, "loaded" if row["loaded"] else "")
+    return " ".join(cells) + (" (loaded)" if row["loaded"] else "")
 
 
 def main() -> None:
@@ -51,6 +51,7 @@ def main() -> None:
     one.add_argument("names", nargs="*", metavar="NAME", help=f"any of {', '.join(CASES)} (default: all)")
     one.add_argument("--rounds", type=int, default=7, help="clean rounds (default: 7)")
     one.add_argument("--seeds", type=int, default=0, help="runs whose losses are compared (default: none)")
+    one.add_argument("--torch", choices=("eager", "compiled"), help="PyTorch's loops too, the latter with its compiler")
     one.add_argument("--precision", help="of the zoo's compile (default: its own)")
     asked = parser.parse_args()
     if unknown := [name for name in getattr(asked, "names", []) if name not in CASES]:

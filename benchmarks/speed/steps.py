@@ -11,7 +11,9 @@ LEAST, MOST = 3, 80  # steps of one call
 LEARNING = 6.0  # seconds of the usual loop in which losses are compared
 
 
-def measured(name: str, rounds: int, seeds: int, precision: str | None) -> dict[str, Any]:
+def measured(
+    name: str, rounds: int, seeds: int = 0, precision: str | None = None, torch: str | None = None
+) -> dict[str, Any]:
     """A row of the table.
 
     Args:
@@ -19,6 +21,7 @@ def measured(name: str, rounds: int, seeds: int, precision: str | None) -> dict[
         rounds: Clean rounds.
         seeds: Runs of both sides from equal weights, to compare their losses; 0 to leave it out.
         precision: Of the zoo's `compile`; None for its default.
+        torch: "eager" or "compiled" to have PyTorch's loop beside, the latter with what its compiler makes.
     """
     settings = {"precision": precision} if precision else {}
     workers = {"zoo": Worker("speed.zoo"), "keras": Worker("speed.usual")}
@@ -27,13 +30,18 @@ def measured(name: str, rounds: int, seeds: int, precision: str | None) -> dict[
         steps = max(LEAST, min(MOST, round(SECONDS / step)))
         workers["keras"].ask("prepare", name, steps)
         workers["zoo"].ask("prepare", name, steps, **settings)
+        form = ""
+        if torch:
+            workers["torch"] = Worker("speed.torch_loops")
+            form = workers["torch"].ask("prepare", name, steps, torch == "compiled")
         work = {side: lambda worker=worker: worker.ask("run") for side, worker in workers.items()}
         times = in_turns(work, list(workers.values()), rounds)
         milliseconds = {side: 1000 * times.median(side) / steps for side in workers}
         row = {
             "title": CASES[name].title,
             "milliseconds": milliseconds,
-            "ratio": {"keras": times.ratio("zoo", "keras")},
+            "ratio": {peer: times.ratio("zoo", peer) for peer in workers if peer != "zoo"},
+            "form": form,
             "steps": steps,
             "rounds": rounds,
             "dirty": times.dirty,
@@ -52,6 +60,7 @@ def measured(name: str, rounds: int, seeds: int, precision: str | None) -> dict[
 
 def _losses(name: str, workers: dict[str, Worker], seeds: int, steps: int, settings: dict) -> dict[str, Any]:
     """The losses of both sides, and whether they differ by less than the seeds do."""
+    workers = {side: workers[side] for side in ("zoo", "keras")}
     found: dict[str, list[float]] = {side: [] for side in workers}
     for seed in range(1, seeds + 1):
         for side, worker in workers.items():
