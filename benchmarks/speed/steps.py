@@ -30,10 +30,10 @@ def measured(
         steps = max(LEAST, min(MOST, round(SECONDS / step)))
         workers["keras"].ask("prepare", name, steps)
         workers["zoo"].ask("prepare", name, steps, **settings)
-        form = ""
+        form, forms = "", {}
         if torch:
             workers["torch"] = Worker("speed.torch_loops")
-            form = workers["torch"].ask("prepare", name, steps, torch == "compiled")
+            form, forms = workers["torch"].ask("prepare", name, steps, torch == "compiled")
         work = {side: lambda worker=worker: worker.ask("run") for side, worker in workers.items()}
         times = in_turns(work, list(workers.values()), rounds)
         milliseconds = {side: 1000 * times.median(side) / steps for side in workers}
@@ -42,6 +42,7 @@ def measured(
             "milliseconds": milliseconds,
             "ratio": {peer: times.ratio("zoo", peer) for peer in workers if peer != "zoo"},
             "form": form,
+            "forms": forms,
             "steps": steps,
             "rounds": rounds,
             "dirty": times.dirty,

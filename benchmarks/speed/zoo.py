@@ -4,8 +4,11 @@ from time import perf_counter
 from typing import Any
 
 import numpy as np
+import tensorflow as tf
 
+from cnnzoo.recipes import recipe
 from speed.cases import CASES, Case, built, images
+from speed.epochs import case_of
 
 _held: dict[str, Any] = {}
 
@@ -26,6 +29,34 @@ def prepare(name: str, steps: int, **settings: Any) -> float:
 def run() -> float:
     """The seconds of `fit` over all steps."""
     return seconds_of(_held["fit"])
+
+
+def prepare_epoch(name: str, steps: int, **settings: Any) -> float:
+    """As `prepare`, for the network and the batch of a recipe, and its bare compiled step on ready tensors."""
+    case = case_of(recipe(name))
+    model = _compiled(case, 0, settings)
+    _held["fit"] = fitting(case, model, steps)
+    x, labels = images(case, steps * case.batch)
+    batches = [
+        (tf.constant(x[i : i + case.batch]), tf.constant(labels[i : i + case.batch]))
+        for i in range(0, len(x), case.batch)
+    ]
+    step = tf.function(model.train_step, autograph=False, reduce_retracing=True)
+
+    def bare() -> None:
+        logs = None
+        for batch in batches:
+            logs = step(batch if model.needs_labels else batch[:1])
+        float(logs["loss"])  # waits
+
+    _held["bare"] = bare
+    warmed_up(bare)
+    return warmed_up(_held["fit"])
+
+
+def run_bare() -> float:
+    """The seconds of the bare step over the same steps."""
+    return seconds_of(_held["bare"])
 
 
 def trained(name: str, seed: int, steps: int, **settings: Any) -> dict[str, list[np.ndarray]]:
