@@ -118,7 +118,7 @@ def _steps(rows: Mapping[str, Row]) -> str:
         cells.append("" if loss is None else _loss(loss) + (f"; {loss['alike']}" if loss["alike"] else ""))
         body.append(cells)
     forms = {row["form"] for row in found.values() if row.get("form")}
-    note = f"\n\nPyTorch's fastest forms were {', '.join(sorted(forms))}." if forms else ""
+    note = f"\n\nPyTorch's fastest forms were {'; '.join(sorted(forms))}." if forms else ""
     return "## Training steps\n\n" + _table(header, body) + note
 
 

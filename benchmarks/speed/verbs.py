@@ -4,11 +4,13 @@ A photograph goes in as uint8 and comes out as uint8 on every side. The bare gra
 to uint8 of the whole photograph, with the color path inside. Other runtimes have the exported ONNX or LiteRT file.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 import numpy as np
+from PIL import Image
 
 from speed.rounds import Worker, in_turns
 
@@ -60,6 +62,19 @@ def holes(size: tuple[int, int]) -> np.ndarray:
     from cnnzoo.imaging import masks
 
     return np.asarray(masks.draw("strokes", (1, *size), 0)[0]) > 0
+
+
+def with_pillow_color(photo: np.ndarray, scale: int, enlarge: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+    """A photograph enlarged: its luma by a function of floats (1, height, width, 1), its chroma by Pillow."""
+    luma, *chroma = Image.fromarray(photo).convert("YCbCr").split()
+    size = (scale * luma.width, scale * luma.height)
+    made = enlarge(np.asarray(luma, np.float32)[None, :, :, None] / 255)[0, :, :, 0]
+    planes = [part.resize(size, Image.Resampling.BICUBIC) for part in chroma]
+    return np.asarray(Image.merge("YCbCr", (Image.fromarray(as_bytes(made)), *planes)).convert("RGB"))
+
+
+def as_bytes(images: np.ndarray) -> np.ndarray:
+    return np.rint(255 * images.clip(0, 1)).astype(np.uint8)
 
 
 def given(verb: str, size: tuple[int, int]) -> tuple[np.ndarray, ...]:

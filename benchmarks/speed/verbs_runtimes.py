@@ -7,7 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from speed.verbs import given
+from speed.verbs import as_bytes, given, with_pillow_color
+
+SCALE = 3  # of the checkpoint that enlarges
+STYLES = 6  # of the one that paints
+
+Run = Callable[[dict[str, np.ndarray]], np.ndarray]
 
 _held: dict[str, Any] = {}
 
@@ -25,7 +30,7 @@ def prepare(verb: str, size: tuple[int, int], side: str, version: str | None) ->
         _held["call"] = _classical(verb, x)
     else:
         run = {"onnxruntime": _onnxruntime, "openvino": _openvino, "litert": _litert}[side](Path(str(version)))
-        _held["call"] = lambda: _from_floats(run(_as_floats(x)), size)
+        _held["call"] = _whole(verb, x, run)
     for _ in range(2):
         _held["call"]()
 
@@ -37,50 +42,42 @@ def run(side: str, times: int) -> float:
     return perf_counter() - begun
 
 
-def _as_floats(x: tuple) -> list[np.ndarray]:
-    """The inputs of an exported file: images in [0, 1], and a mask."""
+def _whole(verb: str, x: tuple, run: Run) -> Callable:
+    """From the input of a verb to its result, in uint8 if it is a photograph."""
+    if verb == "upscale":
+        return lambda: with_pillow_color(x[0], SCALE, lambda luma: run({"image": luma}))
+    if x[0].ndim == 3:
+        return lambda: as_bytes(run(_inputs(x))[0])
+    return lambda: run(_inputs(x))
+
+
+def _inputs(x: tuple) -> dict[str, np.ndarray]:
+    """The inputs of an exported file by name, as far as it has them."""
     images = x[0] if x[0].ndim == 4 else x[0][None]
-    return [images.astype(np.float32) / 255, *(mask[None].astype(np.float32) for mask in x[1:])]
+    found = {"image": images.astype(np.float32) / 255, "strength": np.ones(1, np.float32)}
+    found["style"] = np.eye(STYLES, dtype=np.float32)[:1]
+    if len(x) > 1:
+        found["mask"] = x[1][None].astype(np.float32)
+    return found
 
 
-def _from_floats(made: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    return np.rint(255 * made.clip(0, 1)).astype(np.uint8) if size[1] else made
-
-
-def _named(names: list[str], arrays: list[np.ndarray]) -> dict[str, np.ndarray]:
-    """Arrays by the names of a file's inputs: the image, then the mask; a style has all its weight on the first one."""
-    ordered = sorted(names, key=lambda name: ("image" not in name, name))
-    return dict(zip(ordered, arrays, strict=False))
-
-
-def _onnxruntime(version: Path) -> Callable:
+def _onnxruntime(version: Path) -> Run:
     import onnxruntime
 
     session = onnxruntime.InferenceSession(str(next(version.glob("onnx/*.onnx"))))
-    inputs = session.get_inputs()
-    extra = {i.name: i.shape for i in inputs if "image" not in i.name and "mask" not in i.name}
-    names = [i.name for i in inputs if i.name not in extra]
-    more = {name: _first_style(shape) for name, shape in extra.items()}
-    return lambda arrays: session.run(None, {**_named(names, arrays), **more})[0]
+    names = [node.name for node in session.get_inputs()]
+    return lambda arrays: session.run(None, {name: arrays[name] for name in names})[0]
 
 
-def _first_style(shape: Any) -> np.ndarray:
-    weights = np.zeros((1, int(shape[-1])), np.float32)
-    weights[0, 0] = 1
-    return weights
-
-
-def _openvino(version: Path) -> Callable:
+def _openvino(version: Path) -> Run:
     import openvino
 
     model = openvino.Core().compile_model(str(next(version.glob("onnx/*.onnx"))), "CPU")
-    shapes = {i.get_any_name(): i.partial_shape for i in model.inputs}
-    names = [name for name in shapes if "image" in name or "mask" in name]
-    more = {name: _first_style([s.get_length()]) for name, (_, s) in shapes.items() if name not in names}
-    return lambda arrays: model({**_named(names, arrays), **more})[0]
+    names = [node.get_any_name() for node in model.inputs]
+    return lambda arrays: model({name: arrays[name] for name in names})[0]
 
 
-def _litert(version: Path) -> Callable:
+def _litert(version: Path) -> Run:
     from ai_edge_litert.interpreter import Interpreter
 
     interpreter = Interpreter(str(version / "litert" / "float32.tflite"), num_threads=2)
@@ -88,11 +85,9 @@ def _litert(version: Path) -> Callable:
     runner = interpreter.get_signature_runner()
     names = list(runner.get_input_details())
 
-    def call(arrays: list[np.ndarray]) -> np.ndarray:
-        made = [
-            next(iter(runner(**_named(names, [x[i : i + 1] for x in arrays])).values())) for i in range(len(arrays[0]))
-        ]
-        return np.concatenate(made)
+    def call(arrays: dict[str, np.ndarray]) -> np.ndarray:
+        rows = ({name: arrays[name][i : i + 1] for name in names} for i in range(len(arrays["image"])))  # one at a time
+        return np.concatenate([next(iter(runner(**row).values())) for row in rows])
 
     return call
 

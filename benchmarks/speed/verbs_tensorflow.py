@@ -8,11 +8,10 @@ from typing import Any
 import keras
 import numpy as np
 import tensorflow as tf
-from PIL import Image
 
 import cnnzoo
 from cnnzoo.tasks.photo_inference import with_bicubic_color
-from speed.verbs import VERBS, given
+from speed.verbs import VERBS, as_bytes, given, with_pillow_color
 
 STYLE = "wave"
 _models: dict[str, Any] = {}
@@ -112,18 +111,7 @@ def _plain(verb: str, model: Any, x: tuple) -> Callable:
     if verb == "denoise":
         noisy = keras.Input((None, None, 3))
         plain = keras.Model(noisy, keras.layers.Subtract()([noisy, model.network(noisy)]))
-        return lambda: _as_bytes(plain.predict(x[0][None].astype(np.float32) / 255, verbose=0)[0])
+        return lambda: as_bytes(plain.predict(x[0][None].astype(np.float32) / 255, verbose=0)[0])
     plain = keras.Sequential([model.network, model.to_space])
 
-    def upscaled() -> np.ndarray:
-        luma, *chroma = Image.fromarray(x[0]).convert("YCbCr").split()
-        size = (model.scale * luma.width, model.scale * luma.height)
-        made = plain.predict(np.asarray(luma, np.float32)[None, :, :, None] / 255, verbose=0)[0, :, :, 0]
-        planes = [part.resize(size, Image.Resampling.BICUBIC) for part in chroma]
-        return np.asarray(Image.merge("YCbCr", (Image.fromarray(_as_bytes(made)), *planes)).convert("RGB"))
-
-    return upscaled
-
-
-def _as_bytes(images: np.ndarray) -> np.ndarray:
-    return np.rint(255 * images.clip(0, 1)).astype(np.uint8)
+    return lambda: with_pillow_color(x[0], model.scale, lambda luma: plain.predict(luma, verbose=0))
