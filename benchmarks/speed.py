@@ -7,6 +7,7 @@
     python benchmarks/speed.py epoch                       # an epoch of each recipe
     python benchmarks/speed.py verbs                       # each verb, on several sizes
     python benchmarks/speed.py command --other .venv/bin/cnnzoo  # the command line, beside another installation's
+    python benchmarks/speed.py style 512 --torch eager     # style transfer to the loss of 500 steps of Adam
     python benchmarks/speed.py memory                      # the most memory that a process held
     python benchmarks/speed.py all --out docs/speed.md     # everything, with the table and the chart of the docs
     python benchmarks/speed.py table --out docs/speed.md   # the table and the chart of the rows that are there
@@ -21,7 +22,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from speed import commands, epochs, memory, report, steps, verbs
+from speed import commands, epochs, memory, report, steps, styles, verbs
 from speed.cases import CASES
 
 Rows = Iterator[tuple[str, dict[str, Any]]]
@@ -50,17 +51,30 @@ def command(asked: argparse.Namespace) -> Rows:
         yield f"command/{name}", commands.measured(name, asked.rounds, asked.other)
 
 
+def style(asked: argparse.Namespace) -> Rows:
+    for side in asked.names or (512, 1024):
+        yield f"style/{side}", styles.measured(int(side), bool(asked.torch))
+
+
 def peak(asked: argparse.Namespace) -> Rows:
     for name in asked.names or (*CASES, *memory.VERBS):
         yield f"memory/{name}", memory.of_step(name) if name in CASES else memory.of_verb(name)
 
 
 def everything(asked: argparse.Namespace) -> Rows:
-    for part in (step, epoch, verb, command, peak):
+    for part in (step, epoch, verb, command, style, peak):
         yield from part(asked)
 
 
-PARTS = {"step": step, "epoch": epoch, "verbs": verb, "command": command, "memory": peak, "all": everything}
+PARTS = {
+    "step": step,
+    "epoch": epoch,
+    "verbs": verb,
+    "command": command,
+    "style": style,
+    "memory": peak,
+    "all": everything,
+}
 NAMES = {
     "step": CASES,
     "verbs": verbs.VERBS,

@@ -4,17 +4,18 @@ import os
 import subprocess
 import sys
 import tempfile
+from functools import partial
 from pathlib import Path
 from time import perf_counter
 from typing import Any
 
 from PIL import Image
 
-from speed.rounds import in_turns
+from speed.rounds import Worker, in_turns
 from speed.verbs import holes, photograph
 
 COMMANDS = {
-    "upscale": ["upscale", "IN", "OUT"],
+    "upscale": ["upscale", "IN", "OUT", "--scale", "3"],
     "denoise": ["denoise", "IN", "OUT"],
     "inpaint": ["inpaint", "IN", "OUT", "--mask", "MASK"],
     "enhance": ["enhance", "IN", "OUT"],
@@ -42,23 +43,19 @@ def measured(name: str, rounds: int, other: str | None) -> dict[str, Any]:
         sides["tensorflow"] = [sys.executable, "-c", "import tensorflow"]
         if other:
             sides["other"] = [other, *command]
-        peaks: dict[str, float] = {}
+        worker, peaks = Worker("speed.commands"), {}
 
-        def run(side: str) -> float:
-            begun = perf_counter()
-            child = subprocess.Popen(sides[side], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-            complaint = child.stderr.read() if child.stderr else b""
-            _, status, usage = os.wait4(child.pid, 0)
-            if status:
-                raise RuntimeError(f"{' '.join(sides[side])} failed:\n{complaint.decode()}")
-            peaks[side] = usage.ru_maxrss * 1024
+        def timed(side: str) -> float:
+            seconds, peaks[side] = worker.ask("run", sides[side])
             Path(paths["OUT"]).unlink(missing_ok=True)
-            return perf_counter() - begun
+            return seconds
 
-        for side in sides:
-            run(side)  # fills the caches of the disk
-        # Children that have ended are this process's own load.
-        times = in_turns({side: lambda side=side: run(side) for side in sides}, [], rounds)
+        try:
+            for side in sides:
+                timed(side)  # fills the caches of the disk
+            times = in_turns({side: partial(timed, side) for side in sides}, [worker], rounds)
+        finally:
+            worker.close()
     return {
         "title": f"cnnzoo {name}",
         "milliseconds": {side: 1000 * times.median(side) for side in sides},
@@ -67,3 +64,14 @@ def measured(name: str, rounds: int, other: str | None) -> dict[str, Any]:
         "dirty": times.dirty,
         "loaded": times.loaded,
     }
+
+
+def run(command: list[str]) -> tuple[float, float]:
+    """The seconds of a command and the most bytes that it held; asked of a small process, whose memory Linux counts."""
+    begun = perf_counter()
+    child = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    complaint = child.stderr.read() if child.stderr else b""
+    _, status, usage = os.wait4(child.pid, 0)
+    if status:
+        raise RuntimeError(f"{' '.join(command)} failed:\n{complaint.decode()}")
+    return perf_counter() - begun, usage.ru_maxrss * 1024

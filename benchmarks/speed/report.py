@@ -53,7 +53,7 @@ def write(rows: Mapping[str, Row], page: Path) -> None:
     _, _, after = rest.partition(END)
     if not rest or not after:
         raise SystemExit(f"{page} must have the lines {BEGIN} and {END}")
-    parts = [_machine(rows), _steps(rows), _epochs(rows), _verbs(rows), _commands(rows), _memory(rows)]
+    parts = [_machine(rows), _steps(rows), _epochs(rows), _verbs(rows), _commands(rows), _styles(rows), _memory(rows)]
     page.write_text(f"{before}{BEGIN}\n\n" + "\n\n".join(part for part in parts if part) + f"\n\n{END}{after}")
     _draw(rows, page.parent / "pictures" / "speed.png")
 
@@ -159,6 +159,24 @@ def _commands(rows: Mapping[str, Row]) -> str:
         for row in found.values()
     ]
     return "## Commands, from start to file\n\n" + _table(header, body)
+
+
+def _styles(rows: Mapping[str, Row]) -> str:
+    found = _of(rows, "style")
+    if not found:
+        return ""
+    peers = _used(found)
+    header = ["", "loss", "seconds", *[f"of {PEERS[peer]}" for peer in peers]]
+    body = [
+        [
+            row["title"] + ("" if row["reached"] else ", not reached"),
+            f"{row['target']:.3f}",
+            f"{row['seconds']['zoo']:.0f}",
+        ]
+        + [f"**{row['ratio'][peer][0]:.2f}**" if peer in row["ratio"] else "" for peer in peers]
+        for row in found.values()
+    ]
+    return "## Style transfer, to the loss of 500 steps of Adam\n\n" + _table(header, body)
 
 
 def _memory(rows: Mapping[str, Row]) -> str:

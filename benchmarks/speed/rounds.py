@@ -48,9 +48,10 @@ class Worker:
         self.process.join(30)
 
     def processor_seconds(self) -> float:
+        """With those of its children that have ended."""
         with open(f"/proc/{self.process.pid}/stat") as file:
             fields = file.read().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        return sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")
 
     def peak_bytes(self) -> int:
         with open(f"/proc/{self.process.pid}/status") as file:

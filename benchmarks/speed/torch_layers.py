@@ -3,6 +3,7 @@
 from typing import Any
 
 import keras
+import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional
@@ -43,6 +44,21 @@ class Network(nn.Module):
             values[made] = layer(*[values[i] for i in given])
         found = [values[i] for i in self.wanted]
         return found[0] if len(found) == 1 else found
+
+
+def with_weights_of(network: Network, source: keras.Model) -> Network:
+    """The network with the weights of its source, whose layers with weights are convolutions and normalizations."""
+    layers = [layer for layer in getattr(source, "_functional", source).layers if layer.weights]
+    modules = [m for m in network.modules() if isinstance(m, (nn.Conv2d, nn.BatchNorm2d))]
+    for layer, module in zip(layers, modules, strict=True):
+        values = [torch.from_numpy(np.array(value)) for value in layer.get_weights()]
+        if isinstance(module, nn.Conv2d):
+            module.weight.data = values[0].permute(3, 2, 0, 1).contiguous()
+            if module.bias is not None:
+                module.bias.data = values[1]
+        else:
+            module.weight.data, module.bias.data, module.running_mean, module.running_var = values
+    return network
 
 
 def translated(layer: Any, inputs: tuple, outputs: tuple) -> nn.Module:
