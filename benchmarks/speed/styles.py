@@ -32,7 +32,11 @@ def measured(side: int, torch: bool) -> dict[str, Any]:
                 break
         row["reached"] = loss <= target
         if torch:
-            row["seconds"]["torch"] = _best_of_torch(zoo.ask("goal", side), side, target, 3 * seconds)
+            best = _best_of_torch(zoo.ask("goal", side), side, target, 3 * seconds)
+            if math.isfinite(best):
+                row["seconds"]["torch"] = best
+            else:
+                row["title"] += ", PyTorch not in three times Keras's time"
         mine = row["seconds"]["zoo"]
         row["milliseconds"] = {name: 1000 * value for name, value in row["seconds"].items()}
         row["ratio"] = {peer: 3 * (mine / value,) for peer, value in row["seconds"].items() if peer != "zoo"}

@@ -50,7 +50,7 @@ def optimized(goal: dict[str, Any], side: int, kind: str, target: float, limit: 
         optimizer.zero_grad()
         value = loss()
         value.backward()
-        return value
+        return value.detach()
 
     begun = perf_counter()
     while (passed := perf_counter() - begun) < limit:
