@@ -212,6 +212,6 @@ def _draw(rows: Mapping[str, Row], path: Path) -> None:
     axes.set_yticks(range(len(found)), [row["title"] for row in found.values()])
     axes.invert_yaxis()
     axes.set_xlabel("time of a training step of the zoo as a ratio; shorter is faster")
-    axes.legend(loc="lower right", frameon=False)
+    figure.legend(loc="outside upper center", ncols=2, frameon=False)
     path.parent.mkdir(exist_ok=True)
     figure.savefig(path, dpi=120)
