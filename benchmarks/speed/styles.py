@@ -1,0 +1,55 @@
+"""Style transfer by optimization: the time to the loss that the usual 500 steps of Adam reach."""
+
+import math
+from typing import Any
+
+from speed.rounds import Worker
+
+ADAM = 500  # steps
+STEPS = (50, 65, 80, 100, 125, 150, 200)  # of `stylize` a scale, in turn, until the loss is reached
+
+
+def measured(side: int, torch: bool) -> dict[str, Any]:
+    """A row. One run of each, as they take minutes; compiling counts.
+
+    Args:
+        side: Of the square photograph and of the painting, in pixels.
+        torch: Whether PyTorch's L-BFGS and Adam run beside, on the same weights.
+    """
+    keras, zoo = Worker("speed.styles_keras"), Worker("speed.styles_keras")
+    try:
+        seconds, target = keras.ask("adam", side, ADAM)
+        row: dict[str, Any] = {
+            "title": f"style transfer, {side}x{side}",
+            "target": target,
+            "seconds": {"keras": seconds},
+        }
+        loss = math.inf
+        for steps in STEPS:
+            row["seconds"]["zoo"], loss = zoo.ask("stylized", side, steps)
+            row["steps"] = steps
+            if loss <= target:
+                break
+        row["reached"] = loss <= target
+        if torch:
+            best = _best_of_torch(zoo.ask("goal", side), side, target, 3 * seconds)
+            if math.isfinite(best):
+                row["seconds"]["torch"] = best
+            else:
+                row["title"] += ", PyTorch not in three times Keras's time"
+        mine = row["seconds"]["zoo"]
+        row["milliseconds"] = {name: 1000 * value for name, value in row["seconds"].items()}
+        row["ratio"] = {peer: 3 * (mine / value,) for peer, value in row["seconds"].items() if peer != "zoo"}
+        return row
+    finally:
+        keras.close()
+        zoo.close()
+
+
+def _best_of_torch(goal: dict[str, Any], side: int, target: float, limit: float) -> float:
+    """The seconds of the faster of PyTorch's optimizers; infinite if none gets there within `limit` seconds."""
+    worker = Worker("speed.styles_torch")
+    try:
+        return min(worker.ask("optimized", goal, side, kind, target, limit) for kind in ("lbfgs", "adam"))
+    finally:
+        worker.close()

@@ -1,0 +1,107 @@
+"""The zoo's side: `fit` of a model, as a user calls it."""
+
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from cnnzoo.recipes import recipe
+from speed.cases import CASES, Case, built, images
+from speed.epochs import case_of
+
+_held: dict[str, Any] = {}
+
+
+def prepare(name: str, steps: int, **settings: Any) -> float:
+    """Builds, compiles and warms up a case, and returns the seconds of a step.
+
+    Args:
+        name: Of a case.
+        steps: Steps of each call of `run`.
+        **settings: Of `compile`.
+    """
+    case = CASES[name]
+    _held["fit"] = fitting(case, _compiled(case, 0, settings), steps)
+    return warmed_up(_held["fit"])
+
+
+def run() -> float:
+    """The seconds of `fit` over all steps."""
+    return seconds_of(_held["fit"])
+
+
+def prepare_epoch(name: str, steps: int, **settings: Any) -> float:
+    """As `prepare`, for the network and the batch of a recipe, and its bare compiled step on ready tensors."""
+    case = case_of(recipe(name))
+    model = _compiled(case, 0, settings)
+    _held["fit"] = fitting(case, model, steps)
+    x, labels = images(case, steps * case.batch)
+    batches = [
+        (tf.constant(x[i : i + case.batch]), tf.constant(labels[i : i + case.batch]))
+        for i in range(0, len(x), case.batch)
+    ]
+    step = tf.function(model.train_step, autograph=False, reduce_retracing=True)
+
+    def bare() -> None:
+        logs = None
+        for batch in batches:
+            logs = step(batch if model.needs_labels else batch[:1])
+        float(logs["loss"])  # waits
+
+    _held["bare"] = bare
+    warmed_up(bare)
+    return warmed_up(_held["fit"])
+
+
+def run_bare() -> float:
+    """The seconds of the bare step over the same steps."""
+    return seconds_of(_held["bare"])
+
+
+def trained(name: str, seed: int, steps: int, **settings: Any) -> dict[str, list[np.ndarray]]:
+    """The weights of each sub-network after some steps."""
+    case = CASES[name]
+    model = _compiled(case, seed, settings)
+    fitting(case, model, steps, shuffle=False)()
+    return {part: getattr(model, part).get_weights() for part in networks(case)}
+
+
+def loss_of(name: str, weights: dict[str, list[np.ndarray]]) -> float:
+    """The loss of sub-networks with these weights on other images: one measure for both sides."""
+    case = CASES[name]
+    model = _compiled(case, 0, {})
+    for part, values in weights.items():
+        getattr(model, part).set_weights(values)
+    x, labels = images(case, 4 * case.batch, seed=1)
+    y = labels if model.needs_labels else None
+    return float(model.evaluate(x, y, case.batch, verbose=0, return_dict=True)["loss"])
+
+
+def networks(case: Case) -> list[str]:
+    """The attributes of the sub-networks that are trained."""
+    return [part for part in case.work if part != "maps"]
+
+
+def fitting(case: Case, model: Any, steps: int, shuffle: bool = True) -> Any:
+    x, labels = images(case, steps * case.batch)
+    y = labels if model.needs_labels else None
+    return lambda: model.fit(x, y, case.batch, epochs=1, verbose=0, shuffle=shuffle)
+
+
+def warmed_up(fit: Any) -> float:
+    """The seconds of `fit` once everything has been traced."""
+    fit()
+    return seconds_of(fit)
+
+
+def seconds_of(function: Any) -> float:
+    begun = perf_counter()
+    function()
+    return perf_counter() - begun
+
+
+def _compiled(case: Case, seed: int, settings: dict[str, Any]) -> Any:
+    model = built(case, seed)
+    model.compile(**settings)
+    return model
