@@ -3,7 +3,7 @@
 from cnnzoo.checkpoints.card import CARD, GOLDEN, TASKS, WEIGHTS, Checkpoint, CheckpointError, open_checkpoint
 from cnnzoo.checkpoints.golden import check_golden, sample_images
 from cnnzoo.checkpoints.shipped import saved_models_dir
-from cnnzoo.checkpoints.store import load, round_to_half, save, verify
+from cnnzoo.checkpoints.store import attach, load, round_to_half, save, verify
 
 __all__ = [
     "CARD",
@@ -12,6 +12,7 @@ __all__ = [
     "WEIGHTS",
     "Checkpoint",
     "CheckpointError",
+    "attach",
     "check_golden",
     "load",
     "open_checkpoint",

@@ -7,25 +7,13 @@ from typing import Any
 import numpy as np
 from keras import ops
 
-from cnnzoo.imaging.arrays import to_channels
+from cnnzoo.imaging.arrays import LARGEST, in_type, in_unit_range, to_channels
 from cnnzoo.imaging.batch import as_array
 from cnnzoo.imaging.color import rgb_to_ycbcr, ycbcr_to_rgb
 from cnnzoo.imaging.files import read_photo
 from cnnzoo.imaging.resampling import upscale
 from cnnzoo.imaging.tiling import self_ensemble, tiled
 from cnnzoo.imaging.transparency import flattened
-
-LARGEST = {np.dtype(np.uint8): 255, np.dtype(np.uint16): 65535, np.dtype(np.float32): 1}
-
-
-def in_unit_range(images: np.ndarray) -> np.ndarray:
-    """uint8, uint16 or float32 photographs as float32 in [0, 1]."""
-    return images.astype(np.float32) / LARGEST[images.dtype]
-
-
-def in_type(images: np.ndarray, dtype: np.dtype) -> np.ndarray:
-    """Images in [0, 1] converted to uint8, uint16 (rounded) or float32."""
-    return images.astype(dtype, copy=False) if dtype == np.float32 else np.rint(LARGEST[dtype] * images).astype(dtype)
 
 
 def as_photographs(x: Any, channels: Sequence[int], noisy: bool = False) -> tuple[np.ndarray, bool]:
