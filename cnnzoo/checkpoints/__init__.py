@@ -1,7 +1,7 @@
 """Checkpoints: a card, weights and a golden in one folder, with the SHA-256 of each file."""
 
 from cnnzoo.checkpoints.card import CARD, GOLDEN, TASKS, WEIGHTS, Checkpoint, CheckpointError, open_checkpoint
-from cnnzoo.checkpoints.golden import check_golden, sample_images
+from cnnzoo.checkpoints.golden import TOLERANCE, check_golden, sample_images
 from cnnzoo.checkpoints.shipped import saved_models_dir
 from cnnzoo.checkpoints.store import attach, load, round_to_half, save, verify
 
@@ -9,6 +9,7 @@ __all__ = [
     "CARD",
     "GOLDEN",
     "TASKS",
+    "TOLERANCE",
     "WEIGHTS",
     "Checkpoint",
     "CheckpointError",

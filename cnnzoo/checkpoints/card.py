@@ -17,7 +17,7 @@ from typing import Any
 
 FORMAT = 1
 CARD, WEIGHTS, GOLDEN = "card.json", "model.weights.h5", "golden.npz"
-NETWORK, COARSE = "network.onnx", "coarse.onnx"
+NETWORK, COARSE = GRAPHS = "network.onnx", "coarse.onnx"
 TASKS = ("classify", "reconstruct", "generate", "restore", "inpaint", "upscale", "stylize", "enhance")
 
 # The fields of a card and their types; all are required.
@@ -94,9 +94,9 @@ def check_card(card: Any, file: Path) -> None:
         _check_fields(card[field], inside, f"{file}: {field}")
     for score in card["scores"]:
         _check_fields(score, {"name": str, "value": float, "protocol": dict}, f"{file}: scores")
-    if not {WEIGHTS, GOLDEN} <= set(card["files"]) <= {WEIGHTS, GOLDEN, NETWORK, COARSE}:
+    if not {WEIGHTS, GOLDEN} <= set(card["files"]) <= {WEIGHTS, GOLDEN, *GRAPHS}:
         raise CheckpointError(
-            f"{file}: `files` must be {GOLDEN} and {WEIGHTS}, and graphs {NETWORK} and {COARSE} where there are any. "
+            f"{file}: `files` must be {GOLDEN} and {WEIGHTS}, and {' and '.join(GRAPHS)} where there are graphs. "
             f"Received: {', '.join(card['files'])}"
         )
     for name, entry in card["files"].items():

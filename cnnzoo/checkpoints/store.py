@@ -12,6 +12,7 @@ from cnnzoo.checkpoints.card import (
     CARD,
     FORMAT,
     GOLDEN,
+    GRAPHS,
     WEIGHTS,
     Checkpoint,
     CheckpointError,
@@ -152,6 +153,8 @@ def attach(checkpoint: Checkpoint, files: Mapping[str, bytes]) -> Checkpoint:
     Raises:
         CheckpointError: A name is not that of a graph.
     """
+    if other := sorted(set(files) - set(GRAPHS)):
+        raise CheckpointError(f"The graphs must be {' and '.join(GRAPHS)}. Received: {', '.join(other)}")
     folder, kept = checkpoint.path, (WEIGHTS, GOLDEN)
     aside = folder.with_name(f".{folder.name}-{secrets.token_hex(8)}")
     aside.mkdir()

@@ -25,7 +25,6 @@ from cnnzoo.utils.atomic_files import write_json
 # Larger models are stored as float16; most autoencoders and GANs are.
 LARGE = 400_000
 TOLERANCE = 0.001  # relative, between two measurements of a score
-GOLDEN_TOLERANCE = 1e-4  # other processors and runtimes round otherwise
 # The parts of a plan on the card, besides data and configuration.
 KEPT = ("epochs", "steps", "batch_size", "seed", "crop", "start", "limit", "bfloat16", "optimizers", "versions")
 
@@ -87,7 +86,7 @@ def _with_graphs(checkpoint: checkpoints.Checkpoint) -> checkpoints.Checkpoint:
     made = add_graphs(checkpoint)
     if (model := open_model(made.path)) is not None:
         difference = checkpoints.check_golden(made, model)
-        if not difference <= GOLDEN_TOLERANCE:
+        if not difference <= checkpoints.TOLERANCE:
             raise checkpoints.CheckpointError(f"the graphs of {made.path} differ from its golden by {difference:.1e}")
     return made
 
