@@ -14,7 +14,7 @@ from cnnzoo.checkpoints.card import CARD, COARSE, NETWORK, Checkpoint, open_chec
 from cnnzoo.checkpoints.store import verify
 from cnnzoo.imaging.arrays import in_type, in_unit_range, style_weights, to_channels
 from cnnzoo.imaging.color import with_luma
-from cnnzoo.imaging.tiling import self_ensemble, tiled
+from cnnzoo.imaging.tiling import tiled
 from cnnzoo.runtime.session import Graph, available
 
 GRID, SIDE, ITERATIONS = 16, 128, 8  # of the enhancer: curves and pixels a side, and curves in a row
@@ -93,7 +93,7 @@ def by_tiles(
 
     def each_tile(part: np.ndarray) -> np.ndarray:
         images = in_unit_range(part)
-        made = self_ensemble(function, images) if ensemble else function(images)
+        made = averaged(function, images) if ensemble else function(images)
         return in_type(np.clip(made, 0.0, 1.0), photo.dtype)
 
     height, width = photo.shape[:2]
@@ -101,6 +101,16 @@ def by_tiles(
     whole = np.pad(photo, beyond, mode="symmetric") if np.any(beyond) else photo
     made = tiled(each_tile, whole, scale=scale, margin=margin, stride=stride)
     return made[: scale * height, : scale * width]
+
+
+def averaged(function: Callable[[np.ndarray], np.ndarray], images: np.ndarray) -> np.ndarray:
+    """The mean over the eight flips and rotations; see `cnnzoo.imaging.tiling.self_ensemble`."""
+    total: Any = 0.0
+    for turns in range(4):
+        for step in (1, -1):
+            turned = np.ascontiguousarray(np.rot90(images[:, :, ::step], turns, axes=(1, 2)))
+            total = total + np.rot90(function(turned), -turns, axes=(1, 2))[:, :, ::step]
+    return total / 8
 
 
 class Inpainter(Model):
