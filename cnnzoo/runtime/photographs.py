@@ -104,7 +104,7 @@ def by_tiles(
 
 
 def averaged(function: Callable[[np.ndarray], np.ndarray], images: np.ndarray) -> np.ndarray:
-    """The mean over the eight flips and rotations; see `cnnzoo.imaging.tiling.self_ensemble`."""
+    """The mean over the eight flips and rotations; see `cnnzoo.imaging.self_ensemble.self_ensemble`."""
     total: Any = 0.0
     for turns in range(4):
         for step in (1, -1):
