@@ -16,7 +16,7 @@ PROGRAM = """
 import sys
 from pathlib import Path
 import cnnzoo
-from cnnzoo import checkpoints
+from cnnzoo import checkpoints, runtime
 
 assert Path(cnnzoo.__file__).is_relative_to(sys.prefix), cnnzoo.__file__
 names = cnnzoo.list_checkpoints()
@@ -27,6 +27,10 @@ for name in names:
     difference = checkpoints.check_golden(checkpoint, cnnzoo.build(name))
     print(f"{name:24} differs from its golden by {difference:.1e}")
     assert difference < 1e-4, name
+    if (graphs := runtime.open_model(checkpoint.path)) is not None:
+        difference = checkpoints.check_golden(checkpoint, graphs)
+        print(f"{name:24} by ONNX Runtime: {difference:.1e}")
+        assert difference < 1e-4, name
 """
 
 

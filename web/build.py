@@ -10,14 +10,12 @@ Any static file server can serve `site/`.
 import argparse
 import json
 import shutil
-import tempfile
-from dataclasses import replace
 from pathlib import Path
 
-import cnnzoo
-from cnnzoo.checkpoints import sample_images
-from cnnzoo.export.onnx import write_onnx
-from cnnzoo.export.signatures import verbs
+import onnx
+
+from cnnzoo import checkpoints, hub
+from cnnzoo.checkpoints.card import NETWORK
 
 HERE = Path(__file__).parent
 PAGE = ("index.html", "style.css", "upscale.js")
@@ -38,16 +36,14 @@ def build(folder: Path, name: str = "espcn.x3") -> None:
     runtime = HERE / "node_modules" / "onnxruntime-web" / "dist"
     if not runtime.is_dir():
         raise FileNotFoundError(f"{runtime} is missing; install it with npm install --prefix {HERE}")
-    model = cnnzoo.build(name)
-    if model.task != "upscale":
-        raise ValueError(f"The model must be an upscaler. Received: {name!r}, whose task is {model.task!r}")
-    whole = verbs(model, sample_images(model))["upscale"]
-    color = {key: replace(tensor, shape=(1, None, None, 3)) for key, tensor in whole.inputs.items()}
+    checkpoint = checkpoints.open_checkpoint(hub.checkpoint_path(name))
+    if (task := checkpoint.card["task"]) != "upscale":
+        raise ValueError(f"The model must be an upscaler. Received: {name!r}, whose task is {task!r}")
+    checkpoints.verify(checkpoint)
+    network = onnx.load(checkpoint.path / NETWORK)  # with its weights
     (folder / "ort").mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder) as aside:
-        write_onnx(Path(aside) / "onnx", replace(whole, inputs=color))
-        (Path(aside) / "onnx" / "model.onnx").replace(folder / "model.onnx")
-    about = {"name": name, "scale": model.scale, "margin": max(model.margin, 2)}  # 2 for the bicubic chroma
+    onnx.save(network, folder / "model.onnx")
+    about = {"name": name, **{entry.key: int(entry.value) for entry in network.metadata_props}}
     (folder / "model.json").write_text(json.dumps(about), encoding="utf-8")
     for file in PAGE:
         shutil.copy(HERE / file, folder)

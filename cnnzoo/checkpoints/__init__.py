@@ -1,17 +1,19 @@
 """Checkpoints: a card, weights and a golden in one folder, with the SHA-256 of each file."""
 
 from cnnzoo.checkpoints.card import CARD, GOLDEN, TASKS, WEIGHTS, Checkpoint, CheckpointError, open_checkpoint
-from cnnzoo.checkpoints.golden import check_golden, sample_images
+from cnnzoo.checkpoints.golden import TOLERANCE, check_golden, sample_images
 from cnnzoo.checkpoints.shipped import saved_models_dir
-from cnnzoo.checkpoints.store import load, round_to_half, save, verify
+from cnnzoo.checkpoints.store import attach, load, round_to_half, save, verify
 
 __all__ = [
     "CARD",
     "GOLDEN",
     "TASKS",
+    "TOLERANCE",
     "WEIGHTS",
     "Checkpoint",
     "CheckpointError",
+    "attach",
     "check_golden",
     "load",
     "open_checkpoint",

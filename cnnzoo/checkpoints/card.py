@@ -3,8 +3,10 @@
     card.json           architecture, training and scores (see `FIELDS`)
     model.weights.h5    the weights, in Keras's format
     golden.npz          an input and the output of the weights for it
+    network.onnx        of a photograph task: its verb for ONNX Runtime; see `cnnzoo.export.graphs`
+    coarse.onnx         of an inpainter: the filling of a whole photograph at a coarse scale
 
-A checkpoint is data alone: JSON, HDF5 and NumPy arrays, never pickled objects or code.
+A checkpoint is data alone: JSON, HDF5, NumPy arrays and graphs of ONNX operators, never pickled objects or code.
 """
 
 import json
@@ -15,6 +17,7 @@ from typing import Any
 
 FORMAT = 1
 CARD, WEIGHTS, GOLDEN = "card.json", "model.weights.h5", "golden.npz"
+NETWORK, COARSE = GRAPHS = "network.onnx", "coarse.onnx"
 TASKS = ("classify", "reconstruct", "generate", "restore", "inpaint", "upscale", "stylize", "enhance")
 
 # The fields of a card and their types; all are required.
@@ -91,8 +94,11 @@ def check_card(card: Any, file: Path) -> None:
         _check_fields(card[field], inside, f"{file}: {field}")
     for score in card["scores"]:
         _check_fields(score, {"name": str, "value": float, "protocol": dict}, f"{file}: scores")
-    if sorted(card["files"]) != sorted((WEIGHTS, GOLDEN)):
-        raise CheckpointError(f"{file}: `files` must be {GOLDEN} and {WEIGHTS}. Received: {', '.join(card['files'])}")
+    if not {WEIGHTS, GOLDEN} <= set(card["files"]) <= {WEIGHTS, GOLDEN, *GRAPHS}:
+        raise CheckpointError(
+            f"{file}: `files` must be {GOLDEN} and {WEIGHTS}, and {' and '.join(GRAPHS)} where there are graphs. "
+            f"Received: {', '.join(card['files'])}"
+        )
     for name, entry in card["files"].items():
         _check_fields(entry, {"sha256": str, "bytes": int}, f"{file}: files: {name}", exact=True)
 

@@ -9,6 +9,8 @@ import numpy as np
 from cnnzoo.checkpoints.card import GOLDEN, Checkpoint, CheckpointError
 from cnnzoo.data import load
 
+TOLERANCE = 1e-4  # of an output in [0, 1]: other processors and runtimes round otherwise
+
 
 def write_golden(model: Any, file: Path) -> None:
     """Writes the golden of a model as .npz."""

@@ -12,6 +12,7 @@ from cnnzoo.checkpoints.card import (
     CARD,
     FORMAT,
     GOLDEN,
+    GRAPHS,
     WEIGHTS,
     Checkpoint,
     CheckpointError,
@@ -134,6 +135,36 @@ def save(
             "bytes": sum(entry["bytes"] for entry in files.values()),
             "files": files,
         }
+        check_card(card, folder / CARD)
+        write_json(aside / CARD, card)
+        _replace(folder, aside)
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+    return open_checkpoint(folder)
+
+
+def attach(checkpoint: Checkpoint, files: Mapping[str, bytes]) -> Checkpoint:
+    """Replaces the graphs of a checkpoint, atomically.
+
+    Args:
+        checkpoint: The checkpoint.
+        files: Contents of the graphs by name.
+
+    Raises:
+        CheckpointError: A name is not that of a graph.
+    """
+    if other := sorted(set(files) - set(GRAPHS)):
+        raise CheckpointError(f"The graphs must be {' and '.join(GRAPHS)}. Received: {', '.join(other)}")
+    folder, kept = checkpoint.path, (WEIGHTS, GOLDEN)
+    aside = folder.with_name(f".{folder.name}-{secrets.token_hex(8)}")
+    aside.mkdir()
+    try:
+        for name in kept:
+            shutil.copyfile(folder / name, aside / name)
+        for name, content in files.items():
+            (aside / name).write_bytes(content)
+        entries = {name: _entry(aside / name) for name in (*kept, *sorted(files))}
+        card = {**checkpoint.card, "bytes": sum(entry["bytes"] for entry in entries.values()), "files": entries}
         check_card(card, folder / CARD)
         write_json(aside / CARD, card)
         _replace(folder, aside)

@@ -24,6 +24,9 @@ COMMANDS = (
     "upscale", "denoise", "inpaint", "stylize", "enhance", "interpolate", "traverse", "invert", "nearest", "export",
     "verify", "serve", "data", "completion",
 )  # fmt: skip
+# Names of packages, by the module that is imported, where they differ.
+PACKAGES = {"tensorflow": "TensorFlow", "keras": "TensorFlow and Keras", "sklearn": "scikit-learn"}
+PACKAGES |= {"skimage": "scikit-image", "scipy": "SciPy"}
 
 
 class Parser(argparse.ArgumentParser):
@@ -104,4 +107,7 @@ def head(top: argparse.ArgumentParser) -> str:
 def _one_line(error: Exception) -> str:
     if isinstance(error, OSError) and error.filename is not None:
         return f"{error.filename}: {error.strerror}"
+    if isinstance(error, ModuleNotFoundError) and error.name:  # of a package that an installation for photographs lacks
+        package = error.name.partition(".")[0]
+        return f"needs {PACKAGES.get(package, package)}; install it by: pip install -e ., where cnnzoo was cloned"
     return " ".join(str(error).split()) or type(error).__name__

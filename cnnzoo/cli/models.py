@@ -1,9 +1,12 @@
 """Trained models by name: shipped checkpoints, and folders of checkpoints and runs."""
 
+import os
 from pathlib import Path
 from typing import Any
 
 from cnnzoo import hub, registry
+
+VERBS_WITH_GRAPHS = ("upscale", "restore", "enhance", "stylize")
 
 
 def resolve(name: str) -> tuple[Path, str]:
@@ -71,12 +74,34 @@ def _check_method(name: str, arch: str, verb: str) -> None:
 def load_with_method(name: str, verb: str = "") -> Any:
     """Loads a trained model that has a method.
 
+    A verb of photographs is run by ONNX Runtime where the checkpoint has graphs, since importing TensorFlow takes most
+    of the time of a command. If `KERAS_BACKEND` is set, it is run by Keras.
+
     Raises:
         ValueError: As `check`.
         CheckpointError: Its files are missing, truncated or altered.
     """
-    from cnnzoo.checkpoints import load
-
     path, about = _described(name)
     _check_method(name, about["architecture"], verb)
+    if verb in VERBS_WITH_GRAPHS and not os.environ.get("KERAS_BACKEND"):
+        from cnnzoo.runtime import open_model
+
+        if (model := open_model(path)) is not None:
+            return model
+    return _by_keras(path)
+
+
+def load_by_keras(name: str) -> Any:
+    """Loads a trained model as a Keras model.
+
+    Raises:
+        ValueError: There is no trained model of that name.
+        CheckpointError: Its files are missing, truncated or altered.
+    """
+    return _by_keras(_described(name)[0])
+
+
+def _by_keras(path: Path) -> Any:
+    from cnnzoo.checkpoints import load
+
     return load(path)

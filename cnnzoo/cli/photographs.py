@@ -68,12 +68,12 @@ def in_channels(channels: int, photo: "Photo", work: Callable[["np.ndarray"], "n
 
 
 def mask_of(path: Path) -> "np.ndarray":
-    """The mask in a file; see `cnnzoo.imaging.masks.read_mask`.
+    """The mask in a file; see `cnnzoo.imaging.given_masks.read_mask`.
 
     Raises:
         ValueError: All pixels are missing, or none.
     """
-    from cnnzoo.imaging.masks import read_mask
+    from cnnzoo.imaging.given_masks import read_mask
 
     missing = read_mask(path)
     if missing.all() or not missing.any():

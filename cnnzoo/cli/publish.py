@@ -2,6 +2,7 @@
 
 python -m cnnzoo.cli.publish runs/cnn.mnist
 python -m cnnzoo.cli.publish --rescore cnn.mnist    # an existing checkpoint; its weights stay
+python -m cnnzoo.cli.publish --graphs espcn.x3      # writes its ONNX files anew; its weights and scores stay
 """
 
 import argparse
@@ -50,7 +51,7 @@ def publish(run: str | Path, out: str | Path | None = None, progress: Progress |
     half = sum(int(w.numpy().size) for w in model.weights) > LARGE
     if half:
         checkpoints.round_to_half(model)  # so that the stored weights are scored
-    return checkpoints.save(
+    saved = checkpoints.save(
         model,
         Path(out or checkpoints.saved_models_dir()) / name,
         name=name,
@@ -61,6 +62,33 @@ def publish(run: str | Path, out: str | Path | None = None, progress: Progress |
         scores=_scores(model, data, progress),
         half=half,
     )
+    return _with_graphs(saved)
+
+
+def graphs(name: str, out: str | Path | None = None) -> checkpoints.Checkpoint:
+    """Writes the ONNX files of a checkpoint of photographs anew, and nothing else.
+
+    Args:
+        name: "arch.tag".
+        out: The folder of all checkpoints; of this installation by default.
+
+    Raises:
+        CheckpointError: There is none, its files differ from its card, or its graphs do not give its golden.
+    """
+    return _with_graphs(checkpoints.open_checkpoint(Path(out or checkpoints.saved_models_dir()) / name))
+
+
+def _with_graphs(checkpoint: checkpoints.Checkpoint) -> checkpoints.Checkpoint:
+    """A checkpoint with graphs, compared with its golden; as it is if its task is not one of photographs."""
+    from cnnzoo.export.graphs import add_graphs
+    from cnnzoo.runtime import open_model
+
+    made = add_graphs(checkpoint)
+    if (model := open_model(made.path)) is not None:
+        difference = checkpoints.check_golden(made, model)
+        if not difference <= checkpoints.TOLERANCE:
+            raise checkpoints.CheckpointError(f"the graphs of {made.path} differ from its golden by {difference:.1e}")
+    return made
 
 
 def rescore(name: str, out: str | Path | None = None, progress: Progress | None = None) -> checkpoints.Checkpoint:
@@ -174,6 +202,7 @@ def main(arguments: list[str] | None = None) -> int:
     action = parser.add_mutually_exclusive_group(required=True)
     action.add_argument("run", nargs="?", help="the folder of a finished run")
     action.add_argument("--rescore", metavar="NAME", help="a checkpoint to measure again")
+    action.add_argument("--graphs", metavar="NAME", nargs="+", help="checkpoints whose ONNX files to write anew")
     action.add_argument(
         "--check", metavar="NAME", nargs="*", help="checkpoints to compare with their cards (default: all)"
     )
@@ -181,6 +210,10 @@ def main(arguments: list[str] | None = None) -> int:
     args = parser.parse_args(arguments)
     if args.check is not None:
         return _check_all(args.check, args.out)
+    if args.graphs:
+        for name in args.graphs:
+            print(graphs(name, args.out).path, flush=True)
+        return 0
     action_of, target = (rescore, args.rescore) if args.rescore else (publish, args.run)
     with progress("scoring") as update:
         made = action_of(target, args.out, update)

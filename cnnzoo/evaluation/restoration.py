@@ -25,7 +25,7 @@ from cnnzoo.metrics.reconstruction import (
     ssim_per_image,
 )
 from cnnzoo.metrics.scores import Score
-from cnnzoo.tasks.inference import in_batches
+from cnnzoo.tasks.inference import called, in_batches
 
 CROP = 64  # side in pixels of the central crops for inpainting
 HOLES = 2000  # images for inpainting, at most
@@ -175,7 +175,7 @@ def inpainting_images(model: Any, name: str, split: str = "test", limit: int | N
 def inpainted_by(model: Any, images: np.ndarray, hidden: np.ndarray) -> np.ndarray:
     """uint8 images (n, height, width, channels) with their missing pixels filled by a model."""
     shown = np.where(hidden, 0, images)
-    return to_uint8(in_batches(model, np.concatenate([shown, hidden.astype(np.uint8)], axis=3)))
+    return to_uint8(in_batches(model, called, np.concatenate([shown, hidden.astype(np.uint8)], axis=3)))
 
 
 def measure(model: Any, data: str, split: str, options: Options) -> list[Score]:

@@ -60,7 +60,11 @@ class LogitExplainer:
 
     def each(self, function: Callable) -> np.ndarray:
         """`function` of images and their rows of `chosen` (tensors), batch by batch, as one float32 array."""
-        return inference.in_batches(lambda *rows: function(*map(ops.convert_to_tensor, rows)), self.images, self.chosen)
+        parts = []
+        for start in range(0, len(self.images), inference.BATCH):
+            rows = (x[start : start + inference.BATCH] for x in (self.images, self.chosen))
+            parts.append(ops.convert_to_numpy(function(*map(ops.convert_to_tensor, rows))))
+        return np.concatenate(parts).astype(np.float32, copy=False)
 
     def over(self, variants: np.ndarray, make: Callable, function: Callable, images: Any, chosen: Any) -> Iterator:
         """`function` of n images in every variant, with g variants per pass.

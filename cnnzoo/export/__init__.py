@@ -10,6 +10,7 @@ serving              the files of TensorFlow Serving
 litert, calibration  .tflite files, and int8 ranges
 quantization_loss    the loss of quality of .tflite files
 onnx                 .onnx files
+graphs               the .onnx files of checkpoints
 loader               exports read back and verified
 isolated_runner      the process of the verification
 other_backends       exports from JAX and PyTorch

@@ -55,9 +55,9 @@ def from_bytes(contents: tf.Tensor, shape: Sequence[int | None]) -> tf.Tensor:
 def mask_from_bytes(contents: tf.Tensor, shape: Sequence[int | None]) -> tf.Tensor:
     """A mask, one PNG or JPEG, as float32 (height, width, 1): 1 where a pixel is missing, else 0.
 
-    The rules are those of `cnnzoo.imaging.masks.read_mask`. With a single value besides 0, pixels of that value are
-    painted, else those at half of white or more. In a mask with transparent parts, the opaque parts are missing; all
-    or none of them must be painted.
+    The rules are those of `cnnzoo.imaging.given_masks.read_mask`. With a single value besides 0, pixels of that value
+    are painted, else those at half of white or more. In a mask with transparent parts, the opaque parts are missing;
+    all or none of them must be painted.
     """
     contents = bounded(contents)
 

@@ -8,7 +8,7 @@ import tensorflow as tf
 from cnnzoo.export.signatures import Signature
 
 OPSET = 18
-SIDES = ("n", "height", "width")
+SIDES = ("n", "height", "width", "channels")
 TRIES = 8  # each fails about once in twenty
 
 

@@ -16,7 +16,6 @@ from keras import ops
 from cnnzoo.export.image_codec import checked, from_bytes, mask_from_bytes, to_bytes
 from cnnzoo.imaging.files import png_bytes
 from cnnzoo.tasks.inference import one_hot_in_turn
-from cnnzoo.tasks.photo_inference import with_bicubic_color
 
 MOST = 1024  # generated images per request, at most
 
@@ -159,11 +158,10 @@ def reconstruct(model: Any, shown: np.ndarray, classes: Sequence[str]) -> Signat
 
 def upscale(model: Any, shown: np.ndarray, classes: Sequence[str]) -> Signature:
     """Super-resolution of gray or color images, with bicubic chroma."""
-    upscaled = with_bicubic_color(model, model.scale)
 
     def function(image: tf.Tensor) -> dict[str, Any]:
         color = image * tf.ones(3)  # gray as three equal channels, whose chroma stays 0
-        return {"image": tf.clip_by_value(upscaled(color), 0.0, 1.0)[..., : tf.shape(image)[3]]}
+        return {"image": tf.clip_by_value(model.upscaled(color), 0.0, 1.0)[..., : tf.shape(image)[3]]}
 
     image = Tensor("float32", (None, None, None, None), "images in [0, 1], with 1 or 3 channels", True)
     larger = replace(image, about=f"images upscaled by {model.scale}")

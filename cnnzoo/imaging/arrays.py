@@ -3,12 +3,13 @@
 Outside a model, images are uint8 in [0, 255] or float32 in [0, 1], channels last.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 Shape = tuple[int | None, int | None, int | None]
+LARGEST = {np.dtype(np.uint8): 255, np.dtype(np.uint16): 65535, np.dtype(np.float32): 1}
 
 
 def to_channels(images: np.ndarray, channels: int) -> np.ndarray:
@@ -72,6 +73,44 @@ def fits(shape: Sequence[int | None], wanted: Shape) -> bool:
 def in_words(shape: Shape) -> str:
     """A shape for error messages: "any, any, 3"."""
     return ", ".join("any" if side is None else str(side) for side in shape)
+
+
+def in_unit_range(images: np.ndarray) -> np.ndarray:
+    """uint8, uint16 or float32 photographs as float32 in [0, 1]."""
+    return images.astype(np.float32) / LARGEST[images.dtype]
+
+
+def in_type(images: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    """Images in [0, 1] converted to uint8, uint16 (rounded) or float32."""
+    return images.astype(dtype, copy=False) if dtype == np.float32 else np.rint(LARGEST[dtype] * images).astype(dtype)
+
+
+def style_weights(style: str | Mapping[str, float] | np.ndarray | None, names: Sequence[str], n: int) -> np.ndarray:
+    """Weights of the styles of a network, float32 (n, styles), with rows of sum 1.
+
+    Args:
+        style: A style name, weights by name, or an array of weights, (styles,) or (n, styles); by default the first.
+        names: The names of all styles.
+        n: Number of images.
+
+    Raises:
+        ValueError: For an unknown name, negative weights, or a sum of 0.
+    """
+    named: Any = {names[0]: 1.0} if style is None else style
+    if isinstance(named, str):
+        named = {named: 1.0}
+    if isinstance(named, Mapping) and set(named) <= set(names):
+        named = [named.get(name, 0.0) for name in names]
+    try:
+        weights = np.broadcast_to(np.asarray(named, np.float32), (n, len(names)))
+    except (TypeError, ValueError):
+        raise ValueError(
+            f"`style` must be one of {', '.join(names)}, or weights of these. Received: {style!r}"
+        ) from None
+    total = weights.sum(1, keepdims=True)
+    if not (np.isfinite(weights).all() and (weights >= 0).all() and (total > 0).all()):
+        raise ValueError(f"The weights of styles must be numbers >= 0, not all 0. Received: {style}")
+    return weights / total
 
 
 def to_uint8(images: Any) -> np.ndarray:

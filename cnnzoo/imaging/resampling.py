@@ -57,6 +57,12 @@ def downscale(images: Any, scale: int) -> Any:
     return x
 
 
+def upscaling_weights(scale: int) -> np.ndarray:
+    """The weights of five input pixels around output pixel scale * i + phase, for each phase: (5, scale)."""
+    centers = (np.arange(scale) + 0.5) / scale - 0.5  # the output pixel lies at i + center
+    return _cubic(np.arange(-2, 3)[:, None] - centers)
+
+
 def upscale(images: Any, scale: int) -> Any:
     """Images (n, height, width, channels) to (n, height * scale, width * scale, channels), in float32.
 
@@ -66,16 +72,13 @@ def upscale(images: Any, scale: int) -> Any:
         ValueError: For a scale other than an integer >= 2.
     """
     _check(scale)
-    offsets = np.arange(-2, 3)
     x = ops.cast(images, "float32")
     for axis in (1, 2):
         size = ops.shape(x)[axis]
         padded = mirrored(x, axis, 2)
-        shifted = [_strided(padded, axis, int(offset) + 2, size, 1) for offset in offsets]
+        shifted = [_strided(padded, axis, start, size, 1) for start in range(5)]
         phases = []
-        for phase in range(scale):  # output pixel scale * i + phase lies at i + center
-            center = (phase + 0.5) / scale - 0.5
-            weights = _cubic(offsets - center)
+        for weights in upscaling_weights(scale).T:
             phases.append(sum(float(w) * s for w, s in zip(weights, shifted, strict=True) if w))
         x = ops.stack(phases, axis=axis + 1)  # (n, …, size, scale, …)
         shape = list(ops.shape(x))

@@ -1,4 +1,4 @@
-"""Tiled inference on large images, and self-ensembling over flips and rotations."""
+"""Tiled inference on large images, in NumPy."""
 
 from collections.abc import Callable, Sequence
 from itertools import product
@@ -16,13 +16,15 @@ def tiled(
     margin: int,
     stride: int = 1,
     tile: int = 256,
+    grain: int = 1,
 ) -> np.ndarray:
     """`function` applied to an image tile by tile, in little memory.
 
     Tiles overlap by `margin` on each side, and only their inside is kept; tiles at the border see the border. The
     result equals that of the whole image, up to floating-point rounding, if the receptive field is at most `margin`:
     not with a mean over the image, such as in instance normalization. If `stride` divides the sides of the image, all
-    tiles have one shape; otherwise the last row and column differ.
+    tiles have one shape; otherwise the last row and column differ. Of all grids of tiles with at most the pixels of a
+    square one, the one is taken that has the fewest in all.
 
     Args:
         function: From an array (1, h, w, c) of the image's dtype to one (1, h * scale, w * scale, d). It pads
@@ -33,7 +35,9 @@ def tiled(
         scale: Upscaling factor of the function.
         margin: Radius of the receptive field, in input pixels; rounded up to a multiple of `stride`.
         stride: Stride of the coarsest feature map; tiles start at multiples of it.
-        tile: Side of the kept part of a tile, in input pixels; rounded up to a multiple of `stride`.
+        tile: Side of the kept part of a square tile, in input pixels; rounded up to a multiple of `stride`.
+        grain: The sides of the kept parts are rounded up to multiples of it, so that images of many sizes have tiles of
+            few shapes.
 
     Returns:
         (height * scale, width * scale, d) in the dtype of the function.
@@ -48,7 +52,9 @@ def tiled(
     if image.ndim != 3 or image.size == 0:
         raise ValueError(f"The image must be (height, width, channels), not empty. Received: shape {image.shape}")
     margin, tile = (-(-side // stride) * stride for side in (margin, tile))
-    windows = list(product(*(_windows(side, tile, margin, stride) for side in image.shape[:2])))
+    sizes = _window_size(image.shape[:2], tile, margin, -(-grain // stride) * stride)
+    axes = zip(image.shape[:2], sizes, strict=True)
+    windows = list(product(*(_windows(side, size, margin, stride) for side, size in axes)))
     whole: Any = None
     for (rows, kept_rows), (columns, kept_columns) in windows:
         parts = (array[None, _coarser(rows, s), _coarser(columns, s)] for array, s in ((image, 1), *extra_inputs))
@@ -63,15 +69,37 @@ def tiled(
     return whole
 
 
-def _windows(length: int, tile: int, margin: int, stride: int) -> list[tuple[slice, slice]]:
+def _window_size(sides: Sequence[int], tile: int, margin: int, grain: int) -> tuple[int, int]:
+    """Height and width of the windows of an image, of the grid with the fewest pixels in all windows."""
+    both, most = 2 * margin, (tile + 2 * margin) ** 2
+
+    def size(side: int, count: int) -> int:
+        """The side of `count` windows: two neighbors share twice the margin."""
+        kept = -(-(side + both * (count - 1)) // count) - both
+        return side if count == 1 else min(side, -(-kept // grain) * grain + both)
+
+    def rows(width: int) -> int:
+        """How many windows of a width there are from top to bottom, at least."""
+        return 1 if sides[0] * width <= most else max(1, -(-(sides[0] - both) // max(most // width - both, 1)))
+
+    grids = []
+    for columns in range(1, 2 * -(-sides[1] // tile) + 1):
+        width = size(sides[1], columns)
+        if most // width > both or sides[0] * width <= most:
+            count = rows(width)
+            height = size(sides[0], count)
+            grids.append((columns * width * count * height, height, width))
+    return min(grids)[1:]
+
+
+def _windows(length: int, size: int, margin: int, stride: int) -> list[tuple[slice, slice]]:
     """Along one axis, the window and the kept part of each tile; the kept parts partition the axis.
 
     The last window is shifted inwards to the length of the others, up to the remainder of `length` by the stride.
     """
-    size = tile + 2 * margin
     last = max(0, length - size) // stride * stride
     windows, kept = [], 0
-    for start in (*range(0, last, tile), last):
+    for start in (*range(0, last, max(size - 2 * margin, 1)), last):
         stop, keep = (length, length) if start == last else (start + size, start + size - margin)
         windows.append((slice(start, stop), slice(kept, keep)))
         kept = keep
@@ -86,33 +114,3 @@ def _scaled(part: slice, scale: int, origin: int = 0) -> slice:
 def _coarser(part: slice, stride: int) -> slice:
     """A slice, starting at a multiple of the stride, in coordinates of a map at that stride."""
     return slice(part.start // stride, -(-part.stop // stride))
-
-
-def self_ensemble(function: Callable[[np.ndarray], Any], images: np.ndarray) -> np.ndarray:
-    """Geometric self-ensemble: the mean output over the eight flips and rotations of the input.
-
-    It averages out orientation-dependent errors of a network. Functions may change the scale. Inside `tiled` the result
-    equals that of the whole image if `stride` divides the sides of the image, since a rotated image is padded at
-    another side.
-
-    Source: "enhanced prediction" in Timofte et al., "Seven ways to improve example-based single image super
-    resolution", 2016.
-
-    Args:
-        function: From a batch (n, h, w, c) of any height and width to one (n, h * scale, w * scale, d).
-        images: Floats (n, height, width, c).
-
-    Returns:
-        (n, height * scale, width * scale, d) in the dtype of the function.
-
-    Raises:
-        ValueError: For integer images, since their rounded results would average poorly.
-    """
-    if not np.issubdtype(images.dtype, np.floating) or images.ndim != 4:
-        raise ValueError(f"Images must be floats (n, height, width, channels). Received: {images.dtype} {images.shape}")
-    total: Any = 0
-    for flipped, turns in product((False, True), range(4)):
-        turned = np.rot90(images[:, :, ::-1] if flipped else images, turns, axes=(1, 2))
-        back = np.rot90(np.asarray(function(np.ascontiguousarray(turned))), -turns, axes=(1, 2))
-        total = total + (back[:, :, ::-1] if flipped else back)
-    return total / 8

@@ -11,7 +11,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from cnnzoo.imaging.arrays import to_channels, to_uint8
+from cnnzoo.imaging.arrays import in_type, in_unit_range, to_channels, to_uint8
 from cnnzoo.imaging.resampling import mirror_to_multiple
 from cnnzoo.imaging.tiling import tiled
 from cnnzoo.nn.batchnorm_folding import fold_batch_norm
@@ -19,7 +19,7 @@ from cnnzoo.nn.layers import pad_symmetric, unit_range, upsample_nearest
 from cnnzoo.nn.losses import mean_and_deviation
 from cnnzoo.phases import Phase, PhasedModel
 from cnnzoo.registry import register
-from cnnzoo.tasks.photo_inference import as_photographs, in_type, in_unit_range
+from cnnzoo.tasks.photo_inference import as_photographs
 from cnnzoo.tasks.pixel_optimizers import resized
 
 STRIDE = 4  # pixels per position of the normalized map

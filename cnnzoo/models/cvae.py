@@ -61,6 +61,14 @@ class CVAE(VAE):
         images = unit_range(images)
         return self.reconstructions(images, self.infer(images), training)
 
+    def inferred(self, images: Any) -> Any:
+        """As `infer`, for images in uint8 too."""
+        return self.infer(unit_range(images))
+
+    def reconstructed(self, images: Any, labels: Any) -> Any:
+        """Images, uint8 or float32 in [0, 1], reconstructed with their one-hot labels (n, classes)."""
+        return self.reconstructions(unit_range(images), labels)
+
     def encoded(self, images: Any, labels: Any = None) -> Any:
         """As in `VAE`, with one-hot labels (n, classes), inferred by default."""
         return super().encoded(images, self.infer(unit_range(images)) if labels is None else labels)
@@ -75,7 +83,7 @@ class CVAE(VAE):
         Raises:
             ValueError: For invalid images or labels.
         """
-        return inference.images_to_rows(self, self.encoded, x, self._known(x, labels))
+        return inference.images_to_rows(self, type(self).encoded, x, self._known(x, labels))
 
     def decode(self, z: Any, labels: Any = None) -> np.ndarray:
         """E[x|z, y], float32 in [0, 1], (n, height, width, channels).
@@ -89,15 +97,11 @@ class CVAE(VAE):
         """
         z = inference.latents(self, z)
         labels = inference.one_hot(self, len(z), labels)
-        return inference.in_batches(self.decoded, z, labels)
+        return inference.in_batches(self, type(self).decoded, z, labels)
 
     def reconstruct(self, x: Any, labels: Any = None) -> np.ndarray:
         """decode(encode(x)) for one image or a batch, in the input dtype; arguments as in `encode`."""
-
-        def made(images: Any, labels: Any) -> Any:
-            return self.reconstructions(unit_range(images), labels)
-
-        return inference.images_to_images(self, made, x, self._known(x, labels))
+        return inference.images_to_images(self, type(self).reconstructed, x, self._known(x, labels))
 
     def generate(self, n: int, seed: int = 0, labels: Any = None) -> np.ndarray:
         """n images of given classes, determined by seed and labels.
@@ -125,5 +129,5 @@ class CVAE(VAE):
         """The one-hot labels (n, classes) of images, inferred by default."""
         images, _ = inference.checked(self, x)
         if labels is None:
-            return inference.in_batches(lambda images: self.infer(unit_range(images)), images)
+            return inference.in_batches(self, type(self).inferred, images)
         return inference.one_hot(self, len(images), labels)

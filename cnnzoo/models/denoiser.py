@@ -23,7 +23,7 @@ from cnnzoo.nn.layers import DepthToSpace, ReplicaSeedGenerator, unit_range
 from cnnzoo.nn.losses import psnr
 from cnnzoo.phases import Phase, PhasedModel
 from cnnzoo.registry import register
-from cnnzoo.tasks.photo_inference import each_photograph
+from cnnzoo.tasks.photo_inference import each_photograph, main_in_type
 
 SCALES = 3
 STRIDE = 2 ** (SCALES - 1)  # pixels per position of the coarsest scale
@@ -153,8 +153,9 @@ class Denoiser(PhasedModel):
         Raises:
             ValueError: For another dtype or shape, non-finite numbers, or an image mean outside [-0.5, 1.5].
         """
-        channels = (self.image_shape[2],)
-        return each_photograph(self, x, channels, ensemble, noisy=True, margin=self.margin, stride=STRIDE)
+        return each_photograph(
+            self, main_in_type, x, (self.image_shape[2],), ensemble, noisy=True, margin=self.margin, stride=STRIDE
+        )
 
     def before_after(self, images: np.ndarray) -> list[np.ndarray]:
         """Images (n, height, width, c) with noise, denoised, and original."""

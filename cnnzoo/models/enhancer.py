@@ -16,14 +16,14 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-from cnnzoo.imaging.arrays import to_uint8
+from cnnzoo.imaging.arrays import in_type, in_unit_range, to_uint8
 from cnnzoo.imaging.degradations import misexposed
 from cnnzoo.imaging.resampling import bilinear, weighted
 from cnnzoo.nn.layers import ReplicaSeedGenerator, unit_range
 from cnnzoo.nn.losses import color_cast, exposure_error, illumination_smoothness, psnr, spatial_consistency
 from cnnzoo.phases import Phase, PhasedModel
 from cnnzoo.registry import register
-from cnnzoo.tasks.photo_inference import as_photographs, in_type, in_unit_range
+from cnnzoo.tasks.photo_inference import as_photographs
 
 SIDE = 128  # side of the network input in pixels
 GRID = 16  # side of the grid of curves

@@ -16,9 +16,9 @@ import numpy as np
 from keras import layers, ops
 
 from cnnzoo.features.maps import FeatureMaps
-from cnnzoo.imaging.arrays import to_channels, to_uint8
+from cnnzoo.imaging.arrays import in_type, in_unit_range, style_weights, to_channels, to_uint8
 from cnnzoo.imaging.color import with_luma
-from cnnzoo.imaging.masks import as_missing
+from cnnzoo.imaging.given_masks import as_missing
 from cnnzoo.imaging.resampling import mirror_to_multiple
 from cnnzoo.nn import gan_losses
 from cnnzoo.nn.layers import PACKAGE, ReplicaSeedGenerator, SpectralConv2D, pad_symmetric, unit_range, upsample_nearest
@@ -26,7 +26,7 @@ from cnnzoo.phases import Phase
 from cnnzoo.registry import register
 from cnnzoo.tasks.inference import one_hot_in_turn
 from cnnzoo.tasks.painting_strips import Progress, paint_in_strips
-from cnnzoo.tasks.photo_inference import as_photographs, in_type, in_unit_range
+from cnnzoo.tasks.photo_inference import as_photographs
 from cnnzoo.tasks.pixel_optimizers import resized
 from cnnzoo.tasks.stylizer import StyleOutputs, Stylizer, Targets
 
@@ -331,22 +331,7 @@ class FastStyle(Stylizer):
         Raises:
             ValueError: For an unknown name, negative weights, or a sum of 0.
         """
-        names = self.styles or ("",)
-        named: Any = {names[0]: 1.0} if style is None else style
-        if isinstance(named, str):
-            named = {named: 1.0}
-        if isinstance(named, Mapping) and set(named) <= set(names):
-            named = [named.get(name, 0.0) for name in names]
-        try:
-            weights = np.broadcast_to(np.asarray(named, np.float32), (n, len(names)))
-        except (TypeError, ValueError):
-            raise ValueError(
-                f"`style` must be one of {', '.join(names)}, or weights of these. Received: {style!r}"
-            ) from None
-        total = weights.sum(1, keepdims=True)
-        if not (np.isfinite(weights).all() and (weights >= 0).all() and (total > 0).all()):
-            raise ValueError(f"The weights of styles must be numbers >= 0, not all 0. Received: {style}")
-        return weights / total
+        return style_weights(style, self.styles or ("",), n)
 
     def _paint(self, photo: np.ndarray, mix: np.ndarray, progress: Progress | None) -> np.ndarray:
         """The stylized photograph, float32 (height, width, 3)."""

@@ -15,14 +15,16 @@ import numpy as np
 from keras import layers, ops
 
 from cnnzoo.features.maps import FeatureMaps, unit_distance
-from cnnzoo.imaging.masks import as_missing, check_kinds, sample
+from cnnzoo.imaging.arrays import in_type, in_unit_range
+from cnnzoo.imaging.given_masks import as_missing
+from cnnzoo.imaging.masks import check_kinds, sample
 from cnnzoo.imaging.resampling import mirror_to_multiple
 from cnnzoo.imaging.tiling import tiled
 from cnnzoo.nn.gan_losses import hinge_discriminator_loss, wasserstein_generator_loss
 from cnnzoo.nn.layers import PACKAGE, DepthToSpace, ReplicaSeedGenerator, SpectralConv2D, unit_range
 from cnnzoo.phases import Phase, PhasedModel
 from cnnzoo.registry import register
-from cnnzoo.tasks.photo_inference import as_photographs, in_type, in_unit_range
+from cnnzoo.tasks.photo_inference import as_photographs
 
 LEVELS = 10  # maximum pyramid levels of the smooth filling, for holes up to 1024 pixels
 LEAST = 1e-7  # below 4^-10, the smallest known fraction at the coarsest level; nonzero in float16
@@ -51,18 +53,18 @@ def smooth_filling(images: Any, known: Any) -> Any:
     Returns:
         float32 in the shape of `images`, equal to them at known pixels.
     """
-    return _filled_smoothly(images * known, known)
+    return filled_smoothly(images * known, known)
 
 
-def _filled_smoothly(total: Any, share: Any, finest: int = 0) -> Any:
+def filled_smoothly(total: Any, share: Any, finest: int = 0) -> Any:
     """The same, from premultiplied images at level `finest` and their known fractions."""
     sides, most = total.shape[1:3], max(LEVELS - finest, 0)
     levels = most if None in sides else min(most, (max(sides) - 1).bit_length())
-    *pyramid, (total, share) = _halved(total, share, levels)
-    return _refilled(pyramid, total / ops.maximum(share, LEAST), finest)
+    *pyramid, (total, share) = halved(total, share, levels)
+    return refilled(pyramid, total / ops.maximum(share, LEAST), finest)
 
 
-def _halved(total: Any, share: Any, times: int) -> list[tuple]:
+def halved(total: Any, share: Any, times: int) -> list[tuple]:
     """A pyramid of premultiplied images and known fractions, from full size on."""
     pyramid = [(total, share)]
     for _ in range(times):
@@ -70,7 +72,7 @@ def _halved(total: Any, share: Any, times: int) -> list[tuple]:
     return pyramid
 
 
-def _refilled(pyramid: list[tuple], filled: Any, finest: int = 0) -> Any:
+def refilled(pyramid: list[tuple], filled: Any, finest: int = 0) -> Any:
     """The push phase: the finest level of a pyramid, `finest`, filled from the level above its coarsest."""
     for level, (total, share) in reversed(list(enumerate(pyramid, finest))):
         height, width = ops.shape(total)[1:3]
@@ -330,7 +332,7 @@ class Inpainter(PhasedModel):
                 Pixels in the holes are ignored.
             mask: Nonzero for missing pixels, booleans or numbers: (height, width[, 1]) for all images, or
                 (n, height, width[, 1]). Or a path or a Pillow image, thresholded at half of white (see
-                `cnnzoo.imaging.masks.read_mask`), as are uint8 and uint16 with more than two values.
+                `cnnzoo.imaging.given_masks.read_mask`), as are uint8 and uint16 with more than two values.
 
         Returns:
             The images; known pixels are unchanged, bit for bit.
@@ -355,16 +357,16 @@ class Inpainter(PhasedModel):
         rows = 8 * self.stride  # small strips, to avoid a float copy of the image
         strips = (slice(top, top + rows) for top in range(0, len(image), rows))
         parts = (_as_floats(image[None, strip], missing[None, strip]) for strip in strips)
-        coarse = [_halved(images * known, known, self.depth)[-1] for images, known in parts]
+        coarse = [halved(images * known, known, self.depth)[-1] for images, known in parts]
         total, share = (ops.concatenate(part, axis=1) for part in zip(*coarse, strict=True))
-        return ops.convert_to_numpy(_filled_smoothly(total, share, finest=self.depth))[0]
+        return ops.convert_to_numpy(filled_smoothly(total, share, finest=self.depth))[0]
 
     def _filled_tile(self, images: np.ndarray, missing: np.ndarray, coarse: np.ndarray) -> np.ndarray:
         """A filled tile (1, height, width, channels), given its smooth filling at the coarsest stride."""
         if not missing.any():  # the common case in large images
             return images
         shown, known = _as_floats(images, missing)
-        smooth = _refilled(_halved(shown * known, known, self.depth - 1), ops.convert_to_tensor(coarse))
+        smooth = refilled(halved(shown * known, known, self.depth - 1), ops.convert_to_tensor(coarse))
         made = ops.convert_to_numpy(self.refined(shown, 1.0 - known, smooth)).clip(0.0, 1.0)
         return np.where(missing, in_type(made, images.dtype), images)
 

@@ -14,13 +14,13 @@ import numpy as np
 from keras import ops
 
 from cnnzoo.features.maps import FeatureMaps
-from cnnzoo.imaging.arrays import to_channels, to_uint8
+from cnnzoo.imaging.arrays import in_type, in_unit_range, to_channels, to_uint8
 from cnnzoo.imaging.color import with_luma
-from cnnzoo.imaging.masks import as_missing
+from cnnzoo.imaging.given_masks import as_missing
 from cnnzoo.nn.layers import unit_range
 from cnnzoo.phases import Phase
 from cnnzoo.registry import register
-from cnnzoo.tasks.photo_inference import as_photographs, in_type, in_unit_range
+from cnnzoo.tasks.photo_inference import as_photographs
 from cnnzoo.tasks.pixel_optimizers import OPTIMIZERS, coarse_to_fine, resized
 from cnnzoo.tasks.stylizer import TINY, StyleOutputs, Stylizer, Targets
 

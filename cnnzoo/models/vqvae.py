@@ -199,7 +199,7 @@ class VQVAE(PhasedModel):
 
     def encode(self, x: Any) -> np.ndarray:
         """The codes of one image or a batch of n: int32 (n, height / 4, width / 4) in [0, codes)."""
-        return inference.images_to_rows(self, self.encoded, x).astype(np.int32)
+        return inference.images_to_rows(self, type(self).encoded, x)
 
     def decode(self, codes: Any) -> np.ndarray:
         """float32 images in [0, 1], (n, height, width, channels), from integers (n, height / 4, width / 4).
@@ -216,11 +216,11 @@ class VQVAE(PhasedModel):
             raise ValueError(
                 f"`codes` must be in [0, {self.codes}). Received: values in [{codes.min()}, {codes.max()}]"
             )
-        return inference.in_batches(self.decoded, codes.astype(np.int32))
+        return inference.in_batches(self, type(self).decoded, codes.astype(np.int32))
 
     def reconstruct(self, x: Any) -> np.ndarray:
         """decode(encode(x)) for one image or a batch, in the input dtype."""
-        return inference.images_to_images(self, self, x)
+        return inference.images_to_images(self, inference.called, x)
 
     def generate(self, n: int, seed: int = 0) -> np.ndarray:
         """n images from grids sampled from the prior; float32 in [0, 1], (n, height, width, channels)."""

@@ -44,12 +44,12 @@ class Reconstructor(PhasedModel):
 
     def encode(self, x: Any) -> np.ndarray:
         """The codes (n, latent_dim) of one image or a batch of n; for a VAE, the means of q(z|x)."""
-        return inference.images_to_rows(self, self.encoded, x)
+        return inference.images_to_rows(self, type(self).encoded, x)
 
     def decode(self, z: Any) -> np.ndarray:
         """float32 images in [0, 1], (n, height, width, channels), from codes (n, latent_dim)."""
-        return inference.in_batches(self.decoded, inference.latents(self, z))
+        return inference.in_batches(self, type(self).decoded, inference.latents(self, z))
 
     def reconstruct(self, x: Any) -> np.ndarray:
         """decode(encode(x)) for one image or a batch, in the input dtype."""
-        return inference.images_to_images(self, self, x)
+        return inference.images_to_images(self, inference.called, x)

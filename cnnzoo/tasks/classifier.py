@@ -104,8 +104,12 @@ class Classifier(PhasedModel):
         Raises:
             ValueError: For images of another shape, type or range.
         """
-        return inference.images_to_rows(self, self, x)
+        return inference.images_to_rows(self, inference.called, x)
 
     def features(self, x: Any) -> np.ndarray:
         """The activations (n, d) before the last layer, for one image or a batch of n."""
-        return inference.images_to_rows(self, lambda images: self.backbone(unit_range(images)), x)
+        return inference.images_to_rows(self, _features, x)
+
+
+def _features(model: Classifier, images: Any) -> Any:
+    return model.backbone(unit_range(images))

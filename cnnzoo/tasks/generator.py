@@ -65,10 +65,10 @@ class ImageGenerator(PhasedModel):
         """
         z = inference.latents(self, z)
         if self.classes:
-            return inference.in_batches(self.decoded, z, inference.one_hot(self, len(z), labels))
+            return inference.in_batches(self, type(self).decoded, z, inference.one_hot(self, len(z), labels))
         if labels is not None:
             raise ValueError(f"`labels` must be None with a {self.architecture} without classes. Received: labels")
-        return inference.in_batches(self.decoded, z)
+        return inference.in_batches(self, type(self).decoded, z)
 
     def generate(self, n: int, seed: int = 0, labels: Any = None, truncation: float | None = None) -> np.ndarray:
         """n images, determined by the arguments.

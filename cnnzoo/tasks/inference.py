@@ -3,21 +3,22 @@
 from collections.abc import Callable
 from typing import Any
 
+import keras
 import numpy as np
-from keras import ops
 
 from cnnzoo.data.ground import hint
 from cnnzoo.imaging.batch import as_batch
+from cnnzoo.tasks.compiled import BATCH, in_batches
+from cnnzoo.tasks.photo_inference import levels
 from cnnzoo.utils.caller import warn
 
-BATCH = 256  # images per pass: full speed in bounded memory
+__all__ = ["BATCH", "called", "checked", "images_to_images", "images_to_rows", "in_batches", "latents", "noise"]
+__all__ += ["one_hot", "one_hot_in_turn"]
 
 
-def in_batches(function: Callable, *arrays: np.ndarray) -> np.ndarray:
-    """`function` over the rows of arrays of equal length, batch by batch, as one float32 array."""
-    starts = range(0, len(arrays[0]), BATCH)
-    parts = [ops.convert_to_numpy(function(*(x[i : i + BATCH] for x in arrays))) for i in starts]
-    return np.concatenate(parts).astype(np.float32, copy=False)
+def called(model: Any, images: Any) -> Any:
+    """The main function of a model."""
+    return model(images)
 
 
 def checked(model: Any, x: Any) -> tuple[np.ndarray, bool]:
@@ -30,23 +31,22 @@ def checked(model: Any, x: Any) -> tuple[np.ndarray, bool]:
 
 
 def images_to_rows(model: Any, function: Callable, x: Any, *others: np.ndarray) -> np.ndarray:
-    """`function` over one image or a batch, validated, and further inputs of equal length: (n, ...)."""
+    """`function(model, ...)` of one image or a batch, validated, and further inputs of equal length: (n, ...)."""
     batch, _ = checked(model, x)
-    return in_batches(function, batch, *others)
+    return in_batches(model, function, batch, *others)
 
 
 def images_to_images(model: Any, function: Callable, x: Any, *others: np.ndarray) -> np.ndarray:
     """Like `images_to_rows` for a function to images in [0, 1]; the result has the input dtype and rank."""
     batch, single = checked(model, x)
-    images = like(in_batches(function, batch, *others), batch)
+    images = in_batches(model, _same_type, batch, *others, function=function)
     return images[0] if single else images
 
 
-def like(images: np.ndarray, model_of: np.ndarray) -> np.ndarray:
-    """float32 images in [0, 1], converted to the dtype of `model_of`: uint8 in [0, 255] or float32."""
-    if model_of.dtype == np.uint8:
-        return np.rint(np.clip(images, 0.0, 1.0) * 255.0).astype(np.uint8)
-    return images
+def _same_type(model: Any, images: Any, *others: Any, function: Callable) -> Any:
+    """The images that a function makes of images, in their dtype."""
+    made, dtype = function(model, images, *others), keras.backend.standardize_dtype(images.dtype)
+    return made if dtype == "float32" else levels(made, dtype)
 
 
 def latents(model: Any, z: Any) -> np.ndarray:

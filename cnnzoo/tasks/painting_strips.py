@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from keras import ops
 
-from cnnzoo.tasks.photo_inference import in_unit_range
+from cnnzoo.imaging.arrays import in_unit_range
 
 STRIP = 2**18  # output pixels of a convolution per strip
 

@@ -4,28 +4,37 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
+import keras
 import numpy as np
 from keras import ops
 
-from cnnzoo.imaging.arrays import to_channels
+from cnnzoo.imaging.arrays import LARGEST, to_channels
 from cnnzoo.imaging.batch import as_array
 from cnnzoo.imaging.color import rgb_to_ycbcr, ycbcr_to_rgb
 from cnnzoo.imaging.files import read_photo
 from cnnzoo.imaging.resampling import upscale
-from cnnzoo.imaging.tiling import self_ensemble, tiled
+from cnnzoo.imaging.self_ensemble import self_ensemble
+from cnnzoo.imaging.tiling import tiled
 from cnnzoo.imaging.transparency import flattened
+from cnnzoo.tasks.compiled import ANY_SIZE, in_batches, run
 
-LARGEST = {np.dtype(np.uint8): 255, np.dtype(np.uint16): 65535, np.dtype(np.float32): 1}
-
-
-def in_unit_range(images: np.ndarray) -> np.ndarray:
-    """uint8, uint16 or float32 photographs as float32 in [0, 1]."""
-    return images.astype(np.float32) / LARGEST[images.dtype]
+TILE = 512  # side of the kept part of a tile, in pixels
+GRAIN = 1 if ANY_SIZE else 64  # sides of tiles are multiples of it, where each size is compiled
 
 
-def in_type(images: np.ndarray, dtype: np.dtype) -> np.ndarray:
-    """Images in [0, 1] converted to uint8, uint16 (rounded) or float32."""
-    return images.astype(dtype, copy=False) if dtype == np.float32 else np.rint(LARGEST[dtype] * images).astype(dtype)
+def units(images: Any) -> Any:
+    """`in_unit_range` of tensors."""
+    return ops.cast(images, "float32") / LARGEST[np.dtype(keras.backend.standardize_dtype(images.dtype))]
+
+
+def levels(images: Any, dtype: str) -> Any:
+    """`in_type` of tensors, clipped to [0, 1]."""
+    return rounded(LARGEST[np.dtype(dtype)] * ops.clip(images, 0.0, 1.0), dtype)
+
+
+def rounded(images: Any, dtype: str) -> Any:
+    """Tensors in the range of a dtype of photographs, in this dtype."""
+    return images if dtype == "float32" else ops.cast(ops.round(images), dtype)
 
 
 def as_photographs(x: Any, channels: Sequence[int], noisy: bool = False) -> tuple[np.ndarray, bool]:
@@ -75,6 +84,7 @@ def _read_with(channels: Sequence[int], source: Any) -> np.ndarray:
 
 
 def each_photograph(
+    model: Any,
     function: Callable,
     x: Any,
     channels: Sequence[int],
@@ -84,33 +94,39 @@ def each_photograph(
     scale: int = 1,
     margin: int,
     stride: int = 1,
-    tile: int = 256,
 ) -> np.ndarray:
-    """`function` over one photograph or a batch, of any size, tile by tile, in the input dtype.
+    """`function(model, ...)` of one photograph or a batch, of any size, tile by tile, in the input dtype.
 
     Args:
-        function: float32 images in [0, 1] (1, height, width, channels) to the same, optionally upscaled.
+        model, function: See `cnnzoo.tasks.compiled.run`; from tensors (n, height, width, channels) to the same,
+            optionally upscaled, in their dtype. It gets `ensemble`.
         x, noisy: See `as_photographs`.
         channels: Allowed numbers of channels.
         ensemble: Average over the eight flips and rotations.
-        scale, margin, stride, tile: See `cnnzoo.imaging.tiling.tiled`. Sides are padded
-            symmetrically to multiples of the stride, so that rotated images stay on the same grid.
+        scale, margin, stride: See `cnnzoo.imaging.tiling.tiled`. Sides are padded symmetrically to multiples of the
+            stride, so that rotated images stay on the same grid.
     """
     batch, single = as_photographs(x, channels, noisy)
-
-    def plain(images: Any) -> Any:
-        return np.clip(ops.convert_to_numpy(function(ops.convert_to_tensor(images))), 0.0, 1.0)
-
-    def each_tile(part: np.ndarray) -> np.ndarray:
-        images = in_unit_range(part)
-        return in_type(self_ensemble(plain, images) if ensemble else plain(images), batch.dtype)
 
     height, width = batch.shape[1:3]
     beyond = ((0, 0), (0, -height % stride), (0, -width % stride), (0, 0))
     batch = np.pad(batch, beyond, mode="symmetric") if np.any(beyond) else batch
-    tiles: dict[str, Any] = {"scale": scale, "margin": margin, "stride": stride, "tile": tile}
-    made = [tiled(each_tile, image, **tiles)[: scale * height, : scale * width] for image in batch]
-    return made[0] if single else np.stack(made)
+    tile = TILE // 2 if ensemble else TILE  # four views at once
+    pixels = batch.shape[1] * batch.shape[2]
+    if pixels <= tile**2:
+        made = in_batches(model, function, batch, at_once=tile**2 // pixels, ensemble=ensemble)
+    else:
+        tiles: dict[str, Any] = {"scale": scale, "margin": margin, "stride": stride, "tile": tile, "grain": GRAIN}
+        each_tile = partial(run, model, function, ensemble=ensemble)
+        made = np.stack([tiled(each_tile, image, **tiles) for image in batch])
+    made = made[:, : scale * height, : scale * width]
+    return made[0] if single else made
+
+
+def main_in_type(model: Any, part: Any, ensemble: bool) -> Any:
+    """The main function of a model, for `each_photograph`."""
+    made = self_ensemble(model, units(part)) if ensemble else model(units(part))
+    return levels(made, keras.backend.standardize_dtype(part.dtype))
 
 
 def with_bicubic_color(function: Callable, scale: int) -> Callable:

@@ -8,11 +8,13 @@ import numpy as np
 from keras import ops
 
 from cnnzoo.imaging.arrays import to_uint8
-from cnnzoo.imaging.resampling import downscale
+from cnnzoo.imaging.color import RGB_OF_YCBCR, YCBCR_OF_RGB, luma
+from cnnzoo.imaging.resampling import downscale, mirrored, upscaling_weights
+from cnnzoo.imaging.self_ensemble import self_ensemble
 from cnnzoo.nn.layers import DepthToSpace, unit_range
 from cnnzoo.nn.losses import psnr
 from cnnzoo.phases import Phase, PhasedModel
-from cnnzoo.tasks.photo_inference import each_photograph, with_bicubic_color
+from cnnzoo.tasks.photo_inference import LARGEST, each_photograph, levels, rounded, units
 
 SCALES = (2, 3, 4)
 
@@ -96,6 +98,40 @@ class SubPixelModel(PhasedModel):
         """Gray images, uint8 or float32 in [0, 1], upscaled by `scale`, in [0, 1]."""
         return ops.clip(self.enlarged(unit_range(images), training), 0.0, 1.0)
 
+    def upscaled(self, images: Any) -> Any:
+        """Images in [0, 1] (n, height, width, 1 or 3) upscaled, not clipped."""
+        return self.to_image(self.to_blocks(images))
+
+    def to_blocks(self, images: Any, largest: float = 1.0) -> Any:
+        """The upscaled block of each pixel, times `largest`: (n, height, width, scale, scale * channels), not clipped.
+
+        The luma of color images is rescaled from [16, 235] / 255 to [0, 1], the range of gray images. Their chroma is
+        bicubically upscaled (see `cnnzoo.imaging.resampling.upscale`): it is linear, as is the conversion of color, so
+        that both are one convolution.
+        """
+        n, height, width = ops.shape(images)[:3]
+        channels = images.shape[3]
+        gray = images if channels == 1 else (luma(images) * 255.0 - 16.0) / 219.0
+        blocks = largest * ops.clip(self.network(gray), 0.0, 1.0)[..., None]  # (n, height, width, scale^2, 1)
+        if channels == 3:
+            chroma = ops.matmul(images, YCBCR_OF_RGB[:, 1:].astype("float32"))
+            chroma = mirrored(mirrored(chroma, 1, 2), 2, 2)
+            colors = ops.conv(chroma, largest * self.chroma_kernel(), padding="valid")
+            blocks = blocks + ops.reshape(colors, (n, height, width, self.scale**2, 3))
+        return ops.reshape(blocks, (n, height, width, self.scale, self.scale * channels))
+
+    def chroma_kernel(self) -> np.ndarray:
+        """Chroma to its part in R, G and B of each pixel of a block, float32 (5, 5, 2, 3 scale^2)."""
+        rows = columns = upscaling_weights(self.scale)
+        kernel = np.einsum("yi,xj,kc->yxkijc", rows, columns, RGB_OF_YCBCR[1:])
+        return kernel.reshape(5, 5, 2, -1).astype(np.float32)
+
+    def to_image(self, blocks: Any) -> Any:
+        """The image (n, height * scale, width * scale, channels) of blocks."""
+        n, height, width = ops.shape(blocks)[:3]
+        sides = (height * self.scale, width * self.scale)
+        return ops.reshape(ops.transpose(blocks, (0, 1, 3, 2, 4)), (n, *sides, blocks.shape[4] // self.scale))
+
     @property
     def margin(self) -> int:
         """The radius of the receptive field, in pixels of the low-resolution image."""
@@ -109,8 +145,7 @@ class SubPixelModel(PhasedModel):
                 path, a Pillow image or a list of them, returned as uint8, or uint16 for 16 bits.
             ensemble: Average over the eight flips and rotations; eight times slower, slightly better.
         """
-        enlarge = with_bicubic_color(self, self.scale)
-        return each_photograph(enlarge, x, (1, 3), ensemble, scale=self.scale, margin=max(self.margin, 2))
+        return each_photograph(self, _in_type, x, (1, 3), ensemble, scale=self.scale, margin=max(self.margin, 2))
 
     def before_after(self, images: np.ndarray) -> list[np.ndarray]:
         """Gray images (n, height, width, 1) downscaled (pixels repeated), upscaled, and original."""
@@ -119,6 +154,16 @@ class SubPixelModel(PhasedModel):
         small = ops.convert_to_numpy(self.small(unit_range(ops.convert_to_tensor(images))))
         blocks = np.repeat(np.repeat(small, self.scale, axis=1), self.scale, axis=2)
         return [to_uint8(blocks), to_uint8(self.upscale(small)), images]
+
+
+def _in_type(model: SubPixelModel, part: Any, ensemble: bool) -> Any:
+    """The upscaled images in their dtype; see `each_photograph`."""
+    images, dtype = units(part), keras.backend.standardize_dtype(part.dtype)
+    if ensemble:
+        return levels(self_ensemble(lambda x: ops.clip(model.upscaled(x), 0.0, 1.0), images), dtype)
+    largest = LARGEST[np.dtype(dtype)]
+    blocks = ops.clip(model.to_blocks(images, largest), 0.0, largest)
+    return model.to_image(rounded(blocks, dtype))  # as integers, there are fewer bytes to move
 
 
 def set_kernel(layer: keras.layers.Layer, kernel: np.ndarray, bias: np.ndarray) -> None:

@@ -253,3 +253,17 @@ def test_the_check_says_where_a_card_differs_and_changes_nothing(published, tmp_
 def test_the_check_fails_where_it_cannot_compare(published, tmp_path, capsys):
     assert publishing.main(["--check", "lenet.digist", "--out", str(tmp_path)]) == 1
     assert capsys.readouterr().out.startswith("lenet.digist: differs\n    not compared: ")
+
+
+def test_graphs_are_written_anew_and_compared_with_the_golden(tmp_path, monkeypatch):
+    folder = shutil.copytree(checkpoints.saved_models_dir() / "denoiser.gray_s25", tmp_path / "denoiser.gray_s25")
+    before = checkpoints.open_checkpoint(folder)
+    bare = checkpoints.attach(before, {})
+    assert publishing.main(["--graphs", "denoiser.gray_s25", "--out", str(tmp_path)]) == 0
+    made = checkpoints.open_checkpoint(folder)
+    assert sorted(made.card["files"]) == sorted((*bare.card["files"], "network.onnx"))
+    assert {**made.card, "files": 0, "bytes": 0} == {**before.card, "files": 0, "bytes": 0}
+    assert made.card["bytes"] == sum(path.stat().st_size for path in made.path.iterdir() if path.name != "card.json")
+    monkeypatch.setattr(checkpoints, "TOLERANCE", 0.0)
+    with pytest.raises(CheckpointError, match="differ from its golden by"):
+        publishing.graphs("denoiser.gray_s25", tmp_path)

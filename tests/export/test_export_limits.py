@@ -22,7 +22,7 @@ import cnnzoo
 from cnnzoo.data import DataNotFound
 from cnnzoo.export import litert
 from cnnzoo.imaging.files import png_bytes
-from cnnzoo.imaging.masks import read_mask
+from cnnzoo.imaging.given_masks import read_mask
 from cnnzoo.serving import app as serving_app
 from cnnzoo.serving.app import application
 from cnnzoo.serving.batching import Workers

@@ -14,7 +14,7 @@ from keras import ops
 from PIL import Image, ImageDraw
 from skimage.metrics import mean_squared_error, structural_similarity
 
-from cnnzoo.imaging import masks
+from cnnzoo.imaging import given_masks, masks
 from cnnzoo.imaging.masks import EVALUATED, KINDS, SCRATCHES, STROKES
 from cnnzoo.metrics.reconstruction import hole_mse_per_image, hole_ssim_per_image
 
@@ -185,7 +185,7 @@ def test_a_mask_of_a_user_may_have_many_forms(given, dtype):
     hole = masks.draw("box", (3, 6, 8), 0)
     hole = hole if "n" in given else hole[:1]
     mask = {"(h, w)": hole[0, :, :, 0], "(h, w, 1)": hole[0], "(n, h, w)": hole[..., 0], "(n, h, w, 1)": hole}[given]
-    found = masks.as_missing((200 * mask).astype(dtype), (3, 6, 8))
+    found = given_masks.as_missing((200 * mask).astype(dtype), (3, 6, 8))
     np.testing.assert_array_equal(found, np.broadcast_to(hole > 0, (3, 6, 8, 1)))
 
 
@@ -201,7 +201,7 @@ def test_a_mask_of_a_user_may_have_many_forms(given, dtype):
 )
 def test_a_mask_that_is_none_is_refused(mask, complaint):
     with pytest.raises(ValueError, match=complaint):
-        masks.as_missing(mask, (2, 6, 8))
+        given_masks.as_missing(mask, (2, 6, 8))
 
 
 def test_unknown_kinds_and_single_pixels_are_refused():
@@ -259,7 +259,7 @@ def layer(strokes: np.ndarray, color: tuple, ground: tuple) -> Image.Image:
     ],
 )
 def test_read_mask_finds_what_was_painted(strokes, painted):
-    np.testing.assert_array_equal(masks.read_mask(painted(strokes)), strokes)
+    np.testing.assert_array_equal(given_masks.read_mask(painted(strokes)), strokes)
 
 
 @pytest.mark.parametrize("quality", [30, 75, 90])
@@ -268,27 +268,27 @@ def test_read_mask_is_not_misled_by_jpeg(strokes, quality, color):
     paint = {"white": (255, 255, 255), "red": (255, 0, 0)}[color]
     raw = file_of(layer(strokes, paint, (0, 0, 0)), "JPEG", quality=quality)
     traces = np.asarray(Image.open(io.BytesIO(raw))).max(axis=2) > 0
-    wrong = masks.read_mask(raw) != strokes
+    wrong = given_masks.read_mask(raw) != strokes
     assert (traces & ~strokes).sum() > 0.5 * strokes.sum()  # that many more would be filled if any but 0 counted
     assert wrong.sum() < 0.05 * strokes.sum()
 
 
 def test_read_mask_takes_the_inner_half_of_a_soft_edge():
     slope = np.arange(256, dtype=np.uint8)[None].repeat(2, 0)
-    np.testing.assert_array_equal(masks.read_mask(file_of(Image.fromarray(slope))), slope >= 128)
+    np.testing.assert_array_equal(given_masks.read_mask(file_of(Image.fromarray(slope))), slope >= 128)
     alpha = Image.fromarray(np.dstack([np.full_like(slope, 255), slope]))
-    np.testing.assert_array_equal(masks.read_mask(file_of(alpha)), slope >= 128)
+    np.testing.assert_array_equal(given_masks.read_mask(file_of(alpha)), slope >= 128)
 
 
 def test_a_uint8_array_is_read_as_the_picture_it_came_from(strokes):
     raw = file_of(layer(strokes, (255, 255, 255), (0, 0, 0)).convert("L"), "JPEG")
     array = np.asarray(Image.open(io.BytesIO(raw)))
-    expected = masks.read_mask(raw)[None, ..., None]
-    np.testing.assert_array_equal(masks.as_missing(raw, (1, 60, 80)), expected)
-    np.testing.assert_array_equal(masks.as_missing(array, (1, 60, 80)), expected)
+    expected = given_masks.read_mask(raw)[None, ..., None]
+    np.testing.assert_array_equal(given_masks.as_missing(raw, (1, 60, 80)), expected)
+    np.testing.assert_array_equal(given_masks.as_missing(array, (1, 60, 80)), expected)
     assert (expected[0, ..., 0] != strokes).sum() < 0.05 * strokes.sum() < (array > 0).sum() - strokes.sum()
-    np.testing.assert_array_equal(masks.as_missing(array.astype(np.uint16) * 257, (1, 60, 80)), expected)
-    numbers = masks.as_missing(array / 255, (1, 60, 80))  # of floats any but 0 is missing
+    np.testing.assert_array_equal(given_masks.as_missing(array.astype(np.uint16) * 257, (1, 60, 80)), expected)
+    numbers = given_masks.as_missing(array / 255, (1, 60, 80))  # of floats any but 0 is missing
     np.testing.assert_array_equal(numbers[0, ..., 0], array > 0)
 
 
@@ -299,11 +299,11 @@ def test_read_mask_refuses_a_photograph_with_a_part_erased(strokes, tmp_path):
     with pytest.raises(
         ValueError, match=r"Received: the mask .*erased\.png with transparent parts, whose opaque ones are bo"
     ):
-        masks.read_mask(tmp_path / "erased.png")
+        given_masks.read_mask(tmp_path / "erased.png")
 
 
 def test_a_mask_that_is_too_dark_is_refused(strokes):
     dim = np.where(strokes, 90, 0).astype(np.uint8)
     dim[0, 0] = 40  # a third value: no mask of two
     with pytest.raises(ValueError, match=r"of a picture at least half of white, .*nothing is missing in image 0"):
-        masks.as_missing(file_of(Image.fromarray(dim)), (1, 60, 80))
+        given_masks.as_missing(file_of(Image.fromarray(dim)), (1, 60, 80))

@@ -3,11 +3,12 @@
 import argparse
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cnnzoo import hub, registry
-from cnnzoo.cli import arguments, checks
+from cnnzoo.cli import arguments, checks, models
 from cnnzoo.cli.photographs import mask_of, plan_files, process_files, visible_pixels
 
 if TYPE_CHECKING:
@@ -99,9 +100,15 @@ def _paintings(names: Sequence[str], fast: Sequence[str]) -> list["np.ndarray"]:
 
 
 def _in_one_pass(args: argparse.Namespace) -> Callable[..., "np.ndarray"]:
-    model = hub.build(FAST)
+    model = models.load_with_method(FAST, "stylize")
+    in_strips = cache(lambda: models.load_by_keras(FAST))
     style = dict(zip(args.style, args.weight or [1.0] * len(args.style), strict=True))
-    return lambda pixels, path, tell, **options: model.stylize(pixels, style, progress=tell, **options)
+
+    def painted(pixels: "np.ndarray", path: Path, tell: Callable[[int, int], None], **options: Any) -> "np.ndarray":
+        small = pixels.shape[0] * pixels.shape[1] <= getattr(model, "largest", pixels.size)
+        return (model if small else in_strips()).stylize(pixels, style, progress=tell, **options)
+
+    return painted
 
 
 def _by_optimization(

@@ -48,7 +48,8 @@ def run(args: argparse.Namespace) -> None:
             )
         options["sharpness"] = args.sharpness
     plan = plan_files(args)
-    model = models.load_with_method(name, "upscale")
+    # A graph has the weights of full sharpness.
+    model = models.load_by_keras(name) if "sharpness" in options else models.load_with_method(name, "upscale")
 
     def larger(photo: "Photo") -> "Photo":
         alpha = None if photo.alpha is None else _upscaled(photo.alpha, model.scale)

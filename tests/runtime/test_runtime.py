@@ -1,0 +1,242 @@
+"""Photograph verbs by ONNX Runtime: those of the Keras models, in processes that cannot import Keras."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from PIL import Image
+from skimage import data
+
+import cnnzoo
+from cnnzoo import checkpoints, hub
+from cnnzoo.checkpoints import CheckpointError
+from cnnzoo.checkpoints.card import NETWORK
+from cnnzoo.cli import main, models
+from cnnzoo.runtime import open_model
+
+ROOT = Path(__file__).parents[2]
+TASKS = ("upscale", "restore", "inpaint", "enhance", "stylize")
+WITH_GRAPHS = [name for name in cnnzoo.list_checkpoints() if cnnzoo.card(name)["task"] in TASKS]
+
+PHOTO = data.astronaut()[60:161, 100:393]  # (101, 293, 3): sides that are no multiples, two tiles in a row
+HOLE = np.zeros(PHOTO.shape[:2], bool)
+HOLE[20:50, 30:60] = HOLE[70:73] = True
+
+# Refuses the packages that an installation for photographs lacks, and runs a command line.
+PROGRAM = """
+import importlib.util
+import sys
+from importlib.abc import MetaPathFinder
+
+REFUSED = {"tensorflow", "keras", "jax", "h5py", "sklearn", "skimage", "tensorflow_datasets", "scipy", "pooch", "shtab"}
+
+class Refusal(MetaPathFinder):
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in REFUSED:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+sys.meta_path.insert(0, Refusal())
+find_spec = importlib.util.find_spec
+importlib.util.find_spec = lambda name, *of: None if name in REFUSED else find_spec(name, *of)
+from cnnzoo.cli import main
+raise SystemExit(main())
+"""
+
+
+@pytest.fixture
+def light(tmp_path):
+    """Runs a command line without the refused packages, in a folder with photo.png, mask.png; gives its process."""
+    Image.fromarray(PHOTO).save(tmp_path / "photo.png")
+    Image.fromarray(HOLE).save(tmp_path / "mask.png")
+    environment = {key: value for key, value in os.environ.items() if key != "KERAS_BACKEND"}
+    environment["PYTHONPATH"] = str(ROOT)
+
+    def run(*words):
+        command = [sys.executable, "-c", PROGRAM, *map(str, words)]
+        return subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+
+    return run
+
+
+@pytest.fixture
+def copied(tmp_path):
+    """A copy of the checkpoint espcn.x3."""
+    return Path(shutil.copytree(hub.checkpoint_path("espcn.x3"), tmp_path / "espcn.x3"))
+
+
+def check_close(made, expected):
+    """Asserts equal images but for one gray level in a few pixels, where sums in another order are rounded."""
+    assert made.dtype == expected.dtype and made.shape == expected.shape
+    difference = np.abs(made.astype(int) - expected)
+    assert difference.max() <= 1 and (difference > 0).mean() < (0.001 if made.dtype == np.uint8 else 0.05)
+
+
+@pytest.mark.parametrize("name", WITH_GRAPHS)
+def test_graphs_give_the_golden(name):
+    checkpoint = checkpoints.open_checkpoint(hub.checkpoint_path(name))
+    assert checkpoints.check_golden(checkpoint, open_model(checkpoint.path)) < 1e-5
+
+
+@pytest.mark.parametrize(
+    ("name", "verb"),
+    [
+        ("espcn.x3", lambda model: model.upscale(PHOTO)),
+        ("espcn.x3", lambda model: model.upscale(PHOTO[:9, :20, :1], ensemble=True)),
+        ("denoiser.color_blind", lambda model: model.restore(PHOTO.astype(np.uint16) * 257)),
+        ("denoiser.gray_blind", lambda model: model.restore(PHOTO[..., :1], ensemble=True)),
+        ("inpainter.photos64", lambda model: model.restore(PHOTO, HOLE)),
+        ("inpainter.photos64", lambda model: model.restore(PHOTO[:1, :7], HOLE[70:71, :7] & (np.arange(7) > 2))),
+        ("enhancer.photos", lambda model: model.enhance(PHOTO // 3, 1.5)),
+        ("enhancer.photos", lambda model: model.enhance(PHOTO[:1, :2])),
+        (
+            "fast_style.paintings",
+            lambda model: model.stylize(PHOTO, {"wave": 1.0, "udnie": 2.0}, mask=HOLE, keep_color=True),
+        ),
+    ],
+)
+def test_verbs_are_those_of_keras_within_one_gray_level(name, verb):
+    check_close(verb(open_model(hub.checkpoint_path(name))), verb(cnnzoo.build(name)))
+
+
+def test_large_photographs_are_tiled_without_seams(monkeypatch):
+    model = open_model(hub.checkpoint_path("espcn.x2"))
+    shapes = []
+    network = model.network
+    monkeypatch.setattr(model, "network", lambda image: shapes.append(image.shape) or network(image=image))
+    large = np.concatenate([PHOTO] * 4, axis=0)  # (404, 293)
+    made = model.upscale(large)
+    assert len(shapes) > 1 and max(shape[1] * shape[2] for shape in shapes) <= (256 + 2 * 12) ** 2
+    check_close(made, np.rint(255 * network(image=large[None] / np.float32(255))[0]).astype(np.uint8))
+
+
+# -- the commands ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("words", "verb"),
+    [
+        (["upscale", "--scale", 2], lambda: open_model(hub.checkpoint_path("espcn.x2")).upscale(PHOTO)),
+        (["denoise"], lambda: open_model(hub.checkpoint_path("denoiser.color_blind")).restore(PHOTO)),
+        (
+            ["inpaint", "--mask", "mask.png"],
+            lambda: open_model(hub.checkpoint_path("inpainter.photos64")).restore(PHOTO, HOLE),
+        ),
+        (["enhance"], lambda: open_model(hub.checkpoint_path("enhancer.photos")).enhance(PHOTO)),
+        (
+            ["stylize", "--style", "wave"],
+            lambda: open_model(hub.checkpoint_path("fast_style.paintings")).stylize(PHOTO, {"wave": 1.0}),
+        ),
+    ],
+    ids=lambda value: value[0] if isinstance(value, list) else "",
+)
+def test_photograph_commands_need_no_tensorflow(light, tmp_path, words, verb):
+    done = light(words[0], "photo.png", "out.png", *words[1:])
+    assert (done.returncode, done.stdout, done.stderr) == (0, "out.png\n", "")
+    np.testing.assert_array_equal(np.asarray(Image.open(tmp_path / "out.png")), verb())
+
+
+def test_other_commands_say_in_one_line_which_package_they_need(light):
+    done = light("generate", "dcgan.mnist")
+    install = "install it by: pip install -e ., where cnnzoo was cloned\n"
+    assert (done.returncode, done.stderr) == (2, f"cnnzoo generate: needs TensorFlow and Keras; {install}")
+    done = light("upscale", "photo.png", "out.png", "--scale", 4, "--model", "espcn_gan.x4", "--sharpness", 0.5)
+    assert (done.returncode, done.stderr) == (2, f"cnnzoo upscale: needs TensorFlow and Keras; {install}")
+
+
+def test_a_command_runs_keras_if_its_backend_is_named_or_there_is_no_graph(monkeypatch, copied):
+    monkeypatch.delenv("KERAS_BACKEND", raising=False)
+    monkeypatch.setattr("cnnzoo.checkpoints.load", lambda path: f"{path.name} by Keras")
+    assert models.load_with_method(str(copied), "upscale").scale == 3
+    monkeypatch.setenv("KERAS_BACKEND", "tensorflow")
+    assert models.load_with_method(str(copied), "upscale") == "espcn.x3 by Keras"
+    monkeypatch.delenv("KERAS_BACKEND")
+    monkeypatch.setattr("cnnzoo.runtime.photographs.available", lambda: False)
+    assert models.load_with_method(str(copied), "upscale") == "espcn.x3 by Keras"
+    monkeypatch.undo()
+    monkeypatch.delenv("KERAS_BACKEND", raising=False)
+    checkpoints.attach(checkpoints.open_checkpoint(copied), {})
+    assert sorted(path.name for path in copied.iterdir()) == ["card.json", "golden.npz", "model.weights.h5"]
+    assert open_model(copied) is None
+
+
+def test_large_photographs_are_stylized_by_keras_in_strips(monkeypatch, tmp_path):
+    class Strips:
+        def stylize(self, pixels, style, **options):
+            return 255 - pixels
+
+    Image.fromarray(PHOTO).save(tmp_path / "photo.png")
+    monkeypatch.delenv("KERAS_BACKEND", raising=False)
+    monkeypatch.setattr("cnnzoo.cli.models.load_by_keras", lambda name: Strips())
+    monkeypatch.setattr("cnnzoo.runtime.Painter.largest", PHOTO[..., 0].size - 1)
+    assert main(["stylize", str(tmp_path / "photo.png"), str(tmp_path / "out.png"), "--style", "wave"]) == 0
+    np.testing.assert_array_equal(np.asarray(Image.open(tmp_path / "out.png")), 255 - PHOTO)
+
+
+def test_verify_compares_a_checkpoint_by_both_runtimes(capsys, copied, monkeypatch, light):
+    assert main(["verify", str(copied), "denoiser.gray_s15", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert sorted(found) == sorted([str(copied), str(hub.checkpoint_path("denoiser.gray_s15"))])
+    assert all(set(each) == {"Keras", "ONNX Runtime"} and max(each.values()) < 1e-5 for each in found.values())
+    monkeypatch.setattr(checkpoints, "TOLERANCE", -1.0)
+    assert main(["verify", str(copied)]) == 2
+    assert "Keras is off by" in capsys.readouterr().err
+    done = light("verify", "espcn.x3")
+    assert done.returncode == 0 and "ONNX Runtime" in done.stdout
+    assert done.stderr.endswith("espcn.x3: not compared by Keras, which is not installed\n")
+
+
+# -- the files ---------------------------------------------------------------------------------------------------------
+
+
+def test_an_altered_graph_is_refused(copied):
+    content = (copied / NETWORK).read_bytes()
+    (copied / NETWORK).write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    with pytest.raises(CheckpointError, match=rf"{NETWORK} was cut short or altered: sha256"):
+        open_model(copied)
+    with pytest.raises(CheckpointError, match="sha256"):
+        checkpoints.load(copied)
+
+
+def test_a_graph_that_the_runtime_cannot_run_is_named(copied):
+    checkpoints.attach(checkpoints.open_checkpoint(copied), {NETWORK: b"no graph"})
+    with pytest.raises(CheckpointError, match=rf"{NETWORK} cannot be run by onnxruntime [0-9.]+: "):
+        open_model(copied)
+
+
+def test_graphs_of_other_names_are_refused(copied):
+    with pytest.raises(CheckpointError, match=r"must be network.onnx and coarse.onnx. Received: ../network.onnx"):
+        checkpoints.attach(checkpoints.open_checkpoint(copied), {"../network.onnx": b""})
+    assert not (copied.parent / NETWORK).exists()
+    card = json.loads((copied / "card.json").read_text())
+    card["files"]["../network.onnx"] = card["files"].pop(NETWORK)
+    (copied / "card.json").write_text(json.dumps(card))
+    with pytest.raises(
+        CheckpointError, match=r"`files` must be .* where there are graphs. Received: .*../network.onnx"
+    ):
+        open_model(copied)
+
+
+@pytest.mark.parametrize("name", WITH_GRAPHS)
+def test_the_weights_of_a_graph_are_those_in_the_weights_file(name):
+    folder = hub.checkpoint_path(name)
+    graph = onnx.load(folder / NETWORK, load_external_data=False).graph
+    outside = [tensor for tensor in graph.initializer if tensor.data_location == onnx.TensorProto.EXTERNAL]
+    places = [{entry.key: entry.value for entry in tensor.external_data} for tensor in outside]
+    assert places and {place["location"] for place in places} == {"model.weights.h5"}
+    inside = [tensor for tensor in graph.initializer if tensor.data_location != onnx.TensorProto.EXTERNAL]
+    assert sum(tensor.ByteSize() for tensor in inside) < 16_000
+    for path in folder.glob("*.onnx"):
+        onnx.checker.check_model(path)
+
+
+def test_requirements_for_photographs_are_among_those_of_the_package():
+    lines = (ROOT / "requirements-photographs.txt").read_text().splitlines()
+    wanted = [line for line in lines if not line.startswith("#")]
+    needed = (ROOT / "setup.cfg").read_text().partition("install_requires =")[2].partition("\n\n")[0]
+    assert len(wanted) == 4 and set(wanted) <= {line.strip() for line in needed.splitlines()}
