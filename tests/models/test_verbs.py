@@ -95,7 +95,7 @@ def test_new_weights_are_seen_at_once(tmp_path):
     np.testing.assert_allclose(check(), fitted, atol=1e-6)
     assert len(graphs(model)) == 1
     model.head.enable_lora(2)  # adds variables
-    model.head.lora_kernel_b.assign(np.ones(model.head.lora_kernel_b.shape))
+    model.head.lora_kernel_b.assign(rng.normal(size=model.head.lora_kernel_b.shape))
     assert np.abs(check() - fitted).max() > 1e-4
 
 
