@@ -11,7 +11,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from cnnzoo.imaging.arrays import in_type, in_unit_range, to_channels, to_uint8
+from cnnzoo.imaging.arrays import in_unit_range, to_channels, to_uint8
 from cnnzoo.imaging.resampling import mirror_to_multiple
 from cnnzoo.imaging.tiling import tiled
 from cnnzoo.nn.batchnorm_folding import fold_batch_norm
@@ -19,7 +19,8 @@ from cnnzoo.nn.layers import pad_symmetric, unit_range, upsample_nearest
 from cnnzoo.nn.losses import mean_and_deviation
 from cnnzoo.phases import Phase, PhasedModel
 from cnnzoo.registry import register
-from cnnzoo.tasks.photo_inference import as_photographs
+from cnnzoo.tasks.compiled import run
+from cnnzoo.tasks.photo_inference import GRAIN, as_photographs, levels, units
 from cnnzoo.tasks.pixel_optimizers import resized
 
 STRIDE = 4  # pixels per position of the normalized map
@@ -225,13 +226,12 @@ class AdaIN(PhasedModel):
         for i, (photo, goal) in enumerate(zip(batch, goals, strict=True)):
             own = self._moments_of_photo(photo)
             # AdaIN is linear in the moments of the style: mixing moments equals mixing features.
-            mixed = own + strength * (goal - own)
+            mixed = (own + strength * (goal - own)).astype(np.float32)
 
             def painted(part: Any, own: Any = own, mixed: Any = mixed) -> Any:
-                features = self.encoded(ops.convert_to_tensor(in_unit_range(part)))
-                return in_type(ops.convert_to_numpy(self._decoded(features, own, mixed, part.shape)), part.dtype)
+                return run(self, _painted, part, own, mixed)
 
-            made[i] = tiled(painted, photo, margin=MARGIN, stride=STRIDE, tile=TILE)
+            made[i] = tiled(painted, photo, margin=MARGIN, stride=STRIDE, tile=TILE, grain=GRAIN)
         return made[0] if single else made
 
     def _moments_of_style(self, style: Any, n: int) -> np.ndarray:
@@ -245,7 +245,7 @@ class AdaIN(PhasedModel):
         ratio = min(1.0, STYLE / min(picture.shape[1:3]))
         size = tuple(max(1, round(ratio * side)) for side in picture.shape[1:3])
         picture = resized(picture, size).clip(0.0, 1.0)
-        found = ops.convert_to_numpy(self.moments(ops.convert_to_tensor(picture)))
+        found = run(self, _moments, picture)
         return np.broadcast_to(found, (n, found.shape[1]))
 
     def _moments_of_photo(self, photo: np.ndarray) -> np.ndarray:
@@ -255,8 +255,7 @@ class AdaIN(PhasedModel):
         for top in range(0, photo.shape[0], TILE):
             for left in range(0, photo.shape[1], TILE):
                 part = photo[None, top : top + TILE, left : left + TILE]
-                found = self.moments(ops.convert_to_tensor(in_unit_range(part)))
-                mean, deviation = np.split(ops.convert_to_numpy(found).astype(np.float64), 2, axis=1)
+                mean, deviation = np.split(run(self, _moments, part).astype(np.float64), 2, axis=1)
                 pixels = part.shape[1] * part.shape[2]
                 sums, count = sums + pixels * np.stack([mean, deviation**2 + mean**2]), count + pixels
         mean, square = sums / count
@@ -267,6 +266,17 @@ def normalized(features: Any, own: Any, style: Any) -> Any:
     """AdaIN: features (n, h, w, c) with their moments replaced by those of a style, (n, 2 c) each (equation 8)."""
     (mean, deviation), (wanted_mean, wanted) = (ops.split(part[:, None, None], 2, axis=3) for part in (own, style))
     return (features - mean) / (deviation + 1e-3) * wanted + wanted_mean  # 1e-3: some features are nearly 0
+
+
+def _moments(model: AdaIN, images: Any) -> Any:
+    """The moments of images in their dtype."""
+    return model.moments(units(images))
+
+
+def _painted(model: AdaIN, part: Any, own: Any, style: Any) -> Any:
+    """A tile, in its dtype, with the moments `own` replaced by those of a style."""
+    made = model._decoded(model.encoded(units(part)), own, style, ops.shape(part))
+    return levels(made, keras.backend.standardize_dtype(part.dtype))
 
 
 def _relative_error(error: Any, wanted: Any) -> Any:

@@ -16,14 +16,15 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-from cnnzoo.imaging.arrays import in_type, in_unit_range, to_uint8
+from cnnzoo.imaging.arrays import to_uint8
 from cnnzoo.imaging.degradations import misexposed
 from cnnzoo.imaging.resampling import bilinear, weighted
 from cnnzoo.nn.layers import ReplicaSeedGenerator, unit_range
 from cnnzoo.nn.losses import color_cast, exposure_error, illumination_smoothness, psnr, spatial_consistency
 from cnnzoo.phases import Phase, PhasedModel
 from cnnzoo.registry import register
-from cnnzoo.tasks.photo_inference import as_photographs
+from cnnzoo.tasks.compiled import in_batches, run
+from cnnzoo.tasks.photo_inference import as_photographs, levels, units
 
 SIDE = 128  # side of the network input in pixels
 GRID = 16  # side of the grid of curves
@@ -148,25 +149,24 @@ class Enhancer(PhasedModel):
         if not (strengths.min() >= 0 and strengths.max() <= STRONGEST):  # negated so that NaN is rejected
             allowed = f"a number between 0 and {STRONGEST:g}, or one for each of {len(batch)} images"
             raise ValueError(f"`strength` must be {allowed}. Received: {strength!r}")
-        made = np.stack([self._in_strips(*pair) for pair in zip(batch, strengths, strict=True)])
+        pixels = batch.shape[1] * batch.shape[2]
+        if pixels <= STRIP:
+            made = in_batches(self, _enhanced, batch, strengths, at_once=STRIP // pixels)
+        else:
+            made = np.stack([self._in_strips(*pair) for pair in zip(batch, strengths, strict=True)])
         return made[0] if single else made
 
     def _in_strips(self, photo: np.ndarray, strength: float) -> np.ndarray:
         height, width = photo.shape[:2]
         step = max(1, STRIP // width)
         strips = [slice(top, min(top + step, height)) for top in range(0, height, step)]
-
-        def light(strip: Any) -> Any:
-            return ops.convert_to_tensor(in_unit_range(photo[None, strip]))
-
-        rows = bilinear(SIDE, height)
-        small = sum(weighted(rows[:, strip], light(strip), 1) for strip in strips)
-        curves = strengthened(self.curves(weighted(bilinear(SIDE, width), small, 2)), strength)
-        curves, rows = weighted(bilinear(width, GRID), curves, 2), bilinear(height, GRID)
+        rows = ops.convert_to_numpy(bilinear(SIDE, height)).T
+        small: Any = sum(run(self, _rows_of_small, photo[None, strip], rows[strip]) for strip in strips)
+        curves = run(self, _columns_of_curves, small, np.array([strength], np.float32))
+        rows = ops.convert_to_numpy(bilinear(height, GRID))
         made = np.empty_like(photo)
         for strip in strips:
-            light_now = ops.clip(bent(light(strip), weighted(rows[strip], curves, 1)), 0.0, 1.0)
-            made[strip] = in_type(ops.convert_to_numpy(light_now)[0], photo.dtype)
+            made[strip] = run(self, _enhanced_rows, photo[None, strip], curves, rows[strip])[0]
         return made
 
     def before_after(self, images: np.ndarray) -> list[np.ndarray]:
@@ -200,3 +200,29 @@ def bent(images: Any, curves: Any) -> Any:
     for a in ops.split(curves, ITERATIONS, axis=3):
         images = images + a * images * (1.0 - images)
     return images
+
+
+# -- graphs of `enhance`: images in their dtype ------------------------------------------------------------------------
+
+
+def _enhanced(model: Enhancer, images: Any, strength: Any) -> Any:
+    """Enhanced images."""
+    return levels(model.enhanced(units(images), strength), keras.backend.standardize_dtype(images.dtype))
+
+
+def _rows_of_small(model: Enhancer, strip: Any, rows: Any) -> Any:
+    """The part of some rows (k, SIDE) of an image in its downscaled rows (1, SIDE, width, 3)."""
+    return weighted(ops.transpose(rows), units(strip), 1)
+
+
+def _columns_of_curves(model: Enhancer, small: Any, strength: Any) -> Any:
+    """The curves (1, GRID, width, 3 ITERATIONS) for an image with downscaled rows (1, SIDE, width, 3)."""
+    width = ops.shape(small)[2]
+    curves = model.curves(weighted(bilinear(SIDE, width), small, 2))
+    return weighted(bilinear(width, GRID), strengthened(curves, strength), 2)
+
+
+def _enhanced_rows(model: Enhancer, strip: Any, curves: Any, rows: Any) -> Any:
+    """Enhanced rows (1, k, width, 3), with their weights (k, GRID) of the curves."""
+    made = bent(units(strip), weighted(rows, curves, 1))
+    return levels(made, keras.backend.standardize_dtype(strip.dtype))

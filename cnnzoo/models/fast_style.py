@@ -24,15 +24,17 @@ from cnnzoo.nn import gan_losses
 from cnnzoo.nn.layers import PACKAGE, ReplicaSeedGenerator, SpectralConv2D, pad_symmetric, unit_range, upsample_nearest
 from cnnzoo.phases import Phase
 from cnnzoo.registry import register
+from cnnzoo.tasks.compiled import in_batches
 from cnnzoo.tasks.inference import one_hot_in_turn
 from cnnzoo.tasks.painting_strips import Progress, paint_in_strips
-from cnnzoo.tasks.photo_inference import as_photographs
+from cnnzoo.tasks.photo_inference import as_photographs, levels, units
 from cnnzoo.tasks.pixel_optimizers import resized
 from cnnzoo.tasks.stylizer import StyleOutputs, Stylizer, Targets
 
 STRIDE = 4  # pixels per position in the residual blocks
 PAINTING = 256  # shorter side of a painting in training, in pixels
 WHOLE = 2**21  # maximum pixels without strips
+AT_ONCE = 2**18  # pixels of small photographs that are painted at once
 
 
 @keras.saving.register_keras_serializable(PACKAGE)
@@ -316,12 +318,16 @@ class FastStyle(Stylizer):
         batch, single = as_photographs(content, (3,))
         mix = self.mix(style, len(batch))
         masks = None if mask is None else as_missing(mask, batch.shape[:3])
-        made = np.empty_like(batch)
-        for i, photo in enumerate(batch):
-            painted = self._paint(photo, mix[i : i + 1], progress)
-            if keep_color:
-                painted = with_luma(in_unit_range(photo[None]), to_channels(painted[None], 1))[0]
-            made[i] = in_type(painted.clip(0.0, 1.0), batch.dtype)
+        pixels = batch.shape[1] * batch.shape[2]
+        if pixels <= WHOLE:
+            made = in_batches(self, _painted, batch, mix, at_once=max(1, AT_ONCE // pixels), keep_color=keep_color)
+        else:
+            made = np.empty_like(batch)
+            for i, photo in enumerate(batch):
+                painted = paint_in_strips(self.painter, photo, mix[i : i + 1], progress)
+                if keep_color:
+                    painted = with_luma(in_unit_range(photo[None]), to_channels(painted[None], 1))[0]
+                made[i] = in_type(painted.clip(0.0, 1.0), batch.dtype)
         made = made if masks is None else np.where(masks, made, batch)
         return made[0] if single else made
 
@@ -333,8 +339,13 @@ class FastStyle(Stylizer):
         """
         return style_weights(style, self.styles or ("",), n)
 
-    def _paint(self, photo: np.ndarray, mix: np.ndarray, progress: Progress | None) -> np.ndarray:
-        """The stylized photograph, float32 (height, width, 3)."""
-        if photo.shape[0] * photo.shape[1] > WHOLE:
-            return paint_in_strips(self.painter, photo, mix, progress)
-        return ops.convert_to_numpy(self.painter(ops.convert_to_tensor(in_unit_range(photo[None])), mix))[0]
+
+def _painted(model: FastStyle, photos: Any, mix: Any, keep_color: bool) -> Any:
+    """Stylized photographs in their dtype."""
+    shown = units(photos)
+    painted = model.painter(shown, mix)
+    if keep_color:
+        painted = with_luma(
+            shown, sum(share * painted[..., i : i + 1] for i, share in enumerate((0.299, 0.587, 0.114)))
+        )
+    return levels(painted, keras.backend.standardize_dtype(photos.dtype))

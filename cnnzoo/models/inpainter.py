@@ -15,7 +15,6 @@ import numpy as np
 from keras import layers, ops
 
 from cnnzoo.features.maps import FeatureMaps, unit_distance
-from cnnzoo.imaging.arrays import in_type, in_unit_range
 from cnnzoo.imaging.given_masks import as_missing
 from cnnzoo.imaging.masks import check_kinds, sample
 from cnnzoo.imaging.resampling import mirror_to_multiple
@@ -24,7 +23,8 @@ from cnnzoo.nn.gan_losses import hinge_discriminator_loss, wasserstein_generator
 from cnnzoo.nn.layers import PACKAGE, DepthToSpace, ReplicaSeedGenerator, SpectralConv2D, unit_range
 from cnnzoo.phases import Phase, PhasedModel
 from cnnzoo.registry import register
-from cnnzoo.tasks.photo_inference import as_photographs
+from cnnzoo.tasks.compiled import in_batches, run
+from cnnzoo.tasks.photo_inference import GRAIN, as_photographs, levels, units
 
 LEVELS = 10  # maximum pyramid levels of the smooth filling, for holes up to 1024 pixels
 LEAST = 1e-7  # below 4^-10, the smallest known fraction at the coarsest level; nonzero in float16
@@ -32,7 +32,14 @@ HARMONIC = 5  # Jacobi iterations of Laplace's equation per level
 BIHARMONIC = 16  # iterations of the biharmonic equation at the finest level
 DILATIONS = (1, 2, 4)  # of the convolutions at the coarsest level of the U-Net
 GRAY = 128  # display value of holes
-TILE = 256  # side of the kept part of a tile, in pixels
+TILE = 512  # side of the kept part of a tile, in pixels
+NEIGHBORS = np.array([[0.0, 1.0, 0.0], [1.0, 0.0, 1.0], [0.0, 1.0, 0.0]]) / 4.0  # the mean of the four neighbors
+LAPLACIAN = NEIGHBORS - np.pad([[1.0]], 1)
+# A step of the biharmonic equation. The largest eigenvalue of the Laplacian here is 2, so that steps of up to 1/2 are
+# stable. An image that is padded symmetrically has a Laplacian that is, so that one kernel does for two.
+STEP = np.pad([[1.0]], 2) - 0.48 * sum(
+    weight * np.pad(LAPLACIAN, ((y, 2 - y), (x, 2 - x))) for (y, x), weight in np.ndenumerate(LAPLACIAN)
+)
 
 
 def smooth_filling(images: Any, known: Any) -> Any:
@@ -79,22 +86,33 @@ def refilled(pyramid: list[tuple], filled: Any, finest: int = 0) -> Any:
         filled = ops.repeat(ops.repeat(filled, 2, axis=1), 2, axis=2)[:, :height, :width]
         trust = ops.minimum(4.0 * share, 1.0) if level else share
         found = trust * total / ops.maximum(share, LEAST)
-        filled = found + (1.0 - trust) * filled
+        rest = (1.0 - trust) * ops.ones_like(total)  # for each channel: products without broadcasting are faster
+        filled = found + rest * filled
         for _ in range(HARMONIC):
-            filled = found + (1.0 - trust) * (filled + _laplacian(filled))
+            filled = found + rest * _filtered(filled, NEIGHBORS)
     if finest:
         return filled
+    found, rest, filled = (_two_or_more(part) for part in (found, rest, filled))
     for _ in range(BIHARMONIC):
-        # The largest eigenvalue of the Laplacian here is 2, so that steps of up to 1/2 are stable.
-        filled = found + (1.0 - trust) * (filled - 0.48 * _laplacian(_laplacian(filled)))
-    return ops.clip(filled, 0.0, 1.0)  # biharmonic steps may overshoot
+        filled = found + rest * _filtered(filled, STEP)
+    return ops.clip(filled[:, :height, :width], 0.0, 1.0)  # biharmonic steps may overshoot
 
 
-def _laplacian(x: Any) -> Any:
-    """The mean of the four neighbors minus each pixel, with symmetric padding."""
-    around = ops.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)), "symmetric")
-    rows, columns = around[:, :, 1:-1], around[:, 1:-1]
-    return (rows[:, :-2] + rows[:, 2:] + columns[:, :, :-2] + columns[:, :, 2:]) / 4.0 - x
+def _filtered(x: Any, kernel: np.ndarray) -> Any:
+    """Each channel filtered by a symmetric kernel (k, k), with symmetric padding."""
+    margin = len(kernel) // 2
+    around = ops.pad(x, ((0, 0), (margin, margin), (margin, margin), (0, 0)), "symmetric")
+    kernels = ops.cast(np.repeat(kernel[:, :, None, None], x.shape[3], axis=2), x.dtype)
+    return ops.depthwise_conv(around, kernels, padding="valid")
+
+
+def _two_or_more(x: Any) -> Any:
+    """An image of one row or column with two of them: symmetric padding cannot be wider than the image."""
+    for axis in (1, 2):
+        size = ops.shape(x)[axis]
+        beyond = max(2 - size, 0) if isinstance(size, int) else ops.maximum(2 - size, 0)
+        x = ops.concatenate([x, x[(slice(None),) * axis + (slice(0, beyond),)]], axis=axis)
+    return x
 
 
 @keras.saving.register_keras_serializable(PACKAGE)
@@ -343,32 +361,32 @@ class Inpainter(PhasedModel):
         """
         batch, single = as_photographs(x, self.image_shape[2:])
         missing = as_missing(mask, batch.shape[:3])
-        made = [self._filled(*pair) for pair in zip(batch, missing, strict=True)]
-        return made[0] if single else np.stack(made)
+        pixels = batch.shape[1] * batch.shape[2]
+        if pixels <= TILE**2:
+            made = in_batches(self, _filled_at_once, batch, missing, at_once=TILE**2 // pixels)
+        else:
+            made = np.stack([self._filled(*pair) for pair in zip(batch, missing, strict=True)])
+        return made[0] if single else made
 
     def _filled(self, image: np.ndarray, missing: np.ndarray) -> np.ndarray:
         """An image with its `missing` pixels (height, width, 1) filled, tile by tile."""
         extra_inputs = [(missing, 1), (self._coarsely_filled(image, missing), self.stride)]
-        tiles = {"margin": self.margin + self.smooth_margin, "stride": self.stride, "tile": TILE}
+        tiles = {"margin": self.margin + self.smooth_margin, "stride": self.stride, "tile": TILE, "grain": GRAIN}
         return tiled(self._filled_tile, image, extra_inputs=extra_inputs, **tiles)
 
     def _coarsely_filled(self, image: np.ndarray, missing: np.ndarray) -> np.ndarray:
         """The smooth filling of a whole image at the coarsest stride."""
         rows = 8 * self.stride  # small strips, to avoid a float copy of the image
         strips = (slice(top, top + rows) for top in range(0, len(image), rows))
-        parts = (_as_floats(image[None, strip], missing[None, strip]) for strip in strips)
-        coarse = [halved(images * known, known, self.depth)[-1] for images, known in parts]
-        total, share = (ops.concatenate(part, axis=1) for part in zip(*coarse, strict=True))
-        return ops.convert_to_numpy(filled_smoothly(total, share, finest=self.depth))[0]
+        coarse = [run(self, _pooled, image[None, strip], missing[None, strip]) for strip in strips]
+        total, share = (np.concatenate(part, axis=1) for part in zip(*coarse, strict=True))
+        return run(self, _coarsely, total, share)[0]
 
     def _filled_tile(self, images: np.ndarray, missing: np.ndarray, coarse: np.ndarray) -> np.ndarray:
         """A filled tile (1, height, width, channels), given its smooth filling at the coarsest stride."""
         if not missing.any():  # the common case in large images
             return images
-        shown, known = _as_floats(images, missing)
-        smooth = refilled(halved(shown * known, known, self.depth - 1), ops.convert_to_tensor(coarse))
-        made = ops.convert_to_numpy(self.refined(shown, 1.0 - known, smooth)).clip(0.0, 1.0)
-        return np.where(missing, in_type(made, images.dtype), images)
+        return run(self, _filled_part, images, missing, coarse)
 
     def before_after(self, images: np.ndarray, mask: np.ndarray | None = None) -> list[np.ndarray]:
         """uint8 images (n, height, width, channels) with gray holes, filled, and original.
@@ -385,6 +403,32 @@ def composed(images: Any, mask: Any, made: Any) -> Any:
     return ops.where(mask > 0, ops.clip(made, 0.0, 1.0), images)
 
 
-def _as_floats(images: np.ndarray, missing: np.ndarray) -> tuple:
-    """Images in [0, 1], and 1 for known pixels, 0 for missing ones."""
-    return ops.convert_to_tensor(in_unit_range(images)), ops.convert_to_tensor(1.0 - missing.astype(np.float32))
+# -- graphs of `restore`: images in their dtype, and booleans that are true where a pixel is missing -------------------
+
+
+def _pooled(model: Inpainter, images: Any, missing: Any) -> Any:
+    """Premultiplied images and known fractions at the coarsest stride."""
+    known = 1.0 - ops.cast(missing, "float32")
+    return halved(units(images) * known, known, model.depth)[-1]
+
+
+def _coarsely(model: Inpainter, total: Any, share: Any) -> Any:
+    """The smooth filling of what `_pooled` gives."""
+    return filled_smoothly(total, share, finest=model.depth)
+
+
+def _filled_part(model: Inpainter, images: Any, missing: Any, coarse: Any) -> Any:
+    """A filled tile, given its smooth filling at the coarsest stride."""
+    shown, known = units(images), 1.0 - ops.cast(missing, "float32")
+    smooth = refilled(halved(shown * known, known, model.depth - 1), coarse)
+    return _in_holes(images, missing, model.refined(shown, 1.0 - known, smooth))
+
+
+def _filled_at_once(model: Inpainter, images: Any, missing: Any) -> Any:
+    """Filled images."""
+    return _in_holes(images, missing, model.made(units(images), ops.cast(missing, "float32")))
+
+
+def _in_holes(images: Any, missing: Any, made: Any) -> Any:
+    """The images, with what was made in their dtype at missing pixels."""
+    return ops.where(missing, levels(made, keras.backend.standardize_dtype(images.dtype)), images)

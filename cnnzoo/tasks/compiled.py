@@ -42,13 +42,14 @@ def run(model: Any, function: Callable, /, *arrays: np.ndarray, **settings: Any)
     variables = model.weights
     key = (function, *settings.items(), *(signature(model, x) for x in arrays), *map(id, variables))
     with graphs.lock:
-        graph = graphs.by_key.pop(key, None)
+        if graph := graphs.by_key.pop(key, None):
+            graphs.by_key[key] = graph  # the last is the one used last
     if graph is None:
         graph = Graph(lambda *given: function(model, *given, **settings), model, variables, arrays)
-    with graphs.lock:
-        graphs.by_key[key] = graph  # the last is the one used last
-        while len(graphs.by_key) > KEPT:
-            del graphs.by_key[next(iter(graphs.by_key))]
+        with graphs.lock:
+            graphs.by_key[key] = graph
+            while len(graphs.by_key) > KEPT:
+                del graphs.by_key[next(iter(graphs.by_key))]
     return graph(*arrays)
 
 
