@@ -25,9 +25,9 @@ def _memory():
 
 @pytest.fixture(scope="module", autouse=True)
 def _float32(request):
-    """Trains in float32 on every machine, as the references do; a file about precisions sets `PRECISION = None`."""
+    """Trains in float32 on every machine, as the references do, unless a file has `TRAINING_PRECISION = None`."""
     with pytest.MonkeyPatch.context() as patch:
-        if getattr(request.module, "PRECISION", "float32"):
+        if getattr(request.module, "TRAINING_PRECISION", "float32"):
             import cnnzoo.phases.precision as precision
 
             patch.setattr(precision, "_available", lambda: precision.PRECISIONS[:1])

@@ -99,7 +99,7 @@ def test_its_card_says_how_it_was_made(runs, published):
     assert card["name"] == "lenet.digits" and card["description"] == "LeNet on scanned digits"
     assert card["data"] == {"name": "digits", "split": "train", "licence": "CC BY 4.0"}
     assert card["paper"].startswith("LeCun et al.") and "\n" not in card["paper"]
-    kept = ("epochs", "steps", "batch_size", "seed", "limit", "optimizers", "versions")
+    kept = ("epochs", "steps", "batch_size", "seed", "limit", "precision", "optimizers", "versions")
     assert card["recipe"] == {"command": "cnnzoo train lenet.digits", **{key: made[key] for key in kept}}
     assert card["recipe"]["seed"] == 7 and card["config"] == made["config"]
 

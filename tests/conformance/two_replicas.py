@@ -28,7 +28,7 @@ class Step:
             model = samples.fresh(name)
             # So small that it hardly matters which phase was the first; the momenta hold the gradients to all digits.
             steps = samples.optimizers(model, lambda: keras.optimizers.SGD(1e-4, momentum=0.9))
-            model.compile(steps, run_eagerly=strategy is None)
+            model.compile(steps, run_eagerly=strategy is None, precision="float32")
         self.weights = [v for v in model.variables if "seed" not in v.path]
         self.momenta = [[*o.variables][2:] for o in model.optimizer.by_phase.values()]  # not its count and its rate
         before = [v.numpy() for v in self.weights]

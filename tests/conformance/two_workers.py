@@ -21,7 +21,8 @@ def main(folder: Path, alone: bool) -> None:
     for name in ("cnn", "gan"):
         with strategy.scope():
             model = samples.fresh(name)
-            model.compile(samples.optimizers(model, lambda: keras.optimizers.SGD(1e-2, momentum=0.9)))
+            optimizers = samples.optimizers(model, lambda: keras.optimizers.SGD(1e-2, momentum=0.9))
+            model.compile(optimizers, precision="float32")
         data = (
             tf.data.Dataset.from_tensors(samples.distinct_batch(model))
             .unbatch()

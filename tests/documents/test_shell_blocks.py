@@ -62,8 +62,13 @@ def test_whatever_else_is_to_be_typed_is_there(document):
     extras = importlib.metadata.metadata("cnnzoo").get_all("Provides-Extra")
     for program, *words in shell(document):
         if program == "pip":
-            assert words[:2] == ["install", "-e"] and words[2].partition("[")[0] == "."
-            assert set(words[2][1:].strip("[]").split(",")) <= {"", *extras}
+            assert words[0] == "install"
+            if words[1] == "-r":
+                assert (ROOT / words[2]).exists()
+                continue
+            what = words[-1]
+            assert words[1:-1] in (["-e"], ["--no-deps", "-e"]) and what.partition("[")[0] == "."
+            assert set(what[1:].strip("[]").split(",")) <= {"", *extras}
         elif program == "python" and words[0] == "-m":
             assert importlib.util.find_spec(words[1])
         elif program == "python":

@@ -79,7 +79,8 @@ def test_a_sparse_code_keeps_its_largest_numbers(images):
         kept = np.argsort(code)[-3:]
         row[kept] = code[kept]
     found = model.encode(images[:50])
-    np.testing.assert_array_equal(found, expected)
+    np.testing.assert_array_equal(found != 0, expected != 0)
+    np.testing.assert_allclose(found, expected, rtol=1e-5)  # a compiled graph rounds otherwise
     np.testing.assert_allclose(model.reconstruct(images[:50].astype(np.float32) / 255), model.decode(found), atol=1e-6)
 
 

@@ -9,7 +9,7 @@ import cnnzoo
 from cnnzoo.nn.layers import BatchNormalization, DepthToSpace
 from cnnzoo.phases import precision
 
-PRECISION = None  # that of the machine
+TRAINING_PRECISION = None  # that of the machine
 PICTURES = np.random.default_rng(0).random((64, 28, 28, 1), dtype=np.float32)
 
 needs_bfloat16 = pytest.mark.skipif(

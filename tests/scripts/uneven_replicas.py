@@ -39,7 +39,8 @@ def batches(name: str) -> tf.data.Dataset:
 def trained(name: str, strategy: tf.distribute.Strategy) -> tuple:
     with strategy.scope():
         model = MODELS[name]()
-        model.compile(samples.optimizers(model, lambda: keras.optimizers.SGD(1e-4 if name != "line" else 0.1)))
+        optimizers = samples.optimizers(model, lambda: keras.optimizers.SGD(1e-4 if name != "line" else 0.1))
+        model.compile(optimizers, precision="float32")
     before = model.get_weights()
     logs = model.fit(batches(name), verbose=0).history
     scores = model.evaluate(batches(name), verbose=0, return_dict=True)
