@@ -7,17 +7,17 @@ import numpy as np
 
 # Operations of TensorFlow itself that no server has to be built for, and that reach neither files nor Python.
 _NAMES = """
-    Abs AddV2 All Any Assert AssignVariableOp AvgPool BatchMatMulV2 BatchToSpaceND BiasAdd BitwiseOr Cast ConcatV2 Const
-    Conv2D Conv2DBackpropInput Cumsum DecodeJpeg DecodePng DecodeRaw DepthToSpace DisableCopyOnRead Elu EncodePng
-    EnsureShape Equal Exp ExpandDims ExtractJpegShape Fill FloorDiv FloorMod GatherV2 Greater GreaterEqual Identity If
-    LeakyRelu LeftShift Less LessEqual Log LogicalAnd LogicalNot LogicalOr MatMul Max MaxPool Maximum Mean
-    MergeV2Checkpoints Minimum MirrorPad Mul Neg NoOp NotEqual OneHot OnesLike Pack Pad Placeholder Prod Range
-    ReadVariableOp RealDiv Relu Reshape RestoreV2 Reverse Round Rsqrt SaveV2 ScaleAndTranslate Select SelectV2 Shape
-    ShardedFilename Sigmoid Size Softmax Softplus SpaceToBatchND Split Sqrt Square SquaredDifference Squeeze
-    StatefulPartitionedCall StatelessIf StatelessRandomNormalV2 StatelessRandomUniformFullIntV2 StatelessRandomUniformV2
-    StatelessWhile StaticRegexFullMatch StopGradient StridedSlice StringJoin StringLength Sub Substr Sum Tanh
-    TensorListFromTensor TensorListGetItem TensorListReserve TensorListSetItem TensorListStack Tile TopKV2 Transpose
-    VarHandleOp Where While ZerosLike"""
+    Abs AddV2 All Any Assert AssignVariableOp AvgPool BatchMatMulV2 BatchToSpaceND BiasAdd BitwiseOr Cast ConcatV2
+    Const Conv2D Conv2DBackpropInput Cumsum DecodeJpeg DecodePng DecodeRaw DepthToSpace DepthwiseConv2dNative
+    DisableCopyOnRead Elu EncodePng EnsureShape Equal Exp ExpandDims ExtractJpegShape Fill FloorDiv FloorMod
+    GatherV2 Greater GreaterEqual Identity If LeakyRelu LeftShift Less LessEqual Log LogicalAnd LogicalNot LogicalOr
+    MatMul Max MaxPool Maximum Mean MergeV2Checkpoints Minimum MirrorPad Mul Neg NoOp NotEqual OneHot OnesLike Pack
+    Pad Placeholder Prod Range ReadVariableOp RealDiv Relu Reshape RestoreV2 Reverse Round Rsqrt SaveV2
+    ScaleAndTranslate Select SelectV2 Shape ShardedFilename Sigmoid Size Softmax Softplus SpaceToBatchND Split Sqrt
+    Square SquaredDifference Squeeze StatefulPartitionedCall StatelessIf StatelessRandomNormalV2
+    StatelessRandomUniformFullIntV2 StatelessRandomUniformV2 StatelessWhile StaticRegexFullMatch StopGradient
+    StridedSlice StringJoin StringLength Sub Substr Sum Tanh TensorListFromTensor TensorListGetItem
+    TensorListReserve TensorListSetItem TensorListStack Tile TopKV2 Transpose VarHandleOp Where While ZerosLike"""
 STOCK = frozenset(_NAMES.split())
 
 

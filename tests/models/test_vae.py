@@ -323,7 +323,7 @@ CHILD = """
     for i, variant in enumerate(variants):
         with scope():
             model = samples.fresh("vae", seed=9, **tiny, **variant)
-            model.compile(keras.optimizers.SGD(1e-3))
+            model.compile(keras.optimizers.SGD(1e-3), precision="float32")
         model.load_weights(f"{folder}/{i}.weights.h5")
         logs.append(samples.steps(model, 5))
         if model.rise:

@@ -169,9 +169,9 @@ def test_losses_agree_between_the_backends(name, both):
     _, tensorflow, jax = both
     assert tensorflow[name].keys() == jax["logs"][name].keys()
     for log, values in tensorflow[name].items():
-        # The first loss is that of equal weights. Adam turns rounding into whole steps where a gradient is nearly 0, so
-        # that the later ones may drift further apart.
-        assert jax["logs"][name][log][0] == pytest.approx(values[0], rel=2e-6, abs=1e-6), log
+        # The first loss is that of equal weights; batch normalization is summed otherwise. Adam turns rounding into
+        # whole steps where a gradient is nearly 0, so that the later ones may drift further apart.
+        assert jax["logs"][name][log][0] == pytest.approx(values[0], rel=1e-5, abs=1e-6), log
         np.testing.assert_allclose(jax["logs"][name][log], values, rtol=2e-3, atol=1e-4, err_msg=log)
 
 
