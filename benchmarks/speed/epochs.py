@@ -6,7 +6,7 @@ from speed.cases import Case
 from speed.rounds import Worker, in_turns
 
 SECONDS = 1.5  # of an epoch
-LEAST, MOST = 5, 200  # steps
+LEAST, MOST = 6, 200  # steps
 
 
 def names() -> list[str]:

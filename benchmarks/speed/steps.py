@@ -6,8 +6,8 @@ from typing import Any
 from speed.cases import CASES
 from speed.rounds import Worker, in_turns
 
-SECONDS = 0.8  # of one call of `fit` of the usual loop
-LEAST, MOST = 3, 80  # steps of one call
+SECONDS = 0.8  # of the steps of one call of `fit` of the usual loop
+LEAST, MOST = 6, 80  # steps of one call
 LEARNING = 6.0  # seconds of the usual loop in which losses are compared
 
 

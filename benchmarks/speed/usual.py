@@ -14,7 +14,7 @@ from keras import ops
 
 from speed.cases import CASES, Case, built, images
 from speed.roof import forward_flops, measured_roof  # noqa: F401  (asked for by name)
-from speed.zoo import networks, seconds_of, warmed_up
+from speed.zoo import networks, seconds_of_steps, warmed_up
 
 _held: dict[str, Any] = {}
 
@@ -27,7 +27,7 @@ def prepare(name: str, steps: int) -> float:
 
 
 def run() -> float:
-    return seconds_of(_held["fit"])
+    return seconds_of_steps(_held["fit"])
 
 
 def trained(name: str, seed: int, steps: int) -> dict[str, list[np.ndarray]]:
@@ -66,7 +66,9 @@ def _copy(layer: Any) -> Any:
 def _fitting(case: Case, model: Any, steps: int, shuffle: bool = True) -> Any:
     x, labels = images(case, steps * case.batch)
     pairs = PAIRS[case.loop](built(case, 0), x, labels) if case.loop in PAIRS else (x, None)
-    return lambda: model.fit(*pairs, batch_size=case.batch, epochs=1, verbose=0, shuffle=shuffle)
+    return lambda *callbacks: model.fit(
+        *pairs, batch_size=case.batch, epochs=1, verbose=0, shuffle=shuffle, callbacks=list(callbacks)
+    )
 
 
 # -- layers with a loss ------------------------------------------------------------------------------------------------
