@@ -3,7 +3,8 @@
 import json
 import secrets
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -108,9 +109,7 @@ def save(
         CheckpointError: A field is malformed.
     """
     folder = Path(folder)
-    aside = folder.with_name(f".{folder.name}-{secrets.token_hex(8)}")
-    aside.mkdir(parents=True)
-    try:
+    with _written_aside(folder) as aside:
         if half:
             round_to_half(model)
         model.inference_copy().save_weights(aside / WEIGHTS)
@@ -137,9 +136,6 @@ def save(
         }
         check_card(card, folder / CARD)
         write_json(aside / CARD, card)
-        _replace(folder, aside)
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
     return open_checkpoint(folder)
 
 
@@ -156,9 +152,7 @@ def attach(checkpoint: Checkpoint, files: Mapping[str, bytes]) -> Checkpoint:
     if other := sorted(set(files) - set(GRAPHS)):
         raise CheckpointError(f"The graphs must be {' and '.join(GRAPHS)}. Received: {', '.join(other)}")
     folder, kept = checkpoint.path, (WEIGHTS, GOLDEN)
-    aside = folder.with_name(f".{folder.name}-{secrets.token_hex(8)}")
-    aside.mkdir()
-    try:
+    with _written_aside(folder) as aside:
         for name in kept:
             shutil.copyfile(folder / name, aside / name)
         for name, content in files.items():
@@ -167,10 +161,19 @@ def attach(checkpoint: Checkpoint, files: Mapping[str, bytes]) -> Checkpoint:
         card = {**checkpoint.card, "bytes": sum(entry["bytes"] for entry in entries.values()), "files": entries}
         check_card(card, folder / CARD)
         write_json(aside / CARD, card)
+    return open_checkpoint(folder)
+
+
+@contextmanager
+def _written_aside(folder: Path) -> Iterator[Path]:
+    """A new folder, which replaces `folder` unless writing it raises."""
+    aside = folder.with_name(f".{folder.name}-{secrets.token_hex(8)}")
+    aside.mkdir(parents=True)
+    try:
+        yield aside
         _replace(folder, aside)
     finally:
         shutil.rmtree(aside, ignore_errors=True)
-    return open_checkpoint(folder)
 
 
 def _entry(file: Path) -> dict[str, Any]:
