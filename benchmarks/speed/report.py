@@ -53,8 +53,16 @@ def write(rows: Mapping[str, Row], page: Path) -> None:
     _, _, after = rest.partition(END)
     if not rest or not after:
         raise SystemExit(f"{page} must have the lines {BEGIN} and {END}")
-    parts = [_machine(rows), _steps(rows), _epochs(rows), _verbs(rows), _commands(rows), _styles(rows), _memory(rows)]
-    page.write_text(f"{before}{BEGIN}\n\n" + "\n\n".join(part for part in parts if part) + f"\n\n{END}{after}")
+    sections = {
+        "step": lambda found: _steps(found, rows["roof"]),
+        "epoch": _epochs,
+        "verbs": _verbs,
+        "command": _commands,
+        "style": _styles,
+        "memory": _memory,
+    }
+    parts = [_machine(rows), *(section(found) for part, section in sections.items() if (found := _of(rows, part)))]
+    page.write_text(f"{before}{BEGIN}\n\n" + "\n\n".join(parts) + f"\n\n{END}{after}")
     _draw(rows, page.parent / "pictures" / "speed.png")
 
 
@@ -103,17 +111,14 @@ def _version(package: str) -> str:
     return version(package)
 
 
-def _steps(rows: Mapping[str, Row]) -> str:
-    found = _of(rows, "step")
-    if not found:
-        return ""
+def _steps(found: Mapping[str, Row], roof: Mapping[str, float]) -> str:
     peers = _used(found)
     header = ["a training step", *[f"of {PEERS[peer]}'s time" for peer in peers], "ms", "GFLOP", "of the roof"]
     header.append("loss after N steps: zoo / Keras ± seeds")
     body = []
     for row in found.values():
         cells = [_mark(row), *[_cell(row, peer) for peer in peers], f"{row['milliseconds']['zoo']:.1f}"]
-        cells += [f"{row['gigaflops']:.2f}", f"{_share(row, rows['roof']):.0%}"]
+        cells += [f"{row['gigaflops']:.2f}", f"{_share(row, roof):.0%}"]
         loss = row.get("loss")
         cells.append("" if loss is None else _loss(loss) + (f"; {loss['alike']}" if loss["alike"] else ""))
         body.append(cells)
@@ -122,18 +127,12 @@ def _steps(rows: Mapping[str, Row]) -> str:
     return "## Training steps\n\n" + _table(header, body) + note
 
 
-def _epochs(rows: Mapping[str, Row]) -> str:
-    found = _of(rows, "epoch")
-    if not found:
-        return ""
+def _epochs(found: Mapping[str, Row]) -> str:
     body = [[f"`{row['title']}`", _cell(row, "step"), f"{row['milliseconds']['step']:.1f}"] for row in found.values()]
     return "## Epochs\n\n" + _table(["recipe", "`fit` over the bare step", "ms a step"], body)
 
 
-def _verbs(rows: Mapping[str, Row]) -> str:
-    found = _of(rows, "verbs")
-    if not found:
-        return ""
+def _verbs(found: Mapping[str, Row]) -> str:
     peers = _used(found)
     header = ["verb", "size", "ms", *[f"of {PEERS[peer]}" for peer in peers]]
     body = [
@@ -143,10 +142,7 @@ def _verbs(rows: Mapping[str, Row]) -> str:
     return "## Verbs\n\n" + _table(header, body)
 
 
-def _commands(rows: Mapping[str, Row]) -> str:
-    found = _of(rows, "command")
-    if not found:
-        return ""
+def _commands(found: Mapping[str, Row]) -> str:
     peers = _used(found)
     header = ["command", "seconds", *[f"of {PEERS[peer]}" for peer in peers], "peak MB"]
     body = [
@@ -161,10 +157,7 @@ def _commands(rows: Mapping[str, Row]) -> str:
     return "## Commands, from start to file\n\n" + _table(header, body)
 
 
-def _styles(rows: Mapping[str, Row]) -> str:
-    found = _of(rows, "style")
-    if not found:
-        return ""
+def _styles(found: Mapping[str, Row]) -> str:
     peers = _used(found)
     header = ["", "loss", "seconds", *[f"of {PEERS[peer]}" for peer in peers]]
     body = [
@@ -179,10 +172,7 @@ def _styles(rows: Mapping[str, Row]) -> str:
     return "## Style transfer, to the loss of 500 steps of Adam\n\n" + _table(header, body)
 
 
-def _memory(rows: Mapping[str, Row]) -> str:
-    found = _of(rows, "memory")
-    if not found:
-        return ""
+def _memory(found: Mapping[str, Row]) -> str:
     body = []
     for row in found.values():
         mine, theirs = row["peak"]["zoo"], next(value for side, value in row["peak"].items() if side != "zoo")

@@ -77,8 +77,9 @@ def train(
         "seed": seed,
         "crop": crop,
         "limit": limit,
+        "precision": precision,
+        "config": config,
     }
-    settings |= {"precision": precision, "config": config}
     given = {key: value for key, value in settings.items() if value is not None}
     if resume is not None:
         if extra := [key for key, value in {"name": name, "out": out, **given}.items() if value is not None]:
