@@ -161,7 +161,7 @@ def test_queues_side_by_side_have_other_cores(queue, tmp_path):
         (line("x", "--epochs 0"), "--epochs must be an integer >= 1. Received: 0"),
         (line("x", "--epoch"), "argument --epochs: expected one argument"),
         (line("x", "--nothing"), "unrecognized arguments: --nothing"),
-        (line("x", "--config nothing=1"), "Unknown field 'nothing'"),
+        (line("x", "--config nothing=1"), "Unknown configuration field 'nothing' of cnn"),
         (line("x", "'"), "No closing quotation"),
         ("cnn.mnits --out x", "Did you mean cnn.mnist"),
         ("cnn --data digit --out x", "Did you mean digits"),

@@ -150,7 +150,7 @@ def test_validation_images_are_held_out_of_a_recipe_for_all_images(tmp_path, cap
     [
         ("dcgan", 59, {}, r"must have 6 images or more in the split 'validation'\. Received: 4 of"),
         ("autoencoder", 9, {}, r"must have 1 images or more in the split 'validation'\. Received: 0 of"),
-        ("dcgan", 60, {"config": {"image_shape": [16, 16, 1]}}, "`extractor` must be the name of a classifier"),
+        ("dcgan", 60, {"config": {"image_shape": [32, 32, 1]}}, "`extractor` must be the name of a classifier"),
         ("espcn", 10, {"crop": 12}, r"Sides of photographs must be 17 pixels or more\. Received: fewer in"),
         ("autoencoder", 60, {"score_every": 0}, r"`score_every` must be an integer >= 1\. Received: 0"),
     ],
