@@ -3,7 +3,7 @@
 from cnnzoo.checkpoints.card import CARD, GOLDEN, TASKS, WEIGHTS, Checkpoint, CheckpointError, open_checkpoint
 from cnnzoo.checkpoints.golden import TOLERANCE, check_golden, sample_images
 from cnnzoo.checkpoints.shipped import saved_models_dir
-from cnnzoo.checkpoints.store import attach, load, round_to_half, save, verify
+from cnnzoo.checkpoints.store import as_trained, attach, load, round_to_half, save, verify
 
 __all__ = [
     "CARD",
@@ -13,6 +13,7 @@ __all__ = [
     "WEIGHTS",
     "Checkpoint",
     "CheckpointError",
+    "as_trained",
     "attach",
     "check_golden",
     "load",

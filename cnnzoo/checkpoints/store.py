@@ -61,11 +61,15 @@ def load(path: str | Path) -> Any:
         if not (path / WEIGHTS).exists():
             raise CheckpointError(f"the run in {path} is not finished; go on with it by: cnnzoo train --resume {path}")
         plan = json.loads((path / "run.json").read_text())
-        model = _build(plan, path / WEIGHTS)
-        model.ground = plan.get("ground", "")
-        model.class_names = tuple(plan.get("fingerprint", {}).get("classes", ()))
-        return model
+        return as_trained(_build(plan, path / WEIGHTS), plan)
     raise CheckpointError(f"{path} must be a checkpoint or a finished run. Received: neither {CARD} nor run.json")
+
+
+def as_trained(model: Any, plan: Mapping[str, Any]) -> Any:
+    """A model of a run, with what the plan of the run tells of its data: their class names and their ground."""
+    model.ground = plan.get("ground", "")
+    model.class_names = tuple(plan.get("fingerprint", {}).get("classes", ()))
+    return model
 
 
 def _build(description: Mapping[str, Any], weights: Path) -> Any:

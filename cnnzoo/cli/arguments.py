@@ -2,9 +2,22 @@
 
 import argparse
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
+
+
+class LineParser(argparse.ArgumentParser):
+    """A parser of the lines of a file, whose errors are ValueErrors."""
+
+    def error(self, message: str) -> NoReturn:
+        raise ValueError(plain(message))
+
+
+def plain(message: str) -> str:
+    """An error of argparse in the form of the other errors."""
+    return re.sub(r"^argument (\S+): (`\w+` )?must ", r"\1 must ", message)
 
 
 def json_flag(parser: argparse._ActionsContainer) -> None:

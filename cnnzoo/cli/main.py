@@ -6,7 +6,6 @@ gives 130.
 
 import argparse
 import os
-import re
 import sys
 import textwrap
 import warnings
@@ -15,6 +14,7 @@ from importlib import import_module
 from typing import NoReturn
 
 import cnnzoo
+from cnnzoo.cli import arguments
 from cnnzoo.registry import suggestion
 from cnnzoo.utils.terminal import print_anything
 
@@ -33,8 +33,7 @@ class Parser(argparse.ArgumentParser):
     """A parser whose errors are one line."""
 
     def error(self, message: str) -> NoReturn:
-        message = re.sub(r"^argument (\S+): (`\w+` )?must ", r"\1 must ", message)
-        self.exit(2, f"{self.prog}: {message}; see {self.prog} --help\n")
+        self.exit(2, f"{self.prog}: {arguments.plain(message)}; see {self.prog} --help\n")
 
 
 def parser() -> argparse.ArgumentParser:

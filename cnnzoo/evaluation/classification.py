@@ -2,8 +2,7 @@
 
 from typing import Any
 
-from cnnzoo.data import load
-from cnnzoo.evaluation.options import Options
+from cnnzoo.evaluation.options import Options, labeled_images
 from cnnzoo.metrics import classification
 from cnnzoo.metrics.scores import Score
 
@@ -14,9 +13,7 @@ def measure(model: Any, data: str, split: str, options: Options) -> list[Score]:
     Raises:
         ValueError: The data have no labels, or classes that the model does not know.
     """
-    found = load(data, split, shape=model.image_shape).few(options.limit)
-    if names := getattr(model, "class_names", ()):
-        found = found.relabeled(names)
+    found = labeled_images(model, data, split, options.limit)
     if found.labels is None:
         raise ValueError(f"{data} must have labels for accuracy. Received: none")
     rate, n = classification.accuracy(model.classify(found.images), found.labels), len(found.images)

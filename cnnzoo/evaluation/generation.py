@@ -33,6 +33,23 @@ def default_extractor(image_shape: Sequence[int | None], data: str | Path) -> st
     return "lenet.mnist" if tuple(image_shape) == (28, 28, 1) else None
 
 
+def judge_of(model: Any, extractor: str) -> Any:
+    """The classifier whose features score the samples of a model.
+
+    Raises:
+        UnknownName: There is no such checkpoint.
+        ValueError: It is not a classifier of images of that shape.
+    """
+    judge = hub.build(extractor)
+    judge.ground = ""  # no hint to invert samples: they are not a user's images
+    if judge.task != "classify" or tuple(judge.image_shape) != tuple(model.image_shape):
+        raise ValueError(
+            f"`extractor` must be a classifier of images {model.image_shape}. "
+            f"Received: {extractor!r} ({judge.task}, images {judge.image_shape})"
+        )
+    return judge
+
+
 class GenerationMetrics:
     """Compares samples of several seeds with an equal number of real images.
 
@@ -56,13 +73,7 @@ class GenerationMetrics:
             UnknownName: There is no such checkpoint.
             ValueError: It is not a classifier of images of that shape.
         """
-        judge = hub.build(extractor)
-        judge.ground = ""  # no hint to invert samples: they are not a user's images
-        if judge.task != "classify" or tuple(judge.image_shape) != tuple(self.model.image_shape):
-            raise ValueError(
-                f"`extractor` must be a classifier of images {self.model.image_shape}. "
-                f"Received: {extractor!r} ({judge.task}, images {judge.image_shape})"
-            )
+        judge = judge_of(self.model, extractor)
         real = judge.features(self.real.images)
         floor = self._floor(judge, real)
         found: dict[str, list[float]] = {name: [] for name in ("frechet", "kernel_distance", "density", "coverage")}

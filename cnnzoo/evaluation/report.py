@@ -8,8 +8,9 @@ from cnnzoo import hub
 from cnnzoo.checkpoints import TASKS
 from cnnzoo.data import load
 from cnnzoo.evaluation import classification, generation, likelihood, reconstruction, restoration, stylization
-from cnnzoo.evaluation.options import Options, Progress
+from cnnzoo.evaluation.options import Options, Progress, labeled_images
 from cnnzoo.features.inception import network as inception_network
+from cnnzoo.metrics.features import NEIGHBORS
 from cnnzoo.metrics.scores import Score
 
 
@@ -82,23 +83,44 @@ def evaluate(
     for option, value in (("limit", limit), ("samples", samples), ("images", images)):
         if value is not None and value < 1:
             raise ValueError(f"`{option}` must be an integer >= 1. Received: {value}")
-    if not getattr(model, "ships", True):
-        tasks = ", ".join(TASKS)
-        raise ValueError(
-            f"`model` must be trained to {tasks}. Received: a {model.architecture}, trained anew for each picture"
-        )
     extractor = _extractor(model, str(data), extractor, inception)
     options = Options(limit, samples, images, extractor, inception, progress)
     scores = MEASURES.get(model.task, _measure_samples)(model, str(data), split, options)
     return Report(name, str(data), split, tuple(scores))
 
 
+def check(model: Any, data: str, split: str) -> None:
+    """Checks that `evaluate` can measure a model on a split, without measuring it.
+
+    Raises:
+        DataNotFound, ValueError: As `evaluate`.
+    """
+    extractor = _extractor(model, data, None, False)
+    if extractor:
+        generation.judge_of(model, extractor)
+    if model.task in PHOTOGRAPHIC:
+        PHOTOGRAPHIC[model.task].images(model, data, split)
+    else:
+        labeled_images(model, data, split, least=_least(extractor))
+
+
+def _least(extractor: str | None) -> int:
+    """The fewest images that can be scored: of a generator, more than the neighbors of its coverage."""
+    return NEIGHBORS + 1 if extractor else 1
+
+
 def _extractor(model: Any, data: str, extractor: str | None, inception: bool) -> str | None:
     """The classifier that judges the samples of a model, if it generates.
 
     Raises:
-        ValueError: A generator without a classifier, or Inception for a model that does not generate.
+        ValueError: A generator without a classifier, Inception for a model that does not generate, or a model that is
+            trained for each picture.
     """
+    if not getattr(model, "ships", True):
+        tasks = ", ".join(TASKS)
+        raise ValueError(
+            f"`model` must be trained to {tasks}. Received: a {model.architecture}, trained anew for each picture"
+        )
     generates = hasattr(model, "generate")
     extractor = extractor or (generation.default_extractor(model.image_shape, data) if generates else None)
     if model.task == "generate" and extractor is None:
@@ -117,10 +139,8 @@ def _extractor(model: Any, data: str, extractor: str | None, inception: bool) ->
 def _measure_samples(model: Any, data: str, split: str, options: Options) -> list[Score]:
     """Scores of autoencoders and generators; a VAE has all three kinds: reconstruction, samples and likelihood."""
     network = inception_network() if options.inception else None  # fetched before the data are read
-    found = load(data, split, shape=model.image_shape).few(options.limit)
-    if names := getattr(model, "class_names", ()):
-        found = found.relabeled(names)
-    train = load(data, "train", shape=model.image_shape)
+    found = labeled_images(model, data, split, options.limit, _least(options.extractor))
+    train = load(data, "fit" if split == "validation" else "train", shape=model.image_shape)
     scores: list[Score] = []
     if model.task == "reconstruct":
         scores += reconstruction.scores(model, found, train.images)
@@ -133,13 +153,17 @@ def _measure_samples(model: Any, data: str, split: str, options: Options) -> lis
     return scores
 
 
+# The modules that measure the tasks of whole photographs.
+PHOTOGRAPHIC: dict[str, Any] = {
+    "upscale": restoration,
+    "restore": restoration,
+    "enhance": restoration,
+    "inpaint": restoration,
+    "stylize": stylization,
+}
 MEASURES: dict[str, Callable[[Any, str, str, Options], list[Score]]] = {
     "classify": classification.measure,
     "reconstruct": _measure_samples,
     "generate": _measure_samples,
-    "upscale": restoration.measure,
-    "restore": restoration.measure,
-    "enhance": restoration.measure,
-    "inpaint": restoration.measure,
-    "stylize": stylization.measure,
+    **{task: module.measure for task, module in PHOTOGRAPHIC.items()},
 }

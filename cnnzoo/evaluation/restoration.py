@@ -186,15 +186,28 @@ def measure(model: Any, data: str, split: str, options: Options) -> list[Score]:
     """
     scores: list[Score] = []
     for name in evaluation_sets(model, data, split):
+        found = images(model, name, split, options.limit)
         if model.task == "inpaint":
-            found = inpainting_images(model, name, split, options.limit)
             scores += inpainting(model, found.name, found.images, options.progress)
         else:
-            channels = None if model.task == "upscale" else model.image_shape[2]
-            found = photographs(name, split, channels).few(options.limit)
-            _check_sides(found, WINDOW + 2 * (model.scale if model.task == "upscale" else 0))
             scores += BY_TASK[model.task](model, found, options.progress)
     return scores
+
+
+def images(model: Any, name: str, split: str, limit: int | None = None) -> Any:
+    """The photographs, or the images for inpainting, of one data set that a model is tested on.
+
+    Raises:
+        ValueError: There are none, or a photograph is too small for SSIM.
+    """
+    if model.task == "inpaint":
+        found = inpainting_images(model, name, split, limit)
+    else:
+        found = photographs(name, split, None if model.task == "upscale" else model.image_shape[2]).few(limit)
+        _check_sides(found, WINDOW + 2 * (model.scale if model.task == "upscale" else 0))
+    if not len(found.images):
+        raise ValueError(f"The data must have an image or more in the split {split!r}. Received: 0 of {name}")
+    return found
 
 
 def _check_sides(found: Photographs, least: int) -> None:

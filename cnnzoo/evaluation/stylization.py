@@ -7,7 +7,7 @@ from keras import ops
 
 from cnnzoo import hub
 from cnnzoo.data.paintings import painting, paintings
-from cnnzoo.data.photographs import photographs
+from cnnzoo.data.photographs import Photographs, photographs
 from cnnzoo.evaluation.options import Options
 from cnnzoo.metrics.scores import Score
 from cnnzoo.tasks.stylizer import StyleOutputs, Targets
@@ -26,9 +26,8 @@ def measure(model: Any, data: str, split: str, options: Options) -> list[Score]:
         ValueError: A painting is not on this machine.
     """
     trained_on = split == "test" and "+" in data
-    found = photographs(TEST_SET if trained_on else data, split, 3).few(options.limit or PHOTOGRAPHS)
-    judge = model if hasattr(model, "styles") else hub.build("fast_style", styles=tuple(paintings()))
-    pictures = {name: painting(name).pixels for name in judge.styles}
+    found, pictures = images(model, TEST_SET if trained_on else data, split, options.limit)
+    judge = model if hasattr(model, "styles") else hub.build("fast_style", styles=tuple(pictures))
     judge.set_style_targets(pictures)
     losses: dict[str, list[list[float]]] = {"": [], "photograph": []}  # (content, style) of each picture
     for done, photo in enumerate(found.images, start=1):
@@ -56,3 +55,15 @@ def measure(model: Any, data: str, split: str, options: Options) -> list[Score]:
             name = f"{method}_{quantity}" if method else quantity
             scores.append(Score(name, float(value), "", "" if method else "lower", len(values), protocol=about))
     return scores
+
+
+def images(model: Any, data: str, split: str, limit: int | None = None) -> tuple[Photographs, dict[str, np.ndarray]]:
+    """The photographs that a model stylizes in a test, and the paintings of its styles, or all of them, by name.
+
+    Raises:
+        ValueError: A painting or the photographs are not on this machine.
+    """
+    pictures = {name: painting(name).pixels for name in getattr(model, "styles", paintings())}
+    if not pictures:
+        raise ValueError("The paintings must be on this machine, by: cnnzoo data get paintings. Received: none")
+    return photographs(data, split, 3).few(limit or PHOTOGRAPHS), pictures

@@ -5,6 +5,7 @@ plan              settings, model and images of a new run; checks of a resumed o
 shape             the image shape for a folder of pictures
 run_dir           the run folder and its states
 callbacks         checkpoints, samples, coverage and one line per epoch
+scores            scores on the validation images every few epochs
 signals           SIGINT and SIGTERM as an event
 tensorboard       event files
 progress          progress bars

@@ -5,6 +5,8 @@ import shutil
 import threading
 import time
 import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +25,31 @@ Logs = dict[str, Any] | None
 
 class TrainingDiverged(ValueError):
     """A loss or a weight is not finite; the message names it, its phase and the step."""
+
+
+class CoreClock:
+    """CPU time of this process, on all cores, spent on training.
+
+    Args:
+        hours: Those before, in other processes.
+    """
+
+    def __init__(self, hours: float = 0.0):
+        self._start = time.process_time() - 3600 * hours
+
+    @property
+    def hours(self) -> float:
+        """Core-hours until now."""
+        return (time.process_time() - self._start) / 3600
+
+    @contextmanager
+    def stopped(self) -> Iterator[None]:
+        """Does not count the time inside."""
+        before = time.process_time()
+        try:
+            yield
+        finally:
+            self._start += time.process_time() - before
 
 
 class RunCheckpointer(keras.callbacks.Callback):
@@ -44,6 +71,7 @@ class RunCheckpointer(keras.callbacks.Callback):
         self.step = state.step if state else 0
         self.history = list(state.history) if state else []
         self.means = state.means if state and self._is_within_epoch() else None
+        self.clock = CoreClock(state.core_hours if state else 0.0)
 
     def _is_within_epoch(self) -> bool:
         return self.step % self.run.plan["steps_per_epoch"] != 0
@@ -77,7 +105,7 @@ class RunCheckpointer(keras.callbacks.Callback):
             if not np.isfinite(weight.numpy()).all():
                 owners = [p.name for p in self.model.phases() if any(v is weight for v in p.variables)]
                 self._raise_diverged(f"the weight {weight.path} is not finite", *owners[:1])
-        self.run.save_state(self.model, self.step, self.history)
+        self.run.save_state(self.model, self.step, self.history, self.clock.hours)
 
     def _interrupt(self) -> None:
         raise KeyboardInterrupt(f"stopped after step {self.step}; to go on: {self.run.resume_command}")
@@ -91,6 +119,16 @@ class RunCheckpointer(keras.callbacks.Callback):
         raise TrainingDiverged(f"{problem}{where} at step {self.step} of {self.run.plan['steps']}; {kept}")
 
 
+def print_fitting(line: str, values: Mapping[str, float]) -> None:
+    """Prints a line with as many values as fit into the width of the terminal."""
+    for name, value in values.items():
+        entry = f"  {name} {value:.4g}"
+        if len(line) + len(entry) > shutil.get_terminal_size().columns - 1:
+            break
+        line += entry
+    print(line, flush=True)
+
+
 class Summary(keras.callbacks.Callback):
     """Prints one line per epoch: its time, and as many of the logs as fit into the width of the terminal."""
 
@@ -101,13 +139,7 @@ class Summary(keras.callbacks.Callback):
         logs = dict(logs or {})
         if any(name.endswith("_loss") and not name.startswith("val_") for name in logs):
             logs.pop("loss", None)  # the sum of the losses of the phases
-        line = f"epoch {epoch + 1}/{self.params['epochs']}  {time.monotonic() - self.start:.0f} s"
-        for name, value in logs.items():
-            entry = f"  {name} {value:.4g}"
-            if len(line) + len(entry) > shutil.get_terminal_size().columns - 1:
-                break
-            line += entry
-        print(line, flush=True)
+        print_fitting(f"epoch {epoch + 1}/{self.params['epochs']}  {time.monotonic() - self.start:.0f} s", logs)
 
 
 class SampleLogger(keras.callbacks.Callback):
@@ -118,17 +150,15 @@ class SampleLogger(keras.callbacks.Callback):
 
     Args:
         folder: The run folder.
+        events: Of TensorBoard.
         originals: The images to reconstruct or restore, uint8 (n, height, width, channels), or None.
     """
 
-    def __init__(self, folder: Path, originals: np.ndarray | None):
+    def __init__(self, folder: Path, events: EventFile, originals: np.ndarray | None):
         super().__init__()
-        self.folder, self.originals = folder, originals
-        self.events: EventFile | None = None
+        self.folder, self.events, self.originals = folder, events, originals
 
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
-        if self.events is None:
-            self.events = EventFile(self.folder / "tensorboard")
         sheet = self._sheet()
         if sheet is not None:
             path = self.folder / "samples" / f"epoch-{epoch + 1:04d}.png"

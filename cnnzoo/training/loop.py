@@ -14,7 +14,9 @@ from cnnzoo.metrics.features import NEIGHBORS
 from cnnzoo.training.callbacks import Coverage, RunCheckpointer, SampleLogger, Summary
 from cnnzoo.training.plan import Plan, build_model, check_labels, check_unchanged, load_split, make_plan
 from cnnzoo.training.run_dir import Run, check_vacant
+from cnnzoo.training.scores import ValidationScores
 from cnnzoo.training.signals import stop_on_signals
+from cnnzoo.training.tensorboard import EventFile
 from cnnzoo.utils.atomic_files import locked, write_json
 
 COVERAGE_IMAGES = 500  # training images of the coverage in the logs
@@ -31,6 +33,7 @@ def train(
     crop: int | None = None,
     limit: int | None = None,
     precision: str | None = None,
+    score_every: int | None = None,
     out: str | Path | None = None,
     resume: str | Path | None = None,
     config: Mapping[str, Any] | None = None,
@@ -57,6 +60,9 @@ def train(
         limit: Train on at most this number of images, >= 1; the recipe's, or all. See `cnnzoo.data.ImageSet.few`.
         precision: "float32", "bfloat16" or "auto" (default), the fastest of this machine; see `compile`. The run keeps
             it.
+        score_every: Score the model after every so many epochs, >= 1, and after the last one, as `cnnzoo.evaluate` does
+            on the validation images, which are then held out (the split "fit"). `curve.json` in the run folder has the
+            scores of each time, with the core-hours of the training until then.
         out: The run folder; a new one in `runs/` by default.
         resume: The folder of a run to resume, instead of all the above and `config`.
         config: Keywords of the architecture; they override those of the recipe.
@@ -64,8 +70,9 @@ def train(
         verbose: As in Keras's `fit`; 0 prints nothing, 2 one line per epoch.
 
     Raises:
-        ValueError: An argument out of range; a folder that already holds a run, or none to resume; data that do not
-            fit the model, or differ from those at the start of the run; another process trains in the folder.
+        ValueError: An argument out of range; too few validation images for `score_every`; a folder that already holds a
+            run, or none to resume; data that do not fit the model, or differ from those at the start of the run;
+            another process trains in the folder.
         UnknownName: There is no such recipe, architecture or data set.
         TrainingDiverged: A loss became NaN or infinite; the last good state is kept.
         KeyboardInterrupt: After SIGINT or SIGTERM; the message has the command to resume.
@@ -78,6 +85,7 @@ def train(
         "crop": crop,
         "limit": limit,
         "precision": precision,
+        "score_every": score_every,
         "config": config,
     }
     given = {key: value for key, value in settings.items() if value is not None}
@@ -133,6 +141,7 @@ def _fit(run: Run, model: Any, images: Any, callbacks: Sequence, verbose: Any) -
     optimizers = {name: deserialize(config) for name, config in plan["optimizers"].items()}
     model.compile(optimizers, precision=plan.get("precision", "bfloat16" if plan.get("bfloat16") else "float32"))
     state = run.newest_state()
+    events = EventFile(run.path / "tensorboard")
     with stop_on_signals() as stop:
         checkpointer = RunCheckpointer(run, state, stop)
         if state:
@@ -142,13 +151,17 @@ def _fit(run: Run, model: Any, images: Any, callbacks: Sequence, verbose: Any) -
             model.init_from(build(plan["start"]))
         if model.pictures:
             model.set_style_targets({name: painting(name).pixels for name in model.pictures})
+        scores = [ValidationScores(checkpointer, events, verbose)] if "score_every" in plan else []
+        for each in scores:
+            each.catch_up(model)
         settings = {
             "callbacks": [
                 *_coverage(model, images, checkpointer.history),
                 *callbacks,
                 *([Summary()] if verbose == 2 else []),
-                SampleLogger(run.path, _sheet_images(plan, model)),
+                SampleLogger(run.path, events, _sheet_images(plan, model)),
                 checkpointer,
+                *scores,
             ],
             "shuffle": False,
             "verbose": 0 if verbose == 2 else verbose,

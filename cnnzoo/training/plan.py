@@ -17,6 +17,7 @@ from cnnzoo.data import LABELED, training_images
 from cnnzoo.data.fingerprint import changes, fingerprint
 from cnnzoo.data.ground import ground_of
 from cnnzoo.data.sources import NAMES
+from cnnzoo.evaluation import check
 from cnnzoo.phases.precision import resolved
 from cnnzoo.recipes import Recipe, optimizers_of, recipe
 from cnnzoo.recipes.json_files import find_recipe
@@ -66,6 +67,9 @@ def make_plan(
     plan["fingerprint"] = fingerprint(images)
     if found := ground_of(images):
         plan["ground"] = found
+    if "score_every" in plan:
+        check(model, plan["data"], "validation")
+        lines.append(f"the validation images of {plan['data']} are held out, for the scores")
     for line in lines:
         say(line)
     return plan, model, images
@@ -91,6 +95,9 @@ def _settings(base: Recipe, arch: str, given: Mapping[str, Any]) -> Plan:
     plan["data"] = _address(given.get("data", base.data))
     plan["split"] = base.split
     minimum = {"epochs": 1, "batch_size": 1, "seed": 0}
+    if "score_every" in given:
+        minimum["score_every"] = 1
+        plan["split"] = "fit"
     if None in architecture(arch).config_fields().get("image_shape", ()):
         minimum["crop"] = 1
     elif "crop" in given:
@@ -98,7 +105,7 @@ def _settings(base: Recipe, arch: str, given: Mapping[str, Any]) -> Plan:
             f"`crop` must not be given with {arch!r}, which takes images of one size. Received: crop={given['crop']}"
         )
     for key, least in minimum.items():
-        plan[key] = given.get(key, getattr(base, key))
+        plan[key] = given[key] if key in given else getattr(base, key)
         if not isinstance(plan[key], int) or plan[key] < least:
             raise ValueError(f"`{key}` must be an integer >= {least}. Received: {plan[key]!r}")
     plan["limit"] = given.get("limit", base.limit)
@@ -232,4 +239,5 @@ def _versions() -> dict[str, Any]:
     """Versions and hardware that the bits of a run depend on."""
     backend = keras.backend.backend()
     versions = {"cnnzoo": cnnzoo.__version__, "keras": keras.__version__, backend: sys.modules[backend].__version__}
-    return {**versions, "python": platform.python_version(), "backend": backend, "cpus": os.cpu_count()}
+    cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()  # that may be used
+    return {**versions, "python": platform.python_version(), "backend": backend, "cpus": cpus}

@@ -2,6 +2,7 @@
 
     run.json                the plan: architecture, data and their fingerprint, seed, optimizers, versions
     history.json            the logs, one entry per epoch
+    curve.json              scores on the validation images, with `score_every`
     state/step-00000938/    the state after that step; the last two are kept
     samples/                contact sheets
     tensorboard/            scalars and contact sheets
@@ -33,12 +34,14 @@ class State:
         step: Training steps done.
         history: The logs of the finished epochs.
         means: The variables of the running means of an unfinished epoch.
+        core_hours: CPU time of the training so far.
     """
 
     path: Path
     step: int
     history: list[dict[str, Any]]
     means: list[float]
+    core_hours: float = 0.0
 
     @property
     def weights(self) -> Path:
@@ -101,7 +104,7 @@ class Run:
                 continue  # damaged by another program; fall back to the state before
         return None
 
-    def save_state(self, model: Any, step: int, history: list[dict[str, Any]]) -> None:
+    def save_state(self, model: Any, step: int, history: list[dict[str, Any]], core_hours: float) -> None:
         """Writes a state and deletes all but the last two."""
         folder = self.path / "state" / f"step-{step:08d}"
         aside = folder.with_name(f".{folder.name}")
@@ -110,6 +113,7 @@ class Run:
         model.save_weights(aside / WEIGHTS)
         means = [float(variable.numpy()) for variable in model.metrics_variables]
         record = {"step": step, "sha256": sha256(aside / WEIGHTS), "means": means, "history": history}
+        record["core_hours"] = core_hours
         write_json(aside / "state.json", record)
         shutil.rmtree(folder, ignore_errors=True)
         publish(aside, folder)

@@ -91,10 +91,11 @@ ELSEWHERE = {"demo": "test_demo.py", "serve": "test_serving.py", "doctor": "test
 def test_the_commands_of_the_documents_run(tmp_path, monkeypatch, tfds_data, photograph_sets, capsys):
     """One after the other, as they stand there, in an empty folder: `cnnzoo data examples` is among the first."""
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "queue.txt").write_text("lenet --data digits --epochs 1 --limit 256 --out queued")
     ran = []
     for command in COMMANDS:
         placeholder = command[1:2] in (["NAME"], ["arch.tag"])
         if command not in ran and command[0] not in ELSEWHERE and not placeholder:
-            cheaper = [] if "--resume" in command else CHEAPER.get(command[0], [])
+            cheaper = [] if {"--resume", "--queue"} & set(command) else CHEAPER.get(command[0], [])
             assert cli.main([*command, *cheaper]) == 0, (command, capsys.readouterr().err)
             ran.append(command)

@@ -233,3 +233,8 @@ def test_a_label_accuracy_says_how_often_its_judge_is_right_and_density_is_no_ra
     assert report["label_agreement"].protocol["accuracy on real images"] == pytest.approx(right)
     assert report["density"].better == "" and report["density"].protocol["ideal"] == 1
     assert report["coverage"].better == "higher"
+
+
+def test_validation_images_are_compared_with_the_other_training_images():
+    found = evaluate(cnnzoo.build("autoencoder", latent_dim=4, width=2, hidden=4), "digits", "validation")
+    assert found["pca_mse"].protocol["fitted on"] == f"{len(load('digits', 'fit').images)} training images"

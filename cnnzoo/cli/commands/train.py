@@ -8,6 +8,7 @@ from cnnzoo import registry
 from cnnzoo.cli import arguments, checks
 from cnnzoo.utils.terminal import bars
 
+BESIDE_QUEUE = ("command", "run", "queue")
 # The next command for a trained model, by task.
 NEXT = {
     "classify": "cnnzoo evaluate {run}",
@@ -19,12 +20,14 @@ NEXT = {
     "enhance": "cnnzoo enhance in.jpg out.png --model {run}",
     "stylize": "cnnzoo evaluate {run}",
 }
-HELP = "train a recipe, or an architecture on any data; or resume a run"
+HELP = "train a recipe, or an architecture on any data; resume a run; or train a queue"
 EXAMPLES = (
     "cnnzoo train cnn.mnist                     # the recipe of a checkpoint",
     "cnnzoo train dcgan --data digits --epochs 4 --seed 3 --out RUN",
     "cnnzoo train vae --data photos/ --config latent_dim=16 --config likelihood=logistic",
     "cnnzoo train --resume RUN                  # after Ctrl-C, a crash or a power cut",
+    "cnnzoo train dcgan.mnist --score-every 5   # with scores on validation images",
+    "cnnzoo train --queue FILE                  # such a run a line, each with --out",
     "cnnzoo train SEARCH/best --epochs 50       # the best settings from cnnzoo tune",
 )
 
@@ -56,12 +59,30 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=("auto", "float32", "bfloat16"),
         help="of the training steps (default: auto, the fastest of this machine)",
     )
+    parser.add_argument(
+        "--score-every",
+        type=arguments.integer(1),
+        metavar="N",
+        help="score held-out validation images every N epochs, into RUN/curve.json",
+    )
     parser.add_argument("--out", type=Path, help="the run folder (default: a new one in ./runs)")
     arguments.config(parser, "a field of the architecture, as JSON")
     parser.add_argument("--resume", type=Path, metavar="RUN", help="resume the run in this folder")
+    parser.add_argument(
+        "--queue",
+        type=Path,
+        metavar="FILE",
+        help="train or resume a run for each line, with arguments as above, of a file",
+    )
 
 
-def run(args: argparse.Namespace) -> None:
+def run(args: argparse.Namespace) -> int:
+    if args.queue is not None:
+        if other := [key for key, value in vars(args).items() if value is not None and key not in BESIDE_QUEUE]:
+            raise ValueError(f"--queue must be given alone. Received: also {', '.join(other)}")
+        from cnnzoo.cli import queue
+
+        return queue.run(args.queue, _queued)
     _check(args)
     from cnnzoo.training.loop import train
     from cnnzoo.training.progress import EpochBar  # with Keras
@@ -76,6 +97,7 @@ def run(args: argparse.Namespace) -> None:
             crop=args.crop,
             limit=args.limit,
             precision=args.precision,
+            score_every=args.score_every,
             out=args.out,
             resume=args.resume,
             config=dict(args.config) if args.config else None,
@@ -84,14 +106,30 @@ def run(args: argparse.Namespace) -> None:
         )
     print(f"trained weights: {run / 'model.weights.h5'}")
     print(f"next: {_next(run)}")
+    return 0
 
 
-def _check(args: argparse.Namespace) -> None:
+def _queued(words: list[str]) -> argparse.Namespace:
+    """The arguments in a line of a queue, checked.
+
+    Raises:
+        ValueError: One is invalid.
+    """
+    parser = arguments.LineParser(add_help=False)
+    add_arguments(parser)
+    args = parser.parse_args(words)
+    if args.resume is None and args.queue is None:
+        _check(args, queued=True)
+    return args
+
+
+def _check(args: argparse.Namespace, queued: bool = False) -> None:
     """Checks names, data and fields before a network library is imported.
 
     Raises:
         ValueError: One is invalid.
     """
+    from cnnzoo.cli.queue import check_settings
     from cnnzoo.recipes import recipe
     from cnnzoo.recipes.json_files import find_recipe
     from cnnzoo.training.run_dir import Run, check_vacant
@@ -105,7 +143,10 @@ def _check(args: argparse.Namespace) -> None:
         )
     if args.out is not None:
         checks.folder(args.out, "--out")
-        check_vacant(args.out)
+        if queued and (args.out / "run.json").exists():
+            check_settings(args)
+        else:
+            check_vacant(args.out)
     arch, tag = registry.split_name(args.name)
     if found := find_recipe(args.name):
         arch = found.checkpoint

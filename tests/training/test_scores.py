@@ -1,0 +1,170 @@
+"""`score_every`: a curve of scores on held-out validation images, beside a training that stays as it is."""
+
+import json
+import signal
+
+import keras
+import pytest
+
+import cnnzoo
+from cnnzoo.cli import main
+from cnnzoo.recipes import Recipe
+from cnnzoo.recipes.json_files import write_recipe
+from cnnzoo.training.scores import ValidationScores
+
+SMALL = {"width": 2, "latent_dim": 4}
+
+
+def write(folder, arch, **config):
+    """A recipe on the digits that holds out the validation images with and without scores."""
+    write_recipe(folder, Recipe("digits", 3, "", arch, split="fit", batch_size=400, config=config))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def recipe(tmp_path_factory):
+    return write(tmp_path_factory.mktemp("recipe"), "lenet", dropout=0.5)
+
+
+@pytest.fixture(scope="module")
+def scored(recipe, tmp_path_factory):
+    """A run with scores, and what it printed."""
+    run = tmp_path_factory.mktemp("scored") / "run"
+    return cnnzoo.train(recipe, score_every=2, out=run, verbose=0)
+
+
+def curve(run):
+    return json.loads((run / "curve.json").read_text())
+
+
+def outcome(run):
+    """The arrays of the last state, with its optimizers, and the logs."""
+    import h5py
+
+    arrays = {}
+    state = max((run / "state").iterdir())
+    with h5py.File(state / "model.weights.h5") as file:
+        file.visititems(lambda name, item: arrays.update({name: item[()].tobytes()} if hasattr(item, "dtype") else {}))
+    return arrays, json.loads((run / "history.json").read_text())
+
+
+def scores_of(entry):
+    return {name: value for name, value in entry.items() if name not in ("epoch", "step", "core_hours")}
+
+
+def test_scores_are_those_of_the_command_evaluate_and_leave_the_training_as_it_is(recipe, scored, tmp_path, capsys):
+    check(recipe, scored, tmp_path, capsys)
+
+
+@pytest.mark.slow
+def test_scores_of_a_generator_leave_its_training_as_it_is(tmp_path, capsys):
+    recipe = write(tmp_path / "recipe", "dcgan", **SMALL)
+    scored = cnnzoo.train(recipe, score_every=2, out=tmp_path / "scored", verbose=0)
+    check(recipe, scored, tmp_path, capsys)
+    assert {"frechet_over_floor", "coverage"} < set(curve(scored)[0])
+
+
+def check(recipe, scored, tmp_path, capsys):
+    entries = curve(scored)
+    assert [(entry["epoch"], entry["step"]) for entry in entries] == [(2, 6), (3, 9)]
+    assert 0 < entries[0]["core_hours"] < entries[1]["core_hours"]
+    assert main(["evaluate", str(scored), "--split", "validation", "--json"]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert scores_of(entries[-1]) == {score["name"]: score["value"] for score in report["scores"]}
+    plain = cnnzoo.train(recipe, out=tmp_path / "plain", verbose=0)
+    assert outcome(scored) == outcome(plain)
+    assert not (plain / "curve.json").exists()
+
+
+def test_scores_are_scalars_of_tensorboard(scored):
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    events = EventAccumulator(str(scored / "tensorboard"))
+    events.Reload()
+    found = [(scalar.step, scalar.value) for scalar in events.Scalars("validation/accuracy")]
+    assert found == [(entry["epoch"], pytest.approx(entry["accuracy"])) for entry in curve(scored)]
+    assert len(events.Scalars("loss")) == 3
+
+
+def test_a_run_stopped_before_its_scores_makes_up_for_them(recipe, scored, tmp_path, monkeypatch):
+    class Stop(keras.callbacks.Callback):
+        """Strikes within the second epoch, and then when the scores of that epoch are taken."""
+
+        def on_train_batch_end(self, batch, logs=None):
+            if self.model.optimizer.iterations == 4:
+                signal.raise_signal(signal.SIGINT)
+
+    def killed(self, model, epoch):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(signal, "default_int_handler", None)
+    run = tmp_path / "run"
+    with pytest.raises(KeyboardInterrupt, match="stopped after step 4"):
+        cnnzoo.train(recipe, score_every=2, out=run, callbacks=[Stop()], verbose=0)
+    before = json.loads((run / "state/step-00000004/state.json").read_text())["core_hours"]
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(ValidationScores, "_score", killed)
+        cnnzoo.train(resume=run, verbose=0)
+    assert not (run / "curve.json").exists() and (run / "state/step-00000006").exists()
+    cnnzoo.train(resume=run, verbose=0)
+    assert list(map(scores_of, curve(run))) == list(map(scores_of, curve(scored)))
+    assert outcome(run) == outcome(scored)
+    assert 0 < before < curve(run)[0]["core_hours"] < curve(run)[1]["core_hours"]
+
+
+def test_a_curve_beyond_the_resumed_state_is_cut(scored, tmp_path):
+    import shutil
+
+    run = shutil.copytree(scored, tmp_path / "run")
+    (run / "model.weights.h5").unlink()
+    shutil.rmtree(run / "state/step-00000009")
+    assert cnnzoo.train(resume=run, verbose=0) == run
+    assert [entry["step"] for entry in curve(run)] == [6, 9]
+    assert list(map(scores_of, curve(run))) == list(map(scores_of, curve(scored)))
+
+
+def test_validation_images_are_held_out_of_a_recipe_for_all_images(tmp_path, capsys):
+    run = cnnzoo.train(
+        "autoencoder",
+        data="digits",
+        config={**SMALL, "hidden": 4},
+        batch_size=600,
+        epochs=1,
+        score_every=9,
+        out=tmp_path / "run",
+        verbose=2,
+    )
+    plan, [entry] = json.loads((run / "run.json").read_text()), curve(run)
+    assert (plan["split"], plan["score_every"], entry["epoch"]) == ("fit", 9, 1)
+    lines = capsys.readouterr().out.splitlines()
+    assert "the validation images of digits are held out, for the scores" in lines
+    assert lines[-1].startswith(
+        f"validation after epoch 1, {entry['core_hours']:.3g} core-hours  mse {entry['mse']:.4g}"
+    )
+    with pytest.raises(ValueError, match="`score_every` must not be given with `resume`"):
+        cnnzoo.train(resume=run, score_every=1)
+
+
+@pytest.mark.parametrize(
+    ("arch", "images", "settings", "complaint"),
+    [
+        ("dcgan", 59, {}, r"must have 6 images or more in the split 'validation'\. Received: 4 of"),
+        ("autoencoder", 9, {}, r"must have 1 images or more in the split 'validation'\. Received: 0 of"),
+        ("dcgan", 60, {"config": {"image_shape": [32, 32, 1]}}, "`extractor` must be the name of a classifier"),
+        ("espcn", 10, {"crop": 12}, r"Sides of photographs must be 17 pixels or more\. Received: fewer in"),
+        ("autoencoder", 60, {"score_every": 0}, r"`score_every` must be an integer >= 1\. Received: 0"),
+    ],
+)
+def test_scores_that_cannot_be_taken_are_refused_before_any_work(tmp_path, arch, images, settings, complaint):
+    import numpy as np
+
+    from cnnzoo.imaging.files import save_png
+
+    for i in range(images):
+        save_png(tmp_path / "pictures" / f"{i}.png", np.full((16, 16, 1), i, np.uint8))
+    config = {"image_shape": [28, 28, 1]} if arch != "espcn" else {}
+    given = {"epochs": 1, "score_every": 1, "config": config, **settings}
+    with pytest.raises(ValueError, match=complaint) as error:
+        cnnzoo.train(arch, data=tmp_path / "pictures", out=tmp_path / "run", verbose=0, **given)
+    assert "\n" not in str(error.value)
+    assert not (tmp_path / "run").exists()
