@@ -3,7 +3,7 @@
     python benchmarks/speed.py step                        # training steps of all networks
     python benchmarks/speed.py step cnn gan --rounds 5     # of some
     python benchmarks/speed.py step --torch compiled --seeds 3   # PyTorch beside, and the losses after equal steps
-    python benchmarks/speed.py step --precision bfloat16   # passed to the zoo's `compile`
+    python benchmarks/speed.py verbs --precision bfloat16  # of the zoo's verbs alone; `step` passes it to `compile`
     python benchmarks/speed.py epoch                       # an epoch of each recipe
     python benchmarks/speed.py verbs                       # each verb, on several sizes
     python benchmarks/speed.py command --other .venv/bin/cnnzoo  # the command line, beside another installation's
@@ -42,8 +42,9 @@ def epoch(asked: argparse.Namespace) -> Rows:
 def verb(asked: argparse.Namespace) -> Rows:
     with tempfile.TemporaryDirectory() as folder:
         for name in asked.names or verbs.VERBS:
-            for row in verbs.measured(name, asked.rounds, str(asked.exports or folder), tuple(asked.without)):
-                yield f"verbs/{name}/{row['size']}", row
+            given = (name, asked.rounds, str(asked.exports or folder), tuple(asked.without))
+            for row in verbs.measured(*given, *([asked.precision] if asked.precision else [])):
+                yield f"verbs/{name}/{row['size']}" + (f"/{asked.precision}" if asked.precision else ""), row
 
 
 def command(asked: argparse.Namespace) -> Rows:
@@ -90,7 +91,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=7, help="clean rounds (default: 7)")
     parser.add_argument("--seeds", type=int, default=0, help="runs of a step whose losses are compared (default: none)")
     parser.add_argument("--torch", choices=("eager", "compiled"), help="PyTorch's loops too; with its compiler")
-    parser.add_argument("--precision", help="of the zoo's compile (default: its own)")
+    parser.add_argument("--precision", help="of the zoo's steps (default: auto) and verbs (float32)")
     parser.add_argument("--other", help="the cnnzoo of another installation, beside this one's commands")
     parser.add_argument("--exports", type=Path, help="a folder to keep exported files in, for the next run")
     parser.add_argument("--without", nargs="+", default=[], help="sides of the verbs to leave out, such as openvino")

@@ -86,7 +86,9 @@ def given(verb: str, size: tuple[int, int]) -> tuple[np.ndarray, ...]:
     return (load("digits", "train").images[: size[0]],)
 
 
-def measured(verb: str, rounds: int, folder: str, skipped: tuple[str, ...] = ()) -> list[dict[str, Any]]:
+def measured(
+    verb: str, rounds: int, folder: str, skipped: tuple[str, ...] = (), precision: str = "float32"
+) -> list[dict[str, Any]]:
     """The rows of a verb, one for each size.
 
     Args:
@@ -94,6 +96,7 @@ def measured(verb: str, rounds: int, folder: str, skipped: tuple[str, ...] = ())
         rounds: Clean rounds.
         folder: Of exports; they are written there once.
         skipped: Peers to leave out.
+        precision: Of the zoo's verb; its peers are float32.
     """
     peers = [peer for peer in VERBS[verb].peers if peer not in skipped]
     workers = {"tensorflow": Worker("speed.verbs_tensorflow")}
@@ -108,7 +111,7 @@ def measured(verb: str, rounds: int, folder: str, skipped: tuple[str, ...] = ())
             elif peer != "keras":
                 workers[peer] = Worker("speed.verbs_runtimes")
         for size in VERBS[verb].sizes:
-            seconds = workers["tensorflow"].ask("prepare", verb, size)
+            seconds = workers["tensorflow"].ask("prepare", verb, size, precision=precision)
             calls = {"zoo": workers["tensorflow"], "graph": workers["tensorflow"]}
             if "keras" in peers:
                 calls["keras"] = workers["tensorflow"]
@@ -121,7 +124,7 @@ def measured(verb: str, rounds: int, folder: str, skipped: tuple[str, ...] = ())
             found = in_turns(work, list(workers.values()), rounds)
             rows.append(
                 {
-                    "title": f"{VERBS[verb].checkpoint} {verb}",
+                    "title": f"{VERBS[verb].checkpoint} {verb}" + (f", {precision}" if precision != "float32" else ""),
                     "size": f"{size[1]}x{size[0]}" if size[1] else f"{size[0]} images",
                     "milliseconds": {side: 1000 * found.median(side) / times for side in calls},
                     "ratio": {side: found.ratio("zoo", side) for side in calls if side != "zoo"},

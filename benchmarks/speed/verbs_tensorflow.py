@@ -27,10 +27,23 @@ def exported(checkpoint: str, folder: str, litert: bool) -> str:
     return str(found[-1])
 
 
-def prepare(verb: str, size: tuple[int, int], sides: tuple[str, ...] = ("zoo", "graph", "keras")) -> float:
-    """Makes the functions of the sides, and returns the seconds of a call of the first."""
+def prepare(
+    verb: str,
+    size: tuple[int, int],
+    sides: tuple[str, ...] = ("zoo", "graph", "keras"),
+    precision: str = "float32",
+) -> float:
+    """Makes the functions of the sides, and returns the seconds of a call of the first.
+
+    Args:
+        verb: One of `VERBS`.
+        size: Of its input.
+        sides: Any of the three.
+        precision: Of the zoo's verb.
+    """
     checkpoint = VERBS[verb].checkpoint
     model = _models.setdefault(checkpoint, cnnzoo.build(checkpoint))
+    model.verb_precision = precision
     x = given(verb, size)
     _held.clear()
     makers = {"zoo": _verb, "graph": _graph}

@@ -7,6 +7,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from cnnzoo.phases.precision import with_precision
 from cnnzoo.recipes import recipe
 from speed.cases import CASES, Case, built, images
 from speed.epochs import case_of
@@ -42,7 +43,7 @@ def prepare_epoch(name: str, steps: int, **settings: Any) -> float:
         (tf.constant(x[i : i + case.batch]), tf.constant(labels[i : i + case.batch]))
         for i in range(0, len(x), case.batch)
     ]
-    step = tf.function(model.train_step, autograph=False, reduce_retracing=True)
+    step = with_precision(tf.function(model.train_step, autograph=False, reduce_retracing=True), model.precision)
 
     def bare() -> None:
         logs = None

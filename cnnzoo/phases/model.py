@@ -17,6 +17,7 @@ from cnnzoo.phases import inputs
 from cnnzoo.phases.compiling import Compiling
 from cnnzoo.phases.metrics import Logging, means
 from cnnzoo.phases.phase import Phase, share_size
+from cnnzoo.phases.precision import resolved
 from cnnzoo.utils.backend import check_keras
 
 if keras.backend.backend() == "tensorflow":
@@ -58,6 +59,8 @@ class PhasedModel(inputs.Checking, Compiling, Logging, keras.Model):
         channels: Supported numbers of channels; empty for the default of `image_shape`.
         ground: Polarity of gray training images: "dark" for light on dark, "light" for dark on light, "" if unknown;
             see `cnnzoo.data.ground`.
+        verb_precision: Of the convolutions and matrix products of verbs: "float32" (default), or "bfloat16" where the
+            processor has it. Not saved. docs/speed.md has the gain and the cost.
     """
 
     task = ""
@@ -74,6 +77,7 @@ class PhasedModel(inputs.Checking, Compiling, Logging, keras.Model):
     sides: Sequence[int] = ()
     channels: tuple[int, ...] = ()
     ground = ""
+    _verb_precision = "float32"
     built: bool  # set by Keras
 
     def __init__(self, **kwargs: Any) -> None:
@@ -103,6 +107,14 @@ class PhasedModel(inputs.Checking, Compiling, Logging, keras.Model):
     def predictions(self, forward: Any) -> tuple[Any, Any]:
         """The labels and predictions, as from `call`, for the metrics of `compile`."""
         raise TypeError(f"{type(self).__name__} must define predictions(), since it takes metrics")
+
+    @property
+    def verb_precision(self) -> str:
+        return self._verb_precision
+
+    @verb_precision.setter
+    def verb_precision(self, precision: str) -> None:
+        self._verb_precision = resolved(precision, name="verb_precision")
 
     @property
     def call_shape(self) -> tuple[int | None, ...]:

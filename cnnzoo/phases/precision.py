@@ -1,4 +1,4 @@
-"""Arithmetic of the training step: float32, or bfloat16 in its convolutions and matrix products.
+"""Arithmetic of a training step or a verb: float32, or bfloat16 in its convolutions and matrix products.
 
 Weights, optimizers, sums and losses are float32 in both. Bfloat16 has the range of float32 with 8 significant bits.
 TensorFlow's oneDNN graph rewrite rounds the operands to it and accumulates their products in float32.
@@ -18,12 +18,13 @@ NEEDS = "bfloat16 needs TensorFlow graphs without XLA, and a CPU with avx512_bf1
 OPTION = "auto_mixed_precision_onednn_bfloat16"
 
 
-def resolved(precision: str, is_graph: bool = True) -> str:
+def resolved(precision: str, is_graph: bool = True, name: str = "precision") -> str:
     """A precision as given; for "auto" the fastest of this machine and backend, "float32" or "bfloat16".
 
     Args:
         precision: "auto", "float32" or "bfloat16".
         is_graph: Whether steps run as TensorFlow graphs; XLA and eager steps are float32.
+        name: Of the setting, for the error.
 
     Raises:
         ValueError: The precision is unavailable.
@@ -33,7 +34,7 @@ def resolved(precision: str, is_graph: bool = True) -> str:
         return allowed[-1]
     if precision not in allowed:
         limit = "" if len(allowed) > 1 else f" here ({NEEDS})"
-        raise ValueError(f"`precision` must be one of auto, {', '.join(allowed)}{limit}. Received: {precision!r}")
+        raise ValueError(f"`{name}` must be one of auto, {', '.join(allowed)}{limit}. Received: {precision!r}")
     return precision
 
 
@@ -50,7 +51,7 @@ def _available() -> tuple[str, ...]:
 
 
 def with_precision(step: Callable, precision: str) -> Callable:
-    """A compiled step on TensorFlow, run in a precision."""
+    """A compiled function on TensorFlow, run in a precision."""
     if precision == "float32":
         return step
 

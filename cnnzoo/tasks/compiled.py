@@ -7,6 +7,8 @@ from typing import Any
 import keras
 import numpy as np
 
+from cnnzoo.phases.precision import with_precision
+
 if keras.backend.backend() == "tensorflow":
     from cnnzoo.tasks.graph_tensorflow import ANY_SIZE, Graph, signature
 else:
@@ -22,7 +24,7 @@ class _Graphs:
     """The graphs of a model. Keras and TensorFlow would save and export those in a list or dict of the model."""
 
     def __init__(self) -> None:
-        self.by_key: dict[Any, Graph] = {}
+        self.by_key: dict[Any, Callable] = {}
         self.lock = threading.Lock()
 
 
@@ -30,7 +32,7 @@ def run(model: Any, function: Callable, /, *arrays: np.ndarray, **settings: Any)
     """`function(model, *arrays, **settings)` of tensors, as one compiled graph, with arrays as the result.
 
     The graph is compiled at the first call, and again only for other settings, dtypes or numbers of channels; on JAX
-    also for other sizes. It reads the current weights.
+    also for other sizes. It reads the current weights, and computes in the `verb_precision` of the model.
 
     Args:
         model: A model, which keeps the graph.
@@ -40,12 +42,14 @@ def run(model: Any, function: Callable, /, *arrays: np.ndarray, **settings: Any)
     """
     graphs = vars(model).setdefault("_graphs", _Graphs())
     variables = model.weights
-    key = (function, *settings.items(), *(signature(model, x) for x in arrays), *map(id, variables))
+    precision = model.verb_precision
+    key = (function, precision, *settings.items(), *(signature(model, x) for x in arrays), *map(id, variables))
     with graphs.lock:
         if graph := graphs.by_key.pop(key, None):
             graphs.by_key[key] = graph  # the last is the one used last
     if graph is None:
-        graph = Graph(lambda *given: function(model, *given, **settings), model, variables, arrays)
+        whole = Graph(lambda *given: function(model, *given, **settings), model, variables, arrays)
+        graph = with_precision(whole, precision)
         with graphs.lock:
             graphs.by_key[key] = graph
             while len(graphs.by_key) > KEPT:

@@ -3,9 +3,11 @@
 import keras
 import numpy as np
 import pytest
+from skimage.metrics import peak_signal_noise_ratio
 from toys import IMAGES, Line
 
 import cnnzoo
+from cnnzoo.data.sources import shipped_photographs
 from cnnzoo.nn.layers import BatchNormalization, DepthToSpace
 from cnnzoo.phases import precision
 
@@ -154,3 +156,24 @@ def test_a_run_keeps_its_precision_and_resumes_to_the_same_bits(tmp_path):
     models = [cnnzoo.build("autoencoder", weights=folder) for folder in (whole, cut)]
     for ours, theirs in zip(*(model.get_weights() for model in models), strict=True):
         np.testing.assert_array_equal(ours, theirs)
+
+
+@needs_bfloat16
+def test_verbs_in_bfloat16_are_near_float32_which_comes_back_to_the_bit():
+    model = cnnzoo.build("espcn.x3")
+    photograph = shipped_photographs("train")["astronaut"][:96, :120]
+    exact = model.upscale(photograph)
+    model.verb_precision = "bfloat16"
+    rounded = model.upscale(photograph)
+    assert 0 < np.abs(rounded.astype(int) - exact).max() <= 8
+    assert peak_signal_noise_ratio(exact, rounded) > 50
+    model.verb_precision = "float32"
+    np.testing.assert_array_equal(model.upscale(photograph), exact)
+
+
+def test_an_unavailable_precision_of_verbs_is_refused_and_the_old_one_stays(monkeypatch):
+    monkeypatch.setattr(precision, "_available", lambda: ("float32",))
+    model = Line()
+    with pytest.raises(ValueError, match=r"`verb_precision` must be one of auto, float32 here .*Received: 'bfloat16'"):
+        model.verb_precision = "bfloat16"
+    assert model.verb_precision == "float32"
