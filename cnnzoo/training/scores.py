@@ -60,5 +60,5 @@ class ValidationScores(keras.callbacks.Callback):
         write_json(self.run.path / CURVE, self.curve)
         self.events.scalars(epoch, {f"validation/{name}": value for name, value in values.items()})
         if self.verbose:
-            line = f"validation after epoch {epoch}, {about['core_hours']:.3g} core-hours"
+            line = f"validation, {about['core_hours']:.3g} core-hours"
             print_fitting(line, {score.name: score.value for score in report.scores if score.better})

@@ -138,9 +138,7 @@ def test_validation_images_are_held_out_of_a_recipe_for_all_images(tmp_path, cap
     assert (plan["split"], plan["score_every"], entry["epoch"]) == ("fit", 9, 1)
     lines = capsys.readouterr().out.splitlines()
     assert "the validation images of digits are held out, for the scores" in lines
-    assert lines[-1].startswith(
-        f"validation after epoch 1, {entry['core_hours']:.3g} core-hours  mse {entry['mse']:.4g}"
-    )
+    assert lines[-1].startswith(f"validation, {entry['core_hours']:.3g} core-hours  mse {entry['mse']:.4g}")
     with pytest.raises(ValueError, match="`score_every` must not be given with `resume`"):
         cnnzoo.train(resume=run, score_every=1)
 
@@ -168,3 +166,17 @@ def test_scores_that_cannot_be_taken_are_refused_before_any_work(tmp_path, arch,
         cnnzoo.train(arch, data=tmp_path / "pictures", out=tmp_path / "run", verbose=0, **given)
     assert "\n" not in str(error.value)
     assert not (tmp_path / "run").exists()
+
+
+def test_core_hours_are_without_the_time_of_scores(recipe, tmp_path, monkeypatch):
+    import time
+
+    from cnnzoo.training import scores
+
+    taken, clock, evaluate = [], time.process_time, scores.evaluate
+    monkeypatch.setattr(time, "process_time", lambda: clock() + 3600 * len(taken))
+    monkeypatch.setattr(scores, "evaluate", lambda *given: [taken.append(1), evaluate(*given)][1])
+    run = cnnzoo.train(recipe, score_every=1, out=tmp_path / "run", verbose=0)
+    assert len(taken) == 3 and 0 < curve(run)[-1]["core_hours"] < 1
+    state = json.loads((run / "state/step-00000009/state.json").read_text())
+    assert 0 < state["core_hours"] < 1
