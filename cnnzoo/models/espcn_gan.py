@@ -29,7 +29,7 @@ class UpscalingPass:
     @cached_property
     def enlarged(self) -> Any:
         """(n, height, width, 1), not clipped."""
-        return self.model.enlarged(self.model.small(self.images), self.training)
+        return self.model.enlarged(self.model.small(self.images, self.training), self.training)
 
     @cached_property
     def fake_logits(self) -> Any:

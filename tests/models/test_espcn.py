@@ -128,6 +128,8 @@ def test_training_beats_the_nearest_neighbour(photograph):
 def test_what_it_cannot_take_is_refused():
     with pytest.raises(ValueError, match=r"`scale` must be one of 2, 3, 4.*Received: 5"):
         cnnzoo.build("espcn", scale=5)
+    with pytest.raises(ValueError, match=r"`degradation` must be one of bicubic, real. Received: 'jpeg'"):
+        cnnzoo.build("espcn", degradation="jpeg")
     with pytest.raises(ValueError, match=r"`image_shape` must be \(None, None, 1\).*Received: .*"):
         cnnzoo.build("espcn", image_shape=(32, 32, 3))
     model = cnnzoo.build("espcn_classic")
@@ -140,3 +142,15 @@ def test_what_it_cannot_take_is_refused():
     model.compile()
     with pytest.raises(ValueError, match=r"Images must have sides that are multiples of 3. Received: 16x17"):
         model.fit(np.zeros((2, 16, 17, 1), np.uint8), verbose=0)
+
+
+def test_real_degradation_is_drawn_anew_in_training_and_fixed_in_evaluation(photograph):
+    model = cnnzoo.build("espcn", scale=2, width=4, depth=1, degradation="real")
+    images = photograph[None, :96, :96, :1] / np.float32(255)
+    first, second = (ops.convert_to_numpy(model.small(images, training=True)) for _ in range(2))
+    assert (first != second).any()
+    first, second = (ops.convert_to_numpy(model.small(images)) for _ in range(2))
+    np.testing.assert_array_equal(first, second)
+    clean = cnnzoo.build("espcn", scale=2, width=4, depth=1)
+    assert (first != ops.convert_to_numpy(clean.small(images))).any()
+    assert [w.shape for w in model.trainable_weights] == [w.shape for w in clean.trainable_weights]
