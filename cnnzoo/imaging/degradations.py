@@ -133,7 +133,7 @@ COSINES = _cosines()
 def _quantization(quality: Any, channels: int) -> Any:
     """The quantization tables, float32 (n, 8, 8, channels), n = 1 for a number."""
     if isinstance(quality, numbers.Number):
-        if not isinstance(quality, numbers.Integral) or isinstance(quality, bool) or not 1 <= quality <= 100:
+        if not isinstance(quality, numbers.Integral) or isinstance(quality, bool) or not 1 <= int(quality) <= 100:
             raise ValueError(f"`quality` must be an integer between 1 and 100. Received: {quality!r}")
         quality = np.array([quality])
     tables = [LUMINANCE, CHROMINANCE, CHROMINANCE][:channels]
@@ -152,7 +152,7 @@ def _gray_levels(x: Any) -> Any:
 # -- low resolution ----------------------------------------------------------------------------------------------------
 
 # Limits of the random draws of `photographed`: blur in pixels of the small image, noise in 1 / 255, quality of JPEG.
-BLUR, NOISE, QUALITY = 0.8, 4.0, (30, 95)
+BLUR, NOISE, QUALITY = 0.5, 3.0, (30, 95)
 UNCOMPRESSED = 0.1  # fraction of images without JPEG
 
 

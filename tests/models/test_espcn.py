@@ -154,3 +154,13 @@ def test_real_degradation_is_drawn_anew_in_training_and_fixed_in_evaluation(phot
     clean = cnnzoo.build("espcn", scale=2, width=4, depth=1)
     assert (first != ops.convert_to_numpy(clean.small(images))).any()
     assert [w.shape for w in model.trainable_weights] == [w.shape for w in clean.trainable_weights]
+
+
+@pytest.mark.parametrize("name", ["espcn", "espcn_gan"])
+def test_the_loss_for_real_degradation_is_the_negative_psnr_and_with_a_discriminator_the_absolute_error(name):
+    model = cnnzoo.build(name, scale=2, width=4, depth=1, degradation="real")
+    images = np.random.default_rng(0).random((3, 8, 8, 1), np.float32)
+    made = images + np.array([0.02, 0.1, 0.3], np.float32)[:, None, None, None]
+    loss, logs = model.pixel_loss((images, made))
+    expected = [0.02, 0.1, 0.3] if name == "espcn_gan" else -np.log(10) / 10 * ops.convert_to_numpy(logs["psnr"])
+    np.testing.assert_allclose(loss, expected, rtol=0.03)  # the least error is 1 / 40 of the first
