@@ -17,6 +17,9 @@ from cnnzoo.utils.atomic_files import write_text
 BEGIN, END = "<!-- checkpoints: written by python -m cnnzoo.checkpoints.table -->", "<!-- end of checkpoints -->"
 
 
+JPEG = 75  # the quality of JPEG in headlines, one of several on the card
+
+
 def scores(card: Mapping[str, Any]) -> dict[str, Score]:
     """The scores on a card: {name: score}."""
     return {content["name"]: Score.from_json(content) for content in card["scores"]}
@@ -44,6 +47,7 @@ def headline(card: Mapping[str, Any]) -> str:
         painted, photograph = (by_name[name].value for name in ("style_loss", "photograph_style_loss"))
         return f"style loss {painted:.3f} (photographs {photograph:.3f}), content loss {by_name['content_loss']}"
     restored = [score for name, score in by_name.items() if name.startswith("psnr_")]
+    restored = [score for score in restored if score.protocol.get("jpeg", JPEG) == JPEG]
     if restored := [score for score in restored if score.protocol.get("protocol", "Y-shave") == "Y-shave"]:
         return "PSNR " + ", ".join(_restored(score) for score in restored)
     return ", ".join(f"{name} {score}" for name, score in by_name.items()) or "not scored"
@@ -82,6 +86,7 @@ def _restored(score: Score) -> str:
     about = score.protocol
     given = f", sigma {about['sigma']:g}" if "sigma" in about else ""
     given += f", {about['exposure']}" if "exposure" in about else ""
+    given += f", JPEG {about['jpeg']}" if "jpeg" in about else ""
     return f"{score.value:.2f} dB ({about['data']}{given})"
 
 

@@ -110,7 +110,7 @@ def plan_files(args: argparse.Namespace, *inputs: Path) -> Plan:
 
 
 def process_files(
-    args: argparse.Namespace, plan: Plan, work: Callable[..., "Photo"], scale: int = 1, stepwise: bool = False
+    args: argparse.Namespace, plan: Plan, work: Callable[..., "Photo"], scale: float = 1, stepwise: bool = False
 ) -> None:
     """Applies a function to a photograph, or to each in a folder, and writes the results.
 
@@ -140,8 +140,7 @@ def process_files(
             update(done, len(pairs), path.name)
             try:
                 photo = read_photo(path)
-                height, width = photo.pixels.shape[:2]
-                format_for(target, (scale * height, scale * width), photo)  # before the work, which may be slow
+                format_for(target, output_size(photo.pixels.shape, scale), photo)  # before the work, which may be slow
                 tell = partial(within, update, done, len(pairs), path.name)
                 photo = work(photo, path, tell) if stepwise else work(photo)
                 save_photo(target, photo.pixels, photo)
@@ -156,6 +155,11 @@ def process_files(
         update(len(pairs), len(pairs))
     if failures:
         raise ValueError(f"left out {failures} of the {len(pairs)} pictures in {args.input}")
+
+
+def output_size(shape: tuple[int, ...], scale: float) -> tuple[int, int]:
+    """Height and width of an image (height, width, channels) after scaling, rounded, at least 1."""
+    return max(1, round(scale * shape[0])), max(1, round(scale * shape[1]))
 
 
 def _plan(source: Path, target: Path) -> Plan:

@@ -1,5 +1,6 @@
 """Scores of super-resolution, denoising, exposure correction and inpainting, and of classical baselines."""
 
+import io
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, Literal, cast
@@ -15,6 +16,7 @@ from cnnzoo.features.distance import PerceptualDistance
 from cnnzoo.imaging import masks
 from cnnzoo.imaging.arrays import to_uint8
 from cnnzoo.imaging.degradations import exposed, misexposed
+from cnnzoo.imaging.files import read_image
 from cnnzoo.imaging.resampling import crop_to_multiple, downscale
 from cnnzoo.metrics.reconstruction import (
     WINDOW,
@@ -29,6 +31,7 @@ from cnnzoo.tasks.inference import called, in_batches
 
 CROP = 64  # side in pixels of the central crops for inpainting
 HOLES = 2000  # images for inpainting, at most
+QUALITIES = (50, 75, 92)  # of JPEG, for super-resolution of real photographs
 SIGMAS = (15.0, 25.0, 50.0)  # noise levels for a blind denoiser
 EXPOSURES = {"mixed": None, "under": -2.0, "over": 1.0, "well": 0.0}  # in stops (EV); None: random for each image
 MAIN_PROTOCOL = "Y-shave"  # the protocol of most papers
@@ -47,7 +50,8 @@ def upscaling(model: Any, found: Photographs, progress: Progress | None = None, 
     """PSNR, SSIM and perceptual distance of downscaled photographs after super-resolution.
 
     LR images are 8-bit and antialiased bicubic, as in `cnnzoo.imaging.resampling`; sides are first cut to multiples of
-    the scale. Without `baselines`: PSNR and SSIM of the model alone.
+    the scale. For a model of real photographs also PSNR and SSIM for LR images in JPEG files. Without `baselines`: PSNR
+    and SSIM of the model alone.
     """
     scale = model.scale
     truths = [crop_to_multiple(image, scale) for image in found.images]
@@ -61,12 +65,13 @@ def upscaling(model: Any, found: Photographs, progress: Progress | None = None, 
     scores = []
     for method, images in made.items():
         for protocol in ("Y-shave", "Y-noshave", "RGB-shave") if not method else (MAIN_PROTOCOL,):
-            pairs = [[prepare(image, protocol, scale) for image in side] for side in (truths, images)]
-            about = {**base, "protocol": protocol}
-            suffix = "" if protocol == MAIN_PROTOCOL else f"_{protocol.lower().replace('-', '_')}"
-            scores.append(_mean(_name(method, "psnr", found.name) + suffix, psnr_per_image(*pairs), "dB", about))
-            if protocol == MAIN_PROTOCOL:
-                scores.append(_mean(_name(method, "ssim", found.name), ssim_per_image(*pairs), "", about))
+            scores += _of_enlarged(method, truths, images, {**base, "protocol": protocol})
+    if getattr(model, "degradation", "bicubic") == "real":
+        methods.pop("lanczos", None)
+        for quality in QUALITIES:
+            about = {**base, "jpeg": quality, "written by": "Pillow, 4:2:0", "protocol": MAIN_PROTOCOL}
+            for method, images in _outputs(methods, [_through_jpeg(image, quality) for image in small], None).items():
+                scores += _of_enlarged(method, truths, images, about)
     if not baselines:
         return scores
     distance = PerceptualDistance()
@@ -77,6 +82,29 @@ def upscaling(model: Any, found: Photographs, progress: Progress | None = None, 
         values = np.concatenate([distance(a[None], b[None]) for a, b in zip(truths, images, strict=True)])
         scores.append(_mean(_name(method, "perceptual", found.name), values, "", about, "lower"))
     return scores
+
+
+def _of_enlarged(
+    method: str, truths: Sequence[np.ndarray], images: Sequence[np.ndarray], about: dict[str, Any]
+) -> list[Score]:
+    """The PSNR of upscaled images by a protocol; by the main one also the SSIM."""
+    protocol, data = about["protocol"], about["data"]
+    pairs = [[prepare(image, protocol, about["scale"]) for image in side] for side in (truths, images)]
+    suffix = "" if protocol == MAIN_PROTOCOL else f"_{protocol.lower().replace('-', '_')}"
+    suffix += f"_q{about['jpeg']}" if "jpeg" in about else ""
+    scores = [_mean(_name(method, "psnr", data) + suffix, psnr_per_image(*pairs), "dB", about)]
+    if protocol == MAIN_PROTOCOL:
+        scores.append(_mean(_name(method, "ssim", data) + suffix, ssim_per_image(*pairs), "", about))
+    return scores
+
+
+def _through_jpeg(image: np.ndarray, quality: int) -> np.ndarray:
+    """A uint8 image (height, width, 1 or 3) after writing and reading a JPEG file."""
+    from PIL import Image
+
+    file = io.BytesIO()
+    Image.fromarray(image[:, :, 0] if image.shape[2] == 1 else image).save(file, "JPEG", quality=quality)
+    return read_image(file.getvalue())
 
 
 def denoising(model: Any, found: Photographs, progress: Progress | None = None, baselines: bool = True) -> list[Score]:

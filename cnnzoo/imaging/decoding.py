@@ -22,6 +22,15 @@ def is_picture(x: Any) -> bool:
     return isinstance(x, (str, Path, bytes, bytearray, Image.Image))
 
 
+def is_jpeg(path: Path) -> bool:
+    """Whether a file is a JPEG by its first bytes; False if it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            return file.read(3) == b"\xff\xd8\xff"
+    except OSError:
+        return False
+
+
 def contents(source: str | Path | bytes | bytearray) -> tuple[bytes, str]:
     """The bytes of a file, given its path or the bytes themselves, and its name for errors."""
     if isinstance(source, (bytes, bytearray)):

@@ -1,4 +1,4 @@
-"""Synthetic degradations of photographs: noise, JPEG compression, exposure; for training, evaluation and export.
+"""Synthetic degradations of photographs: noise, blur, JPEG, exposure; for training, evaluation and export.
 
 Each maps float images (n, height, width, channels) in [0, 1] to float32 images of the same shape, inside or outside a
 graph. Random ones take a `seed` as in `keras.random`: an integer, or a `keras.random.SeedGenerator`.
@@ -13,6 +13,7 @@ import numpy as np
 from keras import ops
 
 from cnnzoo.imaging.color import full_ycbcr_to_rgb, rgb_to_full_ycbcr
+from cnnzoo.imaging.resampling import downscale, mirrored
 
 
 def gaussian_noise(images: Any, sigma: Any, seed: Any) -> Any:
@@ -31,6 +32,29 @@ def gaussian_noise(images: Any, sigma: Any, seed: Any) -> Any:
     sigma = ops.convert_to_tensor(sigma, "float32")
     sigma = sigma[:, None, None, None] if len(sigma.shape) == 1 else sigma
     return ops.cast(images, "float32") + sigma / 255.0 * keras.random.normal(ops.shape(images), seed=seed)
+
+
+def blur(images: Any, sigma: Any) -> Any:
+    """Gaussian blur, with weights normalized at the border.
+
+    As a product with a matrix of each axis, since images may have different sigmas; for crops, not for large images.
+
+    Args:
+        images: See above.
+        sigma: Standard deviation in pixels, 0 for no blur: a number, or a tensor with one per image, (n,).
+
+    Raises:
+        ValueError: For a number below 0.
+    """
+    _check("sigma", sigma, 0.0)
+    x = ops.cast(images, "float32")
+    n, height, width = ops.shape(x)[:3]
+    sigma = ops.broadcast_to(ops.maximum(ops.convert_to_tensor(sigma, "float32"), 1e-3), (n,))[:, None, None]
+    for equation, size in (("nij,njxc->nixc", height), ("nij,nyjc->nyic", width)):
+        place = ops.cast(ops.arange(size), "float32")
+        weights = ops.exp(-0.5 * ops.square((place[:, None] - place) / sigma))  # (n, size, size)
+        x = ops.einsum(equation, weights / ops.sum(weights, axis=2, keepdims=True), x)
+    return x
 
 
 # -- JPEG -------------------------------------------------------------------------------------------------------------
@@ -59,7 +83,7 @@ CHROMINANCE = """
 """
 
 
-def jpeg(images: Any, quality: int) -> Any:
+def jpeg(images: Any, quality: Any) -> Any:
     """Images after JPEG compression without chroma subsampling (4:4:4), rounded to 8 bits.
 
     Only the lossy steps are computed: rounding to 8 bits, Y'CbCr, the DCT of 8x8 blocks, and the quantization of its
@@ -67,7 +91,8 @@ def jpeg(images: Any, quality: int) -> Any:
 
     Args:
         images: See above, with 1 or 3 channels; clipped to [0, 1].
-        quality: 1 to 100, on the scale of the Independent JPEG Group (libjpeg, Pillow).
+        quality: An integer from 1 to 100, on the scale of the Independent JPEG Group (libjpeg, Pillow); or a tensor
+            with one per image, (n,).
 
     Raises:
         ValueError: For another quality, or another number of channels.
@@ -77,7 +102,7 @@ def jpeg(images: Any, quality: int) -> Any:
     channels = images.shape[-1]
     if channels not in (1, 3):
         raise ValueError(f"Images must have 1 or 3 channels. Received: {channels}")
-    steps = _quantization(quality, channels)[:, None, :, :]  # (8, 1, 8, channels)
+    steps = _quantization(quality, channels)[:, None, :, None, :, :]  # (n or 1, 1, 8, 1, 8, channels)
     height, width = ops.shape(images)[1:3]
     x = _gray_levels(images)
     x = x if channels == 1 else _gray_levels(rgb_to_full_ycbcr(x / 255.0))
@@ -105,19 +130,62 @@ def _cosines() -> np.ndarray:
 COSINES = _cosines()
 
 
-def _quantization(quality: int, channels: int) -> np.ndarray:
-    """The quantization tables, float32 (8, 8, channels)."""
-    if not isinstance(quality, numbers.Integral) or isinstance(quality, bool) or not 1 <= quality <= 100:
-        raise ValueError(f"`quality` must be an integer between 1 and 100. Received: {quality!r}")
-    percent = 5000 // quality if quality < 50 else 200 - 2 * quality
+def _quantization(quality: Any, channels: int) -> Any:
+    """The quantization tables, float32 (n, 8, 8, channels), n = 1 for a number."""
+    if isinstance(quality, numbers.Number):
+        if not isinstance(quality, numbers.Integral) or isinstance(quality, bool) or not 1 <= int(quality) <= 100:
+            raise ValueError(f"`quality` must be an integer between 1 and 100. Received: {quality!r}")
+        quality = np.array([quality])
     tables = [LUMINANCE, CHROMINANCE, CHROMINANCE][:channels]
-    base = np.stack([np.array(table.split(), int).reshape(BLOCK, BLOCK) for table in tables], axis=-1)
-    return np.clip((base * percent + 50) // 100, 1, 255).astype(np.float32)
+    base = np.stack([np.array(table.split(), np.float32).reshape(BLOCK, BLOCK) for table in tables], axis=-1)
+    quality = ops.cast(quality, "float32")[:, None, None, None]
+    # Quotients of whole numbers, rounded down; 0.5 more, since a compiler may multiply by an inexact reciprocal.
+    percent = ops.where(quality < 50.0, ops.floor(5000.5 / quality), 200.0 - 2.0 * quality)
+    return ops.clip(ops.floor((base * percent + 50.5) / 100.0), 1.0, 255.0)
 
 
 def _gray_levels(x: Any) -> Any:
     """Values in [0, 1] as integers in [0, 255], in float32."""
     return ops.floor(ops.clip(ops.cast(x, "float32"), 0.0, 1.0) * 255.0 + 0.5)
+
+
+# -- low resolution ----------------------------------------------------------------------------------------------------
+
+# Limits of the random draws of `photographed`: blur in pixels of the small image, noise in 1 / 255, quality of JPEG.
+BLUR, NOISE, QUALITY = 0.5, 3.0, (30, 95)
+UNCOMPRESSED = 0.1  # fraction of images without JPEG
+
+
+def photographed(images: Any, scale: int, seed: Any) -> Any:
+    """Images downscaled and degraded as photographs in files are, with independent draws per image, in 8 bits.
+
+    In this order: Gaussian blur, antialiased bicubic downscaling, Gaussian noise and rounding to 8 bits, JPEG. Half of
+    the images have no blur, and half no noise; for the others sigma is uniform from 0 to `BLUR` pixels of the small
+    image, and to `NOISE` / 255. The quality is uniform in `QUALITY`; a tenth of the images is not compressed. Blocks of
+    JPEG begin at any pixel, one for all images, as in a crop.
+
+    Args:
+        images: See above, gray; sides are multiples of the scale.
+        scale: As in `cnnzoo.imaging.resampling.downscale`.
+        seed: See above.
+
+    Returns:
+        float32 (n, height / scale, width / scale, 1) in [0, 1].
+    """
+    drawn = keras.random.uniform((ops.shape(images)[0] + 1, 4), seed=seed)
+    (down, right), drawn = ops.unstack(ops.cast(BLOCK * drawn[0, :2], "int32"), 2), drawn[1:]
+    x = blur(images, scale * BLUR * ops.relu(2.0 * drawn[:, 0] - 1.0))
+    x = gaussian_noise(downscale(x, scale), NOISE * ops.relu(2.0 * drawn[:, 1] - 1.0), seed)
+    plain = _gray_levels(x) / 255.0
+    height, width = ops.shape(x)[1:3]
+    # A block more at the top and the left, of which `down` rows and `right` columns stay.
+    wider = mirrored(mirrored(plain, 1, BLOCK), 2, BLOCK)
+    shape = (ops.shape(x)[0], height + BLOCK, width + BLOCK, 1)
+    wider = ops.slice(wider, (0, BLOCK - down, BLOCK - right, 0), shape)
+    low, high = QUALITY
+    wider = jpeg(wider, ops.floor(low + (high + 1 - low) * drawn[:, 2]))
+    compressed = ops.slice(wider, (0, down, right, 0), ops.shape(x))
+    return ops.where(drawn[:, 3, None, None, None] < UNCOMPRESSED, plain, compressed)
 
 
 # -- exposure ----------------------------------------------------------------------------------------------------------

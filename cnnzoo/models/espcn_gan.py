@@ -18,6 +18,7 @@ from cnnzoo.nn import gan_losses
 from cnnzoo.nn.layers import SpectralConv2D
 from cnnzoo.phases import Phase
 from cnnzoo.registry import register
+from cnnzoo.tasks.upscaler import SubPixelModel
 
 
 class UpscalingPass:
@@ -29,7 +30,7 @@ class UpscalingPass:
     @cached_property
     def enlarged(self) -> Any:
         """(n, height, width, 1), not clipped."""
-        return self.model.enlarged(self.model.small(self.images), self.training)
+        return self.model.enlarged(self.model.small(self.images, self.training), self.training)
 
     @cached_property
     def fake_logits(self) -> Any:
@@ -122,6 +123,10 @@ class ESPCNGAN(ESPCN):
         content = ops.mean(unit_distance(self._features(pair.images), self._features(pair.enlarged)))
         fooled = gan_losses.non_saturating_generator_loss(pair.fake_logits)
         return ops.mean(pixels) + self.content_weight * content + self.adversarial_weight * fooled, logs
+
+    def distance(self, images: Any, enlarged: Any) -> Any:
+        """The mean absolute error for any degradation, (n,): the weights of the other losses are for it."""
+        return SubPixelModel.distance(self, images, enlarged)
 
     def published_optimizers(self) -> dict[str, keras.optimizers.Optimizer]:
         return {name: keras.optimizers.Adam(1e-4) for name in ("discriminator", "generator")}

@@ -9,24 +9,30 @@ from keras import ops
 
 from cnnzoo.imaging.arrays import to_uint8
 from cnnzoo.imaging.color import RGB_OF_YCBCR, YCBCR_OF_RGB, luma
+from cnnzoo.imaging.degradations import photographed
 from cnnzoo.imaging.resampling import downscale, mirrored, upscaling_weights
 from cnnzoo.imaging.self_ensemble import self_ensemble
-from cnnzoo.nn.layers import DepthToSpace, unit_range
+from cnnzoo.nn.layers import DepthToSpace, ReplicaSeedGenerator, unit_range
 from cnnzoo.nn.losses import psnr
 from cnnzoo.phases import Phase, PhasedModel
 from cnnzoo.tasks.photo_inference import LARGEST, each_photograph, levels, rounded, units
 
 SCALES = (2, 3, 4)
+DEGRADATIONS = ("bicubic", "real")
 
 
 class SubPixelModel(PhasedModel):
     """Super-resolution of the luma of images; the chroma is upscaled bicubically.
 
-    The training inputs are gray images, downscaled by antialiased bicubic resampling and rounded to 8 bits. The network
-    maps (n, height, width, 1) to (n, height, width, scale^2), which `depth_to_space` rearranges.
+    The training inputs are gray images, downscaled by antialiased bicubic resampling and rounded to 8 bits, and
+    degraded further if `degradation` is "real". The network maps (n, height, width, 1) to (n, height, width, scale^2),
+    which `depth_to_space` rearranges.
 
     Args:
         scale: 2, 3 or 4.
+        degradation: Of the training inputs: "bicubic", downscaling alone; or "real", with random blur, noise and JPEG
+            compression, for photographs from cameras and from the web (see
+            `cnnzoo.imaging.degradations.photographed`).
         image_shape: (None, None, 1): gray images of any size.
     """
 
@@ -34,15 +40,26 @@ class SubPixelModel(PhasedModel):
     log_names = ("psnr",)
     search_space: ClassVar[dict] = {"learning_rate": (1e-4, 1e-2), "batch_size": [16, 32, 64, 128]}
 
-    def __init__(self, *, scale: int = 3, image_shape: Sequence[Any] = (None, None, 1), **kwargs: Any) -> None:
+    def __init__(
+        self,
+        *,
+        scale: int = 3,
+        degradation: str = "bicubic",
+        image_shape: Sequence[Any] = (None, None, 1),
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         if scale not in SCALES:
             raise ValueError(f"`scale` must be one of {', '.join(map(str, SCALES))}. Received: {scale!r}")
+        if degradation not in DEGRADATIONS:
+            raise ValueError(f"`degradation` must be one of {', '.join(DEGRADATIONS)}. Received: {degradation!r}")
         if tuple(image_shape) != (None, None, 1):
             raise ValueError(
                 f"`image_shape` must be (None, None, 1), the luminance of any image. Received: {image_shape}"
             )
-        self.scale, self.image_shape = scale, tuple(image_shape)
+        self.scale, self.degradation, self.image_shape = scale, degradation, tuple(image_shape)
+        if degradation == "real":
+            self.noise = ReplicaSeedGenerator()
         self.network = self.make_network()
         self.to_space = DepthToSpace(scale, dtype="float32")
         self.build()
@@ -76,10 +93,12 @@ class SubPixelModel(PhasedModel):
         return [Phase("pixels", [self.network], self.pixel_loss)]
 
     def forward(self, images: Any, labels: Any, training: bool) -> Any:
-        return images, self.enlarged(self.small(images), training)
+        return images, self.enlarged(self.small(images, training), training)
 
-    def small(self, images: Any) -> Any:
-        """The low-resolution inputs: images downscaled and rounded to 8 bits."""
+    def small(self, images: Any, training: bool = False) -> Any:
+        """The low-resolution inputs: downscaled and rounded to 8 bits; in evaluation degraded by a fixed seed."""
+        if self.degradation == "real":
+            return photographed(images, self.scale, self.noise if training else 0)
         return ops.round(ops.clip(downscale(images, self.scale), 0.0, 1.0) * 255.0) / 255.0
 
     def enlarged(self, small: Any, training: bool = False) -> Any:
@@ -91,7 +110,7 @@ class SubPixelModel(PhasedModel):
         return self.distance(images, enlarged), {"psnr": psnr(images, enlarged)}
 
     def distance(self, images: Any, enlarged: Any) -> Any:
-        """The training loss, (n,): the mean absolute error."""
+        """The training loss, (n,): the mean absolute error, unless overridden."""
         return ops.mean(ops.abs(images - enlarged), (1, 2, 3))
 
     def call(self, images: Any, training: bool = False) -> Any:

@@ -109,6 +109,6 @@ def _restoration(model: Any, objective: str, data: str) -> Score:
     measured = restoration.BY_TASK[model.task]
     scores = [score for score in measured(model, found, baselines=False) if score.name.startswith(f"{objective}_")]
     if model.task == "upscale":
-        scores = scores[:1]  # by the main protocol; others follow
-    mean = float(np.mean([score.value for score in scores]))  # over noise levels or exposures
+        scores = [score for score in scores if score.protocol["protocol"] == restoration.MAIN_PROTOCOL]
+    mean = float(np.mean([score.value for score in scores]))  # over noise levels, exposures or qualities of JPEG
     return Score(objective, mean, scores[0].unit, "higher", scores[0].n, protocol=scores[0].protocol)

@@ -6,6 +6,7 @@ import sys
 import numpy as np
 import pytest
 from PIL import Image
+from skimage.transform import resize
 
 from cnnzoo.cli import main
 from cnnzoo.imaging.files import Photo, read_photo, save_photo
@@ -15,15 +16,15 @@ EXIF[271] = "Maker"
 
 
 class Enlarger:
-    """Repeats pixels; the ensemble turns them over, so that it shows."""
+    """Repeats pixels; the ensemble turns them over, so that it shows. One of real photographs is black."""
 
     image_shape = (None, None, 1)
 
-    def __init__(self, scale):
-        self.scale = scale
+    def __init__(self, scale, real=False):
+        self.scale, self.real = scale, real
 
     def upscale(self, x, ensemble=False):
-        large = x.repeat(self.scale, axis=0).repeat(self.scale, axis=1)
+        large = x.repeat(self.scale, axis=0).repeat(self.scale, axis=1) * x.dtype.type(not self.real)
         return np.iinfo(x.dtype).max - large if ensemble else large
 
 
@@ -51,6 +52,8 @@ class Inpainter:
 MODELS = {
     "espcn.x2": Enlarger(2),
     "espcn.x3": Enlarger(3),
+    "espcn.x2_real": Enlarger(2, real=True),
+    "espcn.x3_real": Enlarger(3, real=True),
     "denoiser.gray_blind": Denoiser(1),
     "denoiser.color_blind": Denoiser(3),
     "inpainter.photos64": Inpainter(),
@@ -66,7 +69,7 @@ def models(monkeypatch):
         return MODELS[name]
 
     monkeypatch.setattr("cnnzoo.cli.models.load_with_method", able)
-    monkeypatch.setattr("cnnzoo.hub.list_checkpoints", lambda pattern="*": ["espcn.x2", "espcn.x3"])
+    monkeypatch.setattr("cnnzoo.hub.list_checkpoints", lambda pattern="*": [name for name in MODELS if "espcn" in name])
 
 
 @pytest.fixture
@@ -126,7 +129,9 @@ def mask(tmp_path):
 
 def test_upscale_makes_the_picture_and_its_alpha_larger(command, photo, path, tmp_path):
     target = tmp_path / "new" / "out.png"
-    assert command("upscale", path, target, "--scale", 3) == (f"{target}\n", "")
+    out, err = command("upscale", path, target, "--scale", 3)
+    assert out == f"{target}\n"
+    assert err == "model: espcn.x3, for files other than JPEG; --real for espcn.x3_real\n"
     made = read_photo(target)
     np.testing.assert_array_equal(made.pixels, photo.pixels.repeat(3, 0).repeat(3, 1))
     by_pillow = np.asarray(Image.fromarray(photo.alpha).resize((15, 18), Image.Resampling.BICUBIC))
@@ -193,8 +198,25 @@ def test_bad_input_is_answered_in_one_line(refusal, path, gray, mask, photo, tmp
     turned[1] = 9
     Image.fromarray(turned).save(tmp_path / "turned.png")
     for line, complaint in (
-        (["upscale", path, out, "--scale", 5], "--scale must be one of 2, 3"),
-        (["upscale", path, out, "--scale", 2, "--model", "espcn.x3"], "--scale must be 3 for 'espcn.x3'. Received: 2"),
+        (["upscale", path, out, "--scale", 5], "--scale must be above 1 and at most 3. Received: 5"),
+        (
+            ["upscale", path, out, "--scale", 2, "--model", "espcn.x2", "--real"],
+            "--real must not be given with --model. Received: --model espcn.x2",
+        ),
+        (
+            ["upscale", path, out, "--scale", 2, "--model", "espcn.x2", "--no-real"],
+            "--no-real must not be given with --model. Received: --model espcn.x2",
+        ),
+        (["upscale", path, out, "--scale", 1], "--scale must be above 1 and at most 3. Received: 1"),
+        (["upscale", path, out, "--scale", 3.1], "--scale must be above 1 and at most 3. Received: 3.1"),
+        (
+            ["upscale", path, out, "--scale", 2, "--model", "espcn.x3"],
+            "--scale must be 3 for 'espcn.x3', or a fraction above 2. Received: 2",
+        ),
+        (
+            ["upscale", path, out, "--scale", 0.5, "--model", "espcn.x2"],
+            "--scale must be 2 for 'espcn.x2', or a fraction above 1. Received: 0.5",
+        ),
         (["upscale", path, out, "--scale", 2, "--sharpness", 0.5], "--sharpness must not be given with 'espcn.x2'"),
         (["upscale", path, out, "--scale", 2, "--model", "espcn.y"], "Unknown checkpoint 'espcn.y'"),
         (
@@ -246,7 +268,8 @@ def test_every_picture_of_a_folder_is_made(command, folder, tmp_path):
     out, err = command("upscale", folder, tmp_path / "new", "--scale", 2)
     names = ["a.png", "b.JPG", "c.png", "d.webp"]  # a bitmap is not written
     said = f"left out: 1 entry that is no picture (1 .txt) in {folder}\n"
-    assert (out.splitlines(), err) == ([str(tmp_path / "new" / name) for name in names], said)
+    assert out.splitlines() == [str(tmp_path / "new" / name) for name in names]
+    assert err.startswith(f"{said}model: espcn.x2, for ") and err.count("\n") == 3
     assert sorted(path.name for path in (tmp_path / "new").iterdir()) == names
     assert read_photo(tmp_path / "new" / "c.png").pixels.shape == (12, 10, 3)
 
@@ -490,3 +513,39 @@ def test_stylize_keeps_the_frames_of_each_picture_of_a_folder_apart(command, fol
     ]
     command("stylize", style, tmp_path / "one.png", "--style", style, "--frames", tmp_path / "single")
     assert [path.name for path in (tmp_path / "single").iterdir()] == ["00010.png"]
+
+
+def test_upscale_takes_the_model_of_real_photographs_for_jpeg_files(command, photo, tmp_path):
+    """By the content of the file, not by its name; --real, --no-real and --model overrule it."""
+    (tmp_path / "in").mkdir()
+    Image.fromarray(photo.pixels).save(tmp_path / "in" / "a.jpg")
+    Image.fromarray(photo.pixels).save(tmp_path / "in" / "b.png")
+    Image.fromarray(photo.pixels).save(tmp_path / "in" / "c.png", "JPEG")
+
+    def black(*options):
+        """Whether each picture went through the model of real photographs, and the lines on stderr."""
+        _, err = command("upscale", tmp_path / "in", tmp_path / "out", "--scale", 2, *options)
+        made = [read_photo(tmp_path / "out" / name).pixels for name in ("a.jpg", "b.png", "c.png")]
+        return [not pixels.any() for pixels in made], err
+
+    real = "model: espcn.x2_real, for JPEG files; --no-real for espcn.x2\n"
+    clean = "model: espcn.x2, for files other than JPEG; --real for espcn.x2_real\n"
+    assert black() == ([True, False, True], real + clean)
+    assert black("--real") == ([True, True, True], "")
+    assert black("--no-real") == ([False, False, False], "")
+    assert black("--model", "espcn.x2") == ([False, False, False], "")
+    assert black("--model", "espcn.x2_real") == ([True, True, True], "")
+
+
+@pytest.mark.parametrize("deep", [False, True], ids=["8 bits", "16 bits"])
+def test_upscale_by_a_fraction_is_upscaling_by_more_and_a_resize(command, tmp_path, deep):
+    y, x = np.mgrid[:40, :31] / 40
+    soft = (120 + 60 * np.stack([np.sin(3 * y), np.cos(2 * x), np.sin(y + x)], axis=2)) * (257 if deep else 1)
+    pixels = np.dstack([soft, 200 + 0 * y]).astype(np.uint16 if deep else np.uint8)
+    save_photo(tmp_path / "in.png", pixels[..., :3], Photo(pixels[..., :3], pixels[..., 3]))
+    command("upscale", tmp_path / "in.png", tmp_path / "out.png", "--scale", 2.5)
+    made = read_photo(tmp_path / "out.png")
+    assert made.pixels.shape == (100, 78, 3) and made.pixels.dtype == pixels.dtype and made.alpha.shape == (100, 78)
+    larger = resize(pixels[..., :3].repeat(3, 0).repeat(3, 1) / np.iinfo(pixels.dtype).max, (100, 78))
+    np.testing.assert_allclose(made.pixels[4:-4, 4:-4] / np.iinfo(pixels.dtype).max, larger[4:-4, 4:-4], atol=0.02)
+    np.testing.assert_array_equal(made.alpha, 200)

@@ -1,7 +1,10 @@
 """The scores of what enlarges, denoises and fills photographs, through `evaluate`, on photographs made for it."""
 
+import io
+
 import numpy as np
 import pytest
+from PIL import Image
 from skimage.data import astronaut, camera
 from skimage.metrics import mean_squared_error, peak_signal_noise_ratio, structural_similarity
 from skimage.restoration import inpaint_biharmonic
@@ -115,3 +118,23 @@ def test_measure_names_a_photograph_that_is_too_small(tmp_path):
     model = cnnzoo.build("espcn", scale=2)
     with pytest.raises(ValueError, match=r"must be 15 pixels or more. Received: fewer in icon of "):
         cnnzoo.evaluate(model, str(tmp_path))
+
+
+def test_a_model_of_real_photographs_is_also_scored_on_jpeg_files(sets):
+    report = cnnzoo.evaluate(as_bicubic(cnnzoo.build("espcn", scale=3, degradation="real")), data="set5")
+    for quality in (50, 75, 92):
+        expected = []
+        for image in (astronaut()[:99, :81], astronaut()[100:160, 100:190]):
+            small = np.rint(255 * np.clip(np.asarray(downscale(image[None] / 255.0, 3))[0], 0, 1)).astype(np.uint8)
+            file = io.BytesIO()
+            Image.fromarray(small).save(file, "JPEG", quality=quality)
+            made = np.rint(255 * classical.bicubic(np.asarray(Image.open(file)), 3)).astype(np.uint8)
+            a, b = (luma(x)[3:-3, 3:-3] for x in (image, made))
+            expected.append(peak_signal_noise_ratio(a, b, data_range=255))
+        for name in (f"psnr_set5_q{quality}", f"bicubic_psnr_set5_q{quality}"):
+            assert report[name].value == pytest.approx(np.mean(expected), abs=1e-6)
+            assert report[name].protocol["jpeg"] == quality
+    assert report["psnr_set5_q50"].value < report["psnr_set5_q92"].value < report["psnr_set5"].value
+    shown = headline({"scores": [s.to_json() for s in report.scores]})
+    values = (f"{report[name].value:.2f} dB" for name in ("psnr_set5", "psnr_set5_q75"))
+    assert shown == "PSNR {} (set5), {} (set5, JPEG 75)".format(*values)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from keras import ops
 from PIL import Image
-from scipy import stats
+from scipy import ndimage, stats
 from skimage import data
 
 from cnnzoo.imaging import degradations
@@ -122,9 +122,82 @@ def test_in_a_graph_of_any_size_they_do_the_same(damage, strength):
         (lambda x: degradations.gaussian_noise(x, float("nan"), 0), "`sigma` must be a number >= 0.*Received: nan"),
         (lambda x: degradations.jpeg(x, 0), "`quality` must be an integer between 1 and 100.*Received: 0"),
         (lambda x: degradations.jpeg(x, 75.5), "`quality` must be an integer between 1 and 100.*Received: 75.5"),
+        (lambda x: degradations.blur(x, -1), "`sigma` must be a number >= 0.*Received: -1"),
         (lambda x: degradations.jpeg(x[..., :2], 75), "Images must have 1 or 3 channels. Received: 2"),
     ],
 )
 def test_what_cannot_be_is_refused(call, complaint):
     with pytest.raises(ValueError, match=complaint):
         call(np.zeros((1, 8, 8, 3), np.float32))
+
+
+# -- blur, and low resolution -----------------------------------------------------------------------------------------
+
+
+def test_blur_is_scipy_s_with_weights_that_sum_to_one_at_the_border():
+    images = rng.random((3, 30, 23, 2), np.float32)
+    sigmas = np.array([0.0, 0.8, 2.5], np.float32)
+    made = array(degradations.blur(images, sigmas))
+    np.testing.assert_allclose(made[0], images[0], atol=1e-6)
+    for image, blurred, sigma in list(zip(images, made, sigmas, strict=True))[1:]:
+        total, share = (
+            ndimage.gaussian_filter(x.astype(float), (sigma, sigma, 0), mode="constant", truncate=20)
+            for x in (image, np.ones_like(image))
+        )
+        np.testing.assert_allclose(blurred, total / share, atol=1e-5)
+    np.testing.assert_allclose(degradations.blur(images, 2.5)[2], made[2], atol=1e-6)
+
+
+def test_jpeg_takes_a_quality_for_each_image():
+    images = np.repeat(data.camera()[None, 100:164, 200:272, None] / np.float32(255), 4, axis=0)
+    qualities = [1, 35, 50, 94]
+    made = array(degradations.jpeg(images, np.array(qualities, np.float32)))
+    for image, quality in zip(made, qualities, strict=True):
+        np.testing.assert_array_equal(image, array(degradations.jpeg(images[:1], quality))[0])
+
+
+@pytest.fixture
+def photograph() -> np.ndarray:
+    return data.camera()[None, 100:196, 200:272, None] / np.float32(255)
+
+
+def test_photographed_is_downscaling_and_the_jpeg_of_pillow_without_blur_and_noise(photograph, monkeypatch):
+    """For one offset of the blocks among the 64."""
+    from cnnzoo.imaging.resampling import downscale
+
+    monkeypatch.setattr(degradations, "BLUR", 0.0)
+    monkeypatch.setattr(degradations, "NOISE", 0.0)
+    monkeypatch.setattr(degradations, "QUALITY", (40, 40))
+    monkeypatch.setattr(degradations, "UNCOMPRESSED", 0.0)
+    made = array(degradations.photographed(photograph, 3, seed=0))[0] * 255
+    small = np.rint(255 * array(downscale(photograph, 3))[0].clip(0, 1)).astype(np.uint8)
+    padded = np.pad(small, ((8, 8), (8, 8), (0, 0)), mode="symmetric")
+    near = []
+    for down, right in np.ndindex(8, 8):
+        wider = padded[8 - down : 48 - down, 8 - right : 40 - right]
+        found = through_pillow(wider, 40)[down:, right:][:32, :24]
+        near.append((np.abs(made - found) < 1.5).mean())
+    assert max(near) > 0.9 and sorted(near)[-2] < 0.8
+    monkeypatch.setattr(degradations, "UNCOMPRESSED", 1.0)
+    np.testing.assert_allclose(array(degradations.photographed(photograph, 3, seed=0))[0] * 255, small, atol=1e-4)
+
+
+def test_photographed_is_a_function_of_the_seed_with_draws_per_image(photograph):
+    images = np.repeat(photograph, 40, axis=0)
+    first, again, other = (array(degradations.photographed(images, 2, seed)) for seed in (1, 1, 2))
+    np.testing.assert_array_equal(first, again)
+    assert (first != other).any() and first.shape == (40, 48, 36, 1) and first.dtype == np.float32
+    np.testing.assert_allclose(first * 255, np.rint(first * 255), atol=1e-4)
+    assert first.min() >= 0 and first.max() <= 1
+    assert len(np.unique(first.reshape(40, -1), axis=0)) > 30
+
+
+def test_photographed_does_the_same_in_a_graph_of_any_size(photograph):
+    import tensorflow as tf
+
+    graph = tf.function(
+        lambda x: degradations.photographed(x, 3, 1), input_signature=[tf.TensorSpec((None, None, None, 1), tf.float32)]
+    )
+    for images in (photograph, photograph[:, :30, :45]):
+        difference = np.abs(array(graph(images)) - array(degradations.photographed(images, 3, 1)))
+        assert (difference > 1e-4).mean() < 0.01  # a coefficient at a half may be rounded the other way

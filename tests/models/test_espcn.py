@@ -128,6 +128,8 @@ def test_training_beats_the_nearest_neighbour(photograph):
 def test_what_it_cannot_take_is_refused():
     with pytest.raises(ValueError, match=r"`scale` must be one of 2, 3, 4.*Received: 5"):
         cnnzoo.build("espcn", scale=5)
+    with pytest.raises(ValueError, match=r"`degradation` must be one of bicubic, real. Received: 'jpeg'"):
+        cnnzoo.build("espcn", degradation="jpeg")
     with pytest.raises(ValueError, match=r"`image_shape` must be \(None, None, 1\).*Received: .*"):
         cnnzoo.build("espcn", image_shape=(32, 32, 3))
     model = cnnzoo.build("espcn_classic")
@@ -140,3 +142,25 @@ def test_what_it_cannot_take_is_refused():
     model.compile()
     with pytest.raises(ValueError, match=r"Images must have sides that are multiples of 3. Received: 16x17"):
         model.fit(np.zeros((2, 16, 17, 1), np.uint8), verbose=0)
+
+
+def test_real_degradation_is_drawn_anew_in_training_and_fixed_in_evaluation(photograph):
+    model = cnnzoo.build("espcn", scale=2, width=4, depth=1, degradation="real")
+    images = photograph[None, :96, :96, :1] / np.float32(255)
+    first, second = (ops.convert_to_numpy(model.small(images, training=True)) for _ in range(2))
+    assert (first != second).any()
+    first, second = (ops.convert_to_numpy(model.small(images)) for _ in range(2))
+    np.testing.assert_array_equal(first, second)
+    clean = cnnzoo.build("espcn", scale=2, width=4, depth=1)
+    assert (first != ops.convert_to_numpy(clean.small(images))).any()
+    assert [w.shape for w in model.trainable_weights] == [w.shape for w in clean.trainable_weights]
+
+
+@pytest.mark.parametrize("name", ["espcn", "espcn_gan"])
+def test_the_loss_for_real_degradation_is_the_negative_psnr_and_with_a_discriminator_the_absolute_error(name):
+    model = cnnzoo.build(name, scale=2, width=4, depth=1, degradation="real")
+    images = np.random.default_rng(0).random((3, 8, 8, 1), np.float32)
+    made = images + np.array([0.02, 0.1, 0.3], np.float32)[:, None, None, None]
+    loss, logs = model.pixel_loss((images, made))
+    expected = [0.02, 0.1, 0.3] if name == "espcn_gan" else -np.log(10) / 10 * ops.convert_to_numpy(logs["psnr"])
+    np.testing.assert_allclose(loss, expected, rtol=0.03)  # the least error is 1 / 40 of the first

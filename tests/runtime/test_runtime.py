@@ -121,7 +121,8 @@ def test_large_photographs_are_tiled_without_seams(monkeypatch):
 @pytest.mark.parametrize(
     ("words", "verb"),
     [
-        (["upscale", "--scale", 2], lambda: open_model(hub.checkpoint_path("espcn.x2")).upscale(PHOTO)),
+        (["upscale", "--scale", 2, "--no-real"], lambda: open_model(hub.checkpoint_path("espcn.x2")).upscale(PHOTO)),
+        (["upscale", "--scale", 2, "--real"], lambda: open_model(hub.checkpoint_path("espcn.x2_real")).upscale(PHOTO)),
         (["denoise"], lambda: open_model(hub.checkpoint_path("denoiser.color_blind")).restore(PHOTO)),
         (
             ["inpaint", "--mask", "mask.png"],

@@ -11,8 +11,10 @@ from pathlib import Path
 
 import h5py
 import pytest
+from skimage.data import camera
 
 from cnnzoo import train
+from cnnzoo.imaging.files import save_png
 from cnnzoo.training.run_dir import Run
 
 # 3 epochs of 12 steps on small networks that draw noise at every step.
@@ -138,3 +140,15 @@ def test_a_finished_run_is_left_alone(tmp_path, capsys):
     (folder / "model.weights.h5").write_bytes(b"done")
     assert train(resume=folder) == Path(folder)
     assert "is finished: 4 epochs" in capsys.readouterr().out
+
+
+def test_random_degradation_of_photographs_is_resumed_to_the_same_bits(tmp_path):
+    save_png(tmp_path / "photos" / "a.png", camera()[:120, :150, None])
+    folder, config = tmp_path / "run", {"scale": 2, "width": 4, "depth": 1, "degradation": "real"}
+    data = str(tmp_path / "photos")
+    train("espcn", data=data, epochs=2, batch_size=4, crop=24, out=folder, config=config, verbose=0)
+    expected = outcome(folder)
+    (folder / "model.weights.h5").unlink()
+    shutil.rmtree(folder / "state" / states(folder)[-1])
+    train(resume=folder, verbose=0)
+    assert outcome(folder) == expected
