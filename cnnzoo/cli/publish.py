@@ -172,6 +172,7 @@ def _departures(plan: dict[str, Any]) -> list[str]:
     same = ("data", "split", "epochs", "batch_size", "seed", "crop", "limit")
     other += [key for key in same if key in plan and plan[key] != getattr(base, key)]
     other += ["start"] if plan.get("start") != base.start else []
+    other += ["precision"] if base.precision not in ("auto", plan.get("precision", "float32")) else []
     if other:  # they change the optimizers too
         return other
     optimizers = optimizers_of(base, own, plan["steps"])

@@ -30,6 +30,8 @@ class Recipe:
         start: Checkpoint to initialize the network from; None for random weights.
         limit: Number of training images, chosen by `cnnzoo.data.ImageSet.few`; None for all.
         seed: Seed of the initial weights, the order of the images and all noise.
+        precision: Of the training steps: "auto" for the fastest of the machine, or "float32" where bfloat16 costs
+            quality.
         config: Keyword arguments of the architecture.
         learning_rate: Constant learning rate of all optimizers; None for their own.
         optimizers: Function from {phase name: number of updates}, which schedules need, to {phase name: optimizer};
@@ -50,6 +52,7 @@ class Recipe:
     start: str | None = None
     limit: int | None = None
     seed: int = 0
+    precision: str = "auto"
     config: Mapping[str, Any] = field(default_factory=dict)
     learning_rate: float | None = None
     optimizers: Callable[[Mapping[str, int]], dict[str, Any]] | None = None

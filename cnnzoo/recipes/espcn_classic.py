@@ -16,6 +16,7 @@ RECIPES = {
         ),
         batch_size=16,
         crop=72,
+        precision="float32",
         config={"scale": 3},
         optimizers=adam_cosine(1e-3, "pixels"),
     ),

@@ -53,17 +53,4 @@ RECIPES = {
         config={"latent_dim": 32},
         optimizers=adam_cosine(2e-3, "elbo"),
     ),
-    "mnist_vampprior": Recipe(
-        summary="The VAE with a learned prior, a VampPrior, on statically binarised MNIST",
-        cost="Half an hour on one core",
-        data="mnist/static",
-        epochs=50,
-        expects="importance-weighted NLL (K = 5000) of 83.0 nats",
-        published=(
-            "none that compares: those of Tomczak and Welling, 2018, table 1, are of another draw of the pixels, "
-            "which is a file of its own"
-        ),
-        config={"latent_dim": 32, "prior": "vampprior", "pseudo_inputs": 300},
-        optimizers=adam_cosine(2e-3, "elbo"),
-    ),
 }

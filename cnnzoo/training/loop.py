@@ -58,8 +58,8 @@ def train(
         seed: >= 0; the recipe's, or 0.
         crop: The side in pixels of square crops of photographs, for a model of images of any size; the recipe's, or 64.
         limit: Train on at most this number of images, >= 1; the recipe's, or all. See `cnnzoo.data.ImageSet.few`.
-        precision: "float32", "bfloat16" or "auto" (default), the fastest of this machine; see `compile`. The run keeps
-            it.
+        precision: "float32", "bfloat16" or "auto", the fastest of this machine; see `compile`. The recipe's, or "auto".
+            The run keeps it.
         score_every: Score the model after every so many epochs, >= 1, and after the last one, as `cnnzoo.evaluate` does
             on the validation images, which are then held out (the split "fit"). `curve.json` in the run folder has the
             scores of each time, with the core-hours of the training until then.

@@ -111,7 +111,7 @@ def _settings(base: Recipe, arch: str, given: Mapping[str, Any]) -> Plan:
     plan["limit"] = given.get("limit", base.limit)
     if base.start is not None:
         plan["start"] = base.start
-    plan["precision"] = resolved(given.get("precision", "auto"))
+    plan["precision"] = resolved(given.get("precision", base.precision))
     plan["config"] = dict(base.config) | dict(given.get("config", {}))
     return plan
 

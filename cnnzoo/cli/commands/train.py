@@ -57,7 +57,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--precision",
         choices=("auto", "float32", "bfloat16"),
-        help="of the training steps (default: auto, the fastest of this machine)",
+        help="of the training steps (default: the recipe's, or auto, the fastest of this machine)",
     )
     parser.add_argument(
         "--score-every",
