@@ -51,15 +51,20 @@ def data(name: str | None) -> None:
     Raises:
         ValueError: It is neither.
     """
+    from cnnzoo.data.builders import PREFIX
     from cnnzoo.data.photographs import TESTING, TRAINING, is_photographs
     from cnnzoo.data.sources import NAMES
 
-    if name is not None and name not in NAMES and not is_photographs(name) and not Path(name).is_dir():
+    if name is None or name.startswith(PREFIX):  # a builder is looked up when it is read
+        return
+    if name not in NAMES and not is_photographs(name) and not Path(name).is_dir():
         sets = (*NAMES, *TRAINING, *TESTING)
         hint = registry.suggestion(name, sets)
         if hint.endswith("?"):
             raise ValueError(f"Unknown data set {name!r}. {hint}")
-        raise ValueError(f"--data must be one of {', '.join(sets)}, or an existing folder. Received: {name!r}")
+        raise ValueError(
+            f"--data must be one of {', '.join(sets)}, or {PREFIX}NAME, or an existing folder. Received: {name!r}"
+        )
 
 
 def architecture(name: str) -> None:

@@ -28,6 +28,9 @@ def load(
             "digits" is the 1,797 scans inside scikit-learn.
             "photos" is crops of the photographs inside scikit-image and scikit-learn.
             "signs" is photographs of hand signs in `CNNZOO_DATA_DIR`.
+            "tfds:NAME" or "tfds:NAME/CONFIG" is any other set of images of tensorflow-datasets. Its features are found
+            by their types; where there are several, "tfds:NAME#IMAGE" or "tfds:NAME#IMAGE,LABEL" names them. Without a
+            split "test", "validation" is the test split, or else a fixed fifth of "train".
             A folder contains <split>/<label>/<image>. Its classes are the subfolders of `train`, sorted by name, or by
             number if all names are numbers. Without <folder>/test, a fixed fifth of <folder>/train is the test split.
             Hidden files and folders are ignored, and so are other files, with a warning. A folder with images only, in

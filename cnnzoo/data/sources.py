@@ -1,14 +1,13 @@
 """Readers of data sets: tensorflow-datasets, images inside scikit-learn and scikit-image, and folders."""
 
-import socket
 import warnings
 from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
+from cnnzoo.data.builders import PREFIX, Arrays, opened, read_builder, rows
 from cnnzoo.data.catalog import CATALOG, NAMES, DataSet
 from cnnzoo.data.folders import files_of, layouts, part_of
 from cnnzoo.data.image_set import DataNotFound
@@ -16,9 +15,9 @@ from cnnzoo.imaging.arrays import fit_to, resized, to_channels
 from cnnzoo.imaging.files import read_image
 
 PACKAGED = tuple(name for name in NAMES if CATALOG[name].source == "package")
+NEAR = f"{', '.join(PACKAGED)}, or a folder"  # data without a download
 
 Shape = tuple[int, int, int]  # height, width, channels
-Arrays = tuple[np.ndarray, np.ndarray | None, tuple[str, ...]]  # images, labels, class names
 
 
 def read(name: str, split: str, shape: Shape | None, corrupt: str) -> Arrays:
@@ -30,25 +29,22 @@ def read(name: str, split: str, shape: Shape | None, corrupt: str) -> Arrays:
         return _public_folder(known, split, shape or (64, 64, 3))
     if known:
         return _READERS[name](split, shape or (64, 64, 3))
+    if name.startswith(PREFIX):
+        return read_builder(name, split, shape, NEAR)
     if Path(name).is_dir():
         return _folder(Path(name), split, shape, corrupt)
-    raise ValueError(f"`data` must be one of {', '.join(NAMES)}, or an existing folder. Received: {name!r}")
+    raise ValueError(
+        f"`data` must be one of {', '.join(NAMES)}, or {PREFIX}NAME, or an existing folder. Received: {name!r}"
+    )
 
 
 @lru_cache(maxsize=4)
 def _from_builder(name: str, split: str) -> Arrays:
-    """A split of a data set of tensorflow-datasets, which is downloaded if necessary."""
-    import tensorflow_datasets as tfds
-
-    builder = tfds.builder(CATALOG[name].builder)
-    if not Path(builder.data_dir).exists():
-        _check_network(name, builder)
-        builder.download_and_prepare()
-    # Reading one shard after the other keeps the order of TFDS, which is the same in every run.
-    options = tfds.ReadConfig(interleave_cycle_length=1, try_autocache=False)
-    rows = builder.as_dataset(split=split, batch_size=-1, shuffle_files=False, read_config=options)
+    """A split of a data set of the catalog from tensorflow-datasets, as one batch."""
+    builder = opened(CATALOG[name].builder, NEAR)
+    whole = rows(builder, split, batch_size=-1)
     labels = builder.info.features["label"]
-    return rows["image"].numpy(), rows["label"].numpy().astype(np.int64), tuple(labels.names)
+    return whole["image"].numpy(), whole["label"].numpy().astype(np.int64), tuple(labels.names)
 
 
 @lru_cache(maxsize=2)
@@ -58,25 +54,6 @@ def _static_mnist(split: str) -> Arrays:
     seed = {"train": 1, "test": 2}[split]
     below = np.random.default_rng(seed).integers(255, size=images.shape, dtype=np.uint8)  # uniform over 0 to 254
     return 255 * (below < images).astype(np.uint8), labels, classes
-
-
-def _check_network(name: str, builder: Any) -> None:
-    """Fails at once where a download would retry for minutes.
-
-    Raises:
-        DataNotFound: The download host cannot be reached.
-    """
-    cached = Path(builder._data_dir_root) / "downloads" / builder.name
-    if cached.exists():  # downloaded but not prepared
-        return
-    try:
-        socket.create_connection(("storage.googleapis.com", 443), timeout=0.5).close()
-    except OSError:
-        raise DataNotFound(
-            f"{name} is not prepared in {builder._data_dir_root}, and there is no network to fetch it. Prepare it "
-            f"where there is one (python -c \"import tensorflow_datasets as tfds; tfds.load('{name}')\") and copy that "
-            f"folder here, or name its place in TFDS_DATA_DIR. Without a download: {', '.join(PACKAGED)}, or a folder."
-        ) from None
 
 
 @lru_cache(maxsize=2)
@@ -148,7 +125,7 @@ def _public_folder(known: DataSet, split: str, shape: Shape) -> Arrays:
     if not folder.is_dir():
         raise DataNotFound(
             f"{known.name} is not in {folder}. Fetch it by: cnnzoo data get {known.name}. Or name the folder that "
-            f"holds {folder.name} in CNNZOO_DATA_DIR. Without a download: {', '.join(PACKAGED)}, or a folder."
+            f"holds {folder.name} in CNNZOO_DATA_DIR. Without a download: {NEAR}."
         )
     return _folder(folder, split, shape, "raise")
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import keras
 
+from cnnzoo.data.builders import PREFIX
 from cnnzoo.data.paintings import painting
 from cnnzoo.hub import build
 from cnnzoo.metrics.features import NEIGHBORS
@@ -204,7 +205,10 @@ def _batches(images: Any, batch_size: int, seed: int, start_step: int) -> Any:
 
 
 def _vacant_folder(plan: Plan) -> Path:
-    name = plan["name"] if "." in plan["name"] else f"{plan['name']}.{Path(plan['data']).name}"
+    data = plan["data"]
+    if data.startswith(PREFIX):
+        data = data.removeprefix(PREFIX).partition("#")[0]
+    name = plan["name"] if "." in plan["name"] else f"{plan['name']}.{Path(data).name}"
     folders = (Path("runs") / (name if i == 1 else f"{name}-{i}") for i in count(1))
     return next(folder for folder in folders if not folder.exists())
 

@@ -1,0 +1,148 @@
+"""Data sets of tensorflow-datasets: any builder with images, by the name `tfds:NAME[/CONFIG][#IMAGE[,LABEL]]`."""
+
+import difflib
+import socket
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from cnnzoo.data.folders import part_of
+from cnnzoo.data.image_set import DataNotFound
+from cnnzoo.imaging.arrays import fit_to
+
+PREFIX = "tfds:"
+OPTION = "name one by #IMAGE or #IMAGE,LABEL at the end of the name"
+
+Arrays = tuple[np.ndarray, np.ndarray | None, tuple[str, ...]]  # images, labels, class names
+
+
+def opened(name: str, else_try: str) -> Any:
+    """The builder of a data set, which is downloaded and prepared if necessary.
+
+    Args:
+        name: NAME or NAME/CONFIG of tensorflow-datasets.
+        else_try: Data that need no download, for the error.
+
+    Raises:
+        ValueError: There is no builder of that name.
+        DataNotFound: It is not prepared, and there is no network.
+    """
+    import tensorflow_datasets as tfds
+
+    try:
+        builder = tfds.builder(name)
+    except tfds.core.registered.DatasetNotFoundError:
+        known = tfds.list_builders(with_community_datasets=False)
+        near = difflib.get_close_matches(name.partition("/")[0], known, 3)
+        hint = f"Did you mean {', '.join(PREFIX + each for each in near)}? " if near else ""
+        every = 'python -c "import tensorflow_datasets as tfds; print(tfds.list_builders())"'
+        raise ValueError(f"Unknown data set {PREFIX}{name}. {hint}All names: {every}") from None
+    if not Path(builder.data_dir).exists():
+        _check_network(name, builder, else_try)
+        builder.download_and_prepare()
+    return builder
+
+
+def _check_network(name: str, builder: Any, else_try: str) -> None:
+    """Fails at once where a download would retry for minutes.
+
+    Raises:
+        DataNotFound: The download host cannot be reached.
+    """
+    cached = Path(builder._data_dir_root) / "downloads" / builder.name
+    if cached.exists():  # downloaded but not prepared
+        return
+    try:
+        socket.create_connection(("storage.googleapis.com", 443), timeout=0.5).close()
+    except OSError:
+        raise DataNotFound(
+            f"{name} is not prepared in {builder._data_dir_root}, and there is no network to fetch it. Prepare it "
+            f"where there is one (python -c \"import tensorflow_datasets as tfds; tfds.load('{name}')\") and copy that "
+            f"folder here, or name its place in TFDS_DATA_DIR. Without a download: {else_try}."
+        ) from None
+
+
+def rows(builder: Any, split: str, **settings: Any) -> Any:
+    """The examples of a split, in the order of the files, which is the same in every run."""
+    import tensorflow_datasets as tfds
+
+    options = tfds.ReadConfig(interleave_cycle_length=1, try_autocache=False)
+    return builder.as_dataset(split=split, shuffle_files=False, read_config=options, **settings)
+
+
+@lru_cache(maxsize=2)
+def read_builder(name: str, split: str, shape: tuple[int, int, int] | None, else_try: str) -> Arrays:
+    """The images, labels and class names of a split, "train" or "test".
+
+    Without a split "test", "validation" is taken; without both, a fixed fifth of "train".
+
+    Args:
+        name: As in the first line of this module.
+        split: "train" or "test".
+        shape: (height, width, channels) to fit the images to; None if all have one size.
+        else_try: See `opened`.
+
+    Raises:
+        ValueError: An unknown builder; no or several features for the images or the labels; no split "train"; or
+            images of several sizes without `shape`.
+        DataNotFound: See `opened`.
+    """
+    address, _, keys = name.removeprefix(PREFIX).partition("#")
+    builder = opened(address, else_try)
+    image, label = _features(name, builder.info.features, keys)
+    have = list(builder.info.splits)
+    if "train" not in have:
+        raise ValueError(f"{name} must have a split train. Received: {', '.join(have) or 'none'}")
+    tests = next((each for each in ("test", "validation") if each in have), None)
+    images, labels = [], []
+    for row in rows(builder, tests if tests and split == "test" else "train").as_numpy_iterator():
+        images.append(row[image] if shape is None else fit_to(row[image][None], shape)[0])
+        labels.append(row[label] if label else 0)
+    if len(sizes := {each.shape for each in images}) > 1:
+        raise ValueError(
+            f"Images of {name} must have one shape, or load must be given a `shape`. Received: {len(sizes)} shapes, "
+            f"{sorted(sizes)[:2]}…"
+        )
+    kept = np.arange(len(images)) if tests else part_of(len(images), len(images) // 5, split)
+    classes = tuple(builder.info.features[label].names) if label else ()
+    return np.stack(images)[kept], np.array(labels, np.int64)[kept] if label else None, classes
+
+
+def _features(name: str, features: Any, keys: str) -> tuple[str, str | None]:
+    """The keys of the images and of the labels, if any, as asked for or by their types.
+
+    Raises:
+        ValueError: See `_feature`; or there are no images, or not of 8 bits with 1 or 3 channels.
+    """
+    import tensorflow_datasets as tfds
+
+    asked_image, _, asked_label = keys.partition(",")
+    image = _feature(name, features, tfds.features.Image, asked_image)
+    label = _feature(name, features, tfds.features.ClassLabel, asked_label)
+    if image is None:
+        kept = ", ".join(f"{key} ({type(feature).__name__})" for key, feature in features.items())
+        raise ValueError(f"{name} must have an Image feature. Received: {kept}")
+    pixels = features[image]
+    if pixels.np_dtype != np.uint8 or pixels.shape[-1] not in (1, 3):
+        raise ValueError(
+            f"Images of {name} must be uint8 with 1 or 3 channels. Received: {np.dtype(pixels.np_dtype)} of shape "
+            f"{pixels.shape}"
+        )
+    return image, label
+
+
+def _feature(name: str, features: Any, kind: type, asked: str) -> str | None:
+    """The key of the feature of a kind: the one asked for, else the only one, else None.
+
+    Raises:
+        ValueError: The one asked for is not of that kind, or there are several and none is asked for.
+    """
+    fitting = [key for key, feature in features.items() if isinstance(feature, kind)]
+    have = ", ".join(fitting) or "none"
+    if asked and asked not in fitting:
+        raise ValueError(f"{name} must name a feature of type {kind.__name__} ({have}). Received: {asked}")
+    if not asked and len(fitting) > 1:
+        raise ValueError(f"{name} must have one feature of type {kind.__name__}; {OPTION}. Received: {have}")
+    return asked or (fitting[0] if fitting else None)

@@ -1,0 +1,104 @@
+"""Sets of tensorflow-datasets by `tfds:NAME`, on sets that are written here."""
+
+import numpy as np
+import pytest
+
+import cnnzoo
+from cnnzoo.data import load
+
+tfds = pytest.importorskip("tensorflow_datasets")
+
+RNG = np.random.default_rng(0)
+SIZES = [(28, 28, 3), (40, 28, 3), (28, 50, 3)]
+PICTURES = [RNG.integers(256, size=SIZES[i % 3], dtype=np.uint8) for i in range(30)]
+EQUAL = [picture[:28, :28] for picture in PICTURES]
+IMAGE, LABEL = tfds.features.Image(shape=(None, None, 3)), tfds.features.ClassLabel(names=["ant", "bee", "cow"])
+
+
+def rows(images, *keys):
+    values = {"picture": images, "mask": images, "kind": [i % 3 for i in range(len(images))], "note": ["x"] * 30}
+    return [{key: values[key][i] for key in keys} for i in range(len(images))]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def written(tmp_path_factory):
+    """Sets prepared as tensorflow-datasets keeps them, in TFDS_DATA_DIR."""
+    import tensorflow as tf
+
+    folder = tmp_path_factory.mktemp("tfds")
+
+    def write(name, features, **splits):
+        kinds = {"picture": IMAGE, "mask": IMAGE, "kind": LABEL, "note": tfds.features.Text()}
+
+        def maker(found):
+            signature = {key: kinds[key].get_tensor_spec() for key in features}
+            return tf.data.Dataset.from_generator(lambda: iter(found), output_signature=signature)
+
+        tfds.dataset_builders.store_as_tfds_dataset(
+            name=name,
+            version="1.0.0",
+            features=tfds.features.FeaturesDict({key: kinds[key] for key in features}),
+            split_datasets={split: maker(found) for split, found in splits.items()},
+            data_dir=folder,
+            disable_shuffling=True,
+        )
+
+    labeled = ("picture", "kind")
+    write("split_animals", labeled, train=rows(EQUAL, *labeled), test=rows(EQUAL[:6], *labeled))
+    write("tuned_animals", labeled, train=rows(EQUAL, *labeled), validation=rows(EQUAL[:4], *labeled))
+    write("whole_animals", ("picture",), train=rows(PICTURES, "picture"))
+    write("masked_animals", ("picture", "mask"), train=rows(EQUAL, "picture", "mask"))
+    write("notes", ("note",), train=rows(EQUAL, "note"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TFDS_DATA_DIR", str(folder))
+        patch.setattr(tfds.core.constants, "DATA_DIR", str(folder), raising=False)
+        yield folder
+
+
+def test_features_are_found_by_their_types():
+    found = load("tfds:split_animals", "train")
+    np.testing.assert_array_equal(found.images, np.stack(EQUAL))
+    assert found.labels.tolist() == [i % 3 for i in range(30)]
+    assert tuple(found.classes) == ("ant", "bee", "cow")
+    assert len(load("tfds:split_animals", "test").images) == 6
+
+
+def test_the_test_split_is_validation_or_a_fifth_of_train():
+    assert len(load("tfds:tuned_animals", "test").images) == 4
+    train, test = (load("tfds:whole_animals", split, (28, 28, 3)) for split in ("train", "test"))
+    assert (len(train.images), len(test.images)) == (24, 6)
+    assert train.labels is None
+    together = np.concatenate([train.images, test.images]).reshape(30, -1)
+    assert len(np.unique(together, axis=0)) == 30  # no image is in both
+
+
+def test_images_of_several_sizes_are_fitted_as_those_of_a_folder():
+    found = load("tfds:whole_animals", "fit", (28, 28, 1))
+    assert found.images.shape[1:] == (28, 28, 1)
+    with pytest.raises(ValueError, match=r"tfds:whole_animals must have one shape, .* Received: 3 shapes"):
+        load("tfds:whole_animals", "train")
+
+
+def test_a_feature_among_several_is_named():
+    np.testing.assert_array_equal(load("tfds:masked_animals#mask", "fit").images[0].shape, (28, 28, 3))
+    with pytest.raises(ValueError, match=r"one feature of type Image; name one by #IMAGE.* Received: picture, mask"):
+        load("tfds:masked_animals", "train")
+    with pytest.raises(ValueError, match=r"must name a feature of type Image \(picture\). Received: photo"):
+        load("tfds:split_animals#photo", "train")
+    with pytest.raises(ValueError, match=r"must name a feature of type ClassLabel \(none\). Received: kind"):
+        load("tfds:masked_animals#picture,kind", "train")
+
+
+def test_bad_names_say_what_there_is():
+    with pytest.raises(ValueError, match=r"tfds:notes must have an Image feature. Received: note \(Text\)"):
+        load("tfds:notes", "train")
+    with pytest.raises(ValueError, match=r"Unknown data set tfds:svhn_croped. Did you mean tfds:svhn_cropped"):
+        load("tfds:svhn_croped", "train")
+
+
+def test_a_model_trains_on_a_builder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    config = {"image_shape": (28, 28, 3), "width": 4, "hidden": 16, "latent_dim": 4}
+    run = cnnzoo.train("autoencoder", data="tfds:whole_animals", config=config, epochs=1, batch_size=8, verbose=0)
+    assert run.name == "autoencoder.whole_animals"
+    assert (run / "model.weights.h5").is_file()
