@@ -3,9 +3,11 @@
 python docs/pictures.py             # all of them
 python docs/pictures.py wgan_gp     # of some architectures
 python docs/pictures.py front       # of the README alone; needs `cnnzoo data get paintings`
+python docs/pictures.py real        # a JPEG file, enlarged
 """
 
 import colorsys
+import io
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -26,16 +28,16 @@ from cnnzoo.imaging.arrays import to_uint8
 from cnnzoo.imaging.grid import COLUMNS, Row, font, picture
 
 HERE = Path(__file__).parent / "pictures"
-FRONT = "front"
+FRONT, REAL = "front", "real"
 WIDEST = 900  # pixels
 SCANS = 40  # epochs over the scans that scikit-learn ships, for an architecture without a checkpoint
 LARGE = 176  # of a photograph, in pixels
 
 
 def main(names: list[str]) -> None:
-    for name in names or [*registry.list_models(), FRONT]:
-        if name == FRONT:
-            front().save(HERE / f"{FRONT}.webp", quality=82, method=6)
+    for name in names or [*registry.list_models(), FRONT, REAL]:
+        if name in (FRONT, REAL):
+            (front if name == FRONT else real)().save(HERE / f"{name}.webp", quality=82, method=6)
         else:
             checkpoints = hub.list_checkpoints(name)
             rows = gallery.exhibit(checkpoints[-1]).rows if checkpoints else rows_without_checkpoint(name)
@@ -118,6 +120,25 @@ def generated() -> np.ndarray:
         color = 255 * np.array(colorsys.hls_to_rgb(column / count, 0.72, 0.85))
         place = slice(row * side, (row + 1) * side), slice(column * side, (column + 1) * side)
         sheet[place] = np.rint(np.array((34, 38, 54)) * (1 - ink[..., None]) + color * ink[..., None])
+    return sheet
+
+
+# -- the picture of photographs in files -------------------------------------------------------------------------------
+
+
+def real() -> Image.Image:
+    """A JPEG file of quality 50, enlarged three times by bicubic resampling and by two models."""
+    file = io.BytesIO()
+    Image.fromarray(square(astronaut(), 0, 130, 240, 120)).save(file, "JPEG", quality=50)
+    small = Image.open(file)
+    made = {"bicubic": np.asarray(small.resize((360, 360), Image.Resampling.BICUBIC))}
+    made |= {name: cnnzoo.build(name).upscale(small) for name in ("espcn.x3", "espcn.x3_real")}
+    sheet = Image.new("RGB", (3 * (360 + SPACE) + SPACE, 360 + BAR + SPACE), BACKGROUND)
+    pen = ImageDraw.Draw(sheet)
+    for i, (title, pixels) in enumerate(made.items()):
+        left = SPACE + i * (360 + SPACE)
+        sheet.paste(Image.fromarray(pixels), (left, SPACE))
+        pen.text((left + 4, SPACE + 360 + BAR / 2), title, TITLE, font(25), anchor="lm")
     return sheet
 
 
