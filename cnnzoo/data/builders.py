@@ -1,6 +1,7 @@
 """Data sets of tensorflow-datasets: any builder with images, by the name `tfds:NAME[/CONFIG][#IMAGE[,LABEL]]`."""
 
 import difflib
+import os
 import socket
 from functools import lru_cache
 from pathlib import Path
@@ -31,8 +32,10 @@ def opened(name: str, else_try: str) -> Any:
     """
     import tensorflow_datasets as tfds
 
+    # The package itself reads the variable once, when it is imported.
+    folder = os.environ.get("TFDS_DATA_DIR") or None
     try:
-        builder = tfds.builder(name)
+        builder = tfds.builder(name, data_dir=folder)
     except tfds.core.registered.DatasetNotFoundError:
         known = tfds.list_builders(with_community_datasets=False)
         near = difflib.get_close_matches(name.partition("/")[0], known, 3)

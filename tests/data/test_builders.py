@@ -51,7 +51,6 @@ def written(tmp_path_factory):
     write("notes", ("note",), train=rows(EQUAL, "note"))
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TFDS_DATA_DIR", str(folder))
-        patch.setattr(tfds.core.constants, "DATA_DIR", str(folder), raising=False)
         yield folder
 
 
