@@ -59,8 +59,8 @@ class PhasedModel(inputs.Checking, Compiling, Logging, keras.Model):
         channels: Supported numbers of channels; empty for the default of `image_shape`.
         ground: Polarity of gray training images: "dark" for light on dark, "light" for dark on light, "" if unknown;
             see `cnnzoo.data.ground`.
-        verb_precision: Of the convolutions and matrix products of verbs: "float32" (default), or "bfloat16" where the
-            processor has it. Not saved. docs/speed.md has the gain and the cost.
+        verb_precision: Of the convolutions and matrix products of verbs: "float32" (default), "bfloat16", or "auto" for
+            bfloat16 where the processor has it. Not saved. docs/speed.md has the gain and the cost.
     """
 
     task = ""
