@@ -18,16 +18,18 @@ RECIPES = {
         optimizers=adam_cosine(5e-4, "discriminator", "generator", beta_1=0.5),
     ),
     "fashion_mnist": Recipe(
-        summary="The DCGAN on Fashion-MNIST",
-        cost="Twenty minutes on one core",
+        summary="The DCGAN on Fashion-MNIST, with twice the filters",
+        cost="An hour on one core",
         data="fashion_mnist",
-        epochs=20,
+        epochs=24,
+        split="fit",
         batch_size=64,
-        expects="a Fréchet distance of about 14, density 0.88, coverage 0.74",
+        expects="a Fréchet distance of 8.4 (23 times the train-test distance), density 0.88, coverage 0.81",
         published=(
             "none that compares: Radford et al., 2016, have no Fashion-MNIST, which is younger, and the Fréchet "
             "distance here is in the features of a shipped classifier"
         ),
+        config={"width": 64},
         optimizers=adam_cosine(5e-4, "discriminator", "generator", beta_1=0.5),
     ),
     "mnist": Recipe(
