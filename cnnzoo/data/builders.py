@@ -125,7 +125,7 @@ def _features(name: str, features: Any, keys: str) -> tuple[str, str | None]:
     image = _feature(name, features, tfds.features.Image, asked_image)
     label = _feature(name, features, tfds.features.ClassLabel, asked_label)
     if image is None:
-        kept = ", ".join(f"{key} ({type(feature).__name__})" for key, feature in features.items())
+        kept = ", ".join(f"{key} ({type(feature).__name__})" for key, feature in sorted(features.items()))
         raise ValueError(f"{name} must have an Image feature. Received: {kept}")
     pixels = features[image]
     if pixels.np_dtype != np.uint8 or pixels.shape[-1] not in (1, 3):
@@ -142,7 +142,7 @@ def _feature(name: str, features: Any, kind: type, asked: str) -> str | None:
     Raises:
         ValueError: The one asked for is not of that kind, or there are several and none is asked for.
     """
-    fitting = [key for key, feature in features.items() if isinstance(feature, kind)]
+    fitting = sorted(key for key, feature in features.items() if isinstance(feature, kind))  # the order of files varies
     have = ", ".join(fitting) or "none"
     if asked and asked not in fitting:
         raise ValueError(f"{name} must name a feature of type {kind.__name__} ({have}). Received: {asked}")

@@ -80,7 +80,7 @@ def test_images_of_several_sizes_are_fitted_as_those_of_a_folder():
 
 def test_a_feature_among_several_is_named():
     np.testing.assert_array_equal(load("tfds:masked_animals#mask", "fit").images[0].shape, (28, 28, 3))
-    with pytest.raises(ValueError, match=r"one feature of type Image; name one by #IMAGE.* Received: picture, mask"):
+    with pytest.raises(ValueError, match=r"one feature of type Image; name one by #IMAGE.* Received: mask, picture"):
         load("tfds:masked_animals", "train")
     with pytest.raises(ValueError, match=r"must name a feature of type Image \(picture\). Received: photo"):
         load("tfds:split_animals#photo", "train")
