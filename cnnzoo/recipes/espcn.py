@@ -1,11 +1,26 @@
 """Recipes of `espcn`."""
 
+from typing import Any
+
 from cnnzoo.recipes import Recipe, adam_cosine
 
-NO_PAPER = (
-    "none for this degradation; papers on real photographs have others, and networks with hundreds of times as many "
-    "parameters, as Wang et al., Real-ESRGAN, 2021, arXiv:2107.10833"
-)
+
+def real(scale: int, **settings: Any) -> Recipe:
+    """The recipe for photographs in files, from a checkpoint, `start`."""
+    return Recipe(
+        summary=f"ESPCN that enlarges {scale} times, for JPEG files, slight blur and noise",
+        data="t91+bsds500+train400",
+        published=(
+            "none for this degradation; papers on real photographs have others, and networks with hundreds of times as "
+            "many parameters, as Wang et al., Real-ESRGAN, 2021, arXiv:2107.10833"
+        ),
+        batch_size=16,
+        precision="float32",
+        config={"scale": scale, "degradation": "real"},
+        optimizers=adam_cosine(1e-3, "pixels"),
+        **settings,
+    )
+
 
 RECIPES = {
     "x2": Recipe(
@@ -28,22 +43,16 @@ RECIPES = {
         config={"scale": 2},
         optimizers=adam_cosine(1e-3, "pixels"),
     ),
-    "x2_real": Recipe(
-        summary="ESPCN that enlarges 2 times, for JPEG files, slight blur and noise",
+    "x2_real": real(
+        2,
         cost="Eight minutes on one core, from `espcn.x3_real`",
-        data="t91+bsds500+train400",
         epochs=20,
         expects=(
             "PSNR (Y-shave) from JPEG of quality 50, 75 and 92 of 32.06, 33.48 and 35.11 dB on Set5, 29.23, 30.34 and "
             "31.57 on Set14"
         ),
-        published=NO_PAPER,
-        batch_size=16,
         crop=96,
-        precision="float32",
-        config={"scale": 2, "degradation": "real"},
         start="espcn.x3_real",
-        optimizers=adam_cosine(1e-3, "pixels"),
     ),
     "x3": Recipe(
         summary="ESPCN that enlarges 3 times",
@@ -65,22 +74,16 @@ RECIPES = {
         config={"scale": 3},
         optimizers=adam_cosine(1e-3, "pixels"),
     ),
-    "x3_real": Recipe(
-        summary="ESPCN that enlarges 3 times, for JPEG files, slight blur and noise",
+    "x3_real": real(
+        3,
         cost="Twenty minutes on one core",
-        data="t91+bsds500+train400",
         epochs=110,
         expects=(
             "PSNR (Y-shave) from JPEG of quality 50, 75 and 92 of 29.35, 30.58 and 31.87 dB on Set5, 26.94, 27.87 and "
             "28.77 on Set14"
         ),
-        published=NO_PAPER,
-        batch_size=16,
         crop=120,
-        precision="float32",
-        config={"scale": 3, "degradation": "real"},
         start="espcn.x3",
-        optimizers=adam_cosine(1e-3, "pixels"),
     ),
     "x4": Recipe(
         summary="ESPCN that enlarges 4 times",
@@ -103,21 +106,15 @@ RECIPES = {
         start="espcn.x2",
         optimizers=adam_cosine(1e-3, "pixels"),
     ),
-    "x4_real": Recipe(
-        summary="ESPCN that enlarges 4 times, for JPEG files, slight blur and noise",
+    "x4_real": real(
+        4,
         cost="Eight minutes on one core, from `espcn.x3_real`",
-        data="t91+bsds500+train400",
         epochs=70,
         expects=(
             "PSNR (Y-shave) from JPEG of quality 50, 75 and 92 of 27.55, 28.69 and 29.79 dB on Set5, 25.51, 26.27 and "
             "27.05 on Set14"
         ),
-        published=NO_PAPER,
-        batch_size=16,
         crop=160,
-        precision="float32",
-        config={"scale": 4, "degradation": "real"},
         start="espcn.x3_real",
-        optimizers=adam_cosine(1e-3, "pixels"),
     ),
 }
