@@ -1,6 +1,5 @@
 """Data sets of tensorflow-datasets: any builder with images, by the name `tfds:NAME[/CONFIG][#IMAGE[,LABEL]]`."""
 
-import difflib
 import os
 import socket
 from functools import lru_cache
@@ -10,13 +9,20 @@ from typing import Any
 import numpy as np
 
 from cnnzoo.data.folders import part_of
-from cnnzoo.data.image_set import DataNotFound
+from cnnzoo.data.image_set import DataNotFound, stacked
 from cnnzoo.imaging.arrays import fit_to
+from cnnzoo.registry import suggestion
 
 PREFIX = "tfds:"
 OPTION = "name one by #IMAGE or #IMAGE,LABEL at the end of the name"
 
 Arrays = tuple[np.ndarray, np.ndarray | None, tuple[str, ...]]  # images, labels, class names
+
+
+def split_address(name: str) -> tuple[str, str]:
+    """NAME[/CONFIG] and IMAGE[,LABEL] of a name; the latter may be empty."""
+    address, _, keys = name.removeprefix(PREFIX).partition("#")
+    return address, keys
 
 
 def opened(name: str, else_try: str) -> Any:
@@ -37,11 +43,10 @@ def opened(name: str, else_try: str) -> Any:
     try:
         builder = tfds.builder(name, data_dir=folder)
     except tfds.core.registered.DatasetNotFoundError:
-        known = tfds.list_builders(with_community_datasets=False)
-        near = difflib.get_close_matches(name.partition("/")[0], known, 3)
-        hint = f"Did you mean {', '.join(PREFIX + each for each in near)}? " if near else ""
+        known = [PREFIX + each for each in tfds.list_builders(with_community_datasets=False)]
+        hint = suggestion(PREFIX + name.partition("/")[0], known, "none is near.")
         every = 'python -c "import tensorflow_datasets as tfds; print(tfds.list_builders())"'
-        raise ValueError(f"Unknown data set {PREFIX}{name}. {hint}All names: {every}") from None
+        raise ValueError(f"Unknown data set {PREFIX}{name}. {hint} All names: {every}") from None
     if not Path(builder.data_dir).exists():
         _check_network(name, builder, else_try)
         builder.download_and_prepare()
@@ -92,7 +97,7 @@ def read_builder(name: str, split: str, shape: tuple[int, int, int] | None, else
             images of several sizes without `shape`.
         DataNotFound: See `opened`.
     """
-    address, _, keys = name.removeprefix(PREFIX).partition("#")
+    address, keys = split_address(name)
     builder = opened(address, else_try)
     image, label = _features(name, builder.info.features, keys)
     have = list(builder.info.splits)
@@ -103,18 +108,14 @@ def read_builder(name: str, split: str, shape: tuple[int, int, int] | None, else
     for row in rows(builder, tests if tests and split == "test" else "train").as_numpy_iterator():
         images.append(row[image] if shape is None else fit_to(row[image][None], shape)[0])
         labels.append(row[label] if label else 0)
-    if len(sizes := {each.shape for each in images}) > 1:
-        raise ValueError(
-            f"Images of {name} must have one shape, or load must be given a `shape`. Received: {len(sizes)} shapes, "
-            f"{sorted(sizes)[:2]}…"
-        )
+    whole = stacked(images, f"of {name}")
     kept = np.arange(len(images)) if tests else part_of(len(images), len(images) // 5, split)
     classes = tuple(builder.info.features[label].names) if label else ()
-    return np.stack(images)[kept], np.array(labels, np.int64)[kept] if label else None, classes
+    return whole[kept], np.array(labels, np.int64)[kept] if label else None, classes
 
 
 def _features(name: str, features: Any, keys: str) -> tuple[str, str | None]:
-    """The keys of the images and of the labels, if any, as asked for or by their types.
+    """The keys of the images and of the labels, if any: those in `keys`, else by their types.
 
     Raises:
         ValueError: See `_feature`; or there are no images, or not of 8 bits with 1 or 3 channels.

@@ -15,6 +15,24 @@ class DataNotFound(ValueError):
     """A data set is not on this machine and cannot be downloaded; the message names the remedy."""
 
 
+def stacked(images: Sequence[np.ndarray], where: str) -> np.ndarray:
+    """Images (height, width, channels) as one array (n, height, width, channels).
+
+    Args:
+        images: One or more.
+        where: "in" or "of" their source, for the error.
+
+    Raises:
+        ValueError: They have several shapes.
+    """
+    if len(shapes := {image.shape for image in images}) > 1:
+        raise ValueError(
+            f"Images {where} must have one shape, or load must be given a `shape`. "
+            f"Received: {len(shapes)} shapes, {sorted(shapes)[:2]}…"
+        )
+    return np.stack(images)
+
+
 @dataclass(frozen=True)
 class ImageSet:
     """Decoded images in memory.

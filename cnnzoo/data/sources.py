@@ -10,7 +10,7 @@ import numpy as np
 from cnnzoo.data.builders import PREFIX, Arrays, opened, read_builder, rows
 from cnnzoo.data.catalog import CATALOG, NAMES, DataSet
 from cnnzoo.data.folders import files_of, layouts, part_of
-from cnnzoo.data.image_set import DataNotFound
+from cnnzoo.data.image_set import DataNotFound, stacked
 from cnnzoo.imaging.arrays import fit_to, resized, to_channels
 from cnnzoo.imaging.files import read_image
 
@@ -149,10 +149,4 @@ def _folder(folder: Path, split: str, shape: Shape | None, corrupt: str) -> Arra
         warnings.warn(f"left out: {message}", stacklevel=4)
     if not images:
         raise ValueError(f"Images must be {layouts(folder)}. Received: none for {split!r}")
-    shapes = {image.shape for image in images}
-    if len(shapes) > 1:
-        raise ValueError(
-            f"Images in {folder} must have one shape, or load must be given a `shape`. "
-            f"Received: {len(shapes)} shapes, {sorted(shapes)[:2]}…"
-        )
-    return np.stack(images), np.array(labels, np.int64) if classes else None, classes
+    return stacked(images, f"in {folder}"), np.array(labels, np.int64) if classes else None, classes
