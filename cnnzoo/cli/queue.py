@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cnnzoo.recipes.json_files import find_recipe
-from cnnzoo.training.run_dir import Run
+from cnnzoo.training.run_dir import Run, has_run
 from cnnzoo.training.signals import stop_on_signals
 from cnnzoo.utils.atomic_files import locked
 
@@ -37,7 +37,7 @@ class Line:
 
     @property
     def has_begun(self) -> bool:
-        return (self.folder / "run.json").exists()
+        return has_run(self.folder)
 
     @property
     def is_finished(self) -> bool:
@@ -149,7 +149,7 @@ def _take(line: Line, core: int | None, stop: threading.Event) -> str:
 
 
 def _trained(words: tuple[str, ...], core: int | None, stop: threading.Event) -> int:
-    """The exit code of `cnnzoo train` in a process, which is told once to stop when `stop` is set."""
+    """The exit code of `cnnzoo train` in a process, terminated once when `stop` is set."""
     process = subprocess.Popen(
         [sys.executable, "-m", "cnnzoo", "train", *words],
         process_group=0 if os.name == "posix" else None,  # so that Ctrl-C reaches it once, from here

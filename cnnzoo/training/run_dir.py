@@ -127,13 +127,18 @@ class Run:
         publish(aside, self.path / WEIGHTS)
 
 
+def has_run(path: Path) -> bool:
+    """Whether a folder holds a training run."""
+    return (path / "run.json").exists()
+
+
 def check_vacant(path: Path) -> None:
     """Checks that a folder can take a new run.
 
     Raises:
         ValueError: It holds a run, or is a file.
     """
-    if (path / "run.json").exists():
+    if has_run(path):
         raise ValueError(f"{path} holds a run already; go on with it by --resume {path}, or give another folder")
     if path.exists() and not path.is_dir():
         raise ValueError(f"{path} must be a folder, new or without a run. Received: a file")

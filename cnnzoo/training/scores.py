@@ -17,8 +17,8 @@ CURVE = "curve.json"
 class ValidationScores(keras.callbacks.Callback):
     """Scores the model after every few epochs and the last, as `cnnzoo evaluate RUN --split validation` does.
 
-    A copy of the model is scored, so that the training is the same as without. The scores are taken once the state of
-    the epoch is saved, so that nothing is lost if they are interrupted, and are made up for when the run resumes.
+    A copy of the model is scored, so that the training is the same as without. The state of the
+    epoch is saved before it is scored; a run that stops in between scores it when it resumes.
 
     Args:
         checkpointer: It counts steps and core-hours, and saves the states; of a run whose plan has `score_every`.

@@ -16,7 +16,7 @@ from cnnzoo import checkpoints
 from cnnzoo.metrics.scores import Score
 from cnnzoo.recipes.json_files import write_recipe
 from cnnzoo.training.loop import train
-from cnnzoo.training.run_dir import Run
+from cnnzoo.training.run_dir import Run, has_run
 from cnnzoo.training.tensorboard import EventFile
 from cnnzoo.tuning.objectives import measure
 from cnnzoo.tuning.oracles import ResumableOracle, RunTuner, make_oracle
@@ -82,9 +82,9 @@ class SearchRunner:
         folder, start = self._folder(trial.name), time.perf_counter()
         keras.backend.clear_session()
         try:
-            if not (folder / "run.json").exists():
+            if not has_run(folder):
                 self._prepare(folder, trial, drawn.hyperparameters.values.get("tuner/trial_id"))
-            if (folder / "run.json").exists():
+            if has_run(folder):
                 train(resume=folder, callbacks=self.callbacks, verbose=0)
             else:
                 train(folder, out=folder, callbacks=self.callbacks, verbose=0)

@@ -134,7 +134,7 @@ def _check(args: argparse.Namespace, queued: bool = False) -> None:
     from cnnzoo.cli.queue import check_settings
     from cnnzoo.recipes import recipe
     from cnnzoo.recipes.json_files import find_recipe
-    from cnnzoo.training.run_dir import Run, check_vacant
+    from cnnzoo.training.run_dir import Run, check_vacant, has_run
 
     if args.resume is not None:  # `cnnzoo.train` checks the other arguments
         Run.open(args.resume)
@@ -145,7 +145,7 @@ def _check(args: argparse.Namespace, queued: bool = False) -> None:
         )
     if args.out is not None:
         checks.folder(args.out, "--out")
-        if queued and (args.out / "run.json").exists():
+        if queued and has_run(args.out):
             check_settings(args)
         else:
             check_vacant(args.out)
