@@ -10,7 +10,7 @@ import colorsys
 import io
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -28,16 +28,15 @@ from cnnzoo.imaging.arrays import to_uint8
 from cnnzoo.imaging.grid import COLUMNS, Row, font, picture
 
 HERE = Path(__file__).parent / "pictures"
-FRONT, REAL = "front", "real"
 WIDEST = 900  # pixels
 SCANS = 40  # epochs over the scans that scikit-learn ships, for an architecture without a checkpoint
 LARGE = 176  # of a photograph, in pixels
 
 
 def main(names: list[str]) -> None:
-    for name in names or [*registry.list_models(), FRONT, REAL]:
-        if name in (FRONT, REAL):
-            (front if name == FRONT else real)().save(HERE / f"{name}.webp", quality=82, method=6)
+    for name in names or [*registry.list_models(), *SHEETS]:
+        if name in SHEETS:
+            SHEETS[name]().save(HERE / f"{name}.webp", quality=82, method=6)
         else:
             checkpoints = hub.list_checkpoints(name)
             rows = gallery.exhibit(checkpoints[-1]).rows if checkpoints else rows_without_checkpoint(name)
@@ -52,17 +51,24 @@ SPACE = 8
 BACKGROUND, TITLE, NOTE = (22, 25, 37), (255, 255, 255), (170, 178, 196)
 
 
+def sheet(cells: Iterable[tuple[str, str, np.ndarray]], columns: int) -> Image.Image:
+    """Cells with a title, a note and pixels (side, side, 3), in rows of so many columns."""
+    cells = list(cells)
+    side = len(cells[0][2])
+    rows = len(cells) // columns
+    made = Image.new("RGB", (columns * (side + SPACE) + SPACE, rows * (side + BAR + SPACE) + SPACE), BACKGROUND)
+    pen = ImageDraw.Draw(made)
+    for i, (title, note, pixels) in enumerate(cells):
+        left, top = SPACE + i % columns * (side + SPACE), SPACE + i // columns * (side + BAR + SPACE)
+        made.paste(Image.fromarray(pixels), (left, top))
+        pen.text((left + 4, top + side + BAR / 2), title, TITLE, font(25), anchor="lm")
+        pen.text((left + side - 4, top + side + BAR / 2), note, NOTE, font(19), anchor="rm")
+    return made
+
+
 def front() -> Image.Image:
     """Six cells in two rows: what goes in at the left of each, what comes out at the right."""
-    columns, rows = 3, 2
-    sheet = Image.new("RGB", (columns * (CELL + SPACE) + SPACE, rows * (CELL + BAR + SPACE) + SPACE), BACKGROUND)
-    pen = ImageDraw.Draw(sheet)
-    for i, (title, note, pixels) in enumerate(cells()):
-        left, top = SPACE + i % columns * (CELL + SPACE), SPACE + i // columns * (CELL + BAR + SPACE)
-        sheet.paste(Image.fromarray(pixels), (left, top))
-        pen.text((left + 4, top + CELL + BAR / 2), title, TITLE, font(25), anchor="lm")
-        pen.text((left + CELL - 4, top + CELL + BAR / 2), note, NOTE, font(19), anchor="rm")
-    return sheet
+    return sheet(cells(), columns=3)
 
 
 def cells() -> Iterator[tuple[str, str, np.ndarray]]:
@@ -131,15 +137,12 @@ def real() -> Image.Image:
     file = io.BytesIO()
     Image.fromarray(square(astronaut(), 0, 130, 240, 120)).save(file, "JPEG", quality=50)
     small = Image.open(file)
-    made = {"bicubic": np.asarray(small.resize((360, 360), Image.Resampling.BICUBIC))}
-    made |= {name: cnnzoo.build(name).upscale(small) for name in ("espcn.x3", "espcn.x3_real")}
-    sheet = Image.new("RGB", (3 * (360 + SPACE) + SPACE, 360 + BAR + SPACE), BACKGROUND)
-    pen = ImageDraw.Draw(sheet)
-    for i, (title, pixels) in enumerate(made.items()):
-        left = SPACE + i * (360 + SPACE)
-        sheet.paste(Image.fromarray(pixels), (left, SPACE))
-        pen.text((left + 4, SPACE + 360 + BAR / 2), title, TITLE, font(25), anchor="lm")
-    return sheet
+    made = [("bicubic", "", np.asarray(small.resize((360, 360), Image.Resampling.BICUBIC)))]
+    made += [(name, "", cnnzoo.build(name).upscale(small)) for name in ("espcn.x3", "espcn.x3_real")]
+    return sheet(made, columns=3)
+
+
+SHEETS = {"front": front, "real": real}
 
 
 # -- the pictures of architectures -------------------------------------------------------------------------------------
