@@ -42,9 +42,9 @@ def epoch(asked: argparse.Namespace) -> Rows:
 def verb(asked: argparse.Namespace) -> Rows:
     with tempfile.TemporaryDirectory() as folder:
         for name in asked.names or verbs.VERBS:
-            given = (name, asked.rounds, str(asked.exports or folder), tuple(asked.without))
-            for row in verbs.measured(*given, *([asked.precision] if asked.precision else [])):
-                yield f"verbs/{name}/{row['size']}" + (f"/{asked.precision}" if asked.precision else ""), row
+            exports, precision = str(asked.exports or folder), asked.precision or "float32"
+            for row in verbs.measured(name, asked.rounds, exports, tuple(asked.without), precision):
+                yield f"verbs/{row['title']}/{row['size']}", row
 
 
 def command(asked: argparse.Namespace) -> Rows:

@@ -31,8 +31,7 @@ def of_verb(verb: str) -> dict[str, Any]:
 def _verb(verb: str, side: str) -> float:
     worker = Worker("speed.verbs_tensorflow")
     try:
-        size = max(size for size in VERBS[verb].sizes if size[0] in (256, 1024))
-        worker.ask("prepare", verb, size, (side,))
+        worker.ask("prepare", verb, max(VERBS[verb].sizes), (side,))
         return worker.peak_bytes()
     finally:
         worker.close()

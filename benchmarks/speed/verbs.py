@@ -86,9 +86,7 @@ def given(verb: str, size: tuple[int, int]) -> tuple[np.ndarray, ...]:
     return (load("digits", "train").images[: size[0]],)
 
 
-def measured(
-    verb: str, rounds: int, folder: str, skipped: tuple[str, ...] = (), precision: str = "float32"
-) -> list[dict[str, Any]]:
+def measured(verb: str, rounds: int, folder: str, skipped: tuple[str, ...], precision: str) -> list[dict[str, Any]]:
     """The rows of a verb, one for each size.
 
     Args:
