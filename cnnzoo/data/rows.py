@@ -1,0 +1,29 @@
+"""Random access to the pictures of a data set that are not in memory."""
+
+from typing import Protocol
+
+import numpy as np
+
+
+class Rows(Protocol):
+    """The pictures of one split, in a fixed order; each is read when it is asked for, from any thread.
+
+    Attributes:
+        name: Name of the data set, or the path of the folder.
+        labels: int64 (n,), or None.
+        classes: Class names, in the order of the labels.
+    """
+
+    name: str
+    labels: np.ndarray | None
+    classes: tuple[str, ...]
+
+    def __len__(self) -> int:
+        """Number of pictures."""
+
+    def image(self, i: int) -> np.ndarray:
+        """Picture i, uint8 (height, width, channels) with 1 or 3 channels, of its own size.
+
+        Raises:
+            ValueError: It cannot be read; the message names it.
+        """
