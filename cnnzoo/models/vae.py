@@ -66,6 +66,7 @@ class VAE(Reconstructor):
         "width": [8, 16, 32],
         "hidden": [128, 256, 512],
     }
+    latent_layers, bound_samples = 1, 5000  # for the scores: layers of q(z|x), and draws of the tighter bound
     label_size = 0  # channels added by a label to the inputs of the networks
 
     def __init__(
