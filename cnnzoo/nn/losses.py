@@ -55,8 +55,9 @@ def discretized_logistic_log_likelihood(images: Any, mean: Any, log_scale: Any) 
     inverse_scale = ops.exp(-log_scale)
     upper = (images - mean + 0.5 / 255) * inverse_scale
     lower = (images - mean - 0.5 / 255) * inverse_scale
-    # log(sigmoid(u) - sigmoid(l)) = log sigmoid(u) + log sigmoid(-l) + log(1 - exp(l - u)), exact without cancellation
-    inside = -ops.softplus(-upper) - ops.softplus(lower) + ops.log(-ops.expm1(lower - upper))
+    # log(sigmoid(u) - sigmoid(l)) = log sigmoid(u) + log sigmoid(-l) + log(1 - exp(l - u)), exact without cancellation;
+    # l - u as their difference would be 0 far from the mean
+    inside = -ops.softplus(-upper) - ops.softplus(lower) + ops.log(-ops.expm1(-inverse_scale / 255))
     first, last = -ops.softplus(-upper), -ops.softplus(lower)
     return _per_image(ops.where(images < 0.5 / 255, first, ops.where(images > 254.5 / 255, last, inside)))
 
