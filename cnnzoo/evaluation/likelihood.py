@@ -18,7 +18,8 @@ def scores(model: Any, found: ImageSet, options: Options) -> list[Score]:
     """The bounds of a model for images, with labels if it needs them; see `bounds`."""
     labels = found.labels if model.needs_labels else None
     count = options.images or max(1, BOUNDED // found.images[0].size)
-    return bounds(model, found.images, labels, options.samples, count, options.progress)
+    samples = options.samples or model.bound_samples
+    return bounds(model, found.images, labels, samples, count, options.progress)
 
 
 def bounds(
@@ -27,7 +28,7 @@ def bounds(
     """The ELBO of all images and the importance-weighted bound of the first `count`, in nats, with intervals.
 
     Args:
-        model: Has `elbo` and `log_weights`.
+        model: Has `elbo`, `log_weights` and `latent_layers`.
         images: uint8 (n, height, width, channels).
         labels: (n,), or None for a model without labels.
         samples: Draws per image of the importance-weighted bound.
@@ -35,7 +36,7 @@ def bounds(
         progress: Called with (done, total) draws.
     """
     truth = images.astype(np.float32) / 255
-    protocol: dict[str, Any] = {"likelihood": model.likelihood, "latent layers": 1}
+    protocol: dict[str, Any] = {"likelihood": model.likelihood, "latent layers": model.latent_layers}
     if labels is not None:
         protocol["given"] = "the label of each image"
     if model.binarize:

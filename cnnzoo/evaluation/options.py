@@ -14,7 +14,7 @@ class Options:
     """The arguments of `cnnzoo.evaluate` with the same names, checked; a task reads the ones that it has."""
 
     limit: int | None = None
-    samples: int = 5000
+    samples: int | None = None
     images: int | None = None
     extractor: str | None = None
     inception: bool = False

@@ -10,7 +10,7 @@ from cnnzoo.metrics.scores import Score
 
 
 def scores(model: Any, found: ImageSet, train: np.ndarray) -> list[Score]:
-    """MSE and PSNR on images in [0, 1], the MSE of PCA, and with labels the MSE of the worst class.
+    """MSE and PSNR on images in [0, 1], the MSE of PCA if codes are smaller than images, and the MSE of the worst class.
 
     Args:
         model: An autoencoder.
@@ -23,14 +23,15 @@ def scores(model: Any, found: ImageSet, train: np.ndarray) -> list[Score]:
     errors = reconstruction.mse_per_image(truth, made)
     mse = float(errors.mean())
     psnr = float(reconstruction.psnr_per_image(truth, made).mean())
-    pca = reconstruction.pca_mse(train.astype(np.float32) / 255, truth, model.latent_dim)
-    fitted = {"components": model.latent_dim, "fitted on": f"{len(train)} training images"}
     scores = [
         Score("mse", mse, "", "lower", n, protocol={"range": "[0, 1]", "mean over": "images, pixels and channels"}),
         Score("psnr", psnr, "dB", "higher", n, protocol={"data range": 1, "mean over": "images"}),
-        Score("pca_mse", pca, "", "", n, protocol=fitted),
-        Score("mse_over_pca", mse / pca, "", "lower", n, protocol=fitted),
     ]
+    if model.latent_dim < truth[0].size:  # else a PCA would be exact
+        pca = reconstruction.pca_mse(train.astype(np.float32) / 255, truth, model.latent_dim)
+        fitted = {"components": model.latent_dim, "fitted on": f"{len(train)} training images"}
+        scores.append(Score("pca_mse", pca, "", "", n, protocol=fitted))
+        scores.append(Score("mse_over_pca", mse / pca, "", "lower", n, protocol=fitted))
     return scores if found.labels is None else [*scores, _worst_class(errors, found.labels, found.classes)]
 
 

@@ -46,7 +46,7 @@ def evaluate(
     split: str = "test",
     *,
     limit: int | None = None,
-    samples: int = 5000,
+    samples: int | None = None,
     images: int | None = None,
     extractor: str | None = None,
     inception: bool = False,
@@ -60,7 +60,7 @@ def evaluate(
             sets if that is a set of photographs (see `cnnzoo.evaluation.restoration`).
         split: "test", or as in `cnnzoo.data.load`.
         limit: Use at most this number of images; see `cnnzoo.data.ImageSet.few`.
-        samples: Draws per image of the importance-weighted bound.
+        samples: Draws per image of the importance-weighted bound; by default the `bound_samples` of the model.
         images: The number of images of the importance-weighted bound; by default 1000 of 28x28, and fewer of larger
             images in proportion to their values.
         extractor: The classifier whose features judge samples: by default the `judge` of the data set in

@@ -28,7 +28,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--limit", type=arguments.integer(1), help="use at most this number of images")
     parser.add_argument(
-        "--samples", type=arguments.integer(1), default=5000, help="K of the importance-weighted bound (default: 5000)"
+        "--samples",
+        type=arguments.integer(1),
+        help="K of the importance-weighted bound (default: 5000; 100 for a ladder_vae)",
     )
     parser.add_argument(
         "--images", type=arguments.integer(1), help="images of that bound (default: the first 1000 of 28x28)"
