@@ -4,16 +4,18 @@ from cnnzoo.recipes import Recipe, adam_cosine
 
 RECIPES = {
     "fashion_mnist": Recipe(
-        summary="The conditional GAN on Fashion-MNIST",
-        cost="Half an hour on one core",
+        summary="The conditional GAN on Fashion-MNIST, with twice the filters",
+        cost="Fifty minutes on one core",
         data="fashion_mnist",
-        epochs=25,
+        epochs=20,
+        split="fit",
         batch_size=64,
         expects="a Fréchet distance of 14 times the train-test distance, 87 % of samples of the class asked for",
         published=(
             "none that compares: Mirza and Osindero, 2014, have no Fashion-MNIST, which is younger, and the Fréchet "
             "distance here is in the features of a shipped classifier"
         ),
+        config={"width": 64},
         optimizers=adam_cosine(5e-4, "discriminator", "generator", beta_1=0.5),
     ),
     "mnist": Recipe(
