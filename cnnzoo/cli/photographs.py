@@ -4,7 +4,6 @@ import argparse
 import sys
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import replace
 from functools import partial
 from inspect import signature
 from pathlib import Path
@@ -37,34 +36,14 @@ def restorer_of(name: str, like: str) -> Callable[..., "Photo"]:
         raise ValueError(f"The model must be one such as {like}. Received: {name!r}, which is no {kind}")
 
     def restored(photo: "Photo", *inputs: Any, **options: Any) -> "Photo":
-        channels = model.image_shape[2]
-        if photo.pixels.shape[2] > channels:
+        from cnnzoo.runtime import edits
+
+        if photo.pixels.shape[2] > model.image_shape[2]:
             raise ValueError(f"The picture must be gray for {name!r}; for color: {like}. Received: a color picture")
-        return in_channels(channels, photo, lambda pixels: model.restore(pixels, *inputs, **options))
+        work = edits.filled if kind == "inpainter" else edits.denoised
+        return work(model, photo, *inputs, **options)
 
     return restored
-
-
-def visible_pixels(photo: "Photo", missing: "np.ndarray | None" = None) -> "np.ndarray":
-    """The pixels of a photograph with transparent parts filled; see `cnnzoo.imaging.transparency.bled`."""
-    from cnnzoo.imaging.transparency import bled
-
-    return bled(photo.pixels, photo.alpha, missing)
-
-
-def in_channels(channels: int, photo: "Photo", work: Callable[["np.ndarray"], "np.ndarray"]) -> "Photo":
-    """Applies a function of pixels with a number of channels to a photograph.
-
-    A gray photograph becomes three equal channels for a color function; the result is their mean.
-    """
-    import numpy as np
-
-    from cnnzoo.imaging.arrays import to_channels
-
-    made = work(to_channels(photo.pixels[None], channels)[0])
-    if photo.pixels.shape[2] < channels:
-        made = np.rint(made.mean(axis=2, keepdims=True, dtype=np.float32)).astype(made.dtype)
-    return replace(photo, pixels=made)
 
 
 def mask_of(path: Path) -> "np.ndarray":
@@ -126,6 +105,7 @@ def process_files(
     """
     from cnnzoo.imaging.files import format_for, read_photo, save_photo
     from cnnzoo.imaging.folders import passed_over
+    from cnnzoo.runtime.edits import scaled_size
 
     pairs, others = plan
     if others:
@@ -140,7 +120,7 @@ def process_files(
             update(done, len(pairs), path.name)
             try:
                 photo = read_photo(path)
-                format_for(target, output_size(photo.pixels.shape, scale), photo)  # before the work, which may be slow
+                format_for(target, scaled_size(photo.pixels.shape, scale), photo)  # before the work, which may be slow
                 tell = partial(within, update, done, len(pairs), path.name)
                 photo = work(photo, path, tell) if stepwise else work(photo)
                 save_photo(target, photo.pixels, photo)
@@ -155,11 +135,6 @@ def process_files(
         update(len(pairs), len(pairs))
     if failures:
         raise ValueError(f"left out {failures} of the {len(pairs)} pictures in {args.input}")
-
-
-def output_size(shape: tuple[int, ...], scale: float) -> tuple[int, int]:
-    """Height and width of an image (height, width, channels) after scaling, rounded, at least 1."""
-    return max(1, round(scale * shape[0])), max(1, round(scale * shape[1]))
 
 
 def _plan(source: Path, target: Path) -> Plan:

@@ -1,12 +1,11 @@
 """`cnnzoo denoise`"""
 
 import argparse
-from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING
 
 from cnnzoo.cli import arguments
-from cnnzoo.cli.photographs import plan_files, process_files, restorer_of, visible_pixels
+from cnnzoo.cli.photographs import plan_files, process_files, restorer_of
 
 if TYPE_CHECKING:
     from cnnzoo.imaging.files import Photo
@@ -32,7 +31,6 @@ def run(args: argparse.Namespace) -> None:
         restorer(args.model)  # so that a wrong name is one error, not one per file
 
     def clean(photo: "Photo") -> "Photo":
-        clear = replace(photo, pixels=visible_pixels(photo))
-        return restorer(args.model or DENOISERS[photo.pixels.shape[2]])(clear, ensemble=args.ensemble)
+        return restorer(args.model or DENOISERS[photo.pixels.shape[2]])(photo, ensemble=args.ensemble)
 
     process_files(args, plan, clean)

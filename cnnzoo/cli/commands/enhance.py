@@ -1,11 +1,10 @@
 """`cnnzoo enhance`"""
 
 import argparse
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from cnnzoo.cli import arguments, models
-from cnnzoo.cli.photographs import in_channels, plan_files, process_files, visible_pixels
+from cnnzoo.cli.photographs import plan_files, process_files
 
 if TYPE_CHECKING:
     from cnnzoo.imaging.files import Photo
@@ -29,7 +28,8 @@ def run(args: argparse.Namespace) -> None:
     model = models.load_with_method(args.model or ENHANCER, "enhance")
 
     def enhanced(photo: "Photo") -> "Photo":
-        clear = replace(photo, pixels=visible_pixels(photo))
-        return in_channels(3, clear, lambda pixels: model.enhance(pixels, args.strength))
+        from cnnzoo.runtime import edits
+
+        return edits.enhanced(model, photo, args.strength)
 
     process_files(args, plan, enhanced)

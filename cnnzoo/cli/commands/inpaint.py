@@ -1,12 +1,11 @@
 """`cnnzoo inpaint`"""
 
 import argparse
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cnnzoo.cli import arguments, checks
-from cnnzoo.cli.photographs import mask_of, plan_files, process_files, restorer_of, visible_pixels
+from cnnzoo.cli.photographs import mask_of, plan_files, process_files, restorer_of
 
 if TYPE_CHECKING:
     from cnnzoo.imaging.files import Photo
@@ -28,10 +27,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    import numpy as np
-
-    from cnnzoo.imaging.transparency import from_nearest
-
     plan = plan_files(args, args.mask)
     checks.pictures(args.mask)
     restorer = restorer_of(args.model or INPAINTER, INPAINTER)
@@ -43,9 +38,6 @@ def run(args: argparse.Namespace) -> None:
             raise ValueError(
                 f"--mask must be of {sizes[1]} pixels, as the picture. Received: {args.mask} of {sizes[0]}"
             )
-        made, alpha = restorer(replace(photo, pixels=visible_pixels(photo, mask)), mask), photo.alpha
-        if alpha is not None and not alpha[mask].any():  # erased pixels become visible once filled
-            alpha = from_nearest(alpha, ~mask)
-        return replace(made, pixels=np.where(mask[..., None], made.pixels, photo.pixels), alpha=alpha)
+        return restorer(photo, mask)
 
     process_files(args, plan, whole)

@@ -2,14 +2,13 @@
 
 import argparse
 from collections.abc import Callable, Sequence
-from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cnnzoo import hub, registry
 from cnnzoo.cli import arguments, checks, models
-from cnnzoo.cli.photographs import mask_of, plan_files, process_files, visible_pixels
+from cnnzoo.cli.photographs import mask_of, plan_files, process_files
 
 if TYPE_CHECKING:
     import numpy as np
@@ -51,7 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    from cnnzoo.imaging.arrays import to_channels
+    from cnnzoo.runtime import edits
 
     slow = {key: getattr(args, key) for key in ("network", "optimizer", "steps", "side", "frames")}
     slow = {key: value for key, value in slow.items() if value is not None}
@@ -72,8 +71,7 @@ def run(args: argparse.Namespace) -> None:
     mask = None if args.mask is None else mask_of(args.mask)
 
     def work(photo: "Photo", path: Path, tell: Callable[[int, int], None]) -> "Photo":
-        pixels = to_channels(visible_pixels(photo)[None], 3)[0]
-        return replace(photo, pixels=painted(pixels, path, tell, mask=mask, keep_color=args.keep_color))
+        return edits.painted(partial(painted, path=path, tell=tell), photo, mask=mask, keep_color=args.keep_color)
 
     process_files(args, plan, work, stepwise=True)
 

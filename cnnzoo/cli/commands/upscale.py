@@ -2,18 +2,15 @@
 
 import argparse
 import sys
-from dataclasses import replace
 from functools import cache
 from math import ceil
 from typing import TYPE_CHECKING, Any
 
 from cnnzoo.cli import arguments, models
-from cnnzoo.cli.photographs import output_size, plan_files, process_files, visible_pixels
+from cnnzoo.cli.photographs import plan_files, process_files
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    import numpy as np
 
     from cnnzoo.imaging.files import Photo
 
@@ -49,6 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     from cnnzoo.imaging.decoding import is_jpeg
+    from cnnzoo.runtime import edits
 
     names = _names(args)
     for name in names:
@@ -78,12 +76,7 @@ def run(args: argparse.Namespace) -> None:
 
     def larger(photo: "Photo", path: "Path", tell: Any) -> "Photo":
         model = loaded(names[-1] if is_jpeg(path) else names[0])
-        pixels = model.upscale(visible_pixels(photo), **options)
-        size = output_size(photo.pixels.shape, args.scale)
-        if size != pixels.shape[:2]:
-            pixels = _resized(pixels, size, "LANCZOS")
-        alpha = None if photo.alpha is None else _resized(photo.alpha[..., None], size, "BICUBIC")[..., 0]
-        return replace(photo, pixels=pixels, alpha=alpha)
+        return edits.enlarged(model, photo, args.scale, **options)
 
     process_files(args, plan, larger, scale=args.scale, stepwise=True)
 
@@ -114,12 +107,3 @@ def _names(args: argparse.Namespace) -> list[str]:
 def _factor(args: argparse.Namespace) -> int:
     """The factor of the network: the scale, rounded up; 0 if the scale is not above 1."""
     return ceil(args.scale) if args.scale > 1 else 0
-
-
-def _resized(pixels: "np.ndarray", size: tuple[int, int], filter: str) -> "np.ndarray":
-    """Pixels of 8 or 16 bits (height, width, channels) resized by a filter of Pillow, antialiased."""
-    import numpy as np
-    from PIL import Image
-
-    channels = [Image.fromarray(pixels[..., i]) for i in range(pixels.shape[2])]  # Pillow has no color of 16 bits
-    return np.stack([np.asarray(each.resize(size[::-1], Image.Resampling[filter])) for each in channels], axis=2)
