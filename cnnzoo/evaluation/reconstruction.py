@@ -10,7 +10,7 @@ from cnnzoo.metrics.scores import Score
 
 
 def scores(model: Any, found: ImageSet, train: np.ndarray) -> list[Score]:
-    """MSE and PSNR on images in [0, 1], the MSE of PCA if codes are smaller than images, and the MSE of the worst class.
+    """MSE and PSNR on images in [0, 1], the MSE of PCA if codes are smaller than images, and that of the worst class.
 
     Args:
         model: An autoencoder.

@@ -113,5 +113,5 @@ def test_settings_out_of_range_are_refused(config, message):
 
 
 def test_log_weights_refuse_no_samples(tiny):
-    with pytest.raises(ValueError, match="`samples` must be an integer >= 1. Received: 0"):
+    with pytest.raises(ValueError, match=r"`samples` must be an integer >= 1\. Received: 0"):
         tiny.log_weights(GRAY, samples=0)
