@@ -3,11 +3,11 @@
 import base64
 import functools
 import importlib.util
-import shutil
 import threading
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import browser
 import numpy as np
 import pytest
 from PIL import Image
@@ -19,13 +19,8 @@ from cnnzoo.imaging.files import png_bytes, read_image
 WEB = Path(__file__).parents[2] / "web"
 PICTURE = data.astronaut()[60:120, 100:320]  # (60, 220, 3): two tiles
 
-NEEDED = {
-    "chromium": shutil.which("chromium"),
-    "chromedriver": shutil.which("chromedriver"),
-    "selenium": importlib.util.find_spec("selenium"),
-    "onnxruntime-web (npm install --prefix web)": (WEB / "node_modules" / "onnxruntime-web").is_dir(),
-}
-MISSING = ", ".join(name for name, found in NEEDED.items() if not found)
+RUNTIME = (WEB / "node_modules" / "onnxruntime-web").is_dir()
+MISSING = browser.MISSING or ("" if RUNTIME else "onnxruntime-web (npm install --prefix web)")
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(bool(MISSING), reason=f"needs {MISSING}")]
 
 
@@ -37,7 +32,6 @@ class Quiet(SimpleHTTPRequestHandler):
 @pytest.fixture(scope="module")
 def page(tmp_path_factory):
     """The page, opened, with its network loaded."""
-    from selenium import webdriver
     from selenium.webdriver.support.ui import WebDriverWait
 
     spec = importlib.util.spec_from_file_location("build", WEB / "build.py")
@@ -47,18 +41,12 @@ def page(tmp_path_factory):
     build.build(site)
     server = ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=str(site)))
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    options = webdriver.ChromeOptions()
-    options.binary_location = NEEDED["chromium"]
-    for option in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--window-size=1100,900"):
-        options.add_argument(option)
-    service = webdriver.ChromeService(executable_path=NEEDED["chromedriver"])
-    driver = webdriver.Chrome(options=options, service=service)
     try:
-        driver.get(f"http://127.0.0.1:{server.server_port}/index.html")
-        WebDriverWait(driver, 120).until(lambda d: "Choose a picture" in d.find_element("id", "say").text)
-        yield driver
+        with browser.browser() as driver:
+            driver.get(f"http://127.0.0.1:{server.server_port}/index.html")
+            WebDriverWait(driver, 120).until(lambda d: "Choose a picture" in d.find_element("id", "say").text)
+            yield driver
     finally:
-        driver.quit()
         server.shutdown()
         server.server_close()
 
