@@ -17,9 +17,11 @@ if TYPE_CHECKING:
     from cnnzoo.registry import list_models
     from cnnzoo.training.loop import train
     from cnnzoo.tuning import tune
+    from cnnzoo.web_app import app
 
 __all__ = [
     "__version__",
+    "app",
     "build",
     "card",
     "compare",
@@ -36,6 +38,7 @@ __all__ = [
 ]
 
 _HOME = {
+    "app": "cnnzoo.web_app",
     "build": "cnnzoo.hub",
     "card": "cnnzoo.hub",
     "list_checkpoints": "cnnzoo.hub",

@@ -1,0 +1,263 @@
+"""Edits of photographs, from the file of a visitor to a file in its format."""
+
+import threading
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from functools import cache
+from pathlib import Path
+from time import monotonic, sleep
+from typing import Any
+
+import numpy as np
+
+from cnnzoo import hub
+from cnnzoo.imaging.arrays import to_channels, to_uint8
+from cnnzoo.imaging.decoding import is_jpeg
+from cnnzoo.imaging.files import FORMATS, Photo, read_photo, save_photo
+from cnnzoo.imaging.given_masks import read_mask
+from cnnzoo.imaging.transparency import flattened
+from cnnzoo.runtime import edits, open_model
+
+SHOWN = 2048  # pixels of the long side of a picture on the page, at most
+DRAWN_ON = 1024  # of the picture to draw a mask on
+LARGEST = 100_000_000  # pixels of a result
+PAINTER, PAINTED_SIDE, STEPS = "fast_style.paintings", 256, 60  # of the painting after any picture
+KINDS = ("by the file", "clean", "noisy or compressed")
+
+
+class Cancelled(Exception):
+    """The visitor ended the work."""
+
+
+@dataclass(frozen=True)
+class Edited:
+    """The result of an edit.
+
+    Attributes:
+        before, after: For the page, uint8 (height, width, 3), of one size and at most `SHOWN` pixels a side.
+        file: The whole result.
+        note: What was done, in one sentence.
+    """
+
+    before: np.ndarray
+    after: np.ndarray
+    file: Path
+    note: str
+
+
+@dataclass(frozen=True)
+class Desk:
+    """The limits of the app, its folder of results, and an event to end each slow work, by visitor."""
+
+    folder: Path
+    megapixels: float
+    running: dict[str, threading.Event] = field(default_factory=dict)
+
+    def end_all(self, patience: float = 10.0) -> None:
+        """Ends all slow work, and waits for it: a library in the middle of a step aborts the process at its end."""
+        stop = monotonic() + patience
+        while self.running and monotonic() < stop:
+            for event in list(self.running.values()):
+                event.set()
+            sleep(0.05)
+
+    def read(self, path: str | None) -> Photo:
+        """The photograph of a visitor.
+
+        Raises:
+            ValueError: There is none, it cannot be read, or it is too large; the message has its name alone.
+        """
+        if path is None:
+            raise ValueError("Choose a photograph first.")
+        try:
+            photo = read_photo(path)
+        except ValueError as error:
+            raise ValueError(str(error).replace(path, Path(path).name)) from None
+        height, width = photo.pixels.shape[:2]
+        if height * width > self.megapixels * 1e6:
+            raise ValueError(
+                f"{Path(path).name} must have at most {self.megapixels:g} megapixels. Received: {width}x{height} pixels"
+            )
+        return photo
+
+    def finish(self, before: Photo, after: Photo, path: str, done: str, note: str) -> Edited:
+        """Writes a result; `done` is added to the name of the file."""
+        suffix = Path(path).suffix.lower()
+        known = suffix in FORMATS and not (after.alpha is not None and FORMATS[suffix] == "JPEG")
+        file = self.folder / uuid.uuid4().hex / f"{Path(path).stem}-{done}{suffix if known else '.png'}"
+        save_photo(file, after.pixels, after)
+        height, width = after.pixels.shape[:2]
+        note = f"{note} {width}x{height} pixels, {file.stat().st_size / 1e6:.2g} MB."
+        return Edited(shown(before), shown(after), file, note)
+
+
+def shown(photo: Photo) -> np.ndarray:
+    """A photograph for the page: uint8 (height, width, 3), reduced to at most `SHOWN` pixels a side."""
+    pixels = flattened(photo.pixels, photo.alpha)
+    if pixels.dtype == np.uint16:
+        pixels = (pixels // 257).astype(np.uint8)
+    return to_channels(_at_most(pixels, SHOWN)[None], 3)[0]
+
+
+def _at_most(pixels: np.ndarray, side: int) -> np.ndarray:
+    share = side / max(pixels.shape[:2])
+    return pixels if share >= 1 else edits.resized(pixels, edits.scaled_size(pixels.shape, share), "LANCZOS")
+
+
+@cache
+def opened(name: str) -> Any:
+    """A shipped model for photographs, run by ONNX Runtime where it has graphs."""
+    return open_model(hub.checkpoint_path(name)) or hub.build(name)
+
+
+@cache
+def by_keras(name: str) -> Any:
+    """A shipped model, run by Keras."""
+    return hub.build(name)
+
+
+def enlarge(desk: Desk, path: str | None, scale: int, kind: str, sharpness: float) -> Edited:
+    """A photograph upscaled 2, 3 or 4 times.
+
+    Args:
+        desk: Of the app.
+        path: Its file.
+        scale: The factor of the sides.
+        kind: One of `KINDS`: whether the file is noisy or compressed; "by the file" takes this of JPEG files.
+        sharpness: Of 4 times, 0 (faithful) to 1 (sharp, with invented texture).
+    """
+    photo = desk.read(path)
+    assert path is not None
+    if photo.pixels[..., 0].size * scale**2 > LARGEST:
+        raise ValueError(
+            f"The result must have at most {LARGEST / 1e6:g} megapixels; choose a smaller factor. Received: {scale}"
+        )
+    options: dict[str, Any] = {}
+    if scale == 4 and sharpness > 0:
+        name, model, options = "espcn_gan.x4", by_keras("espcn_gan.x4"), {"sharpness": sharpness}
+    else:
+        is_real = kind == KINDS[2] or (kind == KINDS[0] and is_jpeg(Path(path)))
+        name = f"espcn.x{scale}_real" if is_real else f"espcn.x{scale}"
+        model = opened(name)
+    made = edits.enlarged(model, photo, scale, **options)
+    plain = replace(made, pixels=edits.resized(photo.pixels, made.pixels.shape[:2], "BICUBIC"))
+    return desk.finish(plain, made, path, f"x{scale}", f"Enlarged by {name}, beside bicubic resizing:")
+
+
+def denoise(desk: Desk, path: str | None) -> Edited:
+    """A photograph without its noise, of unknown strength."""
+    photo = desk.read(path)
+    assert path is not None
+    name = "denoiser.gray_blind" if photo.pixels.shape[2] == 1 else "denoiser.color_blind"
+    return desk.finish(photo, edits.denoised(opened(name), photo), path, "clean", f"Denoised by {name}:")
+
+
+def repair(desk: Desk, path: str | None, drawn: dict[str, Any] | None, mask: str | None) -> Edited:
+    """A photograph with its marked parts filled.
+
+    Args:
+        desk: Of the app.
+        path: Its file.
+        drawn: The layers of the drawing over it; the value of a `gradio.ImageEditor` of Pillow images.
+        mask: The file of a mask of the same size, instead of the drawing: bright is filled.
+    """
+    photo = desk.read(path)
+    assert path is not None
+    height, width = photo.pixels.shape[:2]
+    if mask is not None:
+        try:
+            missing = read_mask(mask)
+        except ValueError as error:
+            raise ValueError(str(error).replace(mask, Path(mask).name)) from None
+        if missing.shape != (height, width):
+            size = f"{missing.shape[1]}x{missing.shape[0]}"
+            raise ValueError(f"The mask must be of {width}x{height} pixels, as the photograph. Received: {size}")
+    else:
+        missing = np.zeros((height, width), bool)
+        for layer in (drawn or {}).get("layers", ()):
+            opacity = layer.convert("RGBA").getchannel("A").resize((width, height))
+            missing |= np.asarray(opacity) > 0
+    if not missing.any() or missing.all():
+        raise ValueError("Draw over the parts to fill, with the brush; not over the whole photograph.")
+    made = edits.filled(opened("inpainter.photos64"), photo, missing)
+    holed = replace(photo, pixels=np.where(missing[..., None], np.iinfo(photo.pixels.dtype).max, photo.pixels))
+    note = f"Filled {missing.mean():.1%} by inpainter.photos64:"
+    return desk.finish(holed, made, path, "whole", note)
+
+
+def to_draw_on(desk: Desk, path: str | None) -> np.ndarray | None:
+    """The photograph to draw a mask on, reduced; None if there is none, or it cannot be read."""
+    try:
+        return _at_most(shown(desk.read(path)), DRAWN_ON)
+    except ValueError:  # told when the work is asked for
+        return None
+
+
+def paint(
+    desk: Desk,
+    ended: threading.Event,
+    progress: Callable[[int, int], None],
+    path: str | None,
+    first: str,
+    second: str,
+    share: float,
+    keep_color: bool,
+    picture: str | None,
+) -> Edited:
+    """A photograph painted after one or two paintings, or after any picture.
+
+    Args:
+        desk: Of the app.
+        ended: Set when the visitor cancels.
+        progress: Called with (done, total).
+        path: Its file.
+        first, second: Names of paintings.
+        share: Of the second, from 0 to 1.
+        keep_color: Whether only the brightness is painted.
+        picture: The file of a picture that is used instead of the paintings; by optimization, which is slow.
+
+    Raises:
+        Cancelled: `ended` was set.
+    """
+    photo = desk.read(path)
+    assert path is not None
+
+    def told(done: int, total: int, *_: Any) -> None:
+        if ended.is_set():
+            raise Cancelled
+        progress(done, total)
+
+    if picture is not None:
+        style = to_uint8(to_channels(shown(desk.read(picture))[None], 3))[0]
+        options: dict[str, Any] = {"side": PAINTED_SIDE, "steps": STEPS}
+        model, like = by_keras_of("style_transfer"), Path(picture).stem
+
+        def stylize(pixels: np.ndarray, **more: Any) -> np.ndarray:
+            return model.stylize(pixels, [style], progress=told, **options, **more)
+    else:
+        mix = {first: 1 - share, second: share} if first != second else {first: 1.0}
+        mix = {name: weight for name, weight in mix.items() if weight > 0}
+        fast, like = opened(PAINTER), "-".join(mix)
+        if photo.pixels[..., 0].size > getattr(fast, "largest", photo.pixels.size):
+            fast = by_keras(PAINTER)
+
+        def stylize(pixels: np.ndarray, **more: Any) -> np.ndarray:
+            return fast.stylize(pixels, mix, progress=told, **more)
+
+    made = edits.painted(stylize, photo, keep_color=keep_color)
+    return desk.finish(photo, made, path, like, f"Painted after {like.replace('-', ' and ')}:")
+
+
+@cache
+def by_keras_of(architecture: str) -> Any:
+    """A model of an architecture without weights of its own."""
+    return hub.build(architecture)
+
+
+def light(desk: Desk, path: str | None, strength: float) -> Edited:
+    """A photograph with its exposure, contrast and color corrected; `strength` is from 0 (unchanged) to 2."""
+    photo = desk.read(path)
+    assert path is not None
+    made = edits.enhanced(opened("enhancer.photos"), photo, strength)
+    return desk.finish(photo, made, path, "light", "Corrected by enhancer.photos:")

@@ -1,0 +1,192 @@
+"""The work of the app, from a visitor's file to a file, against the verbs of the models."""
+
+import threading
+
+import numpy as np
+import pytest
+from PIL import Image
+from skimage import data
+
+import cnnzoo
+from cnnzoo import web_app
+from cnnzoo.imaging.files import read_image
+from cnnzoo.web_app import photographs, small_images
+from cnnzoo.web_app.photographs import Cancelled, Desk
+
+PICTURE = data.astronaut()[40:104, 180:260]  # (64, 80, 3)
+
+
+@pytest.fixture
+def desk(tmp_path):
+    return Desk(tmp_path / "results", megapixels=1.0)
+
+
+@pytest.fixture
+def photo(tmp_path):
+    path = tmp_path / "face.png"
+    Image.fromarray(PICTURE).save(path)
+    return str(path)
+
+
+def drawn(box, size=(40, 32)):
+    """What the page gives of a drawing: its layers, here of half the size of the photograph."""
+    layer = Image.new("RGBA", size)
+    layer.paste((255, 0, 0, 255), box)
+    return {"background": None, "layers": [layer], "composite": None}
+
+
+def close(one, other):
+    """Equal but for roundings of float32 sums in another order."""
+    assert one.shape == other.shape
+    assert np.abs(one.astype(int) - other).max() <= 1
+
+
+@pytest.mark.parametrize("kind", ["by the file", "noisy or compressed"])
+def test_enlarging_is_that_of_the_model(desk, photo, kind):
+    made = photographs.enlarge(desk, photo, 2, kind, 0.0)
+    name = "espcn.x2" if kind == "by the file" else "espcn.x2_real"
+    close(read_image(made.file), cnnzoo.build(name).upscale(PICTURE))
+    assert made.file.name == "face-x2.png" and made.before.shape == made.after.shape == (128, 160, 3)
+    assert made.note.startswith(f"Enlarged by {name}, beside bicubic resizing: 160x128 pixels, ")
+
+
+def test_a_jpeg_is_taken_as_compressed_and_comes_back_as_jpeg(desk, tmp_path):
+    Image.fromarray(PICTURE).save(tmp_path / "face.JPG")
+    made = photographs.enlarge(desk, str(tmp_path / "face.JPG"), 3, "by the file", 0.0)
+    assert "espcn.x3_real" in made.note and made.file.name == "face-x3.jpg"
+    assert made.file.read_bytes().startswith(b"\xff\xd8\xff")
+
+
+def test_a_format_that_cannot_be_written_becomes_png(desk, tmp_path):
+    Image.fromarray(PICTURE).save(tmp_path / "face.tif")
+    assert photographs.light(desk, str(tmp_path / "face.tif"), 1.0).file.name == "face-light.png"
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_denoising_chooses_the_model_by_the_channels(desk, tmp_path, channels):
+    pixels = PICTURE[..., :channels]
+    Image.fromarray(pixels.squeeze()).save(tmp_path / "face.png")
+    made = photographs.denoise(desk, str(tmp_path / "face.png"))
+    name = {1: "denoiser.gray_blind", 3: "denoiser.color_blind"}[channels]
+    assert name in made.note
+    close(read_image(made.file), cnnzoo.build(name).restore(pixels))
+
+
+def test_lighting_is_that_of_the_model(desk, photo):
+    made = photographs.light(desk, photo, 0.5)
+    close(read_image(made.file), cnnzoo.build("enhancer.photos").enhance(PICTURE, 0.5))
+
+
+def test_repair_fills_what_is_drawn_and_nothing_else(desk, photo):
+    made = read_image(photographs.repair(desk, photo, drawn((5, 5, 15, 10)), None).file)
+    inside = np.zeros((64, 80), bool)
+    inside[8:22, 8:32] = True  # twice the drawing, and what resampling adds around it
+    np.testing.assert_array_equal(made[~inside], PICTURE[~inside])
+    assert np.any(made[10:20, 10:30] != PICTURE[10:20, 10:30])
+
+
+def test_repair_takes_a_mask_instead(desk, photo, tmp_path):
+    mask = np.zeros((64, 80), np.uint8)
+    mask[10:20, 10:30] = 255
+    Image.fromarray(mask).save(tmp_path / "mask.png")
+    made = read_image(photographs.repair(desk, photo, None, str(tmp_path / "mask.png")).file)
+    close(made, cnnzoo.build("inpainter.photos64").restore(PICTURE, mask > 0))
+
+
+def test_painting_mixes_two_paintings(desk, photo):
+    mix = {"starry_night": 0.75, "wave": 0.25}
+    made = photographs.paint(desk, threading.Event(), lambda *_: None, photo, *mix, 0.25, False, None)
+    close(read_image(made.file), cnnzoo.build("fast_style.paintings").stylize(PICTURE, mix))
+    assert made.file.name == "face-starry_night-wave.png" and "starry_night and wave" in made.note
+
+
+def test_painting_after_any_picture_ends_when_it_is_cancelled(desk, photo):
+    ended, told = threading.Event(), []
+
+    def progress(done, total):
+        told.append((done, total))
+        ended.set()
+
+    with pytest.raises(Cancelled):
+        photographs.paint(desk, ended, progress, photo, "wave", "wave", 0.0, False, photo)
+    assert len(told) == 1
+
+
+def test_what_cannot_be_done_is_one_sentence_with_the_name_alone(desk, photo, tmp_path):
+    (tmp_path / "notes.png").write_text("no picture")
+    Image.new("L", (1001, 1000)).save(tmp_path / "large.png")
+    Image.new("L", (8, 8)).save(tmp_path / "mask.png")
+    cases = [
+        (lambda: photographs.denoise(desk, None), "^Choose a photograph first.$"),
+        (lambda: photographs.denoise(desk, str(tmp_path / "notes.png")), "^notes.png "),
+        (lambda: photographs.light(desk, str(tmp_path / "large.png"), 1.0), "1 megapixels. Received: 1001x1000"),
+        (lambda: photographs.repair(desk, photo, drawn((0, 0, 0, 0)), None), "^Draw over the parts to fill"),
+        (lambda: photographs.repair(desk, photo, None, None), "^Draw over the parts to fill"),
+        (lambda: photographs.repair(desk, photo, None, str(tmp_path / "mask.png")), "80x64 pixels.* Received: 8x8"),
+        (lambda: small_images.explain("lenet.mnist", str(tmp_path / "notes.png"), False), "^notes.png "),
+        (lambda: small_images.generate(tmp_path, "dcgan.mnist", 65, 0, "", 4.0), "from 1 to 64. Received: 65"),
+        (lambda: small_images.generate(tmp_path, "dcgan.mnist", 4, -1, "", 4.0), "The seed must be .* Received: -1"),
+        (lambda: small_images.generate(tmp_path, "cgan.mnist", 4, 0, "ten", 4.0), "The label must be one of 0, 1"),
+    ]
+    for work, message in cases:
+        with pytest.raises(ValueError, match=message):
+            work()
+    assert not desk.folder.exists()
+
+
+def test_generated_sheets_are_those_of_the_model(tmp_path):
+    sheet, file = small_images.generate(tmp_path, "cgan.mnist", 4, 7, "3", 1.5)
+    assert file.name == "cgan.mnist-7.png"
+    np.testing.assert_array_equal(read_image(file), sheet)
+    images = cnnzoo.build("cgan.mnist").generate(4, 7, labels=3, truncation=1.5)
+    times = sheet.shape[0] // 62  # two images and three gaps
+    first = sheet[2 * times : 30 * times : times, 2 * times : 30 * times : times, :1]
+    np.testing.assert_array_equal(first, np.rint(255 * images[0]).astype(np.uint8))
+
+
+@pytest.mark.parametrize("name", ["cgan.mnist", "vae.mnist"])
+def test_a_walk_goes_from_one_seed_to_the_other_and_back(tmp_path, name):
+    frames = []
+    with Image.open(small_images.walk(tmp_path, name, 0, 1, "", 4.0)) as film:
+        assert film.n_frames == 2 * small_images.FRAMES - 2 and film.format == "WEBP"
+        for i in (0, small_images.FRAMES - 1, film.n_frames - 1, 1):
+            film.seek(i)
+            frames.append(np.asarray(film.convert("RGB")).astype(int))
+    assert np.abs(frames[0] - frames[1]).mean() > 5
+    np.testing.assert_array_equal(frames[2], frames[3])  # the last is next to the first
+
+
+def test_explaining_names_the_classes(tmp_path):
+    from sklearn.datasets import load_digits
+
+    scan = load_digits().images[3].repeat(4, axis=0).repeat(4, axis=1)
+    Image.fromarray((scan * 15.9).astype(np.uint8)).save(tmp_path / "three.png")
+    chances, report = small_images.explain("lenet.mnist", str(tmp_path / "three.png"), False)
+    assert list(chances) == list("0123456789") and max(chances, key=chances.get) == "3"
+    assert report.ndim == 3 and report.dtype == np.uint8
+
+
+def test_compressing_gives_the_bytes_of_the_model(tmp_path, photo):
+    before, after, file, note = small_images.compress(tmp_path, photo)
+    model = cnnzoo.build("vqvae.cifar10")
+    assert before.shape == after.shape == (640, 640, 3) and note.startswith(f"{file.stat().st_size} bytes by ")
+    close(after[::20, ::20], np.rint(255 * model.decompress(file.read_bytes())[0]).astype(np.uint8))
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"megabytes": 0}, "`megabytes` must be a number > 0. Received: 0"),
+        ({"megapixels": float("inf")}, "`megapixels` must be a number > 0. Received: inf"),
+        ({"port": 65536}, "`port` must be between 0 and 65535. Received: 65536"),
+    ],
+)
+def test_limits_out_of_range_are_refused(settings, message):
+    with pytest.raises(ValueError, match=message):
+        web_app.app(**settings)
+
+
+def test_without_gradio_the_extra_is_named(monkeypatch):
+    monkeypatch.setattr("cnnzoo.utils.optional.find_spec", lambda name: None)
+    with pytest.raises(ModuleNotFoundError, match=r"the app needs gradio; install it by: pip install -e '.\[app\]'"):
+        web_app.app()

@@ -1,0 +1,243 @@
+"""The page of the app in Chromium, as a visitor uses it."""
+
+import importlib.util
+import json
+import re
+import signal
+import subprocess
+import sys
+import urllib.request
+from contextlib import ExitStack
+
+import browser
+import numpy as np
+import pytest
+from PIL import Image
+from skimage import data
+
+import cnnzoo
+from cnnzoo.imaging.files import read_image
+
+MISSING = browser.MISSING or ("" if importlib.util.find_spec("gradio") else "gradio")
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(bool(MISSING), reason=f"needs {MISSING}")]
+PICTURE = data.astronaut()[40:140, 180:300]  # (100, 120, 3)
+PATIENCE = 180  # seconds
+
+
+@pytest.fixture(scope="module")
+def app():
+    """The address of the app, as the command serves it."""
+    command = [sys.executable, "-m", "cnnzoo", "app", "--port", "0", "--megabytes", "2", "--megapixels", "1"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        line = process.stdout.readline()
+        yield re.fullmatch(r"The app is at (http://127.0.0.1:\d+/) ; Ctrl-C ends it.\n", line)[1]
+        process.send_signal(signal.SIGINT)
+        assert process.wait(PATIENCE) in (0, 130)
+
+
+@pytest.fixture(scope="module")
+def downloads(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("visitor") / "downloads"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture(scope="module")
+def visitor(app, downloads):
+    with browser.browser(downloads) as driver:
+        yield opened(driver, app)
+
+
+@pytest.fixture
+def photo(tmp_path):
+    path = tmp_path / "face.png"
+    Image.fromarray(PICTURE).save(path)
+    return path
+
+
+def opened(driver, app):
+    driver.get(app)
+    until(driver, lambda: driver.find_elements("css selector", "button[role=tab]"))
+    return driver
+
+
+def until(driver, ready):
+    from selenium.webdriver.support.ui import WebDriverWait
+
+    return WebDriverWait(driver, PATIENCE).until(lambda _: ready())
+
+
+def seen(driver, selector):
+    return [found for found in driver.find_elements("css selector", selector) if found.is_displayed()]
+
+
+def tab(driver, name):
+    """Opens a tab afresh."""
+    driver.refresh()
+    for each in until(driver, lambda: seen(driver, "button[role=tab]")):
+        if each.text == name:
+            each.click()
+    until(driver, lambda: seen(driver, "button.primary"))
+
+
+def upload(driver, place=0):
+    """An upload of the open tab."""
+    return driver.execute_script(
+        "return [...document.querySelectorAll('[role=tabpanel]')].filter(p => p.offsetParent)"
+        ".flatMap(p => [...p.querySelectorAll('input[type=file]')])"
+    )[place]
+
+
+def give(driver, path, place=0):
+    """Gives a file to an upload of the open tab."""
+    clear = "button[aria-label='Clear'], button[aria-label='Remove Image']"
+    before = len(seen(driver, clear))
+    upload(driver, place).send_keys(str(path))
+    until(driver, lambda: len(seen(driver, clear)) > before)
+
+
+def press(driver, name):
+    """Presses a button of the open tab, in the middle of the window."""
+    button = until(driver, lambda: [found for found in seen(driver, "button.lg") if found.text == name])[0]
+    driver.execute_script("arguments[0].scrollIntoView({block: 'center'})", button)
+    button.click()
+
+
+def problem(driver):
+    return " ".join(found.text for found in seen(driver, ".problem"))
+
+
+def downloaded(driver, folder):
+    """The file of the button, once there is one, taken from the folder of downloads."""
+    until(driver, lambda: [found for found in seen(driver, "button.lg:enabled") if found.text == "Download"])
+    press(driver, "Download")
+    (path,) = until(driver, lambda: [path for path in folder.iterdir() if path.suffix in (".png", ".jpg")])
+    return path.rename(folder.parent / path.name)
+
+
+def pixels(path):
+    return read_image(path, 3).astype(int)
+
+
+def test_a_photograph_is_enlarged_and_downloaded(visitor, downloads, photo):
+    tab(visitor, "Enlarge")
+    give(visitor, photo)
+    press(visitor, "Enlarge")
+    file = downloaded(visitor, downloads)
+    assert file.name == "face-x3.png" and not problem(visitor)
+    assert np.abs(pixels(file) - cnnzoo.build("espcn.x3").upscale(PICTURE)).max() <= 1  # roundings
+
+
+def test_broken_and_huge_files_are_told_and_the_next_one_works(visitor, downloads, photo, tmp_path):
+    tab(visitor, "Denoise")
+    (tmp_path / "notes.png").write_text("no picture")
+    give(visitor, tmp_path / "notes.png")
+    press(visitor, "Denoise")
+    until(visitor, lambda: "notes.png" in problem(visitor))
+    tab(visitor, "Denoise")
+    Image.new("L", (1001, 1000)).save(tmp_path / "large.png")
+    give(visitor, tmp_path / "large.png")
+    press(visitor, "Denoise")
+    until(visitor, lambda: "large.png must have at most 1 megapixels. Received: 1001x1000" in problem(visitor))
+    tab(visitor, "Denoise")
+    give(visitor, photo)
+    press(visitor, "Denoise")
+    assert downloaded(visitor, downloads).name == "face-clean.png" and not problem(visitor)
+
+
+def test_a_file_of_too_many_bytes_is_refused(visitor, tmp_path):
+    tab(visitor, "Denoise")
+    noise = np.random.default_rng(0).integers(0, 256, (900, 1000, 3), np.uint8)
+    Image.fromarray(noise).save(tmp_path / "noise.png")  # 2.7 MB
+    upload(visitor).send_keys(str(tmp_path / "noise.png"))
+    until(visitor, lambda: "exceed the maximum allowed size of 2.0 Mb" in visitor.find_element("tag name", "body").text)
+
+
+def test_what_is_drawn_over_is_filled(visitor, downloads, photo):
+    from selenium.webdriver import ActionChains
+
+    tab(visitor, "Repair")
+    give(visitor, photo)
+    (canvas,) = until(visitor, lambda: seen(visitor, "canvas"))
+    visitor.execute_script("arguments[0].scrollIntoView({block: 'center'})", canvas)
+    line = ActionChains(visitor).move_to_element(canvas).click_and_hold()
+    for _ in range(6):
+        line = line.move_by_offset(6, 3)
+    line.release().perform()
+    press(visitor, "Repair")
+    file = downloaded(visitor, downloads)
+    changed = np.any(pixels(file) != PICTURE, axis=2)
+    assert file.name == "face-whole.png" and 0 < changed.mean() < 0.3
+
+
+def test_slow_painting_is_cancelled(visitor, photo):
+    tab(visitor, "Paint")
+    give(visitor, photo)
+    for found in seen(visitor, "button.label-wrap"):
+        if found.text.startswith("Or any picture"):
+            found.click()
+    give(visitor, photo, place=1)
+    press(visitor, "Paint")
+    until(visitor, lambda: "painting - " in visitor.find_element("tag name", "body").text)
+    press(visitor, "Cancel")
+    until(visitor, lambda: problem(visitor) == "Cancelled.")
+
+
+def test_images_are_generated_by_seed_and_class(visitor, downloads):
+    tab(visitor, "Generate")
+    press(visitor, "Generate")
+    file = downloaded(visitor, downloads)
+    assert file.name == "cgan.fashion_mnist-0.png" and pixels(file).shape[0] > 400
+
+
+def test_a_scan_is_explained(visitor, tmp_path):
+    from sklearn.datasets import load_digits
+
+    scan = load_digits().images[3].repeat(4, axis=0).repeat(4, axis=1)
+    Image.fromarray((scan * 15.9).astype(np.uint8)).save(tmp_path / "three.png")
+    tab(visitor, "Explain")
+    give(visitor, tmp_path / "three.png")
+    press(visitor, "Explain")
+    until(visitor, lambda: [found for found in seen(visitor, "h2") if found.text])
+    assert not problem(visitor)
+
+
+def test_two_visitors_at_once_get_their_own(app, tmp_path):
+    with ExitStack() as stack:
+        folders = [tmp_path / f"downloads{i}" / "new" for i in range(2)]
+        for folder in folders:
+            folder.mkdir(parents=True)
+        visitors = [opened(stack.enter_context(browser.browser(folder)), app) for folder in folders]
+        for i, driver in enumerate(visitors):
+            Image.fromarray(np.rot90(PICTURE, i)).save(tmp_path / f"{i}.png")
+            give(driver, tmp_path / f"{i}.png")
+        for driver in visitors:
+            press(driver, "Enlarge")
+        for i, driver in enumerate(visitors):
+            file = downloaded(driver, folders[i])
+            assert file.name == f"{i}-x3.png" and pixels(file).shape[:2] == ((300, 360), (360, 300))[i]
+
+
+def test_no_request_leaves_the_machine(app, visitor):
+    for each in ("Repair", "Generate", "Explain"):
+        tab(visitor, each)
+    sent = set()
+    for entry in visitor.get_log("performance"):
+        message = json.loads(entry["message"])["message"]
+        if message["method"] == "Network.requestWillBeSent":
+            sent.add(message["params"]["request"]["url"])
+    assert any(url.startswith(app) for url in sent)
+    assert {url for url in sent if not url.startswith((app, "data:", "blob:"))} == set()
+    with urllib.request.urlopen(app, timeout=PATIENCE) as answer:
+        assert "default-src 'self'" in answer.headers["Content-Security-Policy"]
+
+
+def test_the_page_fits_a_phone(app):
+    with browser.browser(width=500, height=844) as driver:
+        driver.execute_cdp_cmd(
+            "Emulation.setDeviceMetricsOverride",
+            {"width": 390, "height": 844, "deviceScaleFactor": 2, "mobile": True},
+        )
+        opened(driver, app)
+        for name in ("Enlarge", "Repair", "Generate"):
+            assert driver.execute_script("return document.documentElement.scrollWidth") <= 390, name
