@@ -8,21 +8,15 @@ from typing import Any
 
 import numpy as np
 
+from cnnzoo.data.addresses import OPTION, Address
 from cnnzoo.data.folders import part_of
 from cnnzoo.data.image_set import DataNotFound, stacked
 from cnnzoo.imaging.arrays import fit_to
 from cnnzoo.registry import suggestion
 
 PREFIX = "tfds:"
-OPTION = "name one by #IMAGE or #IMAGE,LABEL at the end of the name"
 
 Arrays = tuple[np.ndarray, np.ndarray | None, tuple[str, ...]]  # images, labels, class names
-
-
-def split_address(name: str) -> tuple[str, str]:
-    """NAME[/CONFIG] and IMAGE[,LABEL] of a name; the latter may be empty."""
-    address, _, keys = name.removeprefix(PREFIX).partition("#")
-    return address, keys
 
 
 def opened(name: str, else_try: str) -> Any:
@@ -81,13 +75,13 @@ def rows(builder: Any, split: str, **settings: Any) -> Any:
 
 
 @lru_cache(maxsize=2)
-def read_builder(name: str, split: str, shape: tuple[int, int, int] | None, else_try: str) -> Arrays:
+def read_builder(address: Address, split: str, shape: tuple[int, int, int] | None, else_try: str) -> Arrays:
     """The images, labels and class names of a split, "train" or "test".
 
     Without a split "test", "validation" is taken; without both, a fixed fifth of "train".
 
     Args:
-        name: As in the first line of this module.
+        address: The name, as in the first line of this module.
         split: "train" or "test".
         shape: (height, width, channels) to fit the images to; None if all have one size.
         else_try: See `opened`.
@@ -97,9 +91,9 @@ def read_builder(name: str, split: str, shape: tuple[int, int, int] | None, else
             images of several sizes without `shape`.
         DataNotFound: See `opened`.
     """
-    address, keys = split_address(name)
-    builder = opened(address, else_try)
-    image, label = _features(name, builder.info.features, keys)
+    name = str(address)
+    builder = opened(address.place, else_try)
+    image, label = _features(address, builder.info.features)
     have = list(builder.info.splits)
     if "train" not in have:
         raise ValueError(f"{name} must have a split train. Received: {', '.join(have) or 'none'}")
@@ -114,17 +108,17 @@ def read_builder(name: str, split: str, shape: tuple[int, int, int] | None, else
     return whole[kept], np.array(labels, np.int64)[kept] if label else None, classes
 
 
-def _features(name: str, features: Any, keys: str) -> tuple[str, str | None]:
-    """The keys of the images and of the labels, if any: those in `keys`, else by their types.
+def _features(address: Address, features: Any) -> tuple[str, str | None]:
+    """The keys of the images and of the labels, if any: those in `address`, else by their types.
 
     Raises:
         ValueError: See `_feature`; or there are no images, or not of 8 bits with 1 or 3 channels.
     """
     import tensorflow_datasets as tfds
 
-    asked_image, _, asked_label = keys.partition(",")
-    image = _feature(name, features, tfds.features.Image, asked_image)
-    label = _feature(name, features, tfds.features.ClassLabel, asked_label)
+    name = str(address)
+    image = _feature(name, features, tfds.features.Image, address.image)
+    label = _feature(name, features, tfds.features.ClassLabel, address.label)
     if image is None:
         kept = ", ".join(f"{key} ({type(feature).__name__})" for key, feature in sorted(features.items()))
         raise ValueError(f"{name} must have an Image feature. Received: {kept}")

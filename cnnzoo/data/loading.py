@@ -31,6 +31,10 @@ def load(
             "tfds:NAME" or "tfds:NAME/CONFIG" is any other set of images of tensorflow-datasets. Its features are found
             by their types; where there are several, "tfds:NAME#IMAGE" or "tfds:NAME#IMAGE,LABEL" names them. Without a
             split "test", "validation" is the test split, or else a fixed fifth of "train".
+            "wds:PATH" is tar files of WebDataset: one, a folder of them, or a pattern such as
+            "wds:shards/train-{000..004}.tar". A sample has one image (jpg, jpeg, png or webp) and, for labels, an
+            integer in `cls`; "wds:PATH#IMAGE,LABEL" names other extensions, or "json.KEY" for the label. The files of a
+            split have its name, or are in a folder of that name; else a fixed fifth of all is the test split.
             A folder contains <split>/<label>/<image>. Its classes are the subfolders of `train`, sorted by name, or by
             number if all names are numbers. Without <folder>/test, a fixed fifth of <folder>/train is the test split.
             Hidden files and folders are ignored, and so are other files, with a warning. A folder with images only, in
@@ -39,7 +43,7 @@ def load(
             smaller set), and "fit" is the rest.
         shape: (height, width, channels) of the returned images. They are cropped to the center, resized and converted
             between gray and color by `cnnzoo.imaging.arrays.fit_to`. With None for the sides the size is kept.
-        corrupt: For unreadable files of a folder: "raise", or "skip" with a warning.
+        corrupt: For unreadable pictures of a folder or of files with many pictures: "raise", or "skip" with a warning.
 
     Raises:
         DataNotFound: The data set is not on this machine and there is no network. Raised in less than a second; the

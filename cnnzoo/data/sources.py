@@ -1,4 +1,4 @@
-"""Readers of data sets: tensorflow-datasets, images inside scikit-learn and scikit-image, and folders."""
+"""Readers of data sets: tensorflow-datasets, images inside scikit-learn and scikit-image, shards, and folders."""
 
 import warnings
 from collections.abc import Callable
@@ -7,10 +7,13 @@ from pathlib import Path
 
 import numpy as np
 
-from cnnzoo.data.builders import PREFIX, Arrays, opened, read_builder, rows
+from cnnzoo.data import webdataset
+from cnnzoo.data.addresses import Address, address_of, check_prefix, prefixes_in_words
+from cnnzoo.data.builders import Arrays, opened, read_builder, rows
 from cnnzoo.data.catalog import CATALOG, NAMES, DataSet
 from cnnzoo.data.folders import files_of, layouts, part_of
 from cnnzoo.data.image_set import DataNotFound, stacked
+from cnnzoo.data.rows import Rows
 from cnnzoo.imaging.arrays import fit_to, resized, to_channels
 from cnnzoo.imaging.files import read_image
 
@@ -29,13 +32,67 @@ def read(name: str, split: str, shape: Shape | None, corrupt: str) -> Arrays:
         return _public_folder(known, split, shape or (64, 64, 3))
     if known:
         return _READERS[name](split, shape or (64, 64, 3))
-    if name.startswith(PREFIX):
-        return read_builder(name, split, shape, NEAR)
     if Path(name).is_dir():
         return _folder(Path(name), split, shape, corrupt)
+    if found := rows_of(name, split):
+        return _in_memory(found, shape, corrupt)
+    if address := address_of(name):
+        return read_builder(address, split, shape, NEAR)
+    check_prefix(name)
     raise ValueError(
-        f"`data` must be one of {', '.join(NAMES)}, or {PREFIX}NAME, or an existing folder. Received: {name!r}"
+        f"`data` must be one of {', '.join(NAMES)}, or {prefixes_in_words()}, or an existing folder. Received: {name!r}"
     )
+
+
+def rows_of(name: str, split: str) -> Rows | None:
+    """Random access to the pictures of a data set with a prefix, without decoding them; None for other sets.
+
+    Args:
+        name: As in `cnnzoo.data.load`.
+        split: "train" or "test".
+
+    Raises:
+        DataNotFound, ValueError: As in `cnnzoo.data.load`.
+    """
+    address = address_of(name)
+    return _ROWS[address.prefix](address, split) if address and address.prefix in _ROWS else None
+
+
+_ROWS: dict[str, Callable[[Address, str], Rows]] = {"wds:": webdataset.rows}
+
+
+def _in_memory(pictures: Rows, shape: Shape | None, corrupt: str) -> Arrays:
+    """All pictures of a set, decoded; see `_decoded`."""
+    images, kept = _decoded(pictures.image, len(pictures), shape, corrupt)
+    if not images:
+        raise ValueError(f"{pictures.name} must have images that can be read. Received: none")
+    labels = None if pictures.labels is None else pictures.labels[kept]
+    return stacked(images, f"of {pictures.name}"), labels, pictures.classes
+
+
+def _decoded(
+    image: Callable[[int], np.ndarray], n: int, shape: Shape | None, corrupt: str
+) -> tuple[list[np.ndarray], list[int]]:
+    """The pictures 0 to n - 1 that can be read, fitted to a shape, and their numbers.
+
+    Raises:
+        ValueError: One cannot be read and `corrupt` is "raise".
+    """
+    images, kept, unreadable = [], [], []
+    for i in range(n):
+        try:
+            picture = image(i)
+        except ValueError as error:
+            unreadable.append(str(error))
+            continue
+        images.append(picture if shape is None else fit_to(picture[None], shape)[0])
+        kept.append(i)
+    if unreadable and corrupt == "raise":
+        more = f" (and {len(unreadable) - 1} more)" if len(unreadable) > 1 else ""
+        raise ValueError(f"{unreadable[0]}{more}; move such files away, or load with corrupt='skip'")
+    for message in unreadable:
+        warnings.warn(f"left out: {message}", stacklevel=5)
+    return images, kept
 
 
 @lru_cache(maxsize=4)
@@ -133,20 +190,8 @@ def _public_folder(known: DataSet, split: str, shape: Shape) -> Arrays:
 def _folder(folder: Path, split: str, shape: Shape | None, corrupt: str) -> Arrays:
     """The images of a folder, sorted by file name; without `shape` all must have the same size."""
     files, classes = files_of(folder, split)
-    images, labels, unreadable = [], [], []
-    for path, label in files:
-        try:
-            image = read_image(path, shape and shape[2])
-        except ValueError as error:
-            unreadable.append(str(error))
-            continue
-        images.append(image if shape is None else fit_to(image[None], shape)[0])
-        labels.append(label)
-    if unreadable and corrupt == "raise":
-        more = f" (and {len(unreadable) - 1} more)" if len(unreadable) > 1 else ""
-        raise ValueError(f"{unreadable[0]}{more}; move such files away, or load with corrupt='skip'")
-    for message in unreadable:
-        warnings.warn(f"left out: {message}", stacklevel=4)
+    images, kept = _decoded(lambda i: read_image(files[i][0], shape and shape[2]), len(files), shape, corrupt)
     if not images:
         raise ValueError(f"Images must be {layouts(folder)}. Received: none for {split!r}")
-    return stacked(images, f"in {folder}"), np.array(labels, np.int64) if classes else None, classes
+    labels = np.array([files[i][1] for i in kept], np.int64) if classes else None
+    return stacked(images, f"in {folder}"), labels, classes

@@ -8,7 +8,7 @@ from typing import Any
 
 import keras
 
-from cnnzoo.data.builders import PREFIX, split_address
+from cnnzoo.data.addresses import folder_name
 from cnnzoo.data.paintings import painting
 from cnnzoo.hub import build
 from cnnzoo.metrics.features import NEIGHBORS
@@ -205,10 +205,7 @@ def _batches(images: Any, batch_size: int, seed: int, start_step: int) -> Any:
 
 
 def _vacant_folder(plan: Plan) -> Path:
-    data = plan["data"]
-    if data.startswith(PREFIX):
-        data, _ = split_address(data)
-    name = plan["name"] if "." in plan["name"] else f"{plan['name']}.{Path(data).name}"
+    name = plan["name"] if "." in plan["name"] else f"{plan['name']}.{folder_name(plan['data'])}"
     folders = (Path("runs") / (name if i == 1 else f"{name}-{i}") for i in count(1))
     return next(folder for folder in folders if not folder.exists())
 

@@ -14,6 +14,7 @@ import keras
 
 import cnnzoo
 from cnnzoo.data import LABELED, training_images
+from cnnzoo.data.addresses import absolute
 from cnnzoo.data.fingerprint import changes, fingerprint
 from cnnzoo.data.ground import ground_of
 from cnnzoo.data.sources import NAMES
@@ -217,9 +218,9 @@ def check_unchanged(run: Run, images: Any) -> None:
 
 
 def _address(data: str | Path) -> str:
-    """The name of a data set as it is; a folder as an absolute path, so that a run resumes from any directory."""
+    """The name of a data set as it is; a path as an absolute one, so that a run resumes from any directory."""
     named = isinstance(data, str) and data in NAMES
-    return str(Path(data).resolve() if not named and Path(data).is_dir() else data)
+    return str(Path(data).resolve()) if not named and Path(data).is_dir() else absolute(str(data))
 
 
 def _own_folder(address: str) -> Path | None:
