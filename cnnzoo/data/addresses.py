@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 OPTION = "name one by #IMAGE or #IMAGE,LABEL at the end of the name"
 # What follows a prefix, for error messages.
-PREFIXES = {"tfds:": "NAME", "wds:": "PATH"}
-ON_DISK = ("wds:",)  # prefixes of paths
+PREFIXES = {"tfds:": "NAME", "wds:": "PATH", "tfrecord:": "PATH", "arrayrecord:": "PATH"}
+ON_DISK = ("wds:", "tfrecord:", "arrayrecord:")  # prefixes of paths
 _OF_TIMM = {"tfds/": "tfds:", "hfds/": "hf:", "wds/": "wds:"}
 PATTERN = re.compile(r"[*?\[{]")  # what makes a path a pattern
 

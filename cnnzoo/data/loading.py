@@ -35,6 +35,9 @@ def load(
             "wds:shards/train-{000..004}.tar". A sample has one image (jpg, jpeg, png or webp) and, for labels, an
             integer in `cls`; "wds:PATH#IMAGE,LABEL" names other extensions, or "json.KEY" for the label. The files of a
             split have its name, or are in a folder of that name; else a fixed fifth of all is the test split.
+            "tfrecord:PATH" and "arrayrecord:PATH" are files of `tf.train.Example` records, in the same way. The image
+            is the feature "image/encoded" or "image", encoded; the label, an integer, is "image/class/label" or
+            "label".
             A folder contains <split>/<label>/<image>. Its classes are the subfolders of `train`, sorted by name, or by
             number if all names are numbers. Without <folder>/test, a fixed fifth of <folder>/train is the test split.
             Hidden files and folders are ignored, and so are other files, with a warning. A folder with images only, in

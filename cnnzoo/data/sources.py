@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from cnnzoo.data import webdataset
+from cnnzoo.data import records, webdataset
 from cnnzoo.data.addresses import Address, address_of, check_prefix, prefixes_in_words
 from cnnzoo.data.builders import Arrays, opened, read_builder, rows
 from cnnzoo.data.catalog import CATALOG, NAMES, DataSet
@@ -58,7 +58,11 @@ def rows_of(name: str, split: str) -> Rows | None:
     return _ROWS[address.prefix](address, split) if address and address.prefix in _ROWS else None
 
 
-_ROWS: dict[str, Callable[[Address, str], Rows]] = {"wds:": webdataset.rows}
+_ROWS: dict[str, Callable[[Address, str], Rows]] = {
+    "wds:": webdataset.rows,
+    "tfrecord:": records.tfrecord_rows,
+    "arrayrecord:": records.array_record_rows,
+}
 
 
 def _in_memory(pictures: Rows, shape: Shape | None, corrupt: str) -> Arrays:

@@ -37,7 +37,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "name", nargs="?", help="a recipe, such as cnn.mnist or SEARCH/best, or an architecture, such as cnn"
     )
     parser.add_argument(
-        "--data", help="a data set, tfds:NAME, wds:PATH, or a folder: <folder>/<split>/<label>/<image>, or images"
+        "--data",
+        help="a data set, a folder (<folder>/<split>/<label>/<image>, or images), or tfds:NAME, wds:PATH, "
+        "tfrecord:PATH, arrayrecord:PATH (see docs/data.md)",
     )
     parser.add_argument(
         "--epochs", type=arguments.integer(1), help="passes over the data (default: the recipe's, or 10)"
