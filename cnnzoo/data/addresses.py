@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 OPTION = "name one by #IMAGE or #IMAGE,LABEL at the end of the name"
 # What follows a prefix, for error messages.
-PREFIXES = {"tfds:": "NAME", "wds:": "PATH", "tfrecord:": "PATH", "arrayrecord:": "PATH"}
+PREFIXES = {"tfds:": "NAME", "hf:": "NAME", "wds:": "PATH", "tfrecord:": "PATH", "arrayrecord:": "PATH"}
 ON_DISK = ("wds:", "tfrecord:", "arrayrecord:")  # prefixes of paths
 _OF_TIMM = {"tfds/": "tfds:", "hfds/": "hf:", "wds/": "wds:"}
 PATTERN = re.compile(r"[*?\[{]")  # what makes a path a pattern
@@ -45,9 +45,12 @@ def address_of(name: str) -> Address | None:
 def absolute(name: str) -> str:
     """A name whose path, if it has one, is absolute, so that it is valid in every directory."""
     address = address_of(name)
-    if address is None or not (address.prefix in ON_DISK or address.place.startswith((".", "~"))):
+    if address is None:
         return name
     place = os.path.abspath(os.path.expanduser(address.place))
+    named = address.prefix == "hf:" and not address.place.startswith((".", "~")) and not os.path.isdir(place)
+    if named or address.prefix == "tfds:":
+        return name
     return address.prefix + place + name.removeprefix(str(address))
 
 

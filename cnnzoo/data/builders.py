@@ -1,7 +1,6 @@
 """Data sets of tensorflow-datasets: any builder with images, by the name `tfds:NAME[/CONFIG][#IMAGE[,LABEL]]`."""
 
 import os
-import socket
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ import numpy as np
 from cnnzoo.data.addresses import OPTION, Address
 from cnnzoo.data.folders import part_of
 from cnnzoo.data.image_set import DataNotFound, stacked
+from cnnzoo.data.network import is_reachable
 from cnnzoo.imaging.arrays import fit_to
 from cnnzoo.registry import suggestion
 
@@ -56,14 +56,12 @@ def _check_network(name: str, builder: Any, else_try: str) -> None:
     cached = Path(builder._data_dir_root) / "downloads" / builder.name
     if cached.exists():  # downloaded but not prepared
         return
-    try:
-        socket.create_connection(("storage.googleapis.com", 443), timeout=0.5).close()
-    except OSError:
+    if not is_reachable("storage.googleapis.com"):
         raise DataNotFound(
             f"{name} is not prepared in {builder._data_dir_root}, and there is no network to fetch it. Prepare it "
             f"where there is one (python -c \"import tensorflow_datasets as tfds; tfds.load('{name}')\") and copy that "
             f"folder here, or name its place in TFDS_DATA_DIR. Without a download: {else_try}."
-        ) from None
+        )
 
 
 def rows(builder: Any, split: str, **settings: Any) -> Any:

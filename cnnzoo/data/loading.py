@@ -31,6 +31,8 @@ def load(
             "tfds:NAME" or "tfds:NAME/CONFIG" is any other set of images of tensorflow-datasets. Its features are found
             by their types; where there are several, "tfds:NAME#IMAGE" or "tfds:NAME#IMAGE,LABEL" names them. Without a
             split "test", "validation" is the test split, or else a fixed fifth of "train".
+            "hf:NAME", "hf:NAME/CONFIG" or "hf:./FOLDER" is any set of images of the Hugging Face Hub, or a folder in
+            one of its formats, in the same way; it needs the extra `hf`. Labels may be integers if they are named.
             "wds:PATH" is tar files of WebDataset: one, a folder of them, or a pattern such as
             "wds:shards/train-{000..004}.tar". A sample has one image (jpg, jpeg, png or webp) and, for labels, an
             integer in `cls`; "wds:PATH#IMAGE,LABEL" names other extensions, or "json.KEY" for the label. The files of a

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from cnnzoo.data import records, webdataset
+from cnnzoo.data import huggingface, records, webdataset
 from cnnzoo.data.addresses import Address, address_of, check_prefix, prefixes_in_words
 from cnnzoo.data.builders import Arrays, opened, read_builder, rows
 from cnnzoo.data.catalog import CATALOG, NAMES, DataSet
@@ -59,6 +59,7 @@ def rows_of(name: str, split: str) -> Rows | None:
 
 
 _ROWS: dict[str, Callable[[Address, str], Rows]] = {
+    "hf:": lambda address, split: huggingface.rows(address, split, NEAR),
     "wds:": webdataset.rows,
     "tfrecord:": records.tfrecord_rows,
     "arrayrecord:": records.array_record_rows,

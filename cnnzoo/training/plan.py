@@ -14,7 +14,7 @@ import keras
 
 import cnnzoo
 from cnnzoo.data import LABELED, training_images
-from cnnzoo.data.addresses import absolute
+from cnnzoo.data.addresses import OPTION, absolute, address_of
 from cnnzoo.data.fingerprint import changes, fingerprint
 from cnnzoo.data.ground import ground_of
 from cnnzoo.data.sources import NAMES
@@ -50,6 +50,8 @@ def make_plan(
     if "data" in given and "batch_size" not in given and 0 < images.epoch < plan["batch_size"]:
         lines.append(f"batch size {images.epoch} instead of {plan['batch_size']}, as the data have no more images")
         plan["batch_size"] = images.epoch
+    if _needs_labels(arch, plan["config"]):
+        _check_has_labels(plan, images)  # before a model of no classes is built
     if ("data" in given or not tag) and fields.get("classes") and "classes" not in fixed:
         plan["config"]["classes"] = len(images.classes)
     model = build_model(plan)
@@ -188,14 +190,20 @@ def check_labels(plan: Plan, model: Any, images: Any) -> None:
     """
     if not model.needs_labels:
         return
-    if images.labels is None:
-        raise ValueError(
-            f"The data must have labels for {plan['architecture']}: {LABELED}. Received: {plan['data']} without labels"
-        )
+    _check_has_labels(plan, images)
     if len(images.classes) > model.classes:
         raise ValueError(
             f"`classes` must be an integer >= {len(images.classes)}, the classes of {plan['data']}. "
             f"Received: {model.classes}"
+        )
+
+
+def _check_has_labels(plan: Plan, images: Any) -> None:
+    if images.labels is None:
+        named = f"; {OPTION}" if address_of(plan["data"]) else ""
+        raise ValueError(
+            f"The data must have labels for {plan['architecture']}: {LABELED}{named}. Received: {plan['data']} without "
+            "labels"
         )
 
 

@@ -38,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--data",
-        help="a data set, a folder (<folder>/<split>/<label>/<image>, or images), or tfds:NAME, wds:PATH, "
+        help="a data set, a folder (<folder>/<split>/<label>/<image>, or images), or tfds:NAME, hf:NAME, wds:PATH, "
         "tfrecord:PATH, arrayrecord:PATH (see docs/data.md)",
     )
     parser.add_argument(
