@@ -135,6 +135,9 @@ class Table:
         except OSError as error:
             raise ValueError(f"{place} cannot be read: {error}") from None
 
+    def stamp(self) -> str:
+        return str(self._rows._fingerprint)
+
     def _numbers(self, found: Any, label: str) -> np.ndarray:
         """The labels in a column.
 

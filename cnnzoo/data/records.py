@@ -22,6 +22,7 @@ from cnnzoo.data.shards import (
     bytes_at,
     files_of_splits,
     rows_of_split,
+    stamp_of_files,
 )
 
 IMAGES = ("image/encoded", "image")  # features of TensorFlow's own sets, and of tensorflow-datasets
@@ -34,6 +35,8 @@ HEADER, FOOTER = 12, 4  # bytes of a length and its CRC before a record, and of 
 
 class Records(Protocol):
     """The records of several files, by their number."""
+
+    files: Sequence[Path]
 
     def __len__(self) -> int:
         """Number of records."""
@@ -106,6 +109,9 @@ class Examples:
     def encoded(self, i: int) -> tuple[bytes, str]:
         features, place = self._features(i)
         return _value(features, self._image, "bytes_list", place), place
+
+    def stamp(self) -> str:
+        return stamp_of_files(self._records.files)
 
     def _label(self, i: int, key: str) -> int:
         features, place = self._features(i)

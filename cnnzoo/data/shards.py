@@ -1,5 +1,6 @@
 """Sets of encoded pictures with random access: the files of a split, and its pictures and labels."""
 
+import hashlib
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -40,6 +41,9 @@ class Encoded(Protocol):
     def encoded(self, i: int) -> tuple[bytes, str]:
         """The file of picture i, and its place for errors."""
 
+    def stamp(self) -> str:
+        """A hash that changes with the data, in general, and that is found without reading them."""
+
 
 @dataclass(eq=False)
 class EncodedRows:
@@ -55,8 +59,15 @@ class EncodedRows:
         return len(self.index)
 
     def image(self, i: int) -> np.ndarray:
-        raw, place = self.whole.encoded(int(self.index[i]))
+        try:
+            raw, place = self.whole.encoded(int(self.index[i]))
+        except OSError as error:
+            raise ValueError(f"{self.name} cannot be read: {error}") from None
         return read_image(raw, name=place)
+
+    def stamp(self) -> str:
+        """See `Encoded.stamp`."""
+        return self.whole.stamp()
 
 
 def rows_of_split(name: str, splits: Mapping[str, Callable[[], Encoded]], split: str) -> EncodedRows:
@@ -107,6 +118,14 @@ def whole_number(value: str | bytes, place: str) -> int:
     except ValueError:
         shown = value if isinstance(value, str) else value.decode("utf-8", "replace")
         raise ValueError(f"Labels must be integers; {OPTION}. Received: {shown[:40]!r} in {place}") from None
+
+
+def stamp_of_files(files: Sequence[Path]) -> str:
+    """A BLAKE2b hash of the names and sizes of files."""
+    found = hashlib.blake2b(digest_size=16)
+    for path in files:
+        found.update(f"{path.name}\0{path.stat().st_size}\0".encode(errors="surrogateescape"))
+    return found.hexdigest()
 
 
 def bytes_at(path: Path, offset: int, size: int) -> bytes:

@@ -23,6 +23,7 @@ from cnnzoo.data.shards import (
     bytes_at,
     files_of_splits,
     rows_of_split,
+    stamp_of_files,
     whole_number,
 )
 
@@ -101,6 +102,9 @@ class Tars:
         raw = bytes_at(path, offset - BLOCK, BLOCK + size)
         name = raw[:100].rstrip(b"\0").decode("utf-8", "replace")  # of long names the beginning
         return raw[BLOCK:], f"{path}: {name}"
+
+    def stamp(self) -> str:
+        return stamp_of_files(self.files)
 
 
 def _member_of(label: str) -> str:

@@ -112,6 +112,20 @@ def test_rows_are_read_by_many_threads_in_any_order(tmp_path):
     assert rows_of("digits", "train") is None
 
 
+def test_rows_notice_files_that_change(tmp_path):
+    rows = rows_of(f"wds:{three(tmp_path)}", "train")
+    before = rows.stamp()
+    assert before == rows_of(f"wds:{tmp_path}/part*", "train").stamp()
+    path = tmp_path / "part-000.tar"
+    path.write_bytes(path.read_bytes()[:2000])
+    assert rows.stamp() != before
+    with pytest.raises(ValueError, match=r"part-000.tar must not change while it is read. Received: a shorter file"):
+        rows.image(5)
+    path.unlink()
+    with pytest.raises(ValueError, match=r"wds:.* cannot be read: .*part-000.tar"):
+        rows.image(5)
+
+
 def test_images_of_several_sizes_are_fitted(tmp_path):
     large = np.zeros((40, 60, 3), np.uint8)
     write(tmp_path / "a.tar", [*samples(range(9), labels=False), ("z.webp", encoded(large, "WEBP"))])
