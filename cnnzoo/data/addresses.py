@@ -9,6 +9,7 @@ OPTION = "name one by #IMAGE or #IMAGE,LABEL at the end of the name"
 PREFIXES = {"tfds:": "NAME", "hf:": "NAME", "wds:": "PATH", "tfrecord:": "PATH", "arrayrecord:": "PATH"}
 ON_DISK = ("wds:", "tfrecord:", "arrayrecord:")  # prefixes of paths
 _OF_TIMM = {"tfds/": "tfds:", "hfds/": "hf:", "wds/": "wds:"}
+GIVEN = "given:"  # prefix of images that a program gave, which are not kept
 PATTERN = re.compile(r"[*?\[{]")  # what makes a path a pattern
 
 
@@ -58,7 +59,7 @@ def folder_name(name: str) -> str:
     """The last part of a name as the name of a folder: "train" for "wds:shards/train-{000..004}.tar"."""
     address = address_of(name)
     if address is None:
-        return os.path.basename(name)
+        return GIVEN.strip(":") if name.startswith(GIVEN) else os.path.basename(name)
     last = os.path.basename(address.place.rstrip("/"))
     if address.prefix not in ON_DISK:
         return last

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
+from cnnzoo.data.addresses import GIVEN
 from cnnzoo.data.image_set import ImageSet
 from cnnzoo.data.permutation import order
 from cnnzoo.data.photographs import Crops, is_photographs, photographs
@@ -75,6 +76,11 @@ def load(
     return ImageSet(str(name), split, images, labels, classes)
 
 
+def _is_own(name: str | Path) -> bool:
+    """Whether images are the user's: a folder, or given by a program."""
+    return Path(name).is_dir() or str(name).startswith(GIVEN)
+
+
 def training_images(
     name: str | Path,
     split: str,
@@ -91,6 +97,6 @@ def training_images(
     Raises:
         DataNotFound, ValueError: As in `load` and `photographs`.
     """
-    if shape is not None and None in shape and (is_photographs(name) or Path(name).is_dir()):
+    if shape is not None and None in shape and (is_photographs(name) or _is_own(name)):
         return Crops(photographs(name, split, shape[2]), crop or 64)
     return load(name, split, shape)

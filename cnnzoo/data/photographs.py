@@ -1,6 +1,6 @@
 """Whole photographs of any size, and random crops of them for training."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -8,8 +8,10 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from cnnzoo.data.addresses import GIVEN
 from cnnzoo.data.catalog import CATALOG, TESTING, TRAINING
 from cnnzoo.data.folders import files_of, flat_root
+from cnnzoo.data.given import given_images
 from cnnzoo.data.image_set import DataNotFound
 from cnnzoo.data.origins import origin
 from cnnzoo.data.permutation import order
@@ -195,7 +197,8 @@ def photographs(name: str | Path, split: str = "train", channels: int | None = N
             "train400" (Zhang et al., 2017), each without the photographs that test sets contain too
             (`DataSet.left_out`). For testing "set5", "set14", "bsd100" (the validation part of BSDS500), "bsd68" and
             "set12". Several joined by "+" are allowed. All are read from `CNNZOO_DATA_DIR`. Or a folder
-            <folder>/<split>/<label>/<image>, or one with images only, as in `load`.
+            <folder>/<split>/<label>/<image>, or one with images only, as in `load`. Or the name of images given
+            by a program.
         split: "train", "test", or a part of "train": "validation" is a fixed tenth of the photographs, and "fit" is the
             rest. All crops of a photograph are in the same part (see `cnnzoo.data.origins`).
         channels: 1 or 3 to convert to gray or color; None to keep the channels.
@@ -207,7 +210,13 @@ def photographs(name: str | Path, split: str = "train", channels: int | None = N
     parts = {"train": TRAINING, "fit": TRAINING, "validation": TRAINING, "test": TESTING}
     if split not in parts:
         raise ValueError(f"`split` must be one of {', '.join(parts)}. Received: {split!r}")
-    if is_photographs(name):
+    read: Callable[[Path], np.ndarray] = _decoded
+    if str(name).startswith(GIVEN):
+        if split == "test":
+            raise ValueError(f"{name} must have a split test. Received: images for training alone")
+        pictures = {Path(f"{i:06d}"): image for i, image in enumerate(given_images(str(name)).images)}
+        found, read = [(path, ("", path.stem)) for path in pictures], pictures.__getitem__
+    elif is_photographs(name):
         allowed = parts[split]
         if other := [part for part in str(name).split("+") if part not in allowed]:
             raise ValueError(f"Photographs for {split!r} must be of {', '.join(allowed)}. Received: {', '.join(other)}")
@@ -224,7 +233,7 @@ def photographs(name: str | Path, split: str = "train", channels: int | None = N
         held = {shown[i] for i in order(len(shown), 0, 0, np.arange(max(1, len(shown) // 10)))}
         found = [(path, of) for path, of in found if (of in held) == (split == "validation")]
     paths = [path for path, _ in found]
-    images = tuple(_decoded(path) for path in paths)
+    images = tuple(read(path) for path in paths)
     if channels is not None:
         images = tuple(to_channels(image[None], channels)[0] for image in images)
     return Photographs(str(name), split, images, tuple(path.stem for path in paths))

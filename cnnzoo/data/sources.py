@@ -8,10 +8,11 @@ from pathlib import Path
 import numpy as np
 
 from cnnzoo.data import huggingface, records, webdataset
-from cnnzoo.data.addresses import Address, address_of, check_prefix, prefixes_in_words
+from cnnzoo.data.addresses import GIVEN, Address, address_of, check_prefix, prefixes_in_words
 from cnnzoo.data.builders import Arrays, opened, read_builder, rows
 from cnnzoo.data.catalog import CATALOG, NAMES, DataSet
 from cnnzoo.data.folders import files_of, layouts, part_of
+from cnnzoo.data.given import given_images
 from cnnzoo.data.image_set import DataNotFound, stacked
 from cnnzoo.data.rows import Rows
 from cnnzoo.imaging.arrays import fit_to, resized, to_channels
@@ -32,6 +33,8 @@ def read(name: str, split: str, shape: Shape | None, corrupt: str) -> Arrays:
         return _public_folder(known, split, shape or (64, 64, 3))
     if known:
         return _READERS[name](split, shape or (64, 64, 3))
+    if name.startswith(GIVEN):
+        return _given(name, split, shape)
     if Path(name).is_dir():
         return _folder(Path(name), split, shape, corrupt)
     if found := rows_of(name, split):
@@ -64,6 +67,19 @@ _ROWS: dict[str, Callable[[Address, str], Rows]] = {
     "tfrecord:": records.tfrecord_rows,
     "arrayrecord:": records.array_record_rows,
 }
+
+
+def _given(name: str, split: str, shape: Shape | None) -> Arrays:
+    """The images that a program gave.
+
+    Raises:
+        ValueError: They are not in memory, or have several shapes without `shape`; or `split` is "test".
+    """
+    if split == "test":
+        raise ValueError(f"{name} must have a split test. Received: images for training alone")
+    found = given_images(name)
+    images = [image if shape is None else fit_to(image[None], shape)[0] for image in found.images]
+    return stacked(images, f"of {name}"), found.labels, found.classes
 
 
 def _in_memory(pictures: Rows, shape: Shape | None, corrupt: str) -> Arrays:

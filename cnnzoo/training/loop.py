@@ -1,6 +1,6 @@
 """Training of any architecture on any data set, from a recipe or from scratch; runs resume bit for bit."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from itertools import count
 from pathlib import Path
@@ -9,6 +9,7 @@ from typing import Any
 import keras
 
 from cnnzoo.data.addresses import folder_name
+from cnnzoo.data.given import named
 from cnnzoo.data.paintings import painting
 from cnnzoo.hub import build
 from cnnzoo.metrics.features import NEIGHBORS
@@ -27,7 +28,7 @@ SHEET_IMAGES = 16  # validation images in a contact sheet
 def train(
     name: str | Path | None = None,
     *,
-    data: str | Path | None = None,
+    data: str | Path | Iterable[Any] | None = None,
     epochs: int | None = None,
     batch_size: int | None = None,
     seed: int | None = None,
@@ -54,6 +55,9 @@ def train(
             model by `cnnzoo.imaging.arrays.fit_to`. For a folder, the shape is derived from its pictures unless
             `config` has an `image_shape` (see `cnnzoo.training.shape.choose`), and a line reports it. Pictures without
             class folders are enough for a model without labels.
+            Or a finite `tf.data.Dataset` or other iterable of images or pairs (image, label), not in batches: uint8 or
+            floats in [0, 1], (height, width[, 1 or 3]), and integers from 0. It is taken into memory, rounded to 8
+            bits. Without an `image_shape` in `config` all must have one shape.
         epochs: Passes over the data, >= 1; the recipe's, or 10.
         batch_size: Images per step, >= 1; the recipe's, or 128, or all if `data` has fewer.
         seed: >= 0; the recipe's, or 0.
@@ -65,7 +69,8 @@ def train(
             on the validation images, which are then held out (the split "fit"). `curve.json` in the run folder has the
             scores of each time, with the core-hours of the training until then.
         out: The run folder; a new one in `runs/` by default.
-        resume: The folder of a run to resume, instead of all the above and `config`.
+        resume: The folder of a run to resume, instead of all the above and `config`. A run on an iterable needs equal
+            `data` again.
         config: Keywords of the architecture; they override those of the recipe.
         callbacks: Further Keras callbacks. Their own state is not restored when a run is resumed.
         verbose: As in Keras's `fit`; 0 prints nothing, 2 one line per epoch.
@@ -78,6 +83,10 @@ def train(
         TrainingDiverged: A loss became NaN or infinite; the last good state is kept.
         KeyboardInterrupt: After SIGINT or SIGTERM; the message has the command to resume.
     """
+    if not isinstance(data, str | Path | None):
+        arguments = locals()
+        with named(data, None if resume is None else Run.open(resume).plan["data"]) as address:
+            return train(**{**arguments, "data": address if resume is None else None})
     settings: dict[str, Any] = {
         "data": data,
         "epochs": epochs,

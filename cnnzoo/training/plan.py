@@ -14,8 +14,9 @@ import keras
 
 import cnnzoo
 from cnnzoo.data import LABELED, training_images
-from cnnzoo.data.addresses import OPTION, absolute, address_of
+from cnnzoo.data.addresses import GIVEN, OPTION, absolute, address_of
 from cnnzoo.data.fingerprint import changes, fingerprint
+from cnnzoo.data.given import given_images
 from cnnzoo.data.ground import ground_of
 from cnnzoo.data.sources import NAMES
 from cnnzoo.evaluation import check
@@ -135,6 +136,8 @@ def _images_of_shape(plan: Plan, given: Mapping[str, Any], fixed: Mapping[str, A
         if not is_fixed and (chosen := shape.choose(cls, folder, plan["split"])):
             config["image_shape"], line, images = chosen
             lines.append(line)
+    if plan["data"].startswith(GIVEN) and "image_shape" in fields and "image_shape" not in fixed:
+        config["image_shape"] = shape.of_given(cls, given_images(plan["data"]).images)
     if "image_shape" in fields:
         config.setdefault("image_shape", fields["image_shape"])
     images = load_split(plan, plan["split"], plan["limit"]) if images is None else images.few(plan["limit"])

@@ -126,3 +126,28 @@ def _report(folder: Path, n: int, color: int, shape: Shape, sides: Sequence[int]
 def _listed(sides: Sequence[int]) -> str:
     """Sides in words: "28, 32, 64" or "8, 12, … 64"."""
     return ", ".join(map(str, sides)) if len(sides) <= 4 else f"{sides[0]}, {sides[1]}, … {sides[-1]}"
+
+
+def of_given(cls: type[Any], images: Sequence[np.ndarray]) -> Shape:
+    """The image shape of an architecture for images that a program gave.
+
+    The side is the one of its `sides` nearest to the shorter side of the images; the channels are theirs, if its
+    `channels` allow.
+
+    Raises:
+        ValueError: The images have several shapes, and the architecture takes images of one.
+    """
+    default = cls.config_fields()["image_shape"]
+    channels = max(image.shape[2] for image in images)
+    allowed = cls.channels or (default[2],)
+    if None in default[:2]:  # crops
+        return (*default[:2], _channels(allowed, channels == 3))
+    if len(shapes := {image.shape for image in images}) > 1:
+        raise ValueError(
+            "Images of `data` must have one shape, or `config` must have an `image_shape`. "
+            f"Received: {len(shapes)} shapes, {sorted(shapes)[:2]}…"
+        )
+    height, width, _ = images[0].shape
+    side = min(cls.sides, key=lambda side: (abs(side - min(height, width)), -side)) if cls.sides else None
+    sides = (side, side) if side else default[:2]
+    return (*sides, _channels(allowed, channels == 3))
