@@ -16,6 +16,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from cnnzoo.data.addresses import absolute
 from cnnzoo.recipes.json_files import find_recipe
 from cnnzoo.training.run_dir import Run, has_run
 from cnnzoo.training.signals import stop_on_signals
@@ -93,7 +94,8 @@ def check_settings(args: argparse.Namespace) -> None:
     given = {key: getattr(args, key) for key in ("epochs", "batch_size", "seed", "crop", "limit", "score_every")}
     given["name"] = recipe.checkpoint if recipe else args.name
     given["precision"] = None if args.precision == "auto" else args.precision
-    given["data"] = plan["data"] if args.data and str(Path(args.data).resolve()) == plan["data"] else args.data
+    addresses = args.data and (str(Path(args.data).resolve()), absolute(args.data))
+    given["data"] = plan["data"] if args.data and plan["data"] in addresses else args.data
     pairs = [(key, value, plan.get(key)) for key, value in given.items()]
     pairs += [(key, value, plan["config"].get(key)) for key, value in args.config or ()]
     if other := [f"{key} {value}, not {old}" for key, value, old in pairs if value not in (None, old)]:

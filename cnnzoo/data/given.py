@@ -68,12 +68,14 @@ def named(data: Iterable[Any], name: str | None = None) -> Iterator[str]:
         del _GIVEN[name]
 
 
-def given_images(name: str) -> Given:
+def given_images(name: str, split: str = "train") -> Given:
     """The images of a name `given:HASH`.
 
     Raises:
-        ValueError: They are not in memory.
+        ValueError: They are not in memory, or `split` is "test".
     """
+    if split == "test":
+        raise ValueError(f"{name} must have a split test. Received: images for training alone")
     if name not in _GIVEN:
         raise ValueError(
             f"{name} is images that a program gave to cnnzoo.train, which are not kept; name other data, or, to go on "

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from cnnzoo.data.addresses import GIVEN
+from cnnzoo.data.addresses import GIVEN, address_of
 from cnnzoo.data.image_set import ImageSet
 from cnnzoo.data.permutation import order
 from cnnzoo.data.photographs import Crops, is_photographs, photographs
@@ -76,9 +76,10 @@ def load(
     return ImageSet(str(name), split, images, labels, classes)
 
 
-def _is_own(name: str | Path) -> bool:
-    """Whether images are the user's: a folder, or given by a program."""
-    return Path(name).is_dir() or str(name).startswith(GIVEN)
+def _may_be_photographs(name: str | Path) -> bool:
+    """Whether images may be photographs of any size: those of a set of them, or any that the catalog does not have."""
+    own = Path(name).is_dir() or str(name).startswith(GIVEN) or address_of(str(name)) is not None
+    return own or is_photographs(name)
 
 
 def training_images(
@@ -97,6 +98,6 @@ def training_images(
     Raises:
         DataNotFound, ValueError: As in `load` and `photographs`.
     """
-    if shape is not None and None in shape and (is_photographs(name) or _is_own(name)):
+    if shape is not None and None in shape and _may_be_photographs(name):
         return Crops(photographs(name, split, shape[2]), crop or 64)
     return load(name, split, shape)

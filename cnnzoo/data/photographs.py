@@ -8,13 +8,14 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from cnnzoo.data.addresses import GIVEN
+from cnnzoo.data.addresses import GIVEN, address_of
 from cnnzoo.data.catalog import CATALOG, TESTING, TRAINING
 from cnnzoo.data.folders import files_of, flat_root
 from cnnzoo.data.given import given_images
 from cnnzoo.data.image_set import DataNotFound
 from cnnzoo.data.origins import origin
 from cnnzoo.data.permutation import order
+from cnnzoo.data.sources import rows_of
 from cnnzoo.imaging.arrays import to_channels
 from cnnzoo.imaging.files import read_image
 from cnnzoo.imaging.folders import PICTURE_SUFFIXES, is_hidden, pictures_in
@@ -197,8 +198,8 @@ def photographs(name: str | Path, split: str = "train", channels: int | None = N
             "train400" (Zhang et al., 2017), each without the photographs that test sets contain too
             (`DataSet.left_out`). For testing "set5", "set14", "bsd100" (the validation part of BSDS500), "bsd68" and
             "set12". Several joined by "+" are allowed. All are read from `CNNZOO_DATA_DIR`. Or a folder
-            <folder>/<split>/<label>/<image>, or one with images only, as in `load`. Or the name of images given
-            by a program.
+            <folder>/<split>/<label>/<image>, or one with images only, as in `load`. Or a name with a prefix, as
+            in `load`, or that of images given by a program.
         split: "train", "test", or a part of "train": "validation" is a fixed tenth of the photographs, and "fit" is the
             rest. All crops of a photograph are in the same part (see `cnnzoo.data.origins`).
         channels: 1 or 3 to convert to gray or color; None to keep the channels.
@@ -211,11 +212,9 @@ def photographs(name: str | Path, split: str = "train", channels: int | None = N
     if split not in parts:
         raise ValueError(f"`split` must be one of {', '.join(parts)}. Received: {split!r}")
     read: Callable[[Path], np.ndarray] = _decoded
-    if str(name).startswith(GIVEN):
-        if split == "test":
-            raise ValueError(f"{name} must have a split test. Received: images for training alone")
-        pictures = {Path(f"{i:06d}"): image for i, image in enumerate(given_images(str(name)).images)}
-        found, read = [(path, ("", path.stem)) for path in pictures], pictures.__getitem__
+    if numbered := _numbered(str(name), "test" if split == "test" else "train"):
+        names, read = numbered
+        found = [(path, ("", path.name)) for path in names]
     elif is_photographs(name):
         allowed = parts[split]
         if other := [part for part in str(name).split("+") if part not in allowed]:
@@ -237,6 +236,23 @@ def photographs(name: str | Path, split: str = "train", channels: int | None = N
     if channels is not None:
         images = tuple(to_channels(image[None], channels)[0] for image in images)
     return Photographs(str(name), split, images, tuple(path.stem for path in paths))
+
+
+def _numbered(name: str, split: str) -> tuple[list[Path], Callable[[Path], np.ndarray]] | None:
+    """The photographs of a set without files, with numbers in place of paths, and a function that reads one.
+
+    Returns:
+        None for a set with files.
+    """
+    image: Callable[[int], np.ndarray]
+    if name.startswith(GIVEN):
+        images = given_images(name, split).images
+        n, image = len(images), images.__getitem__
+    elif address_of(name) and (rows := rows_of(name, split)) is not None:
+        n, image = len(rows), rows.image
+    else:
+        return None
+    return [Path(f"{i:06d}") for i in range(n)], lambda path: image(int(path.name))
 
 
 def _files(name: str, folder: Path) -> list[Path]:

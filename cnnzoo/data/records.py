@@ -7,7 +7,7 @@ decoder of the images alone. The reader of ArrayRecord checks the hashes of its 
 
 import re
 from collections.abc import Callable, Sequence
-from functools import partial
+from functools import cached_property, partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Protocol
@@ -83,14 +83,20 @@ def _rows(
 class Examples:
     """The pictures in records of `tf.train.Example`; see `cnnzoo.data.shards.Encoded`.
 
-    All records are read once for their labels, if there are any.
+    All records are read once when the labels are first asked for, if there are any.
+
+    Args:
+        records: The records.
+        address: The features, or "" for the first of `IMAGES` and of `usual`.
+        classes: Class names, or () without.
+        usual: Features that may be the labels.
     """
 
-    labels: np.ndarray | None = None
-    classes: tuple[str, ...] = ()
-
-    def __init__(self, records: Records, address: Address):
-        self._records = records
+    def __init__(
+        self, records: Records, address: Address, classes: tuple[str, ...] = (), usual: Sequence[str] = LABELS
+    ):
+        self._records, self.classes = records, classes
+        self._label_key = ""
         if not len(records):
             return
         features, place = self._features(0)
@@ -100,8 +106,14 @@ class Examples:
                 f"A record must have a feature {' or '.join(IMAGES)}; {OPTION}. Received: {_in_words(features)} in "
                 f"{place}"
             )
-        if label := _key(features, address.label, LABELS, place):
-            self.labels = np.array([self._label(i, label) for i in range(len(records))], np.int64)
+        self._label_key = _key(features, address.label, usual, place)
+
+    @cached_property
+    def labels(self) -> np.ndarray | None:
+        """int64 (n,), or None."""
+        if not self._label_key:
+            return None
+        return np.array([self._label(i, self._label_key) for i in range(len(self))], np.int64)
 
     def __len__(self) -> int:
         return len(self._records)

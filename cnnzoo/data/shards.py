@@ -25,15 +25,15 @@ _SEQUENCE = re.compile(r"-(\d{5,})-of-(\d{5,})")
 
 
 class Encoded(Protocol):
-    """The encoded pictures of one split, in a fixed order; each is read when it is asked for, from any thread.
+    """The encoded pictures of one split, in a fixed order; each is read when it is asked for, from any thread."""
 
-    Attributes:
-        labels: int64 (n,), or None.
-        classes: Class names, or () if the labels are numbers without names.
-    """
+    @property
+    def labels(self) -> np.ndarray | None:
+        """int64 (n,), or None."""
 
-    labels: np.ndarray | None
-    classes: tuple[str, ...]
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Class names, or () if the labels are numbers without names."""
 
     def __len__(self) -> int:
         """Number of pictures."""
@@ -47,13 +47,21 @@ class Encoded(Protocol):
 
 @dataclass(eq=False)
 class EncodedRows:
-    """The pictures of one split of a set, or of a part of it; see `cnnzoo.data.rows.Rows`."""
+    """The pictures of one split of a set, or of a part of it; see `cnnzoo.data.rows.Rows`.
+
+    Attributes:
+        name, labels, classes: As in `Rows`.
+        whole: The pictures that these are among.
+        index: The numbers of these.
+        channels: 1 or 3 to convert all to gray or color; None for no conversion.
+    """
 
     name: str
     labels: np.ndarray | None
     classes: tuple[str, ...]
     whole: Encoded
-    index: np.ndarray  # of these pictures in the whole
+    index: np.ndarray
+    channels: int | None = None
 
     def __len__(self) -> int:
         return len(self.index)
@@ -63,7 +71,7 @@ class EncodedRows:
             raw, place = self.whole.encoded(int(self.index[i]))
         except OSError as error:
             raise ValueError(f"{self.name} cannot be read: {error}") from None
-        return read_image(raw, name=place)
+        return read_image(raw, self.channels, place)
 
     def stamp(self) -> str:
         """See `Encoded.stamp`."""
@@ -93,14 +101,13 @@ def rows_of_split(name: str, splits: Mapping[str, Callable[[], Encoded]], split:
         if not len(part):
             raise ValueError(f"{name} must have images. Received: none for {'train' if part is train else 'test'!r}")
     classes = train.classes
-    if train.labels is not None:
-        most = len(classes) - 1 if classes else int(np.clip(train.labels.max(), 0, LARGEST_LABEL))
-        for labels in (each.labels for each in (train, whole) if each.labels is not None):
-            least, largest = int(labels.min()), int(labels.max())
-            if least < 0 or largest > most:
-                wrong = least if least < 0 else largest
-                raise ValueError(f"Labels of {name} must be in [0, {most}], as those of train. Received: {wrong}")
-        classes = classes or tuple(map(str, range(most + 1)))
+    if not classes and train.labels is not None:
+        classes = tuple(map(str, range(1 + int(np.clip(train.labels.max(), 0, LARGEST_LABEL)))))
+    for labels in [whole.labels] if train.classes else [train.labels, whole.labels]:
+        if labels is not None and not 0 <= labels.min() <= labels.max() < len(classes):
+            wrong = labels.min() if labels.min() < 0 else labels.max()
+            most = len(classes) - 1
+            raise ValueError(f"Labels of {name} must be in [0, {most}], as those of train. Received: {wrong}")
     index = np.arange(len(whole))
     if "test" not in splits:
         index = part_of(len(whole), len(whole) // 5, split)

@@ -9,7 +9,7 @@ import numpy as np
 
 from cnnzoo.data import huggingface, records, webdataset
 from cnnzoo.data.addresses import GIVEN, Address, address_of, check_prefix, prefixes_in_words
-from cnnzoo.data.builders import Arrays, opened, read_builder, rows
+from cnnzoo.data.builders import Arrays, builder_rows, opened, rows
 from cnnzoo.data.catalog import CATALOG, NAMES, DataSet
 from cnnzoo.data.folders import files_of, layouts, part_of
 from cnnzoo.data.given import given_images
@@ -37,10 +37,8 @@ def read(name: str, split: str, shape: Shape | None, corrupt: str) -> Arrays:
         return _given(name, split, shape)
     if Path(name).is_dir():
         return _folder(Path(name), split, shape, corrupt)
-    if found := rows_of(name, split):
+    if (found := rows_of(name, split)) is not None:
         return _in_memory(found, shape, corrupt)
-    if address := address_of(name):
-        return read_builder(address, split, shape, NEAR)
     check_prefix(name)
     raise ValueError(
         f"`data` must be one of {', '.join(NAMES)}, or {prefixes_in_words()}, or an existing folder. Received: {name!r}"
@@ -58,10 +56,11 @@ def rows_of(name: str, split: str) -> Rows | None:
         DataNotFound, ValueError: As in `cnnzoo.data.load`.
     """
     address = address_of(name)
-    return _ROWS[address.prefix](address, split) if address and address.prefix in _ROWS else None
+    return _ROWS[address.prefix](address, split) if address else None
 
 
 _ROWS: dict[str, Callable[[Address, str], Rows]] = {
+    "tfds:": lambda address, split: builder_rows(address, split, NEAR),
     "hf:": lambda address, split: huggingface.rows(address, split, NEAR),
     "wds:": webdataset.rows,
     "tfrecord:": records.tfrecord_rows,
@@ -73,11 +72,9 @@ def _given(name: str, split: str, shape: Shape | None) -> Arrays:
     """The images that a program gave.
 
     Raises:
-        ValueError: They are not in memory, or have several shapes without `shape`; or `split` is "test".
+        ValueError: As `given_images`, or they have several shapes and `shape` is None.
     """
-    if split == "test":
-        raise ValueError(f"{name} must have a split test. Received: images for training alone")
-    found = given_images(name)
+    found = given_images(name, split)
     images = [image if shape is None else fit_to(image[None], shape)[0] for image in found.images]
     return stacked(images, f"of {name}"), found.labels, found.classes
 

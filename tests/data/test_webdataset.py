@@ -11,6 +11,7 @@ from PIL import Image
 
 import cnnzoo
 from cnnzoo.data import DataNotFound, load
+from cnnzoo.data.photographs import photographs
 from cnnzoo.data.sources import rows_of
 
 RNG = np.random.default_rng(0)
@@ -225,3 +226,22 @@ def test_a_run_on_a_relative_path_resumes_elsewhere(tmp_path, monkeypatch):
     plan = json.loads((run / "run.json").read_text())
     assert plan["data"] == f"wds:{tmp_path}/shards/part-{{000..002}}.tar"
     assert plan["fingerprint"]["images"] == 24
+
+
+def test_a_model_of_any_size_takes_crops(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    pictures = [RNG.integers(256, size=(40 + i, 50, 3), dtype=np.uint8) for i in range(10)]
+    write(tmp_path / "own.tar", [(f"{i}.png", encoded(picture)) for i, picture in enumerate(pictures)])
+    run = cnnzoo.train("espcn", data="wds:own.tar", crop=24, epochs=1, batch_size=4, verbose=0)
+    assert json.loads((run / "run.json").read_text())["fingerprint"]["images"] == 8
+    found = photographs(f"wds:{tmp_path}/own.tar", "test")
+    assert all(any(np.array_equal(image, each) for each in pictures) for image in found.images)
+    parts = [set(photographs(f"wds:{tmp_path}/own.tar", split).names) for split in ("fit", "validation")]
+    assert not set.intersection(*parts)
+    assert [len(part) for part in parts] == [7, 1]
+
+
+def test_a_split_without_pictures_is_said(tmp_path):
+    path = write(tmp_path / "a.tar", samples(range(3)))
+    with pytest.raises(ValueError, match=r"wds:.*a.tar must have images that can be read. Received: none"):
+        load(f"wds:{path}", "test")
