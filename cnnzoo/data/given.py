@@ -75,7 +75,7 @@ def given_images(name: str, split: str = "train") -> Given:
         ValueError: They are not in memory, or `split` is "test".
     """
     if split == "test":
-        raise ValueError(f"{name} must have a split test. Received: images for training alone")
+        raise ValueError(f"{name} is images that a program gave to train on, without a split test; name other data")
     if name not in _GIVEN:
         raise ValueError(
             f"{name} is images that a program gave to cnnzoo.train, which are not kept; name other data, or, to go on "

@@ -1,6 +1,7 @@
 """Sets of the Hugging Face Hub by `hf:NAME`, on folders and a cache that are written here."""
 
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -188,10 +189,21 @@ def test_a_script_in_a_folder_is_not_run(tmp_path):
     assert not (tmp_path / "ran").exists()
 
 
-def test_a_model_trains_on_a_folder_and_another_directory_resumes(tmp_path, monkeypatch):
+def test_a_model_trains_on_a_folder_that_its_plan_names_in_full(tmp_path, monkeypatch):
     write(tmp_path / "animals", ["picture"], train=30)
     monkeypatch.chdir(tmp_path)
     config = {"image_shape": (28, 28, 3), "width": 4, "hidden": 16, "latent_dim": 4}
     run = cnnzoo.train("autoencoder", data="hf:./animals", config=config, epochs=1, batch_size=8, verbose=0)
     assert run.name == "autoencoder.animals"
     assert f'"hf:{tmp_path}/animals"' in (run / "run.json").read_text()
+
+
+def test_rows_are_read_by_many_threads_in_any_order(tmp_path):
+    rows = rows_of(write(tmp_path / "set", ["picture"], train=30, test=1), "train")
+
+    def wrong(seed):
+        order = np.random.default_rng(seed).permutation(30)
+        return [i for i in order if not np.array_equal(rows.image(int(i)), PICTURES[i])]
+
+    with ThreadPoolExecutor(4) as threads:
+        assert not any(threads.map(wrong, range(8)))

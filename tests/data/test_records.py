@@ -1,6 +1,6 @@
 """TFRecord and ArrayRecord files by `tfrecord:PATH` and `arrayrecord:PATH`, on files that are written here."""
 
-import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -111,19 +111,13 @@ def test_rows_are_read_by_many_threads_in_any_order(tmp_path, kind):
     for k in range(2):
         write(tmp_path / f"part-{k}{KINDS[kind]}", labeled(range(15 * k, 15 * k + 15)))
     rows, expected = rows_of(f"{kind}{tmp_path}", "train"), load(f"{kind}{tmp_path}", "train").images
-    wrong = []
 
-    def read(seed):
-        for i in np.random.default_rng(seed).permutation(len(rows)):
-            if not (rows.image(int(i)) == expected[i]).all():
-                wrong.append(i)
+    def wrong(seed):
+        order = np.random.default_rng(seed).permutation(len(rows))
+        return [i for i in order if not np.array_equal(rows.image(int(i)), expected[i])]
 
-    threads = [threading.Thread(target=read, args=(seed,)) for seed in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert not wrong
+    with ThreadPoolExecutor(4) as threads:
+        assert not any(threads.map(wrong, range(8)))
 
 
 @both

@@ -3,7 +3,7 @@
 import io
 import json
 import tarfile
-import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -97,19 +97,13 @@ def test_rows_are_read_by_many_threads_in_any_order(tmp_path):
     rows = rows_of(f"wds:{three(tmp_path)}", "train")
     expected = load(f"wds:{tmp_path}", "train").images
     assert len(rows) == 24
-    wrong = []
 
-    def read(seed):
-        for i in np.random.default_rng(seed).permutation(24):
-            if not (rows.image(int(i)) == expected[i]).all():
-                wrong.append(i)
+    def wrong(seed):
+        order = np.random.default_rng(seed).permutation(24)
+        return [i for i in order if not np.array_equal(rows.image(int(i)), expected[i])]
 
-    threads = [threading.Thread(target=read, args=(seed,)) for seed in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert not wrong
+    with ThreadPoolExecutor(4) as threads:
+        assert not any(threads.map(wrong, range(8)))
     assert rows_of("digits", "train") is None
 
 
@@ -226,6 +220,12 @@ def test_a_run_on_a_relative_path_resumes_elsewhere(tmp_path, monkeypatch):
     plan = json.loads((run / "run.json").read_text())
     assert plan["data"] == f"wds:{tmp_path}/shards/part-{{000..002}}.tar"
     assert plan["fingerprint"]["images"] == 24
+    run = run.absolute()
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    (run / "model.weights.h5").unlink()
+    cnnzoo.train(resume=run, verbose=0)  # compares the data with those of the beginning
+    assert (run / "model.weights.h5").is_file()
 
 
 def test_a_model_of_any_size_takes_crops(tmp_path, monkeypatch):

@@ -9,7 +9,8 @@ import tensorflow as tf
 from PIL import Image
 
 import cnnzoo
-from cnnzoo.data.given import taken
+from cnnzoo.data import load
+from cnnzoo.data.given import named, taken
 from cnnzoo.training.run_dir import Run
 
 RNG = np.random.default_rng(0)
@@ -155,3 +156,13 @@ def test_a_run_resumes_to_the_same_bits_on_equal_images_alone(tmp_path):
 def test_the_command_to_resume_is_a_call(tmp_path):
     run = train(IMAGES, tmp_path / "run")
     assert Run.open(run).resume_command == f"cnnzoo.train(resume='{tmp_path}/run', data=...)"
+
+
+def test_images_given_are_found_during_the_training_alone():
+    with named(dataset(labels=LABELS)) as name:
+        found = load(name, "validation", (14, 14, 1))
+        assert found.images.shape == (3, 14, 14, 1)
+        with pytest.raises(ValueError, match=r"given:\w+ is images that .*, without a split test; name other data"):
+            load(name, "test")
+    with pytest.raises(ValueError, match=r"given:\w+ is images that a program gave .* which are not kept"):
+        load(name)
