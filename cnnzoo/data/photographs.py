@@ -1,6 +1,6 @@
 """Whole photographs of any size, and random crops of them for training."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -211,11 +211,9 @@ def photographs(name: str | Path, split: str = "train", channels: int | None = N
     parts = {"train": TRAINING, "fit": TRAINING, "validation": TRAINING, "test": TESTING}
     if split not in parts:
         raise ValueError(f"`split` must be one of {', '.join(parts)}. Received: {split!r}")
-    read: Callable[[Path], np.ndarray] = _decoded
-    if numbered := _numbered(str(name), "test" if split == "test" else "train"):
-        names, read = numbered
-        found = [(path, ("", path.name)) for path in names]
-    elif is_photographs(name):
+    if numbered := _without_files(str(name), split):
+        return Photographs(str(name), split, tuple(_in(channels, numbered.values())), tuple(numbered))
+    if is_photographs(name):
         allowed = parts[split]
         if other := [part for part in str(name).split("+") if part not in allowed]:
             raise ValueError(f"Photographs for {split!r} must be of {', '.join(allowed)}. Received: {', '.join(other)}")
@@ -232,27 +230,33 @@ def photographs(name: str | Path, split: str = "train", channels: int | None = N
         held = {shown[i] for i in order(len(shown), 0, 0, np.arange(max(1, len(shown) // 10)))}
         found = [(path, of) for path, of in found if (of in held) == (split == "validation")]
     paths = [path for path, _ in found]
-    images = tuple(read(path) for path in paths)
-    if channels is not None:
-        images = tuple(to_channels(image[None], channels)[0] for image in images)
+    images = tuple(_in(channels, map(_decoded, paths)))
     return Photographs(str(name), split, images, tuple(path.stem for path in paths))
 
 
-def _numbered(name: str, split: str) -> tuple[list[Path], Callable[[Path], np.ndarray]] | None:
-    """The photographs of a set without files, with numbers in place of paths, and a function that reads one.
+def _in(channels: int | None, images: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+    """Images in gray or color, or as they are for None."""
+    return (image if channels is None else to_channels(image[None], channels)[0] for image in images)
 
-    Returns:
-        None for a set with files.
-    """
+
+def _without_files(name: str, split: str) -> dict[str, np.ndarray]:
+    """The photographs of shards, or those that a program gave, by their numbers; none for the name of another set."""
+    part = "test" if split == "test" else "train"
     image: Callable[[int], np.ndarray]
     if name.startswith(GIVEN):
-        images = given_images(name, split).images
+        images = given_images(name, part).images
         n, image = len(images), images.__getitem__
-    elif address_of(name) and (rows := rows_of(name, split)) is not None:
+    elif address_of(name) and (rows := rows_of(name, part)) is not None:
         n, image = len(rows), rows.image
     else:
-        return None
-    return [Path(f"{i:06d}") for i in range(n)], lambda path: image(int(path.name))
+        return {}
+    kept = np.arange(n)
+    if split in ("fit", "validation"):
+        held_out = np.isin(kept, order(n, 0, 0, np.arange(max(1, n // 10))))
+        kept = kept[held_out == (split == "validation")]
+    if not len(kept):
+        raise ValueError(f"{name} must have images. Received: none for {split!r}")
+    return {str(i): image(int(i)) for i in kept}
 
 
 def _files(name: str, folder: Path) -> list[Path]:
