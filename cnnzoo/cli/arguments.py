@@ -140,6 +140,16 @@ def _number(is_allowed: Callable[[float], bool], allowed: str) -> Callable[[str]
     return read
 
 
+def memory(text: str) -> int:
+    """Argument type: a size such as 2GB, in bytes."""
+    from cnnzoo.data.memory import parsed
+
+    try:
+        return parsed(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
 def one_of(*names: str) -> Callable[[str], str]:
     """Argument type: one of a few words."""
 

@@ -1,12 +1,13 @@
 """Folders of images: their classes, and their division into a training and a test split."""
 
+import os
 import warnings
 from pathlib import Path
 
 import numpy as np
 
 from cnnzoo.data.permutation import order
-from cnnzoo.imaging.folders import PICTURE_SUFFIXES, is_hidden, passed_over, pictures_in
+from cnnzoo.imaging.folders import PICTURE_SUFFIXES, has_pictures, passed_over, pictures_in
 
 Files = list[tuple[Path, int]]  # with the label; 0 without classes
 
@@ -64,7 +65,7 @@ def flat_root(folder: Path) -> Path | None:
     root = folder / "train" if (folder / "train").is_dir() else folder
     if not root.is_dir() or class_folders(root) or ((folder / "test").is_dir() and root == folder):
         return None
-    return root if pictures_in(root).pictures else None
+    return root if has_pictures(root) else None
 
 
 def layouts(folder: Path) -> str:
@@ -75,7 +76,10 @@ def layouts(folder: Path) -> str:
 
 def class_folders(root: Path) -> tuple[str, ...]:
     """The names of the subfolders that are not hidden, sorted by number if all are numbers, else by name."""
-    names = [path.name for path in root.glob("*") if path.is_dir() and not is_hidden(path)]
+    if not root.is_dir():
+        return ()
+    with os.scandir(root) as entries:
+        names = [entry.name for entry in entries if not entry.name.startswith(".") and entry.is_dir()]
     numbers = all(name.isascii() and name.isdigit() for name in names)
     return tuple(sorted(names, key=lambda name: (int(name) if numbers else 0, name)))
 

@@ -204,6 +204,20 @@ def photographs(name: str | Path, split: str = "train", channels: int | None = N
         DataNotFound: A set is not on this machine.
         ValueError: An unknown name or split, or an unreadable file.
     """
+    paths = photograph_files(name, split)
+    images = tuple(_decoded(path) for path in paths)
+    if channels is not None:
+        images = tuple(to_channels(image[None], channels)[0] for image in images)
+    return Photographs(str(name), split, images, tuple(path.stem for path in paths))
+
+
+def photograph_files(name: str | Path, split: str) -> list[Path]:
+    """The files of `photographs`, not decoded.
+
+    Raises:
+        DataNotFound: A set is not on this machine.
+        ValueError: An unknown name or split.
+    """
     parts = {"train": TRAINING, "fit": TRAINING, "validation": TRAINING, "test": TESTING}
     if split not in parts:
         raise ValueError(f"`split` must be one of {', '.join(parts)}. Received: {split!r}")
@@ -223,11 +237,7 @@ def photographs(name: str | Path, split: str = "train", channels: int | None = N
         shown = list(dict.fromkeys(of for _, of in found))
         held = {shown[i] for i in order(len(shown), 0, 0, np.arange(max(1, len(shown) // 10)))}
         found = [(path, of) for path, of in found if (of in held) == (split == "validation")]
-    paths = [path for path, _ in found]
-    images = tuple(_decoded(path) for path in paths)
-    if channels is not None:
-        images = tuple(to_channels(image[None], channels)[0] for image in images)
-    return Photographs(str(name), split, images, tuple(path.stem for path in paths))
+    return [path for path, _ in found]
 
 
 def _files(name: str, folder: Path) -> list[Path]:

@@ -1,6 +1,5 @@
 """Readers of data sets: tensorflow-datasets, images inside scikit-learn and scikit-image, and folders."""
 
-import warnings
 from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
@@ -9,10 +8,11 @@ import numpy as np
 
 from cnnzoo.data.builders import PREFIX, Arrays, opened, read_builder, rows
 from cnnzoo.data.catalog import CATALOG, NAMES, DataSet
-from cnnzoo.data.folders import files_of, layouts, part_of
-from cnnzoo.data.image_set import DataNotFound, stacked
-from cnnzoo.imaging.arrays import fit_to, resized, to_channels
-from cnnzoo.imaging.files import read_image
+from cnnzoo.data.folder_rows import FolderRows
+from cnnzoo.data.folders import part_of
+from cnnzoo.data.image_set import DataNotFound
+from cnnzoo.data.rows import Rows
+from cnnzoo.imaging.arrays import resized, to_channels
 
 PACKAGED = tuple(name for name in NAMES if CATALOG[name].source == "package")
 NEAR = f"{', '.join(PACKAGED)}, or a folder"  # data without a download
@@ -20,19 +20,27 @@ NEAR = f"{', '.join(PACKAGED)}, or a folder"  # data without a download
 Shape = tuple[int, int, int]  # height, width, channels
 
 
-def read(name: str, split: str, shape: Shape | None, corrupt: str) -> Arrays:
-    """The images, labels and class names of "train" or "test"; see `cnnzoo.data.load`."""
+def rows_of(name: str, split: str) -> Rows | None:
+    """Random access to the pictures of "train" or "test", without decoding them; None for a set that has none.
+
+    Raises:
+        DataNotFound, ValueError: As `cnnzoo.data.load`.
+    """
+    known = CATALOG[name] if name in NAMES else None
+    if known:
+        return FolderRows(_public_folder(known), split) if known.source == "folder" else None
+    return FolderRows(Path(name), split) if Path(name).is_dir() and not name.startswith(PREFIX) else None
+
+
+def read(name: str, split: str, shape: Shape | None) -> Arrays:
+    """The images, labels and class names of "train" or "test" of a set without `rows_of`; see `cnnzoo.data.load`."""
     known = CATALOG[name] if name in NAMES else None
     if known and known.source == "tfds":
         return _from_builder(name, split)
-    if known and known.source == "folder":
-        return _public_folder(known, split, shape or (64, 64, 3))
     if known:
         return _READERS[name](split, shape or (64, 64, 3))
     if name.startswith(PREFIX):
         return read_builder(name, split, shape, NEAR)
-    if Path(name).is_dir():
-        return _folder(Path(name), split, shape, corrupt)
     raise ValueError(
         f"`data` must be one of {', '.join(NAMES)}, or {PREFIX}NAME, or an existing folder. Received: {name!r}"
     )
@@ -115,8 +123,8 @@ _READERS: dict[str, Callable[[str, Shape], Arrays]] = {
 }
 
 
-def _public_folder(known: DataSet, split: str, shape: Shape) -> Arrays:
-    """A data set in `CNNZOO_DATA_DIR` with one subfolder per class; a fifth of it is the test split.
+def _public_folder(known: DataSet) -> Path:
+    """The folder of a data set in `CNNZOO_DATA_DIR` with one subfolder per class.
 
     Raises:
         DataNotFound: It is not on this machine.
@@ -127,26 +135,4 @@ def _public_folder(known: DataSet, split: str, shape: Shape) -> Arrays:
             f"{known.name} is not in {folder}. Fetch it by: cnnzoo data get {known.name}. Or name the folder that "
             f"holds {folder.name} in CNNZOO_DATA_DIR. Without a download: {NEAR}."
         )
-    return _folder(folder, split, shape, "raise")
-
-
-def _folder(folder: Path, split: str, shape: Shape | None, corrupt: str) -> Arrays:
-    """The images of a folder, sorted by file name; without `shape` all must have the same size."""
-    files, classes = files_of(folder, split)
-    images, labels, unreadable = [], [], []
-    for path, label in files:
-        try:
-            image = read_image(path, shape and shape[2])
-        except ValueError as error:
-            unreadable.append(str(error))
-            continue
-        images.append(image if shape is None else fit_to(image[None], shape)[0])
-        labels.append(label)
-    if unreadable and corrupt == "raise":
-        more = f" (and {len(unreadable) - 1} more)" if len(unreadable) > 1 else ""
-        raise ValueError(f"{unreadable[0]}{more}; move such files away, or load with corrupt='skip'")
-    for message in unreadable:
-        warnings.warn(f"left out: {message}", stacklevel=4)
-    if not images:
-        raise ValueError(f"Images must be {layouts(folder)}. Received: none for {split!r}")
-    return stacked(images, f"in {folder}"), np.array(labels, np.int64) if classes else None, classes
+    return folder
