@@ -18,13 +18,14 @@ class FolderRows:
     Attributes:
         folder: The folder.
         files: The picture files.
+        left: Number of pictures for the other split, where the folder has no `test`.
 
     Raises:
         ValueError: There are none, or as in `files_of`.
     """
 
     def __init__(self, folder: Path, split: str):
-        files, self.classes = files_of(folder, split)
+        files, self.classes, self.left = files_of(folder, split)
         if not files:
             raise ValueError(f"Images must be {layouts(folder)}. Received: none for {split!r}")
         self.name, self.folder = str(folder), folder

@@ -3,6 +3,7 @@
 import os
 import warnings
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -12,8 +13,16 @@ from cnnzoo.imaging.folders import PICTURE_SUFFIXES, has_pictures, passed_over, 
 Files = list[tuple[Path, int]]  # with the label; 0 without classes
 
 
-def files_of(folder: Path, split: str) -> tuple[Files, tuple[str, ...]]:
-    """Finds the images of "train" or "test", sorted by name, and the class names.
+class Found(NamedTuple):
+    """The images of a split, sorted by name, the class names, and the number of images left for the other split."""
+
+    files: Files
+    classes: tuple[str, ...]
+    left: int
+
+
+def files_of(folder: Path, split: str) -> Found:
+    """Finds the images of "train" or "test".
 
     The images are in <folder>/<split>/<label>, and the classes are the subfolders of <folder>/train. A flat folder (see
     `flat_root`) has no classes. Without <folder>/test, a fixed fifth of the images is the test split. Other files are
@@ -41,9 +50,10 @@ def files_of(folder: Path, split: str) -> tuple[Files, tuple[str, ...]]:
         files = [(path, classes.index(name)) for name in here for path in pictures_of(root / name)]
         if loose := pictures_in(root).pictures:
             warnings.warn(f"{root}: passed over {len(loose)} pictures that lie in no class folder", stacklevel=5)
+    whole = len(files)
     if files and not divided:
-        files = [files[i] for i in part_of(len(files), len(files) // 5, split)]
-    return files, classes
+        files = [files[i] for i in part_of(whole, whole // 5, split)]
+    return Found(files, classes, whole - len(files))
 
 
 def files_quietly(folder: Path, split: str) -> Files:
@@ -51,7 +61,7 @@ def files_quietly(folder: Path, split: str) -> Files:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            return files_of(folder, split)[0]
+            return files_of(folder, split).files
         except ValueError:
             return []
 

@@ -262,7 +262,7 @@ def _of_folder(folder: Path, split: str) -> list[Path]:
         ValueError: There are none.
     """
     if flat_root(folder):
-        return [path for path, _ in files_of(folder, split)[0]]
+        return [path for path, _ in files_of(folder, split).files]
     found = _pictures(folder / split)
     if not found:
         raise ValueError(

@@ -50,20 +50,33 @@ def choose(cls: type[Any], folder: Path, split: str) -> Chosen | None:
         if len(channels) == 1:
             return None
         files = photograph_files(folder, split)
-        sample = [files[i] for i in few(len(files), LOOKED_AT)]
-        color = sum(not is_gray(read_image(path, 3)) for path in sample)
+        shown = [files[i] for i in few(len(files), LOOKED_AT)]
+        color = sum(not is_gray(read_image(path, 3)) for path in shown)
         shape = (*default[:2], _channels(channels, color))
-        return Chosen(shape, _report(folder, len(files), len(sample), color, shape, ()))
+        seen = _Seen(len(files), len(files_quietly(folder, "test")), len(shown), color, _sizes(files))
+        return Chosen(shape, _report(folder, seen, shape, ()))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # `load` warns of other files
         rows = FolderRows(folder, "train")
-    side = _nearest(cls.sides, rows.files) if cls.sides else None
+    sizes = _sizes(rows.files)
+    side = _nearest(cls.sides, sizes) if cls.sides else None
     height, width = (side, side) if side else default[:2]
     kept = np.arange(len(rows))[part(len(rows), split)]
-    shown = Pictures(rows, kept[few(len(kept), LOOKED_AT)], (height, width, 3))
-    color = sum(not is_gray(image) for image in np.asarray(shown))
+    fitted = np.asarray(Pictures(rows, kept[few(len(kept), LOOKED_AT)], (height, width, 3)))
+    color = sum(not is_gray(image) for image in fitted)
     shape = (height, width, _channels(channels, color))
-    return Chosen(shape, _report(folder, len(kept), len(shown), color, shape, cls.sides))
+    seen = _Seen(len(kept), rows.left or len(files_quietly(folder, "test")), len(fitted), color, sizes)
+    return Chosen(shape, _report(folder, seen, shape, cls.sides))
+
+
+class _Seen(NamedTuple):
+    """Numbers of training and test images, of those that were decoded and have color; some sides (width, height)."""
+
+    images: int
+    tests: int
+    decoded: int
+    color: int
+    sizes: list[tuple[int, int]]
 
 
 def kept(data: str, images: Any, shape: Shape) -> str:
@@ -98,9 +111,9 @@ def _channels(allowed: Sequence[int], color: int) -> int:
     return wanted if wanted in allowed else allowed[0]
 
 
-def _nearest(sides: Sequence[int], files: Sequence[Path]) -> int:
+def _nearest(sides: Sequence[int], sizes: Sequence[tuple[int, int]]) -> int:
     """The side nearest to the median of the shorter sides of the training pictures, the larger of two."""
-    short = float(np.median([min(size) for size in _sizes(files)] or [0]))
+    short = float(np.median([min(size) for size in sizes] or [0]))
     return min(sides, key=lambda side: (abs(side - short), -side))
 
 
@@ -110,28 +123,18 @@ def _sizes(files: Sequence[Path]) -> list[tuple[int, int]]:
     return [size for size in found if size]
 
 
-def _report(folder: Path, n: int, looked_at: int, color: int, shape: Shape, sides: Sequence[int]) -> str:
-    """The line with the images, the chosen shape and the option to change it.
-
-    Args:
-        folder: The folder.
-        n: Number of images.
-        looked_at: Number of those that were decoded.
-        color: Number of those with color.
-        shape: The shape.
-        sides: The allowed ones.
-    """
-    train, test = ([path for path, _ in files_quietly(folder, split)] for split in ("train", "test"))
-    sizes = _sizes(train)
+def _report(folder: Path, seen: _Seen, shape: Shape, sides: Sequence[int]) -> str:
+    """The line with the images, the chosen shape and the option to change it."""
+    n, tests, decoded, color, sizes = seen
     (size, count), *others = Counter(sizes).most_common() or [((0, 0), 0)]
-    gray = looked_at - color
+    gray = decoded - color
     what = "gray" if not color else "color" if not gray else f"{color} color and {gray} gray"
     most = "" if not others else "most " if 2 * count > len(sizes) else "often "
-    spared = f" ({len(test)} more are for testing)" if test else ""
+    spared = f" ({tests} more are for testing)" if tests else ""
     height, width, channels = shape
     used = f"used as {height}x{width}x{channels}" if height else f"used in {'color' if channels == 3 else 'gray'}"
     allowed = f", sides {_listed(sides)}" if sides else ""
-    counted = f"{n} {what}" if not (gray and color) else what if n == looked_at else f"{n} ({what} of {looked_at})"
+    counted = f"{n} {what}" if not (gray and color) else what if n == decoded else f"{n} ({what} of {decoded})"
     return f"{folder.name}/: {counted} images{spared}, {most}{size[0]}x{size[1]}, {used} ({_how(shape)}{allowed})"
 
 
