@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from cnnzoo.data.folder_rows import FolderRows
+from cnnzoo.data.packed import PackedRows
 from cnnzoo.data.permutation import few
 from cnnzoo.data.photographs import Crops
 from cnnzoo.data.streamed import StreamedSet
@@ -18,7 +19,7 @@ def fingerprint(data: Any) -> dict[str, Any]:
     """The number of images, the class names, and hashes that two fingerprints are compared by.
 
     "blake2b" is a hash of all pixels and labels, and "sample" one of some images and all labels. A `StreamedSet` has no
-    "blake2b"; instead it has "files", a hash of the names and sizes of its files, if it is read from a folder.
+    "blake2b"; instead it has "files": a hash of the names and sizes of the files in a folder, or of packed shards.
 
     Args:
         data: An `ImageSet` or `Crops`; of crops, the whole photographs are hashed.
@@ -32,7 +33,7 @@ def fingerprint(data: Any) -> dict[str, Any]:
         hashes = {"sample": _hash((images[few(len(images), SAMPLE)], *labels))}
         if not isinstance(data, StreamedSet):
             hashes["blake2b"] = _hash((images, *labels))
-        elif isinstance(images.rows, FolderRows):
+        elif isinstance(images.rows, (FolderRows, PackedRows)):
             hashes["files"] = images.rows.stamp()
     return {"images": len(images), "classes": list(data.classes), **hashes}
 

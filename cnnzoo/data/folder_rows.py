@@ -1,7 +1,9 @@
 """The pictures of a folder, read one at a time."""
 
 import hashlib
+import io
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -39,20 +41,29 @@ class FolderRows:
         """See `Rows`."""
         return read_image(self.files[i])
 
+    def sides(self, i: int) -> tuple[int, int] | None:
+        """The width and height of a picture, upright, from its header; None if it cannot be read."""
+        return sides_of(self.files[i], str(self.files[i]))
+
     def stamp(self) -> str:
-        """A BLAKE2b hash of the names and sizes of the files, which are not opened."""
-        found, above = hashlib.blake2b(digest_size=16), len(str(self.folder)) + 1
-        for path in self.files:
-            found.update(f"{str(path)[above:]}\0{os.stat(path).st_size}\0".encode(errors="surrogateescape"))
-        return found.hexdigest()
+        """A hash of the names and sizes of the files, which are not opened."""
+        return stamp_of(self.files, self.folder)
 
 
-def sides_of(path: Path) -> tuple[int, int] | None:
+def stamp_of(files: Sequence[Path], folder: Path) -> str:
+    """A BLAKE2b hash of the names, relative to a folder, and the sizes of files."""
+    found, above = hashlib.blake2b(digest_size=16), len(str(folder)) + 1
+    for path in files:
+        found.update(f"{str(path)[above:]}\0{os.stat(path).st_size}\0".encode(errors="surrogateescape"))
+    return found.hexdigest()
+
+
+def sides_of(source: Path | bytes, name: str) -> tuple[int, int] | None:
     """The width and height of a picture, upright, from its header; None if it cannot be read."""
     from PIL import Image
 
     try:
-        with decoding(str(path)), Image.open(path) as image:
+        with decoding(name), Image.open(io.BytesIO(source) if isinstance(source, bytes) else source) as image:
             return image.size[::-1] if orientation(image) > 4 else image.size
     except ValueError:
         return None

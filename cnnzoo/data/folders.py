@@ -22,7 +22,7 @@ class Found(NamedTuple):
 
 
 def files_of(folder: Path, split: str) -> Found:
-    """Finds the images of "train" or "test".
+    """The images of "train" or "test", sorted by name.
 
     The images are in <folder>/<split>/<label>, and the classes are the subfolders of <folder>/train. A flat folder (see
     `flat_root`) has no classes. Without <folder>/test, a fixed fifth of the images is the test split. Other files are
@@ -31,7 +31,26 @@ def files_of(folder: Path, split: str) -> Found:
     Raises:
         ValueError: The split does not exist, or has a class that <folder>/train lacks.
     """
-    divided = (folder / "test").is_dir()
+    files, classes = whole_files(folder, split)
+    if not files or is_divided(folder):
+        return Found(files, classes, 0)
+    tests = len(files) // 5
+    kept = [files[i] for i in part_of(len(files), tests, split)]
+    return Found(kept, classes, len(files) - len(kept))
+
+
+def is_divided(folder: Path) -> bool:
+    """Whether a folder has its own test split."""
+    return (folder / "test").is_dir()
+
+
+def whole_files(folder: Path, split: str) -> tuple[Files, tuple[str, ...]]:
+    """The images of a split, or of both where <folder>/test does not exist, and the class names; see `files_of`.
+
+    Raises:
+        ValueError: As `files_of`.
+    """
+    divided = is_divided(folder)
     classes: tuple[str, ...]
     if flat := flat_root(folder):
         root, classes = folder / "test" if divided and split == "test" else flat, ()
@@ -49,11 +68,8 @@ def files_of(folder: Path, split: str) -> Found:
             )
         files = [(path, classes.index(name)) for name in here for path in pictures_of(root / name)]
         if loose := pictures_in(root).pictures:
-            warnings.warn(f"{root}: passed over {len(loose)} pictures that lie in no class folder", stacklevel=5)
-    whole = len(files)
-    if files and not divided:
-        files = [files[i] for i in part_of(whole, whole // 5, split)]
-    return Found(files, classes, whole - len(files))
+            warnings.warn(f"{root}: passed over {len(loose)} pictures that lie in no class folder", stacklevel=7)
+    return files, classes
 
 
 def files_quietly(folder: Path, split: str) -> Files:
@@ -98,9 +114,9 @@ def pictures_of(folder: Path) -> list[Path]:
     """The images in a folder; warns of other files, and of a folder without images."""
     pictures, others = pictures_in(folder)
     if others:
-        warnings.warn(f"{folder}: passed over {passed_over(others)}", stacklevel=6)
+        warnings.warn(f"{folder}: passed over {passed_over(others)}", stacklevel=8)
     if not pictures:
-        warnings.warn(f"{folder} holds no pictures", stacklevel=6)
+        warnings.warn(f"{folder} holds no pictures", stacklevel=8)
     return pictures
 
 

@@ -41,7 +41,7 @@ def load(
             A folder contains <split>/<label>/<image>. Its classes are the subfolders of `train`, sorted by name, or by
             number if all names are numbers. Without <folder>/test, a fixed fifth of <folder>/train is the test split.
             Hidden files and folders are ignored, and so are other files, with a warning. A folder with images only, in
-            it or in its `train`, has no labels.
+            it or in its `train`, has no labels. A folder made by `cnnzoo data build` has the images of its source.
         split: "train", "test", or a part of "train": "validation" is a fixed choice of 5,000 images (a tenth of a
             smaller set), and "fit" is the rest.
         shape: (height, width, channels) of the returned images. They are cropped to the center, resized and converted

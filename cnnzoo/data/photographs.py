@@ -12,6 +12,7 @@ from cnnzoo.data.catalog import CATALOG, TESTING, TRAINING
 from cnnzoo.data.folders import files_of, flat_root
 from cnnzoo.data.image_set import DataNotFound
 from cnnzoo.data.origins import origin
+from cnnzoo.data.packed import is_packed
 from cnnzoo.data.permutation import order
 from cnnzoo.imaging.arrays import to_channels
 from cnnzoo.imaging.files import read_image
@@ -259,8 +260,13 @@ def _of_folder(folder: Path, split: str) -> list[Path]:
     """The images of "train" or "test" in a folder of the user.
 
     Raises:
-        ValueError: There are none.
+        ValueError: There are none, or they are packed.
     """
+    if is_packed(folder):
+        raise ValueError(
+            "`data` must be a folder of pictures for a model of images of any size. "
+            f"Received: {folder}, packed by cnnzoo data build"
+        )
     if flat_root(folder):
         return [path for path, _ in files_of(folder, split).files]
     found = _pictures(folder / split)

@@ -11,6 +11,7 @@ from cnnzoo.data.catalog import CATALOG, NAMES, DataSet
 from cnnzoo.data.folder_rows import FolderRows
 from cnnzoo.data.folders import part_of
 from cnnzoo.data.image_set import DataNotFound
+from cnnzoo.data.packed import PackedRows, is_packed
 from cnnzoo.data.rows import Rows
 from cnnzoo.imaging.arrays import resized, to_channels
 
@@ -29,7 +30,10 @@ def rows_of(name: str, split: str) -> Rows | None:
     known = CATALOG[name] if name in NAMES else None
     if known:
         return FolderRows(_public_folder(known), split) if known.source == "folder" else None
-    return FolderRows(Path(name), split) if Path(name).is_dir() and not name.startswith(PREFIX) else None
+    folder = Path(name)
+    if name.startswith(PREFIX) or not folder.is_dir():
+        return None
+    return PackedRows(folder, split) if is_packed(folder) else FolderRows(folder, split)
 
 
 def read(name: str, split: str, shape: Shape | None) -> Arrays:

@@ -44,14 +44,16 @@ def contents(source: str | Path | bytes | bytearray) -> tuple[bytes, str]:
     return Path(source).read_bytes(), str(source)
 
 
-def opened(source: "str | Path | bytes | bytearray | PIL.Image.Image") -> "tuple[PIL.Image.Image, str]":
-    """The decoded Pillow image of a source and its name for errors; see `open_image`."""
+def opened(
+    source: "str | Path | bytes | bytearray | PIL.Image.Image", name: str | None = None
+) -> "tuple[PIL.Image.Image, str]":
+    """The decoded Pillow image of a source and its name for errors, the path by default; see `open_image`."""
     from PIL import Image
 
     if isinstance(source, Image.Image):
-        return source, "the Pillow image"
-    raw, name = contents(source)
-    return open_image(raw, name), name
+        return source, name or "the Pillow image"
+    raw, found = contents(source)
+    return open_image(raw, name or found), name or found
 
 
 def open_image(raw: bytes, name: str) -> "PIL.Image.Image":

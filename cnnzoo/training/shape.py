@@ -12,6 +12,7 @@ from cnnzoo.data import LABELED
 from cnnzoo.data.folder_rows import FolderRows, sides_of
 from cnnzoo.data.folders import files_quietly, flat_root
 from cnnzoo.data.loading import part
+from cnnzoo.data.packed import PackedRows, is_packed, read_manifest
 from cnnzoo.data.permutation import few
 from cnnzoo.data.photographs import photograph_files
 from cnnzoo.data.pictures import Pictures
@@ -53,20 +54,30 @@ def choose(cls: type[Any], folder: Path, split: str) -> Chosen | None:
         shown = [files[i] for i in few(len(files), LOOKED_AT)]
         color = sum(not is_gray(read_image(path, 3)) for path in shown)
         shape = (*default[:2], _channels(channels, color))
-        seen = _Seen(len(files), len(files_quietly(folder, "test")), len(shown), color, _sizes(files))
+        sides = [sides_of(path, str(path)) for path in shown]
+        seen = _Seen(
+            len(files), len(files_quietly(folder, "test")), len(shown), color, [each for each in sides if each]
+        )
         return Chosen(shape, _report(folder, seen, shape, ()))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # `load` warns of other files
-        rows = FolderRows(folder, "train")
-    sizes = _sizes(rows.files)
+        rows = PackedRows(folder, "train") if is_packed(folder) else FolderRows(folder, "train")
+    sizes = [size for i in few(len(rows), LOOKED_AT) if (size := rows.sides(i))]
     side = _nearest(cls.sides, sizes) if cls.sides else None
     height, width = (side, side) if side else default[:2]
     kept = np.arange(len(rows))[part(len(rows), split)]
     fitted = np.asarray(Pictures(rows, kept[few(len(kept), LOOKED_AT)], (height, width, 3)))
     color = sum(not is_gray(image) for image in fitted)
     shape = (height, width, _channels(channels, color))
-    seen = _Seen(len(kept), rows.left or len(files_quietly(folder, "test")), len(fitted), color, sizes)
+    seen = _Seen(len(kept), rows.left or _tests(folder), len(fitted), color, sizes)
     return Chosen(shape, _report(folder, seen, shape, cls.sides))
+
+
+def _tests(folder: Path) -> int:
+    """The number of images of a test split that has its own folder or shards."""
+    if is_packed(folder):
+        return sum(shard["records"] for shard in read_manifest(folder)["splits"].get("test", ()))
+    return len(files_quietly(folder, "test"))
 
 
 class _Seen(NamedTuple):
@@ -95,9 +106,9 @@ def check_labels(folder: Path, arch: str) -> None:
     """Checks that a folder has labels.
 
     Raises:
-        ValueError: It is flat, without class folders.
+        ValueError: It is flat, without class folders, or was packed from such a folder.
     """
-    if flat_root(folder):
+    if not read_manifest(folder)["classes"] if is_packed(folder) else flat_root(folder):
         raise ValueError(f"The data must have labels for {arch}: {LABELED}. Received: {folder} without labels")
 
 
@@ -115,12 +126,6 @@ def _nearest(sides: Sequence[int], sizes: Sequence[tuple[int, int]]) -> int:
     """The side nearest to the median of the shorter sides of the training pictures, the larger of two."""
     short = float(np.median([min(size) for size in sizes] or [0]))
     return min(sides, key=lambda side: (abs(side - short), -side))
-
-
-def _sizes(files: Sequence[Path]) -> list[tuple[int, int]]:
-    """The (width, height) of files from their headers, at most `LOOKED_AT`; unreadable files are skipped."""
-    found = (sides_of(files[i]) for i in few(len(files), LOOKED_AT))
-    return [size for size in found if size]
 
 
 def _report(folder: Path, seen: _Seen, shape: Shape, sides: Sequence[int]) -> str:
