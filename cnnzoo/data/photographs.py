@@ -14,6 +14,7 @@ from cnnzoo.data.folders import files_of, flat_root
 from cnnzoo.data.given import given_images
 from cnnzoo.data.image_set import DataNotFound
 from cnnzoo.data.origins import origin
+from cnnzoo.data.packed import is_packed
 from cnnzoo.data.permutation import order
 from cnnzoo.data.sources import rows_of
 from cnnzoo.imaging.arrays import to_channels
@@ -208,11 +209,25 @@ def photographs(name: str | Path, split: str = "train", channels: int | None = N
         DataNotFound: A set is not on this machine.
         ValueError: An unknown name or split, or an unreadable file.
     """
+    if numbered := _without_files(str(name), split):
+        return Photographs(str(name), split, tuple(_in(channels, numbered.values())), tuple(numbered))
+    paths = photograph_files(name, split)
+    images = tuple(_decoded(path) for path in paths)
+    if channels is not None:
+        images = tuple(to_channels(image[None], channels)[0] for image in images)
+    return Photographs(str(name), split, images, tuple(path.stem for path in paths))
+
+
+def photograph_files(name: str | Path, split: str) -> list[Path]:
+    """The files of `photographs`, not decoded.
+
+    Raises:
+        DataNotFound: A set is not on this machine.
+        ValueError: An unknown name or split.
+    """
     parts = {"train": TRAINING, "fit": TRAINING, "validation": TRAINING, "test": TESTING}
     if split not in parts:
         raise ValueError(f"`split` must be one of {', '.join(parts)}. Received: {split!r}")
-    if numbered := _without_files(str(name), split):
-        return Photographs(str(name), split, tuple(_in(channels, numbered.values())), tuple(numbered))
     if is_photographs(name):
         allowed = parts[split]
         if other := [part for part in str(name).split("+") if part not in allowed]:
@@ -229,9 +244,7 @@ def photographs(name: str | Path, split: str = "train", channels: int | None = N
         shown = list(dict.fromkeys(of for _, of in found))
         held = {shown[i] for i in order(len(shown), 0, 0, np.arange(max(1, len(shown) // 10)))}
         found = [(path, of) for path, of in found if (of in held) == (split == "validation")]
-    paths = [path for path, _ in found]
-    images = tuple(_in(channels, map(_decoded, paths)))
-    return Photographs(str(name), split, images, tuple(path.stem for path in paths))
+    return [path for path, _ in found]
 
 
 def _in(channels: int | None, images: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
@@ -278,10 +291,15 @@ def _of_folder(folder: Path, split: str) -> list[Path]:
     """The images of "train" or "test" in a folder of the user.
 
     Raises:
-        ValueError: There are none.
+        ValueError: There are none, or they are packed.
     """
+    if is_packed(folder):
+        raise ValueError(
+            "`data` must be a folder of pictures for a model of images of any size. "
+            f"Received: {folder}, packed by cnnzoo data build"
+        )
     if flat_root(folder):
-        return [path for path, _ in files_of(folder, split)[0]]
+        return [path for path, _ in files_of(folder, split).files]
     found = _pictures(folder / split)
     if not found:
         raise ValueError(

@@ -1,6 +1,5 @@
 """Readers of data sets: tensorflow-datasets, images inside scikit-learn and scikit-image, shards, and folders."""
 
-import warnings
 from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
@@ -11,12 +10,13 @@ from cnnzoo.data import huggingface, records, webdataset
 from cnnzoo.data.addresses import GIVEN, Address, address_of, check_prefix, prefixes_in_words
 from cnnzoo.data.builders import Arrays, builder_rows, opened, rows
 from cnnzoo.data.catalog import CATALOG, NAMES, DataSet
-from cnnzoo.data.folders import files_of, layouts, part_of
+from cnnzoo.data.folder_rows import FolderRows
+from cnnzoo.data.folders import part_of
 from cnnzoo.data.given import given_images
 from cnnzoo.data.image_set import DataNotFound, stacked
+from cnnzoo.data.packed import PackedRows, is_packed
 from cnnzoo.data.rows import Rows
 from cnnzoo.imaging.arrays import fit_to, resized, to_channels
-from cnnzoo.imaging.files import read_image
 
 PACKAGED = tuple(name for name in NAMES if CATALOG[name].source == "package")
 NEAR = f"{', '.join(PACKAGED)}, or a folder"  # data without a download
@@ -24,39 +24,34 @@ NEAR = f"{', '.join(PACKAGED)}, or a folder"  # data without a download
 Shape = tuple[int, int, int]  # height, width, channels
 
 
-def read(name: str, split: str, shape: Shape | None, corrupt: str) -> Arrays:
-    """The images, labels and class names of "train" or "test"; see `cnnzoo.data.load`."""
+def rows_of(name: str, split: str) -> Rows | None:
+    """Random access to the pictures of "train" or "test", without decoding them; None for a set that has none.
+
+    Raises:
+        DataNotFound, ValueError: As `cnnzoo.data.load`.
+    """
+    known = CATALOG[name] if name in NAMES else None
+    if known:
+        return FolderRows(_public_folder(known), split) if known.source == "folder" else None
+    if (folder := Path(name)).is_dir():
+        return PackedRows(folder, split) if is_packed(folder) else FolderRows(folder, split)
+    address = address_of(name)
+    return _ROWS[address.prefix](address, split) if address else None
+
+
+def read(name: str, split: str, shape: Shape | None) -> Arrays:
+    """The images, labels and class names of "train" or "test" of a set without `rows_of`; see `cnnzoo.data.load`."""
     known = CATALOG[name] if name in NAMES else None
     if known and known.source == "tfds":
         return _from_builder(name, split)
-    if known and known.source == "folder":
-        return _public_folder(known, split, shape or (64, 64, 3))
     if known:
         return _READERS[name](split, shape or (64, 64, 3))
     if name.startswith(GIVEN):
         return _given(name, split, shape)
-    if Path(name).is_dir():
-        return _folder(Path(name), split, shape, corrupt)
-    if (found := rows_of(name, split)) is not None:
-        return _in_memory(found, shape, corrupt)
     check_prefix(name)
     raise ValueError(
         f"`data` must be one of {', '.join(NAMES)}, or {prefixes_in_words()}, or an existing folder. Received: {name!r}"
     )
-
-
-def rows_of(name: str, split: str) -> Rows | None:
-    """Random access to the pictures of a data set with a prefix, without decoding them; None for other sets.
-
-    Args:
-        name: As in `cnnzoo.data.load`.
-        split: "train" or "test".
-
-    Raises:
-        DataNotFound, ValueError: As in `cnnzoo.data.load`.
-    """
-    address = address_of(name)
-    return _ROWS[address.prefix](address, split) if address else None
 
 
 _ROWS: dict[str, Callable[[Address, str], Rows]] = {
@@ -77,40 +72,6 @@ def _given(name: str, split: str, shape: Shape | None) -> Arrays:
     found = given_images(name, split)
     images = [image if shape is None else fit_to(image[None], shape)[0] for image in found.images]
     return stacked(images, f"of {name}"), found.labels, found.classes
-
-
-def _in_memory(pictures: Rows, shape: Shape | None, corrupt: str) -> Arrays:
-    """All pictures of a set, decoded; see `_decoded`."""
-    images, kept = _decoded(pictures.image, len(pictures), shape, corrupt)
-    if not images:
-        raise ValueError(f"{pictures.name} must have images that can be read. Received: none")
-    labels = None if pictures.labels is None else pictures.labels[kept]
-    return stacked(images, f"of {pictures.name}"), labels, pictures.classes
-
-
-def _decoded(
-    image: Callable[[int], np.ndarray], n: int, shape: Shape | None, corrupt: str
-) -> tuple[list[np.ndarray], list[int]]:
-    """The pictures 0 to n - 1 that can be read, fitted to a shape, and their numbers.
-
-    Raises:
-        ValueError: One cannot be read and `corrupt` is "raise".
-    """
-    images, kept, unreadable = [], [], []
-    for i in range(n):
-        try:
-            picture = image(i)
-        except ValueError as error:
-            unreadable.append(str(error))
-            continue
-        images.append(picture if shape is None else fit_to(picture[None], shape)[0])
-        kept.append(i)
-    if unreadable and corrupt == "raise":
-        more = f" (and {len(unreadable) - 1} more)" if len(unreadable) > 1 else ""
-        raise ValueError(f"{unreadable[0]}{more}; move such files away, or load with corrupt='skip'")
-    for message in unreadable:
-        warnings.warn(f"left out: {message}", stacklevel=5)
-    return images, kept
 
 
 @lru_cache(maxsize=4)
@@ -190,8 +151,8 @@ _READERS: dict[str, Callable[[str, Shape], Arrays]] = {
 }
 
 
-def _public_folder(known: DataSet, split: str, shape: Shape) -> Arrays:
-    """A data set in `CNNZOO_DATA_DIR` with one subfolder per class; a fifth of it is the test split.
+def _public_folder(known: DataSet) -> Path:
+    """The folder of a data set in `CNNZOO_DATA_DIR` with one subfolder per class.
 
     Raises:
         DataNotFound: It is not on this machine.
@@ -202,14 +163,4 @@ def _public_folder(known: DataSet, split: str, shape: Shape) -> Arrays:
             f"{known.name} is not in {folder}. Fetch it by: cnnzoo data get {known.name}. Or name the folder that "
             f"holds {folder.name} in CNNZOO_DATA_DIR. Without a download: {NEAR}."
         )
-    return _folder(folder, split, shape, "raise")
-
-
-def _folder(folder: Path, split: str, shape: Shape | None, corrupt: str) -> Arrays:
-    """The images of a folder, sorted by file name; without `shape` all must have the same size."""
-    files, classes = files_of(folder, split)
-    images, kept = _decoded(lambda i: read_image(files[i][0], shape and shape[2]), len(files), shape, corrupt)
-    if not images:
-        raise ValueError(f"Images must be {layouts(folder)}. Received: none for {split!r}")
-    labels = np.array([files[i][1] for i in kept], np.int64) if classes else None
-    return stacked(images, f"in {folder}"), labels, classes
+    return folder

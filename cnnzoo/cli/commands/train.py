@@ -69,6 +69,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="score held-out validation images every N epochs, into RUN/curve.json",
     )
+    parser.add_argument(
+        "--memory",
+        type=arguments.memory,
+        metavar="SIZE",
+        help="stream pictures of a folder that take more, such as 2GB (default: half of the free memory)",
+    )
     parser.add_argument("--out", type=Path, help="the run folder (default: a new one in ./runs)")
     arguments.config(parser, "a field of the architecture, as JSON")
     parser.add_argument("--resume", type=Path, metavar="RUN", help="resume the run in this folder")
@@ -102,6 +108,7 @@ def run(args: argparse.Namespace) -> int:
             limit=args.limit,
             precision=args.precision,
             score_every=args.score_every,
+            memory=args.memory,
             out=args.out,
             resume=args.resume,
             config=dict(args.config) if args.config else None,
