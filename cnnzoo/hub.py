@@ -77,8 +77,7 @@ def pipeline(name: str | Path, split: str = "train", batch_size: int = 128, seed
 
     images = training_images(*_data_of(str(name), split))
     if split == "test" and isinstance(images, ImageSet):
-        arrays = (images.images,) if images.labels is None else (images.images, images.labels)
-        return tf.data.Dataset.from_tensor_slices(arrays).batch(batch_size)
+        return images.in_order(batch_size)
     per_epoch = images.steps_per_epoch(batch_size)
     # A pass over the data set is one epoch; the variable holds the number of the next.
     epoch = tf.Variable(-1, dtype=tf.int64, trainable=False)

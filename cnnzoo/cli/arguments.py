@@ -82,7 +82,7 @@ def pixels(parser: argparse.ArgumentParser) -> None:
 def picture(parser: argparse.ArgumentParser, *flags: str, default: str, help: str) -> None:
     """An output image file, checked during parsing."""
     parser.add_argument(
-        *flags, type=_writable, default=default, help=f"{help}, a .png, .jpg or .webp file (default: ./{default})"
+        *flags, type=writable, default=default, help=f"{help}, a .png, .jpg or .webp file (default: ./{default})"
     )
 
 
@@ -91,7 +91,8 @@ def config(parser: argparse.ArgumentParser, help: str) -> None:
     parser.add_argument("--config", type=_setting, action="append", metavar="KEY=VALUE", help=help)
 
 
-def _writable(text: str) -> Path:
+def writable(text: str) -> Path:
+    """Argument type: the path of an image file to write."""
     from cnnzoo.imaging.files import format_for
 
     try:
@@ -138,6 +139,16 @@ def _number(is_allowed: Callable[[float], bool], allowed: str) -> Callable[[str]
         return value
 
     return read
+
+
+def memory(text: str) -> int:
+    """Argument type: a size such as 2GB, in bytes."""
+    from cnnzoo.data.memory import parsed
+
+    try:
+        return parsed(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def one_of(*names: str) -> Callable[[str], str]:

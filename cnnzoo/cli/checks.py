@@ -51,19 +51,21 @@ def data(name: str | None) -> None:
     Raises:
         ValueError: It is neither.
     """
-    from cnnzoo.data.builders import PREFIX
+    from cnnzoo.data.addresses import address_of, check_prefix, prefixes_in_words
     from cnnzoo.data.photographs import TESTING, TRAINING, is_photographs
     from cnnzoo.data.sources import NAMES
 
-    if name is None or name.startswith(PREFIX):  # a builder is looked up when it is read
+    if name is None or address_of(name):  # it is looked up when it is read
         return
     if name not in NAMES and not is_photographs(name) and not Path(name).is_dir():
+        check_prefix(name)
         sets = (*NAMES, *TRAINING, *TESTING)
         hint = registry.suggestion(name, sets)
         if hint.endswith("?"):
             raise ValueError(f"Unknown data set {name!r}. {hint}")
         raise ValueError(
-            f"--data must be one of {', '.join(sets)}, or {PREFIX}NAME, or an existing folder. Received: {name!r}"
+            f"--data must be one of {', '.join(sets)}, or {prefixes_in_words()}, or an existing folder. "
+            f"Received: {name!r}"
         )
 
 

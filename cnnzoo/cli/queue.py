@@ -16,6 +16,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from cnnzoo.data.addresses import absolute
 from cnnzoo.recipes.json_files import find_recipe
 from cnnzoo.training.run_dir import Run, has_run
 from cnnzoo.training.signals import stop_on_signals
@@ -29,11 +30,12 @@ Parse = Callable[[list[str]], argparse.Namespace]
 
 @dataclass(frozen=True)
 class Line:
-    """A line of a queue: its number from 1, its words, and the folder of its run."""
+    """A line of a queue: its number from 1, its words, the folder of its run, and the memory for its data."""
 
     number: int
     words: tuple[str, ...]
     folder: Path
+    memory: int | None
 
     @property
     def has_begun(self) -> bool:
@@ -75,7 +77,7 @@ def read(file: Path, parse: Parse) -> list[Line]:
                 raise ValueError("a run must have its folder, --out, and neither --resume nor --queue")
             if (folder := args.out.resolve()) in lines:
                 raise ValueError(f"--out must be a folder of its own. Received: that of line {lines[folder].number}")
-            lines[folder] = Line(number, tuple(words), args.out)
+            lines[folder] = Line(number, tuple(words), args.out, args.memory)
         except ValueError as error:
             raise ValueError(f"{file}, line {number}: {error}") from None
     if not lines:
@@ -93,7 +95,8 @@ def check_settings(args: argparse.Namespace) -> None:
     given = {key: getattr(args, key) for key in ("epochs", "batch_size", "seed", "crop", "limit", "score_every")}
     given["name"] = recipe.checkpoint if recipe else args.name
     given["precision"] = None if args.precision == "auto" else args.precision
-    given["data"] = plan["data"] if args.data and str(Path(args.data).resolve()) == plan["data"] else args.data
+    addresses = args.data and (str(Path(args.data).resolve()), absolute(args.data))
+    given["data"] = plan["data"] if args.data and plan["data"] in addresses else args.data
     pairs = [(key, value, plan.get(key)) for key, value in given.items()]
     pairs += [(key, value, plan["config"].get(key)) for key, value in args.config or ()]
     if other := [f"{key} {value}, not {old}" for key, value, old in pairs if value not in (None, old)]:
@@ -133,7 +136,9 @@ def _take(line: Line, core: int | None, stop: threading.Event) -> str:
     if line.is_in_use:
         say("in use by another process")
         return "in use"
-    words = ("--resume", str(line.folder)) if line.has_begun else line.words
+    words = line.words
+    if line.has_begun:
+        words = ("--resume", str(line.folder), *(() if line.memory is None else ("--memory", str(line.memory))))
     say(f"cnnzoo train {shlex.join(words)}")
     code = _trained(words, core, stop)
     if stop.is_set():

@@ -1,28 +1,24 @@
 """Data sets of tensorflow-datasets: any builder with images, by the name `tfds:NAME[/CONFIG][#IMAGE[,LABEL]]`."""
 
 import os
-import socket
-from functools import lru_cache
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from cnnzoo.data.folders import part_of
-from cnnzoo.data.image_set import DataNotFound, stacked
-from cnnzoo.imaging.arrays import fit_to
+from cnnzoo.data.addresses import OPTION, Address
+from cnnzoo.data.image_set import DataNotFound
+from cnnzoo.data.network import is_reachable
+from cnnzoo.data.records import ArrayRecords, Examples, Records, TFRecords
+from cnnzoo.data.shards import Encoded, EncodedRows, rows_of_split
 from cnnzoo.registry import suggestion
 
 PREFIX = "tfds:"
-OPTION = "name one by #IMAGE or #IMAGE,LABEL at the end of the name"
 
 Arrays = tuple[np.ndarray, np.ndarray | None, tuple[str, ...]]  # images, labels, class names
-
-
-def split_address(name: str) -> tuple[str, str]:
-    """NAME[/CONFIG] and IMAGE[,LABEL] of a name; the latter may be empty."""
-    address, _, keys = name.removeprefix(PREFIX).partition("#")
-    return address, keys
 
 
 def opened(name: str, else_try: str) -> Any:
@@ -62,14 +58,12 @@ def _check_network(name: str, builder: Any, else_try: str) -> None:
     cached = Path(builder._data_dir_root) / "downloads" / builder.name
     if cached.exists():  # downloaded but not prepared
         return
-    try:
-        socket.create_connection(("storage.googleapis.com", 443), timeout=0.5).close()
-    except OSError:
+    if not is_reachable("storage.googleapis.com"):
         raise DataNotFound(
             f"{name} is not prepared in {builder._data_dir_root}, and there is no network to fetch it. Prepare it "
             f"where there is one (python -c \"import tensorflow_datasets as tfds; tfds.load('{name}')\") and copy that "
             f"folder here, or name its place in TFDS_DATA_DIR. Without a download: {else_try}."
-        ) from None
+        )
 
 
 def rows(builder: Any, split: str, **settings: Any) -> Any:
@@ -80,51 +74,58 @@ def rows(builder: Any, split: str, **settings: Any) -> Any:
     return builder.as_dataset(split=split, shuffle_files=False, read_config=options, **settings)
 
 
-@lru_cache(maxsize=2)
-def read_builder(name: str, split: str, shape: tuple[int, int, int] | None, else_try: str) -> Arrays:
-    """The images, labels and class names of a split, "train" or "test".
+def builder_rows(address: Address, split: str, else_try: str) -> EncodedRows:
+    """The pictures of a split, "train" or "test".
 
     Without a split "test", "validation" is taken; without both, a fixed fifth of "train".
 
     Args:
-        name: As in the first line of this module.
+        address: The name, as in the first line of this module.
         split: "train" or "test".
-        shape: (height, width, channels) to fit the images to; None if all have one size.
         else_try: See `opened`.
 
     Raises:
         ValueError: An unknown builder; no or several features for the images or the labels; no split "train"; or
-            images of several sizes without `shape`.
+            it is prepared in a format without random access.
         DataNotFound: See `opened`.
     """
-    address, keys = split_address(name)
-    builder = opened(address, else_try)
-    image, label = _features(name, builder.info.features, keys)
+    builder = opened(address.place, else_try)
+    features = builder.info.features
+    image, label = _features(address, features)
     have = list(builder.info.splits)
     if "train" not in have:
-        raise ValueError(f"{name} must have a split train. Received: {', '.join(have) or 'none'}")
-    tests = next((each for each in ("test", "validation") if each in have), None)
-    images, labels = [], []
-    for row in rows(builder, tests if tests and split == "test" else "train").as_numpy_iterator():
-        images.append(row[image] if shape is None else fit_to(row[image][None], shape)[0])
-        labels.append(row[label] if label else 0)
-    whole = stacked(images, f"of {name}")
-    kept = np.arange(len(images)) if tests else part_of(len(images), len(images) // 5, split)
-    classes = tuple(builder.info.features[label].names) if label else ()
-    return whole[kept], np.array(labels, np.int64)[kept] if label else None, classes
+        raise ValueError(f"{address} must have a split train. Received: {', '.join(have) or 'none'}")
+    kind = builder.info.file_format.value
+    if kind not in _READERS:
+        raise ValueError(f"{address} must be prepared as {' or '.join(_READERS)}. Received: {kind}")
+    keys = address._replace(image=image, label=label or "")
+    classes = tuple(features[label].names) if label else ()
+
+    def read(key: str) -> Encoded:
+        files = [Path(path) for path in builder.info.splits[key].filepaths]
+        return Examples(_READERS[kind](files), keys, classes, ())
+
+    splits = {"train": partial(read, "train")}
+    if tests := next((each for each in ("test", "validation") if each in have), None):
+        splits["test"] = partial(read, tests)
+    found = rows_of_split(str(address), splits, split)
+    return replace(found, channels=features[image].shape[-1])
 
 
-def _features(name: str, features: Any, keys: str) -> tuple[str, str | None]:
-    """The keys of the images and of the labels, if any: those in `keys`, else by their types.
+_READERS: dict[str, Callable[[Sequence[Path]], Records]] = {"tfrecord": TFRecords, "array_record": ArrayRecords}
+
+
+def _features(address: Address, features: Any) -> tuple[str, str | None]:
+    """The keys of the images and of the labels, if any: those in `address`, else by their types.
 
     Raises:
         ValueError: See `_feature`; or there are no images, or not of 8 bits with 1 or 3 channels.
     """
     import tensorflow_datasets as tfds
 
-    asked_image, _, asked_label = keys.partition(",")
-    image = _feature(name, features, tfds.features.Image, asked_image)
-    label = _feature(name, features, tfds.features.ClassLabel, asked_label)
+    name = str(address)
+    image = _feature(name, features, tfds.features.Image, address.image)
+    label = _feature(name, features, tfds.features.ClassLabel, address.label)
     if image is None:
         kept = ", ".join(f"{key} ({type(feature).__name__})" for key, feature in sorted(features.items()))
         raise ValueError(f"{name} must have an Image feature. Received: {kept}")

@@ -38,7 +38,7 @@ def write_examples(folder: str | Path = ".") -> list[Path]:
 def _pictures() -> dict[str, np.ndarray]:
     """All example images by file name."""
     found: dict[str, np.ndarray] = {}
-    scans, labels, _ = read("digits", "test", None, "raise")
+    scans, labels, _ = read("digits", "test", None)
     for digit, name in ((3, "three"), (8, "eight")):
         found[f"{name}.png"] = scans[labels == digit][0, :, :, 0]
     photographs = {name: _small(pixels) for split in ("train", "test") for name, pixels in _of(split).items()}
@@ -51,7 +51,7 @@ def _pictures() -> dict[str, np.ndarray]:
     found["mask.png"] = (255 * strokes).astype(np.uint8)
     found |= {f"photos/{name}.jpg": pixels for name, pixels in photographs.items()}
     for split in ("train", "test"):
-        crops, owners, names = read("photos", split, (64, 64, 3), "raise")
+        crops, owners, names = read("photos", split, (64, 64, 3))
         found |= {
             f"photos/{split}/{names[owner]}/{i:03d}.png": crop
             for i, (crop, owner) in enumerate(zip(crops, np.asarray(owners), strict=True))

@@ -1,18 +1,28 @@
 """Folders of images: their classes, and their division into a training and a test split."""
 
+import os
 import warnings
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
 from cnnzoo.data.permutation import order
-from cnnzoo.imaging.folders import PICTURE_SUFFIXES, is_hidden, passed_over, pictures_in
+from cnnzoo.imaging.folders import PICTURE_SUFFIXES, has_pictures, passed_over, pictures_in
 
 Files = list[tuple[Path, int]]  # with the label; 0 without classes
 
 
-def files_of(folder: Path, split: str) -> tuple[Files, tuple[str, ...]]:
-    """Finds the images of "train" or "test", sorted by name, and the class names.
+class Found(NamedTuple):
+    """The images of a split, sorted by name, the class names, and the number of images left for the other split."""
+
+    files: Files
+    classes: tuple[str, ...]
+    left: int
+
+
+def files_of(folder: Path, split: str) -> Found:
+    """The images of "train" or "test", sorted by name.
 
     The images are in <folder>/<split>/<label>, and the classes are the subfolders of <folder>/train. A flat folder (see
     `flat_root`) has no classes. Without <folder>/test, a fixed fifth of the images is the test split. Other files are
@@ -21,7 +31,26 @@ def files_of(folder: Path, split: str) -> tuple[Files, tuple[str, ...]]:
     Raises:
         ValueError: The split does not exist, or has a class that <folder>/train lacks.
     """
-    divided = (folder / "test").is_dir()
+    files, classes = whole_files(folder, split)
+    if not files or is_divided(folder):
+        return Found(files, classes, 0)
+    tests = len(files) // 5
+    kept = [files[i] for i in part_of(len(files), tests, split)]
+    return Found(kept, classes, len(files) - len(kept))
+
+
+def is_divided(folder: Path) -> bool:
+    """Whether a folder has its own test split."""
+    return (folder / "test").is_dir()
+
+
+def whole_files(folder: Path, split: str) -> tuple[Files, tuple[str, ...]]:
+    """The images of a split, or of both where <folder>/test does not exist, and the class names; see `files_of`.
+
+    Raises:
+        ValueError: As `files_of`.
+    """
+    divided = is_divided(folder)
     classes: tuple[str, ...]
     if flat := flat_root(folder):
         root, classes = folder / "test" if divided and split == "test" else flat, ()
@@ -39,9 +68,7 @@ def files_of(folder: Path, split: str) -> tuple[Files, tuple[str, ...]]:
             )
         files = [(path, classes.index(name)) for name in here for path in pictures_of(root / name)]
         if loose := pictures_in(root).pictures:
-            warnings.warn(f"{root}: passed over {len(loose)} pictures that lie in no class folder", stacklevel=5)
-    if files and not divided:
-        files = [files[i] for i in part_of(len(files), len(files) // 5, split)]
+            warnings.warn(f"{root}: passed over {len(loose)} pictures that lie in no class folder", stacklevel=7)
     return files, classes
 
 
@@ -50,7 +77,7 @@ def files_quietly(folder: Path, split: str) -> Files:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            return files_of(folder, split)[0]
+            return files_of(folder, split).files
         except ValueError:
             return []
 
@@ -64,7 +91,7 @@ def flat_root(folder: Path) -> Path | None:
     root = folder / "train" if (folder / "train").is_dir() else folder
     if not root.is_dir() or class_folders(root) or ((folder / "test").is_dir() and root == folder):
         return None
-    return root if pictures_in(root).pictures else None
+    return root if has_pictures(root) else None
 
 
 def layouts(folder: Path) -> str:
@@ -75,7 +102,10 @@ def layouts(folder: Path) -> str:
 
 def class_folders(root: Path) -> tuple[str, ...]:
     """The names of the subfolders that are not hidden, sorted by number if all are numbers, else by name."""
-    names = [path.name for path in root.glob("*") if path.is_dir() and not is_hidden(path)]
+    if not root.is_dir():
+        return ()
+    with os.scandir(root) as entries:
+        names = [entry.name for entry in entries if not entry.name.startswith(".") and entry.is_dir()]
     numbers = all(name.isascii() and name.isdigit() for name in names)
     return tuple(sorted(names, key=lambda name: (int(name) if numbers else 0, name)))
 
@@ -84,9 +114,9 @@ def pictures_of(folder: Path) -> list[Path]:
     """The images in a folder; warns of other files, and of a folder without images."""
     pictures, others = pictures_in(folder)
     if others:
-        warnings.warn(f"{folder}: passed over {passed_over(others)}", stacklevel=6)
+        warnings.warn(f"{folder}: passed over {passed_over(others)}", stacklevel=8)
     if not pictures:
-        warnings.warn(f"{folder} holds no pictures", stacklevel=6)
+        warnings.warn(f"{folder} holds no pictures", stacklevel=8)
     return pictures
 
 

@@ -40,7 +40,7 @@ def ground_of(data: Any) -> str:
     """
     if not isinstance(data, ImageSet) or data.images.shape[3] != 1:
         return ""
-    found = grounds(data.few(LOOKED_AT).images)
+    found = grounds(data.few(LOOKED_AT).in_memory().images)
     return next((ground for ground in ("dark", "light") if (found == ground).mean() >= NEARLY_ALL), "")
 
 

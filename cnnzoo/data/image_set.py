@@ -1,12 +1,13 @@
 """Decoded images in memory, and batches of them as a pure function of (seed, step)."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import count
 from typing import Any
 
 import numpy as np
 
-from cnnzoo.data.permutation import order
+from cnnzoo.data.permutation import few, order
 
 LABELED = "a data set that has them, or a folder <folder>/train/<label>/<image>"
 
@@ -25,12 +26,17 @@ def stacked(images: Sequence[np.ndarray], where: str) -> np.ndarray:
     Raises:
         ValueError: They have several shapes.
     """
-    if len(shapes := {image.shape for image in images}) > 1:
+    one_shape({image.shape for image in images}, where)
+    return np.stack(images)
+
+
+def one_shape(shapes: Collection[tuple[int, ...]], where: str) -> None:
+    """Checks that there is one shape only; see `stacked`."""
+    if len(shapes) > 1:
         raise ValueError(
             f"Images {where} must have one shape, or load must be given a `shape`. "
             f"Received: {len(shapes)} shapes, {sorted(shapes)[:2]}…"
         )
-    return np.stack(images)
 
 
 @dataclass(frozen=True)
@@ -69,9 +75,12 @@ class ImageSet:
             return self
         if limit < 1:
             raise ValueError(f"`limit` must be an integer >= 1. Received: {limit}")
-        chosen = np.sort(order(len(self.images), 0, 0, np.arange(limit)))
+        chosen = few(len(self.images), limit)
         labels = None if self.labels is None else self.labels[chosen]
-        return replace(self, images=self.images[chosen], labels=labels)
+        return replace(self, images=self._subset(chosen), labels=labels)
+
+    def _subset(self, chosen: np.ndarray) -> Any:
+        return self.images[chosen]
 
     def relabeled(self, classes: Sequence[str]) -> "ImageSet":
         """The same images, labeled by their position in another list of class names.
@@ -104,7 +113,7 @@ class ImageSet:
         """Endless shuffled batches, starting at a step.
 
         Each epoch has `steps_per_epoch` batches in a new order; the remainder of an epoch is dropped. The images are
-        gathered inside the graph, one batch at a time.
+        gathered one batch at a time.
 
         Returns:
             A `tf.data.Dataset` of (images, labels), or of (images,) without labels.
@@ -112,26 +121,54 @@ class ImageSet:
         import tensorflow as tf
 
         per_epoch = self.steps_per_epoch(batch_size)
-        with tf.init_scope():  # otherwise a surrounding graph would contain the images as constants
-            images = tf.constant(self.images)
+        gather = self._gather()
+        with tf.init_scope():
             labels = None if self.labels is None else tf.constant(self.labels)
 
         def batch(step: Any) -> Any:
             positions = step % per_epoch * batch_size + tf.range(batch_size, dtype=tf.int64)
             index = order(len(self.images), seed, step // per_epoch, positions)
-            taken = tf.gather(images, index)
-            return (taken,) if labels is None else (taken, tf.gather(labels, index))
+            return (gather(index),) if labels is None else (gather(index), tf.gather(labels, index))
 
         steps = tf.data.Dataset.counter(start=start_step, dtype=tf.int64)
         return steps.map(batch, num_parallel_calls=2, deterministic=True).prefetch(2)
 
+    def in_order(self, batch_size: int) -> Any:
+        """All images once, in their own order, as the batches of `stream`; the last one may be smaller."""
+        import tensorflow as tf
+
+        gather = self._gather()
+        labels = None if self.labels is None else tf.constant(self.labels)
+
+        def batch(index: Any) -> Any:
+            return (gather(index),) if labels is None else (gather(index), tf.gather(labels, index))
+
+        return tf.data.Dataset.range(len(self.images)).batch(batch_size).map(batch).prefetch(1)
+
+    def in_memory(self) -> "ImageSet":
+        """The set with its images decoded: this one."""
+        return self
+
+    def _gather(self) -> Callable[[Any], Any]:
+        """The function from the indices of a batch to its images, inside a graph."""
+        import tensorflow as tf
+
+        with tf.init_scope():  # otherwise a surrounding graph would contain the images as constants
+            images = tf.constant(self.images)
+        return lambda index: tf.gather(images, index)
+
     def batches(self, batch_size: int, seed: int, start_step: int = 0) -> Iterator[tuple[np.ndarray, ...]]:
         """The batches of `stream` as NumPy arrays, for backends without TensorFlow."""
+        return map(self._batch, self._indices(batch_size, seed, start_step))
+
+    def _indices(self, batch_size: int, seed: int, start_step: int) -> Iterator[np.ndarray]:
+        """The indices of the images of each batch."""
         per_epoch = self.steps_per_epoch(batch_size)
-        step = start_step
-        while True:
-            positions = step % per_epoch * batch_size + np.arange(batch_size)
-            index = order(len(self.images), seed, step // per_epoch, positions)
-            taken = self.images[index]
-            yield (taken,) if self.labels is None else (taken, self.labels[index])
-            step += 1
+        return (
+            order(len(self.images), seed, step // per_epoch, step % per_epoch * batch_size + np.arange(batch_size))
+            for step in count(start_step)
+        )
+
+    def _batch(self, index: np.ndarray) -> tuple[np.ndarray, ...]:
+        taken = self.images[index]
+        return (taken,) if self.labels is None else (taken, self.labels[index])

@@ -35,6 +35,11 @@ def order(n: int, seed: int, epoch: Any, positions: Any) -> Any:
     return _walk(index, n, lambda i: _permute(i, a, b, keys))
 
 
+def few(n: int, most: int) -> np.ndarray:
+    """At most `most` indices below n, chosen at random but the same in every run, in ascending order."""
+    return np.arange(n) if n <= most else np.sort(order(n, 0, 0, np.arange(most)))
+
+
 def _keys(seed: int, epoch: Any) -> list[Any]:
     """The round keys: numbers below the prime, from a hash of seed, epoch and round."""
     base = np.random.SeedSequence(seed).generate_state(2 * ROUNDS, np.uint32).astype(np.int64) % _PRIME

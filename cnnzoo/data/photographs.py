@@ -1,6 +1,6 @@
 """Whole photographs of any size, and random crops of them for training."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -8,11 +8,15 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from cnnzoo.data.addresses import GIVEN, address_of
 from cnnzoo.data.catalog import CATALOG, TESTING, TRAINING
 from cnnzoo.data.folders import files_of, flat_root
+from cnnzoo.data.given import given_images
 from cnnzoo.data.image_set import DataNotFound
 from cnnzoo.data.origins import origin
+from cnnzoo.data.packed import is_packed
 from cnnzoo.data.permutation import order
+from cnnzoo.data.sources import rows_of
 from cnnzoo.imaging.arrays import to_channels
 from cnnzoo.imaging.files import read_image
 from cnnzoo.imaging.folders import PICTURE_SUFFIXES, is_hidden, pictures_in
@@ -195,7 +199,8 @@ def photographs(name: str | Path, split: str = "train", channels: int | None = N
             "train400" (Zhang et al., 2017), each without the photographs that test sets contain too
             (`DataSet.left_out`). For testing "set5", "set14", "bsd100" (the validation part of BSDS500), "bsd68" and
             "set12". Several joined by "+" are allowed. All are read from `CNNZOO_DATA_DIR`. Or a folder
-            <folder>/<split>/<label>/<image>, or one with images only, as in `load`.
+            <folder>/<split>/<label>/<image>, or one with images only, as in `load`. Or a name with a prefix, as
+            in `load`, or that of images given by a program.
         split: "train", "test", or a part of "train": "validation" is a fixed tenth of the photographs, and "fit" is the
             rest. All crops of a photograph are in the same part (see `cnnzoo.data.origins`).
         channels: 1 or 3 to convert to gray or color; None to keep the channels.
@@ -203,6 +208,22 @@ def photographs(name: str | Path, split: str = "train", channels: int | None = N
     Raises:
         DataNotFound: A set is not on this machine.
         ValueError: An unknown name or split, or an unreadable file.
+    """
+    if numbered := _without_files(str(name), split):
+        return Photographs(str(name), split, tuple(_in(channels, numbered.values())), tuple(numbered))
+    paths = photograph_files(name, split)
+    images = tuple(_decoded(path) for path in paths)
+    if channels is not None:
+        images = tuple(to_channels(image[None], channels)[0] for image in images)
+    return Photographs(str(name), split, images, tuple(path.stem for path in paths))
+
+
+def photograph_files(name: str | Path, split: str) -> list[Path]:
+    """The files of `photographs`, not decoded.
+
+    Raises:
+        DataNotFound: A set is not on this machine.
+        ValueError: An unknown name or split.
     """
     parts = {"train": TRAINING, "fit": TRAINING, "validation": TRAINING, "test": TESTING}
     if split not in parts:
@@ -223,11 +244,32 @@ def photographs(name: str | Path, split: str = "train", channels: int | None = N
         shown = list(dict.fromkeys(of for _, of in found))
         held = {shown[i] for i in order(len(shown), 0, 0, np.arange(max(1, len(shown) // 10)))}
         found = [(path, of) for path, of in found if (of in held) == (split == "validation")]
-    paths = [path for path, _ in found]
-    images = tuple(_decoded(path) for path in paths)
-    if channels is not None:
-        images = tuple(to_channels(image[None], channels)[0] for image in images)
-    return Photographs(str(name), split, images, tuple(path.stem for path in paths))
+    return [path for path, _ in found]
+
+
+def _in(channels: int | None, images: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+    """Images in gray or color, or as they are for None."""
+    return (image if channels is None else to_channels(image[None], channels)[0] for image in images)
+
+
+def _without_files(name: str, split: str) -> dict[str, np.ndarray]:
+    """The photographs of shards, or those that a program gave, by their numbers; none for the name of another set."""
+    part = "test" if split == "test" else "train"
+    image: Callable[[int], np.ndarray]
+    if name.startswith(GIVEN):
+        images = given_images(name, part).images
+        n, image = len(images), images.__getitem__
+    elif address_of(name) and (rows := rows_of(name, part)) is not None:
+        n, image = len(rows), rows.image
+    else:
+        return {}
+    kept = np.arange(n)
+    if split in ("fit", "validation"):
+        held_out = np.isin(kept, order(n, 0, 0, np.arange(max(1, n // 10))))
+        kept = kept[held_out == (split == "validation")]
+    if not len(kept):
+        raise ValueError(f"{name} must have images. Received: none for {split!r}")
+    return {str(i): image(int(i)) for i in kept}
 
 
 def _files(name: str, folder: Path) -> list[Path]:
@@ -249,10 +291,15 @@ def _of_folder(folder: Path, split: str) -> list[Path]:
     """The images of "train" or "test" in a folder of the user.
 
     Raises:
-        ValueError: There are none.
+        ValueError: There are none, or they are packed.
     """
+    if is_packed(folder):
+        raise ValueError(
+            "`data` must be a folder of pictures for a model of images of any size. "
+            f"Received: {folder}, packed by cnnzoo data build"
+        )
     if flat_root(folder):
-        return [path for path, _ in files_of(folder, split)[0]]
+        return [path for path, _ in files_of(folder, split).files]
     found = _pictures(folder / split)
     if not found:
         raise ValueError(

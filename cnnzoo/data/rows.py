@@ -27,3 +27,6 @@ class Rows(Protocol):
         Raises:
             ValueError: It cannot be read; the message names it.
         """
+
+    def stamp(self) -> str:
+        """A hash that changes with the data, in general, and that is found without reading them."""

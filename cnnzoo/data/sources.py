@@ -1,18 +1,22 @@
-"""Readers of data sets: tensorflow-datasets, images inside scikit-learn and scikit-image, and folders."""
+"""Readers of data sets: tensorflow-datasets, images inside scikit-learn and scikit-image, shards, and folders."""
 
-import warnings
 from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 
-from cnnzoo.data.builders import PREFIX, Arrays, opened, read_builder, rows
+from cnnzoo.data import huggingface, records, webdataset
+from cnnzoo.data.addresses import GIVEN, Address, address_of, check_prefix, prefixes_in_words
+from cnnzoo.data.builders import Arrays, builder_rows, opened, rows
 from cnnzoo.data.catalog import CATALOG, NAMES, DataSet
-from cnnzoo.data.folders import files_of, layouts, part_of
+from cnnzoo.data.folder_rows import FolderRows
+from cnnzoo.data.folders import part_of
+from cnnzoo.data.given import given_images
 from cnnzoo.data.image_set import DataNotFound, stacked
+from cnnzoo.data.packed import PackedRows, is_packed
+from cnnzoo.data.rows import Rows
 from cnnzoo.imaging.arrays import fit_to, resized, to_channels
-from cnnzoo.imaging.files import read_image
 
 PACKAGED = tuple(name for name in NAMES if CATALOG[name].source == "package")
 NEAR = f"{', '.join(PACKAGED)}, or a folder"  # data without a download
@@ -20,22 +24,54 @@ NEAR = f"{', '.join(PACKAGED)}, or a folder"  # data without a download
 Shape = tuple[int, int, int]  # height, width, channels
 
 
-def read(name: str, split: str, shape: Shape | None, corrupt: str) -> Arrays:
-    """The images, labels and class names of "train" or "test"; see `cnnzoo.data.load`."""
+def rows_of(name: str, split: str) -> Rows | None:
+    """Random access to the pictures of "train" or "test", without decoding them; None for a set that has none.
+
+    Raises:
+        DataNotFound, ValueError: As `cnnzoo.data.load`.
+    """
+    known = CATALOG[name] if name in NAMES else None
+    if known:
+        return FolderRows(_public_folder(known), split) if known.source == "folder" else None
+    if (folder := Path(name)).is_dir():
+        return PackedRows(folder, split) if is_packed(folder) else FolderRows(folder, split)
+    address = address_of(name)
+    return _ROWS[address.prefix](address, split) if address else None
+
+
+def read(name: str, split: str, shape: Shape | None) -> Arrays:
+    """The images, labels and class names of "train" or "test" of a set without `rows_of`; see `cnnzoo.data.load`."""
     known = CATALOG[name] if name in NAMES else None
     if known and known.source == "tfds":
         return _from_builder(name, split)
-    if known and known.source == "folder":
-        return _public_folder(known, split, shape or (64, 64, 3))
     if known:
         return _READERS[name](split, shape or (64, 64, 3))
-    if name.startswith(PREFIX):
-        return read_builder(name, split, shape, NEAR)
-    if Path(name).is_dir():
-        return _folder(Path(name), split, shape, corrupt)
+    if name.startswith(GIVEN):
+        return _given(name, split, shape)
+    check_prefix(name)
     raise ValueError(
-        f"`data` must be one of {', '.join(NAMES)}, or {PREFIX}NAME, or an existing folder. Received: {name!r}"
+        f"`data` must be one of {', '.join(NAMES)}, or {prefixes_in_words()}, or an existing folder. Received: {name!r}"
     )
+
+
+_ROWS: dict[str, Callable[[Address, str], Rows]] = {
+    "tfds:": lambda address, split: builder_rows(address, split, NEAR),
+    "hf:": lambda address, split: huggingface.rows(address, split, NEAR),
+    "wds:": webdataset.rows,
+    "tfrecord:": records.tfrecord_rows,
+    "arrayrecord:": records.array_record_rows,
+}
+
+
+def _given(name: str, split: str, shape: Shape | None) -> Arrays:
+    """The images that a program gave.
+
+    Raises:
+        ValueError: As `given_images`, or they have several shapes and `shape` is None.
+    """
+    found = given_images(name, split)
+    images = [image if shape is None else fit_to(image[None], shape)[0] for image in found.images]
+    return stacked(images, f"of {name}"), found.labels, found.classes
 
 
 @lru_cache(maxsize=4)
@@ -115,8 +151,8 @@ _READERS: dict[str, Callable[[str, Shape], Arrays]] = {
 }
 
 
-def _public_folder(known: DataSet, split: str, shape: Shape) -> Arrays:
-    """A data set in `CNNZOO_DATA_DIR` with one subfolder per class; a fifth of it is the test split.
+def _public_folder(known: DataSet) -> Path:
+    """The folder of a data set in `CNNZOO_DATA_DIR` with one subfolder per class.
 
     Raises:
         DataNotFound: It is not on this machine.
@@ -127,26 +163,4 @@ def _public_folder(known: DataSet, split: str, shape: Shape) -> Arrays:
             f"{known.name} is not in {folder}. Fetch it by: cnnzoo data get {known.name}. Or name the folder that "
             f"holds {folder.name} in CNNZOO_DATA_DIR. Without a download: {NEAR}."
         )
-    return _folder(folder, split, shape, "raise")
-
-
-def _folder(folder: Path, split: str, shape: Shape | None, corrupt: str) -> Arrays:
-    """The images of a folder, sorted by file name; without `shape` all must have the same size."""
-    files, classes = files_of(folder, split)
-    images, labels, unreadable = [], [], []
-    for path, label in files:
-        try:
-            image = read_image(path, shape and shape[2])
-        except ValueError as error:
-            unreadable.append(str(error))
-            continue
-        images.append(image if shape is None else fit_to(image[None], shape)[0])
-        labels.append(label)
-    if unreadable and corrupt == "raise":
-        more = f" (and {len(unreadable) - 1} more)" if len(unreadable) > 1 else ""
-        raise ValueError(f"{unreadable[0]}{more}; move such files away, or load with corrupt='skip'")
-    for message in unreadable:
-        warnings.warn(f"left out: {message}", stacklevel=4)
-    if not images:
-        raise ValueError(f"Images must be {layouts(folder)}. Received: none for {split!r}")
-    return stacked(images, f"in {folder}"), np.array(labels, np.int64) if classes else None, classes
+    return folder

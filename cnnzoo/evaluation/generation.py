@@ -135,7 +135,7 @@ class GenerationMetrics:
     def _floor(self, judge: Any, real: np.ndarray) -> list[float]:
         """The Fréchet distances of at most `FLOORS` disjoint sets of training images."""
         sets = min(FLOORS, len(self.train.images) // self.n)
-        train = judge.features(self.train.few(sets * self.n).images)
+        train = judge.features(self.train.few(sets * self.n).in_memory().images)
         return [features.frechet_distance(train[i::sets], real) for i in range(sets)]
 
     def _samples(self) -> Iterator[np.ndarray]:

@@ -7,11 +7,15 @@ from typing import Any
 from cnnzoo import hub
 from cnnzoo.checkpoints import TASKS
 from cnnzoo.data import load
+from cnnzoo.data.memory import limit
+from cnnzoo.data.streamed import StreamedSet
 from cnnzoo.evaluation import classification, generation, likelihood, reconstruction, restoration, stylization
 from cnnzoo.evaluation.options import Options, Progress, labeled_images
 from cnnzoo.features.inception import network as inception_network
 from cnnzoo.metrics.features import NEIGHBORS
 from cnnzoo.metrics.scores import Score
+
+STREAMED = 10_000  # training images that PCA is fitted on, where they do not fit into memory
 
 
 @dataclass(frozen=True)
@@ -140,10 +144,11 @@ def _measure_samples(model: Any, data: str, split: str, options: Options) -> lis
     """Scores of autoencoders and generators; a VAE has all three kinds: reconstruction, samples and likelihood."""
     network = inception_network() if options.inception else None  # fetched before the data are read
     found = labeled_images(model, data, split, options.limit, _least(options.extractor))
-    train = load(data, "fit" if split == "validation" else "train", shape=model.image_shape)
+    train = load(data, "fit" if split == "validation" else "train", shape=model.image_shape, memory=limit(None)[0])
     scores: list[Score] = []
     if model.task == "reconstruct":
-        scores += reconstruction.scores(model, found, train.images)
+        known = train.few(STREAMED) if isinstance(train, StreamedSet) else train
+        scores += reconstruction.scores(model, found, known.in_memory().images)
     if hasattr(model, "generate"):
         metrics = generation.GenerationMetrics(model, found, train, options.progress)
         scores += metrics.scores(options.extractor) if options.extractor else []

@@ -1,9 +1,11 @@
 """Decoding of image files with Pillow, bounded in size, with errors that name the file."""
 
 import io
+import re
+import threading
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +15,10 @@ if TYPE_CHECKING:
     import PIL.Image
 
 LARGEST = 178_000_000  # pixels per image, against decompression bombs; the limit of Pillow
+
+# The number of decoders at work, over all threads.
+_lock = threading.Lock()
+_decoders = 0
 
 
 def is_picture(x: Any) -> bool:
@@ -38,14 +44,16 @@ def contents(source: str | Path | bytes | bytearray) -> tuple[bytes, str]:
     return Path(source).read_bytes(), str(source)
 
 
-def opened(source: "str | Path | bytes | bytearray | PIL.Image.Image") -> "tuple[PIL.Image.Image, str]":
-    """The decoded Pillow image of a source and its name for errors; see `open_image`."""
+def opened(
+    source: "str | Path | bytes | bytearray | PIL.Image.Image", name: str | None = None
+) -> "tuple[PIL.Image.Image, str]":
+    """The decoded Pillow image of a source and its name for errors, the path by default; see `open_image`."""
     from PIL import Image
 
     if isinstance(source, Image.Image):
-        return source, "the Pillow image"
-    raw, name = contents(source)
-    return open_image(raw, name), name
+        return source, name or "the Pillow image"
+    raw, found = contents(source)
+    return open_image(raw, name or found), name or found
 
 
 def open_image(raw: bytes, name: str) -> "PIL.Image.Image":
@@ -69,6 +77,32 @@ def open_image(raw: bytes, name: str) -> "PIL.Image.Image":
 
 
 @contextmanager
+def _without_warnings(bomb: type[Warning]) -> Iterator[None]:
+    """Suppresses Pillow's warnings; threads may do so beside each other.
+
+    The filters are added and removed in place, by the first and the last thread: `warnings.catch_warnings` restores the
+    list that it found, and of several threads the last one would leave filters behind for good.
+    """
+    global _decoders
+    filters: list = [
+        ("ignore", None, bomb, None, 0),
+        ("ignore", None, UserWarning, re.compile(r"PIL\."), 0),
+    ]
+    with _lock:
+        _decoders += 1
+        if _decoders == 1:
+            warnings.filters[:0] = filters  # type: ignore[index]
+    try:
+        yield
+    finally:
+        with _lock:
+            _decoders -= 1
+            for each in filters if _decoders == 0 else ():
+                with suppress(ValueError):  # a caller has put back another list
+                    warnings.filters.remove(each)  # type: ignore[attr-defined]
+
+
+@contextmanager
 def decoding(name: str) -> Iterator[None]:
     """Converts any exception of a decoder to a ValueError with the name of the file.
 
@@ -77,9 +111,7 @@ def decoding(name: str) -> Iterator[None]:
     from PIL import Image, UnidentifiedImageError
 
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
+        with _without_warnings(Image.DecompressionBombWarning):
             yield
     except UnidentifiedImageError:
         raise ValueError(f"{name} cannot be read as an image: no known format") from None

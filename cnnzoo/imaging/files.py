@@ -50,7 +50,7 @@ class Photo:
 # -- reading ----------------------------------------------------------------------------------------------------------
 
 
-def read_image(source: Any, channels: int | None = None) -> np.ndarray:
+def read_image(source: Any, channels: int | None = None, name: str | None = None) -> np.ndarray:
     """An image as an array (height, width, channels); files are rotated upright and converted to 8 bits.
 
     Transparency is composited on white, or on black for light content; see `cnnzoo.imaging.transparency.flattened`. For
@@ -59,6 +59,7 @@ def read_image(source: Any, channels: int | None = None) -> np.ndarray:
     Args:
         source: A path, the bytes of a file, a Pillow image or an array (height, width[, channels]).
         channels: 1 or 3 to convert to gray or color; None for no conversion.
+        name: Name of a source without a path, for errors.
 
     Raises:
         ValueError: For unknown formats, truncated or damaged files, more than
@@ -67,7 +68,7 @@ def read_image(source: Any, channels: int | None = None) -> np.ndarray:
         FileNotFoundError: For a missing file.
     """
     if is_picture(source):
-        image, name = opened(source)
+        image, name = opened(source, name)
         array = upright(pixels_of(image, name), image)
         if array.dtype == np.uint16:
             array = np.rint(array / 257).astype(np.uint8)

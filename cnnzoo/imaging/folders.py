@@ -1,5 +1,6 @@
 """The images in a folder, by their suffixes."""
 
+import os
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -28,11 +29,25 @@ def pictures_in(folder: Path) -> Listing:
         OSError: The folder cannot be listed.
     """
     found = Listing([], [])
-    for path in sorted(folder.iterdir()):
-        if not is_hidden(path):
-            is_picture_file = path.suffix.lower() in PICTURE_SUFFIXES and path.is_file()
-            (found.pictures if is_picture_file else found.others).append(path)
+    with os.scandir(folder) as entries:  # it knows files from folders without asking for each
+        for entry in sorted(entries, key=lambda entry: entry.name):
+            if not entry.name.startswith("."):
+                (found.pictures if _is_picture_file(entry) else found.others).append(folder / entry.name)
     return found
+
+
+def has_pictures(folder: Path) -> bool:
+    """Whether `pictures_in` finds an image; it stops at the first.
+
+    Raises:
+        OSError: The folder cannot be listed.
+    """
+    with os.scandir(folder) as entries:
+        return any(not entry.name.startswith(".") and _is_picture_file(entry) for entry in entries)
+
+
+def _is_picture_file(entry: os.DirEntry) -> bool:
+    return os.path.splitext(entry.name)[1].lower() in PICTURE_SUFFIXES and entry.is_file()
 
 
 def passed_over(others: Sequence[Path]) -> str:

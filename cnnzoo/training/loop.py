@@ -1,15 +1,19 @@
 """Training of any architecture on any data set, from a recipe or from scratch; runs resume bit for bit."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 
-from cnnzoo.data.builders import PREFIX, split_address
+from cnnzoo.data.addresses import folder_name
+from cnnzoo.data.given import named
+from cnnzoo.data.loading import why_streamed
 from cnnzoo.data.paintings import painting
+from cnnzoo.data.streamed import reading
 from cnnzoo.hub import build
 from cnnzoo.metrics.features import NEIGHBORS
 from cnnzoo.training.callbacks import Coverage, RunCheckpointer, SampleLogger, Summary
@@ -27,7 +31,7 @@ SHEET_IMAGES = 16  # validation images in a contact sheet
 def train(
     name: str | Path | None = None,
     *,
-    data: str | Path | None = None,
+    data: str | Path | Iterable[Any] | None = None,
     epochs: int | None = None,
     batch_size: int | None = None,
     seed: int | None = None,
@@ -35,6 +39,7 @@ def train(
     limit: int | None = None,
     precision: str | None = None,
     score_every: int | None = None,
+    memory: int | None = None,
     out: str | Path | None = None,
     resume: str | Path | None = None,
     config: Mapping[str, Any] | None = None,
@@ -54,6 +59,9 @@ def train(
             model by `cnnzoo.imaging.arrays.fit_to`. For a folder, the shape is derived from its pictures unless
             `config` has an `image_shape` (see `cnnzoo.training.shape.choose`), and a line reports it. Pictures without
             class folders are enough for a model without labels.
+            Or a finite `tf.data.Dataset` or other iterable of images or pairs (image, label), not in batches: uint8 or
+            floats in [0, 1], (height, width[, 1 or 3]), and integers from 0. It is taken into memory, rounded to 8
+            bits. Without an `image_shape` in `config` all must have one shape.
         epochs: Passes over the data, >= 1; the recipe's, or 10.
         batch_size: Images per step, >= 1; the recipe's, or 128, or all if `data` has fewer.
         seed: >= 0; the recipe's, or 0.
@@ -64,8 +72,11 @@ def train(
         score_every: Score the model after every so many epochs, >= 1, and after the last one, as `cnnzoo.evaluate` does
             on the validation images, which are then held out (the split "fit"). `curve.json` in the run folder has the
             scores of each time, with the core-hours of the training until then.
+        memory: The most bytes that the decoded pictures of a folder may take. Those that need more are read from the
+            disk while training, with equal results; a line says so. By default half of the free memory.
         out: The run folder; a new one in `runs/` by default.
-        resume: The folder of a run to resume, instead of all the above and `config`.
+        resume: The folder of a run to resume, instead of all the above but `memory`, and of `config`. A run on an
+            iterable needs equal `data` again.
         config: Keywords of the architecture; they override those of the recipe.
         callbacks: Further Keras callbacks. Their own state is not restored when a run is resumed.
         verbose: As in Keras's `fit`; 0 prints nothing, 2 one line per epoch.
@@ -78,6 +89,10 @@ def train(
         TrainingDiverged: A loss became NaN or infinite; the last good state is kept.
         KeyboardInterrupt: After SIGINT or SIGTERM; the message has the command to resume.
     """
+    if not isinstance(data, str | Path | None):
+        arguments = locals()
+        with named(data, None if resume is None else Run.open(resume).plan["data"]) as address:
+            return train(**{**arguments, "data": address if resume is None else None})
     settings: dict[str, Any] = {
         "data": data,
         "epochs": epochs,
@@ -87,16 +102,18 @@ def train(
         "limit": limit,
         "precision": precision,
         "score_every": score_every,
+        "memory": memory,
         "config": config,
     }
     given = {key: value for key, value in settings.items() if value is not None}
     if resume is not None:
+        given.pop("memory", None)
         if extra := [key for key, value in {"name": name, "out": out, **given}.items() if value is not None]:
             raise ValueError(
                 f"{', '.join(f'`{key}`' for key in extra)} must not be given with `resume`; a run goes on with the "
                 f"settings it began with. Received: resume={str(resume)!r}"
             )
-        return _resume(Run.open(resume), callbacks, verbose)
+        return _resume(Run.open(resume), memory, callbacks, verbose)
     if name is None:
         raise ValueError(
             "`name` must be arch.tag, or arch with `data`; or `resume` must be a run folder. Received: neither"
@@ -111,13 +128,15 @@ def train(
         return _train(Run.create(folder, plan), model, images, callbacks, verbose)
 
 
-def _resume(run: Run, callbacks: Sequence, verbose: Any) -> Path:
+def _resume(run: Run, memory: int | None, callbacks: Sequence, verbose: Any) -> Path:
     """Trains the remaining steps of a run, if any; returns its folder."""
     if run.finished:
         _say(verbose, f"{run.path} is finished: {run.plan['epochs']} epochs")
         return run.path
     with locked(run.path):
-        images = load_split(run.plan, run.plan["split"], run.plan.get("limit"))
+        images = load_split(run.plan, run.plan["split"], run.plan.get("limit"), memory)
+        if why := why_streamed(images, memory):
+            _say(verbose, why)
         model = build_model(run.plan)
         check_labels(run.plan, model, images)
         check_unchanged(run, images)
@@ -169,17 +188,18 @@ def _fit(run: Run, model: Any, images: Any, callbacks: Sequence, verbose: Any) -
         }
         if plan["split"] == "fit":
             held_out = load_split(plan, "validation")
-            settings["validation_data"] = (held_out.images, held_out.labels)
+            settings["validation_data"] = (np.asarray(held_out.images), held_out.labels)
             settings["validation_batch_size"] = plan["batch_size"]
         while checkpointer.step < plan["steps"] and not model.stop_training:
             epoch, done = divmod(checkpointer.step, plan["steps_per_epoch"])
-            model.fit(
-                _batches(images, plan["batch_size"], plan["seed"], checkpointer.step),
-                steps_per_epoch=plan["steps_per_epoch"] - done,
-                initial_epoch=epoch,
-                epochs=epoch + 1 if done else plan["epochs"],  # first the rest of an unfinished epoch
-                **settings,
-            )
+            with reading(images):
+                model.fit(
+                    _batches(images, plan["batch_size"], plan["seed"], checkpointer.step),
+                    steps_per_epoch=plan["steps_per_epoch"] - done,
+                    initial_epoch=epoch,
+                    epochs=epoch + 1 if done else plan["epochs"],  # first the rest of an unfinished epoch
+                    **settings,
+                )
 
 
 def _sheet_images(plan: Plan, model: Any) -> Any:
@@ -205,10 +225,7 @@ def _batches(images: Any, batch_size: int, seed: int, start_step: int) -> Any:
 
 
 def _vacant_folder(plan: Plan) -> Path:
-    data = plan["data"]
-    if data.startswith(PREFIX):
-        data, _ = split_address(data)
-    name = plan["name"] if "." in plan["name"] else f"{plan['name']}.{Path(data).name}"
+    name = plan["name"] if "." in plan["name"] else f"{plan['name']}.{folder_name(plan['data'])}"
     folders = (Path("runs") / (name if i == 1 else f"{name}-{i}") for i in count(1))
     return next(folder for folder in folders if not folder.exists())
 

@@ -14,8 +14,11 @@ import keras
 
 import cnnzoo
 from cnnzoo.data import LABELED, training_images
+from cnnzoo.data.addresses import GIVEN, OPTION, absolute, address_of
 from cnnzoo.data.fingerprint import changes, fingerprint
+from cnnzoo.data.given import given_images
 from cnnzoo.data.ground import ground_of
+from cnnzoo.data.loading import why_streamed
 from cnnzoo.data.sources import NAMES
 from cnnzoo.evaluation import check
 from cnnzoo.phases.precision import resolved
@@ -49,6 +52,8 @@ def make_plan(
     if "data" in given and "batch_size" not in given and 0 < images.epoch < plan["batch_size"]:
         lines.append(f"batch size {images.epoch} instead of {plan['batch_size']}, as the data have no more images")
         plan["batch_size"] = images.epoch
+    if _needs_labels(arch, plan["config"]):
+        _check_has_labels(plan, images)  # before a model of no classes is built
     if ("data" in given or not tag) and fields.get("classes") and "classes" not in fixed:
         plan["config"]["classes"] = len(images.classes)
     model = build_model(plan)
@@ -121,7 +126,7 @@ def _images_of_shape(plan: Plan, given: Mapping[str, Any], fixed: Mapping[str, A
     arch = plan["architecture"]
     cls = architecture(arch)
     fields, config = cls.config_fields(), plan["config"]
-    images, lines = None, []
+    lines = []
     folder = _own_folder(plan["data"])
     if "data" in given and folder is None and Path(plan["data"]).is_dir():
         lines.append(f"{plan['data']} is the data set of that name; for the folder: ./{plan['data']}")
@@ -130,11 +135,16 @@ def _images_of_shape(plan: Plan, given: Mapping[str, Any], fixed: Mapping[str, A
             shape.check_labels(folder, arch)
         is_fixed = "image_shape" not in fields or "image_shape" in fixed
         if not is_fixed and (chosen := shape.choose(cls, folder, plan["split"])):
-            config["image_shape"], line, images = chosen
+            config["image_shape"], line = chosen
             lines.append(line)
+    if plan["data"].startswith(GIVEN) and "image_shape" in fields and "image_shape" not in fixed:
+        config["image_shape"] = shape.of_given(cls, given_images(plan["data"]).images)
     if "image_shape" in fields:
         config.setdefault("image_shape", fields["image_shape"])
-    images = load_split(plan, plan["split"], plan["limit"]) if images is None else images.few(plan["limit"])
+    memory = given.get("memory")
+    images = load_split(plan, plan["split"], plan["limit"], memory)
+    if why := why_streamed(images, memory):
+        lines.append(why)
     if "data" in given and not folder and (cls.sides or cls.channels) and "image_shape" not in fixed:
         lines.append(shape.kept(plan["data"], images, config["image_shape"]))
     return images, lines
@@ -174,9 +184,17 @@ def _without_tensorflow() -> Iterator[None]:
             del sys.modules["tensorflow"]
 
 
-def load_split(plan: Plan, split: str, limit: int | None = None) -> Any:
-    """The images of a split in the image shape of a plan, or crops of photographs; all, or at most `limit`."""
-    return training_images(plan["data"], split, plan["config"].get("image_shape"), plan.get("crop")).few(limit)
+def load_split(plan: Plan, split: str, limit: int | None = None, memory: int | None = None) -> Any:
+    """The images of a split in the image shape of a plan, or crops of photographs.
+
+    Args:
+        plan: The plan.
+        split: As in `cnnzoo.data.load`.
+        limit: At most this number of images; None for all.
+        memory: As in `cnnzoo.data.training_images`.
+    """
+    shape = plan["config"].get("image_shape")
+    return training_images(plan["data"], split, shape, plan.get("crop"), memory).few(limit)
 
 
 def check_labels(plan: Plan, model: Any, images: Any) -> None:
@@ -187,14 +205,20 @@ def check_labels(plan: Plan, model: Any, images: Any) -> None:
     """
     if not model.needs_labels:
         return
-    if images.labels is None:
-        raise ValueError(
-            f"The data must have labels for {plan['architecture']}: {LABELED}. Received: {plan['data']} without labels"
-        )
+    _check_has_labels(plan, images)
     if len(images.classes) > model.classes:
         raise ValueError(
             f"`classes` must be an integer >= {len(images.classes)}, the classes of {plan['data']}. "
             f"Received: {model.classes}"
+        )
+
+
+def _check_has_labels(plan: Plan, images: Any) -> None:
+    if images.labels is None:
+        named = f"; {OPTION}" if address_of(plan["data"]) else ""
+        raise ValueError(
+            f"The data must have labels for {plan['architecture']}: {LABELED}{named}. Received: {plan['data']} without "
+            "labels"
         )
 
 
@@ -217,9 +241,9 @@ def check_unchanged(run: Run, images: Any) -> None:
 
 
 def _address(data: str | Path) -> str:
-    """The name of a data set as it is; a folder as an absolute path, so that a run resumes from any directory."""
+    """The name of a data set as it is; a path as an absolute one, so that a run resumes from any directory."""
     named = isinstance(data, str) and data in NAMES
-    return str(Path(data).resolve() if not named and Path(data).is_dir() else data)
+    return str(Path(data).resolve()) if not named and Path(data).is_dir() else absolute(str(data))
 
 
 def _own_folder(address: str) -> Path | None:

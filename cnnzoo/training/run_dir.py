@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from cnnzoo.data.addresses import GIVEN
 from cnnzoo.utils.atomic_files import publish, sha256, write_json
 
 WEIGHTS = "model.weights.h5"
@@ -90,7 +91,9 @@ class Run:
 
     @property
     def resume_command(self) -> str:
-        """The shell command that resumes the run."""
+        """The shell command that resumes the run, or the call for images that a program gave."""
+        if self.plan["data"].startswith(GIVEN):
+            return f"cnnzoo.train(resume={str(self.path)!r}, data=...)"
         return f"cnnzoo train --resume {self.path}"
 
     def newest_state(self) -> State | None:

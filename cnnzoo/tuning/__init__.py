@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from cnnzoo.data.addresses import folder_name
 from cnnzoo.tuning.results import Search, Trial, open_or_create
 from cnnzoo.tuning.space import Space
 
@@ -90,7 +91,7 @@ def tune(
         config=config,
         crop=crop,
     )
-    path = Path(out) if out is not None else Path("runs") / f"{name}.{Path(spec.settings['data']).name}.search"
+    path = Path(out) if out is not None else Path("runs") / f"{name}.{folder_name(spec.settings['data'])}.search"
     search = open_or_create(path, spec.settings)
     if search is None or not search.finished:
         search = SearchRunner(path, spec, callbacks, verbose).search()

@@ -255,7 +255,7 @@ def test_the_version_is_the_one_of_the_package(command):
             "evaluate lenet.mnist --data digits --split tset",
             "--split must be one of test, train, fit, validation. Received: 'tset'. ",
         ),
-        ("evaluate lenet.mnist --data nowhere", "or tfds:NAME, or an existing folder. Received: 'nowhere'"),
+        ("evaluate lenet.mnist --data nowhere", "arrayrecord:PATH, or an existing folder. Received: 'nowhere'"),
         (
             "generate lenet.mnist",
             "The model must be one that can generate. Received: 'lenet.mnist', whose task is 'classify'",

@@ -209,3 +209,10 @@ def test_a_stopped_queue_of_trainings_goes_on_where_it_was(tmp_path):
     assert plan["versions"]["cpus"] == 1 or not hasattr(os, "sched_getaffinity")
     curve = json.loads((tmp_path / "run/curve.json").read_text())
     assert [entry["epoch"] for entry in curve] == [20, 40] and {"accuracy", "core_hours"} < set(curve[0])
+
+
+def test_a_resumed_line_keeps_its_memory(queue, tmp_path):
+    begun(tmp_path / "half")
+    _, _, started = queue(line("half", "--memory 2GB"))
+    assert [each["words"] for each in started] == [["--resume", "half", "--memory", "2000000000"]]
+    queue(line("half", "--memory lots"), code=2)

@@ -5,6 +5,7 @@ import pytest
 
 import cnnzoo
 from cnnzoo.data import load
+from cnnzoo.data.sources import rows_of
 
 tfds = pytest.importorskip("tensorflow_datasets")
 
@@ -101,3 +102,49 @@ def test_a_model_trains_on_a_builder(tmp_path, monkeypatch):
     run = cnnzoo.train("autoencoder", data="tfds:whole_animals", config=config, epochs=1, batch_size=8, verbose=0)
     assert run.name == "autoencoder.whole_animals"
     assert (run / "model.weights.h5").is_file()
+
+
+def test_rows_are_those_of_the_builder_in_both_formats(written, tmp_path, monkeypatch):
+    rows = rows_of("tfds:whole_animals", "train")
+    assert len(rows) == 24
+    assert rows.labels is None
+    pictures = [rows.image(i) for i in range(24)]
+    assert {picture.shape for picture in pictures} == set(SIZES)
+    assert all(any(np.array_equal(picture, each) for each in PICTURES) for picture in pictures)
+    monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path))
+    rewritten = tfds.builder("split_animals", data_dir=written, version="1.0.0").as_dataset(split="train")
+    tfds.dataset_builders.store_as_tfds_dataset(
+        name="split_animals",
+        version="1.0.0",
+        features=tfds.features.FeaturesDict({"picture": IMAGE, "kind": LABEL}),
+        split_datasets={"train": rewritten},
+        data_dir=tmp_path,
+        file_format="array_record",
+        disable_shuffling=True,
+    )
+    rows = rows_of("tfds:split_animals", "train")
+    assert rows.classes == ("ant", "bee", "cow")
+    for i in range(24):
+        which = next(k for k, each in enumerate(EQUAL) if np.array_equal(rows.image(i), each))
+        assert rows.labels[i] == which % 3
+
+
+def test_images_have_the_channels_of_the_feature(monkeypatch, tmp_path):
+    import tensorflow as tf
+
+    features = tfds.features.FeaturesDict({"image": IMAGE, "label": np.int64})
+    signature = {"image": IMAGE.get_tensor_spec(), "label": tf.TensorSpec((), tf.int64)}
+    one = tf.data.Dataset.from_generator(lambda: iter([{"image": EQUAL[0], "label": 5}]), output_signature=signature)
+    tfds.dataset_builders.store_as_tfds_dataset(
+        name="gray", version="1.0.0", features=features, split_datasets={"train": one}, data_dir=tmp_path
+    )
+    gray = tf.train.BytesList(value=[tf.io.encode_png(EQUAL[0][..., :1]).numpy()])
+    example = tf.train.Example()
+    example.features.feature["image"].bytes_list.CopyFrom(gray)
+    example.features.feature["label"].int64_list.value.append(5)
+    with tf.io.TFRecordWriter(str(next(tmp_path.rglob("*.tfrecord*")))) as file:
+        file.write(example.SerializeToString())
+    monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path))
+    rows = rows_of("tfds:gray", "train")
+    np.testing.assert_array_equal(rows.image(0), np.repeat(EQUAL[0][..., :1], 3, axis=2))
+    assert rows.labels is None  # a number is no class

@@ -277,7 +277,7 @@ def test_a_run_folder_is_never_overwritten(run, tmp_path, monkeypatch):
     ("settings", "message"),
     [
         ({"data": None}, "must be the name of a data set or a folder for 'toy'. Received: None"),
-        ({"data": "nowhere"}, "photos, or tfds:NAME, or an existing folder. Received: 'nowhere'"),
+        ({"data": "nowhere"}, "arrayrecord:PATH, or an existing folder. Received: 'nowhere'"),
         ({"epochs": 0}, "`epochs` must be an integer >= 1. Received: 0"),
         ({"epochs": 1.5}, "`epochs` must be an integer >= 1. Received: 1.5"),
         ({"batch_size": -3}, "`batch_size` must be an integer >= 1. Received: -3"),

@@ -130,9 +130,9 @@ def test_contact_sheets_show_validation_images(folder, tmp_path, monkeypatch):
 
     splits, load = [], plan.load_split
 
-    def recorded(plan, split, limit=None):
+    def recorded(plan, split, *most):
         splits.append(split)
-        return load(plan, split, limit)
+        return load(plan, split, *most)
 
     monkeypatch.setattr(loop, "load_split", recorded)
     monkeypatch.setattr(plan, "load_split", recorded)

@@ -1,17 +1,26 @@
 """`cnnzoo data`"""
 
 import argparse
+import re
+from collections import Counter
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import Any
 
+from cnnzoo.cli import arguments, checks
 from cnnzoo.utils.terminal import print_json, print_table, progress
 
-HELP = "fetch public image sets for recipes and scores, or write example images"
+HELP = "fetch public image sets, or pack, check and show a folder of pictures"
+ROWS, COLUMNS = 20, 12  # of a contact sheet
 EXAMPLES = (
     "cnnzoo data get                            # sizes, licenses, and sets on this machine",
     "cnnzoo data get t91 set5",
     "cnnzoo data examples                       # photo.jpg, three.png and others",
+    "cnnzoo data check photos/                  # unreadable, duplicate and off-size pictures",
+    "cnnzoo data build photos/ packed --size 64x64",
+    "cnnzoo train dcgan --data packed",
+    "cnnzoo data show photos/ sheet.png         # some pictures of each class, and their numbers",
 )
 
 
@@ -24,10 +33,121 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = actions.add_parser("examples", help="write the example images of the README; no download")
     add.add_argument("folder", nargs="?", default=".", help="the output folder (default: here)")
     add.set_defaults(action=_examples)
+    add = actions.add_parser("build", help="pack a folder of pictures into shards; goes on where it was stopped")
+    add.add_argument("folder", type=Path, help="<folder>/<split>/<label>/<image>, or images")
+    add.add_argument("out", type=Path, help="a new folder, which --data takes")
+    add.add_argument(
+        "--size",
+        type=_sides,
+        metavar="HxW",
+        help="crop and resize the pictures to this height and width (default: keep the files as they are)",
+    )
+    arguments.json_flag(add)
+    add.set_defaults(action=_build)
+    add = actions.add_parser("check", help="name unreadable, duplicate and off-size pictures; exit code 1 if any")
+    add.add_argument("folder", type=Path, help="as for build, or one made by it")
+    arguments.json_flag(add)
+    add.set_defaults(action=_check)
+    add = actions.add_parser("show", help="draw a contact sheet with class names, and print the numbers of images")
+    add.add_argument("data", metavar="DATA", help="a data set or a folder, as for cnnzoo train")
+    add.add_argument(
+        "out", metavar="OUT", type=arguments.writable, help="the contact sheet, a .png, .jpg or .webp file"
+    )
+    add.add_argument(
+        "--split",
+        choices=("train", "fit", "validation", "test"),
+        default="train",
+        help="train, fit, validation or test (default: train)",
+    )
+    arguments.json_flag(add)
+    add.set_defaults(action=_show)
 
 
-def run(args: argparse.Namespace) -> None:
-    args.action(args)
+def run(args: argparse.Namespace) -> int:
+    return args.action(args) or 0
+
+
+def _sides(text: str) -> tuple[int, int]:
+    """A height and a width, such as 64x96."""
+    if not (found := re.fullmatch(r"([1-9]\d{0,4})x([1-9]\d{0,4})", text)):
+        raise argparse.ArgumentTypeError(f"must be HEIGHTxWIDTH, such as 64x96. Received: {text!r}")
+    return int(found[1]), int(found[2])
+
+
+def _build(args: argparse.Namespace) -> None:
+    from cnnzoo.data.packing import build
+
+    checks.exists(args.folder)
+    with progress("pictures") as update:
+        manifest = build(args.folder, args.out, args.size, update)
+    counts = {split: sum(shard["records"] for shard in shards) for split, shards in manifest["splits"].items()}
+    shards = [shard for shards in manifest["splits"].values() for shard in shards]
+    size = sum(shard["bytes"] for shard in shards)
+    if args.json:
+        about = {"folder": str(args.out), "pictures": counts, "classes": manifest["classes"]}
+        return print_json({**about, "shards": len(shards), "bytes": size})
+    packed = ", ".join(f"{count:,} of {split}" for split, count in counts.items())
+    noun = "shard" if len(shards) == 1 else "shards"
+    print(f"{args.out}: {packed}, in {len(shards)} {noun}, {size / 1e6:.1f} MB")
+
+
+def _check(args: argparse.Namespace) -> int:
+    from cnnzoo.data.checking import check
+
+    checks.exists(args.folder)
+    with progress("pictures") as update:
+        found = check(args.folder, update)
+    if args.json:
+        print_json(found.to_json())
+        return int(not found.is_clean)
+    for message in found.unreadable.values():
+        print(f"unreadable: {message}")
+    for names in found.duplicates:
+        print(f"equal pixels: {', '.join(names)}")
+    for name, (width, height) in found.off_size.items():
+        print(f"off-size: {name}, {width}x{height}")
+    size = f"most are {found.size[0]}x{found.size[1]}" if found.size else "of several sizes"
+    counts = f"{len(found.unreadable)} unreadable, {len(found.duplicates)} groups of duplicates"
+    print(f"{found.pictures:,} pictures, {size}: {counts}, {len(found.off_size)} off-size")
+    return int(not found.is_clean)
+
+
+def _show(args: argparse.Namespace) -> None:
+    import numpy as np
+
+    from cnnzoo.cli.pictures import save
+    from cnnzoo.data.loading import load, training_images
+    from cnnzoo.data.photographs import is_photographs
+    from cnnzoo.imaging.grid import SIDE, Row, picture
+
+    checks.data(args.data)
+    if is_photographs(args.data):
+        found: Any = training_images(args.data, args.split, (None, None, 3), SIDE)
+    else:
+        found = load(args.data, args.split, (SIDE, SIDE, 3), memory=0)
+    n = len(found.images)
+    if not n:
+        raise ValueError(f"The data must have images in the split {args.split!r}. Received: none of {args.data}")
+    labels = np.zeros(n, np.int64) if found.labels is None else found.labels
+    counts = Counter(labels.tolist())
+    names = dict(enumerate(found.classes)) if found.labels is not None else {0: "images"}
+    rows = []
+    for label in sorted(names)[:ROWS]:
+        shown = np.flatnonzero(labels == label)[:COLUMNS]
+        if len(shown):
+            rows.append(Row(f"{names[label]} ({counts[label]:,})", found.images[shown]))
+    save(args.out, np.asarray(picture(rows)))
+    if args.json:
+        about = {"data": args.data, "split": args.split, "images": n}
+        return print_json(
+            {**about, "classes": {names[label]: counts[label] for label in names}, "sheet": str(args.out)}
+        )
+    if found.labels is not None:
+        print_table("", ("class", "images"), [(names[label], f"{counts[label]:,}") for label in names])
+    print(f"{n:,} images of {args.split}")
+    if len(names) > ROWS:
+        print(f"the sheet shows the first {ROWS} of {len(names)} classes")
+    print(args.out)
 
 
 def _examples(args: argparse.Namespace) -> None:

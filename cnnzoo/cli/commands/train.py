@@ -37,7 +37,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "name", nargs="?", help="a recipe, such as cnn.mnist or SEARCH/best, or an architecture, such as cnn"
     )
     parser.add_argument(
-        "--data", help="a data set, tfds:NAME, or a folder: <folder>/<split>/<label>/<image>, or images"
+        "--data",
+        help="a data set, a folder (<folder>/<split>/<label>/<image>, or images), or tfds:NAME, hf:NAME, wds:PATH, "
+        "tfrecord:PATH, arrayrecord:PATH (see docs/data.md)",
     )
     parser.add_argument(
         "--epochs", type=arguments.integer(1), help="passes over the data (default: the recipe's, or 10)"
@@ -66,6 +68,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=arguments.integer(1),
         metavar="N",
         help="score held-out validation images every N epochs, into RUN/curve.json",
+    )
+    parser.add_argument(
+        "--memory",
+        type=arguments.memory,
+        metavar="SIZE",
+        help="stream pictures of a folder that take more, such as 2GB (default: half of the free memory)",
     )
     parser.add_argument("--out", type=Path, help="the run folder (default: a new one in ./runs)")
     arguments.config(parser, "a field of the architecture, as JSON")
@@ -100,6 +108,7 @@ def run(args: argparse.Namespace) -> int:
             limit=args.limit,
             precision=args.precision,
             score_every=args.score_every,
+            memory=args.memory,
             out=args.out,
             resume=args.resume,
             config=dict(args.config) if args.config else None,

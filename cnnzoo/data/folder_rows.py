@@ -1,0 +1,69 @@
+"""The pictures of a folder, read one at a time."""
+
+import hashlib
+import io
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from cnnzoo.data.folders import files_of, layouts
+from cnnzoo.imaging.decoding import decoding
+from cnnzoo.imaging.exif import orientation
+from cnnzoo.imaging.files import read_image
+
+
+class FolderRows:
+    """The pictures of "train" or "test" in a folder, in the order of `files_of`; a `cnnzoo.data.rows.Rows`.
+
+    Attributes:
+        folder: The folder.
+        files: The picture files.
+        left: Number of pictures for the other split, where the folder has no `test`.
+
+    Raises:
+        ValueError: There are none, or as in `files_of`.
+    """
+
+    def __init__(self, folder: Path, split: str):
+        files, self.classes, self.left = files_of(folder, split)
+        if not files:
+            raise ValueError(f"Images must be {layouts(folder)}. Received: none for {split!r}")
+        self.name, self.folder = str(folder), folder
+        self.files = [path for path, _ in files]
+        self.labels = np.array([label for _, label in files], np.int64) if self.classes else None
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+    def image(self, i: int) -> np.ndarray:
+        """See `Rows`."""
+        return read_image(self.files[i])
+
+    def sides(self, i: int) -> tuple[int, int] | None:
+        """The width and height of a picture, upright, from its header; None if it cannot be read."""
+        return sides_of(self.files[i], str(self.files[i]))
+
+    def stamp(self) -> str:
+        """A hash of the names and sizes of the files, which are not opened."""
+        return stamp_of(self.files, self.folder)
+
+
+def stamp_of(files: Sequence[Path], folder: Path) -> str:
+    """A BLAKE2b hash of the names, relative to a folder, and the sizes of files."""
+    found, above = hashlib.blake2b(digest_size=16), len(str(folder)) + 1
+    for path in files:
+        found.update(f"{str(path)[above:]}\0{os.stat(path).st_size}\0".encode(errors="surrogateescape"))
+    return found.hexdigest()
+
+
+def sides_of(source: Path | bytes, name: str) -> tuple[int, int] | None:
+    """The width and height of a picture, upright, from its header; None if it cannot be read."""
+    from PIL import Image
+
+    try:
+        with decoding(name), Image.open(io.BytesIO(source) if isinstance(source, bytes) else source) as image:
+            return image.size[::-1] if orientation(image) > 4 else image.size
+    except ValueError:
+        return None
