@@ -111,6 +111,8 @@ def rows_of_split(name: str, splits: Mapping[str, Callable[[], Encoded]], split:
     index = np.arange(len(whole))
     if "test" not in splits:
         index = part_of(len(whole), len(whole) // 5, split)
+        if not len(index):
+            raise ValueError(f"{name} must have at least five images for a split test. Received: {len(whole)}")
     return EncodedRows(name, None if whole.labels is None else whole.labels[index], classes, whole, index)
 
 
