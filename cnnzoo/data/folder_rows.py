@@ -11,7 +11,7 @@ import numpy as np
 from cnnzoo.data.folders import files_of, layouts
 from cnnzoo.imaging.decoding import decoding
 from cnnzoo.imaging.exif import orientation
-from cnnzoo.imaging.files import read_image
+from cnnzoo.imaging.files import read_fitted, read_image
 
 
 class FolderRows:
@@ -40,6 +40,10 @@ class FolderRows:
     def image(self, i: int) -> np.ndarray:
         """See `Rows`."""
         return read_image(self.files[i])
+
+    def fitted(self, i: int, shape: tuple[int, int, int]) -> np.ndarray:
+        """`fit_to` of a picture, in less time."""
+        return read_fitted(self.files[i], shape)
 
     def sides(self, i: int) -> tuple[int, int] | None:
         """The width and height of a picture, upright, from its header; None if it cannot be read."""

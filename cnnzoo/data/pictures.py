@@ -84,7 +84,7 @@ class Pictures:
         shapes = {self.shape[1:]}
 
         def decode(i: int) -> None:
-            image = self._fitted(self.rows.image(int(rows[i])))
+            image = self._picture(int(rows[i]))
             if image.shape == self.shape[1:]:
                 made[i] = image
             else:
@@ -101,8 +101,11 @@ class Pictures:
             raise
         return made
 
-    def _fitted(self, image: np.ndarray) -> np.ndarray:
+    def _picture(self, row: int) -> np.ndarray:
         _, height, width, channels = self.shape
+        if self._is_fitted and hasattr(self.rows, "fitted"):  # the rows have a faster way to the same pixels
+            return self.rows.fitted(row, (height, width, channels))
+        image = self.rows.image(row)
         if self._is_fitted:
             return fit_to(image[None], (height, width, channels))[0]
         return image if self._asked[2] is None else to_channels(image[None], channels)[0]

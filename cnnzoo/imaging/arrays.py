@@ -41,14 +41,19 @@ def fit_to(images: np.ndarray, shape: tuple[int, int, int]) -> np.ndarray:
 
 def middle(images: np.ndarray, height: int, width: int) -> np.ndarray:
     """The largest center crop of images (n, h, w, c) with the aspect ratio height : width."""
-    have = images.shape[1:3]
+    top, left, bottom, right = middle_box(images.shape[1], images.shape[2], height, width)
+    return images[:, top:bottom, left:right]
+
+
+def middle_box(rows: int, columns: int, height: int, width: int) -> tuple[int, int, int, int]:
+    """The first and last rows and columns, exclusive, of the crop of `middle`: top, left, bottom, right."""
     # Integer arithmetic, so that exports crop the same pixels.
     sides = (
-        min(have[0], max(1, (2 * have[1] * height + width) // (2 * width))),
-        min(have[1], max(1, (2 * have[0] * width + height) // (2 * height))),
+        min(rows, max(1, (2 * columns * height + width) // (2 * width))),
+        min(columns, max(1, (2 * rows * width + height) // (2 * height))),
     )
-    top, left = ((side - kept) // 2 for side, kept in zip(have, sides, strict=True))
-    return images[:, top : top + sides[0], left : left + sides[1]]
+    top, left = (rows - sides[0]) // 2, (columns - sides[1]) // 2
+    return top, left, top + sides[0], left + sides[1]
 
 
 def resized(images: np.ndarray, height: int, width: int) -> np.ndarray:

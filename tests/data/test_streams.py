@@ -15,7 +15,7 @@ from cnnzoo.data.folder_rows import FolderRows
 from cnnzoo.data.ground import ground_of
 from cnnzoo.data.streamed import StreamedSet
 from cnnzoo.imaging.arrays import fit_to
-from cnnzoo.imaging.files import read_image
+from cnnzoo.imaging.files import read_fitted, read_image
 from cnnzoo.registry import architecture
 from cnnzoo.training import shape
 
@@ -38,8 +38,8 @@ def folder(tmp_path):
 @pytest.fixture
 def decoded(monkeypatch):
     """The numbers of the pictures that were decoded, in order."""
-    seen, image = [], FolderRows.image
-    monkeypatch.setattr(FolderRows, "image", lambda rows, i: seen.append(i) or image(rows, i))
+    seen, fitted = [], FolderRows.fitted
+    monkeypatch.setattr(FolderRows, "fitted", lambda rows, i, shape: seen.append(i) or fitted(rows, i, shape))
     return seen
 
 
@@ -214,3 +214,26 @@ def test_decoders_on_threads_leave_the_filters_of_warnings_as_they_were(folder):
         for thread in threads:
             thread.join()
         assert list(warnings.filters) == before
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("mode", ["L", "RGB", "RGBA", "LA", "P", "1", "I;16", "CMYK", "turned", "fitting"])
+def test_read_fitted_has_the_pixels_of_fit_to(mode, channels, tmp_path):
+    pixels = Image.fromarray(np.random.default_rng(0).integers(0, 256, (21, 30, 4), np.uint8))
+    path, options = tmp_path / "a.png", {}
+    if mode == "turned":
+        exif = Image.Exif()
+        exif[0x0112] = 6
+        path, options, pixels = tmp_path / "a.jpg", {"exif": exif}, pixels.convert("RGB")
+    elif mode == "fitting":
+        pixels = pixels.convert("RGB").resize((16, 12))
+    elif mode == "CMYK":
+        path, pixels = tmp_path / "a.jpg", pixels.convert("CMYK")
+    elif mode == "I;16":
+        pixels = Image.fromarray(np.random.default_rng(0).integers(0, 65536, (21, 30), np.uint16))
+    else:
+        pixels = pixels.convert(mode)
+    pixels.save(path, **options)
+    for source in (path, path.read_bytes()):
+        expected = fit_to(read_image(source)[None], (12, 16, channels))[0]
+        np.testing.assert_array_equal(read_fitted(source, (12, 16, channels)), expected)

@@ -1,0 +1,183 @@
+"""How fast pictures are streamed from the disk, and what a training on them takes.
+
+    python benchmarks/streams.py --pictures 200000
+
+It makes JPEGs of 256x256 pixels, of which the first `--made` differ; the others are hard links to them. It measures
+
+- images a second of a `StreamedSet` in 64x64, from the folder and packed, beside two bare `tf.data` pipelines in the
+  same process: read, decode_jpeg, center crop and resize, bicubic with antialiasing, as `fit_to` does, or bilinear
+  without. The four take turns; the ratio of each round is to the bicubic one, and the median of the ratios counts;
+- the decoder alone: images a second of one thread that decodes and resizes with Pillow, times the number of cores;
+- of `cnnzoo.train("dcgan")` in 64x64 on the folder, in a process of its own: the seconds until the first step is done,
+  and the most memory;
+- the share of the time in which such a training waits for its next batch.
+"""
+
+import argparse
+import os
+import resource
+import sys
+import tempfile
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from time import perf_counter, time
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+SIDE, SHAPE, BATCH = 256, (64, 64, 3), 128
+ROUNDS, BATCHES = 7, 12  # of the rates
+STEPS = 40  # of the training whose waiting is measured
+MEMORY = 1_000_000  # bytes: all is streamed
+
+
+def make(folder: Path, pictures: int, made: int) -> None:
+    """Writes JPEGs that are not there yet: smooth color with noise, of about 28 kB."""
+    folder.mkdir(parents=True, exist_ok=True)
+
+    def draw(i: int) -> None:
+        path = folder / f"{i:06}.jpg"
+        if not path.exists():
+            rng = np.random.default_rng(i)
+            smooth = Image.fromarray(rng.integers(0, 256, (16, 16, 3), np.uint8)).resize((SIDE, SIDE), 3)
+            pixels = np.asarray(smooth, float) + rng.normal(0, 6, (SIDE, SIDE, 1))
+            Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8)).save(path, quality=90)
+
+    made = min(made, pictures)
+    with ThreadPoolExecutor() as threads:
+        list(threads.map(draw, range(made)))
+    for i in range(made, pictures):
+        path = folder / f"{i:06}.jpg"
+        if not path.exists():
+            os.link(folder / f"{i % made:06}.jpg", path)
+
+
+def bare(files: list[Path], method: str, antialias: bool) -> Any:
+    """Batches of a pipeline with the same work in TensorFlow alone."""
+    import tensorflow as tf
+
+    def read(path: Any) -> Any:
+        image = tf.io.decode_jpeg(tf.io.read_file(path), 3)
+        side = tf.reduce_min(tf.shape(image)[:2])
+        image = tf.image.resize_with_crop_or_pad(image, side, side)
+        resized = tf.image.resize(image, SHAPE[:2], method, antialias=antialias)
+        return tf.cast(tf.clip_by_value(tf.round(resized), 0, 255), tf.uint8)
+
+    shuffled = np.random.default_rng(0).permutation([str(path) for path in files])
+    paths = tf.data.Dataset.from_tensor_slices(shuffled).repeat()
+    return paths.map(read, num_parallel_calls=tf.data.AUTOTUNE).batch(BATCH).prefetch(2)
+
+
+def rate(dataset: Any) -> float:
+    """Images a second of a pipeline that has started."""
+    batches = iter(dataset)
+    for _ in range(3):
+        next(batches)
+    begun = perf_counter()
+    for _ in range(BATCHES):
+        next(batches)
+    return BATCHES * BATCH / (perf_counter() - begun)
+
+
+def rates(folder: Path, shards: Path) -> None:
+    """Prints images a second, and the ratios to the bare pipeline."""
+    from cnnzoo.data import load
+    from cnnzoo.data.folder_rows import FolderRows
+    from cnnzoo.data.pictures import Pictures, cpus
+
+    files = FolderRows(folder, "train").files
+    ways: dict[str, Callable[[], Any]] = {
+        "bare tf.data, bicubic": lambda: bare(files, "bicubic", True),
+        "bare tf.data, bilinear": lambda: bare(files, "bilinear", False),
+        "stream of the folder": lambda: load(folder, "train", SHAPE, memory=0).stream(BATCH, 0),
+        "stream of shards": lambda: load(shards, "train", SHAPE, memory=0).stream(BATCH, 0),
+    }
+    found = np.array([[rate(make()) for make in ways.values()] for _ in range(ROUNDS)])
+    ratios = np.median(found / found[:, :1], axis=0)
+    for name, median, ratio in zip(ways, np.median(found, axis=0), ratios, strict=True):
+        print(f"{name}: {median:.0f} images/s, {ratio:.2f} of the bicubic one", flush=True)
+    pictures = Pictures(FolderRows(folder, "train"), np.arange(len(files)), SHAPE)
+    begun = perf_counter()
+    for i in range(500):
+        pictures[i]
+    print(f"Pillow on {cpus()} cores, one picture at a time: {500 * cpus() / (perf_counter() - begun):.0f} images/s")
+
+
+def waiting(folder: Path) -> None:
+    """Prints the share of the time in which a training waits for batches."""
+    import cnnzoo
+    from cnnzoo.data import load
+
+    model = cnnzoo.build("dcgan", image_shape=SHAPE)
+    model.compile()
+    batches = iter(load(folder, "train", SHAPE, memory=0).stream(BATCH, 0))
+    waited, begun = 0.0, 0.0
+    for step in range(STEPS + 3):
+        if step == 3:  # after the graph is built
+            waited, begun = 0.0, perf_counter()
+        before = perf_counter()
+        batch = next(batches)
+        waited += perf_counter() - before
+        model.train_on_batch(*batch)
+    total = perf_counter() - begun
+    print(f"dcgan: {STEPS * BATCH / total:.0f} images/s, {waited / total:.1%} of the time waiting for batches")
+
+
+def first_step(folder: Path, begun: float) -> None:
+    """Trains, and prints the seconds until the first step, and the most memory after `STEPS` steps."""
+    import keras
+
+    import cnnzoo
+
+    class Watch(keras.callbacks.Callback):
+        done = 0
+
+        def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+            self.done += 1
+            if self.done == 1:
+                print(f"first step of dcgan after {time() - begun:.1f} s", flush=True)
+            if self.done == STEPS:
+                peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9
+                print(f"most memory in {STEPS} steps: {peak:.2f} GB", flush=True)
+                os._exit(0)
+
+    with tempfile.TemporaryDirectory() as out:
+        settings = {"config": {"image_shape": SHAPE}, "callbacks": [Watch()], "verbose": 0}
+        cnnzoo.train("dcgan", data=folder, epochs=1, memory=MEMORY, out=Path(out) / "run", **settings)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--pictures", type=int, default=200_000, help="number of files")
+    parser.add_argument("--made", type=int, default=6000, help="number of those that differ")
+    parser.add_argument("--folder", type=Path, help="keep the files here (default: a temporary folder)")
+    parser.add_argument("--only", choices=("rates", "waiting", "first"), help="one of the measurements")
+    parser.add_argument("--begun", type=float, help=argparse.SUPPRESS)  # of the process that trains
+    asked = parser.parse_args()
+    if asked.begun is not None:
+        return first_step(asked.folder, asked.begun)
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = asked.folder or Path(temporary) / "pictures"
+        make(folder, asked.pictures, asked.made)
+        if asked.only in (None, "rates"):
+            from cnnzoo.data.packing import build
+
+            few = folder.with_name(f"{folder.name}.few")
+            make(few, asked.made, asked.made)
+            shards = folder.with_name(f"{folder.name}.shards")
+            if not shards.exists():
+                build(few, shards)
+            rates(few, shards)
+        if asked.only in (None, "waiting"):
+            waiting(folder)
+        if asked.only in (None, "first"):
+            words = [sys.executable, __file__, "--folder", str(folder), "--begun", str(time())]
+            child = os.posix_spawn(sys.executable, words, os.environ)
+            if os.waitpid(child, 0)[1]:
+                raise SystemExit("the training failed")
+
+
+if __name__ == "__main__":
+    main()
