@@ -4,14 +4,17 @@ python docs/pictures.py             # all of them
 python docs/pictures.py wgan_gp     # of some architectures
 python docs/pictures.py front       # of the README alone; needs `cnnzoo data get paintings`
 python docs/pictures.py real        # a JPEG file, enlarged
+python docs/pictures.py app         # the page of the app; needs Chromium and the extra "test"
 """
 
 import colorsys
 import io
+import shutil
 import sys
 import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from time import sleep
 
 import numpy as np
 from PIL import Image, ImageDraw
@@ -142,7 +145,35 @@ def real() -> Image.Image:
     return sheet(made, columns=3)
 
 
-SHEETS = {"front": front, "real": real}
+def app() -> Image.Image:
+    """The app in Chromium, with a portrait enlarged."""
+    from selenium import webdriver
+    from selenium.webdriver.support.ui import WebDriverWait
+
+    options = webdriver.ChromeOptions()
+    options.binary_location = shutil.which("chromium")
+    for option in ("--headless=new", "--no-sandbox", "--window-size=1280,960"):
+        options.add_argument(option)
+    served = cnnzoo.app(port=0, block=False)
+    driver = webdriver.Chrome(options, webdriver.ChromeService(shutil.which("chromedriver")))
+    try:
+        driver.get(served.local_url)
+        wait = WebDriverWait(driver, 120)
+        upload = wait.until(lambda _: driver.find_elements("css selector", "input[type=file]"))[0]
+        with tempfile.NamedTemporaryFile(suffix=".png") as file:
+            Image.fromarray(astronaut()).crop((112, 0, 368, 256)).save(file.name)
+            upload.send_keys(file.name)
+            wait.until(lambda _: driver.find_elements("css selector", "button[aria-label='Remove Image']"))
+            driver.find_element("css selector", "button.primary").click()
+            wait.until(lambda _: "beside bicubic resizing" in driver.find_element("tag name", "body").text)
+        sleep(2)  # until the pictures of the slider are drawn
+        return Image.open(io.BytesIO(driver.get_screenshot_as_png())).convert("RGB")
+    finally:
+        driver.quit()
+        served.close()
+
+
+SHEETS = {"front": front, "real": real, "app": app}
 
 
 # -- the pictures of architectures -------------------------------------------------------------------------------------

@@ -1,9 +1,13 @@
 """The work of the app, from a visitor's file to a file, against the verbs of the models."""
 
+import runpy
 import threading
+from inspect import signature
+from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 from PIL import Image
 from skimage import data
 
@@ -190,3 +194,17 @@ def test_without_gradio_the_extra_is_named(monkeypatch):
     monkeypatch.setattr("cnnzoo.utils.optional.find_spec", lambda name: None)
     with pytest.raises(ModuleNotFoundError, match=r"the app needs gradio; install it by: pip install -e '.\[app\]'"):
         web_app.app()
+
+
+def test_the_folder_for_hugging_face_serves_the_app(monkeypatch):
+    space = Path(__file__).parents[2] / "deploy" / "space"
+    asked = []
+    monkeypatch.setattr(cnnzoo, "app", lambda **settings: asked.append(settings))
+    runpy.run_path(str(space / "app.py"))
+    assert asked == [{"host": "0.0.0.0", "port": 7860, "megabytes": 16, "megapixels": 8}]
+    assert asked[0].keys() <= signature(web_app.app).parameters.keys()
+    _, front, _ = (space / "README.md").read_text().split("---\n", 2)
+    about = yaml.safe_load(front)
+    assert about["sdk"] == "gradio" and about["app_file"] == "app.py" and len(about["short_description"]) <= 60
+    wheel = f"./cnnzoo-{cnnzoo.__version__}-py3-none-any.whl[app]"
+    assert (space / "requirements.txt").read_text().split() == [wheel]
