@@ -20,9 +20,9 @@ from cnnzoo.utils.terminal import print_anything
 
 # In the order of the help; each is a module of `cnnzoo.cli.commands`.
 COMMANDS = (
-    "list", "info", "doctor", "demo", "train", "tune", "evaluate", "generate", "reconstruct", "classify", "explain",
-    "upscale", "denoise", "inpaint", "stylize", "enhance", "interpolate", "traverse", "invert", "nearest", "export",
-    "verify", "serve", "data", "completion",
+    "list", "info", "doctor", "demo", "train", "runs", "tune", "evaluate", "generate", "reconstruct", "classify",
+    "explain", "upscale", "denoise", "inpaint", "stylize", "enhance", "interpolate", "traverse", "invert", "nearest",
+    "export", "verify", "serve", "data", "completion",
 )  # fmt: skip
 # Names of packages, by the module that is imported, where they differ.
 PACKAGES = {"tensorflow": "TensorFlow", "keras": "TensorFlow and Keras", "sklearn": "scikit-learn"}

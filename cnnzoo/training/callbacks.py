@@ -1,4 +1,4 @@
-"""Callbacks of a training run: checkpoints, one line per epoch, samples, and the coverage of a generator."""
+"""Callbacks of a training run: checkpoints, one line per epoch, speed, samples, and the coverage of a generator."""
 
 import math
 import shutil
@@ -16,7 +16,7 @@ import numpy as np
 from cnnzoo.imaging.arrays import contact_sheet
 from cnnzoo.imaging.files import save_png
 from cnnzoo.metrics.features import density_coverage
-from cnnzoo.training.run_dir import Run, State
+from cnnzoo.training.run_dir import DIVERGED, HISTORY, Run, State
 from cnnzoo.training.tensorboard import EventFile
 from cnnzoo.utils.atomic_files import write_json
 
@@ -96,7 +96,7 @@ class RunCheckpointer(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
         self.history.append({"epoch": epoch + 1, "step": self.step, **(logs or {})})
         self._save()
-        write_json(self.run.path / "history.json", self.history)
+        write_json(self.run.path / HISTORY, self.history)
         if self.stop.is_set():
             self._interrupt()
 
@@ -114,6 +114,7 @@ class RunCheckpointer(keras.callbacks.Callback):
         phases = [p.name for p in self.model.phases()]
         phase = phases[0] if len(phases) == 1 else phase
         where = f" in phase {phase!r}" if phase in phases else ""
+        write_json(self.run.path / DIVERGED, {"step": self.step, "problem": f"{problem}{where} at step {self.step}"})
         good = self.run.newest_state()
         kept = f"the last good state, of step {good.step}, is in {good.path}" if good else "no epoch was finished"
         raise TrainingDiverged(f"{problem}{where} at step {self.step} of {self.run.plan['steps']}; {kept}")
@@ -140,6 +141,34 @@ class Summary(keras.callbacks.Callback):
         if any(name.endswith("_loss") and not name.startswith("val_") for name in logs):
             logs.pop("loss", None)  # the sum of the losses of the phases
         print_fitting(f"epoch {epoch + 1}/{self.params['epochs']}  {time.monotonic() - self.start:.0f} s", logs)
+
+
+class Speed(keras.callbacks.Callback):
+    """Sends the training images per second of each epoch to TensorBoard, as `images_per_second`.
+
+    Validation, samples and states are not counted; in the first epoch, the building of the step is. The speed is not
+    in `history.json`, which equal runs write to equal bits.
+
+    Args:
+        events: Of TensorBoard.
+        batch_size: Images per step.
+    """
+
+    def __init__(self, events: EventFile, batch_size: int):
+        super().__init__()
+        self.events, self.batch_size = events, batch_size
+
+    def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
+        self.start, self.steps = time.monotonic(), 0
+
+    def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
+        self.steps += 1
+        self.end = time.monotonic()
+
+    def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
+        if self.steps:
+            speed = self.steps * self.batch_size / (self.end - self.start)
+            self.events.scalars(epoch + 1, {"images_per_second": speed})
 
 
 class SampleLogger(keras.callbacks.Callback):

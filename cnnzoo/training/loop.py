@@ -12,9 +12,9 @@ from cnnzoo.data.builders import PREFIX, split_address
 from cnnzoo.data.paintings import painting
 from cnnzoo.hub import build
 from cnnzoo.metrics.features import NEIGHBORS
-from cnnzoo.training.callbacks import Coverage, RunCheckpointer, SampleLogger, Summary
+from cnnzoo.training.callbacks import Coverage, RunCheckpointer, SampleLogger, Speed, Summary
 from cnnzoo.training.plan import Plan, build_model, check_labels, check_unchanged, load_split, make_plan
-from cnnzoo.training.run_dir import Run, check_vacant
+from cnnzoo.training.run_dir import DIVERGED, HISTORY, Run, check_vacant
 from cnnzoo.training.scores import ValidationScores
 from cnnzoo.training.signals import stop_on_signals
 from cnnzoo.training.tensorboard import EventFile
@@ -142,12 +142,13 @@ def _fit(run: Run, model: Any, images: Any, callbacks: Sequence, verbose: Any) -
     optimizers = {name: deserialize(config) for name, config in plan["optimizers"].items()}
     model.compile(optimizers, precision=plan.get("precision", "bfloat16" if plan.get("bfloat16") else "float32"))
     state = run.newest_state()
+    (run.path / DIVERGED).unlink(missing_ok=True)
     events = EventFile(run.path / "tensorboard")
     with stop_on_signals() as stop:
         checkpointer = RunCheckpointer(run, state, stop)
         if state:
             model.load_weights(state.weights)
-            write_json(run.path / "history.json", state.history)  # the kill may have come before this
+            write_json(run.path / HISTORY, state.history)  # the kill may have come before this
         elif "start" in plan:
             model.init_from(build(plan["start"]))
         if model.pictures:
@@ -160,6 +161,7 @@ def _fit(run: Run, model: Any, images: Any, callbacks: Sequence, verbose: Any) -
                 *_coverage(model, images, checkpointer.history),
                 *callbacks,
                 *([Summary()] if verbose == 2 else []),
+                Speed(events, plan["batch_size"]),
                 SampleLogger(run.path, events, _sheet_images(plan, model)),
                 checkpointer,
                 *scores,
