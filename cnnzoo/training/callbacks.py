@@ -17,10 +17,12 @@ from cnnzoo.imaging.arrays import contact_sheet
 from cnnzoo.imaging.files import save_png
 from cnnzoo.metrics.features import density_coverage
 from cnnzoo.training.run_dir import DIVERGED, HISTORY, Run, State
+from cnnzoo.training.strategies import Strategy
 from cnnzoo.training.tensorboard import EventFile
 from cnnzoo.utils.atomic_files import write_json
 
 Logs = dict[str, Any] | None
+AGREE = 10  # batches between two agreements of workers to stop
 
 
 class TrainingDiverged(ValueError):
@@ -58,16 +60,17 @@ class RunCheckpointer(keras.callbacks.Callback):
     Args:
         run: The run folder.
         state: The state that the run resumes from, or None.
-        stop: Set to stop the run after the current batch.
+        stop: Set to stop the run after the current batch; with several workers, within `AGREE` batches.
+        replicas: Of the run.
 
     Raises:
         TrainingDiverged: From `fit`, at the first batch after which a loss is not finite.
         KeyboardInterrupt: From `fit`, once `stop` is set and the state is saved.
     """
 
-    def __init__(self, run: Run, state: State | None, stop: threading.Event):
+    def __init__(self, run: Run, state: State | None, stop: threading.Event, replicas: Strategy):
         super().__init__()
-        self.run, self.stop = run, stop
+        self.run, self.stop, self.replicas = run, stop, replicas
         self.step = state.step if state else 0
         self.history = list(state.history) if state else []
         self.means = state.means if state and self._is_within_epoch() else None
@@ -89,7 +92,7 @@ class RunCheckpointer(keras.callbacks.Callback):
         for name in sorted(logs, key=lambda name: name == "loss"):
             if (name == "loss" or name.endswith("_loss")) and not math.isfinite(logs[name]):
                 self._raise_diverged(f"{name} is {logs[name]}", name.removesuffix("_loss"))
-        if self.stop.is_set() and self._is_within_epoch():
+        if self._is_within_epoch() and self._is_stopped():
             self._save()
             self._interrupt()
 
@@ -97,8 +100,14 @@ class RunCheckpointer(keras.callbacks.Callback):
         self.history.append({"epoch": epoch + 1, "step": self.step, **(logs or {})})
         self._save()
         write_json(self.run.path / HISTORY, self.history)
-        if self.stop.is_set():
+        if self._is_stopped(epoch_over=True):
             self._interrupt()
+
+    def _is_stopped(self, epoch_over: bool = False) -> bool:
+        """Whether to stop now; workers agree on it, every few batches."""
+        if self.replicas.workers == 1:
+            return self.stop.is_set()
+        return (epoch_over or self.step % AGREE == 0) and self.replicas.any(self.stop.is_set())
 
     def _save(self) -> None:
         for weight in self.model.weights:
@@ -108,7 +117,7 @@ class RunCheckpointer(keras.callbacks.Callback):
         self.run.save_state(self.model, self.step, self.history, self.clock.hours)
 
     def _interrupt(self) -> None:
-        raise KeyboardInterrupt(f"stopped after step {self.step}; to go on: {self.run.resume_command}")
+        raise KeyboardInterrupt(f"stopped after step {self.step}")
 
     def _raise_diverged(self, problem: str, phase: str = "") -> None:
         phases = [p.name for p in self.model.phases()]
