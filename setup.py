@@ -10,7 +10,7 @@ from pathlib import Path
 from setuptools import setup
 from setuptools.command.build_py import build_py
 
-DATA = {"saved_models": ("*.md", "*/*"), "deploy": ("*.yaml",)}
+DATA = {"saved_models": ("*.md", "*/*"), "deploy": ("*.yaml", "*.sbatch")}
 
 
 class BuildWithData(build_py):

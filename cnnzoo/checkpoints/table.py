@@ -3,7 +3,7 @@
 python -m cnnzoo.checkpoints.table      # writes the table of checkpoints into docs/checkpoints.md
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -65,13 +65,19 @@ KEY_SCORES = {
 }
 
 
+def key_name(names: Collection[str]) -> str | None:
+    """The name of the main score among some; None if there is none."""
+    # The samples of an autoencoder are not its main purpose.
+    hidden = {"frechet"} if "mse" in names else set()
+    found = next((name for name in KEY_SCORES if name in names and name not in hidden), None)
+    return found or next((name for name in names if name.startswith("psnr_")), None)
+
+
 def key_score(card: Mapping[str, Any]) -> Score | None:
     """The main score of a card; None if it has none."""
     by_name = scores(card)
-    if card["task"] == "reconstruct" and "bits_per_dim" not in by_name and "iw_nll" not in by_name:
-        by_name.pop("frechet", None)
-    found = next((by_name[name] for name in KEY_SCORES if name in by_name), None)
-    return found or next((score for name, score in by_name.items() if name.startswith("psnr_")), None)
+    name = key_name(by_name)
+    return None if name is None else by_name[name]
 
 
 def in_words(score: Score) -> str:

@@ -20,7 +20,7 @@ from cnnzoo.utils.terminal import print_anything
 
 # In the order of the help; each is a module of `cnnzoo.cli.commands`.
 COMMANDS = (
-    "list", "info", "doctor", "demo", "app", "train", "tune", "evaluate", "generate", "reconstruct", "classify",
+    "list", "info", "doctor", "demo", "app", "train", "runs", "tune", "evaluate", "generate", "reconstruct", "classify",
     "explain", "upscale", "denoise", "inpaint", "stylize", "enhance", "interpolate", "traverse", "invert", "nearest",
     "export", "verify", "serve", "data", "completion",
 )  # fmt: skip

@@ -20,7 +20,7 @@ from cnnzoo.data.addresses import absolute
 from cnnzoo.recipes.json_files import find_recipe
 from cnnzoo.training.run_dir import Run, has_run
 from cnnzoo.training.signals import stop_on_signals
-from cnnzoo.utils.atomic_files import locked
+from cnnzoo.utils.atomic_files import in_use, locked
 
 NICE = 19  # the lowest priority
 LOOK = 0.2  # seconds between two looks at a run
@@ -48,11 +48,7 @@ class Line:
     @property
     def is_in_use(self) -> bool:
         """Whether a process trains in the folder."""
-        try:
-            with locked(self.folder) if self.folder.exists() else ExitStack():
-                return False
-        except ValueError:
-            return True
+        return in_use(self.folder)
 
 
 def read(file: Path, parse: Parse) -> list[Line]:

@@ -14,6 +14,7 @@ from keras import ops
 
 from cnnzoo.imaging.color import full_ycbcr_to_rgb, rgb_to_full_ycbcr
 from cnnzoo.imaging.resampling import downscale, mirrored
+from cnnzoo.nn.replicas import each_row
 
 
 def gaussian_noise(images: Any, sigma: Any, seed: Any) -> Any:
@@ -31,7 +32,9 @@ def gaussian_noise(images: Any, sigma: Any, seed: Any) -> Any:
     _check("sigma", sigma, 0.0)
     sigma = ops.convert_to_tensor(sigma, "float32")
     sigma = sigma[:, None, None, None] if len(sigma.shape) == 1 else sigma
-    return ops.cast(images, "float32") + sigma / 255.0 * keras.random.normal(ops.shape(images), seed=seed)
+    n, *rest = ops.shape(images)
+    noise = each_row(lambda n, s: keras.random.normal((n, *rest), seed=s), n, seed)
+    return ops.cast(images, "float32") + sigma / 255.0 * noise
 
 
 def blur(images: Any, sigma: Any) -> Any:
@@ -172,8 +175,14 @@ def photographed(images: Any, scale: int, seed: Any) -> Any:
     Returns:
         float32 (n, height / scale, width / scale, 1) in [0, 1].
     """
-    drawn = keras.random.uniform((ops.shape(images)[0] + 1, 4), seed=seed)
-    (down, right), drawn = ops.unstack(ops.cast(BLOCK * drawn[0, :2], "int32"), 2), drawn[1:]
+
+    def draw(n: Any, seed: Any) -> Any:
+        numbers = keras.random.uniform((n + 1, 4), seed=seed)
+        of_all = ops.broadcast_to(numbers[:1, :2], (n, 2))
+        return ops.concatenate([numbers[1:], of_all], 1)
+
+    drawn = each_row(draw, ops.shape(images)[0], seed)
+    down, right = ops.unstack(ops.cast(BLOCK * drawn[0, 4:], "int32"), 2)
     x = blur(images, scale * BLUR * ops.relu(2.0 * drawn[:, 0] - 1.0))
     x = gaussian_noise(downscale(x, scale), NOISE * ops.relu(2.0 * drawn[:, 1] - 1.0), seed)
     plain = _gray_levels(x) / 255.0
@@ -235,7 +244,7 @@ def misexposed(images: Any, seed: Any, well: float = 0.0) -> Any:
         ValueError: For a fraction outside [0, 1].
     """
     _check("well", well, 0.0, 1.0)
-    drawn = keras.random.uniform((ops.shape(images)[0], 1, 1, 6), seed=seed)
+    drawn = each_row(lambda n, s: keras.random.uniform((n, 1, 1, 6), seed=s), ops.shape(images)[0], seed)
     wrong = ops.cast(drawn[..., :1] >= well, "float32")
     low, high = STOPS
     stops = wrong * (low + (high - low) * drawn[..., 1:2])

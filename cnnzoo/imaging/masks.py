@@ -14,6 +14,8 @@ import keras
 import numpy as np
 from keras import ops
 
+from cnnzoo.nn.replicas import each_row
+
 LARGEST_CHUNK = 4_000_000  # mask pixels per chunk
 
 
@@ -146,7 +148,7 @@ def sample(kinds: Sequence[str], shape: tuple, seed: int | keras.random.SeedGene
     count, height, width = shape
     _check_sides(height, width)
     sizes = [KINDS[kind].numbers(height, width) for kind in kinds]
-    numbers = keras.random.uniform((count, 1 + max(sizes)), seed=seed)
+    numbers = each_row(lambda n, s: keras.random.uniform((n, 1 + max(sizes)), seed=s), count, seed)
     which = ops.floor(numbers[:, :1, None] * len(kinds))  # (n, 1, 1)
     missing = ops.zeros((1, height, width), "bool")
     for i, (kind, size) in enumerate(zip(kinds, sizes, strict=True)):

@@ -21,6 +21,7 @@ from cnnzoo.imaging.degradations import gaussian_noise
 from cnnzoo.imaging.resampling import mirror_to_multiple
 from cnnzoo.nn.layers import DepthToSpace, ReplicaSeedGenerator, unit_range
 from cnnzoo.nn.losses import psnr
+from cnnzoo.nn.replicas import each_row
 from cnnzoo.phases import Phase, PhasedModel
 from cnnzoo.registry import register
 from cnnzoo.tasks.photo_inference import each_photograph, main_in_type
@@ -114,7 +115,9 @@ class Denoiser(PhasedModel):
         """Images with noise as in training, with a random level per image for a range of sigma."""
         sigma = self.sigma
         if isinstance(sigma, tuple):
-            sigma = keras.random.uniform((ops.shape(images)[0], 1, 1, 1), *sigma, seed=level_seed)
+            low, high = sigma
+            n = ops.shape(images)[0]
+            sigma = each_row(lambda n, s: keras.random.uniform((n, 1, 1, 1), low, high, seed=s), n, level_seed)
         return gaussian_noise(images, sigma, seed)
 
     def denoised(self, noisy: Any, training: bool = False) -> Any:

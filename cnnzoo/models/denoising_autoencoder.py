@@ -11,6 +11,7 @@ from keras import ops
 
 from cnnzoo.models.autoencoder import Autoencoder
 from cnnzoo.nn.layers import PACKAGE, ReplicaSeedGenerator
+from cnnzoo.nn.replicas import each_row
 from cnnzoo.registry import register
 
 CORRUPTIONS = ("masking", "gaussian")
@@ -37,10 +38,16 @@ class Damage(keras.layers.Layer):
     def call(self, images: Any, training: bool = False) -> Any:
         if not training:
             return images
-        n, height, width, _ = ops.shape(images)
+        n, height, width, channels = ops.shape(images)
         if self.corruption == "gaussian":
-            return images + self.level * keras.random.normal(ops.shape(images), dtype=images.dtype, seed=self.noise)
-        chances = keras.random.uniform((n, height, width, 1), seed=self.noise)  # all channels of a pixel at once
+            noise = each_row(
+                lambda n, s: keras.random.normal((n, height, width, channels), dtype=images.dtype, seed=s),
+                n,
+                self.noise,
+            )
+            return images + self.level * noise
+        # One number for all channels of a pixel.
+        chances = each_row(lambda n, s: keras.random.uniform((n, height, width, 1), seed=s), n, self.noise)
         return ops.where(chances < self.level, ops.zeros_like(images), images)
 
     def get_config(self) -> dict[str, Any]:

@@ -5,7 +5,6 @@ arXiv:1609.04802; the dial between sharp and faithful is that of Wang et al., "E
 Generative Adversarial Networks", 2018, arXiv:1809.00219, section 3.4.
 """
 
-from functools import cached_property
 from typing import Any, ClassVar
 
 import keras
@@ -19,6 +18,7 @@ from cnnzoo.nn.layers import SpectralConv2D
 from cnnzoo.phases import Phase
 from cnnzoo.registry import register
 from cnnzoo.tasks.upscaler import SubPixelModel
+from cnnzoo.utils.lazy import lazy
 
 
 class UpscalingPass:
@@ -27,16 +27,16 @@ class UpscalingPass:
     def __init__(self, model: "ESPCNGAN", images: Any, training: bool) -> None:
         self.model, self.images, self.training = model, images, training
 
-    @cached_property
+    @lazy
     def enlarged(self) -> Any:
         """(n, height, width, 1), not clipped."""
         return self.model.enlarged(self.model.small(self.images, self.training), self.training)
 
-    @cached_property
+    @lazy
     def fake_logits(self) -> Any:
         return self.model.discriminator(self.enlarged, training=self.training)
 
-    @cached_property
+    @lazy
     def real_logits(self) -> Any:
         return self.model.discriminator(self.images, training=self.training)
 

@@ -8,7 +8,6 @@ Networks", 2016, arXiv:1604.04382.
 """
 
 from collections.abc import Mapping, Sequence
-from functools import cached_property
 from typing import Any
 
 import keras
@@ -22,6 +21,7 @@ from cnnzoo.imaging.given_masks import as_missing
 from cnnzoo.imaging.resampling import mirror_to_multiple
 from cnnzoo.nn import gan_losses
 from cnnzoo.nn.layers import PACKAGE, ReplicaSeedGenerator, SpectralConv2D, pad_symmetric, unit_range, upsample_nearest
+from cnnzoo.nn.replicas import each_row, same_everywhere
 from cnnzoo.phases import Phase
 from cnnzoo.registry import register
 from cnnzoo.tasks.compiled import in_batches
@@ -30,6 +30,7 @@ from cnnzoo.tasks.painting_strips import Progress, paint_in_strips
 from cnnzoo.tasks.photo_inference import as_photographs, levels, units
 from cnnzoo.tasks.pixel_optimizers import resized
 from cnnzoo.tasks.stylizer import StyleOutputs, Stylizer, Targets
+from cnnzoo.utils.lazy import lazy
 
 STRIDE = 4  # pixels per position in the residual blocks
 PAINTING = 256  # shorter side of a painting in training, in pixels
@@ -121,18 +122,20 @@ class StylePass:
         self.model, self.images, self.training = model, images, training
         self.styles = max(1, len(model.styles))
         n = ops.shape(images)[0]
-        self.chosen = self._random((n,), self.styles) if training else ops.arange(n) % self.styles
+        noise = model.noise
+        self.chosen = (
+            each_row(lambda n, s: keras.random.randint((n,), 0, self.styles, seed=s), n, noise)
+            if training
+            else ops.arange(n) % self.styles
+        )
         self.mix = ops.one_hot(self.chosen, self.styles, dtype="float32")  # (n, styles)
 
-    def _random(self, shape: Any, stop: int) -> Any:
-        return keras.random.randint(shape, 0, stop, seed=self.model.noise)
-
-    @cached_property
+    @lazy
     def painted(self) -> Any:
         """(n, height, width, 3) in [0, 1]."""
         return self.model.painter(self.images, self.mix)
 
-    @cached_property
+    @lazy
     def seen(self) -> StyleOutputs:
         maps = self.model.maps
         content = maps.features(self.images)
@@ -140,14 +143,19 @@ class StylePass:
         targets = Targets(content[maps.content_layer], style, [None] * len(style))
         return StyleOutputs(self.painted, maps.features(self.painted), targets)
 
-    @cached_property
+    @lazy
     def parts(self) -> Any:
         """Random crops of the paintings, of the size of the photographs; without paintings, the photographs."""
         canvas = self.model.canvas
         if canvas is None:
             return self.images
         sides = [min(side or PAINTING, PAINTING) for side in self.images.shape[1:3]]
-        corner = [self._random((), PAINTING - side + 1) if self.training else 0 for side in sides]
+        corner = [
+            keras.random.randint((), 0, PAINTING - side + 1, seed=same_everywhere(self.model.noise))
+            if self.training
+            else 0
+            for side in sides
+        ]
         return ops.take(ops.slice(canvas, [0, *corner, 0], [self.styles, *sides, 3]), self.chosen, axis=0)
 
     def logits(self, pictures: Any) -> Any:
@@ -207,8 +215,8 @@ class FastStyle(Stylizer):
         last = SpectralConv2D(max(1, len(self.styles)), 3, 1, "same", dtype="float32")
         return keras.Sequential([*stack, last], name="discriminator")  # (n, height / 8, width / 8, styles)
 
-    @cached_property
-    def maps(self) -> FeatureMaps:  # type: ignore[override]
+    @lazy
+    def maps(self) -> FeatureMaps:
         """The feature extractor, loaded only for training and scores."""
         return FeatureMaps(self.network)
 

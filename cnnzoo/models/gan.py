@@ -4,7 +4,6 @@ Source: Goodfellow et al., "Generative Adversarial Nets", 2014, arXiv:1406.2661.
 """
 
 from collections.abc import Sequence
-from functools import cached_property
 from typing import Any, ClassVar
 
 import keras
@@ -15,9 +14,11 @@ from cnnzoo.nn import gan_losses
 from cnnzoo.nn.gradients import input_gradient
 from cnnzoo.nn.label_conditioning import WAYS, LabelConditioning, discriminator_layers
 from cnnzoo.nn.layers import DifferentiableAugmentation, ReplicaSeedGenerator
+from cnnzoo.nn.replicas import each_row
 from cnnzoo.phases import Phase
 from cnnzoo.registry import register
 from cnnzoo.tasks.generator import ImageGenerator
+from cnnzoo.utils.lazy import lazy
 
 SMOOTHING = 0.1  # of labels, from Salimans et al., "Improved Techniques for Training GANs", 2016
 NUDGE = 0.05  # step of the finite difference, for images in [-1, 1]
@@ -33,23 +34,23 @@ class AdversarialPass:
         """The logits of the discriminator for images in [-1, 1], (n, 1)."""
         return self.model.discriminator(self.model.with_labels(images, self.labels), training=self.training)
 
-    @cached_property
+    @lazy
     def fakes(self) -> Any:
         """G(z), augmented, in [-1, 1], one per image."""
         z = self.model.random((ops.shape(self.images)[0], self.model.latent_dim), self.training)
         made = self.model.generator(self.model.with_labels(z, self.labels), training=self.training)
         return self.model.augment(made, training=self.training)
 
-    @cached_property
+    @lazy
     def fake_logits(self) -> Any:
         return self.logits(self.fakes)
 
-    @cached_property
+    @lazy
     def reals(self) -> Any:
         """The images, augmented, in [-1, 1]."""
         return self.model.augment(2.0 * self.images - 1.0, training=self.training)
 
-    @cached_property
+    @lazy
     def real_logits(self) -> Any:
         return self.logits(self.reals)
 
@@ -249,7 +250,8 @@ class GAN(ImageGenerator):
 
     def random(self, shape: Any, training: bool, distribution: str = "normal") -> Any:
         """Random numbers from N(0, 1), or "uniform" in [0, 1); with a fixed seed outside training."""
-        return getattr(keras.random, distribution)(shape, seed=self.noise if training else 0)
+        draw = getattr(keras.random, distribution)
+        return each_row(lambda n, s: draw((n, *shape[1:]), seed=s), shape[0], self.noise if training else 0)
 
     def averages(self) -> list[tuple[Any, Any]]:
         return [(self.generator, self.average)]

@@ -14,6 +14,7 @@ from keras import ops
 from cnnzoo.models.autoencoder import decoder, encoder
 from cnnzoo.nn import losses
 from cnnzoo.nn.layers import LogScale, ReplicaSeedGenerator, unit_range
+from cnnzoo.nn.replicas import each_row
 from cnnzoo.phases import Phase
 from cnnzoo.registry import register
 from cnnzoo.tasks import inference
@@ -118,10 +119,12 @@ class VAE(Reconstructor):
     def forward(self, images: Any, labels: Any, training: bool) -> VAEOutputs:
         seeds = (self.noise, self.noise) if training else (0, 1)  # fixed seeds in evaluation
         if self.binarize:
-            images = ops.cast(keras.random.uniform(ops.shape(images), seed=seeds[0]) < images, "float32")
+            shape = self.image_shape
+            drawn = each_row(lambda n, s: keras.random.uniform((n, *shape), seed=s), ops.shape(images)[0], seeds[0])
+            images = ops.cast(drawn < images, "float32")
         mean, log_variance = self.posterior(images, labels, training)
         n, k = ops.shape(mean)[0], self.importance_samples
-        noise = keras.random.normal((n, k, self.latent_dim), seed=seeds[1])
+        noise = each_row(lambda n, s: keras.random.normal((n, k, self.latent_dim), seed=s), n, seeds[1])
         z = mean[:, None] + ops.exp(0.5 * log_variance[:, None]) * noise  # (n, k, latent_dim)
         if k == 1 and self.prior == "normal":
             kl = losses.normal_kl_by_latent(mean, log_variance)

@@ -6,6 +6,8 @@ from typing import Any
 import keras
 from keras import ops
 
+from cnnzoo.nn.replicas import each_row, is_shared, moments
+
 PACKAGE = "cnnzoo"
 
 
@@ -58,7 +60,7 @@ class ReplicaSeedGenerator(keras.random.SeedGenerator):
 
 @keras.saving.register_keras_serializable(PACKAGE)
 class Dropout(keras.layers.Layer):
-    """Dropout with independent masks on each replica, unlike that of Keras.
+    """Dropout with a mask for each image, whatever replica it is on, unlike that of Keras.
 
     Source: Srivastava et al., "Dropout", JMLR 2014.
     """
@@ -73,7 +75,13 @@ class Dropout(keras.layers.Layer):
     def call(self, x: Any, training: bool = False) -> Any:
         if not training or self.rate == 0.0:
             return x
-        return keras.random.dropout(x, self.rate, seed=self.noise)
+        if not is_shared():
+            return keras.random.dropout(x, self.rate, seed=self.noise)
+
+        def mask(n: Any, seed: Any) -> Any:
+            return keras.random.dropout(ops.ones((n, *x.shape[1:]), x.dtype), self.rate, seed=seed)
+
+        return x * each_row(mask, ops.shape(x)[0], self.noise)
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "rate": self.rate}
@@ -103,7 +111,8 @@ class RandomAffine(keras.layers.Layer):
         if not training:
             return images
         n, height, width = ops.shape(images)[0], images.shape[1], images.shape[2]
-        angle, scale, x, y, flip = ops.unstack(keras.random.uniform((5, n), -1.0, 1.0, seed=self.noise), 5)
+        drawn = each_row(lambda n, s: ops.transpose(keras.random.uniform((5, n), -1.0, 1.0, seed=s)), n, self.noise)
+        angle, scale, x, y, flip = ops.unstack(drawn, 5, axis=1)
         angle = angle * (self.rotation * 3.141592653589793 / 180.0)
         scale = 1.0 + scale * self.zoom
         flip = ops.where(flip < 0.0, -1.0, 1.0) if self.mirror else ops.ones_like(flip)
@@ -155,13 +164,23 @@ def _depth_to_space_by_transpose(x: Any, block: int) -> Any:
 
 @keras.saving.register_keras_serializable(PACKAGE)
 class BatchNormalization(keras.layers.BatchNormalization):
-    """Keras's layer for features (n, ..., d), trained by TensorFlow's fused operation, three times as fast."""
+    """Keras's layer for features (n, ..., d), trained by TensorFlow's fused operation, three times as fast.
+
+    With several replicas, mean and variance are those of the whole batch, without the fused operation.
+    """
 
     def call(self, inputs: Any, training: bool = False) -> Any:
         if not training or not self.trainable or keras.backend.backend() != "tensorflow":
             return super().call(inputs, training=training)
         import tensorflow as tf
 
+        if is_shared():
+            mean, variance = moments(inputs, range(len(inputs.shape) - 1))
+            self._move(mean, variance)
+            made = tf.nn.batch_normalization(
+                tf.cast(inputs, tf.float32), mean, variance, self.beta, self.gamma, self.epsilon
+            )
+            return tf.cast(made, self.compute_dtype)
         rows = tf.reshape(tf.cast(inputs, tf.float32), (tf.shape(inputs)[0], 1, -1, inputs.shape[-1]))
         ones, zeros = tf.ones(inputs.shape[-1:]), tf.zeros(inputs.shape[-1:])
         made = tf.raw_ops.FusedBatchNormV3(
@@ -175,9 +194,12 @@ class BatchNormalization(keras.layers.BatchNormalization):
         )
         count = tf.cast(tf.size(rows) // inputs.shape[-1], tf.float32)
         variance = made.batch_variance * tf.maximum(count - 1.0, 0.0) / count  # Keras's is without Bessel's correction
-        for moving, value in ((self.moving_mean, made.batch_mean), (self.moving_variance, variance)):
-            moving.assign(moving * self.momentum + value * (1.0 - self.momentum))
+        self._move(made.batch_mean, variance)
         return tf.cast(tf.reshape(made.y, tf.shape(inputs)), self.compute_dtype)
+
+    def _move(self, mean: Any, variance: Any) -> None:
+        for moving, value in ((self.moving_mean, mean), (self.moving_variance, variance)):
+            moving.assign(moving * self.momentum + value * (1.0 - self.momentum))
 
 
 @keras.saving.register_keras_serializable(PACKAGE)
@@ -189,7 +211,8 @@ class BatchSpread(keras.layers.Layer):
     """
 
     def call(self, x: Any) -> Any:
-        spread = ops.mean(ops.sqrt(ops.var(x, axis=0) + 1e-8))  # 1e-8: the root has no slope at 0
+        variance = moments(x, [0])[1] if is_shared() else ops.var(x, axis=0)
+        spread = ops.mean(ops.sqrt(variance + 1e-8))  # 1e-8: the root has no slope at 0
         return ops.concatenate([x, ops.broadcast_to(spread, (ops.shape(x)[0], 1))], axis=1)
 
     def compute_output_shape(self, input_shape: Any) -> tuple[Any, ...]:
@@ -339,7 +362,10 @@ class DifferentiableAugmentation(keras.layers.Layer):
         return images
 
     def _uniform(self, images: Any, low: float, high: float) -> Any:
-        return keras.random.uniform((ops.shape(images)[0], 1, 1, 1), low, high, seed=self.noise)
+        def draw(n: Any, seed: Any) -> Any:
+            return keras.random.uniform((n, 1, 1, 1), low, high, seed=seed)
+
+        return each_row(draw, ops.shape(images)[0], self.noise)
 
     def _color(self, images: Any) -> Any:
         images = images + self._uniform(images, -0.5, 0.5)

@@ -4,6 +4,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from cnnzoo.nn.replicas import counting
 from cnnzoo.phases import fused_adam
 from cnnzoo.phases.phase import share_size
 
@@ -21,12 +22,13 @@ def step(model: Any, train: bool, batch: Any) -> dict[str, Any]:
     if replicas > 1:
         batch = tuple(x if x is None else _one_or_more(x) for x in batch)
     results: list[tuple] = []
-    for phases, images, labels, weights in model.turns(batch, train):
-        if train:
-            forward = _update(model, phases, images, labels, weights, share, results)
-        else:
-            forward = model.forward(images, labels, training=False)
-            results += [(phase, *phase.evaluate(forward, weights, type(model).__name__)) for phase in phases]
+    with counting(tf.cast(size > 0, tf.float32)):
+        for phases, images, labels, weights in model.turns(batch, train):
+            if train:
+                forward = _update(model, phases, images, labels, weights, share, results)
+            else:
+                forward = model.forward(images, labels, training=False)
+                results += [(phase, *phase.evaluate(forward, weights, type(model).__name__)) for phase in phases]
     metric_inputs = model.metric_inputs(forward, weights)
     if metric_inputs is not None and replicas > 1:
         metric_inputs = tuple(x if x is None else x[:size] for x in metric_inputs)

@@ -4,7 +4,9 @@ loop              `train`, and the calls of `fit`
 plan              settings, model and images of a new run; checks of a resumed one
 shape             the image shape for a folder of pictures
 run_dir           the run folder and its states
-callbacks         checkpoints, samples, coverage and one line per epoch
+status            how far runs are
+curves            charts that compare runs
+callbacks         checkpoints, speed, samples, coverage and one line per epoch
 scores            scores on the validation images every few epochs
 signals           SIGINT and SIGTERM as an event
 tensorboard       event files

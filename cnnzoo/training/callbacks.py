@@ -1,4 +1,4 @@
-"""Callbacks of a training run: checkpoints, one line per epoch, samples, and the coverage of a generator."""
+"""Callbacks of a training run: checkpoints, one line per epoch, speed, samples, and the coverage of a generator."""
 
 import math
 import shutil
@@ -16,11 +16,13 @@ import numpy as np
 from cnnzoo.imaging.arrays import contact_sheet
 from cnnzoo.imaging.files import save_png
 from cnnzoo.metrics.features import density_coverage
-from cnnzoo.training.run_dir import Run, State
+from cnnzoo.training.run_dir import DIVERGED, HISTORY, Run, State
+from cnnzoo.training.strategies import Strategy
 from cnnzoo.training.tensorboard import EventFile
 from cnnzoo.utils.atomic_files import write_json
 
 Logs = dict[str, Any] | None
+AGREE = 10  # batches between two agreements of workers to stop
 
 
 class TrainingDiverged(ValueError):
@@ -58,16 +60,17 @@ class RunCheckpointer(keras.callbacks.Callback):
     Args:
         run: The run folder.
         state: The state that the run resumes from, or None.
-        stop: Set to stop the run after the current batch.
+        stop: Set to stop the run after the current batch; with several workers, within `AGREE` batches.
+        replicas: Of the run.
 
     Raises:
         TrainingDiverged: From `fit`, at the first batch after which a loss is not finite.
         KeyboardInterrupt: From `fit`, once `stop` is set and the state is saved.
     """
 
-    def __init__(self, run: Run, state: State | None, stop: threading.Event):
+    def __init__(self, run: Run, state: State | None, stop: threading.Event, replicas: Strategy):
         super().__init__()
-        self.run, self.stop = run, stop
+        self.run, self.stop, self.replicas = run, stop, replicas
         self.step = state.step if state else 0
         self.history = list(state.history) if state else []
         self.means = state.means if state and self._is_within_epoch() else None
@@ -89,16 +92,22 @@ class RunCheckpointer(keras.callbacks.Callback):
         for name in sorted(logs, key=lambda name: name == "loss"):
             if (name == "loss" or name.endswith("_loss")) and not math.isfinite(logs[name]):
                 self._raise_diverged(f"{name} is {logs[name]}", name.removesuffix("_loss"))
-        if self.stop.is_set() and self._is_within_epoch():
+        if self._is_within_epoch() and self._is_stopped():
             self._save()
             self._interrupt()
 
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
         self.history.append({"epoch": epoch + 1, "step": self.step, **(logs or {})})
         self._save()
-        write_json(self.run.path / "history.json", self.history)
-        if self.stop.is_set():
+        write_json(self.run.path / HISTORY, self.history)
+        if self._is_stopped(epoch_over=True):
             self._interrupt()
+
+    def _is_stopped(self, epoch_over: bool = False) -> bool:
+        """Whether to stop now; workers agree on it, every few batches."""
+        if self.replicas.workers == 1:
+            return self.stop.is_set()
+        return (epoch_over or self.step % AGREE == 0) and self.replicas.any(self.stop.is_set())
 
     def _save(self) -> None:
         for weight in self.model.weights:
@@ -108,12 +117,13 @@ class RunCheckpointer(keras.callbacks.Callback):
         self.run.save_state(self.model, self.step, self.history, self.clock.hours)
 
     def _interrupt(self) -> None:
-        raise KeyboardInterrupt(f"stopped after step {self.step}; to go on: {self.run.resume_command}")
+        raise KeyboardInterrupt(f"stopped after step {self.step}")
 
     def _raise_diverged(self, problem: str, phase: str = "") -> None:
         phases = [p.name for p in self.model.phases()]
         phase = phases[0] if len(phases) == 1 else phase
         where = f" in phase {phase!r}" if phase in phases else ""
+        write_json(self.run.path / DIVERGED, {"step": self.step, "problem": f"{problem}{where} at step {self.step}"})
         good = self.run.newest_state()
         kept = f"the last good state, of step {good.step}, is in {good.path}" if good else "no epoch was finished"
         raise TrainingDiverged(f"{problem}{where} at step {self.step} of {self.run.plan['steps']}; {kept}")
@@ -140,6 +150,34 @@ class Summary(keras.callbacks.Callback):
         if any(name.endswith("_loss") and not name.startswith("val_") for name in logs):
             logs.pop("loss", None)  # the sum of the losses of the phases
         print_fitting(f"epoch {epoch + 1}/{self.params['epochs']}  {time.monotonic() - self.start:.0f} s", logs)
+
+
+class Speed(keras.callbacks.Callback):
+    """Sends the training images per second of each epoch to TensorBoard, as `images_per_second`.
+
+    Validation, samples and states are not counted; in the first epoch, the building of the step is. The speed is not
+    in `history.json`, which equal runs write to equal bits.
+
+    Args:
+        events: Of TensorBoard.
+        batch_size: Images per step.
+    """
+
+    def __init__(self, events: EventFile, batch_size: int):
+        super().__init__()
+        self.events, self.batch_size = events, batch_size
+
+    def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
+        self.start, self.steps = time.monotonic(), 0
+
+    def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
+        self.steps += 1
+        self.end = time.monotonic()
+
+    def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
+        if self.steps:
+            speed = self.steps * self.batch_size / (self.end - self.start)
+            self.events.scalars(epoch + 1, {"images_per_second": speed})
 
 
 class SampleLogger(keras.callbacks.Callback):

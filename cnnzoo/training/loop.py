@@ -16,13 +16,14 @@ from cnnzoo.data.paintings import painting
 from cnnzoo.data.streamed import reading
 from cnnzoo.hub import build
 from cnnzoo.metrics.features import NEIGHBORS
-from cnnzoo.training.callbacks import Coverage, RunCheckpointer, SampleLogger, Summary
+from cnnzoo.training.callbacks import Coverage, RunCheckpointer, SampleLogger, Speed, Summary
 from cnnzoo.training.plan import Plan, build_model, check_labels, check_unchanged, load_split, make_plan
-from cnnzoo.training.run_dir import Run, check_vacant
+from cnnzoo.training.run_dir import DIVERGED, HISTORY, Run, State, check_vacant
 from cnnzoo.training.scores import ValidationScores
 from cnnzoo.training.signals import stop_on_signals
+from cnnzoo.training.strategies import Strategy, strategy_of
 from cnnzoo.training.tensorboard import EventFile
-from cnnzoo.utils.atomic_files import locked, write_json
+from cnnzoo.utils.atomic_files import write_json
 
 COVERAGE_IMAGES = 500  # training images of the coverage in the logs
 SHEET_IMAGES = 16  # validation images in a contact sheet
@@ -40,6 +41,7 @@ def train(
     precision: str | None = None,
     score_every: int | None = None,
     memory: int | None = None,
+    strategy: str | None = None,
     out: str | Path | None = None,
     resume: str | Path | None = None,
     config: Mapping[str, Any] | None = None,
@@ -74,6 +76,10 @@ def train(
             scores of each time, with the core-hours of the training until then.
         memory: The most bytes that the decoded pictures of a folder may take. Those that need more are read from the
             disk while training, with equal results; a line says so. By default half of the free memory.
+        strategy: None for one device; "mirrored" for all devices of this machine; or "multi-worker" for those of all
+            workers in the environment variable `TF_CONFIG`, with TensorFlow, in a process that has not used it yet.
+            The batch is shared by the replicas. The first worker writes the run folder, which all must see to resume.
+            A run may resume with another strategy.
         out: The run folder; a new one in `runs/` by default.
         resume: The folder of a run to resume, instead of all the above but `memory`, and of `config`. A run on an
             iterable needs equal `data` again.
@@ -87,6 +93,7 @@ def train(
             another process trains in the folder.
         UnknownName: There is no such recipe, architecture or data set.
         TrainingDiverged: A loss became NaN or infinite; the last good state is kept.
+        WorkerLost: Another worker ended; the message has the command to resume.
         KeyboardInterrupt: After SIGINT or SIGTERM; the message has the command to resume.
     """
     if not isinstance(data, str | Path | None):
@@ -106,6 +113,7 @@ def train(
         "config": config,
     }
     given = {key: value for key, value in settings.items() if value is not None}
+    replicas = strategy_of(strategy)
     if resume is not None:
         given.pop("memory", None)
         if extra := [key for key, value in {"name": name, "out": out, **given}.items() if value is not None]:
@@ -113,60 +121,91 @@ def train(
                 f"{', '.join(f'`{key}`' for key in extra)} must not be given with `resume`; a run goes on with the "
                 f"settings it began with. Received: resume={str(resume)!r}"
             )
-        return _resume(Run.open(resume), memory, callbacks, verbose)
+        with replicas.losses():
+            return _resume(Run.open(resume), replicas, memory, callbacks, verbose)
     if name is None:
         raise ValueError(
             "`name` must be arch.tag, or arch with `data`; or `resume` must be a run folder. Received: neither"
         )
     folder = Path(out) if out is not None else None
-    if folder is not None:
+    if folder is not None and replicas.is_chief:
         check_vacant(folder)  # before the data are loaded
-    plan, model, images = make_plan(name, given, partial(_say, verbose))
-    folder = folder or _vacant_folder(plan)
-    folder.mkdir(parents=True, exist_ok=True)
-    with locked(folder):
-        return _train(Run.create(folder, plan), model, images, callbacks, verbose)
+    with replicas.losses():
+        with replicas.building():
+            plan, model, images = make_plan(name, given, partial(_say, verbose))
+        replicas.check_batch_size(plan["batch_size"])
+        if replicas.replicas > 1:
+            plan["replicas"] = replicas.replicas
+        run = Run(folder or _vacant_folder(plan), plan)
+        if replicas.is_chief:
+            run.path.mkdir(parents=True, exist_ok=True)
+        with replicas.writing(run) as own:
+            if replicas.is_chief:
+                Run.create(run.path, plan)
+            return _train(run, own, model, images, replicas, callbacks, verbose)
 
 
-def _resume(run: Run, memory: int | None, callbacks: Sequence, verbose: Any) -> Path:
+def _resume(run: Run, replicas: Strategy, memory: int | None, callbacks: Sequence, verbose: Any) -> Path:
     """Trains the remaining steps of a run, if any; returns its folder."""
     if run.finished:
         _say(verbose, f"{run.path} is finished: {run.plan['epochs']} epochs")
         return run.path
-    with locked(run.path):
+    replicas.check_batch_size(run.plan["batch_size"])
+    with replicas.writing(run) as own:
         images = load_split(run.plan, run.plan["split"], run.plan.get("limit"), memory)
         if why := why_streamed(images, memory):
             _say(verbose, why)
-        model = build_model(run.plan)
+        with replicas.building():
+            model = build_model(run.plan)
         check_labels(run.plan, model, images)
-        check_unchanged(run, images)
-        return _train(run, model, images, callbacks, verbose)
+        check_unchanged(run, images, replicas.replicas)
+        return _train(run, own, model, images, replicas, callbacks, verbose)
 
 
-def _train(run: Run, model: Any, images: Any, callbacks: Sequence, verbose: Any) -> Path:
-    """Trains the remaining steps of a run and writes its weights; returns its folder."""
+def _train(run: Run, own: Run, model: Any, images: Any, replicas: Strategy, callbacks: Sequence, verbose: Any) -> Path:
+    """Trains the remaining steps of a run and writes its weights; returns its folder.
+
+    Args:
+        run: The run.
+        own: The run that this process writes; see `Strategy.writing`.
+        model, images, replicas: To train, on what, and how.
+        callbacks, verbose: As in `train`.
+    """
     _say(verbose, f"run folder: {run.path}")
+    if replicas.replicas > 1:
+        _say(
+            verbose,
+            f"{replicas.replicas} replicas, each on {run.plan['batch_size'] // replicas.replicas} images a step",
+        )
     try:
-        _fit(run, model, images, callbacks, verbose)
+        with replicas.running(), replicas.losses(run):
+            state = run.newest_state()
+            replicas.check_same(run.plan, state.step if state else 0)
+            _fit(own, state, model, images, replicas, callbacks, verbose)
+            own.finish(model)
+            replicas.any(False)  # wait for the chief to finish
     except KeyboardInterrupt as stopped:
-        _say(verbose, f"\n{stopped or f'stopped at once; to go on: {run.resume_command}'}")
-        raise
-    run.finish(model)
+        message = f"{stopped or 'stopped at once'}; to go on: {run.resume_command}"
+        _say(verbose, f"\n{message}")
+        raise KeyboardInterrupt(message) from None
     return run.path
 
 
-def _fit(run: Run, model: Any, images: Any, callbacks: Sequence, verbose: Any) -> None:
+def _fit(
+    run: Run, state: State | None, model: Any, images: Any, replicas: Strategy, callbacks: Sequence, verbose: Any
+) -> None:
     plan = run.plan
     deserialize = keras.saving.deserialize_keras_object
-    optimizers = {name: deserialize(config) for name, config in plan["optimizers"].items()}
-    model.compile(optimizers, precision=plan.get("precision", "bfloat16" if plan.get("bfloat16") else "float32"))
-    state = run.newest_state()
+    with replicas.building():
+        optimizers = {name: deserialize(config) for name, config in plan["optimizers"].items()}
+        model.compile(optimizers, precision=plan.get("precision", "bfloat16" if plan.get("bfloat16") else "float32"))
+    (run.path / DIVERGED).unlink(missing_ok=True)
     events = EventFile(run.path / "tensorboard")
     with stop_on_signals() as stop:
-        checkpointer = RunCheckpointer(run, state, stop)
+        checkpointer = RunCheckpointer(run, state, stop, replicas)
         if state:
             model.load_weights(state.weights)
-            write_json(run.path / "history.json", state.history)  # the kill may have come before this
+            write_json(run.path / HISTORY, state.history)  # the kill may have come before this
         elif "start" in plan:
             model.init_from(build(plan["start"]))
         if model.pictures:
@@ -179,6 +218,7 @@ def _fit(run: Run, model: Any, images: Any, callbacks: Sequence, verbose: Any) -
                 *_coverage(model, images, checkpointer.history),
                 *callbacks,
                 *([Summary()] if verbose == 2 else []),
+                Speed(events, plan["batch_size"]),
                 SampleLogger(run.path, events, _sheet_images(plan, model)),
                 checkpointer,
                 *scores,
@@ -188,13 +228,15 @@ def _fit(run: Run, model: Any, images: Any, callbacks: Sequence, verbose: Any) -
         }
         if plan["split"] == "fit":
             held_out = load_split(plan, "validation")
-            settings["validation_data"] = (np.asarray(held_out.images), held_out.labels)
+            count = len(held_out.images) // replicas.replicas * replicas.replicas  # those that the replicas can share
+            labels = None if held_out.labels is None else held_out.labels[:count]
+            settings["validation_data"] = (np.asarray(held_out.images[:count]), labels)
             settings["validation_batch_size"] = plan["batch_size"]
         while checkpointer.step < plan["steps"] and not model.stop_training:
             epoch, done = divmod(checkpointer.step, plan["steps_per_epoch"])
             with reading(images):
                 model.fit(
-                    _batches(images, plan["batch_size"], plan["seed"], checkpointer.step),
+                    replicas.shared(_batches(images, plan["batch_size"], plan["seed"], checkpointer.step)),
                     steps_per_epoch=plan["steps_per_epoch"] - done,
                     initial_epoch=epoch,
                     epochs=epoch + 1 if done else plan["epochs"],  # first the rest of an unfinished epoch

@@ -222,13 +222,14 @@ def _check_has_labels(plan: Plan, images: Any) -> None:
         )
 
 
-def check_unchanged(run: Run, images: Any) -> None:
-    """Compares data and versions with those at the start of a run. Other versions are a warning.
+def check_unchanged(run: Run, images: Any, replicas: int = 1) -> None:
+    """Compares data, versions and replicas with those at the start of a run. Other versions or replicas are a warning.
 
     Raises:
         ValueError: The data have changed.
     """
-    before, now = run.plan.get("versions", {}), _versions()
+    before = {**run.plan.get("versions", {}), "replicas": run.plan.get("replicas", 1)}
+    now = {**_versions(), "replicas": replicas}
     if moved := [f"{key} {now.get(key)} instead of {old}" for key, old in before.items() if now.get(key) != old]:
         warnings.warn(f"{run.path} is resumed with {', '.join(moved)}; its bits may differ", stacklevel=4)
     if "fingerprint" not in run.plan:

@@ -3,6 +3,7 @@
     run.json                the plan: architecture, data and their fingerprint, seed, optimizers, versions
     history.json            the logs, one entry per epoch
     curve.json              scores on the validation images, with `score_every`
+    diverged.json           the step and the message, once a loss is not finite
     state/step-00000938/    the state after that step; the last two are kept
     samples/                contact sheets
     tensorboard/            scalars and contact sheets
@@ -23,6 +24,9 @@ from cnnzoo.data.addresses import GIVEN
 from cnnzoo.utils.atomic_files import publish, sha256, write_json
 
 WEIGHTS = "model.weights.h5"
+HISTORY = "history.json"
+CURVE = "curve.json"
+DIVERGED = "diverged.json"
 KEPT = 2
 
 

@@ -8,10 +8,9 @@ import keras
 from cnnzoo.checkpoints import as_trained
 from cnnzoo.evaluation import evaluate
 from cnnzoo.training.callbacks import Logs, RunCheckpointer, print_fitting
+from cnnzoo.training.run_dir import CURVE
 from cnnzoo.training.tensorboard import EventFile
 from cnnzoo.utils.atomic_files import write_json
-
-CURVE = "curve.json"
 
 
 class ValidationScores(keras.callbacks.Callback):

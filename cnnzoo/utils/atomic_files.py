@@ -86,6 +86,21 @@ def locked(folder: Path, patience: float = 0.0) -> Iterator[None]:
         lock.release()
 
 
+def in_use(folder: Path) -> bool:
+    """Whether a process holds the lock of a folder.
+
+    Raises:
+        OSError: The lock is not readable and writable for this user.
+    """
+    if not (folder / ".lock").exists():  # nothing is written to find out
+        return False
+    try:
+        with locked(folder):
+            return False
+    except ValueError:
+        return True
+
+
 def write_text(path: Path, text: str) -> None:
     """Writes a text file in UTF-8 atomically."""
     write_bytes(path, text.encode("utf-8"))

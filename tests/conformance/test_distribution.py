@@ -15,9 +15,6 @@ from conformance import samples
 
 HERE = Path(__file__).parent
 
-# What these take over a batch, each replica takes over its own share: means and variances, the spread of the features
-# of a batch, and the pictures whose style its other pictures take.
-BY_SHARES = {"adain", "cgan", "dcgan", "vgg_small", "vqvae"}
 some_architectures = samples.few("cnn", "dcgan", "gan")
 
 
@@ -44,20 +41,16 @@ def two_replicas(request):
 
 
 @some_architectures
-def test_two_replicas_move_by_the_mean_of_what_moves_each(name, two_replicas):
+def test_two_replicas_train_as_one(name, two_replicas):
     found = two_replicas["architectures"][name]
-    assert found["halves"] < 1  # a hundredth of the movement
+    assert found["off"] < 1  # a hundredth of the movement
     assert found["apart"] == []
-    for mean, together in found["logs"]:
-        assert together.keys() == mean.keys()
-        for log, value in mean.items():
+    for alone, together in found["logs"]:
+        assert together.keys() == alone.keys()
+        for log, value in alone.items():
+            if log == "perplexity":  # not linear in the images; logged as the mean over the replicas
+                continue
             np.testing.assert_allclose(together[log], value, rtol=1e-5, atol=1e-6, err_msg=log)
-
-
-@some_architectures
-def test_two_replicas_train_as_one_unless_a_batch_is_looked_at_as_a_whole(name, two_replicas):
-    found = two_replicas["architectures"][name]["whole"]
-    assert found > 2 if name in BY_SHARES else found < 1
 
 
 def test_each_replica_draws_its_own_noise(two_replicas):

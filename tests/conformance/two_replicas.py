@@ -1,8 +1,8 @@
 """Run by test_distribution: each architecture named takes one step on two replicas, from equal weights and noise.
 
-Prints one JSON object: {architecture: {"halves": how far off it is from the mean of what one device makes of each half
-of the batch, "whole": and from what it makes of the whole, in tolerances; "logs": pairs of the mean of the halves and
-what two replicas log, of training and of evaluation; "apart": variables of which the replicas hold different copies}}.
+Prints one JSON object: {architecture: {"off": how far off it is from what one device makes of the batch, in tolerances
+(for BY_SHARES, from the mean of what it makes of each half); "logs": pairs of what one device and two replicas log, of
+training and of evaluation; "apart": variables of which the replicas hold different copies}}.
 """
 
 import json
@@ -12,11 +12,15 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from cnnzoo.nn.layers import BatchNormalization
+from cnnzoo.nn.replicas import is_shared
 from conformance import noise, samples
 
 cpu = tf.config.list_physical_devices("CPU")[0]
 tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
 
+# The styles of an image are taken from the other images of its replica.
+BY_SHARES = ("adain",)
 ROUNDING = 2.0**-20  # of float32 numbers, and of their sums
 
 
@@ -88,24 +92,30 @@ def refusals(strategy: tf.distribute.Strategy) -> list[str]:
     return messages
 
 
+def without_fused_normalization() -> None:
+    """Normalizes on one device as on several, without the fused operation, whose rounding differs."""
+    several, one = BatchNormalization.call, keras.layers.BatchNormalization.call
+
+    def call(self, inputs, training=False):
+        return (several if is_shared() else one)(self, inputs, training=training)
+
+    BatchNormalization.call = call
+
+
 def main(names: list[str]) -> None:
+    without_fused_normalization()
     replicas = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
     results = {"noise": noise_of_replicas(replicas), "refusals": refusals(replicas), "architectures": {}}
     noise.replace()
     half = samples.BATCH // 2
     for name in names:
-        two, whole = Step(name, slice(None), replicas), Step(name, slice(None))
-        halves = Step(name, slice(half)), Step(name, slice(half, None))
+        parts = [slice(half), slice(half, None)] if name in BY_SHARES else [slice(None)]
+        two, alone = Step(name, slice(None), replicas), [Step(name, part) for part in parts]
         logs = [
-            ({log: (one[log] + other[log]) / 2 for log in one}, both)
-            for one, other, both in ([step.logs for step in (*halves, two)], [step.scores for step in (*halves, two)])
+            ({log: sum(one[log] for one in ones) / len(ones) for log in both}, both)
+            for both, *ones in ([step.logs for step in (two, *alone)], [step.scores for step in (two, *alone)])
         ]
-        results["architectures"][name] = {
-            "halves": two.off(*halves),
-            "whole": two.off(whole),
-            "logs": logs,
-            "apart": two.apart(replicas),
-        }
+        results["architectures"][name] = {"off": two.off(*alone), "logs": logs, "apart": two.apart(replicas)}
         keras.backend.clear_session()
     print(json.dumps(results))
 

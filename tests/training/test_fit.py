@@ -21,6 +21,7 @@ from cnnzoo.registry import UnknownName, list_models, register
 from cnnzoo.training import loop
 from cnnzoo.training import plan as planning
 from cnnzoo.training.callbacks import CollapseWarning, Coverage, TrainingDiverged
+from cnnzoo.training.status import status
 
 BATCH = 600  # digits to train on: 2 steps an epoch
 
@@ -133,7 +134,9 @@ def test_tensorboard_reads_the_logs_and_the_sheets(run):
     events = EventAccumulator(str(run / "tensorboard"), size_guidance={"images": 0, "scalars": 0})
     events.Reload()
     history = json.loads((run / "history.json").read_text())
-    assert set(events.Tags()["scalars"]) == {"loss", "first_loss", "second_loss", "coverage"}
+    assert set(events.Tags()["scalars"]) == {"loss", "first_loss", "second_loss", "coverage", "images_per_second"}
+    assert len(events.Scalars("images_per_second")) == 3
+    assert all(0 < s.value < float("inf") for s in events.Scalars("images_per_second"))
     assert [s.step for s in events.Scalars("loss")] == [1, 2, 3]
     np.testing.assert_allclose([s.value for s in events.Scalars("loss")], [entry["loss"] for entry in history])
     png = (run / "samples" / "epoch-0003.png").read_bytes()
@@ -163,6 +166,9 @@ def test_a_diverging_phase_stops_the_run_and_the_last_good_state_stays(tmp_path)
     newest = tmp_path / "run/state/step-00000004"
     assert str(newest) in str(error.value) and newest.exists()
     assert not (tmp_path / "run/model.weights.h5").exists()
+    found = status(tmp_path / "run")
+    assert (found.state, found.epochs) == ("diverged", 2)
+    assert found.problem == "second_loss is inf in phase 'second' at step 5"
 
 
 def test_weights_that_are_not_finite_are_never_kept(tmp_path):

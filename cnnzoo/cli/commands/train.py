@@ -75,6 +75,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="SIZE",
         help="stream pictures of a folder that take more, such as 2GB (default: half of the free memory)",
     )
+    parser.add_argument(
+        "--strategy",
+        type=arguments.one_of("mirrored", "multi-worker"),
+        metavar="NAME",
+        help="mirrored: on all devices of this machine; multi-worker: on all workers in TF_CONFIG",
+    )
     parser.add_argument("--out", type=Path, help="the run folder (default: a new one in ./runs)")
     arguments.config(parser, "a field of the architecture, as JSON")
     parser.add_argument("--resume", type=Path, metavar="RUN", help="resume the run in this folder")
@@ -109,6 +115,7 @@ def run(args: argparse.Namespace) -> int:
             precision=args.precision,
             score_every=args.score_every,
             memory=args.memory,
+            strategy=args.strategy,
             out=args.out,
             resume=args.resume,
             config=dict(args.config) if args.config else None,

@@ -1,0 +1,247 @@
+"""Runs on several devices and workers: one batch has one result, and a lost worker ends a run that then resumes."""
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from contextlib import ExitStack
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+import yaml
+
+import cnnzoo
+from cnnzoo.cli import main
+from cnnzoo.training.run_dir import Run
+from cnnzoo.training.strategies import Strategy, strategy_of
+
+ROOT = Path(__file__).parents[2]
+SCRIPT = ROOT / "tests" / "scripts" / "trained_on.py"
+
+
+def start(*words, **environment):
+    env = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", **environment}
+    command = [sys.executable, str(SCRIPT), *map(str, words)]
+    return subprocess.Popen(command, env=env, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+
+def finish(process):
+    out, err = process.communicate(timeout=240)
+    assert process.returncode == 0, err[-3000:]
+    return out
+
+
+def weights(run):
+    """The trained weights of a run as one vector, without the states of random generators; and these."""
+    arrays, seeds = [], []
+
+    def take(name, item):
+        if isinstance(item, h5py.Dataset):
+            (seeds if "seed" in name else arrays).append(item[()].ravel())
+
+    with h5py.File(run / "model.weights.h5") as file:
+        file.visititems(take)
+    return np.concatenate(arrays).astype(np.float64), seeds
+
+
+def apart(one, other):
+    """The relative difference of the weights of two runs, which must have drawn as many random numbers."""
+    (a, seeds), (b, others) = weights(one), weights(other)
+    assert all(map(np.array_equal, seeds, others))
+    return np.linalg.norm(a - b) / np.linalg.norm(a)
+
+
+def cluster(count):
+    """TF_CONFIG for each of some workers on this machine."""
+    sockets = [socket.socket() for _ in range(count)]
+    for each in sockets:
+        each.bind(("127.0.0.1", 0))
+    addresses = [f"127.0.0.1:{each.getsockname()[1]}" for each in sockets]
+    for each in sockets:
+        each.close()
+    tasks = [{"type": "worker", "index": i} for i in range(count)]
+    return [json.dumps({"cluster": {"worker": addresses}, "task": task}) for task in tasks]
+
+
+# -- refusals --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("size", "replicas", "nearest"), [(128, 3, "126 or 129"), (2, 4, "4"), (7, 2, "6 or 8")])
+def test_a_batch_that_replicas_cannot_share_is_refused_with_the_nearest(size, replicas, nearest):
+    message = f"`batch_size` must be a multiple of {replicas}, the number of replicas. Received: {size}; the nearest: "
+    with pytest.raises(ValueError, match=f"^{re.escape(message + nearest)}$"):
+        Strategy(replicas).check_batch_size(size)
+    Strategy(replicas).check_batch_size(3 * replicas)
+
+
+def test_unknown_strategies_and_clusters_are_refused(monkeypatch):
+    with pytest.raises(ValueError, match=r"`strategy` must be one of mirrored, multi-worker. Received: 'both'"):
+        cnnzoo.train("lenet", data="digits", strategy="both")
+    for config, received in (
+        ("", "none"),
+        ("{", "{"),
+        ('{"cluster": {"worker": ["a:1"]}, "task": {"type": "worker", "index": 1}}', '{"cluster'),
+        ('{"cluster": {"ps": ["a:1"]}, "task": {"type": "ps", "index": 0}}', '{"cluster'),
+    ):
+        monkeypatch.setenv("TF_CONFIG", config)
+        with pytest.raises(ValueError, match=f"TF_CONFIG must name the workers and this one: .* Received: {received}"):
+            strategy_of("multi-worker")
+
+
+def test_workers_are_refused_where_tensorflow_is_in_use(monkeypatch):
+    import tensorflow as tf
+
+    tf.constant(0)
+    monkeypatch.setenv("TF_CONFIG", cluster(2)[0])
+    with pytest.raises(ValueError, match="`strategy` must be given before TensorFlow is used in this process"):
+        cnnzoo.train("lenet", data="digits", strategy="multi-worker")
+
+
+def test_one_device_by_a_strategy_is_a_run_like_others(tmp_path, capsys):
+    words = ["lenet", "--data", "digits", "--epochs", "1", "--batch-size", "32", "--limit", "64"]
+    assert main(["train", *words, "--out", str(tmp_path / "one")]) == 0
+    assert main(["train", *words, "--strategy", "mirrored", "--out", str(tmp_path / "mirrored")]) == 0
+    assert apart(tmp_path / "one", tmp_path / "mirrored") < 1e-6
+    capsys.readouterr()
+
+
+def test_a_run_of_two_replicas_resumes_on_one_with_a_warning(tmp_path):
+    run = cnnzoo.train("lenet", data="digits", epochs=1, batch_size=32, limit=64, out=tmp_path / "run", verbose=0)
+    (run / "model.weights.h5").unlink()
+    plan = json.loads((run / "run.json").read_text())
+    (run / "run.json").write_text(json.dumps({**plan, "replicas": 2}))
+    with pytest.warns(UserWarning, match="is resumed with replicas 1 instead of 2; its bits may differ"):
+        cnnzoo.train(resume=run, verbose=0)
+
+
+# -- several devices and workers -------------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["lenet", "vae", "dcgan"])
+def test_two_devices_and_two_workers_train_as_one(tmp_path, name):
+    finish(start("one", name, tmp_path / "one", 2))
+    finish(start("two", name, tmp_path / "two", 2))
+    assert json.loads((tmp_path / "two/run.json").read_text())["replicas"] == 2
+    assert apart(tmp_path / "one", tmp_path / "two") < 1e-5
+    with ExitStack() as stack:
+        workers = [start("workers", name, tmp_path / "workers", 2, TF_CONFIG=config) for config in cluster(2)]
+        for each in workers:
+            stack.enter_context(each)
+            stack.callback(each.kill)  # before it is waited for
+        for each in workers:
+            finish(each)
+    assert apart(tmp_path / "one", tmp_path / "workers") < 1e-5
+
+
+@pytest.mark.slow
+def test_two_devices_train_as_one_on_jax(tmp_path):
+    pytest.importorskip("jax")
+    for devices in ("one", "two"):
+        finish(start(devices, "lenet", tmp_path / devices, 2, KERAS_BACKEND="jax"))
+    assert apart(tmp_path / "one", tmp_path / "two") < 1e-5
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("killed", [0, 1])
+def test_a_killed_worker_ends_the_run_within_a_minute_and_it_resumes_alone(tmp_path, killed):
+    run = tmp_path / "run"
+    with ExitStack() as stack:
+        workers = [start("workers", "lenet", run, 500, TF_CONFIG=config) for config in cluster(2)]
+        for each in workers:
+            stack.enter_context(each)
+            stack.callback(each.kill)  # before it is waited for
+        until = time.monotonic() + 120
+        while not list(run.glob("state/step-*")):
+            assert time.monotonic() < until
+            time.sleep(0.2)
+        workers[killed].send_signal(signal.SIGKILL)
+        _, err = workers[1 - killed].communicate(timeout=60)
+    assert workers[1 - killed].returncode not in (0, None)
+    assert f"WorkerLost: another worker was lost; to go on: cnnzoo train --resume {run}" in err
+    assert not (run / "model.weights.h5").exists()
+    state = Run.open(run).newest_state()
+    plan = json.loads((run / "run.json").read_text())
+    epochs = state.step // plan["steps_per_epoch"] + 2
+    (run / "run.json").write_text(json.dumps({**plan, "epochs": epochs, "steps": epochs * plan["steps_per_epoch"]}))
+    with pytest.warns(UserWarning, match="replicas 1 instead of 2"):
+        cnnzoo.train(resume=run, verbose=0)
+    history = json.loads((run / "history.json").read_text())
+    assert [entry["epoch"] for entry in history] == list(range(1, epochs + 1))
+
+
+# -- manifests -------------------------------------------------------------------------------------------------------
+
+
+def shim(folder, name, text):
+    (folder / name).write_text(f"#!/bin/bash\n{text}\n")
+    (folder / name).chmod(0o755)
+
+
+@pytest.fixture
+def programs(tmp_path, monkeypatch):
+    """A `cnnzoo` that prints its TF_CONFIG and its arguments, before all others on the path."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    shim(folder, "cnnzoo", 'echo "$TF_CONFIG"; echo "$@"')
+    monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
+    return folder
+
+
+def checked(out):
+    """The cluster and the task that a program printed, and its arguments, which `cnnzoo` knows."""
+    from cnnzoo.cli.main import parser
+
+    config, words = out.splitlines()
+    assert parser().parse_args(words.split()).strategy == "multi-worker"
+    content = json.loads(config)
+    return content["cluster"]["worker"], content["task"], words
+
+
+def test_the_jobset_starts_workers_that_find_each_other(tmp_path, programs):
+    claim, jobs = yaml.safe_load_all((ROOT / "deploy/jobset.yaml").read_text())
+    assert (claim["kind"], jobs["kind"], jobs["apiVersion"]) == (
+        "PersistentVolumeClaim", "JobSet", "jobset.x-k8s.io/v1alpha2"
+    )  # fmt: skip
+    (replicated,) = jobs["spec"]["replicatedJobs"]
+    job = replicated["template"]["spec"]
+    pod = job["template"]["spec"]
+    (container,), (volume,) = pod["containers"], pod["volumes"]
+    assert volume["persistentVolumeClaim"]["claimName"] == claim["metadata"]["name"]
+    assert container["volumeMounts"][0]["name"] == volume["name"]
+    assert job["completionMode"] == "Indexed" and pod["restartPolicy"] == "Never"
+    env = {each["name"]: each["value"] for each in container["env"]}
+    assert int(env["WORKERS"]) == job["parallelism"] == job["completions"] == 2
+    assert env["RUN"].startswith(container["volumeMounts"][0]["mountPath"])
+    (port,) = container["ports"]
+    # The names of the pods of a JobSet: NAME-JOB-INDEX-POD.NAME
+    name = jobs["metadata"]["name"]
+    hosts = [f"{name}-{replicated['name']}-0-{i}.{name}:{port['containerPort']}" for i in range(2)]
+    env = {**os.environ, **env, "JOB_COMPLETION_INDEX": "1", "RUN": str(tmp_path / "run")}
+    for begun in (False, True):
+        out = subprocess.run(container["command"], env=env, capture_output=True, text=True, check=True).stdout
+        found, task, words = checked(out)
+        assert found == hosts and task == {"type": "worker", "index": 1}
+        assert ("--resume" in words) == begun
+        (tmp_path / "run").mkdir(exist_ok=True)
+        (tmp_path / "run/run.json").touch()
+
+
+def test_the_slurm_script_starts_workers_that_find_each_other(tmp_path, programs):
+    shim(programs, "scontrol", 'test "$3" = "node[1-2]" && printf "node1\\nnode2\\n"')
+    shim(programs, "srun", 'shift; SLURM_PROCID=1 exec "$@"')
+    env = {**os.environ, "SLURM_JOB_NODELIST": "node[1-2]", "RUN": str(tmp_path / "run")}
+    script = ["bash", str(ROOT / "deploy/train.sbatch")]
+    for begun in (False, True):
+        out = subprocess.run(script, env=env, capture_output=True, text=True, check=True).stdout
+        found, task, words = checked(out)
+        assert found == ["node1:2222", "node2:2222"] and task == {"type": "worker", "index": 1}
+        assert ("--resume" in words) == begun
+        (tmp_path / "run").mkdir(exist_ok=True)
+        (tmp_path / "run/run.json").touch()

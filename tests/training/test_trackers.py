@@ -1,0 +1,36 @@
+"""The callbacks of Weights & Biases and MLflow, offline; skipped where these are not installed."""
+
+import json
+
+import pytest
+
+import cnnzoo
+
+pytestmark = pytest.mark.filterwarnings("ignore")  # of the trackers themselves
+
+
+def train(out, callback):
+    run = cnnzoo.train(
+        "lenet", data="digits", epochs=2, limit=64, batch_size=32, out=out, callbacks=[callback], verbose=0
+    )
+    return json.loads((run / "history.json").read_text())[-1]
+
+
+def test_weights_and_biases_log_a_run(tmp_path, monkeypatch):
+    wandb = pytest.importorskip("wandb")
+    from wandb.integration.keras import WandbMetricsLogger
+
+    monkeypatch.chdir(tmp_path)
+    with wandb.init(project="test", mode="offline") as tracked:
+        last = train(tmp_path / "run", WandbMetricsLogger())
+        assert tracked.summary["epoch/loss"] == pytest.approx(last["loss"])
+
+
+def test_mlflow_logs_a_run(tmp_path, monkeypatch):
+    mlflow = pytest.importorskip("mlflow")
+    monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
+    mlflow.set_tracking_uri((tmp_path / "mlruns").as_uri())  # a new folder
+    with mlflow.start_run() as tracked:
+        last = train(tmp_path / "run", mlflow.keras.MlflowCallback())
+    logged = mlflow.get_run(tracked.info.run_id).data.metrics
+    assert logged["loss"] == pytest.approx(last["loss"])
