@@ -15,6 +15,7 @@ from keras import layers, ops
 from cnnzoo.models.vae import VAEOutputs, WarmUp
 from cnnzoo.nn import losses
 from cnnzoo.nn.layers import DepthToSpace, ReplicaSeedGenerator, unit_range
+from cnnzoo.nn.replicas import each_row
 from cnnzoo.phases import Phase
 from cnnzoo.registry import register
 from cnnzoo.tasks import inference
@@ -147,7 +148,9 @@ class LadderVAE(Reconstructor):
 
     def forward(self, images: Any, labels: Any, training: bool) -> VAEOutputs:
         n = ops.shape(images)[0]
-        noise = keras.random.normal((n, self.latent_dim), seed=self.noise if training else 0)
+        noise = each_row(
+            lambda n, s: keras.random.normal((n, self.latent_dim), seed=s), n, self.noise if training else 0
+        )
         _, mean, log_variance, logits = self.passed(images, noise, training)
         return VAEOutputs(
             self.log_likelihood(images, logits)[:, None],
