@@ -44,7 +44,7 @@ def test_a_classifier_is_judged_by_its_accuracy_and_a_vae_by_its_bound():
     right = np.mean(model.classify(held_out.images).argmax(axis=1) == held_out.labels)
     assert measure(model, "accuracy", "digits").value == pytest.approx(100 * right)
 
-    model, images = cnnzoo.build("vae.mnist_static"), (held_out.images / 255).astype(np.float32)
+    model, images = cnnzoo.build("vae.fashion_mnist"), (held_out.images / 255).astype(np.float32)
     weights = np.concatenate([model.log_weights(images, 25, seed=seed) for seed in (7, 8)])
     weights = weights.astype(float)
     bound = weights.max(axis=0) + np.log(np.mean(np.exp(weights - weights.max(axis=0)), axis=0))
