@@ -12,8 +12,10 @@ from PIL import Image
 
 from cnnzoo import hub
 from cnnzoo.data.catalog import class_names
+from cnnzoo.explain.report import sheet
 from cnnzoo.imaging.arrays import contact_sheet, fit_to, to_channels, to_uint8
 from cnnzoo.imaging.files import png_bytes, read_image
+from cnnzoo.latent.space import interpolate
 from cnnzoo.utils.atomic_files import write_bytes
 
 SIDE = 640  # of a small image on the page, in pixels, about
@@ -71,8 +73,6 @@ def generate(folder: Path, name: str, n: int, seed: int, label: str, truncation:
 
 def walk(folder: Path, name: str, first: int, second: int, label: str, truncation: float) -> Path:
     """An animation from the image of one seed to that of another and back; arguments as in `generate`."""
-    from cnnzoo.latent.space import interpolate
-
     model = built(name)
     seeds = [_whole("A seed", seed, 0, 2**31 - 1) for seed in (first, second)]
     options = {"truncation": truncation} if takes_truncation(name) else {}
@@ -115,8 +115,6 @@ def explain(name: str, path: str | None, invert: bool) -> tuple[dict[str, float]
         path: The file; it is cropped and resized to the images of the model.
         invert: Whether light and dark are swapped.
     """
-    from cnnzoo.explain.report import sheet
-
     image, model, names = read(path, name, invert), built(name), classes_of(name)
     chances = model.classify(image[None])[0]
     return dict(zip(names, map(float, chances), strict=True)), sheet(model, image, names=names)
