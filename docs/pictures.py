@@ -166,6 +166,7 @@ def app() -> Image.Image:
             wait.until(lambda _: driver.find_elements("css selector", "button[aria-label='Remove Image']"))
             driver.find_element("css selector", "button.primary").click()
             wait.until(lambda _: "beside bicubic resizing" in driver.find_element("tag name", "body").text)
+        driver.execute_script("window.scrollTo(0, 0)")
         sleep(2)  # until the pictures of the slider are drawn
         return Image.open(io.BytesIO(driver.get_screenshot_as_png())).convert("RGB")
     finally:

@@ -185,7 +185,7 @@ def _train(run: Run, own: Run, model: Any, images: Any, replicas: Strategy, call
             own.finish(model)
             replicas.any(False)  # wait for the chief to finish
     except KeyboardInterrupt as stopped:
-        message = f"{stopped or 'stopped at once'}; to go on: {run.resume_command}"
+        message = f"{str(stopped) or 'stopped at once'}; to go on: {run.resume_command}"
         _say(verbose, f"\n{message}")
         raise KeyboardInterrupt(message) from None
     return run.path
