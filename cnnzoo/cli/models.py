@@ -44,6 +44,11 @@ def config(name: str) -> dict[str, Any]:
     return _described(name)[1]["config"]
 
 
+def architecture(name: str) -> str:
+    """The architecture of a trained model."""
+    return _described(name)[1]["architecture"]
+
+
 def accepts(name: str, verb: str, option: str) -> bool:
     """Whether a method of a trained model has a parameter, by its source code."""
     from cnnzoo.utils import source

@@ -87,9 +87,10 @@ def check_settings(args: argparse.Namespace) -> None:
     Raises:
         ValueError: The run began with others.
     """
-    plan, recipe = Run.open(args.out).plan, find_recipe(args.name)
+    plan, recipe = Run.open(args.out).plan, find_recipe(args.name) if args.name else None
     given = {key: getattr(args, key) for key in ("epochs", "batch_size", "seed", "crop", "limit", "score_every")}
     given["name"] = recipe.checkpoint if recipe else args.name
+    given["start"] = str(Path(args.start).resolve()) if args.start and Path(args.start).is_dir() else args.start
     given["precision"] = None if args.precision == "auto" else args.precision
     addresses = args.data and (str(Path(args.data).resolve()), absolute(args.data))
     given["data"] = plan["data"] if args.data and plan["data"] in addresses else args.data

@@ -14,13 +14,13 @@ from cnnzoo.data.given import named
 from cnnzoo.data.loading import why_streamed
 from cnnzoo.data.paintings import painting
 from cnnzoo.data.streamed import reading
-from cnnzoo.hub import build
 from cnnzoo.metrics.features import NEIGHBORS
 from cnnzoo.training.callbacks import Coverage, RunCheckpointer, SampleLogger, Speed, Summary
 from cnnzoo.training.plan import Plan, build_model, check_labels, check_unchanged, load_split, make_plan
 from cnnzoo.training.run_dir import DIVERGED, HISTORY, Run, State, check_vacant
 from cnnzoo.training.scores import ValidationScores
 from cnnzoo.training.signals import stop_on_signals
+from cnnzoo.training.start import model_of
 from cnnzoo.training.strategies import Strategy, strategy_of
 from cnnzoo.training.tensorboard import EventFile
 from cnnzoo.utils.atomic_files import write_json
@@ -42,6 +42,7 @@ def train(
     score_every: int | None = None,
     memory: int | None = None,
     strategy: str | None = None,
+    start: str | Path | None = None,
     out: str | Path | None = None,
     resume: str | Path | None = None,
     config: Mapping[str, Any] | None = None,
@@ -80,6 +81,9 @@ def train(
             workers in the environment variable `TF_CONFIG`, with TensorFlow, in a process that has not used it yet.
             The batch is shared by the replicas. The first worker writes the run folder, which all must see to resume.
             A run may resume with another strategy.
+        start: The trained model to begin with, a checkpoint or the folder of a finished run, instead of random weights.
+            Without `name`, its architecture and the settings of its training are taken, at a tenth of its learning
+            rates, for 10 epochs (fine-tuning). With `name`, that decides, and must have equal layers.
         out: The run folder; a new one in `runs/` by default.
         resume: The folder of a run to resume, instead of all the above but `memory`, and of `config`. A run on an
             iterable needs equal `data` again.
@@ -110,6 +114,7 @@ def train(
         "precision": precision,
         "score_every": score_every,
         "memory": memory,
+        "start": start,
         "config": config,
     }
     given = {key: value for key, value in settings.items() if value is not None}
@@ -123,9 +128,10 @@ def train(
             )
         with replicas.losses():
             return _resume(Run.open(resume), replicas, memory, callbacks, verbose)
-    if name is None:
+    if name is None and start is None:
         raise ValueError(
-            "`name` must be arch.tag, or arch with `data`; or `resume` must be a run folder. Received: neither"
+            "`name` must be arch.tag, or arch with `data`; or `start` a trained model, or `resume` a run folder. "
+            "Received: neither"
         )
     folder = Path(out) if out is not None else None
     if folder is not None and replicas.is_chief:
@@ -207,7 +213,7 @@ def _fit(
             model.load_weights(state.weights)
             write_json(run.path / HISTORY, state.history)  # the kill may have come before this
         elif "start" in plan:
-            model.init_from(build(plan["start"]))
+            model.init_from(model_of(plan["start"]))
         if model.pictures:
             model.set_style_targets({name: painting(name).pixels for name in model.pictures})
         scores = [ValidationScores(checkpointer, events, verbose)] if "score_every" in plan else []

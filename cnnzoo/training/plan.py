@@ -7,6 +7,7 @@ import sys
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -27,12 +28,13 @@ from cnnzoo.recipes.json_files import find_recipe
 from cnnzoo.registry import architecture, from_config, split_name
 from cnnzoo.training import shape
 from cnnzoo.training.run_dir import Run
+from cnnzoo.training.start import address, recipe_of
 
 Plan = dict[str, Any]  # the content of `run.json`
 
 
 def make_plan(
-    name: str | Path | Recipe, given: Mapping[str, Any], say: Callable[[str], None] = lambda line: None
+    name: str | Path | Recipe | None, given: Mapping[str, Any], say: Callable[[str], None] = lambda line: None
 ) -> tuple[Plan, Any, Any]:
     """The plan, the model and the training images of a new run.
 
@@ -80,8 +82,17 @@ def make_plan(
     return plan, model, images
 
 
-def _base_recipe(name: str | Path | Recipe, given: Mapping[str, Any]) -> tuple[Recipe, str, str]:
+def _base_recipe(name: str | Path | Recipe | None, given: Mapping[str, Any]) -> tuple[Recipe, str, str]:
     """The recipe that a plan starts from, its architecture, and its tag or ""."""
+    if "start" in given:
+        start = address(given["start"])
+        if name is None:
+            _check_has_data(start, given)
+            tuned = recipe_of(start)
+            return tuned, tuned.checkpoint, ""
+        named, arch, tag = _base_recipe(name, {key: value for key, value in given.items() if key != "start"})
+        return replace(named, start=start), arch, tag
+    assert name is not None
     base = name if isinstance(name, Recipe) else find_recipe(name)
     if base is not None:
         return base, base.checkpoint, ""
@@ -89,9 +100,13 @@ def _base_recipe(name: str | Path | Recipe, given: Mapping[str, Any]) -> tuple[R
     architecture(arch)  # so that an unknown name is the first error
     if tag:
         return recipe(str(name)), arch, tag
-    if "data" not in given:
-        raise ValueError(f"`data` (--data) must be the name of a data set or a folder for {arch!r}. Received: None")
+    _check_has_data(arch, given)
     return Recipe(checkpoint=str(name), data="", epochs=10, expects=""), arch, tag
+
+
+def _check_has_data(name: str, given: Mapping[str, Any]) -> None:
+    if "data" not in given:
+        raise ValueError(f"`data` (--data) must be the name of a data set or a folder for {name!r}. Received: None")
 
 
 def _settings(base: Recipe, arch: str, given: Mapping[str, Any]) -> Plan:

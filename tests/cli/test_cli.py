@@ -134,7 +134,8 @@ def test_asking_imports_no_network_library():
 def test_a_process_that_imports_tensorflow_complains_in_one_line():
     env = {name: value for name, value in os.environ.items() if name != "TF_CPP_MIN_LOG_LEVEL"}
     done = subprocess.run([sys.executable, "-m", "cnnzoo", "train"], capture_output=True, text=True, env=env)
-    complaint = "name must be arch.tag, or arch with --data; or --resume must be a run folder. Received: neither"
+    complaint = "name must be arch.tag, or arch with --data; or --from a model, or --resume a run folder."
+    complaint += " Received: neither"
     assert (done.returncode, done.stdout, done.stderr) == (2, "", f"cnnzoo train: {complaint}\n")
 
 

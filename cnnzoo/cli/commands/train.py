@@ -5,7 +5,7 @@ import shlex
 from pathlib import Path
 
 from cnnzoo import registry
-from cnnzoo.cli import arguments, checks
+from cnnzoo.cli import arguments, checks, models
 from cnnzoo.utils.terminal import bars
 
 BESIDE_QUEUE = ("command", "run", "queue")
@@ -25,6 +25,7 @@ EXAMPLES = (
     "cnnzoo train cnn.mnist                     # the recipe of a checkpoint",
     "cnnzoo train dcgan --data digits --epochs 4 --seed 3 --out RUN",
     "cnnzoo train vae --data photos/ --config latent_dim=16 --config likelihood=logistic",
+    "cnnzoo train --from espcn.x3 --data photos/         # fine-tunes a checkpoint",
     "cnnzoo train --resume RUN                  # after Ctrl-C, a crash or a power cut",
     "cnnzoo train dcgan.mnist --score-every 5   # with scores on validation images",
     "cnnzoo train --queue FILE                  # such a run a line, each with --out",
@@ -81,6 +82,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help="mirrored: on all devices of this machine; multi-worker: on all workers in TF_CONFIG",
     )
+    parser.add_argument(
+        "--from",
+        dest="start",
+        metavar="MODEL",
+        help="begin with the weights of a checkpoint or a finished run; without a name, with its settings too, at a "
+        "tenth of its learning rates",
+    )
     parser.add_argument("--out", type=Path, help="the run folder (default: a new one in ./runs)")
     arguments.config(parser, "a field of the architecture, as JSON")
     parser.add_argument("--resume", type=Path, metavar="RUN", help="resume the run in this folder")
@@ -116,6 +124,7 @@ def run(args: argparse.Namespace) -> int:
             score_every=args.score_every,
             memory=args.memory,
             strategy=args.strategy,
+            start=args.start,
             out=args.out,
             resume=args.resume,
             config=dict(args.config) if args.config else None,
@@ -155,9 +164,9 @@ def _check(args: argparse.Namespace, queued: bool = False) -> None:
     if args.resume is not None:  # `cnnzoo.train` checks the other arguments
         Run.open(args.resume)
         return
-    if args.name is None:
+    if args.name is None and args.start is None:
         raise ValueError(
-            "name must be arch.tag, or arch with --data; or --resume must be a run folder. Received: neither"
+            "name must be arch.tag, or arch with --data; or --from a model, or --resume a run folder. Received: neither"
         )
     if args.out is not None:
         checks.folder(args.out, "--out")
@@ -165,8 +174,9 @@ def _check(args: argparse.Namespace, queued: bool = False) -> None:
             check_settings(args)
         else:
             check_vacant(args.out)
-    arch, tag = registry.split_name(args.name)
-    if found := find_recipe(args.name):
+    own = None if args.start is None else models.architecture(args.start)
+    arch, tag = registry.split_name(args.name or str(own))
+    if found := args.name and find_recipe(args.name):
         arch = found.checkpoint
     elif tag:
         recipe(args.name)

@@ -1,0 +1,80 @@
+"""Fine-tuning: a run that begins with the weights of a trained model."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from cnnzoo import checkpoints, hub
+from cnnzoo.recipes import Recipe
+from cnnzoo.registry import UnknownName
+from cnnzoo.training.run_dir import Run
+
+GENTLER = 0.1  # share of the learning rates of the first training
+
+
+def address(start: str | Path) -> str:
+    """The name of a checkpoint as it is; a folder as an absolute path, so that a run resumes from any directory.
+
+    Raises:
+        UnknownName: There is neither.
+    """
+    if str(start) in hub.list_checkpoints():
+        return str(start)
+    if not Path(start).is_dir():
+        raise UnknownName("checkpoint", str(start), hub.list_checkpoints())
+    return str(Path(start).resolve())
+
+
+def model_of(start: str) -> Any:
+    """The trained model at an address.
+
+    Raises:
+        CheckpointError: Its files are missing, truncated or altered, or its run is not finished.
+    """
+    return hub.build(start) if start in hub.list_checkpoints() else checkpoints.load(start)
+
+
+def recipe_of(start: str) -> Recipe:
+    """The settings of the training of a model, for 10 epochs at a tenth of its learning rates, which decay to zero."""
+    about, training = _described(start)
+
+    def optimizers(updates: Mapping[str, int]) -> dict[str, Any]:
+        return {phase: _gentler(training["optimizers"][phase], count) for phase, count in updates.items()}
+
+    return Recipe(
+        checkpoint=about["architecture"],
+        data="",
+        epochs=10,
+        expects="",
+        batch_size=training["batch_size"],
+        crop=training.get("crop") or Recipe.crop,
+        start=start,
+        precision="float32" if training.get("precision") == "float32" else Recipe.precision,
+        config=about["config"],
+        optimizers=optimizers,
+    )
+
+
+def _described(start: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The architecture and configuration of a trained model, and the settings of its training."""
+    if start in hub.list_checkpoints():
+        card = hub.card(start)
+        return card, card["recipe"]
+    if (Path(start) / checkpoints.CARD).exists():
+        card = checkpoints.open_checkpoint(start).card
+        return card, card["recipe"]
+    plan = Run.open(start).plan
+    return plan, plan
+
+
+def _gentler(config: dict[str, Any], updates: int) -> Any:
+    """The optimizer of a configuration, at a share of its rate and with cosine decay over a number of updates."""
+    rate = config["config"]["learning_rate"]
+    if isinstance(rate, dict):
+        schedule = rate["config"]
+        rate = max(schedule["initial_learning_rate"], schedule.get("warmup_target") or 0.0)
+    decay = keras.optimizers.schedules.CosineDecay(GENTLER * rate, updates)
+    optimizer = keras.saving.deserialize_keras_object(config)
+    return type(optimizer).from_config({**optimizer.get_config(), "learning_rate": decay})
