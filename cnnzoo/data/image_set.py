@@ -159,7 +159,8 @@ class ImageSet:
 
     def batches(self, batch_size: int, seed: int, start_step: int = 0) -> Iterator[tuple[np.ndarray, ...]]:
         """The batches of `stream` as NumPy arrays, for backends without TensorFlow."""
-        return map(self._batch, self._indices(batch_size, seed, start_step))
+        # A generator, as Keras takes no other iterator.
+        return (self._batch(index) for index in self._indices(batch_size, seed, start_step))
 
     def _indices(self, batch_size: int, seed: int, start_step: int) -> Iterator[np.ndarray]:
         """The indices of the images of each batch."""
