@@ -104,7 +104,7 @@ def press(driver, name):
 
 
 def problem(driver):
-    return " ".join(found.text for found in seen(driver, ".problem"))
+    return " ".join({found.text for found in seen(driver, ".problem")})  # Gradio nests two elements of the class
 
 
 def downloaded(driver, folder):
