@@ -5,7 +5,7 @@ from cnnzoo.recipes import Recipe, adam_cosine
 RECIPES = {
     "cifar10": Recipe(
         summary="The ladder VAE on CIFAR-10, with six groups of latents at three scales",
-        cost="An hour on one core",
+        cost="Forty minutes on one core",
         data="cifar10",
         epochs=12,
         split="fit",
