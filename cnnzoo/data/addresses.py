@@ -2,7 +2,8 @@
 
 import os
 import re
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 OPTION = "name one by #IMAGE or #IMAGE,LABEL at the end of the name"
 # What follows a prefix, for error messages.
@@ -41,6 +42,28 @@ def address_of(name: str) -> Address | None:
     place, _, keys = rest.partition("#")
     image, _, label = keys.partition(",")
     return Address(prefix + colon, place, image, label)
+
+
+def of_type(name: str, noun: str, columns: Mapping[str, Any], kind: type, asked: str) -> str | None:
+    """The key of the column of a type: the one asked for, else the only one, else None.
+
+    Args:
+        name: Of the data set, for errors.
+        noun: What a column is called there.
+        columns: The columns of all types, by key.
+        kind: The type.
+        asked: A key, or "".
+
+    Raises:
+        ValueError: The one asked for is not of that type, or there are several and none is asked for.
+    """
+    fitting = [key for key, column in columns.items() if isinstance(column, kind)]
+    have = ", ".join(fitting) or "none"
+    if asked and asked not in fitting:
+        raise ValueError(f"{name} must name a {noun} of type {kind.__name__} ({have}). Received: {asked}")
+    if not asked and len(fitting) > 1:
+        raise ValueError(f"{name} must have one {noun} of type {kind.__name__}; {OPTION}. Received: {have}")
+    return asked or (fitting[0] if fitting else None)
 
 
 def absolute(name: str) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from cnnzoo.data.addresses import OPTION, Address
+from cnnzoo.data.addresses import Address, of_type
 from cnnzoo.data.image_set import DataNotFound
 from cnnzoo.data.network import is_reachable
 from cnnzoo.data.records import ArrayRecords, Examples, Records, TFRecords
@@ -119,15 +119,15 @@ def _features(address: Address, features: Any) -> tuple[str, str | None]:
     """The keys of the images and of the labels, if any: those in `address`, else by their types.
 
     Raises:
-        ValueError: See `_feature`; or there are no images, or not of 8 bits with 1 or 3 channels.
+        ValueError: See `of_type`; or there are no images, or not of 8 bits with 1 or 3 channels.
     """
     import tensorflow_datasets as tfds
 
-    name = str(address)
-    image = _feature(name, features, tfds.features.Image, address.image)
-    label = _feature(name, features, tfds.features.ClassLabel, address.label)
+    name, columns = str(address), dict(sorted(features.items()))  # the order in their files varies
+    image = of_type(name, "feature", columns, tfds.features.Image, address.image)
+    label = of_type(name, "feature", columns, tfds.features.ClassLabel, address.label)
     if image is None:
-        kept = ", ".join(f"{key} ({type(feature).__name__})" for key, feature in sorted(features.items()))
+        kept = ", ".join(f"{key} ({type(feature).__name__})" for key, feature in columns.items())
         raise ValueError(f"{name} must have an Image feature. Received: {kept}")
     pixels = features[image]
     if pixels.np_dtype != np.uint8 or pixels.shape[-1] not in (1, 3):
@@ -136,18 +136,3 @@ def _features(address: Address, features: Any) -> tuple[str, str | None]:
             f"{pixels.shape}"
         )
     return image, label
-
-
-def _feature(name: str, features: Any, kind: type, asked: str) -> str | None:
-    """The key of the feature of a kind: the one asked for, else the only one, else None.
-
-    Raises:
-        ValueError: The one asked for is not of that kind, or there are several and none is asked for.
-    """
-    fitting = sorted(key for key, feature in features.items() if isinstance(feature, kind))  # the order of files varies
-    have = ", ".join(fitting) or "none"
-    if asked and asked not in fitting:
-        raise ValueError(f"{name} must name a feature of type {kind.__name__} ({have}). Received: {asked}")
-    if not asked and len(fitting) > 1:
-        raise ValueError(f"{name} must have one feature of type {kind.__name__}; {OPTION}. Received: {have}")
-    return asked or (fitting[0] if fitting else None)

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 import numpy as np
 
-from cnnzoo.data.addresses import OPTION, Address
+from cnnzoo.data.addresses import OPTION, Address, of_type
 from cnnzoo.data.image_set import DataNotFound
 from cnnzoo.data.network import is_reachable
 from cnnzoo.data.shards import TESTS, Encoded, EncodedRows, rows_of_split
@@ -110,11 +110,11 @@ class Table:
 
         columns = found.features
         self._name = str(address)
-        image = _column(self._name, columns, datasets.Image, address.image)
+        image = of_type(self._name, "column", columns, datasets.Image, address.image)
         if image is None:
             raise ValueError(f"{address} must have a column of type Image. Received: {_in_words(columns)}")
         self._image = image
-        label = address.label or _column(self._name, columns, datasets.ClassLabel, "")
+        label = address.label or of_type(self._name, "column", columns, datasets.ClassLabel, "")
         if label:
             self.labels = self._numbers(found, label)
             self.classes = tuple(getattr(columns[label], "names", None) or ())
@@ -155,21 +155,6 @@ class Table:
         if column.null_count:
             raise ValueError(f"Labels of {self._name} must be in every row. Received: {column.null_count} rows without")
         return column.to_numpy().astype(np.int64)
-
-
-def _column(name: str, columns: Any, kind: type, asked: str) -> str | None:
-    """The column of a type: the one asked for, else the only one, else None.
-
-    Raises:
-        ValueError: The one asked for is not of that type, or there are several and none is asked for.
-    """
-    fitting = [key for key, column in columns.items() if isinstance(column, kind)]
-    have = ", ".join(fitting) or "none"
-    if asked and asked not in fitting:
-        raise ValueError(f"{name} must name a column of type {kind.__name__} ({have}). Received: {asked}")
-    if not asked and len(fitting) > 1:
-        raise ValueError(f"{name} must have one column of type {kind.__name__}; {OPTION}. Received: {have}")
-    return asked or (fitting[0] if fitting else None)
 
 
 def _in_words(columns: Any, *keys: str) -> str:
