@@ -86,6 +86,14 @@ def picture(parser: argparse.ArgumentParser, *flags: str, default: str, help: st
     )
 
 
+def address(parser: argparse.ArgumentParser, host: str, port: int) -> None:
+    """--host and --port of a server, with their defaults."""
+    parser.add_argument("--host", default=host, help="the address to listen on (default: %(default)s, this machine)")
+    parser.add_argument(
+        "--port", type=integer(0, 65535), default=port, help="0 for any free port (default: %(default)s)"
+    )
+
+
 def config(parser: argparse.ArgumentParser, help: str) -> None:
     """--config KEY=VALUE, repeatable."""
     parser.add_argument("--config", type=_setting, action="append", metavar="KEY=VALUE", help=help)

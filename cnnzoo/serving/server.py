@@ -11,6 +11,7 @@ from cnnzoo.serving.app import application
 from cnnzoo.serving.batching import Workers
 from cnnzoo.serving.model_repository import ModelRepository
 from cnnzoo.serving.predictor import Predictor
+from cnnzoo.utils import server_limits
 
 WAITING = 256  # requests in the queue
 CONNECTIONS = 1024  # clients at once
@@ -18,11 +19,7 @@ CONNECTIONS = 1024  # clients at once
 
 def run(exports: Path, host: str, port: int, megabytes: float, megapixels: float) -> None:
     """See `cnnzoo.serving.serve`."""
-    for name, value in (("megabytes", megabytes), ("megapixels", megapixels)):
-        if not 0 < value < float("inf"):
-            raise ValueError(f"`{name}` must be a number > 0. Received: {value}")
-    if not 0 <= port < 2**16:
-        raise ValueError(f"`port` must be between 0 and {2**16 - 1}. Received: {port}")
+    server_limits.check(port, megabytes, megapixels)
     with _bound(host, port) as listener:
         repository = ModelRepository(exports)
         workers = Workers(Predictor(megapixels * 1e6), os.cpu_count() or 1, WAITING)

@@ -7,6 +7,9 @@ page          the tabs
 
 from typing import Any
 
+from cnnzoo.utils import server_limits
+from cnnzoo.utils.optional import require
+
 HOST, PORT, MEGABYTES, MEGAPIXELS = "127.0.0.1", 7860, 32.0, 16.0
 
 
@@ -36,13 +39,7 @@ def app(
         ValueError: A limit or the port is out of range, or the address is not free.
         ModuleNotFoundError: The extra "app" is not installed.
     """
-    for name, value in (("megabytes", megabytes), ("megapixels", megapixels)):
-        if not 0 < value < float("inf"):
-            raise ValueError(f"`{name}` must be a number > 0. Received: {value}")
-    if not 0 <= port < 2**16:
-        raise ValueError(f"`port` must be between 0 and {2**16 - 1}. Received: {port}")
-    from cnnzoo.utils.optional import require
-
+    server_limits.check(port, megabytes, megapixels)
     require("the app", "app", "gradio")
     from cnnzoo.web_app.page import serve
 

@@ -14,15 +14,7 @@ EXAMPLES = (
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--host", default=web_app.HOST, help="the address to listen on (default: %(default)s, this machine)"
-    )
-    parser.add_argument(
-        "--port",
-        type=arguments.integer(0, 65535),
-        default=web_app.PORT,
-        help="0 for any free port (default: %(default)s)",
-    )
+    arguments.address(parser, web_app.HOST, web_app.PORT)
     parser.add_argument("--open", action="store_true", help="open the page in the browser")
     most: dict[str, Any] = {"type": arguments.positive, "metavar": "N"}
     parser.add_argument(

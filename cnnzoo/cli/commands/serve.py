@@ -19,15 +19,7 @@ EXAMPLES = (
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("folder", type=Path, help="the folder of all exports")
-    parser.add_argument(
-        "--host", default=serving.HOST, help="the address to listen on (default: %(default)s, this machine)"
-    )
-    parser.add_argument(
-        "--port",
-        type=arguments.integer(0, 65535),
-        default=serving.PORT,
-        help="0 for any free port (default: %(default)s)",
-    )
+    arguments.address(parser, serving.HOST, serving.PORT)
     most: dict[str, Any] = {"type": arguments.positive, "metavar": "N"}
     parser.add_argument(
         "--megabytes", **most, default=serving.MEGABYTES, help="the largest request (default: %(default)g)"
