@@ -55,8 +55,9 @@ def save_sheet(path: Path, images: "np.ndarray", columns: int, pixels: bool = Fa
 
 def enlarged(picture: "np.ndarray") -> "np.ndarray":
     """A small image (height, width, channels) enlarged by an integer factor, to about `LONG_SIDE`."""
-    times = max(1, round(LONG_SIDE / max(picture.shape[:2])))
-    return picture.repeat(times, axis=0).repeat(times, axis=1)
+    from cnnzoo.imaging import arrays
+
+    return arrays.enlarged(picture, LONG_SIDE)
 
 
 def save(path: Path, picture: "np.ndarray") -> None:

@@ -137,6 +137,12 @@ def contact_sheet(images: Any, columns: int, gap: int = 2) -> np.ndarray:
     return sheet
 
 
+def enlarged(picture: np.ndarray, side: int) -> np.ndarray:
+    """A small image (height, width, channels) enlarged by an integer factor, to a long side of about `side`."""
+    times = max(1, round(side / max(picture.shape[:2])))
+    return picture.repeat(times, axis=0).repeat(times, axis=1)
+
+
 def sheet_sides(n: int, height: int, width: int, columns: int, gap: int = 2) -> tuple[int, int]:
     """Height and width of the contact sheet of n images."""
     return -(-n // columns) * (height + gap) + gap, columns * (width + gap) + gap

@@ -333,21 +333,13 @@ def _explain() -> None:
 
 
 def _compress(desk: Desk) -> None:
-    def compress(path: str | None) -> list[Any]:
-        before, after, file, note = small_images.compress(desk.folder, path)
-        return [(before, after), note, gr.DownloadButton(value=str(file), interactive=True)]
-
     with _tab("Compress", "Packs a picture of 32x32 pixels into a few dozen bytes."):
         with gr.Row():
             with gr.Column():
                 picture = _upload("Picture: cropped, and reduced to 32x32 pixels")
                 work = _Work("Compress")
-            with gr.Column():
-                slider = gr.ImageSlider(label="Before and after", format="png", interactive=False, max_height=480)
-                note = gr.Markdown()
-                file = gr.DownloadButton("Download", interactive=False)
+            _result(work, partial(small_images.compress, desk.folder), [picture])
         _cards(small_images.CODEC)
-    work.runs(compress, [picture], [slider, note, file])
 
 
 # -- shared parts -----------------------------------------------------------------------------------------------------

@@ -2,7 +2,8 @@
 
 import threading
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from cnnzoo import hub
-from cnnzoo.imaging.arrays import to_channels, to_uint8
+from cnnzoo.imaging.arrays import to_channels
 from cnnzoo.imaging.decoding import is_jpeg
 from cnnzoo.imaging.files import FORMATS, Photo, read_photo, save_photo
 from cnnzoo.imaging.given_masks import read_mask
@@ -70,10 +71,8 @@ class Desk:
         """
         if path is None:
             raise ValueError("Choose a photograph first.")
-        try:
+        with by_name(path):
             photo = read_photo(path)
-        except ValueError as error:
-            raise ValueError(str(error).replace(path, Path(path).name)) from None
         height, width = photo.pixels.shape[:2]
         if height * width > self.megapixels * 1e6:
             raise ValueError(
@@ -90,6 +89,15 @@ class Desk:
         height, width = after.pixels.shape[:2]
         note = f"{note} {width}x{height} pixels, {file.stat().st_size / 1e6:.2g} MB."
         return Edited(shown(before), shown(after), file, note)
+
+
+@contextmanager
+def by_name(path: str) -> Iterator[None]:
+    """Errors about a file have its name, without the folder that a visitor does not know."""
+    try:
+        yield
+    except ValueError as error:
+        raise ValueError(str(error).replace(path, Path(path).name)) from None
 
 
 def shown(photo: Photo) -> np.ndarray:
@@ -113,7 +121,7 @@ def opened(name: str) -> Any:
 
 @cache
 def by_keras(name: str) -> Any:
-    """A shipped model, run by Keras."""
+    """A model of `cnnzoo.build`, run by Keras."""
     return hub.build(name)
 
 
@@ -166,10 +174,8 @@ def repair(desk: Desk, path: str | None, drawn: dict[str, Any] | None, mask: str
     assert path is not None
     height, width = photo.pixels.shape[:2]
     if mask is not None:
-        try:
+        with by_name(mask):
             missing = read_mask(mask)
-        except ValueError as error:
-            raise ValueError(str(error).replace(mask, Path(mask).name)) from None
         if missing.shape != (height, width):
             size = f"{missing.shape[1]}x{missing.shape[0]}"
             raise ValueError(f"The mask must be of {width}x{height} pixels, as the photograph. Received: {size}")
@@ -229,9 +235,9 @@ def paint(
         progress(done, total)
 
     if picture is not None:
-        style = to_uint8(to_channels(shown(desk.read(picture))[None], 3))[0]
+        style = shown(desk.read(picture))
         options: dict[str, Any] = {"side": PAINTED_SIDE, "steps": STEPS}
-        model, like = by_keras_of("style_transfer"), Path(picture).stem
+        model, like = by_keras("style_transfer"), Path(picture).stem
 
         def stylize(pixels: np.ndarray, **more: Any) -> np.ndarray:
             return model.stylize(pixels, [style], progress=told, **options, **more)
@@ -247,12 +253,6 @@ def paint(
 
     made = edits.painted(stylize, photo, keep_color=keep_color)
     return desk.finish(photo, made, path, like, f"Painted after {like.replace('-', ' and ')}:")
-
-
-@cache
-def by_keras_of(architecture: str) -> Any:
-    """A model of an architecture without weights of its own."""
-    return hub.build(architecture)
 
 
 def light(desk: Desk, path: str | None, strength: float) -> Edited:

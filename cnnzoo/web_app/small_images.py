@@ -13,21 +13,16 @@ from PIL import Image
 from cnnzoo import hub
 from cnnzoo.data.catalog import class_names
 from cnnzoo.explain.report import sheet
-from cnnzoo.imaging.arrays import contact_sheet, fit_to, to_channels, to_uint8
+from cnnzoo.imaging.arrays import contact_sheet, enlarged, fit_to, to_channels, to_uint8
 from cnnzoo.imaging.files import png_bytes, read_image
 from cnnzoo.latent.space import interpolate
 from cnnzoo.utils.atomic_files import write_bytes
+from cnnzoo.web_app.photographs import Edited, by_keras, by_name
 
 SIDE = 640  # of a small image on the page, in pixels, about
 MOST = 64  # images at once
 FRAMES, MILLISECONDS = 32, 60  # of a walk, there and back
 CODEC = "vqvae.cifar10"
-
-
-@cache
-def built(name: str) -> Any:
-    """A shipped model."""
-    return hub.build(name)
 
 
 @cache
@@ -67,25 +62,23 @@ def generate(folder: Path, name: str, n: int, seed: int, label: str, truncation:
         truncation: Of the noise, > 0, for a model that takes it.
     """
     n, seed = _whole("The number of images", n, 1, MOST), _whole("The seed", seed, 0, 2**31 - 1)
-    images = built(name).generate(n, seed, **_options(name, label, truncation))
-    return _written(folder, enlarged(contact_sheet(images, ceil(sqrt(n)))), f"{name}-{seed}.png")
+    images = by_keras(name).generate(n, seed, **_options(name, label, truncation))
+    sheet = _enlarged(contact_sheet(images, ceil(sqrt(n))))
+    return sheet, _written(folder, f"{name}-{seed}.png", png_bytes(sheet))
 
 
 def walk(folder: Path, name: str, first: int, second: int, label: str, truncation: float) -> Path:
     """An animation from the image of one seed to that of another and back; arguments as in `generate`."""
-    model = built(name)
+    model = by_keras(name)
     seeds = [_whole("A seed", seed, 0, 2**31 - 1) for seed in (first, second)]
     options = {"truncation": truncation} if takes_truncation(name) else {}
     a, b = (model.draw(1, seed, **options)[0] for seed in seeds)
     labels = _options(name, label, truncation).get("labels", 0 if classes_of(name) else None)
     there = to_uint8(interpolate(model, a, b, steps=FRAMES, label=labels))
-    frames = [Image.fromarray(to_channels(enlarged(frame)[None], 3)[0]) for frame in (*there, *there[-2:0:-1])]
+    frames = [Image.fromarray(_enlarged(frame)) for frame in (*there, *there[-2:0:-1])]
     made = io.BytesIO()
     frames[0].save(made, "WEBP", save_all=True, append_images=frames[1:], duration=MILLISECONDS, loop=0, lossless=True)
-    path = folder / uuid.uuid4().hex / f"{name}-{first}-to-{second}.webp"
-    path.parent.mkdir(parents=True)
-    write_bytes(path, made.getvalue())
-    return path
+    return _written(folder, f"{name}-{first}-to-{second}.webp", made.getvalue())
 
 
 def _options(name: str, label: str, truncation: float) -> dict[str, Any]:
@@ -115,22 +108,20 @@ def explain(name: str, path: str | None, invert: bool) -> tuple[dict[str, float]
         path: The file; it is cropped and resized to the images of the model.
         invert: Whether light and dark are swapped.
     """
-    image, model, names = read(path, name, invert), built(name), classes_of(name)
+    image, model, names = read(path, name, invert), by_keras(name), classes_of(name)
     chances = model.classify(image[None])[0]
     return dict(zip(names, map(float, chances), strict=True)), sheet(model, image, names=names)
 
 
-def compress(folder: Path, path: str | None) -> tuple[np.ndarray, np.ndarray, Path, str]:
-    """A picture of 32x32 pixels, the one from its compressed bytes, the file of these, and a sentence on their size."""
-    image, model = read(path, CODEC, False), built(CODEC)
+def compress(folder: Path, path: str | None) -> Edited:
+    """A picture of 32x32 pixels, and the one from its compressed bytes, which are the file."""
+    image, model = read(path, CODEC, False), by_keras(CODEC)
     packed = model.compress(image[None])
     again = to_uint8(model.decompress(packed))[0]
     assert path is not None
-    file = folder / uuid.uuid4().hex / f"{Path(path).stem}.vq"
-    file.parent.mkdir(parents=True)
-    write_bytes(file, packed)
+    file = _written(folder, f"{Path(path).stem}.vq", packed)
     note = f"{len(packed)} bytes by {CODEC}; {image.size} in memory, {len(png_bytes(image))} as a PNG of 32x32 pixels."
-    return enlarged(image), enlarged(again), file, note
+    return Edited(_enlarged(image), _enlarged(again), file, note)
 
 
 def read(path: str | None, name: str, invert: bool) -> np.ndarray:
@@ -141,22 +132,19 @@ def read(path: str | None, name: str, invert: bool) -> np.ndarray:
     """
     if path is None:
         raise ValueError("Choose a picture first.")
-    try:
+    with by_name(path):
         image = read_image(path)
-    except ValueError as error:
-        raise ValueError(str(error).replace(path, Path(path).name)) from None
     image = fit_to(image[None], tuple(hub.card(name)["config"]["image_shape"]))[0]
     return 255 - image if invert else image
 
 
-def enlarged(picture: np.ndarray) -> np.ndarray:
-    """A small image (height, width, channels) enlarged by an integer factor, to about `SIDE`, as (height, width, 3)."""
-    times = max(1, round(SIDE / max(picture.shape[:2])))
-    return to_channels(picture.repeat(times, axis=0).repeat(times, axis=1)[None], 3)[0]
+def _enlarged(picture: np.ndarray) -> np.ndarray:
+    """A small image enlarged to about `SIDE`, as (height, width, 3)."""
+    return to_channels(enlarged(picture, SIDE)[None], 3)[0]
 
 
-def _written(folder: Path, image: np.ndarray, name: str) -> tuple[np.ndarray, Path]:
+def _written(folder: Path, name: str, content: bytes) -> Path:
     path = folder / uuid.uuid4().hex / name
     path.parent.mkdir(parents=True)
-    write_bytes(path, png_bytes(image))
-    return image, path
+    write_bytes(path, content)
+    return path

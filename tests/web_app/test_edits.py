@@ -171,7 +171,8 @@ def test_explaining_names_the_classes(tmp_path):
 
 
 def test_compressing_gives_the_bytes_of_the_model(tmp_path, photo):
-    before, after, file, note = small_images.compress(tmp_path, photo)
+    made = small_images.compress(tmp_path, photo)
+    before, after, file, note = made.before, made.after, made.file, made.note
     model = cnnzoo.build("vqvae.cifar10")
     assert before.shape == after.shape == (640, 640, 3) and note.startswith(f"{file.stat().st_size} bytes by ")
     close(after[::20, ::20], np.rint(255 * model.decompress(file.read_bytes())[0]).astype(np.uint8))
