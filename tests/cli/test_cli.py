@@ -34,20 +34,10 @@ SMALL = {
 
 
 @pytest.fixture
-def command(capsys, monkeypatch):
+def command(run_main, monkeypatch):
     """Runs a command line; gives what it wrote on stdout and stderr."""
     monkeypatch.setenv("COLUMNS", "200")  # the tables then break no line
-
-    def run(*words, code=0):
-        try:
-            ended = main([str(word) for word in words])
-        except SystemExit as stopped:
-            ended = stopped.code
-        out, err = capsys.readouterr()
-        assert ended == code, err
-        return out, err
-
-    return run
+    return run_main
 
 
 @pytest.fixture

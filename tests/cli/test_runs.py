@@ -4,12 +4,12 @@ import json
 import os
 import subprocess
 import sys
+from functools import partial
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from cnnzoo.cli import main
 from cnnzoo.training.status import LARGEST, status
 from cnnzoo.utils.atomic_files import in_use, locked, write_json
 
@@ -50,19 +50,9 @@ def runs(tmp_path):
 
 
 @pytest.fixture
-def command(capsys, monkeypatch):
+def command(run_main, monkeypatch):
     monkeypatch.setenv("COLUMNS", "80")
-
-    def run(*words, code=0):
-        try:
-            ended = main(["runs", *map(str, words)])
-        except SystemExit as stopped:
-            ended = stopped.code
-        out, err = capsys.readouterr()
-        assert ended == code, err
-        return out, err
-
-    return run
+    return partial(run_main, "runs")
 
 
 def test_every_folder_is_a_line_with_its_state(runs, command):
