@@ -39,6 +39,8 @@ def train(
     crop: int | None = None,
     limit: int | None = None,
     precision: str | None = None,
+    clip_norm: float | None = None,
+    accumulate: int | None = None,
     score_every: int | None = None,
     memory: int | None = None,
     strategy: str | None = None,
@@ -72,6 +74,10 @@ def train(
         limit: Train on at most this number of images, >= 1; the recipe's, or all. See `cnnzoo.data.ImageSet.few`.
         precision: "float32", "bfloat16" or "auto", the fastest of this machine; see `compile`. The recipe's, or "auto".
             The run keeps it.
+        clip_norm: Scale down each gradient of a phase whose norm, over all its variables, is larger; > 0.
+        accumulate: Update by the mean gradient of so many batches, >= 1, for an effective batch size larger than memory
+            allows. Batch statistics are of one batch. Gradients of an incomplete group at the end are not used. Not
+            with several replicas.
         score_every: Score the model after every so many epochs, >= 1, and after the last one, as `cnnzoo.evaluate` does
             on the validation images, which are then held out (the split "fit"). `curve.json` in the run folder has the
             scores of each time, with the core-hours of the training until then.
@@ -112,6 +118,8 @@ def train(
         "crop": crop,
         "limit": limit,
         "precision": precision,
+        "clip_norm": clip_norm,
+        "accumulate": accumulate,
         "score_every": score_every,
         "memory": memory,
         "start": start,
@@ -139,7 +147,7 @@ def train(
     with replicas.losses():
         with replicas.building():
             plan, model, images = make_plan(name, given, partial(_say, verbose))
-        replicas.check_batch_size(plan["batch_size"])
+        replicas.check(plan)
         if replicas.replicas > 1:
             plan["replicas"] = replicas.replicas
         run = Run(folder or _vacant_folder(plan), plan)
@@ -156,7 +164,7 @@ def _resume(run: Run, replicas: Strategy, memory: int | None, callbacks: Sequenc
     if run.finished:
         _say(verbose, f"{run.path} is finished: {run.plan['epochs']} epochs")
         return run.path
-    replicas.check_batch_size(run.plan["batch_size"])
+    replicas.check(run.plan)
     with replicas.writing(run) as own:
         images = load_split(run.plan, run.plan["split"], run.plan.get("limit"), memory)
         if why := why_streamed(images, memory):

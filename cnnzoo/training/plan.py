@@ -26,7 +26,7 @@ from cnnzoo.phases.precision import resolved
 from cnnzoo.recipes import Recipe, optimizers_of, recipe
 from cnnzoo.recipes.json_files import find_recipe
 from cnnzoo.registry import architecture, from_config, split_name
-from cnnzoo.training import shape
+from cnnzoo.training import shape, updates
 from cnnzoo.training.run_dir import Run
 from cnnzoo.training.start import address, recipe_of
 
@@ -67,7 +67,12 @@ def make_plan(
     plan["config"] = {key: value for key, value in model.get_config().items() if key in fields}
     plan["steps_per_epoch"] = images.steps_per_epoch(plan["batch_size"])
     plan["steps"] = plan["epochs"] * plan["steps_per_epoch"]
-    optimizers = optimizers_of(base, model, plan["steps"])
+    updates.check_steps(plan.get("accumulate", 1), plan["steps"])
+    chosen = {key: plan.get(key) for key in updates.SETTINGS}
+    optimizers = {
+        name: updates.configured(optimizer, **chosen)
+        for name, optimizer in optimizers_of(base, model, plan["steps"]).items()
+    }
     with _without_tensorflow():
         plan["optimizers"] = {k: keras.saving.serialize_keras_object(v) for k, v in optimizers.items()}
     plan["versions"] = _versions()
@@ -128,6 +133,8 @@ def _settings(base: Recipe, arch: str, given: Mapping[str, Any]) -> Plan:
         plan[key] = given[key] if key in given else getattr(base, key)
         if not isinstance(plan[key], int) or plan[key] < least:
             raise ValueError(f"`{key}` must be an integer >= {least}. Received: {plan[key]!r}")
+    updates.check_settings(given)
+    plan.update({key: given[key] for key in updates.SETTINGS if key in given})
     plan["limit"] = given.get("limit", base.limit)
     if base.start is not None:
         plan["start"] = base.start

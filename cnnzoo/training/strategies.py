@@ -48,12 +48,18 @@ class Strategy:
         """Whether this process writes the files of the run."""
         return self.worker == 0
 
-    def check_batch_size(self, size: int) -> None:
-        """Checks that the replicas can share a batch.
+    def check(self, plan: dict[str, Any]) -> None:
+        """Checks that the replicas can share a batch, and that no gradients are accumulated over several replicas.
 
         Raises:
-            ValueError: They cannot; the message has the nearest sizes that they can.
+            ValueError: They cannot share it; the message has the nearest sizes that they can. Or they accumulate.
         """
+        size = plan["batch_size"]
+        if self.replicas > 1 and plan.get("accumulate", 1) > 1:
+            raise ValueError(
+                f"`accumulate` must be 1 with {self.replicas} replicas, where Keras fails. "
+                f"Received: {plan['accumulate']}"
+            )
         if size % self.replicas:
             below = size // self.replicas * self.replicas
             nearest = " or ".join(str(n) for n in (below, below + self.replicas) if n)

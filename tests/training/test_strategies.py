@@ -76,8 +76,14 @@ def cluster(count):
 def test_a_batch_that_replicas_cannot_share_is_refused_with_the_nearest(size, replicas, nearest):
     message = f"`batch_size` must be a multiple of {replicas}, the number of replicas. Received: {size}; the nearest: "
     with pytest.raises(ValueError, match=f"^{re.escape(message + nearest)}$"):
-        Strategy(replicas).check_batch_size(size)
-    Strategy(replicas).check_batch_size(3 * replicas)
+        Strategy(replicas).check({"batch_size": size})
+    Strategy(replicas).check({"batch_size": 3 * replicas})
+
+
+def test_accumulation_is_refused_with_several_replicas():
+    with pytest.raises(ValueError, match=r"`accumulate` must be 1 with 2 replicas, where Keras fails. Received: 4"):
+        Strategy(2).check({"batch_size": 8, "accumulate": 4})
+    Strategy(1).check({"batch_size": 8, "accumulate": 4})
 
 
 def test_unknown_strategies_and_clusters_are_refused(monkeypatch):

@@ -65,6 +65,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="of the training steps (default: the recipe's, or auto, the fastest of this machine)",
     )
     parser.add_argument(
+        "--clip-norm",
+        type=arguments.positive,
+        metavar="X",
+        help="scale down each gradient of a larger norm, over all variables of a phase",
+    )
+    parser.add_argument(
+        "--accumulate",
+        type=arguments.integer(1),
+        metavar="N",
+        help="update by the mean gradient of N batches",
+    )
+    parser.add_argument(
         "--score-every",
         type=arguments.integer(1),
         metavar="N",
@@ -121,6 +133,8 @@ def run(args: argparse.Namespace) -> int:
             crop=args.crop,
             limit=args.limit,
             precision=args.precision,
+            clip_norm=args.clip_norm,
+            accumulate=args.accumulate,
             score_every=args.score_every,
             memory=args.memory,
             strategy=args.strategy,
