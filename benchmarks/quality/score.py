@@ -23,6 +23,12 @@ and how many times that of as many training images (the floor); density (1 is id
 class. A side is a file of samples, a run folder or the name of a checkpoint, `name=` before it or not:
 
     python benchmarks/quality/score.py --data mnist peer=gan.npy gan.mnist
+
+For a curve over the training, `--every 10` of a peer also writes its samples after each ten minutes of CPU time, and
+`curves.py` draws it beside the `curve.json` of the zoo:
+
+    python benchmarks/quality/peers/dcgan.py --data fashion_mnist --minutes 60 --every 10 --out dcgan.npy
+    python benchmarks/quality/score.py --data fashion_mnist --curve script.json dcgan-*h.npy
 """
 
 import argparse
@@ -35,6 +41,7 @@ import cnnzoo
 from cnnzoo import checkpoints
 from cnnzoo.evaluation.generation import GENERATED, SEEDS
 from cnnzoo.imaging.arrays import to_uint8
+from cnnzoo.utils.atomic_files import write_json
 from cnnzoo.utils.terminal import print_table
 
 COLUMNS = {"frechet": "Fréchet", "frechet_over_floor": "/ floor", "density": "density", "coverage": "coverage"}
@@ -73,13 +80,24 @@ def samples_of(source: str) -> np.ndarray:
     return to_uint8(np.concatenate([model.generate(GENERATED, seed=seed) for seed in SEEDS]))
 
 
+def point(file: Path, data: str, labels: bool) -> dict[str, float]:
+    """A point of the curve of a peer: the core-hours in the name of its file of samples, and the scores."""
+    report = cnnzoo.evaluate(Samples(samples_of(str(file)), needs_labels=labels), data, split="validation")
+    hours = float(file.stem.rpartition("-")[2].removesuffix("h"))
+    return {"core_hours": hours, **{name: report[name].value for name in COLUMNS}}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("sides", nargs="+", metavar="[NAME=]SIDE", help="samples.npy, a run folder or a checkpoint")
     parser.add_argument("--data", choices=("mnist", "fashion_mnist"), required=True)
+    parser.add_argument("--curve", type=Path, metavar="FILE", help="write the scores on validation images to it, JSON")
     parser.add_argument("--labels", action="store_true", help="the samples are of the classes in turn")
     asked = parser.parse_args()
 
+    if asked.curve:
+        write_json(asked.curve, [point(Path(side), asked.data, asked.labels) for side in asked.sides])
+        return
     columns = COLUMNS | (OBEDIENCE if asked.labels else {})
     rows = []
     for side in asked.sides:

@@ -1,6 +1,7 @@
-"""What the peers share: the command line, the images, the clock and the file of samples. Nothing of it is the zoo's.
+"""What the peers share: the command line, the images, the clock and the file of samples.
 
-A peer is trained on the training images alone, whatever its page does, since it is scored against the test images.
+Nothing of it is of the zoo, except which images are held out for a curve. A peer is trained on training images alone,
+whatever its page does, since it is scored against the test images; with --every also without the validation images.
 The clock starts after the first step, which traces and compiles.
 """
 
@@ -8,6 +9,7 @@ import argparse
 import math
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -38,29 +40,54 @@ def run(description: str, batch: int, make: Callable[[], tuple[Step, Sample]]) -
     length.add_argument("--steps", type=int, default=math.inf)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", required=True, help="the file of samples, .npy")
+    parser.add_argument("--every", type=float, default=math.inf, metavar="MINUTES", help="of CPU time: samples between")
     asked = parser.parse_args()
     keras.utils.set_random_seed(asked.seed)
 
     step, sample = make()
-    train(tf.function(step), iter(stream(asked.data, batch)), asked.steps, 60 * asked.minutes)
-    np.save(asked.out, np.rint(255 * np.clip(sample(SAMPLES), 0, 1)).astype(np.uint8))
+    out = Path(asked.out)
+
+    def save(path: Path) -> None:
+        np.save(path, np.rint(255 * np.clip(sample(SAMPLES), 0, 1)).astype(np.uint8))
+
+    def keep(cpu: float) -> None:
+        save(out.with_name(f"{out.stem}-{cpu / 3600:.4f}h.npy"))
+
+    batches = iter(stream(asked.data, batch, held_out=asked.every < math.inf))
+    train(tf.function(step), batches, asked.steps, 60 * asked.minutes, 60 * asked.every, keep)
+    save(out)
 
 
-def stream(name: str, batch: int) -> tf.data.Dataset:
-    """The training images, shuffled anew in every pass."""
-    images, labels = tfds.load(name, split="train", batch_size=-1, as_supervised=True)
+def stream(name: str, batch: int, held_out: bool = False) -> tf.data.Dataset:
+    """The training images, with or without the validation images, shuffled anew in every pass."""
+    if held_out:
+        from cnnzoo.data import load
+
+        fit = load(name, "fit")
+        images, labels = np.asarray(fit.images), fit.labels
+    else:
+        images, labels = tfds.load(name, split="train", batch_size=-1, as_supervised=True)
     data = tf.data.Dataset.from_tensor_slices((images, labels)).shuffle(len(images)).repeat().batch(batch)
     return data.map(lambda images, labels: (tf.cast(images, tf.float32) / 255.0, labels)).prefetch(2)
 
 
-def train(step: Step, batches, limit: float, budget: float) -> None:
-    """Steps until there were `limit`, or until `budget` seconds have passed since the first."""
+def train(
+    step: Step, batches, limit: float, budget: float, every: float = math.inf, keep: Callable[[float], None] = print
+) -> None:
+    """Steps until there were `limit`, or until `budget` seconds have passed since the first.
+
+    After each `every` seconds of CPU time, `keep` is called with the CPU time so far. Its own time is not counted.
+    """
     step(*next(batches))
     begun, begun_cpu = time.perf_counter(), time.process_time()
-    steps, wall, shown = 1, 0.0, 0.0
+    steps, wall, shown, due = 1, 0.0, 0.0, every
     while steps < limit and wall < budget:
         losses = step(*next(batches))
-        steps, wall = steps + 1, time.perf_counter() - begun
+        steps, wall, cpu = steps + 1, time.perf_counter() - begun, time.process_time() - begun_cpu
+        if cpu >= due:
+            keep(cpu)
+            begun, begun_cpu = time.perf_counter() - wall, time.process_time() - cpu
+            due += every
         if wall - shown >= REPORT:
             print(f"{wall:6.0f} s, step {steps}:", *(f"{float(loss):.3f}" for loss in losses), flush=True)
             shown = wall
