@@ -1,9 +1,7 @@
-"""Generates a page for each architecture, from its source, recipes and cards, when the site is built."""
+"""The page of an architecture, in Markdown, from its source, recipes and cards."""
 
 import re
 from pathlib import Path
-
-from mkdocs.structure.files import File
 
 from cnnzoo import hub, registry
 from cnnzoo.checkpoints import table
@@ -12,26 +10,6 @@ from cnnzoo.recipes import list_recipes, recipe
 from cnnzoo.utils import source
 
 PICTURES = Path(__file__).parent / "pictures"
-
-
-def on_config(config):
-    pages = [{name: f"architectures/{name}.md"} for name in registry.list_models()]
-    for entry in config.nav:
-        if isinstance(entry, dict) and "Architectures" in entry:
-            entry["Architectures"] = pages
-    return config
-
-
-def on_files(files, config):
-    for name in registry.list_models():
-        files.append(File.generated(config, f"architectures/{name}.md", content=page(name)))
-    return files
-
-
-def on_page_markdown(markdown, page, config, files):
-    if page.file.src_uri == "checkpoints.md":  # a wide table
-        page.meta["hide"] = ["toc"]
-    return markdown
 
 
 def page(name: str) -> str:
@@ -44,7 +22,7 @@ def page(name: str) -> str:
     parts += [f"    model = cnnzoo.build({shown!r})", scores(name), "## Configuration fields", fields(about["config"])]
     own, *parents = source.lineage_names(name)
     bases = [each for each in parents if each.startswith("cnnzoo.tasks.")]  # which have no page of their own
-    parts.append("## Reference\n\n" + "\n\n".join(f"::: {each}" for each in [own, *bases]))
+    parts += ["## Reference", reference(own), *(reference(each, "no-index") for each in bases)]
     return "\n\n".join(parts) + "\n"
 
 
@@ -81,3 +59,9 @@ def fields(config: dict) -> str:
     """The fields of an architecture with their defaults, as a table."""
     rows = "\n".join(f"| `{field}` | `{default!r}` |" for field, default in config.items())
     return f"| field | default |\n| --- | --- |\n{rows}"
+
+
+def reference(name: str, *options: str) -> str:
+    """The documentation of a class and its methods; Sphinx's `no-index` for a class on several pages."""
+    fields = "".join(f"\n   :{option}:" for option in ("members", *options))
+    return f"```{{eval-rst}}\n.. autoclass:: {name}{fields}\n```"

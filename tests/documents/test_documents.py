@@ -137,8 +137,8 @@ def check_address(address):
 
 
 @pytest.fixture(scope="module")
-def hooks():
-    found = importlib.util.spec_from_file_location("hooks", ROOT / "docs" / "hooks.py")
+def pages():
+    found = importlib.util.spec_from_file_location("pages", ROOT / "docs" / "architectures.py")
     module = importlib.util.module_from_spec(found)
     found.loader.exec_module(module)
     return module
@@ -151,8 +151,8 @@ def test_the_addresses_of_a_document_are_well_formed(document):
 
 
 @pytest.mark.parametrize("name", registry.list_models())
-def test_the_page_of_an_architecture_links_its_sources_and_data(name, hooks):
-    page = hooks.page(name)
+def test_the_page_of_an_architecture_links_its_sources_and_data(name, pages):
+    page = pages.page(name)
     found = addresses(page)
     assert found
     for address in found:
@@ -169,8 +169,8 @@ def test_the_page_of_an_architecture_links_its_sources_and_data(name, hooks):
             assert f"[{part}]({CATALOG[part].homepage})" in page
 
 
-def test_papers_in_a_text_become_links(hooks):
-    told = hooks.linked("A, 2016, arXiv:1511.06434; B, doi:10.1109/5.726791, section 2; C, https://a.org/b-C.html.")
+def test_papers_in_a_text_become_links(pages):
+    told = pages.linked("A, 2016, arXiv:1511.06434; B, doi:10.1109/5.726791, section 2; C, https://a.org/b-C.html.")
     assert told == (
         "A, 2016, [arXiv:1511.06434](https://arxiv.org/abs/1511.06434); B, "
         "[doi:10.1109/5.726791](https://doi.org/10.1109/5.726791), section 2; C, <https://a.org/b-C.html>."
@@ -196,3 +196,8 @@ def test_papers_page_lists_the_sources_of_an_architecture(name):
     for prefix, rest in re.findall(r"(arXiv:|doi:|https://)(\S*\w)", source):
         assert f"({prefixes[prefix]}{rest})" in page
     assert f"`{name}`" in page
+
+
+def test_the_reference_has_each_public_name():
+    reference = "".join(page.read_text() for page in (ROOT / "docs" / "reference").glob("*.md"))
+    assert set(cnnzoo.__all__) - {"__version__"} <= set(re.findall(r"^\.\. autofunction:: cnnzoo\.(\w+)$", reference, re.M))

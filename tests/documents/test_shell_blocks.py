@@ -19,7 +19,6 @@ DOCUMENTS = (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs
 def shell(document):
     """The commands of its indented blocks, each as a list of words without the variables set before it."""
     text = re.sub(r"^( *)```.*?^ *```", "", document.read_text(), flags=re.DOTALL | re.MULTILINE)
-    text = re.sub(r"^:::.*(\n    .*)*", "", text, flags=re.MULTILINE)  # what mkdocstrings is asked for
     for line in re.findall(r"^    (\S(?:.*\\\n)*.*)$", text, re.MULTILINE):
         words = shlex.split(line.replace("\\\n", " "), comments=True)
         while "&&" in words:
