@@ -21,7 +21,7 @@ from cnnzoo.recipes import list_recipes, recipe
 ROOT = Path(__file__).parents[2]
 README, CONTRIBUTING = (ROOT / name for name in ("README.md", "CONTRIBUTING.md"))
 LONGEST_README = 150  # lines
-PAGES = sorted((ROOT / "docs").glob("*.md"))
+PAGES = sorted([*(ROOT / "docs").glob("*.md"), *(ROOT / "docs/tasks").glob("*.md")])
 FIRST = ROOT / "docs" / "index.md"
 CHECKPOINTS, DATA, PYTHON = (ROOT / "docs" / name for name in ("checkpoints.md", "data.md", "python.md"))
 DOCUMENTS = (README, CONTRIBUTING, *PAGES)
@@ -138,7 +138,7 @@ def check_address(address):
 
 @pytest.fixture(scope="module")
 def pages():
-    found = importlib.util.spec_from_file_location("pages", ROOT / "docs" / "architectures.py")
+    found = importlib.util.spec_from_file_location("pages", ROOT / "docs" / "generated.py")
     module = importlib.util.module_from_spec(found)
     found.loader.exec_module(module)
     return module
@@ -200,4 +200,5 @@ def test_papers_page_lists_the_sources_of_an_architecture(name):
 
 def test_the_reference_has_each_public_name():
     reference = "".join(page.read_text() for page in (ROOT / "docs" / "reference").glob("*.md"))
-    assert set(cnnzoo.__all__) - {"__version__"} <= set(re.findall(r"^\.\. autofunction:: cnnzoo\.(\w+)$", reference, re.M))
+    documented = re.findall(r"^\.\. autofunction:: cnnzoo\.(\w+)$", reference, re.M)
+    assert set(cnnzoo.__all__) - {"__version__"} <= set(documented)

@@ -13,7 +13,8 @@ from cnnzoo import cli, registry
 from cnnzoo.cli.main import parser
 
 ROOT = Path(__file__).parents[2]
-DOCUMENTS = (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md")))
+PAGES = sorted([*(ROOT / "docs").glob("*.md"), *(ROOT / "docs/tasks").glob("*.md")])
+DOCUMENTS = (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *PAGES)
 
 
 def shell(document):

@@ -1,6 +1,10 @@
-"""The page of an architecture, in Markdown, from its source, recipes and cards."""
+"""Pages written for each build of the site, and not stored: one for each architecture, and copies of the notebooks.
+
+An extension of Sphinx.
+"""
 
 import re
+import shutil
 from pathlib import Path
 
 from cnnzoo import hub, registry
@@ -9,7 +13,23 @@ from cnnzoo.data.catalog import CATALOG
 from cnnzoo.recipes import list_recipes, recipe
 from cnnzoo.utils import source
 
-PICTURES = Path(__file__).parent / "pictures"
+HERE = Path(__file__).parent
+PICTURES = HERE / "pictures"
+
+
+def setup(app: object) -> None:
+    app.connect("builder-inited", write)
+
+
+def write(app: object) -> None:
+    """Writes `architectures/` and `notebooks/` beside this file."""
+    for folder in ("architectures", "notebooks"):
+        shutil.rmtree(HERE / folder, ignore_errors=True)
+        (HERE / folder).mkdir()
+    for name in registry.list_models():
+        (HERE / "architectures" / f"{name}.md").write_text(page(name))
+    for notebook in (HERE.parent / "notebooks").glob("*.ipynb"):
+        shutil.copy(notebook, HERE / "notebooks")
 
 
 def page(name: str) -> str:
