@@ -81,8 +81,8 @@ TASKS = {
     "classify": Task(
         "Classify",
         "The class of an image.",
-        "cnn.mnist",
-        "cnnzoo classify cnn.mnist three.png eight.png",
+        "lenet.mnist",
+        "cnnzoo classify lenet.mnist three.png eight.png",
     ),
 }
 
