@@ -13,6 +13,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from time import sleep
 
@@ -23,9 +24,9 @@ from sklearn.datasets import load_sample_image
 
 import cnnzoo
 from cnnzoo import hub, registry
-from cnnzoo.cli import gallery
 from cnnzoo.data import load
 from cnnzoo.data.paintings import painting
+from cnnzoo.gallery.exhibits import exhibit
 from cnnzoo.imaging import degradations, masks
 from cnnzoo.imaging.arrays import to_uint8
 from cnnzoo.imaging.grid import COLUMNS, Row, font, picture
@@ -34,6 +35,7 @@ HERE = Path(__file__).parent / "pictures"
 WIDEST = 900  # pixels
 SCANS = 40  # epochs over the scans that scikit-learn ships, for an architecture without a checkpoint
 LARGE = 176  # of a photograph, in pixels
+MIDDLE = 300  # of the middle of a photograph
 
 
 def main(names: list[str]) -> None:
@@ -42,7 +44,7 @@ def main(names: list[str]) -> None:
             SHEETS[name]().save(HERE / f"{name}.webp", quality=82, method=6)
         else:
             checkpoints = hub.list_checkpoints(name)
-            rows = gallery.exhibit(checkpoints[-1]).rows if checkpoints else rows_without_checkpoint(name)
+            rows = rows_of(checkpoints[-1]) if checkpoints else rows_without_checkpoint(name)
             save(picture(rows), HERE / f"{name}.webp")
 
 
@@ -178,6 +180,27 @@ SHEETS = {"front": front, "real": real, "app": app}
 
 
 # -- the pictures of architectures -------------------------------------------------------------------------------------
+
+
+def rows_of(checkpoint: str) -> list[Row]:
+    """Sheets of a model of small images, or the middle of three photographs before and after."""
+    shown = exhibit(checkpoint, whole=True)
+    rows = []
+    for row in shown.sheets[0] if shown.sheets else ():
+        for start in range(0, len(row.images), COLUMNS):
+            part = slice(start, start + COLUMNS)
+            rows.append(Row(row.name if not start else "", row.images[part], row.captions[part]))
+    if pairs := shown.pairs[:3]:
+        rows.append(Row(pairs[0].was, np.stack([middle(pair.before) for pair in pairs])))
+        rows.append(Row("after", np.stack([middle(pair.after) for pair in pairs])))
+        rows = [replace(row, side=MIDDLE) for row in rows]
+    return rows
+
+
+def middle(photograph: np.ndarray) -> np.ndarray:
+    """The square of `MIDDLE` pixels in the middle of a photograph."""
+    top, left = (max(0, side - MIDDLE) // 2 for side in photograph.shape[:2])
+    return photograph[top : top + MIDDLE, left : left + MIDDLE]
 
 
 def rows_without_checkpoint(arch: str) -> list[Row]:

@@ -8,7 +8,6 @@ photographs   photographs in and out, one file or a folder
 pictures      images in, contact sheets out
 latents       latent vectors of a command
 scores        tables of scores
-gallery       the gallery of `cnnzoo demo`
 diagnostics   the checks of `cnnzoo doctor`
 publish       the maintainers' command for checkpoints
 commands/     one file per command

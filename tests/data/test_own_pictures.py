@@ -218,10 +218,10 @@ def test_verbs_commands_demo_and_explanations_fit_a_photograph_alike(tmp_path, m
     assert main(["classify", "vgg_small.cifar10", str(path), "--json", "--top", "10"]) == 0
     told = {c["name"]: c["probability"] for c in json.loads(capsys.readouterr().out)[0]["classes"]}
     assert sorted(told.values()) == pytest.approx(sorted(expected[0].tolist()), abs=1e-6)
-    from cnnzoo.cli.gallery import _reals
     from cnnzoo.explain.target import LogitExplainer
+    from cnnzoo.gallery.small_images import alike
 
-    np.testing.assert_array_equal(_reals("cifar10", (32, 32, 3))[1][0], fit_to(cat[None], (32, 32, 3))[0])
+    np.testing.assert_array_equal(alike("cifar10", (32, 32, 3), 1).images[0], fit_to(cat[None], (32, 32, 3))[0])
     np.testing.assert_allclose(LogitExplainer(model, path).images, fit_to(cat[None], (32, 32, 3)) / 255, atol=1e-6)
 
 

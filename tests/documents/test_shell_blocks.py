@@ -84,7 +84,7 @@ CHEAPER = {
     "tune": ["--data", "digits", "--trials", "1", "--epochs", "1", "--limit", "256"],
     "evaluate": ["--images", "2", "--samples", "2", "--limit", "500"],
 }
-ELSEWHERE = {"app": "test_page.py", "demo": "test_demo.py", "serve": "test_serving.py", "doctor": "test_doctor.py"}
+ELSEWHERE = {"app": "test_page.py", "demo": "test_gallery.py", "serve": "test_serving.py", "doctor": "test_doctor.py"}
 
 
 @pytest.mark.slow

@@ -6,7 +6,7 @@ from pathlib import Path
 from cnnzoo.cli import checks
 from cnnzoo.utils.terminal import print_table, progress
 
-HELP = "run every shipped checkpoint on real images and write a gallery"
+HELP = "run every shipped checkpoint on sample images and write a gallery, a page for the browser"
 EXAMPLES = (
     "cnnzoo demo",
     "cnnzoo demo --out show",
@@ -19,10 +19,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     checks.folder(args.out, "--out")
-    from cnnzoo.cli.gallery import make  # with Keras
-
     with progress("demo") as update:
+        from cnnzoo.gallery.page import make  # with Keras
+
         exhibits = make(args.out, update)
-    rows = [(e.name, e.did, f"{e.milliseconds:.2f}") for e in exhibits]
-    print_table("", ("model", "what it did", "ms an image"), rows, cut=1)
-    print(f"gallery: {args.out / 'index.html'} and {args.out / 'gallery.png'}")
+    rows = [(e.name, e.did, f"{1e3 * e.seconds:.1f}") for e in exhibits]
+    print_table("", ("model", "what it did", "ms"), rows, cut=1)
+    print(f"gallery: {args.out / 'index.html'}")
