@@ -60,11 +60,11 @@ def test_the_averages_of_frozen_layers_stay_as_well(first, tuned):
 def test_a_stopped_run_goes_on_with_its_frozen_parts(first, tuned, tmp_path):
     class Stop(keras.callbacks.Callback):
         def on_epoch_end(self, epoch, logs=None):
-            signalled.set()
+            stop.set()
 
-    signalled = threading.Event()
+    stop = threading.Event()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("cnnzoo.training.loop.stop_on_signals", lambda: _Given(signalled))
+        patch.setattr("cnnzoo.training.loop.stop_on_signals", lambda: _Given(stop))
         with pytest.raises(KeyboardInterrupt):
             cnnzoo.train(start=first, frozen=FROZEN, epochs=2, out=tmp_path / "run", callbacks=[Stop()], **SETTINGS)
     run = cnnzoo.train(resume=tmp_path / "run", verbose=0)
@@ -95,7 +95,7 @@ def test_names_are_those_of_every_process():
 def test_what_cannot_be_frozen_is_refused_before_any_work(first, tmp_path, capsys):
     out = tmp_path / "run"
     refusals = {
-        "generater": r"layers of 'dcgan'\. Did you mean generator .*\? Received: 'generater'; there are .*/conv2d",
+        "generatr": r"layers of 'dcgan'\. Did you mean generator .*\? Received: 'generatr'; there are .*/conv2d",
         "generator/conv9": r"Received: 'generator/conv9'; there are ",
         "generator,discriminator": r"must leave the phase 'discriminator' something to train",
     }
