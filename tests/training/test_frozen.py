@@ -95,7 +95,7 @@ def test_names_are_those_of_every_process():
 def test_what_cannot_be_frozen_is_refused_before_any_work(first, tmp_path, capsys):
     out = tmp_path / "run"
     refusals = {
-        "generatr": r"layers of 'dcgan'\. Did you mean generator .*\? Received: 'generatr'; there are .*/conv2d",
+        "generator2": r"layers of 'dcgan'\. Did you mean generator .*\? Received: 'generator2'; there are .*/conv2d",
         "generator/conv9": r"Received: 'generator/conv9'; there are ",
         "generator,discriminator": r"must leave the phase 'discriminator' something to train",
     }
