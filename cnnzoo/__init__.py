@@ -12,7 +12,7 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from cnnzoo.evaluation import evaluate
     from cnnzoo.export import export, load_export
-    from cnnzoo.hub import build, card, list_checkpoints, pipeline
+    from cnnzoo.hub import build, card, list_checkpoints, pipeline, push_to_hub
     from cnnzoo.imaging.figures import compare, plot_history, show
     from cnnzoo.registry import list_models
     from cnnzoo.training.loop import train
@@ -32,6 +32,7 @@ __all__ = [
     "load_export",
     "pipeline",
     "plot_history",
+    "push_to_hub",
     "show",
     "train",
     "tune",
@@ -47,6 +48,7 @@ _HOME = {
     "export": "cnnzoo.export",
     "load_export": "cnnzoo.export",
     "pipeline": "cnnzoo.hub",
+    "push_to_hub": "cnnzoo.hub",
     "compare": "cnnzoo.imaging.figures",
     "plot_history": "cnnzoo.imaging.figures",
     "show": "cnnzoo.imaging.figures",

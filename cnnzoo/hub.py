@@ -1,25 +1,61 @@
 """Models by name: shipped checkpoints, their cards and their training data.
 
-`arch.tag` is a checkpoint, the name of its folder in `saved_models/`. Listing checkpoints imports no network library.
+`arch.tag` is a checkpoint, the name of its folder in `saved_models/`. `hf://USER/NAME` is one of the Hugging Face Hub,
+see `cnnzoo.checkpoints.remote`. Listing checkpoints imports no network library.
 """
 
+import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from cnnzoo import checkpoints
-from cnnzoo.checkpoints.shipped import card, checkpoint_path, list_checkpoints
+from cnnzoo.checkpoints import pushing, remote, shipped
+from cnnzoo.checkpoints.shipped import list_checkpoints
 from cnnzoo.data import ImageSet, training_images
+from cnnzoo.data.catalog import license_of
+from cnnzoo.metrics.scores import Score
 from cnnzoo.recipes import recipe
 from cnnzoo.registry import architecture, from_config, list_models, split_name
 
-__all__ = ["build", "card", "checkpoint_path", "list_checkpoints", "pipeline"]
+__all__ = ["build", "card", "checkpoint_path", "is_checkpoint", "list_checkpoints", "pipeline", "push_to_hub"]
+
+
+def is_checkpoint(name: str) -> bool:
+    """Whether a name is that of a shipped checkpoint, or of one of the Hub, which is not asked."""
+    return remote.is_remote(name) or name in list_checkpoints()
+
+
+def checkpoint_path(name: str) -> Path:
+    """The folder of the checkpoint `arch.tag` or `hf://USER/NAME[@REVISION]`.
+
+    Raises:
+        UnknownName: There is no such shipped checkpoint.
+        CheckpointError, ModuleNotFoundError, ValueError: As `cnnzoo.checkpoints.remote.fetched`.
+    """
+    return remote.fetched(name) if remote.is_remote(name) else shipped.checkpoint_path(name)
+
+
+def card(name: str) -> dict[str, Any]:
+    """The card of the checkpoint `arch.tag` or `hf://USER/NAME[@REVISION]`.
+
+    It has the data, the recipe, the scores with their protocol, sizes and licenses.
+
+    Raises:
+        UnknownName: There is no such shipped checkpoint.
+        CheckpointError: Its card cannot be read; or as `checkpoint_path`.
+    """
+    return checkpoints.open_checkpoint(checkpoint_path(name)).card
 
 
 def build(name: str, *, weights: str | Path | None = None, **config: Any) -> Any:
     """Builds a model.
 
     Args:
-        name: `arch.tag` for a trained model, `arch` for one with fresh weights.
+        name: `arch.tag` for a trained model, `hf://USER/NAME` or `hf://USER/NAME@REVISION` for one of the Hugging Face
+            Hub, `arch` for one with fresh weights.
         weights: With `arch`: a checkpoint or run folder with the weights and the configuration.
         **config: With `arch`: fields of its configuration.
 
@@ -28,16 +64,18 @@ def build(name: str, *, weights: str | Path | None = None, **config: Any) -> Any
 
     Raises:
         UnknownName: There is no such architecture or checkpoint.
-        CheckpointError: The files of the checkpoint are missing, truncated or altered.
+        CheckpointError: The files of the checkpoint are missing, truncated or altered; or the Hub cannot be reached, or
+            does not have it.
         ValueError: An unknown field, or a field for trained weights.
     """
-    arch, tag = split_name(name)
+    arch, tag = (name, "of the Hub") if remote.is_remote(name) else split_name(name)
     if not tag and weights is None:
         return from_config(arch, config)
     if config:
+        fresh = "arch" if remote.is_remote(name) else repr(arch)
         raise ValueError(
             f"{', '.join(f'`{k}`' for k in config)} must not be given with trained weights, which come with their "
-            f"configuration; for fresh weights: build({arch!r}, {', '.join(f'{k}=…' for k in config)}). "
+            f"configuration; for fresh weights: build({fresh}, {', '.join(f'{k}=…' for k in config)}). "
             f"Received: {', '.join(f'{k}={v!r}' for k, v in config.items())}"
         )
 
@@ -51,10 +89,80 @@ def build(name: str, *, weights: str | Path | None = None, **config: Any) -> Any
         return model
     if weights is not None:
         raise ValueError(
-            f"`weights` must not be given with {name!r}, which has its own; for others: build({arch!r}, weights=…). "
+            f"`weights` must not be given with {name!r}, which has its own; for others: build(arch, weights=…). "
             f"Received: weights={str(weights)!r}"
         )
     return checkpoints.load(checkpoint_path(name))
+
+
+def push_to_hub(
+    model: Any,
+    repository: str,
+    *,
+    description: str = "",
+    data: str = "",
+    scores: Iterable[Score] = (),
+    licence: str = "Apache-2.0",
+    private: bool = False,
+) -> str:
+    """Writes a trained model to a repository of the Hugging Face Hub, for `build("hf://USER/NAME")`.
+
+    The repository gets the files of a checkpoint, which are data alone, and a model card with the scores. All is one
+    commit. The token is that of `hf auth login`, or `HF_TOKEN`.
+
+    Args:
+        model: The name of a checkpoint, the folder of a checkpoint or a finished run, or a model. A model with the
+            weights that it was loaded with is pushed as its checkpoint or run.
+        repository: "USER/NAME"; created if it does not exist.
+        description: One line, for a run or a model.
+        data: The name of the training data, for a model.
+        scores: Of a run or a model: `cnnzoo.evaluate(model, data).scores`.
+        licence: Of the weights of a run or a model, as the Hub names it.
+        private: Whether a new repository is private.
+
+    Returns:
+        The name with the commit: "hf://USER/NAME@COMMIT".
+
+    Raises:
+        ModuleNotFoundError: The package huggingface_hub is not installed.
+        CheckpointError: Files are missing or altered; the run is not finished; the Hub cannot be reached, or refuses.
+        ValueError: The repository is no USER/NAME; or `description`, `data`, `scores` or `licence` for a checkpoint,
+            whose card has them.
+    """
+    pushing.check_repository(repository)
+    about: dict[str, Any] = {"description": description, "scores": list(scores)}
+    about |= {"licence": licence} if licence != "Apache-2.0" else {}
+    given = [key for key, value in {**about, "data": data}.items() if value]
+    origin = model if isinstance(model, str | Path) else None
+    if origin is None and not given and _is_as_loaded(model):
+        origin = model.origin
+    if origin is not None:
+        folder = Path(origin) if Path(origin).is_dir() else checkpoint_path(str(origin))
+        is_run = not (folder / checkpoints.CARD).exists()
+        if refused := [key for key in given if key == "data" or not is_run]:
+            raise ValueError(
+                f"{', '.join(f'`{key}`' for key in refused)} must not be given with {str(origin)!r}, which says it "
+                "itself. Received: also that"
+            )
+        if not is_run:
+            return pushing.upload(checkpoints.open_checkpoint(folder), repository, private=private)
+    with tempfile.TemporaryDirectory() as aside:
+        if origin is not None:
+            made = pushing.of_run(folder, Path(aside) / "model", **about)
+        else:
+            name = f"{model.architecture}.{repository.partition('/')[2]}"
+            known = {"name": data, "licence": license_of(data)} if data else {}
+            made = pushing.of_model(model, Path(aside) / "model", name=name, data=known, **about)
+        return pushing.upload(made, repository, private=private)
+
+
+def _is_as_loaded(model: Any) -> bool:
+    """Whether a model has the weights of the checkpoint or run that it was loaded from."""
+    origin = getattr(model, "origin", None)
+    if origin is None or not origin.is_dir():
+        return False
+    before, now = checkpoints.load(origin).get_weights(), model.get_weights()
+    return len(before) == len(now) and all(map(np.array_equal, before, now))
 
 
 def pipeline(name: str | Path, split: str = "train", batch_size: int = 128, seed: int = 0) -> Any:
@@ -64,8 +172,8 @@ def pipeline(name: str | Path, split: str = "train", batch_size: int = 128, seed
     in its own order; its last batch may be short.
 
     Args:
-        name: A data set or folder as in `load`; or a checkpoint, "arch.tag", for its training data in its image shape,
-            which are crops of photographs for a model of images of any size.
+        name: A data set or folder as in `load`; or a checkpoint, as in `build`, for its training data in its image
+            shape, which are crops of photographs for a model of images of any size.
         split: As in `load`.
         batch_size: Images per batch.
         seed: The seed of the order.
@@ -92,9 +200,9 @@ def pipeline(name: str | Path, split: str = "train", batch_size: int = 128, seed
 def _data_of(name: str, split: str) -> tuple:
     """The arguments of `training_images` for a data set, or for the data of a checkpoint."""
     arch, tag = split_name(name)
-    if not tag or arch not in list_models() or Path(name).is_dir():
+    if not is_checkpoint(name) and (not tag or arch not in list_models() or Path(name).is_dir()):
         return name, split, None
-    if name in list_checkpoints():
+    if is_checkpoint(name):
         found = card(name)
         shape = from_config(found["architecture"], found["config"]).image_shape
         return found["data"]["name"], split, shape, found["recipe"].get("crop")

@@ -54,14 +54,19 @@ def load(path: str | Path) -> Any:
         checkpoint = open_checkpoint(path)
         verify(checkpoint)
         model = _build(checkpoint.card, path / WEIGHTS)
-        data = CATALOG.get(checkpoint.card["data"]["name"])
-        model.ground = data.ground if data else ""
+        about = checkpoint.card["data"]
+        data = CATALOG.get(about["name"])
+        model.ground = str(about.get("ground", data.ground if data else ""))
+        model.class_names = tuple(map(str, about.get("classes", ())))
+        model.origin = path
         return model
     if (path / "run.json").exists():
         if not (path / WEIGHTS).exists():
             raise CheckpointError(f"the run in {path} is not finished; go on with it by: cnnzoo train --resume {path}")
         plan = json.loads((path / "run.json").read_text())
-        return as_trained(_build(plan, path / WEIGHTS), plan)
+        model = as_trained(_build(plan, path / WEIGHTS), plan)
+        model.origin = path
+        return model
     raise CheckpointError(f"{path} must be a checkpoint or a finished run. Received: neither {CARD} nor run.json")
 
 
@@ -101,7 +106,8 @@ def save(
         folder: The folder of the checkpoint; its last part is usually `name`.
         name: "arch.tag".
         description: One line.
-        data: name, split and licence of the training data.
+        data: name, split and licence of the training data; also the names of its classes, and its ground, where
+            `name` is not one of the catalog.
         recipe: The training settings; at least `command`.
         scores: From `cnnzoo.metrics.scores.Score.to_json`.
         paper: The source of the architecture.

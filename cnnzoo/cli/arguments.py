@@ -27,7 +27,9 @@ def json_flag(parser: argparse._ActionsContainer) -> None:
 
 def model(parser: argparse.ArgumentParser) -> None:
     """The name of a trained model."""
-    parser.add_argument("name", help="a checkpoint, such as lenet.mnist, or the folder of a checkpoint or finished run")
+    parser.add_argument(
+        "name", help="a checkpoint, such as lenet.mnist or hf://USER/NAME, or the folder of a checkpoint or run"
+    )
 
 
 def images(parser: argparse.ArgumentParser, count: str | None = "+", help: str = "image files") -> None:
@@ -40,13 +42,18 @@ def images(parser: argparse.ArgumentParser, count: str | None = "+", help: str =
 
 def photographs(parser: argparse.ArgumentParser) -> None:
     """An input and an output, each a file or a folder."""
-    parser.add_argument("input", metavar="in", type=Path, help="an image file, or a folder of them")
-    parser.add_argument("output", metavar="out", type=Path, help="a .png, .jpg or .webp file; for a folder, a folder")
+    parser.add_argument("input", metavar="in", type=Path, help="an image file, or a folder of them; - is stdin")
+    parser.add_argument(
+        "output",
+        metavar="out",
+        type=Path,
+        help="a .png, .jpg, .webp, .gif or .tif file; for a folder, a folder; - is stdout",
+    )
 
 
 def other_model(parser: argparse.ArgumentParser, default: str) -> None:
     """--model, in place of the default."""
-    parser.add_argument("--model", metavar="NAME", help=f"a checkpoint or the folder of a run (default: {default})")
+    parser.add_argument("--model", metavar="NAME", help=f"a checkpoint, hf://USER/NAME, or a run (default: {default})")
 
 
 def ensemble(parser: argparse.ArgumentParser) -> None:

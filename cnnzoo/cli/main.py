@@ -22,7 +22,7 @@ from cnnzoo.utils.terminal import print_anything
 COMMANDS = (
     "list", "info", "doctor", "demo", "app", "train", "runs", "tune", "evaluate", "generate", "reconstruct", "classify",
     "explain", "upscale", "denoise", "inpaint", "stylize", "enhance", "interpolate", "traverse", "invert", "nearest",
-    "export", "verify", "serve", "data", "completion",
+    "export", "push", "verify", "serve", "data", "completion",
 )  # fmt: skip
 # Names of packages, by the module that is imported, where they differ.
 PACKAGES = {"tensorflow": "TensorFlow", "keras": "TensorFlow and Keras", "sklearn": "scikit-learn"}

@@ -1,6 +1,7 @@
-"""Trained models by name: shipped checkpoints, and folders of checkpoints and runs."""
+"""Trained models by name: shipped checkpoints, those of the Hugging Face Hub, and folders of checkpoints and runs."""
 
 import os
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +24,12 @@ def resolve(name: str) -> tuple[Path, str]:
 def _described(name: str) -> tuple[Path, dict[str, Any]]:
     """The folder of a trained model, and its card or the plan of its run."""
     from cnnzoo.checkpoints import CARD, open_checkpoint, saved_models_dir
+    from cnnzoo.checkpoints.remote import is_remote
     from cnnzoo.training.run_dir import Run
 
     known = hub.list_checkpoints()
-    path = saved_models_dir() / name if name in known else Path(name)
+    local = saved_models_dir() / name if name in known else Path(name)
+    path = _fetched(name) if is_remote(name) else local
     if (path / CARD).exists():
         return path, open_checkpoint(path).card
     if path.is_dir():
@@ -37,6 +40,12 @@ def _described(name: str) -> tuple[Path, dict[str, Any]]:
         trained = ", ".join([*own, "the folder of a run"])
         raise ValueError(f"The model must be one of {trained}. Received: the architecture {name!r}")
     raise registry.UnknownName("checkpoint", name, known)
+
+
+@cache
+def _fetched(name: str) -> Path:
+    """The folder of a checkpoint of the Hub, which is asked once in a command."""
+    return hub.checkpoint_path(name)
 
 
 def config(name: str) -> dict[str, Any]:

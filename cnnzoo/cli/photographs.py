@@ -4,8 +4,8 @@ import argparse
 import sys
 from collections import Counter
 from collections.abc import Callable
-from functools import partial
 from inspect import signature
+from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -74,12 +74,12 @@ def plan_files(args: argparse.Namespace, *inputs: Path) -> Plan:
         OSError: There is no such photograph or folder.
         ValueError: An invalid output name, an output that would replace an input, or a file that is not an image.
     """
-    from cnnzoo.imaging.files import format_for
+    from cnnzoo.imaging.files import PHOTO_FORMATS, format_for
 
     checks.exists(args.input)
     plan = _plan(args.input, args.output)
     for path, target in plan.pairs:
-        format_for(target)
+        format_for(target, formats=PHOTO_FORMATS)
         for source in (path, *inputs):
             if target.exists() and source.exists() and target.samefile(source):
                 raise ValueError(f"The result must not replace {source}; give another name. Received: {target}")
@@ -93,6 +93,8 @@ def process_files(
 ) -> None:
     """Applies a function to a photograph, or to each in a folder, and writes the results.
 
+    Animations and TIFF files of several pages are taken frame by frame.
+
     Args:
         args: The arguments of the command.
         plan: Its files.
@@ -103,27 +105,18 @@ def process_files(
     Raises:
         ValueError: A photograph failed; for a folder, raised at the end with the number of failures.
     """
-    from cnnzoo.imaging.files import format_for, read_photo, save_photo
     from cnnzoo.imaging.folders import passed_over
-    from cnnzoo.runtime.edits import scaled_size
 
     pairs, others = plan
     if others:
         print(f"left out: {passed_over(others)} in {args.input}", file=sys.stderr)
     failures = 0
 
-    def within(update: Callable, before: int, pairs: int, name: str, done: int, total: int) -> None:
-        update(before * total + done, pairs * total, name)
-
     with progress(f"{args.command} {args.input}") as update:
         for done, (path, target) in enumerate(pairs):
             update(done, len(pairs), path.name)
             try:
-                photo = read_photo(path)
-                format_for(target, scaled_size(photo.pixels.shape, scale), photo)  # before the work, which may be slow
-                tell = partial(within, update, done, len(pairs), path.name)
-                photo = work(photo, path, tell) if stepwise else work(photo)
-                save_photo(target, photo.pixels, photo)
+                _process(args, path, target, work if stepwise else _alone(work), scale, _part(update, done, len(pairs)))
             except (ValueError, OSError) as error:
                 if not args.input.is_dir():
                     raise
@@ -131,10 +124,64 @@ def process_files(
                 reason = " ".join(str(error).split())
                 print(f"left out: {reason if str(path) in reason else f'{path}: {reason}'}", file=sys.stderr)
             else:
-                print(target)
+                if not getattr(args, "quiet", False):
+                    print(target)
         update(len(pairs), len(pairs))
     if failures:
         raise ValueError(f"left out {failures} of the {len(pairs)} pictures in {args.input}")
+
+
+def _alone(work: Callable[..., "Photo"]) -> Callable[..., "Photo"]:
+    """A function of a photograph as one that also takes a path and `tell`."""
+    return lambda photo, path, tell: work(photo)
+
+
+def _part(update: Callable[..., None], before: int, parts: int) -> Callable[..., None]:
+    """`update` for one of several equal parts, the one after `before`."""
+
+    def within(done: int, total: int, note: str = "") -> None:
+        update(before * total + done, parts * total, note)
+
+    return within
+
+
+def _process(
+    args: argparse.Namespace,
+    path: Path,
+    target: Path,
+    work: Callable[..., "Photo"],
+    scale: float,
+    update: Callable[..., None],
+) -> None:
+    """Applies a function to a photograph, or to each frame of a clip, and writes the result."""
+    from cnnzoo.imaging.files import PHOTO_FORMATS, format_for, read_photo, save_photo
+    from cnnzoo.imaging.frames import check_pixels, clip_format, open_clip, save_clip
+    from cnnzoo.runtime.edits import scaled_size
+
+    def edited(photo: "Photo", done: int, count: int) -> "Photo":
+        # Before the work, which may be slow.
+        format_for(target, scaled_size(photo.pixels.shape, scale), photo, PHOTO_FORMATS)
+        tell = _part(update, done, count)
+        return work(photo, path, lambda step, steps: tell(step, steps, path.name))
+
+    clip = open_clip(path)
+    if clip is None:
+        photo = edited(read_photo(path), 0, 1)
+        save_photo(target, photo.pixels, photo)
+        return
+    if getattr(args, "frames", None) is not None:
+        raise ValueError(f"--frames must be given with still pictures. Received: {path} of {clip.count} frames")
+    clip_format(target, clip)
+    height, width = scaled_size(clip.sides, scale)
+    check_pixels(str(target), clip.count * height * width)
+    photos, times, total = [], [], 0
+    for done, (photo, time) in enumerate(clip.frames()):
+        update(done, clip.count, path.name)
+        total += prod(scaled_size(photo.pixels.shape, scale))
+        check_pixels(str(target), total)  # pages may differ in size
+        photos.append(edited(photo, done, clip.count))
+        times.append(time)
+    save_clip(target, photos, times, clip)
 
 
 def _plan(source: Path, target: Path) -> Plan:
@@ -142,21 +189,23 @@ def _plan(source: Path, target: Path) -> Plan:
 
     In a folder, an output has the name of its input, with .png if that format cannot be written.
     """
-    from cnnzoo.imaging.files import FORMATS
+    from cnnzoo.imaging.files import PHOTO_FORMATS
     from cnnzoo.imaging.folders import PICTURE_SUFFIXES, pictures_in
 
     if not source.is_dir():
         return Plan([(source, target)], [])
     if target.exists() and not target.is_dir():
         raise ValueError(f"The results of the folder {source} must go to a folder. Received: the file {target}")
-    if target.suffix.lower() in FORMATS and not target.exists():
+    if target.suffix.lower() in PHOTO_FORMATS and not target.exists():
         raise ValueError(
             f"The results of the folder {source} must go to a folder. Received: {target}, the name of a picture"
         )
     paths, others = pictures_in(source)
     if not paths:
         raise ValueError(f"{source} must hold files of {', '.join(PICTURE_SUFFIXES)}. Received: no pictures")
-    pairs = [(path, target / (path.name if path.suffix.lower() in FORMATS else f"{path.stem}.png")) for path in paths]
+    pairs = [
+        (path, target / (path.name if path.suffix.lower() in PHOTO_FORMATS else f"{path.stem}.png")) for path in paths
+    ]
     uses = Counter(made.name for _, made in pairs)
     if twice := [name for name in uses if uses[name] > 1]:
         raise ValueError(f"Each result must come from one picture. Received: several for {', '.join(twice)}")

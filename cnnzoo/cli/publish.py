@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from cnnzoo import checkpoints
+from cnnzoo.checkpoints.pushing import KEPT
 from cnnzoo.data import DataNotFound
 from cnnzoo.data.catalog import license_of
 from cnnzoo.evaluation import evaluate
@@ -19,14 +20,12 @@ from cnnzoo.evaluation.options import Progress
 from cnnzoo.recipes import optimizers_of, recipe
 from cnnzoo.registry import from_config
 from cnnzoo.training.run_dir import Run
-from cnnzoo.utils import source
 from cnnzoo.utils.atomic_files import write_json
+from cnnzoo.utils.source import paper
 
 # Larger models are stored as float16; most autoencoders and GANs are.
 LARGE = 400_000
 TOLERANCE = 0.001  # relative, between two measurements of a score
-# The parts of a plan on the card, besides data and configuration.
-KEPT = ("epochs", "steps", "batch_size", "seed", "crop", "start", "limit", "precision", "optimizers", "versions")
 
 
 def publish(run: str | Path, out: str | Path | None = None, progress: Progress | None = None) -> checkpoints.Checkpoint:
@@ -56,7 +55,7 @@ def publish(run: str | Path, out: str | Path | None = None, progress: Progress |
         Path(out or checkpoints.saved_models_dir()) / name,
         name=name,
         description=recipe(name).summary,
-        paper=_source(plan["architecture"]),
+        paper=paper(plan["architecture"]),
         data={"name": data, "split": plan["split"], "licence": license_of(data)},
         recipe={"command": f"cnnzoo train {name}", **{key: plan[key] for key in KEPT if key in plan}},
         scores=_scores(model, data, progress),
@@ -172,6 +171,7 @@ def _departures(plan: dict[str, Any]) -> list[str]:
     same = ("data", "split", "epochs", "batch_size", "seed", "crop", "limit")
     other += [key for key in same if key in plan and plan[key] != getattr(base, key)]
     other += ["start"] if plan.get("start") != base.start else []
+    other += ["frozen"] if plan.get("frozen") else []
     other += ["precision"] if base.precision not in ("auto", plan.get("precision", "float32")) else []
     if other:  # they change the optimizers too
         return other
@@ -186,13 +186,6 @@ def _unnamed(optimizer: dict[str, Any]) -> dict[str, Any]:
     """A serialized optimizer as JSON values, without its name, which has a counter."""
     content = json.loads(json.dumps(optimizer))
     return {**content, "config": {**content["config"], "name": ""}}
-
-
-def _source(architecture: str) -> str:
-    """The source in the docstring of an architecture's module."""
-    paragraphs = source.module_docstring(architecture).split("\n\n")
-    sources = [p.partition(": ")[2] for p in paragraphs if p.startswith(("Source: ", "Sources: "))]
-    return " ".join(sources[0].split()) if sources else "none; a plain convolutional network"
 
 
 def main(arguments: list[str] | None = None) -> int:

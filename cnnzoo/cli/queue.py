@@ -16,6 +16,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from cnnzoo.checkpoints.remote import is_remote
 from cnnzoo.data.addresses import absolute
 from cnnzoo.recipes.json_files import find_recipe
 from cnnzoo.training.run_dir import Run, has_run
@@ -92,6 +93,9 @@ def check_settings(args: argparse.Namespace) -> None:
     given = {key: getattr(args, key) for key in kept}
     given["name"] = recipe.checkpoint if recipe else args.name
     given["start"] = str(Path(args.start).resolve()) if args.start and Path(args.start).is_dir() else args.start
+    if is_remote(args.start) and str(plan.get("start")).startswith(f"{args.start}@"):
+        given["start"] = plan["start"]  # the commit that the run began with
+    given["frozen"] = args.frozen and [name.strip() for name in args.frozen.split(",")]
     given["precision"] = None if args.precision == "auto" else args.precision
     addresses = args.data and (str(Path(args.data).resolve()), absolute(args.data))
     given["data"] = plan["data"] if args.data and plan["data"] in addresses else args.data

@@ -3,6 +3,7 @@
 import io
 import struct
 import zlib
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from math import isfinite
 from pathlib import Path
@@ -21,8 +22,9 @@ if TYPE_CHECKING:
     from PIL import Image
 
 FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
-# Maximum pixels per side: libpng's default limit, libjpeg's limit, and 14 bits.
-LONGEST = {"PNG": 1_000_000, "JPEG": 65500, "WEBP": 16383}
+PHOTO_FORMATS = {**FORMATS, ".gif": "GIF", ".tif": "TIFF", ".tiff": "TIFF"}  # of photograph commands
+# Maximum pixels per side: libpng's default limit, libjpeg's limit, 14 bits, 16 bits, and that of libpng again.
+LONGEST = {"PNG": 1_000_000, "JPEG": 65500, "WEBP": 16383, "GIF": 65535, "TIFF": 1_000_000}
 SEGMENT = 65533  # maximum bytes of EXIF in a JPEG
 DENSEST = 65535  # maximum pixels per inch in a JPEG
 X_RESOLUTION = 0x011A  # the tag of EXIF and TIFF
@@ -143,6 +145,11 @@ def read_photo(source: "str | Path | bytes | Image.Image") -> Photo:
             array = _png16(raw, image.has_transparency_data)
     else:
         array = pixels_of(image, name)
+    return photo_of(image, array)
+
+
+def photo_of(image: "Image.Image", array: np.ndarray) -> Photo:
+    """The photograph of a Pillow image, given its array as by `cnnzoo.imaging.decoding.pixels_of`: upright."""
     pixels, alpha = split(upright(array, image))
     height, width, channels = pixels.shape
     found = exif.of_changed(exif.of_file(image), width, height)
@@ -182,28 +189,34 @@ def _resolution(image: "Image.Image") -> tuple[float, float] | None:
 # -- writing ----------------------------------------------------------------------------------------------------------
 
 
-def format_for(path: str | Path, sides: tuple[int, int] | None = None, like: Photo | None = None) -> str:
-    """The output format of a path, by its suffix: "PNG", "JPEG" or "WEBP".
+def format_for(
+    path: str | Path,
+    sides: tuple[int, int] | None = None,
+    like: Photo | None = None,
+    formats: Mapping[str, str] = FORMATS,
+) -> str:
+    """The output format of a path, by its suffix, such as "PNG".
 
     Args:
         path: The file.
         sides: Height and width, if known.
         like: The photograph with the metadata to write, if known.
+        formats: The known formats, by suffix.
 
     Raises:
         ValueError: For another suffix, the path of a folder, a parent that is a file, too many pixels per side for the
             format, or transparency or more than 64 KB of EXIF in a JPEG.
     """
     path = Path(path)
-    found = FORMATS.get(path.suffix.lower())
+    found = formats.get(path.suffix.lower())
     if path.is_dir():
         raise ValueError(f"The path must be a file to write. Received: the folder {path}")
     if found is None:
-        raise ValueError(f"The name of the file to write must end in one of {', '.join(FORMATS)}. Received: {path}")
+        raise ValueError(f"The name of the file to write must end in one of {', '.join(formats)}. Received: {path}")
     if (above := next((folder for folder in path.parents if folder.exists()), None)) and not above.is_dir():
         raise ValueError(f"The file to write must be in a folder. Received: {path}, but {above} is no folder")
     if sides and max(sides) > LONGEST[found]:
-        roomy = [suffix for suffix, kind in FORMATS.items() if LONGEST[kind] >= max(sides)]
+        roomy = [suffix for suffix, kind in formats.items() if LONGEST[kind] >= max(sides)]
         raise ValueError(
             f"A {path.suffix} picture must have at most {LONGEST[found]} pixels a side"
             + (f", or end in {'one of ' if len(roomy) > 1 else ''}{', '.join(roomy)}" if roomy else "")
@@ -226,12 +239,12 @@ def format_for(path: str | Path, sides: tuple[int, int] | None = None, like: Pho
 def save_photo(path: str | Path, pixels: np.ndarray, like: Photo) -> None:
     """Writes a photograph atomically, with the metadata of another; creates the folder.
 
-    PNG keeps 8 or 16 bits. JPEG (quality 95, 4:4:4) and WebP (lossless) are rounded to 8. WebP has neither gray images
-    (they become RGB, without a gray profile) nor a resolution except in EXIF. The size in EXIF is updated; the
-    resolution stays.
+    PNG keeps 8 or 16 bits, and so does TIFF for gray pictures without transparency. JPEG (quality 95, 4:4:4), WebP
+    (lossless) and others are rounded to 8. WebP has neither gray images (they become RGB, without a gray profile) nor a
+    resolution except in EXIF. GIF has 256 colors and no metadata. The size in EXIF is updated; the resolution stays.
 
     Args:
-        path: With suffix .png, .jpg, .jpeg or .webp.
+        path: With a suffix of `PHOTO_FORMATS`.
         pixels: uint8 or uint16 (height, width, 1 or 3).
         like: Source of the metadata; its alpha has the size and dtype of the pixels.
 
@@ -251,13 +264,15 @@ def save_photo(path: str | Path, pixels: np.ndarray, like: Photo) -> None:
         )
     height, width, channels = pixels.shape
     like = replace(like, exif=exif.of_changed(like.exif, width, height))
-    kind = format_for(path, (height, width), like)
+    kind = format_for(path, (height, width), like, PHOTO_FORMATS)
     carried = {
         "exif": like.exif,
         "icc_profile": _profile(like.icc, channels == 3 or kind == "WEBP"),
         "dpi": like.dpi,
     }
     array = pixels if alpha is None else np.concatenate([pixels, alpha[..., None]], axis=2)
+    if kind == "GIF":
+        carried = {}
     write = _png16_bytes if array.dtype == np.uint16 and kind == "PNG" else _bytes
     raw = write(array, kind, path, {key: value for key, value in carried.items() if value})
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -267,9 +282,10 @@ def save_photo(path: str | Path, pixels: np.ndarray, like: Photo) -> None:
 def _bytes(array: np.ndarray, kind: str, path: Path, carried: dict[str, Any]) -> memoryview:
     from PIL import Image
 
-    if array.dtype == np.uint16:  # round(v / 257), without a larger dtype
-        array = (array // 257 + (array % 257 > 128)).astype(np.uint8)
+    if kind != "TIFF" or array.shape[2] > 1:
+        array = in_8_bits(array)
     options: dict[str, Any] = {"JPEG": {"quality": 95, "subsampling": 0}, "WEBP": {"lossless": True, "exact": True}}
+    options["TIFF"] = {"compression": "tiff_deflate"}
     buffer = io.BytesIO()
     try:
         Image.fromarray(array[..., 0] if array.shape[2] == 1 else array).save(
@@ -278,6 +294,11 @@ def _bytes(array: np.ndarray, kind: str, path: Path, carried: dict[str, Any]) ->
     except (OSError, ValueError) as error:
         raise ValueError(f"{path} cannot be written as {kind}: {error}") from error
     return buffer.getbuffer()  # no copy of a possibly large buffer
+
+
+def in_8_bits(array: np.ndarray) -> np.ndarray:
+    """An array of 8 or 16 bits as uint8: round(v / 257), without a larger dtype."""
+    return (array // 257 + (array % 257 > 128)).astype(np.uint8) if array.dtype == np.uint16 else array
 
 
 def _png16_bytes(array: np.ndarray, kind: str, path: Path, carried: dict[str, Any]) -> bytes:

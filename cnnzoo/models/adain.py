@@ -22,6 +22,7 @@ from cnnzoo.registry import register
 from cnnzoo.tasks.compiled import run
 from cnnzoo.tasks.photo_inference import GRAIN, as_photographs, levels, units
 from cnnzoo.tasks.pixel_optimizers import resized
+from cnnzoo.tasks.sharing import Shared
 
 STRIDE = 4  # pixels per position of the normalized map
 MARGIN = 32  # receptive field radius of encoder and decoder, in pixels
@@ -92,7 +93,7 @@ def _built(sizes: list[int], channels: int, **options: Any) -> list[keras.layers
 
 
 @register("adain")
-class AdaIN(PhasedModel):
+class AdaIN(Shared):
     """Transfers the mean and standard deviation of style features to content features, and decodes them.
 
     The input of the decoder g is t = d(F(s)) (F(c) - m(F(c))) / d(F(c)) + m(F(s)) (equation 8), with the last feature

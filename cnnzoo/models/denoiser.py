@@ -22,16 +22,17 @@ from cnnzoo.imaging.resampling import mirror_to_multiple
 from cnnzoo.nn.layers import DepthToSpace, ReplicaSeedGenerator, unit_range
 from cnnzoo.nn.losses import psnr
 from cnnzoo.nn.replicas import each_row
-from cnnzoo.phases import Phase, PhasedModel
+from cnnzoo.phases import Phase
 from cnnzoo.registry import register
 from cnnzoo.tasks.photo_inference import each_photograph, main_in_type
+from cnnzoo.tasks.sharing import Shared
 
 SCALES = 3
 STRIDE = 2 ** (SCALES - 1)  # pixels per position of the coarsest scale
 
 
 @register("denoiser")
-class Denoiser(PhasedModel):
+class Denoiser(Shared):
     """Minimizes the mean of (x - x')^2, and thereby maximizes the PSNR, for x' = y - network(y) and y = x + noise.
 
     A U-Net with three scales, each with half the sides and twice the channels of the previous one, one residual

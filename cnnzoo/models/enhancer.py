@@ -21,10 +21,11 @@ from cnnzoo.imaging.degradations import misexposed
 from cnnzoo.imaging.resampling import bilinear, weighted
 from cnnzoo.nn.layers import ReplicaSeedGenerator, unit_range
 from cnnzoo.nn.losses import color_cast, exposure_error, illumination_smoothness, psnr, spatial_consistency
-from cnnzoo.phases import Phase, PhasedModel
+from cnnzoo.phases import Phase
 from cnnzoo.registry import register
 from cnnzoo.tasks.compiled import in_batches, run
 from cnnzoo.tasks.photo_inference import as_photographs, levels, units
+from cnnzoo.tasks.sharing import Shared
 
 SIDE = 128  # side of the network input in pixels
 GRID = 16  # side of the grid of curves
@@ -35,7 +36,7 @@ STRIP = 2**18  # pixels per strip
 
 
 @register("enhancer")
-class Enhancer(PhasedModel):
+class Enhancer(Shared):
     """Predicts eight successive curves x + a x (1 - x) per channel, to restore mis-exposed photographs.
 
     Each a is in [-1, 1], so that curves are monotonic on [0, 1]: a > 0 brightens, a < 0 darkens, and combinations

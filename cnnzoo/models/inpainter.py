@@ -21,10 +21,11 @@ from cnnzoo.imaging.resampling import mirror_to_multiple
 from cnnzoo.imaging.tiling import tiled
 from cnnzoo.nn.gan_losses import hinge_discriminator_loss, wasserstein_generator_loss
 from cnnzoo.nn.layers import PACKAGE, DepthToSpace, ReplicaSeedGenerator, SpectralConv2D, unit_range
-from cnnzoo.phases import Phase, PhasedModel
+from cnnzoo.phases import Phase
 from cnnzoo.registry import register
 from cnnzoo.tasks.compiled import in_batches, run
 from cnnzoo.tasks.photo_inference import GRAIN, as_photographs, levels, units
+from cnnzoo.tasks.sharing import Shared
 
 LEVELS = 10  # maximum pyramid levels of the smooth filling, for holes up to 1024 pixels
 LEAST = 1e-7  # below 4^-10, the smallest known fraction at the coarsest level; nonzero in float16
@@ -190,7 +191,7 @@ class InpainterOutputs(NamedTuple):
 
 
 @register("inpainter")
-class Inpainter(PhasedModel):
+class Inpainter(Shared):
     """Minimizes |x - x'| over the missing pixels; known pixels are unchanged.
 
     In training, random masks of the kinds in `masks` are drawn for each image. The inputs of the network are the masked

@@ -15,10 +15,11 @@ from scipy.special import ndtr, softmax
 from cnnzoo.models._pixelcnn import PixelCNN
 from cnnzoo.nn import entropy_coding, losses
 from cnnzoo.nn.layers import PACKAGE, BatchNormalization, DepthToSpace, unit_range
-from cnnzoo.phases import Phase, PhasedModel
+from cnnzoo.phases import Phase
 from cnnzoo.registry import register
 from cnnzoo.tasks import inference
 from cnnzoo.tasks.autoencoder import SIDES, check_sides
+from cnnzoo.tasks.sharing import Shared
 
 
 @keras.saving.register_keras_serializable(PACKAGE)
@@ -64,7 +65,7 @@ class VQVAEOutputs(NamedTuple):
 
 
 @register("vqvae")
-class VQVAE(PhasedModel):
+class VQVAE(Shared):
     """An autoencoder with a grid of integers at stride 4 as its code.
 
     Minimizes |x - x'|^2 + |sg[z] - e|^2 + beta |z - sg[e]|^2, with the encoder outputs z, their nearest codebook

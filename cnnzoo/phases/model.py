@@ -16,7 +16,7 @@ from cnnzoo.nn.layers import unit_range
 from cnnzoo.phases import inputs
 from cnnzoo.phases.compiling import Compiling
 from cnnzoo.phases.metrics import Logging, means
-from cnnzoo.phases.phase import Phase, share_size
+from cnnzoo.phases.phase import Phase, frozen, share_size
 from cnnzoo.phases.precision import resolved
 from cnnzoo.utils.backend import check_keras
 
@@ -266,7 +266,9 @@ class PhasedModel(inputs.Checking, Compiling, Logging, keras.Model):
         return None if self._compile_metrics is None else (*self.predictions(forward), weights)
 
     def ema_pairs(self) -> list[tuple]:
-        return [pair for live, average in self.averages() for pair in zip(live.weights, average.weights, strict=True)]
+        pairs = [pair for live, average in self.averages() for pair in zip(live.weights, average.weights, strict=True)]
+        kept = frozen(live for live, _ in self.averages())  # the averages of frozen layers stay, too
+        return [pair for pair in pairs if id(pair[0]) not in kept]
 
     def ema_rate(self, steps: Any) -> Any:
         # Warm-up of the decay, since early averages are dominated by the initial weights.

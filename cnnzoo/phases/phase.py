@@ -1,6 +1,6 @@
 """A phase: a loss, its layers and one optimizer."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -60,6 +60,12 @@ class Phase:
         if self.penalty is not None:
             loss = loss + self.penalty()
         return loss, {name: ops.mean(value) for name, value in logs.items()}
+
+
+def frozen(layers: Iterable[keras.Layer]) -> set[int]:
+    """The ids of the variables of those layers, and layers inside, that are not trainable."""
+    inside = [each for layer in layers for each in layer._flatten_layers() if not each.trainable]
+    return {id(v) for layer in inside for v in layer.weights}
 
 
 def share_size(count: Any, shares: int) -> Any:

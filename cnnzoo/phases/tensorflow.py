@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from cnnzoo.nn.replicas import counting
 from cnnzoo.phases import fused_adam
-from cnnzoo.phases.phase import share_size
+from cnnzoo.phases.phase import frozen, share_size
 
 
 def step(model: Any, train: bool, batch: Any) -> dict[str, Any]:
@@ -74,8 +74,9 @@ def _average_statistics(model: Any, share: Any) -> None:
     # Moving means and other statistics: Keras keeps one per replica and would save the first.
     layers = [layer for phase in model.phases() for layer in phase.layers]
     held = {id(v): v.value for layer in layers for v in layer.non_trainable_variables if "float" in v.dtype}
+    kept = frozen(layers)  # equal on all replicas; a sum of their shares would round them
     context = tf.distribute.get_replica_context()
-    for value in held.values():
+    for value in (value for key, value in held.items() if key not in kept):
         value.assign(context.all_reduce(tf.distribute.ReduceOp.SUM, value * tf.cast(share, value.dtype)))
 
 

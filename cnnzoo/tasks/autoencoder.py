@@ -4,8 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from cnnzoo.phases import PhasedModel
 from cnnzoo.tasks import inference
+from cnnzoo.tasks.sharing import Shared
 
 SIDES = range(8, 65, 4)  # for images of a folder; other multiples of 4 may be configured
 
@@ -24,7 +24,7 @@ def check_sides(image_shape: Any) -> tuple[int, int, int]:
     return shape
 
 
-class Reconstructor(PhasedModel):
+class Reconstructor(Shared):
     """Encodes images, decodes codes and reconstructs images.
 
     A subclass has `image_shape` and `latent_dim`, and defines `encoded`, from images to codes (n, latent_dim), and

@@ -9,8 +9,9 @@ from keras import ops
 
 from cnnzoo.nn import losses
 from cnnzoo.nn.layers import RandomAffine, unit_range
-from cnnzoo.phases import Phase, PhasedModel
+from cnnzoo.phases import Phase
 from cnnzoo.tasks import inference
+from cnnzoo.tasks.sharing import Shared
 
 
 class ClassifierOutputs(NamedTuple):
@@ -20,7 +21,7 @@ class ClassifierOutputs(NamedTuple):
     labels: Any  # (n,) integers
 
 
-class Classifier(PhasedModel):
+class Classifier(Shared):
     """Images to class probabilities. Minimizes the mean of -log p(y|x), with p = softmax(network(x)).
 
     A subclass makes `self.backbone` (images in [0, 1] to features) and `self.head` (features to logits).

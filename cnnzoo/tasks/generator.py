@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 from keras import ops
 
-from cnnzoo.phases import PhasedModel
 from cnnzoo.tasks import inference
+from cnnzoo.tasks.sharing import Shared
 
 FIRST_SIDES = {28: 7, 32: 4, 64: 4}  # side of the first feature map of a convolutional generator, by image side
 
@@ -20,7 +20,7 @@ def check_square(image_shape: Any) -> None:
         )
 
 
-class ImageGenerator(PhasedModel):
+class ImageGenerator(Shared):
     """Generates images from Gaussian noise, optionally class-conditional.
 
     A subclass has `image_shape`, `latent_dim`, `classes` (0 for none) and `average`, the generator

@@ -7,7 +7,7 @@ from keras import ops
 
 from cnnzoo.features.maps import FeatureMaps
 from cnnzoo.nn.losses import gram_matrix, mean_and_deviation, total_variation
-from cnnzoo.phases import PhasedModel
+from cnnzoo.tasks.sharing import Shared
 
 STATISTICS: dict[str, Callable] = {"gram": gram_matrix, "moments": mean_and_deviation}
 TINY = 1e-6  # against division by zero for constant images
@@ -29,7 +29,7 @@ class StyleOutputs(NamedTuple):
     targets: Targets
 
 
-class Stylizer(PhasedModel):
+class Stylizer(Shared):
     """Style transfer with relative content and style losses in a feature network.
 
     The content loss is |F - F_c|^2 / |F_c - mean F_c|^2 for the map F of the content layer; the style loss is the mean

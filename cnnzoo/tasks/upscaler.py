@@ -14,14 +14,15 @@ from cnnzoo.imaging.resampling import downscale, mirrored, upscaling_weights
 from cnnzoo.imaging.self_ensemble import self_ensemble
 from cnnzoo.nn.layers import DepthToSpace, ReplicaSeedGenerator, unit_range
 from cnnzoo.nn.losses import psnr
-from cnnzoo.phases import Phase, PhasedModel
+from cnnzoo.phases import Phase
 from cnnzoo.tasks.photo_inference import LARGEST, each_photograph, levels, rounded, units
+from cnnzoo.tasks.sharing import Shared
 
 SCALES = (2, 3, 4)
 DEGRADATIONS = ("bicubic", "real")
 
 
-class SubPixelModel(PhasedModel):
+class SubPixelModel(Shared):
     """Super-resolution of the luma of images; the chroma is upscaled bicubically.
 
     The training inputs are gray images, downscaled by antialiased bicubic resampling and rounded to 8 bits, and

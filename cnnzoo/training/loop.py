@@ -45,6 +45,7 @@ def train(
     memory: int | None = None,
     strategy: str | None = None,
     start: str | Path | None = None,
+    frozen: str | Sequence[str] | None = None,
     out: str | Path | None = None,
     resume: str | Path | None = None,
     config: Mapping[str, Any] | None = None,
@@ -90,6 +91,9 @@ def train(
         start: The trained model to begin with, a checkpoint or the folder of a finished run, instead of random weights.
             Without `name`, its architecture and the settings of its training are taken, at a tenth of its learning
             rates, for 10 epochs (fine-tuning). With `name`, that decides, and must have equal layers.
+        frozen: With `start`: the names of layers that stay as they are, as "encoder" or "encoder/conv2d*", in a
+            sequence or with commas between them; see `cnnzoo.training.frozen.parts`. The error about an unknown name
+            lists all.
         out: The run folder; a new one in `runs/` by default.
         resume: The folder of a run to resume, instead of all the above but `memory`, and of `config`. A run on an
             iterable needs equal `data` again.
@@ -123,6 +127,7 @@ def train(
         "score_every": score_every,
         "memory": memory,
         "start": start,
+        "frozen": frozen,
         "config": config,
     }
     given = {key: value for key, value in settings.items() if value is not None}

@@ -27,6 +27,7 @@ from cnnzoo.recipes import Recipe, optimizers_of, recipe
 from cnnzoo.recipes.json_files import find_recipe
 from cnnzoo.registry import architecture, from_config, split_name
 from cnnzoo.training import shape, updates
+from cnnzoo.training.frozen import freeze, names_of
 from cnnzoo.training.run_dir import Run
 from cnnzoo.training.start import address, recipe_of
 
@@ -138,6 +139,13 @@ def _settings(base: Recipe, arch: str, given: Mapping[str, Any]) -> Plan:
     plan["limit"] = given.get("limit", base.limit)
     if base.start is not None:
         plan["start"] = base.start
+    if "frozen" in given:
+        plan["frozen"] = names_of(given["frozen"])
+        if base.start is None:
+            raise ValueError(
+                "`frozen` (--freeze) must be given with `start` (--from), a trained model; random weights would stay "
+                f"random. Received: {', '.join(plan['frozen'])}"
+            )
     plan["precision"] = resolved(given.get("precision", base.precision))
     plan["config"] = dict(base.config) | dict(given.get("config", {}))
     return plan
@@ -173,9 +181,17 @@ def _images_of_shape(plan: Plan, given: Mapping[str, Any], fixed: Mapping[str, A
 
 
 def build_model(plan: Plan) -> Any:
-    """The model of a plan. Keras draws missing seeds from Python's `random`, on every backend."""
+    """The model of a plan, with its frozen parts.
+
+    Keras draws missing seeds from Python's `random`, on every backend.
+
+    Raises:
+        ValueError: As `cnnzoo.training.frozen.freeze`.
+    """
     with _seeded(plan["seed"]):
-        return from_config(plan["architecture"], plan["config"])
+        model = from_config(plan["architecture"], plan["config"])
+    freeze(model, plan.get("frozen", ()))
+    return model
 
 
 @contextmanager

@@ -7,6 +7,7 @@ from typing import Any
 import keras
 
 from cnnzoo import checkpoints, hub
+from cnnzoo.checkpoints.remote import is_remote, pinned
 from cnnzoo.recipes import Recipe
 from cnnzoo.registry import UnknownName
 from cnnzoo.training.run_dir import Run
@@ -15,11 +16,16 @@ GENTLER = 0.1  # share of the learning rates of the first training
 
 
 def address(start: str | Path) -> str:
-    """The name of a checkpoint as it is; a folder as an absolute path, so that a run resumes from any directory.
+    """The name of a checkpoint, with its commit if it is of the Hub; a folder as an absolute path.
+
+    A run thus resumes from any directory, and with the same weights.
 
     Raises:
         UnknownName: There is neither.
+        CheckpointError: As `hub.checkpoint_path`.
     """
+    if is_remote(start):
+        return pinned(str(start))
     if str(start) in hub.list_checkpoints():
         return str(start)
     if not Path(start).is_dir():
@@ -33,7 +39,7 @@ def model_of(start: str) -> Any:
     Raises:
         CheckpointError: Its files are missing, truncated or altered, or its run is not finished.
     """
-    return hub.build(start) if start in hub.list_checkpoints() else checkpoints.load(start)
+    return checkpoints.load(_folder(start))
 
 
 def recipe_of(start: str) -> Recipe:
@@ -59,22 +65,28 @@ def recipe_of(start: str) -> Recipe:
 
 def _described(start: str) -> tuple[dict[str, Any], dict[str, Any]]:
     """The architecture and configuration of a trained model, and the settings of its training."""
-    if start in hub.list_checkpoints():
-        card = hub.card(start)
+    folder = _folder(start)
+    if (folder / checkpoints.CARD).exists():
+        card = checkpoints.open_checkpoint(folder).card
         return card, card["recipe"]
-    if (Path(start) / checkpoints.CARD).exists():
-        card = checkpoints.open_checkpoint(start).card
-        return card, card["recipe"]
-    plan = Run.open(start).plan
+    plan = Run.open(folder).plan
     return plan, plan
+
+
+def _folder(start: str) -> Path:
+    return hub.checkpoint_path(start) if hub.is_checkpoint(start) else Path(start)
 
 
 def _gentler(config: dict[str, Any], updates: int) -> Any:
     """The optimizer of a configuration, at a share of its rate and with cosine decay over a number of updates."""
-    rate = config["config"]["learning_rate"]
+    settings = dict(config["config"])
+    rate = settings.pop("learning_rate")
     if isinstance(rate, dict):
         schedule = rate["config"]
         rate = max(schedule["initial_learning_rate"], schedule.get("warmup_target") or 0.0)
+    # Numbers and words alone, since a card of the Hub could name any object that Keras can make.
+    plain = all(isinstance(value, bool | int | float | str | None) for value in settings.values())
+    if config["module"] != "keras.optimizers" or not plain:
+        raise ValueError(f"The optimizers of the model to begin with must be of Keras. Received: {config}")
     decay = keras.optimizers.schedules.CosineDecay(GENTLER * rate, updates)
-    optimizer = keras.saving.deserialize_keras_object(config)
-    return type(optimizer).from_config({**optimizer.get_config(), "learning_rate": decay})
+    return keras.optimizers.get(config["class_name"]).from_config({**settings, "learning_rate": decay})

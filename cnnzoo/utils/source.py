@@ -34,6 +34,13 @@ def summary(architecture: str) -> str:
     return module_docstring(architecture).split("\n")[0]
 
 
+def paper(architecture: str) -> str:
+    """The source in the docstring of an architecture's module."""
+    paragraphs = module_docstring(architecture).split("\n\n")
+    sources = [p.partition(": ")[2] for p in paragraphs if p.startswith(("Source: ", "Sources: "))]
+    return " ".join(sources[0].split()) if sources else "none; a plain convolutional network"
+
+
 def lineage(architecture: str) -> list[ast.ClassDef]:
     """The class of one of the zoo's own architectures and its parents, as far as they are in the zoo."""
     return [node for _, node in _definitions(architecture)]

@@ -59,7 +59,7 @@ REFUSED = {
     "classify dcgan.mnist three.png": "must be one that can classify. Received: 'dcgan.mnist', whose task is 'gen",
     "reconstruct autoencoder.mnist nowhere.png": "nowhere.png: No such file or directory",
     "upscale nowhere.png out.png --scale 3": "nowhere.png: No such file or directory",
-    "upscale three.png out.bmp --scale 3": "must end in one of .png, .jpg, .jpeg, .webp. Received: out.bmp",
+    "upscale three.png out.bmp --scale 3": ".png, .jpg, .jpeg, .webp, .gif, .tif, .tiff. Received: out.bmp",
     "upscale three.png text.png/out.png --scale 3": "but text.png is no folder",
     "upscale three.png out.png --scale 7": "--scale must be above 1 and at most 4. Received: 7",
     "upscale three.png out.png --scale 3 --model espcn.x2": "must be 2 for 'espcn.x2', or a fraction above 1",

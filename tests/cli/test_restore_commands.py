@@ -452,10 +452,10 @@ def test_what_a_format_cannot_hold_is_refused_before_the_work(refusal, monkeypat
     monkeypatch.setattr(Enlarger, "upscale", lambda *given, **options: pytest.fail("it was worked out"))
     Image.new("L", (8200, 2)).save(tmp_path / "wide.png")
     complaint = refusal("upscale", tmp_path / "wide.png", tmp_path / "wide.webp", "--scale", 2)
-    assert "at most 16383 pixels a side, or end in one of .png, .jpg, .jpeg. Received: " in complaint
+    assert "at most 16383 pixels a side, or end in one of .png, .jpg, .jpeg, .gif, .tif, .tiff. Received: " in complaint
     Image.new("L", (2, 32800)).save(tmp_path / "tall.png")
     complaint = refusal("upscale", tmp_path / "tall.png", tmp_path / "tall.jpg", "--scale", 2)
-    assert "at most 65500 pixels a side, or end in .png. Received: " in complaint
+    assert "at most 65500 pixels a side, or end in one of .png, .tif, .tiff. Received: " in complaint
     exif = Image.Exif()
     exif[270] = 70000 * "x"
     Image.new("L", (2, 2)).save(tmp_path / "told.png", exif=exif)
@@ -479,7 +479,7 @@ def test_a_folder_of_scans_is_worked_on_and_hidden_files_are_not(command, photo,
     for name in ("._a.tif", ".hidden.png", ".DS_Store"):
         (tmp_path / "scans" / name).write_bytes(b"no picture")
     out, err = command("denoise", tmp_path / "scans", tmp_path / "scans" / "clean")
-    assert [line.rpartition("/")[2] for line in out.splitlines()] == ["a.png", "b.png", "c.png"] and err == ""
+    assert [line.rpartition("/")[2] for line in out.splitlines()] == ["a.tif", "b.TIFF", "c.png"] and err == ""
     for name in ("d.txt", "e.nef", "f.nef"):
         (tmp_path / "scans" / name).touch()
     _, err = command("denoise", tmp_path / "scans", tmp_path / "scans" / "clean")

@@ -109,7 +109,7 @@ def test_the_public_names_are_these():
     """A name that is missing breaks the programs of users; a new one is written down here and in the documents."""
     assert sorted(cnnzoo.__all__) == [
         "__version__", "app", "build", "card", "compare", "evaluate", "export", "list_checkpoints", "list_models",
-        "load_export", "pipeline", "plot_history", "show", "train", "tune",
+        "load_export", "pipeline", "plot_history", "push_to_hub", "show", "train", "tune",
     ]  # fmt: skip
     assert all(callable(getattr(cnnzoo, name)) for name in cnnzoo.__all__ if name != "__version__")
 

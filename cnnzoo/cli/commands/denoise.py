@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from cnnzoo.cli import arguments
 from cnnzoo.cli.photographs import plan_files, process_files, restorer_of
+from cnnzoo.cli.pipes import with_pipes
 
 if TYPE_CHECKING:
     from cnnzoo.imaging.files import Photo
@@ -24,6 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     arguments.ensemble(parser)
 
 
+@with_pipes
 def run(args: argparse.Namespace) -> None:
     plan = plan_files(args)
     restorer = cache(lambda name: restorer_of(name, DENOISERS[3]))

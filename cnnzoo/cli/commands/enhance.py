@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from cnnzoo.cli import arguments, models
 from cnnzoo.cli.photographs import plan_files, process_files
+from cnnzoo.cli.pipes import with_pipes
 
 if TYPE_CHECKING:
     from cnnzoo.imaging.files import Photo
@@ -23,6 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     arguments.other_model(parser, "enhancer.photos")
 
 
+@with_pipes
 def run(args: argparse.Namespace) -> None:
     plan = plan_files(args)
     model = models.load_with_method(args.model or ENHANCER, "enhance")

@@ -21,7 +21,9 @@ LONGEST = 20  # rows of a table, to fit a screen
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("name", help="an architecture, such as lenet, or a checkpoint, such as lenet.mnist")
+    parser.add_argument(
+        "name", help="an architecture, such as lenet; or a checkpoint, such as lenet.mnist or hf://USER/NAME"
+    )
     arguments.json_flag(parser)
 
 
@@ -29,7 +31,7 @@ def run(args: argparse.Namespace) -> None:
     from cnnzoo import hub, registry
     from cnnzoo.checkpoints import table
 
-    if registry.split_name(args.name)[1]:
+    if hub.is_checkpoint(args.name) or registry.split_name(args.name)[1]:
         about = hub.card(args.name)
         return print_json(about) if args.json else _print_checkpoint(about)
     about = table.architecture_card(args.name)

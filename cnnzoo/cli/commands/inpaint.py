@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from cnnzoo.cli import arguments, checks
 from cnnzoo.cli.photographs import mask_of, plan_files, process_files, restorer_of
+from cnnzoo.cli.pipes import with_pipes
 
 if TYPE_CHECKING:
     from cnnzoo.imaging.files import Photo
@@ -26,6 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     arguments.other_model(parser, "inpainter.photos64")
 
 
+@with_pipes
 def run(args: argparse.Namespace) -> None:
     plan = plan_files(args, args.mask)
     checks.pictures(args.mask)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from cnnzoo import hub, registry
 from cnnzoo.cli import arguments, checks, models
 from cnnzoo.cli.photographs import mask_of, plan_files, process_files
+from cnnzoo.cli.pipes import with_pipes
 
 if TYPE_CHECKING:
     import numpy as np
@@ -49,6 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     by_itself.add_argument("--frames", type=Path, metavar="FOLDER", help=steps)
 
 
+@with_pipes
 def run(args: argparse.Namespace) -> None:
     from cnnzoo.runtime import edits
 

@@ -26,6 +26,7 @@ EXAMPLES = (
     "cnnzoo train dcgan --data digits --epochs 4 --seed 3 --out RUN",
     "cnnzoo train vae --data photos/ --config latent_dim=16 --config likelihood=logistic",
     "cnnzoo train --from espcn.x3 --data photos/         # fine-tunes a checkpoint",
+    "cnnzoo train --from cnn.mnist --data digits --freeze backbone",
     "cnnzoo train --resume RUN                  # after Ctrl-C, a crash or a power cut",
     "cnnzoo train dcgan.mnist --score-every 5   # with scores on validation images",
     "cnnzoo train --queue FILE                  # such a run a line, each with --out",
@@ -101,6 +102,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="begin with the weights of a checkpoint or a finished run; without a name, with its settings too, at a "
         "tenth of its learning rates",
     )
+    parser.add_argument(
+        "--freeze",
+        dest="frozen",
+        metavar="PART",
+        help="with --from, layers that stay as they are: discriminator/conv2d*,head; an unknown one lists all",
+    )
     parser.add_argument("--out", type=Path, help="the run folder (default: a new one in ./runs)")
     arguments.config(parser, "a field of the architecture, as JSON")
     parser.add_argument("--resume", type=Path, metavar="RUN", help="resume the run in this folder")
@@ -139,6 +146,7 @@ def run(args: argparse.Namespace) -> int:
             memory=args.memory,
             strategy=args.strategy,
             start=args.start,
+            frozen=args.frozen,
             out=args.out,
             resume=args.resume,
             config=dict(args.config) if args.config else None,

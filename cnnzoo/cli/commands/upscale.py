@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from cnnzoo.cli import arguments, models
 from cnnzoo.cli.photographs import plan_files, process_files
+from cnnzoo.cli.pipes import with_pipes
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -44,6 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     arguments.ensemble(parser)
 
 
+@with_pipes
 def run(args: argparse.Namespace) -> None:
     from cnnzoo.imaging.decoding import is_jpeg
     from cnnzoo.runtime import edits

@@ -22,7 +22,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "folder",
         nargs="+",
-        type=Path,
         help="the folder of an exported model, or of one version of it; or a checkpoint, by its name or folder",
     )
     arguments.json_flag(parser)
@@ -31,8 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     from cnnzoo.checkpoints import CARD
 
-    known = hub.list_checkpoints()
-    folders = [hub.checkpoint_path(str(folder)) if str(folder) in known else folder for folder in args.folder]
+    folders = [hub.checkpoint_path(name) if hub.is_checkpoint(name) else Path(name) for name in args.folder]
     for folder in folders:
         checks.exists(folder)
     found: dict[str, dict[str, float]] = {}
@@ -46,8 +44,8 @@ def run(args: argparse.Namespace) -> None:
             found |= verify(*exports)
     if args.json:
         return print_json(found)
-    for folder, differences in found.items():
-        print_table(folder, ("what", "off by at most"), [(k, f"{v:.2g}") for k, v in differences.items()])
+    for name, differences in found.items():
+        print_table(name, ("what", "off by at most"), [(k, f"{v:.2g}") for k, v in differences.items()])
 
 
 def _differences(folder: Path) -> dict[str, float]:

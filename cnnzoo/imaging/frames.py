@@ -1,0 +1,162 @@
+"""Animations and TIFF files of several pages: read and written frame by frame, with their times and repetitions."""
+
+import io
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from cnnzoo.imaging.decoding import LARGEST, contents, decoding, pixels_of
+from cnnzoo.imaging.files import Photo, in_8_bits, photo_of
+from cnnzoo.utils.atomic_files import write_bytes
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+MOST = 1000  # frames
+# Formats of animations by suffix, and of pages.
+MOVING = {".gif": "GIF", ".webp": "WEBP", ".png": "PNG"}
+PAGED = {".tif": "TIFF", ".tiff": "TIFF"}
+
+
+@dataclass(frozen=True)
+class Clip:
+    """The frames of an animation, or the pages of a TIFF.
+
+    Attributes:
+        image: The opened file.
+        name: Of the file, for errors.
+        count: Number of frames.
+        plays: How often an animation is shown, 0 for endlessly; None for pages.
+    """
+
+    image: "Image.Image"
+    name: str
+    count: int
+    plays: int | None
+
+    @property
+    def sides(self) -> tuple[int, int]:
+        """Height and width of the first frame."""
+        return self.image.height, self.image.width
+
+    def frames(self) -> Iterator[tuple[Photo, int]]:
+        """Each frame, decoded when it is asked for, with its time in milliseconds.
+
+        Frames of an animation are whole pictures in color, 8 bits.
+
+        Raises:
+            ValueError: A frame is damaged, or all together have more than `LARGEST` pixels.
+        """
+        total = 0
+        for i in range(self.count):
+            with decoding(self.name):
+                self.image.seek(i)
+            total += self.image.width * self.image.height
+            check_pixels(self.name, total)
+            with decoding(self.name):
+                self.image.load()
+                if self.plays is not None:
+                    clear = self.image.has_transparency_data
+                    array = np.asarray(self.image.convert("RGBA" if clear else "RGB"))
+            if self.plays is None:
+                array = pixels_of(self.image, self.name)
+            yield photo_of(self.image, array), round(self.image.info.get("duration", 0))
+
+
+def open_clip(path: Path) -> Clip | None:
+    """The animation or the pages in a file; None for a still picture.
+
+    Raises:
+        ValueError: It is not an image; or it has more than `MOST` frames, or more than `LARGEST` pixels in all of them.
+    """
+    from PIL import Image
+
+    raw, name = contents(path)
+    with decoding(name):
+        image = Image.open(io.BytesIO(raw))
+        count = 1 if image.format == "MPO" else getattr(image, "n_frames", 1)
+    if count == 1:
+        return None
+    if count > MOST:
+        raise ValueError(f"{name} must have at most {MOST} frames. Received: {count}")
+    check_pixels(name, count * image.width * image.height)
+    if image.format == "TIFF":
+        return Clip(image, name, count, None)
+    loop = image.info.get("loop")
+    if image.format == "GIF":  # which counts the repetitions, and has no count for one play
+        return Clip(image, name, count, 1 if loop is None else loop and loop + 1)
+    return Clip(image, name, count, 0 if loop is None else loop)
+
+
+def check_pixels(name: str, pixels: int) -> None:
+    """Bounds the pixels of all frames together.
+
+    Raises:
+        ValueError: They are more than `LARGEST`.
+    """
+    if pixels > LARGEST:
+        raise ValueError(
+            f"{name} must have at most {LARGEST / 1e6:g} megapixels in all frames. Received: {pixels / 1e6:.0f}"
+        )
+
+
+def clip_format(path: Path, clip: Clip) -> str:
+    """The format of the file for a clip, by its suffix.
+
+    Raises:
+        ValueError: The format has one frame, or no times, or no pages.
+    """
+    known = PAGED if clip.plays is None else MOVING
+    found = known.get(path.suffix.lower())
+    if found is None:
+        what = "a TIFF of several pages" if clip.plays is None else "an animation"
+        raise ValueError(f"The name of {what} must end in one of {', '.join(known)}. Received: {path} for {clip.name}")
+    return found
+
+
+def save_clip(path: Path, photos: Sequence[Photo], times: Sequence[int], clip: Clip) -> None:
+    """Writes frames atomically, with the metadata of the first; creates the folder.
+
+    WebP and PNG are lossless, GIF has 256 colors a frame and times in hundredths of a second. All have 8 bits, but for
+    gray pages of 16 bits.
+
+    Args:
+        path: Its suffix is one of `clip_format`.
+        photos: The frames.
+        times: Of the frames, in milliseconds.
+        clip: The file that they are from.
+    """
+    kind = clip_format(path, clip)
+    first, *rest = (_image(photo, kind) for photo in photos)
+    options: dict[str, Any] = {"TIFF": {"compression": "tiff_deflate"}, "WEBP": {"lossless": True, "exact": True}}
+    options = {"save_all": True, "append_images": rest, **options.get(kind, {})}
+    if clip.plays is not None:
+        options["duration"] = list(times)
+        plays = clip.plays - 1 if kind == "GIF" and clip.plays else clip.plays
+        options |= {} if kind == "GIF" and clip.plays == 1 else {"loop": plays}
+        # A frame with transparent parts must not be drawn over the one before.
+        options |= {"disposal": 2} if kind == "GIF" and any(photo.alpha is not None for photo in photos) else {}
+    like = photos[0]
+    if kind != "GIF":
+        carried = {"exif": like.exif, "icc_profile": like.icc, "dpi": like.dpi if kind == "TIFF" else None}
+        options |= {key: value for key, value in carried.items() if value}
+    buffer = io.BytesIO()
+    try:
+        first.save(buffer, kind, **options)
+    except (OSError, ValueError) as error:
+        raise ValueError(f"{path} cannot be written as {kind}: {error}") from error
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_bytes(path, buffer.getbuffer())
+
+
+def _image(photo: Photo, kind: str) -> "Image.Image":
+    from PIL import Image
+
+    pixels, alpha = photo.pixels, photo.alpha
+    if kind == "TIFF" and pixels.dtype == np.uint16 and pixels.shape[2] == 1 and alpha is None:
+        return Image.fromarray(pixels[..., 0])
+    array = in_8_bits(pixels if alpha is None else np.concatenate([pixels, alpha[..., None]], axis=2))
+    return Image.fromarray(array[..., 0] if array.shape[2] == 1 else array)
