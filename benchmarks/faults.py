@@ -130,7 +130,7 @@ class Figures:
         kills: Of running trainings.
         early: Those before the first step.
         within: Those after which there was a state to go on from.
-        runs: That were killed.
+        runs: That were compared; one that ended before its moment was not killed.
         slowest: Seconds from a signal to the end of the process.
         differing: The runs that did not end in the bits of the unbroken one, or left files behind.
     """
@@ -228,7 +228,14 @@ def resume(run: Path, memory: dict[str, int]) -> None:
 
 
 def kill_runs(
-    folder: Path, kills: int, archs: Sequence[str], figures: Figures, number: int, seed: int, until: float
+    folder: Path,
+    kills: int,
+    archs: Sequence[str],
+    figures: Figures,
+    number: int,
+    seed: int,
+    until: float,
+    keep: Callable[[], object],
 ) -> None:
     """Stops trainings by a signal at random moments, each once or twice, resumes them, and compares.
 
@@ -242,6 +249,7 @@ def kill_runs(
         number: Of the signal.
         seed: Of the moments.
         until: `time.monotonic()` after which no other run begins.
+        keep: Called after each run.
     """
     rng, data = random.Random(f"{seed} {figures.runs}"), make_data(folder)
     expected: dict[str, tuple[Any, Times]] = {}
@@ -281,6 +289,7 @@ def kill_runs(
         same = result(run) == bits
         if not same:
             figures.differing.append(run.name)
+        keep()
         verdict = "the same bits" if same else "OTHER BITS"
         say(f"{figures.kills} kills: {arch} from {source}, killed at {', '.join(moments) or 'no time'}: {verdict}")
 
@@ -291,15 +300,16 @@ def kills(args: argparse.Namespace) -> bool:
     figures, number = Figures(**before), signal.SIGTERM if args.term else signal.SIGKILL
     until = time.monotonic() + 60 * args.minutes
     archs = args.architectures or trained_architectures()
+
+    def keep() -> None:
+        if args.log:
+            args.log.write_text(json.dumps(asdict(figures)))
+
     with tempfile.TemporaryDirectory() as folder:
-        try:
-            kill_runs(Path(folder), args.kills, archs, figures, number, args.seed, until)
-        finally:
-            if args.log:
-                args.log.write_text(json.dumps(asdict(figures)))
+        kill_runs(Path(folder), args.kills, archs, figures, number, args.seed, until, keep)
     same = figures.runs - len(figures.differing)
     say(
-        f"{figures.kills} kills of {figures.runs} runs, {figures.early} of them before the first step, {figures.within}"
+        f"{figures.kills} kills in {figures.runs} runs, {figures.early} of them before the first step, {figures.within}"
     )
     say(f"with a state to go on from; {same} runs ended in the same bits; the slowest end: {figures.slowest:.1f} s")
     return not figures.differing
