@@ -23,6 +23,7 @@ from cnnzoo.checkpoints.card import (
 from cnnzoo.checkpoints.golden import write_golden
 from cnnzoo.data.catalog import CATALOG
 from cnnzoo.utils.atomic_files import publish, sha256, write_json
+from cnnzoo.utils.weight_files import save_weights
 
 
 def verify(checkpoint: Checkpoint) -> None:
@@ -122,7 +123,7 @@ def save(
     with _written_aside(folder) as aside:
         if half:
             round_to_half(model)
-        model.inference_copy().save_weights(aside / WEIGHTS)
+        save_weights(model.inference_copy(), aside / WEIGHTS)
         if half:
             _store_as_half(aside / WEIGHTS)
         write_golden(model, aside / GOLDEN)

@@ -22,7 +22,9 @@ from cnnzoo.training.tensorboard import EventFile
 from cnnzoo.utils.atomic_files import write_json
 
 Logs = dict[str, Any] | None
-AGREE = 10  # batches between two agreements of workers to stop
+AGREE = 10  # batches between two agreements of workers to stop or to save
+SAVE_SECONDS = 60.0  # between two states within an epoch, at least
+SAVE_SHARE = 0.02  # of the time, at most, that is spent on such states
 
 
 class TrainingDiverged(ValueError):
@@ -57,6 +59,9 @@ class CoreClock:
 class RunCheckpointer(keras.callbacks.Callback):
     """Counts the steps of a run and saves its states and history; stops it on request or when a loss is not finite.
 
+    A state is saved after each epoch, and within one every `SAVE_SECONDS`, or less often where that takes more than
+    `SAVE_SHARE` of the time.
+
     Args:
         run: The run folder.
         state: The state that the run resumes from, or None.
@@ -75,6 +80,7 @@ class RunCheckpointer(keras.callbacks.Callback):
         self.history = list(state.history) if state else []
         self.means = state.means if state and self._is_within_epoch() else None
         self.clock = CoreClock(state.core_hours if state else 0.0)
+        self.due = time.monotonic() + SAVE_SECONDS
 
     def _is_within_epoch(self) -> bool:
         return self.step % self.run.plan["steps_per_epoch"] != 0
@@ -92,29 +98,31 @@ class RunCheckpointer(keras.callbacks.Callback):
         for name in sorted(logs, key=lambda name: name == "loss"):
             if (name == "loss" or name.endswith("_loss")) and not math.isfinite(logs[name]):
                 self._raise_diverged(f"{name} is {logs[name]}", name.removesuffix("_loss"))
-        if self._is_within_epoch() and self._is_stopped():
+        if self._is_within_epoch() and self._is_agreed(self.stop.is_set() or time.monotonic() > self.due):
             self._save()
-            self._interrupt()
+            if self.replicas.any(self.stop.is_set()):
+                self._interrupt()
 
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
         self.history.append({"epoch": epoch + 1, "step": self.step, **(logs or {})})
         self._save()
         write_json(self.run.path / HISTORY, self.history)
-        if self._is_stopped(epoch_over=True):
+        if self.replicas.any(self.stop.is_set()):
             self._interrupt()
 
-    def _is_stopped(self, epoch_over: bool = False) -> bool:
-        """Whether to stop now; workers agree on it, every few batches."""
-        if self.replicas.workers == 1:
-            return self.stop.is_set()
-        return (epoch_over or self.step % AGREE == 0) and self.replicas.any(self.stop.is_set())
+    def _is_agreed(self, flag: bool) -> bool:
+        """Whether a flag is set on any worker; they agree on it every few batches."""
+        return (self.replicas.workers == 1 or self.step % AGREE == 0) and self.replicas.any(flag)
 
     def _save(self) -> None:
+        begun = time.monotonic()
         for weight in self.model.weights:
             if not np.isfinite(weight.numpy()).all():
                 owners = [p.name for p in self.model.phases() if any(v is weight for v in p.variables)]
                 self._raise_diverged(f"the weight {weight.path} is not finite", *owners[:1])
         self.run.save_state(self.model, self.step, self.history, self.clock.hours)
+        ended = time.monotonic()
+        self.due = ended + max(SAVE_SECONDS, (ended - begun) / SAVE_SHARE)
 
     def _interrupt(self) -> None:
         raise KeyboardInterrupt(f"stopped after step {self.step}")

@@ -1,5 +1,6 @@
 """Training of any architecture on any data set, from a recipe or from scratch; runs resume bit for bit."""
 
+import errno
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from itertools import count
@@ -16,7 +17,15 @@ from cnnzoo.data.paintings import painting
 from cnnzoo.data.streamed import reading
 from cnnzoo.metrics.features import NEIGHBORS
 from cnnzoo.training.callbacks import Coverage, RunCheckpointer, SampleLogger, Speed, Summary
-from cnnzoo.training.plan import Plan, build_model, check_labels, check_unchanged, load_split, make_plan
+from cnnzoo.training.plan import (
+    Plan,
+    build_model,
+    check_labels,
+    check_unchanged,
+    load_split,
+    make_plan,
+    warn_if_changed,
+)
 from cnnzoo.training.run_dir import DIVERGED, HISTORY, Run, State, check_vacant
 from cnnzoo.training.scores import ValidationScores
 from cnnzoo.training.signals import stop_on_signals
@@ -26,6 +35,7 @@ from cnnzoo.training.tensorboard import EventFile
 from cnnzoo.utils.atomic_files import write_json
 
 COVERAGE_IMAGES = 500  # training images of the coverage in the logs
+NO_ROOM = errno.ENOSPC, errno.EDQUOT, errno.EFBIG  # a full disk, a quota and the largest size of a file
 SHEET_IMAGES = 16  # validation images in a contact sheet
 
 
@@ -107,6 +117,7 @@ def train(
             another process trains in the folder.
         UnknownName: There is no such recipe, architecture or data set.
         TrainingDiverged: A loss became NaN or infinite; the last good state is kept.
+        OSError: The disk is full; the message has the command to resume.
         WorkerLost: Another worker ended; the message has the command to resume.
         KeyboardInterrupt: After SIGINT or SIGTERM; the message has the command to resume.
     """
@@ -201,12 +212,19 @@ def _train(run: Run, own: Run, model: Any, images: Any, replicas: Strategy, call
             state = run.newest_state()
             replicas.check_same(run.plan, state.step if state else 0)
             _fit(own, state, model, images, replicas, callbacks, verbose)
+            warn_if_changed(run, images)
             own.finish(model)
             replicas.any(False)  # wait for the chief to finish
     except KeyboardInterrupt as stopped:
         message = f"{str(stopped) or 'stopped at once'}; to go on: {run.resume_command}"
         _say(verbose, f"\n{message}")
         raise KeyboardInterrupt(message) from None
+    except OSError as error:
+        if error.errno not in NO_ROOM:
+            raise
+        raise OSError(
+            error.errno, f"{error.strerror}; once there is room, to go on: {run.resume_command}", str(run.path)
+        ) from error
     return run.path
 
 

@@ -21,6 +21,7 @@ from cnnzoo.data.given import given_images
 from cnnzoo.data.ground import ground_of
 from cnnzoo.data.loading import why_streamed
 from cnnzoo.data.sources import NAMES
+from cnnzoo.data.streamed import StreamedSet
 from cnnzoo.evaluation import check
 from cnnzoo.phases.precision import resolved
 from cnnzoo.recipes import Recipe, optimizers_of, recipe
@@ -276,6 +277,21 @@ def check_unchanged(run: Run, images: Any, replicas: int = 1) -> None:
         raise ValueError(
             f"{run.plan['data']} must be the data that {run.path} began with; for others begin a new run. "
             f"Received: {found}"
+        )
+
+
+def warn_if_changed(run: Run, images: Any) -> None:
+    """Warns if the files of a stream have changed since the run began. Images in memory do not change."""
+    if not isinstance(images, StreamedSet) or "fingerprint" not in run.plan:
+        return
+    try:
+        found = changes(run.plan["fingerprint"], fingerprint(images))
+    except (OSError, ValueError) as error:
+        found = " ".join(str(error).split())
+    if found:
+        warnings.warn(
+            f"{run.plan['data']} has changed while {run.path} trained on it: {found}; a new run on it has other bits",
+            stacklevel=2,
         )
 
 

@@ -4,7 +4,7 @@
     history.json            the logs, one entry per epoch
     curve.json              scores on the validation images, with `score_every`
     diverged.json           the step and the message, once a loss is not finite
-    state/step-00000938/    the state after that step; the last two are kept
+    state/step-00000938/    the state after that step, written after each epoch and every minute; the last two are kept
     samples/                contact sheets
     tensorboard/            scalars and contact sheets
     .lock                   held by the process that trains
@@ -14,14 +14,17 @@ States, weights and JSON files are written aside, synced to the disk and renamed
 file or the new one, whole.
 """
 
+import hashlib
 import json
 import shutil
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from cnnzoo.data.addresses import GIVEN
-from cnnzoo.utils.atomic_files import publish, sha256, write_json
+from cnnzoo.utils.atomic_files import json_text, publish, sha256, unfinished, write_json
+from cnnzoo.utils.weight_files import save_weights
 
 WEIGHTS = "model.weights.h5"
 HISTORY = "history.json"
@@ -101,37 +104,80 @@ class Run:
         return f"cnnzoo train --resume {self.path}"
 
     def newest_state(self) -> State | None:
-        """The latest state whose weights match their hash; None if there is none."""
+        """The latest state whose files match their hashes; None if there is none. Warns of later ones, which do not."""
+        damaged = []
         for folder in sorted(self.path.glob("state/step-*"), reverse=True):
             try:
-                record = json.loads((folder / "state.json").read_text())
-                if record.pop("sha256") == sha256(folder / WEIGHTS):
-                    return State(folder, **record)
-            except (OSError, ValueError, KeyError, TypeError):
-                continue  # damaged by another program; fall back to the state before
-        return None
+                state = _read_state(folder)
+            except (OSError, ValueError, KeyError, TypeError, AttributeError):
+                damaged.append(folder.name)
+                continue
+            break
+        else:
+            state = None
+        if damaged:
+            whole = f"the run goes on from step {state.step}" if state else "the run begins anew"
+            warnings.warn(f"{self.path}/state has damaged states, {', '.join(damaged)}; {whole}", stacklevel=2)
+        return state
 
     def save_state(self, model: Any, step: int, history: list[dict[str, Any]], core_hours: float) -> None:
-        """Writes a state and deletes all but the last two."""
+        """Writes a state and deletes all but the last two.
+
+        Raises:
+            OSError: It cannot be written; earlier ones are kept.
+        """
         folder = self.path / "state" / f"step-{step:08d}"
         aside = folder.with_name(f".{folder.name}")
-        shutil.rmtree(aside, ignore_errors=True)
-        aside.mkdir(parents=True)
-        model.save_weights(aside / WEIGHTS)
-        means = [float(variable.numpy()) for variable in model.metrics_variables]
-        record = {"step": step, "sha256": sha256(aside / WEIGHTS), "means": means, "history": history}
-        record["core_hours"] = core_hours
-        write_json(aside / "state.json", record)
-        shutil.rmtree(folder, ignore_errors=True)
-        publish(aside, folder)
-        for old in sorted(folder.parent.glob("step-*"))[:-KEPT]:
-            shutil.rmtree(old)
+        for left in folder.parent.glob(".step-*"):  # of a process that was killed while it wrote
+            shutil.rmtree(left)
+        try:
+            aside.mkdir(parents=True)
+            save_weights(model, aside / WEIGHTS)
+            means = [float(variable.numpy()) for variable in model.metrics_variables]
+            record = {"step": step, "sha256": sha256(aside / WEIGHTS), "means": means, "history": history}
+            record["core_hours"] = core_hours
+            write_json(aside / "state.json", {**record, "record_sha256": _hash(record)})
+            shutil.rmtree(folder, ignore_errors=True)
+            publish(aside, folder)
+        except BaseException:
+            shutil.rmtree(aside, ignore_errors=True)
+            raise
+        states = sorted(folder.parent.glob("step-*"))
+        until = states.index(folder) + 1
+        for other in (*states[: max(0, until - KEPT)], *states[until:]):  # later ones are damaged
+            shutil.rmtree(other)
+
+    def sweep(self) -> None:
+        """Deletes what a process left that was killed while it wrote; for the process that has the lock."""
+        for path in (self.path, self.path / "samples"):
+            for left in unfinished(path):
+                left.unlink(missing_ok=True)
 
     def finish(self, model: Any) -> None:
         """Writes the trained weights, without optimizers and running means."""
         aside = self.path / f".{WEIGHTS}"
-        model.inference_copy().save_weights(aside)
+        save_weights(model.inference_copy(), aside)
         publish(aside, self.path / WEIGHTS)
+
+
+def _read_state(folder: Path) -> State:
+    """The state in a folder.
+
+    Raises:
+        OSError, ValueError, KeyError, TypeError, AttributeError: It is damaged.
+    """
+    record = json.loads((folder / "state.json").read_text())
+    expected = record.pop("record_sha256", None)  # states of earlier versions have none
+    if expected is not None and expected != _hash(record):
+        raise ValueError("state.json is altered")
+    if record.pop("sha256") != sha256(folder / WEIGHTS):
+        raise ValueError(f"{WEIGHTS} is altered")
+    return State(folder, **record)
+
+
+def _hash(record: dict[str, Any]) -> str:
+    """The SHA-256 of a record as JSON, which is the same once it is written and read."""
+    return hashlib.sha256(json_text(record).encode()).hexdigest()
 
 
 def has_run(path: Path) -> bool:

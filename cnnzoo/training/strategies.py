@@ -106,6 +106,7 @@ class Strategy:
         """
         if self.is_chief:
             with locked(run.path):
+                run.sweep()
                 yield run
             return
         with TemporaryDirectory(prefix="cnnzoo-worker-") as folder:

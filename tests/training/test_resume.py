@@ -125,10 +125,12 @@ def test_the_newest_whole_state_is_resumed_from(tmp_path):
     barren.mkdir()
     shutil.copy(folder / "run.json", barren)
 
-    assert Run.open(folder).newest_state().step == expected[1][0]["step"]
+    with pytest.warns(UserWarning, match="has damaged states"):
+        assert Run.open(folder).newest_state().step == expected[1][0]["step"]
     assert Run.open(barren).newest_state() is None
-    for path in (folder, barren):
-        train(resume=path, verbose=0)
+    with pytest.warns(UserWarning, match=f"damaged states, {newest.name}; the run goes on from step"):
+        train(resume=folder, verbose=0)
+    train(resume=barren, verbose=0)
     assert outcome(folder) == outcome(barren) == expected
     assert states(folder) == [f"step-{entry['step']:08d}" for entry in expected[1]]
 

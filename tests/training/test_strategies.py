@@ -3,11 +3,7 @@
 import json
 import os
 import re
-import signal
-import socket
 import subprocess
-import sys
-import time
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -15,6 +11,7 @@ import h5py
 import numpy as np
 import pytest
 import yaml
+from workers import cluster, kill_one, start
 
 import cnnzoo
 from cnnzoo.cli import main
@@ -22,13 +19,6 @@ from cnnzoo.training.run_dir import Run
 from cnnzoo.training.strategies import Strategy, strategy_of
 
 ROOT = Path(__file__).parents[2]
-SCRIPT = ROOT / "tests" / "scripts" / "trained_on.py"
-
-
-def start(*words, **environment):
-    env = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", **environment}
-    command = [sys.executable, str(SCRIPT), *map(str, words)]
-    return subprocess.Popen(command, env=env, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
 
 def finish(process):
@@ -55,18 +45,6 @@ def apart(one, other):
     (a, seeds), (b, others) = weights(one), weights(other)
     assert all(map(np.array_equal, seeds, others))
     return np.linalg.norm(a - b) / np.linalg.norm(a)
-
-
-def cluster(count):
-    """TF_CONFIG for each of some workers on this machine."""
-    sockets = [socket.socket() for _ in range(count)]
-    for each in sockets:
-        each.bind(("127.0.0.1", 0))
-    addresses = [f"127.0.0.1:{each.getsockname()[1]}" for each in sockets]
-    for each in sockets:
-        each.close()
-    tasks = [{"type": "worker", "index": i} for i in range(count)]
-    return [json.dumps({"cluster": {"worker": addresses}, "task": task}) for task in tasks]
 
 
 # -- refusals --------------------------------------------------------------------------------------------------------
@@ -158,20 +136,7 @@ def test_two_devices_train_as_one_on_jax(tmp_path):
 @pytest.mark.parametrize("killed", [0, 1])
 def test_a_killed_worker_ends_the_run_within_a_minute_and_it_resumes_alone(tmp_path, killed):
     run = tmp_path / "run"
-    with ExitStack() as stack:
-        workers = [start("workers", "lenet", run, 500, TF_CONFIG=config) for config in cluster(2)]
-        for each in workers:
-            stack.enter_context(each)
-            stack.callback(each.kill)  # before it is waited for
-        until = time.monotonic() + 120
-        while not list(run.glob("state/step-*")):
-            assert time.monotonic() < until
-            time.sleep(0.2)
-        workers[killed].send_signal(signal.SIGKILL)
-        _, err = workers[1 - killed].communicate(timeout=60)
-    assert workers[1 - killed].returncode not in (0, None)
-    assert f"WorkerLost: another worker was lost; to go on: cnnzoo train --resume {run}" in err
-    assert not (run / "model.weights.h5").exists()
+    assert kill_one(run, killed).problem == ""
     state = Run.open(run).newest_state()
     plan = json.loads((run / "run.json").read_text())
     epochs = state.step // plan["steps_per_epoch"] + 2
