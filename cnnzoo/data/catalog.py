@@ -34,8 +34,7 @@ class DataSet:
             images. "": no shipped classifier is suitable.
         test_for: Tasks whose models, if trained on photographs, are tested on this set by default. Denoisers are tested
             on the sets with as many channels as the model.
-        samples: Checkpoint of a generator whose samples replace the images where the set is not installed.
-        stand_in: Set of source "package" with similar images, which replaces them in the same way.
+        stand_in: Set of source "package" with similar images, for demonstrations where this one is not installed.
     """
 
     name: str
@@ -51,7 +50,6 @@ class DataSet:
     ground: str = ""
     judge: str | None = None
     test_for: tuple[str, ...] = ()
-    samples: str = ""
     stand_in: str = ""
 
     def folder(self) -> Path:
@@ -99,7 +97,6 @@ _ALL = (
         builder="fashion_mnist",
         ground="dark",
         judge="cnn.fashion_mnist",
-        samples="dcgan.fashion_mnist",
     ),
     DataSet(
         "cifar10",
@@ -109,7 +106,6 @@ _ALL = (
         classes=("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"),
         builder="cifar10",
         judge="lenet.cifar10",
-        samples="dcgan.cifar10",
         stand_in="photos",
     ),
     DataSet(
@@ -154,7 +150,6 @@ _ALL = (
         classes=_DIGITS,
         files=public.SIGNS,
         judge="cnn.signs",
-        samples="dcgan.signs",
     ),
     DataSet(
         "digits",
