@@ -281,7 +281,8 @@ def test_commands_take_a_name_of_the_hub(server, pushed, run_command, tmp_path):
     save_png(tmp_path / "one.png", np.zeros((28, 28, 1), np.uint8))
     assert "lenet.digits: Reads digits" in run_command("info", "hf://me/digits")
     assert json.loads(run_command("verify", "hf://me/digits", "--json"))
-    assert "one.png" in run_command("classify", "hf://me/digits", tmp_path / "one.png")
+    (read,) = json.loads(run_command("classify", "hf://me/digits", tmp_path / "one.png", "--json"))
+    assert read["image"].endswith("one.png")
     found = json.loads(run_command("push", "hf://me/digits", "me/copy", "--json"))
     assert found["name"].startswith("hf://me/copy@")
     copied = {key: content for key, content in files_of(server, "me/copy").items() if key != "README.md"}
