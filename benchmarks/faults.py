@@ -73,6 +73,7 @@ class Training:
     """`cnnzoo.train` in a process of its own, forked after the imports, which take most of the time of a short one."""
 
     def __init__(self, settings: dict[str, Any]) -> None:
+        self.is_over = False
         self._ear, mouth = os.pipe()
         self._process = os.fork()
         if self._process == 0:
@@ -98,9 +99,12 @@ class Training:
             RuntimeError: The training has failed.
         """
         until = time.monotonic() + seconds
+        if self.is_over:
+            return True
         while select.select([self._ear], [], [], max(0.0, until - time.monotonic()))[0]:
             found = os.read(self._ear, 1).decode()
-            if found == word:
+            if found in (word, "d"):  # a run that was finished when it was resumed has no first step
+                self.is_over = found == "d"
                 return True
             if not found:
                 raise RuntimeError("the training has failed")
