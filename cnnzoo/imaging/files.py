@@ -25,6 +25,12 @@ FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
 PHOTO_FORMATS = {**FORMATS, ".gif": "GIF", ".tif": "TIFF", ".tiff": "TIFF"}  # of photograph commands
 # Maximum pixels per side: libpng's default limit, libjpeg's limit, 14 bits, 16 bits, and that of libpng again.
 LONGEST = {"PNG": 1_000_000, "JPEG": 65500, "WEBP": 16383, "GIF": 65535, "TIFF": 1_000_000}
+# Options of Pillow by format.
+ENCODING: dict[str, dict[str, Any]] = {
+    "JPEG": {"quality": 95, "subsampling": 0},
+    "WEBP": {"lossless": True, "exact": True},
+    "TIFF": {"compression": "tiff_deflate"},
+}
 SEGMENT = 65533  # maximum bytes of EXIF in a JPEG
 DENSEST = 65535  # maximum pixels per inch in a JPEG
 X_RESOLUTION = 0x011A  # the tag of EXIF and TIFF
@@ -265,43 +271,54 @@ def save_photo(path: str | Path, pixels: np.ndarray, like: Photo) -> None:
     height, width, channels = pixels.shape
     like = replace(like, exif=exif.of_changed(like.exif, width, height))
     kind = format_for(path, (height, width), like, PHOTO_FORMATS)
-    carried = {
-        "exif": like.exif,
-        "icc_profile": _profile(like.icc, channels == 3 or kind == "WEBP"),
-        "dpi": like.dpi,
-    }
-    array = pixels if alpha is None else np.concatenate([pixels, alpha[..., None]], axis=2)
-    if kind == "GIF":
-        carried = {}
-    write = _png16_bytes if array.dtype == np.uint16 and kind == "PNG" else _bytes
-    raw = write(array, kind, path, {key: value for key, value in carried.items() if value})
+    array = joined(pixels, alpha)
+    carried = carried_by(like, channels, kind)
+    if array.dtype == np.uint16 and kind == "PNG":
+        raw: bytes | memoryview = _png16_bytes(array, carried)
+    else:
+        raw = encoded(image_of(array, kind), kind, path, carried)
     path.parent.mkdir(parents=True, exist_ok=True)
     write_bytes(path, raw)
 
 
-def _bytes(array: np.ndarray, kind: str, path: Path, carried: dict[str, Any]) -> memoryview:
+def joined(pixels: np.ndarray, alpha: np.ndarray | None) -> np.ndarray:
+    """Pixels with their alpha, (height, width, channels); the inverse of `cnnzoo.imaging.decoding.split`."""
+    return pixels if alpha is None else np.concatenate([pixels, alpha[..., None]], axis=2)
+
+
+def carried_by(photo: Photo, channels: int, kind: str) -> dict[str, Any]:
+    """The metadata of a photograph that a format takes, as options of Pillow."""
+    if kind == "GIF":
+        return {}
+    profile = _profile(photo.icc, channels == 3 or kind == "WEBP")
+    carried = {"exif": photo.exif, "icc_profile": profile, "dpi": photo.dpi}
+    return {key: value for key, value in carried.items() if value}
+
+
+def image_of(array: np.ndarray, kind: str) -> "Image.Image":
+    """An array (height, width, channels) as a Pillow image; of 8 bits, but for gray TIFF."""
     from PIL import Image
 
-    if kind != "TIFF" or array.shape[2] > 1:
-        array = in_8_bits(array)
-    options: dict[str, Any] = {"JPEG": {"quality": 95, "subsampling": 0}, "WEBP": {"lossless": True, "exact": True}}
-    options["TIFF"] = {"compression": "tiff_deflate"}
+    if array.dtype == np.uint16 and (kind != "TIFF" or array.shape[2] > 1):
+        array = (array // 257 + (array % 257 > 128)).astype(np.uint8)  # round(v / 257), without a larger dtype
+    return Image.fromarray(array[..., 0] if array.shape[2] == 1 else array)
+
+
+def encoded(image: "Image.Image", kind: str, path: Path, options: Mapping[str, Any]) -> memoryview:
+    """The file of a Pillow image; the path is for errors.
+
+    Raises:
+        ValueError: The format cannot hold it.
+    """
     buffer = io.BytesIO()
     try:
-        Image.fromarray(array[..., 0] if array.shape[2] == 1 else array).save(
-            buffer, kind, **options.get(kind, {}), **carried
-        )
+        image.save(buffer, kind, **ENCODING.get(kind, {}), **options)
     except (OSError, ValueError) as error:
         raise ValueError(f"{path} cannot be written as {kind}: {error}") from error
     return buffer.getbuffer()  # no copy of a possibly large buffer
 
 
-def in_8_bits(array: np.ndarray) -> np.ndarray:
-    """An array of 8 or 16 bits as uint8: round(v / 257), without a larger dtype."""
-    return (array // 257 + (array % 257 > 128)).astype(np.uint8) if array.dtype == np.uint16 else array
-
-
-def _png16_bytes(array: np.ndarray, kind: str, path: Path, carried: dict[str, Any]) -> bytes:
+def _png16_bytes(array: np.ndarray, carried: Mapping[str, Any]) -> bytes:
     """A 16-bit PNG; metadata chunks, which TensorFlow does not write, follow the header, which ends at byte 33."""
     import tensorflow as tf
 

@@ -2,14 +2,15 @@
 
 import io
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from cnnzoo.imaging.decoding import LARGEST, contents, decoding, pixels_of
-from cnnzoo.imaging.files import Photo, in_8_bits, photo_of
+from cnnzoo.imaging.exif import of_changed
+from cnnzoo.imaging.files import Photo, carried_by, encoded, image_of, joined, photo_of
 from cnnzoo.utils.atomic_files import write_bytes
 
 if TYPE_CHECKING:
@@ -130,33 +131,16 @@ def save_clip(path: Path, photos: Sequence[Photo], times: Sequence[int], clip: C
         clip: The file that they are from.
     """
     kind = clip_format(path, clip)
-    first, *rest = (_image(photo, kind) for photo in photos)
-    options: dict[str, Any] = {"TIFF": {"compression": "tiff_deflate"}, "WEBP": {"lossless": True, "exact": True}}
-    options = {"save_all": True, "append_images": rest, **options.get(kind, {})}
+    first, *rest = (image_of(joined(photo.pixels, photo.alpha), kind) for photo in photos)
+    height, width, channels = photos[0].pixels.shape
+    like = replace(photos[0], exif=of_changed(photos[0].exif, width, height))
+    options = {"save_all": True, "append_images": rest, **carried_by(like, channels, kind)}
     if clip.plays is not None:
         options["duration"] = list(times)
         plays = clip.plays - 1 if kind == "GIF" and clip.plays else clip.plays
         options |= {} if kind == "GIF" and clip.plays == 1 else {"loop": plays}
         # A frame with transparent parts must not be drawn over the one before.
         options |= {"disposal": 2} if kind == "GIF" and any(photo.alpha is not None for photo in photos) else {}
-    like = photos[0]
-    if kind != "GIF":
-        carried = {"exif": like.exif, "icc_profile": like.icc, "dpi": like.dpi if kind == "TIFF" else None}
-        options |= {key: value for key, value in carried.items() if value}
-    buffer = io.BytesIO()
-    try:
-        first.save(buffer, kind, **options)
-    except (OSError, ValueError) as error:
-        raise ValueError(f"{path} cannot be written as {kind}: {error}") from error
+    raw = encoded(first, kind, path, options)
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_bytes(path, buffer.getbuffer())
-
-
-def _image(photo: Photo, kind: str) -> "Image.Image":
-    from PIL import Image
-
-    pixels, alpha = photo.pixels, photo.alpha
-    if kind == "TIFF" and pixels.dtype == np.uint16 and pixels.shape[2] == 1 and alpha is None:
-        return Image.fromarray(pixels[..., 0])
-    array = in_8_bits(pixels if alpha is None else np.concatenate([pixels, alpha[..., None]], axis=2))
-    return Image.fromarray(array[..., 0] if array.shape[2] == 1 else array)
+    write_bytes(path, raw)

@@ -177,3 +177,16 @@ def test_a_terminal_is_no_pipe(monkeypatch, command):
 
     monkeypatch.setattr(sys, "stdin", Terminal())
     assert "in must be a file, or a pipe as `-`. Received: a terminal" in command("enhance", "-", "out.png", code=2)
+
+
+@pytest.mark.parametrize("suffix", [".webp", ".png"])
+def test_the_metadata_of_frames_have_the_new_size(suffix, tmp_path, command):
+    exif = Image.Exif()
+    exif[0x010F] = "a camera"
+    exif.get_ifd(0x8769).update({0xA002: 64, 0xA003: 48})  # the width and height
+    source = write(tmp_path / f"in{suffix}", exif=exif)
+    command("upscale", source, tmp_path / f"out{suffix}", "--scale", 2)
+    with Image.open(tmp_path / f"out{suffix}") as made:
+        found = made.getexif()
+        assert found[0x010F] == "a camera"
+        assert {key: found.get_ifd(0x8769).get(key) for key in (0xA002, 0xA003)} == {0xA002: 128, 0xA003: 96}
