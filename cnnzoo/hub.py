@@ -68,18 +68,19 @@ def build(name: str, *, weights: str | Path | None = None, **config: Any) -> Any
             does not have it.
         ValueError: An unknown field, or a field for trained weights.
     """
-    arch, tag = (name, "of the Hub") if remote.is_remote(name) else split_name(name)
-    if not tag and weights is None:
+    arch, tag = ("", "") if remote.is_remote(name) else split_name(name)
+    is_trained = remote.is_remote(name) or bool(tag)
+    if not is_trained and weights is None:
         return from_config(arch, config)
     if config:
-        fresh = "arch" if remote.is_remote(name) else repr(arch)
+        fresh = repr(arch) if arch else "arch"
         raise ValueError(
             f"{', '.join(f'`{k}`' for k in config)} must not be given with trained weights, which come with their "
             f"configuration; for fresh weights: build({fresh}, {', '.join(f'{k}=…' for k in config)}). "
             f"Received: {', '.join(f'{k}={v!r}' for k, v in config.items())}"
         )
 
-    if weights is not None and not tag:
+    if weights is not None and not is_trained:
         cls = architecture(arch)
         model = checkpoints.load(weights)
         if type(model) is not cls:
@@ -199,12 +200,12 @@ def pipeline(name: str | Path, split: str = "train", batch_size: int = 128, seed
 
 def _data_of(name: str, split: str) -> tuple:
     """The arguments of `training_images` for a data set, or for the data of a checkpoint."""
-    arch, tag = split_name(name)
-    if not is_checkpoint(name) and (not tag or arch not in list_models() or Path(name).is_dir()):
-        return name, split, None
     if is_checkpoint(name):
         found = card(name)
         shape = from_config(found["architecture"], found["config"]).image_shape
         return found["data"]["name"], split, shape, found["recipe"].get("crop")
+    arch, tag = split_name(name)
+    if not tag or arch not in list_models() or Path(name).is_dir():
+        return name, split, None
     plan = recipe(name)
     return plan.data, split, from_config(arch, dict(plan.config)).image_shape, plan.crop

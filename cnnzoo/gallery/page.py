@@ -70,9 +70,6 @@ def page(exhibits: Sequence[Exhibit]) -> str:
     )
 
 
-Ids = Iterable[int]
-
-
 def _hero(found: dict[str, list[Exhibit]], ids: count) -> Iterable[str]:
     """The pictures at the top, of the tasks that there are."""
     for task, caption, index, square in HERO:

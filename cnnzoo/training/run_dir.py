@@ -105,16 +105,13 @@ class Run:
 
     def newest_state(self) -> State | None:
         """The latest state whose files match their hashes; None if there is none. Warns of later ones, which do not."""
-        damaged = []
+        damaged, state = [], None
         for folder in sorted(self.path.glob("state/step-*"), reverse=True):
             try:
                 state = _read_state(folder)
+                break
             except (OSError, ValueError, KeyError, TypeError, AttributeError):
                 damaged.append(folder.name)
-                continue
-            break
-        else:
-            state = None
         if damaged:
             whole = f"the run goes on from step {state.step}" if state else "the run begins anew"
             warnings.warn(f"{self.path}/state has damaged states, {', '.join(damaged)}; {whole}", stacklevel=2)

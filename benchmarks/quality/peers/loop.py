@@ -71,9 +71,7 @@ def stream(name: str, batch: int, held_out: bool = False) -> tf.data.Dataset:
     return data.map(lambda images, labels: (tf.cast(images, tf.float32) / 255.0, labels)).prefetch(2)
 
 
-def train(
-    step: Step, batches, limit: float, budget: float, every: float = math.inf, keep: Callable[[float], None] = print
-) -> None:
+def train(step: Step, batches, limit: float, budget: float, every: float, keep: Callable[[float], None]) -> None:
     """Steps until there were `limit`, or until `budget` seconds have passed since the first.
 
     After each `every` seconds of CPU time, `keep` is called with the CPU time so far. Its own time is not counted.

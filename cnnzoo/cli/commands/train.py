@@ -72,10 +72,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="scale down each gradient of a larger norm, over all variables of a phase",
     )
     parser.add_argument(
-        "--accumulate",
-        type=arguments.integer(1),
-        metavar="N",
-        help="update by the mean gradient of N batches",
+        "--accumulate", type=arguments.integer(1), metavar="N", help="update by the mean gradient of N batches"
     )
     parser.add_argument(
         "--score-every",
