@@ -201,8 +201,7 @@ def _grid(rows: Sequence[Sequence[tuple[np.ndarray, str]]], columns: int) -> Fig
     tallest = max(max(1.0, image.shape[0] / image.shape[1]) for image in every)
     wanted = max(max(image.shape[:2]) for image in every) / DOTS / tallest
     cell = min(max(wanted, SMALLEST if len(every) > 1 else 2 * SMALLEST), LARGEST, (WIDTH - GAP) / columns - GAP)
-    letters = max(4, int(cell * 72 / (0.55 * WORDS)))
-    titled = [[(image, textwrap.fill(word, letters)) for image, word in row] for row in rows]
+    titled = [_wrapped(row, cell) for row in rows]
     heights = [max(cell * image.shape[0] / image.shape[1] for image, _ in row) for row in titled]
     lines = [max(word.count("\n") + 1 if word else 0 for _, word in row) for row in titled]
     width = columns * (cell + GAP) + GAP
@@ -219,8 +218,20 @@ def _grid(rows: Sequence[Sequence[tuple[np.ndarray, str]]], columns: int) -> Fig
             gray = image[:, :, 0] if image.shape[2] == 1 else image
             axis.imshow(gray, cmap="gray", vmin=0, vmax=255, interpolation="auto")
             if word:
-                axis.set_title(word, color=INK, fontsize=WORDS, pad=3)
+                axis.set_title(word, loc="left" if _is_of_row(row) else "center", color=INK, fontsize=WORDS, pad=3)
     return figure
+
+
+def _is_of_row(row: Sequence[tuple[np.ndarray, str]]) -> bool:
+    """Whether the first title is the only one of several images."""
+    return len(row) > 1 and not any(word for _, word in row[1:])
+
+
+def _wrapped(row: Sequence[tuple[np.ndarray, str]], cell: float) -> list[tuple[np.ndarray, str]]:
+    """A row with its titles in lines of the width of an image, or of the row for a title of the row."""
+    width = len(row) * cell if _is_of_row(row) else cell  # inches
+    letters = max(4, int(width * 72 / (0.55 * WORDS)))
+    return [(image, textwrap.fill(word, letters)) for image, word in row]
 
 
 # -- histories ---------------------------------------------------------------------------------------------------------

@@ -24,7 +24,7 @@ def drawn(figure) -> list[np.ndarray]:
 
 
 def titles(figure) -> list[str]:
-    return [axis.get_title() for axis in figure.axes]
+    return [axis.get_title() or axis.get_title(loc="left") for axis in figure.axes]
 
 
 def rendered(figure) -> np.ndarray:
@@ -186,3 +186,9 @@ def test_figures_without_matplotlib_name_the_extra(monkeypatch):
         ModuleNotFoundError, match=r"a figure needs matplotlib; install it by: pip install -e '\.\[plots\]'"
     ):
         importlib.import_module("cnnzoo.imaging.figures")
+
+
+def test_show_spans_the_row_with_the_only_title_of_a_row():
+    title = "a title of several words for the whole row"
+    figure = cnnzoo.show([np.zeros((16, 16), np.uint8)] * 6, [title, *[""] * 5], columns=6)
+    assert titles(figure) == [title, *[""] * 5]
