@@ -48,7 +48,7 @@ class Game(PhasedModel):
     def averages(self):
         return [(self.a, self.average)]
 
-    def published_optimizers(self):
+    def default_optimizers(self):
         return {"first": keras.optimizers.SGD(0.1), "second": keras.optimizers.SGD(0.2)}
 
 
@@ -76,7 +76,7 @@ class Line(PhasedModel):
     def fit_loss(self, errors):
         return ops.square(errors), {"largest": ops.max(ops.abs(errors))}
 
-    def published_optimizers(self):
+    def default_optimizers(self):
         return {"fit": keras.optimizers.SGD(0.1)}
 
 
@@ -102,7 +102,7 @@ class Means(PhasedModel):
     def forward(self, images, labels, training):
         return ops.mean(images)
 
-    def published_optimizers(self):
+    def default_optimizers(self):
         return {"often": keras.optimizers.SGD(0.5), "once": keras.optimizers.SGD(0.5)}
 
 
@@ -124,7 +124,7 @@ class Shade(PhasedModel):
     def forward(self, images, labels, training):
         return images
 
-    def published_optimizers(self):
+    def default_optimizers(self):
         return {"shade": keras.optimizers.SGD(0.01)}
 
     def reconstruct(self, x):

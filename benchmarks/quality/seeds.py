@@ -5,7 +5,7 @@
     python benchmarks/quality/seeds.py gan --data digits --epochs 400 --validation --out runs/chosen
 
 The first needs no download and takes the better part of an hour on a slow core. The name is an architecture, for its
-published settings, or a recipe. A run counts as collapsed whose coverage, measured as `cnnzoo evaluate` does, is under
+default settings, or a recipe. A run counts as collapsed whose coverage, measured as `cnnzoo evaluate` does, is under
 0.6 at the end, and so does one that was too short to get there. The last is how to choose settings: it trains without
 the validation images and is judged by them, so that the test images stay unseen. Killed, the command goes on where it
 was: it skips what is finished and resumes what is not.

@@ -77,27 +77,27 @@ def _fitting(case: Case, model: Any, steps: int, shuffle: bool = True) -> Any:
 def classifier(model: Any, parts: dict) -> keras.Model:
     made = keras.Sequential(list(parts.values()))
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    made.compile(model.published_optimizers()["classifier"], loss, metrics=["accuracy"])
+    made.compile(model.default_optimizers()["classifier"], loss, metrics=["accuracy"])
     return made
 
 
 def autoencoder(model: Any, parts: dict) -> keras.Model:
     made = keras.Sequential([*parts.values(), keras.layers.Activation("sigmoid")])
-    made.compile(model.published_optimizers()["reconstruction"], "mse")
+    made.compile(model.default_optimizers()["reconstruction"], "mse")
     return made
 
 
 def upscaler(model: Any, parts: dict) -> keras.Model:
     made = keras.Sequential([parts["network"], type(model.to_space)(model.scale)])
     loss = "mse" if model.architecture == "espcn_classic" else "mae"
-    made.compile(model.published_optimizers()["pixels"], loss)
+    made.compile(model.default_optimizers()["pixels"], loss)
     return made
 
 
 def denoiser(model: Any, parts: dict) -> keras.Model:
     noisy = keras.Input((64, 64, model.image_shape[2]))
     made = keras.Model(noisy, keras.layers.Subtract()([noisy, parts["network"](noisy)]))
-    made.compile(model.published_optimizers()["pixels"], "mse")
+    made.compile(model.default_optimizers()["pixels"], "mse")
     return made
 
 
@@ -278,7 +278,7 @@ def _single(kind: type) -> Any:
 
     def make(model: Any, parts: dict) -> keras.Model:
         made = kind(model, parts)
-        (optimizer,) = model.published_optimizers().values()
+        (optimizer,) = model.default_optimizers().values()
         made.compile(optimizer=optimizer)
         return made
 
@@ -288,7 +288,7 @@ def _single(kind: type) -> Any:
 def _game(kind: type) -> Any:
     def make(model: Any, parts: dict) -> keras.Model:
         made = kind(model, parts)
-        made.compile(model.published_optimizers())
+        made.compile(model.default_optimizers())
         return made
 
     return make

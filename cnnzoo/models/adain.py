@@ -194,7 +194,7 @@ class AdaIN(Shared):
     def _decoded(self, features: Any, own: Any, style: Any, shape: Any) -> Any:
         return self.decoder(normalized(features, own, style))[:, : shape[1], : shape[2]]
 
-    def published_optimizers(self) -> dict[str, keras.optimizers.Optimizer]:
+    def default_optimizers(self) -> dict[str, keras.optimizers.Optimizer]:
         return {"decoder": keras.optimizers.Adam(1e-4)}
 
     def before_after(self, images: np.ndarray) -> list[np.ndarray]:

@@ -72,7 +72,7 @@ class Autoencoder(Reconstructor):
         error = losses.squared_error(outputs.images, outputs.reconstructions)
         return error, {"mse": ops.mean(ops.square(outputs.images - outputs.reconstructions), (1, 2, 3))}
 
-    def published_optimizers(self) -> dict[str, keras.optimizers.Optimizer]:
+    def default_optimizers(self) -> dict[str, keras.optimizers.Optimizer]:
         return {"reconstruction": keras.optimizers.Adam(1e-3)}
 
     def call(self, images: Any, training: bool = False) -> Any:

@@ -137,7 +137,7 @@ class Denoiser(Shared):
         """
         return ops.clip(self.denoised(unit_range(images), training), 0.0, 1.0)
 
-    def published_optimizers(self) -> dict[str, keras.optimizers.Optimizer]:
+    def default_optimizers(self) -> dict[str, keras.optimizers.Optimizer]:
         return {"pixels": keras.optimizers.Adam(1e-3)}
 
     @property

@@ -125,7 +125,7 @@ class Enhancer(Shared):
         """The curves for small images (n, SIDE, SIDE, 3) in [0, 1]: (n, GRID, GRID, 3 ITERATIONS)."""
         return self.network(2.0 * small - 1.0, training=training)
 
-    def published_optimizers(self) -> dict[str, keras.optimizers.Optimizer]:
+    def default_optimizers(self) -> dict[str, keras.optimizers.Optimizer]:
         return {"curves": keras.optimizers.Adam(1e-3)}
 
     def enhance(self, x: Any, strength: float | np.ndarray = 1.0) -> np.ndarray:

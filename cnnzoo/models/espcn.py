@@ -116,7 +116,7 @@ class ESPCN(SubPixelModel):
             return ops.log(ops.mean(ops.square(images - enlarged), (1, 2, 3)) + LEAST)
         return super().distance(images, enlarged)
 
-    def published_optimizers(self) -> dict[str, keras.optimizers.Optimizer]:
+    def default_optimizers(self) -> dict[str, keras.optimizers.Optimizer]:
         return {"pixels": keras.optimizers.Adam(1e-3)}
 
     def reparameterized(self) -> "ESPCN":

@@ -35,5 +35,5 @@ class ESPCNClassic(SubPixelModel):
     def distance(self, images: Any, enlarged: Any) -> Any:
         return ops.mean(ops.square(images - enlarged), (1, 2, 3))
 
-    def published_optimizers(self) -> dict[str, keras.optimizers.Optimizer]:
+    def default_optimizers(self) -> dict[str, keras.optimizers.Optimizer]:
         return {"pixels": keras.optimizers.Adam(1e-3)}

@@ -128,7 +128,7 @@ class ESPCNGAN(ESPCN):
         """The mean absolute error for any degradation, (n,): the weights of the other losses are for it."""
         return SubPixelModel.distance(self, images, enlarged)
 
-    def published_optimizers(self) -> dict[str, keras.optimizers.Optimizer]:
+    def default_optimizers(self) -> dict[str, keras.optimizers.Optimizer]:
         return {name: keras.optimizers.Adam(1e-4) for name in ("discriminator", "generator")}
 
     def between(self, sharpness: float) -> ESPCN:

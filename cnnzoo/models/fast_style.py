@@ -288,7 +288,7 @@ class FastStyle(Stylizer):
         """Images, uint8 or float32 in [0, 1], (n, height, width, 3), stylized with style weights (n, styles)."""
         return self.painter(unit_range(images), mix)
 
-    def published_optimizers(self) -> dict[str, keras.optimizers.Optimizer]:
+    def default_optimizers(self) -> dict[str, keras.optimizers.Optimizer]:
         return {phase.name: keras.optimizers.Adam(1e-3) for phase in self.phases()}
 
     def before_after(self, images: np.ndarray) -> list[np.ndarray]:

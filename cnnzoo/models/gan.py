@@ -256,5 +256,5 @@ class GAN(ImageGenerator):
     def averages(self) -> list[tuple[Any, Any]]:
         return [(self.generator, self.average)]
 
-    def published_optimizers(self) -> dict[str, keras.optimizers.Optimizer]:
+    def default_optimizers(self) -> dict[str, keras.optimizers.Optimizer]:
         return {name: keras.optimizers.Adam(2e-4, beta_1=0.5) for name in ("discriminator", "generator")}

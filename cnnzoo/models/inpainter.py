@@ -306,7 +306,7 @@ class Inpainter(Shared):
     def discriminator_loss(self, filled: InpainterOutputs) -> Any:
         return hinge_discriminator_loss(filled.real_logits, filled.fake_logits)
 
-    def published_optimizers(self) -> dict[str, keras.optimizers.Optimizer]:
+    def default_optimizers(self) -> dict[str, keras.optimizers.Optimizer]:
         return {phase.name: keras.optimizers.Adam(1e-3) for phase in self.phases()}
 
     def call(self, x: Any, training: bool = False) -> Any:

@@ -214,7 +214,7 @@ class LadderVAE(Reconstructor):
             k += c
         return losses.discretized_logistic_log_likelihood(images, ops.concatenate(means, axis=-1), log_scale)
 
-    def published_optimizers(self) -> dict[str, keras.optimizers.Optimizer]:
+    def default_optimizers(self) -> dict[str, keras.optimizers.Optimizer]:
         return {"elbo": keras.optimizers.Adamax(2e-3)}
 
     def call(self, images: Any, training: bool = False) -> Any:

@@ -60,5 +60,5 @@ class LeNet(Classifier):
         self.head.build((None, 84))
         self.build()
 
-    def published_optimizers(self) -> dict[str, keras.optimizers.Optimizer]:
+    def default_optimizers(self) -> dict[str, keras.optimizers.Optimizer]:
         return {"classifier": keras.optimizers.SGD(1e-3, momentum=0.9)}

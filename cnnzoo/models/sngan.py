@@ -47,5 +47,5 @@ class SNGAN(WGANGP):
             **config,
         )
 
-    def published_optimizers(self) -> dict[str, keras.optimizers.Optimizer]:
+    def default_optimizers(self) -> dict[str, keras.optimizers.Optimizer]:
         return {p.name: keras.optimizers.Adam(2e-4, beta_1=0.0, beta_2=0.9) for p in self.phases()}

@@ -92,7 +92,7 @@ class StyleTransfer(Stylizer):
         """The image, repeated for each input."""
         return self.picture.pixels + ops.zeros_like(unit_range(images))
 
-    def published_optimizers(self) -> dict[str, keras.optimizers.Optimizer]:
+    def default_optimizers(self) -> dict[str, keras.optimizers.Optimizer]:
         return {"picture": keras.optimizers.Adam(0.02)}
 
     def before_after(self, images: np.ndarray) -> list[np.ndarray]:

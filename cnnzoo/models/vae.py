@@ -178,7 +178,7 @@ class VAE(Reconstructor):
             return losses.gaussian_log_likelihood(images, mean, log_scale)
         return losses.discretized_logistic_log_likelihood(images, mean, log_scale)
 
-    def published_optimizers(self) -> dict[str, keras.optimizers.Optimizer]:
+    def default_optimizers(self) -> dict[str, keras.optimizers.Optimizer]:
         return {"elbo": keras.optimizers.Adam(1e-3)}
 
     def call(self, images: Any, training: bool = False) -> Any:

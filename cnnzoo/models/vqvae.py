@@ -183,7 +183,7 @@ class VQVAE(Shared):
         """-log p(codes) in nats per code."""
         return ops.mean(losses.cross_entropy(q.codes, q.logits), (1, 2))
 
-    def published_optimizers(self) -> dict[str, keras.optimizers.Optimizer]:
+    def default_optimizers(self) -> dict[str, keras.optimizers.Optimizer]:
         return {name: keras.optimizers.Adam(2e-4) for name in ("autoencoder", "prior")}
 
     def call(self, images: Any, training: bool = False) -> Any:

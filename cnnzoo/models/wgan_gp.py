@@ -108,5 +108,5 @@ class WGANGP(GAN):
         x = layers.GlobalAveragePooling2D()(layers.ReLU()(x))  # (n, width)
         return self.labels.network(image, label, self.logit(x, label), "discriminator")
 
-    def published_optimizers(self) -> dict[str, keras.optimizers.Optimizer]:
+    def default_optimizers(self) -> dict[str, keras.optimizers.Optimizer]:
         return {p.name: keras.optimizers.Adam(1e-4, beta_1=0.0, beta_2=0.9) for p in self.phases()}

@@ -32,7 +32,7 @@ class Compiling(keras.Model):
         """Compiles the model with one optimizer per phase.
 
         Args:
-            optimizer: `None` for the published settings; `{phase name: optimizer}`; or, for a single phase, an
+            optimizer: `None` for the default optimizers; `{phase name: optimizer}`; or, for a single phase, an
                 optimizer or its name.
             jit_compile: As in Keras. "auto" is saved as "auto".
             precision: Of convolutions and matrix products in training: "float32", "bfloat16" or "auto", the fastest of
@@ -76,7 +76,7 @@ class Compiling(keras.Model):
     def _phase_optimizer(self, optimizer: Any) -> PhaseOptimizer:
         names = [phase.name for phase in self.phases()]
         if optimizer is None:
-            optimizer = self.published_optimizers()
+            optimizer = self.default_optimizers()
         if isinstance(optimizer, PhaseOptimizer):
             optimizer = optimizer.by_phase
         if not isinstance(optimizer, dict):

@@ -35,7 +35,7 @@ class PhasedModel(inputs.Checking, Compiling, Logging, keras.Model):
     - `forward(images, labels, training)`: one forward pass, the input of all losses. With `updates="simultaneous"` all
       phases share one pass at the same weights; with `"alternating"` each phase runs its own pass, after the update of
       the previous phase;
-    - `published_optimizers()`: the defaults of `compile()`;
+    - `default_optimizers()`: the defaults of `compile()`;
     - `call(inputs)`: the deterministic main function (see `task`).
 
     Every keyword of `__init__` is a config field, stored as an attribute of the same name.
@@ -94,8 +94,8 @@ class PhasedModel(inputs.Checking, Compiling, Logging, keras.Model):
         """One pass over a batch: float32 images in [0, 1] of shape (n, height, width, channels), labels or None."""
         raise TypeError(f"{type(self).__name__} must define forward(), which says what its losses are taken from")
 
-    def published_optimizers(self) -> dict[str, keras.optimizers.Optimizer]:
-        """`{phase name: optimizer}` with the published settings of the architecture."""
+    def default_optimizers(self) -> dict[str, keras.optimizers.Optimizer]:
+        """`{phase name: optimizer}`, for training without a recipe: published settings, or better ones."""
         raise TypeError(
             f"`optimizer` must be passed to compile(), since {type(self).__name__} has no settings of its own"
         )

@@ -87,7 +87,7 @@ def adam_cosine(
 def optimizers_of(base: Recipe, model: Any, steps: int) -> dict[str, Any]:
     """The optimizers of a recipe, {phase name: optimizer}, for a model that is trained for a number of steps."""
     updates = {phase.name: phase.repeats * steps for phase in model.phases()}
-    optimizers = base.optimizers(updates) if base.optimizers else model.published_optimizers()
+    optimizers = base.optimizers(updates) if base.optimizers else model.default_optimizers()
     if base.learning_rate is not None:
         for optimizer in optimizers.values():
             optimizer.learning_rate = base.learning_rate

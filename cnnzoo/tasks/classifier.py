@@ -87,7 +87,7 @@ class Classifier(Shared):
         penalty = self.l1 * sum(ops.sum(ops.abs(w)) for w in kernels) if self.l1 else 0.0
         return penalty + (self.l2 * sum(ops.sum(ops.square(w)) for w in kernels) if self.l2 else 0.0)
 
-    def published_optimizers(self) -> dict[str, keras.optimizers.Optimizer]:
+    def default_optimizers(self) -> dict[str, keras.optimizers.Optimizer]:
         return {"classifier": keras.optimizers.Adam(1e-3)}
 
     def call(self, images: Any, training: bool = False) -> Any:

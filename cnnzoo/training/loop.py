@@ -69,7 +69,7 @@ def train(
     other versions, another backend or another number of cores raises a warning, as the bits may differ.
 
     Args:
-        name: `arch.tag` for the recipe of that checkpoint; `arch` for an architecture with its published settings; or
+        name: `arch.tag` for the recipe of that checkpoint; `arch` for an architecture with its default settings; or
             the folder or file of a recipe that `cnnzoo.tune` found.
         data: The name of a data set, or a folder; the recipe's by default. Images are fitted to the image shape of the
             model by `cnnzoo.imaging.arrays.fit_to`. For a folder, the shape is derived from its pictures unless

@@ -133,7 +133,7 @@ def _fits(images: Any, batch_size: int) -> bool:
 
 def _learning_rate(model: Any) -> float | None:
     """The default rate of the optimizers of all phases; None if they differ or follow a schedule."""
-    rates = [optimizer.get_config()["learning_rate"] for optimizer in model.published_optimizers().values()]
+    rates = [optimizer.get_config()["learning_rate"] for optimizer in model.default_optimizers().values()]
     if not isinstance(rates[0], float) or any(rate != rates[0] for rate in rates):
         return None
     return float(f"{rates[0]:.6g}")  # it was float32

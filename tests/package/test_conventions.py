@@ -84,7 +84,7 @@ def test_reduce_on_plateau_lowers_the_rate_of_every_phase(trained):
     name, model, history, _ = trained
     phases = [phase.name for phase in model.phases()]
     assert (len(phases) > 1) == (name == "dcgan")
-    for phase, optimizer in model.published_optimizers().items():
+    for phase, optimizer in model.default_optimizers().items():
         log = history[f"learning_rate_{phase}" if len(phases) > 1 else "learning_rate"]
         published = float(optimizer.learning_rate)
         np.testing.assert_allclose(log, [published, published, published / 2], rtol=1e-6)

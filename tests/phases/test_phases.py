@@ -112,7 +112,7 @@ def test_a_batch_must_be_what_the_model_is_trained_on():
         line.evaluate(IMAGES.reshape(4, 2, 1, 1), np.zeros(4), verbose=0)
 
 
-@pytest.mark.parametrize("missing", ["phases", "forward", "published_optimizers"])
+@pytest.mark.parametrize("missing", ["phases", "forward", "default_optimizers"])
 def test_what_an_architecture_must_define_is_said(missing):
     arguments = (None, None, False) if missing == "forward" else ()
     with pytest.raises(TypeError, match=rf"define {missing}\(\)|must be passed to compile"):

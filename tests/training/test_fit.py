@@ -57,7 +57,7 @@ class Toy(PhasedModel):
     def forward(self, images, labels, training):
         return None
 
-    def published_optimizers(self):
+    def default_optimizers(self):
         return {"first": keras.optimizers.SGD(0.1), "second": keras.optimizers.SGD(self.rate)}
 
     def generate(self, n, seed=0):
@@ -320,7 +320,7 @@ def test_every_recipe_is_one_of_its_name(name):
     assert mine.published.startswith("none") or (re.search(r"\(.+, \d{4}.*\)", mine.published) and mine.differs)
     model = planning.build_model({"architecture": arch, "config": mine.config, "seed": 0})
     updates = {phase.name: 100 for phase in model.phases()}
-    made = mine.optimizers(updates) if mine.optimizers else model.published_optimizers()
+    made = mine.optimizers(updates) if mine.optimizers else model.default_optimizers()
     model.compile(made)  # complains unless every phase has its optimizer
     keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(model.optimizer))
 

@@ -68,7 +68,7 @@ def test_a_name_decides_on_the_settings(tmp_path):
     out = tmp_path / "run"
     run = cnnzoo.train("espcn", start="espcn.x3", data=tmp_path / "photos", out=out, verbose=0, **settings)
     (optimizer,) = plan(run)["optimizers"].values()
-    published = next(iter(cnnzoo.build("espcn").published_optimizers().values()))
+    published = next(iter(cnnzoo.build("espcn").default_optimizers().values()))
     assert optimizer["config"]["learning_rate"] == pytest.approx(float(published.learning_rate))
     assert plan(run)["config"]["scale"] == 2 and plan(run)["start"] == "espcn.x3"
 

@@ -34,7 +34,7 @@ def test_the_space_beside_an_architecture_holds_its_own_settings(name):
     own = {**cls.config_fields(), "batch_size": 128}
     assert {"learning_rate", "batch_size"} <= set(space)
     assert [key for key in space if key != "learning_rate" and not within(space[key], own[key])] == []
-    for optimizer in cnnzoo.build(name).published_optimizers().values():
+    for optimizer in cnnzoo.build(name).default_optimizers().values():
         assert within(space["learning_rate"], float(f"{float(optimizer.learning_rate):.6g}"))  # it is float32
 
 
