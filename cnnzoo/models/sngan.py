@@ -7,8 +7,6 @@ Koyama, "cGANs with Projection Discriminator", 2018, arXiv:1802.05637.
 from collections.abc import Sequence
 from typing import Any
 
-import keras
-
 from cnnzoo.models.wgan_gp import WGANGP
 from cnnzoo.registry import register
 
@@ -21,7 +19,7 @@ class SNGAN(WGANGP):
     value sigma; G minimizes that of -D(G(z)).
 
     Args:
-        image_shape, latent_dim, loss, regularizer, spectral, critic_steps: See `GAN` and `WGANGP`.
+        image_shape, loss, regularizer, spectral: See `GAN` and `WGANGP`.
         conditioning: Label conditioning, with `classes`; see `GAN`.
         **config: See `GAN` and `WGANGP`.
     """
@@ -34,7 +32,6 @@ class SNGAN(WGANGP):
         regularizer: str | None = None,
         spectral: bool = True,
         conditioning: str = "projection",
-        critic_steps: int = 5,
         **config: Any,
     ) -> None:
         super().__init__(
@@ -43,9 +40,5 @@ class SNGAN(WGANGP):
             regularizer=regularizer,
             spectral=spectral,
             conditioning=conditioning,
-            critic_steps=critic_steps,
             **config,
         )
-
-    def default_optimizers(self) -> dict[str, keras.optimizers.Optimizer]:
-        return {p.name: keras.optimizers.Adam(2e-4, beta_1=0.0, beta_2=0.9) for p in self.phases()}

@@ -75,8 +75,8 @@ def fresh(name: str, seed: int = 0, **config):
 
 
 def repeating(name: str, seed: int = 0):
-    """Like `fresh`, but with phases that repeat where they do by default."""
-    repeats = architecture(name).config_fields().get("critic_steps", 1) > 1
+    """Like `fresh`, but with phases that repeat where they may."""
+    repeats = architecture(name).config_fields().get("updates") == "alternating"
     return fresh(name, seed, **({"critic_steps": 2} if repeats else {}))
 
 
