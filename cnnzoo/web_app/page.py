@@ -23,7 +23,17 @@ HOUR = 3600  # seconds that results are kept
 WORKERS, SLOW_WORKERS = 2, 1
 WAITING = 64  # at most; others are told that the queue is full
 FONTS = ["system-ui", "-apple-system", "Segoe UI", "Roboto", "sans-serif"], ["ui-monospace", "monospace"]
+# Colors of text with a contrast of at least 4.5 to 1, which not all of the theme's have.
+READABLE = {
+    "block_label_text_color": "*primary_700",
+    "block_title_text_color": "*primary_700",
+    "body_text_color_subdued": "*neutral_600",
+    "button_primary_background_fill": "*primary_600",
+    "button_primary_background_fill_hover": "*primary_700",
+    "checkbox_label_background_fill_selected": "*primary_600",
+}
 STYLE = """
+.dark button[role=tab].selected { color: var(--primary-400) }
 footer { display: none !important }
 .problem { color: var(--error-text-color); font-weight: 600 }
 .pixels img { image-rendering: pixelated }
@@ -59,7 +69,7 @@ def serve(host: str, port: int, megabytes: float, megapixels: float, open_browse
             quiet=True,
             footer_links=[],
             enable_monitoring=False,
-            theme=gr.themes.Soft(font=FONTS[0], font_mono=FONTS[1]),
+            theme=gr.themes.Soft(font=FONTS[0], font_mono=FONTS[1]).set(**READABLE),
             css=STYLE,
             app_kwargs={"middleware": [_policy()]},
         )
