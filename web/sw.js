@@ -7,7 +7,7 @@ const RUNTIMES = $RUNTIMES;
 async function keep() {
   const cache = await caches.open(VERSION);
   const adapter = await navigator.gpu?.requestAdapter().catch(() => null);
-  await cache.addAll([...FILES, ...RUNTIMES[adapter ? "webgpu" : "wasm"]]);
+  await cache.addAll([...FILES, ...RUNTIMES[adapter && !adapter.info.isFallbackAdapter ? "webgpu" : "wasm"]]);
 }
 
 async function dropOthers() {

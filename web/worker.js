@@ -4,7 +4,7 @@ import * as verbs from "./verbs.js";
 /** ONNX Runtime, and what it runs networks with. */
 async function runtime() {
   const adapter = await navigator.gpu?.requestAdapter().catch(() => null);
-  if (adapter) {
+  if (adapter && !adapter.info.isFallbackAdapter) { // one in software is slower than WebAssembly
     try {
       return [await import("./ort/ort.webgpu.min.mjs"), ["webgpu", "wasm"]];
     } catch {
