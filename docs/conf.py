@@ -12,8 +12,9 @@ sys.path.insert(0, str(Path(__file__).parent))  # for the extension `generated`
 project = html_title = "cnnzoo"
 extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx_copybutton", "generated"]
 html_theme = "furo"
-html_static_path = ["style.css"]
+html_static_path = ["style.css", "accessible.js"]
 html_css_files = ["style.css"]
+html_js_files = [("accessible.js", {"defer": "defer"})]
 html_show_sphinx = html_show_copyright = html_copy_source = False
 myst_heading_anchors = 4  # for links such as data.md#sources
 nb_execution_mode = "off"

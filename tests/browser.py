@@ -2,8 +2,9 @@
 
 import importlib.util
 import shutil
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 NEEDED = {
@@ -11,6 +12,8 @@ NEEDED = {
     "chromedriver": shutil.which("chromedriver"),
     "selenium": importlib.util.find_spec("selenium"),
 }
+AXE = Path(__file__).parents[1] / "web" / "node_modules" / "axe-core" / "axe.min.js"
+WITHOUT_AXE = "" if AXE.exists() else "axe-core (npm install --prefix web)"
 MISSING = ", ".join(name for name, found in NEEDED.items() if not found)
 
 
@@ -31,3 +34,24 @@ def browser(downloads: Any = None, width: int = 1100, height: int = 900) -> Iter
         yield driver
     finally:
         driver.quit()
+
+
+def look(driver: Any, address: str, width: int = 1280, height: int = 900, scheme: str = "light") -> None:
+    """Opens a page in a window of a size, light or dark."""
+    screen = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 500}
+    driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", screen)
+    media = {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
+    driver.execute_cdp_cmd("Emulation.setEmulatedMedia", media)
+    driver.get(address)
+
+
+def violations(driver: Any, besides: Container[str] = ()) -> list[str]:
+    """What axe-core finds inaccessible in the open page: its rules, but for some, with the elements that break them."""
+    driver.execute_script(AXE.read_text())
+    found = driver.execute_async_script("axe.run().then(found => arguments[0](found.violations))")
+    return [
+        f"{each['id']}: {node['html'][:200]} {' '.join((node['failureSummary'] or '').split())}"
+        for each in found
+        for node in each["nodes"]
+        if each["id"] not in besides
+    ]

@@ -159,7 +159,7 @@ def _commands(found: Mapping[str, Row]) -> str:
 
 def _styles(found: Mapping[str, Row]) -> str:
     peers = _used(found)
-    header = ["", "loss", "seconds", *[f"of {PEERS[peer]}" for peer in peers]]
+    header = ["task", "loss", "seconds", *[f"of {PEERS[peer]}" for peer in peers]]
     body = [
         [
             row["title"] + ("" if row["reached"] else ", not reached"),
@@ -177,7 +177,7 @@ def _memory(found: Mapping[str, Row]) -> str:
     for row in found.values():
         mine, theirs = row["peak"]["zoo"], next(value for side, value in row["peak"].items() if side != "zoo")
         body.append([row["title"], f"{mine / 1e6:.0f}", f"{theirs / 1e6:.0f}", f"{mine / theirs:.2f}"])
-    return "## Peak memory, MB\n\n" + _table(["", "zoo", "Keras's loop, or the bare graph", "ratio"], body)
+    return "## Peak memory, MB\n\n" + _table(["network", "zoo", "Keras's loop, or the bare graph", "ratio"], body)
 
 
 def _draw(rows: Mapping[str, Row], path: Path) -> None:

@@ -49,6 +49,9 @@ def photographs(parser: argparse.ArgumentParser) -> None:
         type=Path,
         help="a .png, .jpg, .webp, .gif or .tif file; for a folder, a folder; - is stdout",
     )
+    told = parser.add_mutually_exclusive_group()
+    told.add_argument("--json", action="store_true", help="print a line of JSON for each written file")
+    told.add_argument("--preview", action="store_true", help="show the results in the terminal")
 
 
 def other_model(parser: argparse.ArgumentParser, default: str) -> None:

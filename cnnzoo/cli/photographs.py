@@ -1,15 +1,17 @@
 """Photographs through a model, one file or a folder."""
 
 import argparse
+import json
 import sys
 from collections import Counter
 from collections.abc import Callable
 from inspect import signature
 from math import prod
 from pathlib import Path
+from time import perf_counter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from cnnzoo.cli import checks, models
+from cnnzoo.cli import checks, models, previews
 from cnnzoo.utils.terminal import progress
 
 if TYPE_CHECKING:
@@ -23,6 +25,13 @@ class Plan(NamedTuple):
 
     pairs: list[tuple[Path, Path]]
     others: list[Path]
+
+
+class Made(NamedTuple):
+    """A result: the photograph that it was made of, for animations the last frame, and its height and width."""
+
+    source: "Photo"
+    size: tuple[int, ...]
 
 
 def restorer_of(name: str, like: str) -> Callable[..., "Photo"]:
@@ -72,10 +81,16 @@ def plan_files(args: argparse.Namespace, *inputs: Path) -> Plan:
 
     Raises:
         OSError: There is no such photograph or folder.
-        ValueError: An invalid output name, an output that would replace an input, or a file that is not an image.
+        ValueError: An invalid output name, an output that would replace an input, a file that is not an image, or
+            `--json` or `--preview` where they cannot be printed.
+        ModuleNotFoundError: The extra "preview" is not installed.
     """
     from cnnzoo.imaging.files import PHOTO_FORMATS, format_for
 
+    if args.json and is_piped(args):
+        raise ValueError("--json must be given with a file or folder as out. Received: -, which is stdout")
+    if args.preview:
+        previews.check()
     checks.exists(args.input)
     plan = _plan(args.input, args.output)
     for path, target in plan.pairs:
@@ -88,8 +103,18 @@ def plan_files(args: argparse.Namespace, *inputs: Path) -> Plan:
     return plan
 
 
+def is_piped(args: argparse.Namespace) -> bool:
+    """Whether the result goes to stdout; see `cnnzoo.cli.pipes`."""
+    return getattr(args, "quiet", False)
+
+
 def process_files(
-    args: argparse.Namespace, plan: Plan, work: Callable[..., "Photo"], scale: float = 1, stepwise: bool = False
+    args: argparse.Namespace,
+    plan: Plan,
+    work: Callable[..., "Photo"],
+    model: Callable[["Photo", Path], str],
+    scale: float = 1,
+    stepwise: bool = False,
 ) -> None:
     """Applies a function to a photograph, or to each in a folder, and writes the results.
 
@@ -99,6 +124,7 @@ def process_files(
         args: The arguments of the command.
         plan: Its files.
         work: A function of a photograph.
+        model: The name of the model that a photograph with a path is given to.
         scale: The factor of its output size.
         stepwise: Whether `work` also takes the path, and a function to call with (done, total).
 
@@ -110,13 +136,16 @@ def process_files(
     pairs, others = plan
     if others:
         print(f"left out: {passed_over(others)} in {args.input}", file=sys.stderr)
+    each = work if stepwise else _alone(work)
     failures = 0
+    written = []
 
     with progress(f"{args.command} {args.input}") as update:
         for done, (path, target) in enumerate(pairs):
             update(done, len(pairs), path.name)
+            began = perf_counter()
             try:
-                _process(args, path, target, work if stepwise else _alone(work), scale, _part(update, done, len(pairs)))
+                made = _process(args, path, target, each, scale, _part(update, done, len(pairs)))
             except (ValueError, OSError) as error:
                 if not args.input.is_dir():
                     raise
@@ -124,11 +153,28 @@ def process_files(
                 reason = " ".join(str(error).split())
                 print(f"left out: {reason if str(path) in reason else f'{path}: {reason}'}", file=sys.stderr)
             else:
-                if not getattr(args, "quiet", False):
+                written.append(target)
+                if args.json:
+                    print(_line(target, made, model, path, perf_counter() - began))
+                elif not is_piped(args):
                     print(target)
         update(len(pairs), len(pairs))
+    if args.preview:
+        previews.show(written)
     if failures:
         raise ValueError(f"left out {failures} of the {len(pairs)} pictures in {args.input}")
+
+
+def _line(target: Path, made: "Made", model: Callable[["Photo", Path], str], path: Path, seconds: float) -> str:
+    """A written file as a line of JSON; the seconds include those of reading and writing."""
+    height, width = made.size
+    told = {
+        "path": str(target),
+        "size": [width, height],
+        "model": model(made.source, path),
+        "seconds": round(seconds, 3),
+    }
+    return json.dumps(told)
 
 
 def _alone(work: Callable[..., "Photo"]) -> Callable[..., "Photo"]:
@@ -152,7 +198,7 @@ def _process(
     work: Callable[..., "Photo"],
     scale: float,
     update: Callable[..., None],
-) -> None:
+) -> Made:
     """Applies a function to a photograph, or to each frame of a clip, and writes the result."""
     from cnnzoo.imaging.files import PHOTO_FORMATS, format_for, read_photo, save_photo
     from cnnzoo.imaging.frames import check_pixels, clip_format, open_clip, save_clip
@@ -166,9 +212,10 @@ def _process(
 
     clip = open_clip(path)
     if clip is None:
-        photo = edited(read_photo(path), 0, 1)
+        source = read_photo(path)
+        photo = edited(source, 0, 1)
         save_photo(target, photo.pixels, photo)
-        return
+        return Made(source, photo.pixels.shape[:2])
     if getattr(args, "frames", None) is not None:
         raise ValueError(f"--frames must be given with still pictures. Received: {path} of {clip.count} frames")
     clip_format(target, clip)
@@ -182,6 +229,7 @@ def _process(
         photos.append(edited(photo, done, clip.count))
         times.append(time)
     save_clip(target, photos, times, clip)
+    return Made(photo, photos[0].pixels.shape[:2])
 
 
 def _plan(source: Path, target: Path) -> Plan:

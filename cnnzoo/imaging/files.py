@@ -27,6 +27,7 @@ PHOTO_FORMATS = {**FORMATS, ".gif": "GIF", ".tif": "TIFF", ".tiff": "TIFF"}  # o
 LONGEST = {"PNG": 1_000_000, "JPEG": 65500, "WEBP": 16383, "GIF": 65535, "TIFF": 1_000_000}
 # Options of Pillow by format.
 ENCODING: dict[str, dict[str, Any]] = {
+    "PNG": {"compress_level": 4},  # of a photograph: 2 % more bytes than by 6, in 40 % of the time
     "JPEG": {"quality": 95, "subsampling": 0},
     "WEBP": {"lossless": True, "exact": True},
     "TIFF": {"compression": "tiff_deflate"},

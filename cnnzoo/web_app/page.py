@@ -19,9 +19,21 @@ from cnnzoo.web_app.photographs import KINDS, Cancelled, Desk
 
 TITLE = "cnnzoo"
 HOUR = 3600  # seconds that results are kept
-WORKERS = 2  # photographs at once
+# Works at once over all tabs, and beside them those that may take a minute.
+WORKERS, SLOW_WORKERS = 2, 1
+WAITING = 64  # at most; others are told that the queue is full
 FONTS = ["system-ui", "-apple-system", "Segoe UI", "Roboto", "sans-serif"], ["ui-monospace", "monospace"]
+# Colors of text with a contrast of at least 4.5 to 1, which not all of the theme's have.
+READABLE = {
+    "block_label_text_color": "*primary_700",
+    "block_title_text_color": "*primary_700",
+    "body_text_color_subdued": "*neutral_600",
+    "button_primary_background_fill": "*primary_600",
+    "button_primary_background_fill_hover": "*primary_700",
+    "checkbox_label_background_fill_selected": "*primary_600",
+}
 STYLE = """
+.dark button[role=tab].selected { color: var(--primary-400) }
 footer { display: none !important }
 .problem { color: var(--error-text-color); font-weight: 600 }
 .pixels img { image-rendering: pixelated }
@@ -57,7 +69,7 @@ def serve(host: str, port: int, megabytes: float, megapixels: float, open_browse
             quiet=True,
             footer_links=[],
             enable_monitoring=False,
-            theme=gr.themes.Soft(font=FONTS[0], font_mono=FONTS[1]),
+            theme=gr.themes.Soft(font=FONTS[0], font_mono=FONTS[1]).set(**READABLE),
             css=STYLE,
             app_kwargs={"middleware": [_policy()]},
         )
@@ -112,7 +124,7 @@ def blocks(desk: Desk) -> gr.Blocks:
             _generate(desk)
             _explain()
             _compress(desk)
-    page.queue(default_concurrency_limit=WORKERS, max_size=64, api_open=False)
+    page.queue(max_size=WAITING, api_open=False)
     return page
 
 
@@ -130,7 +142,7 @@ def _enlarge(desk: Desk) -> None:
                     0, 1, value=0, step=0.1, label="Sharpness, of 4 times", info="0 is faithful; 1 invents texture."
                 )
                 work = _Work("Enlarge")
-            _result(work, partial(photographs.enlarge, desk), [photo, scale, kind, sharpness])
+            _result(desk, work, partial(photographs.enlarge, desk), [photo, scale, kind, sharpness])
         _cards("espcn.x3", "espcn.x3_real", "espcn_gan.x4")
 
 
@@ -140,7 +152,7 @@ def _denoise(desk: Desk) -> None:
             with gr.Column():
                 photo = _upload("Photograph")
                 work = _Work("Denoise")
-            _result(work, partial(photographs.denoise, desk), [photo])
+            _result(desk, work, partial(photographs.denoise, desk), [photo])
         _cards("denoiser.color_blind", "denoiser.gray_blind")
 
 
@@ -163,7 +175,7 @@ def _repair(desk: Desk) -> None:
                 with gr.Accordion("Or a mask", open=False):
                     mask = _upload("Mask of the same size: bright is filled")
                 work = _Work("Repair")
-            _result(work, partial(photographs.repair, desk), [photo, drawing, mask])
+            _result(desk, work, partial(photographs.repair, desk), [photo, drawing, mask])
         photo.change(partial(photographs.to_draw_on, desk), photo, drawing, show_progress="hidden")
         _cards("inpainter.photos64")
 
@@ -199,7 +211,7 @@ def _paint(desk: Desk) -> None:
                 with gr.Accordion("Or any picture (a minute)", open=False):
                     picture = _upload("Picture to paint after")
                 work = _Work("Paint")
-            _result(work, paint, [photo, first, second, share, keep, picture], end)
+            _result(desk, work, paint, [photo, first, second, share, keep, picture], end)
         _cards(photographs.PAINTER)
 
 
@@ -210,7 +222,7 @@ def _light(desk: Desk) -> None:
                 photo = _upload("Photograph")
                 strength = gr.Slider(0, 2, value=1, step=0.1, label="Strength")
                 work = _Work("Correct")
-            _result(work, partial(photographs.light, desk), [photo, strength])
+            _result(desk, work, partial(photographs.light, desk), [photo, strength])
         _cards("enhancer.photos")
 
 
@@ -252,12 +264,23 @@ class _Work:
                 end(request)
             return "Cancelled."
 
-        event = self.start.click(answered if end is None else told, inputs, [*outputs, self.problem])
+        kind, most = ("work", WORKERS) if end is None else ("slow work", SLOW_WORKERS)
+        event = self.start.click(
+            answered if end is None else told,
+            inputs,
+            [*outputs, self.problem],
+            concurrency_id=kind,
+            concurrency_limit=most,
+        )
         self.cancel.click(ended, None, self.problem, cancels=[event], queue=False)
 
 
 def _result(
-    work: _Work, function: Callable[..., photographs.Edited], inputs: list[Any], end: Callable[..., None] | None = None
+    desk: Desk,
+    work: _Work,
+    function: Callable[..., photographs.Edited],
+    inputs: list[Any],
+    end: Callable[..., None] | None = None,
 ) -> None:
     """The right side of a tab: before and after, the file, and a sentence on it."""
     with gr.Column():
@@ -267,7 +290,8 @@ def _result(
 
     def edited(*values: Any) -> list[Any]:
         made = function(*values)
-        return [(made.before, made.after), made.note, gr.DownloadButton(value=str(made.file), interactive=True)]
+        both = tuple(str(photographs.page_file(desk.folder, each)) for each in (made.before, made.after))
+        return [both, made.note, gr.DownloadButton(value=str(made.file), interactive=True)]
 
     work.runs(edited, inputs, [slider, note, file], end)
 
@@ -338,7 +362,7 @@ def _compress(desk: Desk) -> None:
             with gr.Column():
                 picture = _upload("Picture: cropped, and reduced to 32x32 pixels")
                 work = _Work("Compress")
-            _result(work, partial(small_images.compress, desk.folder), [picture])
+            _result(desk, work, partial(small_images.compress, desk.folder), [picture])
         _cards(small_images.CODEC)
 
 

@@ -1,7 +1,9 @@
 """Edits of photographs, from the file of a visitor to a file in its format."""
 
+import io
 import threading
 import uuid
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -11,6 +13,7 @@ from time import monotonic, sleep
 from typing import Any
 
 import numpy as np
+from PIL import Image
 
 from cnnzoo import hub
 from cnnzoo.imaging.arrays import to_channels
@@ -19,6 +22,7 @@ from cnnzoo.imaging.files import FORMATS, Photo, read_photo, save_photo
 from cnnzoo.imaging.given_masks import read_mask
 from cnnzoo.imaging.transparency import flattened
 from cnnzoo.runtime import edits, open_model
+from cnnzoo.utils.atomic_files import write_bytes
 
 SHOWN = 2048  # pixels of the long side of a picture on the page, at most
 DRAWN_ON = 1024  # of the picture to draw a mask on
@@ -106,6 +110,16 @@ def shown(photo: Photo) -> np.ndarray:
     if pixels.dtype == np.uint16:
         pixels = (pixels // 257).astype(np.uint8)
     return to_channels(_at_most(pixels, SHOWN)[None], 3)[0]
+
+
+def page_file(folder: Path, picture: np.ndarray) -> Path:
+    """A picture for the page as a PNG file: encoded for speed, as it is the most work of a visit otherwise."""
+    file = folder / uuid.uuid4().hex / "picture.png"
+    made = io.BytesIO()
+    Image.fromarray(picture).save(made, "PNG", compress_type=zlib.Z_RLE)
+    file.parent.mkdir(parents=True)
+    write_bytes(file, made.getbuffer())
+    return file
 
 
 def _at_most(pixels: np.ndarray, side: int) -> np.ndarray:

@@ -3,7 +3,6 @@
 import re
 from html.parser import HTMLParser
 from itertools import pairwise
-from pathlib import Path
 
 import browser
 import numpy as np
@@ -21,7 +20,6 @@ SOME = [
     *("cgan.fashion_mnist", "cnn.fashion_mnist", "cnn.mnist", "espcn.x2", "espcn.x3", "espcn.x3_real"),
     *("fast_style.paintings", "inpainter.photos64", "vae.mnist"),
 ]
-AXE = Path(__file__).parents[2] / "web" / "node_modules" / "axe-core" / "axe.min.js"
 
 
 class Tags(HTMLParser):
@@ -166,13 +164,8 @@ def visitor():
         yield driver
 
 
-def look(driver, folder, width=1280, height=900, scheme="light"):
-    """Opens the page in a window of a size, light or dark."""
-    screen = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 500}
-    driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", screen)
-    media = {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
-    driver.execute_cdp_cmd("Emulation.setEmulatedMedia", media)
-    driver.get((folder / "index.html").as_uri())
+def look(driver, folder, *screen, **more):
+    browser.look(driver, (folder / "index.html").as_uri(), *screen, **more)
 
 
 @pytest.mark.slow
@@ -203,11 +196,9 @@ def test_a_slider_moves_by_keys_and_more_shows_the_next(gallery, visitor):
 
 @pytest.mark.slow
 @needs_chromium
-@pytest.mark.skipif(not AXE.exists(), reason="needs axe-core (npm install --prefix web)")
+@pytest.mark.skipif(bool(browser.WITHOUT_AXE), reason=f"needs {browser.WITHOUT_AXE}")
 def test_axe_finds_no_violation(gallery, visitor):
     for width, scheme in ((390, "light"), (1280, "dark"), (1280, "light"), (390, "dark")):
         look(visitor, gallery[1], width, scheme=scheme)
         visitor.execute_script("for (const each of document.querySelectorAll('details')) each.open = true")
-        visitor.execute_script(AXE.read_text())
-        found = visitor.execute_async_script("axe.run().then(found => arguments[0](found.violations))")
-        assert not found, [(each["id"], [node["html"][:200] for node in each["nodes"][:3]]) for each in found]
+        assert browser.violations(visitor) == []

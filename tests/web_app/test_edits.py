@@ -1,7 +1,11 @@
 """The work of the app, from a visitor's file to a file, against the verbs of the models."""
 
+import ast
 import runpy
+import subprocess
+import sys
 import threading
+from importlib.util import find_spec
 from inspect import signature
 from pathlib import Path
 
@@ -209,3 +213,28 @@ def test_the_folder_for_hugging_face_serves_the_app(monkeypatch):
     assert about["sdk"] == "gradio" and about["app_file"] == "app.py" and len(about["short_description"]) <= 60
     wheel = f"./cnnzoo-{cnnzoo.__version__}-py3-none-any.whl[app]"
     assert (space / "requirements.txt").read_text().split() == [wheel]
+
+
+def test_pictures_of_the_page_are_exact(tmp_path):
+    one, two = (photographs.page_file(tmp_path, picture) for picture in (PICTURE, PICTURE[::-1].copy()))
+    np.testing.assert_array_equal(read_image(one), PICTURE)
+    assert one != two and one.suffix == ".png"
+
+
+COUNTS = """
+from collections import Counter
+from pathlib import Path
+from cnnzoo.web_app.page import blocks
+from cnnzoo.web_app.photographs import Desk
+page = blocks(Desk(Path(), 1.0))
+print(dict(Counter((each.concurrency_id, each.concurrency_limit) for each in page.fns.values())))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(find_spec("gradio") is None, reason="needs gradio")
+def test_all_tabs_share_two_workers_and_slow_painting_has_its_own():
+    # In a process of its own, as Gradio leaves event loops open.
+    told = subprocess.run([sys.executable, "-c", COUNTS], capture_output=True, text=True, check=True).stdout
+    counts = ast.literal_eval(told)
+    assert counts["work", 2] == 8 and counts["slow work", 1] == 1

@@ -241,3 +241,34 @@ def test_the_page_fits_a_phone(app):
         opened(driver, app)
         for name in ("Enlarge", "Repair", "Generate"):
             assert driver.execute_script("return document.documentElement.scrollWidth") <= 390, name
+
+
+def named(driver):
+    """The names of all tabs, also of those in the menu of a narrow page."""
+    tabs = driver.find_elements("css selector", "button[role=tab]")
+    return sorted({each.get_attribute("textContent").strip() for each in tabs})
+
+
+# Of Gradio's elements: the name of the upload button is not its text, and the frame of an empty picture has a name.
+GRADIOS = {"label-content-name-mismatch", "aria-prohibited-attr"}
+
+
+@pytest.mark.skipif(bool(browser.WITHOUT_AXE), reason=f"needs {browser.WITHOUT_AXE}")
+@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])
+def test_axe_finds_no_violation_in_any_tab(app, width, scheme):
+    shown = "return [...document.querySelectorAll('[role=tabpanel]')].filter(p => p.offsetParent)[0].id"
+    with browser.browser() as driver:
+        browser.look(driver, app, width, scheme=scheme)
+        until(driver, lambda: len(named(driver)) == 8)
+        found, panels = {}, set()
+        for name in named(driver):
+            driver.execute_script(
+                "[...document.querySelectorAll('button[role=tab]')].find(b => b.textContent.trim() == arguments[0])"
+                ".click()",
+                name,
+            )
+            panels.add(until(driver, lambda: (panel := driver.execute_script(shown)) not in panels and panel))
+            for closed in seen(driver, "button.label-wrap:not(.open)"):
+                driver.execute_script("arguments[0].click()", closed)
+            found[name] = browser.violations(driver, besides=GRADIOS)
+        assert len(found) == 8 and not any(found.values()), found

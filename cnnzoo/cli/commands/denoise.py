@@ -2,13 +2,15 @@
 
 import argparse
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from cnnzoo.cli import arguments
 from cnnzoo.cli.photographs import plan_files, process_files, restorer_of
 from cnnzoo.cli.pipes import with_pipes
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from cnnzoo.imaging.files import Photo
 
 HELP = "denoise photographs"
@@ -32,7 +34,10 @@ def run(args: argparse.Namespace) -> None:
     if args.model:
         restorer(args.model)  # so that a wrong name is one error, not one per file
 
-    def clean(photo: "Photo") -> "Photo":
-        return restorer(args.model or DENOISERS[photo.pixels.shape[2]])(photo, ensemble=args.ensemble)
+    def name(photo: "Photo", path: "Path") -> str:
+        return args.model or DENOISERS[photo.pixels.shape[2]]
 
-    process_files(args, plan, clean)
+    def clean(photo: "Photo", path: "Path", tell: Any) -> "Photo":
+        return restorer(name(photo, path))(photo, ensemble=args.ensemble)
+
+    process_files(args, plan, clean, name, stepwise=True)

@@ -27,11 +27,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 @with_pipes
 def run(args: argparse.Namespace) -> None:
     plan = plan_files(args)
-    model = models.load_with_method(args.model or ENHANCER, "enhance")
+    name = args.model or ENHANCER
+    model = models.load_with_method(name, "enhance")
 
     def enhanced(photo: "Photo") -> "Photo":
         from cnnzoo.runtime import edits
 
         return edits.enhanced(model, photo, args.strength)
 
-    process_files(args, plan, enhanced)
+    process_files(args, plan, enhanced, lambda photo, path: name)

@@ -31,7 +31,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     plan = plan_files(args, args.mask)
     checks.pictures(args.mask)
-    restorer = restorer_of(args.model or INPAINTER, INPAINTER)
+    name = args.model or INPAINTER
+    restorer = restorer_of(name, INPAINTER)
     mask = mask_of(args.mask)
 
     def whole(photo: "Photo") -> "Photo":
@@ -42,4 +43,4 @@ def run(args: argparse.Namespace) -> None:
             )
         return restorer(photo, mask)
 
-    process_files(args, plan, whole)
+    process_files(args, plan, whole, lambda photo, path: name)

@@ -23,7 +23,7 @@ EXAMPLES = (
     "cnnzoo stylize photo.jpg out.png --style my_painting.jpg --keep-color --frames frames/",
     "cnnzoo stylize photo.jpg out.png --style wave --weight 2 --style udnie --weight 1 --mask sky.png",
 )
-FAST = "fast_style.paintings"
+FAST, SLOW = "fast_style.paintings", "style_transfer"
 NETWORKS = ("random_vgg", "random_scales", "vgg19")  # besides classifiers
 FRAMES = 10  # evaluations between two frames
 
@@ -75,7 +75,8 @@ def run(args: argparse.Namespace) -> None:
     def work(photo: "Photo", path: Path, tell: Callable[[int, int], None]) -> "Photo":
         return edits.painted(partial(painted, path=path, tell=tell), photo, mask=mask, keep_color=args.keep_color)
 
-    process_files(args, plan, work, stepwise=True)
+    name = FAST if in_one_pass else SLOW
+    process_files(args, plan, work, lambda photo, path: name, stepwise=True)
 
 
 def _paintings(names: Sequence[str], fast: Sequence[str]) -> list["np.ndarray"]:
@@ -120,7 +121,7 @@ def _by_optimization(
 ) -> Callable[..., "np.ndarray"]:
     from cnnzoo.imaging.files import save_png
 
-    model = hub.build("style_transfer", **({} if network is None else {"network": network}))
+    model = hub.build(SLOW, **({} if network is None else {"network": network}))
 
     def painted(pixels: "np.ndarray", path: Path, tell: Callable[[int, int], None], **more: Any) -> "np.ndarray":
         into = frames / path.name if frames is not None and args.input.is_dir() else frames

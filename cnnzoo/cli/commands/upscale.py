@@ -51,15 +51,15 @@ def run(args: argparse.Namespace) -> None:
     from cnnzoo.runtime import edits
 
     names = _names(args)
-    for name in names:
-        models.check(name, "upscale")
-        if (scale := models.config(name)["scale"]) != _factor(args):
+    for each in names:
+        models.check(each, "upscale")
+        if (scale := models.config(each)["scale"]) != _factor(args):
             raise ValueError(
-                f"--scale must be {scale} for {name!r}, or a fraction above {scale - 1}. Received: {args.scale:g}"
+                f"--scale must be {scale} for {each!r}, or a fraction above {scale - 1}. Received: {args.scale:g}"
             )
-        if args.sharpness is not None and not models.accepts(name, "upscale", "sharpness"):
+        if args.sharpness is not None and not models.accepts(each, "upscale", "sharpness"):
             raise ValueError(
-                f"--sharpness must not be given with {name!r}, which has no such dial. Received: {args.sharpness}"
+                f"--sharpness must not be given with {each!r}, which has no such dial. Received: {args.sharpness}"
             )
     options: dict[str, Any] = {"ensemble": args.ensemble}
     if args.sharpness is not None:
@@ -76,11 +76,13 @@ def run(args: argparse.Namespace) -> None:
             print(f"model: {name}, for {files[name]}", file=sys.stderr)
         return model
 
-    def larger(photo: "Photo", path: "Path", tell: Any) -> "Photo":
-        model = loaded(names[-1] if is_jpeg(path) else names[0])
-        return edits.enlarged(model, photo, args.scale, **options)
+    def name(photo: "Photo", path: "Path") -> str:
+        return names[-1] if is_jpeg(path) else names[0]
 
-    process_files(args, plan, larger, scale=args.scale, stepwise=True)
+    def larger(photo: "Photo", path: "Path", tell: Any) -> "Photo":
+        return edits.enlarged(loaded(name(photo, path)), photo, args.scale, **options)
+
+    process_files(args, plan, larger, name, scale=args.scale, stepwise=True)
 
 
 def _names(args: argparse.Namespace) -> list[str]:
