@@ -7,10 +7,13 @@ import re
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent))  # for the extension `generated`
+sys.path.insert(0, str(Path(__file__).parent))  # for the extensions `generated` and `mathml`
 
 project = html_title = "cnnzoo"
-extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx_copybutton", "generated"]
+extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx_copybutton", "generated", "mathml"]
+exclude_patterns = ["equations.md"]  # on the pages of the architectures
+myst_enable_extensions = ["dollarmath"]
+html_math_renderer = "mathml"
 html_theme = "furo"
 html_static_path = ["style.css"]
 html_css_files = ["style.css"]
