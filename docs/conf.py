@@ -15,8 +15,9 @@ exclude_patterns = ["equations.md"]  # on the pages of the architectures
 myst_enable_extensions = ["dollarmath"]
 html_math_renderer = "mathml"
 html_theme = "furo"
-html_static_path = ["style.css"]
+html_static_path = ["style.css", "compare.js", "pictures/front"]
 html_css_files = ["style.css"]
+html_js_files = ["compare.js"]
 html_show_sphinx = html_show_copyright = html_copy_source = False
 myst_heading_anchors = 4  # for links such as data.md#sources
 nb_execution_mode = "off"

@@ -1,4 +1,5 @@
-"""Pages written for each build of the site, and not stored: one for each architecture, and copies of the notebooks.
+"""Pages written for each build of the site, and not stored: one for each architecture, the pictures of the front page, and
+copies of the notebooks.
 
 An extension of Sphinx.
 """
@@ -26,13 +27,14 @@ def setup(app: object) -> None:
 
 
 def write(app: object) -> None:
-    """Writes `architectures/` and `notebooks/` beside this file."""
+    """Writes `architectures/`, `notebooks/` and `front.html` beside this file."""
     for folder in ("architectures", "notebooks"):
         shutil.rmtree(HERE / folder, ignore_errors=True)
         (HERE / folder).mkdir()
     for name in registry.list_models():
         figure = drawn.networks(cnnzoo.build(name))
         (HERE / "architectures" / f"{name}.md").write_text(page(name, figure))
+    (HERE / "front.html").write_text(front())
     for notebook in (HERE.parent / "notebooks").glob("*.ipynb"):
         shutil.copy(notebook, HERE / "notebooks")
 
@@ -52,6 +54,31 @@ LEGEND = (
     "Drawn from the model with its default configuration. The width of a box is the side of its maps, its height the "
     "number of channels (logarithmic). Right: the shape of the output, and below it the number of parameters."
 )
+
+
+# The pages of the tasks on the front page, with the pictures that `pictures.py` writes, and what these show.
+FRONT = {
+    "upscale": ("Enlarge", "100 to 400 pixels"),
+    "denoise": ("Denoise", "noise of unknown level"),
+    "inpaint": ("Repair", "lettering removed"),
+    "enhance": ("Correct the light", "two stops underexposed"),
+    "stylize": ("Paint", "after The Starry Night"),
+    "generate": ("Generate", "digits and clothes of every class"),
+}
+
+
+def front() -> str:
+    """The pictures of the front page, with a slider between before and after."""
+    cards = []
+    for name, (title, note) in FRONT.items():
+        after = f'<img src="_static/{name}_after.webp" width="400" height="400" alt="{title}: {note}">'
+        if name != "generate":  # from nothing
+            before = f'<img src="_static/{name}_before.webp" width="400" height="400" alt="before">'
+            slider = f'<input type="range" min="0" max="100" value="50" aria-label="{title}: before or after">'
+            after = f"{before}{after}{slider}"
+        told = f'<a href="tasks/{name}.html">{title}</a> <span>{note}</span>'
+        cards.append(f"<figure><div>{after}</div><figcaption>{told}</figcaption></figure>")
+    return f'<div class="front">{"".join(cards)}</div>\n'
 
 
 def page(name: str, figure: str = "") -> str:
