@@ -1,5 +1,5 @@
-"""Pages written for each build of the site, and not stored: one for each architecture, the pictures of the front page, and
-copies of the notebooks.
+"""Pages that each build of the site writes, and that are not stored: the pictures of the front page, a page for each
+architecture, and copies of the notebooks.
 
 An extension of Sphinx.
 """
@@ -63,7 +63,7 @@ FRONT = {
     "inpaint": ("Repair", "lettering removed"),
     "enhance": ("Correct the light", "two stops underexposed"),
     "stylize": ("Paint", "after The Starry Night"),
-    "generate": ("Generate", "digits and clothes of every class"),
+    "generate": ("Generate", "digits and clothes"),
 }
 
 
