@@ -7,14 +7,17 @@ import re
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent))  # for the extension `generated`
+sys.path.insert(0, str(Path(__file__).parent))  # for the extensions `generated` and `mathml`
 
 project = html_title = "cnnzoo"
-extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx_copybutton", "generated"]
+extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx_copybutton", "generated", "mathml"]
+exclude_patterns = ["equations.md"]  # on the pages of the architectures
+myst_enable_extensions = ["dollarmath"]
+html_math_renderer = "mathml"
 html_theme = "furo"
-html_static_path = ["style.css", "accessible.js"]
+html_static_path = ["style.css", "accessible.js", "compare.js", "pictures/front"]
 html_css_files = ["style.css"]
-html_js_files = [("accessible.js", {"defer": "defer"})]
+html_js_files = [("accessible.js", {"defer": "defer"}), "compare.js"]
 html_show_sphinx = html_show_copyright = html_copy_source = False
 myst_heading_anchors = 4  # for links such as data.md#sources
 nb_execution_mode = "off"

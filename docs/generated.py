@@ -1,12 +1,17 @@
-"""Pages written for each build of the site, and not stored: one for each architecture, and copies of the notebooks.
+"""Pages that each build of the site writes, and that are not stored: the pictures of the front page, a page for each
+architecture, and copies of the notebooks.
 
 An extension of Sphinx.
 """
 
+import json
 import re
 import shutil
 from pathlib import Path
 
+import drawn
+
+import cnnzoo
 from cnnzoo import hub, registry
 from cnnzoo.checkpoints import table
 from cnnzoo.data.catalog import CATALOG
@@ -22,28 +27,92 @@ def setup(app: object) -> None:
 
 
 def write(app: object) -> None:
-    """Writes `architectures/` and `notebooks/` beside this file."""
+    """Writes `architectures/`, `notebooks/` and `front.html` beside this file."""
     for folder in ("architectures", "notebooks"):
         shutil.rmtree(HERE / folder, ignore_errors=True)
         (HERE / folder).mkdir()
     for name in registry.list_models():
-        (HERE / "architectures" / f"{name}.md").write_text(page(name))
+        figure = drawn.networks(cnnzoo.build(name))
+        (HERE / "architectures" / f"{name}.md").write_text(page(name, figure))
+    (HERE / "front.html").write_text(front())
     for notebook in (HERE.parent / "notebooks").glob("*.ipynb"):
         shutil.copy(notebook, HERE / "notebooks")
 
 
-def page(name: str) -> str:
-    """The page of an architecture, in Markdown."""
+# What a model does, by its task, with the files of `cnnzoo data examples`.
+CALLS = {
+    "classify": 'print(model.classify("three.png"))  # probabilities, (1, classes)',
+    "enhance": 'better = model.enhance("photo.jpg", strength=0.7)',
+    "generate": "images = model.generate(16, seed=0)  # float32 in [0, 1]",
+    "inpaint": 'whole = model.restore("torn.png", mask="mask.png")',
+    "reconstruct": 'again = model.reconstruct("three.png")',
+    "restore": 'clean = model.restore("noisy.png")',
+    "stylize": 'painted = model.stylize("photo.jpg", "starry_night")',
+    "upscale": 'larger = model.upscale("photo.jpg")',
+}
+LEGEND = (
+    "Drawn from the model with its default configuration. The width of a box is the side of its maps, its height the "
+    "number of channels (logarithmic). Right: the shape of the output, and below it the number of parameters."
+)
+
+
+# The pages of the tasks on the front page, with the pictures that `pictures.py` writes, and what these show.
+FRONT = {
+    "upscale": ("Enlarge", "100 to 400 pixels"),
+    "denoise": ("Denoise", "noise of unknown level"),
+    "inpaint": ("Repair", "lettering removed"),
+    "enhance": ("Correct the light", "two stops underexposed"),
+    "stylize": ("Paint", "after The Starry Night"),
+    "generate": ("Generate", "digits and clothes"),
+}
+
+
+def front() -> str:
+    """The pictures of the front page, with a slider between before and after."""
+    cards = []
+    for name, (title, note) in FRONT.items():
+        after = f'<img src="_static/{name}_after.webp" width="400" height="400" alt="{title}: {note}">'
+        if name != "generate":  # from nothing
+            before = f'<img src="_static/{name}_before.webp" width="400" height="400" alt="before">'
+            slider = f'<input type="range" min="0" max="100" value="50" aria-label="{title}: before or after">'
+            after = f"{before}{after}{slider}"
+        told = f'<a href="tasks/{name}.html">{title}</a> <span>{note}</span>'
+        cards.append(f"<figure><div>{after}</div><figcaption>{told}</figcaption></figure>")
+    return f'<div class="front">{"".join(cards)}</div>\n'
+
+
+def page(name: str, figure: str = "") -> str:
+    """The page of an architecture, in Markdown; `figure` is a drawing of its networks."""
     about = table.architecture_card(name)
     parts = [f"# {name}", linked(source.module_docstring(name))]
     if (PICTURES / f"{name}.webp").exists():
         parts.append(f"![Results of {name}](../pictures/{name}.webp)")
-    shown = next(iter(about["checkpoints"]), name)  # with trained weights, where there are any
-    parts += [f"    model = cnnzoo.build({shown!r})", scores(name), "## Configuration fields", fields(about["config"])]
+    parts += [example(name), "## Network"]
+    parts += [html(figure), LEGEND] if figure else ["It has none of its own: it optimizes the pixels of a picture."]
+    parts += ["## Losses", equations()[name], scores(name), "## Configuration fields", fields(about["config"])]
     own, *parents = source.lineage_names(name)
     bases = [each for each in parents if each.startswith("cnnzoo.tasks.")]  # which have no page of their own
     parts += ["## Reference", reference(own), *(reference(each, "no-index") for each in bases)]
     return "\n\n".join(parts) + "\n"
+
+
+def example(name: str) -> str:
+    """A program that runs the first checkpoint of an architecture, or builds it with fresh weights."""
+    shown = next(iter(table.architecture_card(name)["checkpoints"]), None)
+    lines = ["import cnnzoo", "", f'model = cnnzoo.build("{shown or name}")']
+    lines += [CALLS[hub.card(shown)["task"]]] if shown else []
+    return "```python\n" + "\n".join(lines) + "\n```"
+
+
+def html(text: str) -> str:
+    return f"```{{raw}} html\n{text}\n```"
+
+
+def equations() -> dict[str, str]:
+    """The losses of each architecture, from `equations.md`."""
+    _, *sections = re.split(r"^## (.*)$", (HERE / "equations.md").read_text(), flags=re.MULTILINE)
+    pairs = zip(sections[::2], sections[1::2], strict=True)
+    return {name: text.strip() for names, text in pairs for name in names.split(", ")}
 
 
 def linked(text: str) -> str:
@@ -58,21 +127,27 @@ def scores(name: str) -> str:
     parts = ["## Obtained and published"]
     for checkpoint in list_recipes(name):
         mine = recipe(checkpoint)
-        parts += [f"### {checkpoint}", f"    cnnzoo train {checkpoint}"]
+        parts += [f"### {checkpoint}", f"{mine.summary}. {mine.cost}." if mine.cost else f"{mine.summary}."]
+        parts.append(f"    cnnzoo train {checkpoint}")
         obtained = "nothing yet: no checkpoint is bundled"
         if checkpoint in hub.list_checkpoints(name):
             card = hub.card(checkpoint)
             sets = "+".join(f"[{part}]({CATALOG[part].homepage})" for part in card["data"]["name"].split("+"))
             parts.append(f"Trained on {sets} (license: {card['data']['licence']}); see [data](../data.md).")
             obtained = f"{table.headline(card)}; `cnnzoo evaluate {checkpoint}` prints the protocol"
-        columns = {"obtained": obtained, "published": mine.published}
-        if mine.differs:
-            columns["differences"] = mine.differs
-        rows = (columns, ["---"] * len(columns), columns.values())
-        parts.append("\n".join(f"| {' | '.join(row)} |" for row in rows))
+        told = {"Obtained": obtained, "Published": mine.published, "Differences": mine.differs}
+        parts.append("\n".join(f"- **{key}**: {text}" for key, text in told.items() if text))
+        if (file := HERE / "curves" / f"{checkpoint}.json").exists():
+            parts.append(html(curve(json.loads(file.read_text()))))
     if len(parts) == 1:
         parts.append("There is no recipe and no checkpoint.")
     return "\n\n".join(parts)
+
+
+def curve(entries: list[dict]) -> str:
+    """A drawing of the Fréchet distance during the training."""
+    points = [(entry["core_hours"], entry["frechet"]) for entry in entries]
+    return drawn.curve(points, "core-hours of training", "Fréchet distance on validation images")
 
 
 def fields(config: dict) -> str:

@@ -2,7 +2,7 @@
 
 python docs/pictures.py             # all of them
 python docs/pictures.py wgan_gp     # of some architectures
-python docs/pictures.py front       # of the README alone; needs `cnnzoo data get paintings`
+python docs/pictures.py front       # of the README and the front page; needs `cnnzoo data get paintings`
 python docs/pictures.py real        # a JPEG file, enlarged
 python docs/pictures.py app         # the page of the app; needs Chromium and the extra "test"
 """
@@ -16,6 +16,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from time import sleep
+from typing import NamedTuple
 
 import numpy as np
 from PIL import Image, ImageDraw
@@ -71,36 +72,53 @@ def sheet(cells: Iterable[tuple[str, str, np.ndarray]], columns: int) -> Image.I
     return made
 
 
+class Cell(NamedTuple):
+    """One task at work: pixels before and after, each (CELL, CELL, 3); before is None for what comes from nothing."""
+
+    title: str
+    note: str
+    before: np.ndarray | None
+    after: np.ndarray
+
+
 def front() -> Image.Image:
-    """Six cells in two rows: what goes in at the left of each, what comes out at the right."""
-    return sheet(cells(), columns=3)
+    """Six cells in two rows: what goes in at the left of each, what comes out at the right.
+
+    Both are also written alone, for the front page of the site, which has a slider between them.
+    """
+    shown = list(cells())
+    for cell in shown:
+        for when, pixels in (("before", cell.before), ("after", cell.after)):
+            if pixels is not None:
+                Image.fromarray(pixels).save(HERE / "front" / f"{cell.title}_{when}.webp", quality=82, method=6)
+    return sheet(((cell.title, cell.note, halves(cell.before, cell.after)) for cell in shown), columns=3)
 
 
-def cells() -> Iterator[tuple[str, str, np.ndarray]]:
-    """The title, a note and the pixels (CELL, CELL, 3) of each cell."""
+def cells() -> Iterator[Cell]:
+    """The cells of the front."""
     small = square(load_sample_image("flower.jpg"), 50, 142, 330, CELL // 4)
     enlarged = cnnzoo.build("espcn.x4").upscale(small)
-    yield "upscale", f"{CELL // 4} to {CELL} pixels", halves(small.repeat(4, 0).repeat(4, 1), enlarged)
+    yield Cell("upscale", f"{CELL // 4} to {CELL} pixels", small.repeat(4, 0).repeat(4, 1), enlarged)
 
     cat = square(chelsea(), 0, 90, 300, CELL)
     noisy = to_uint8(np.asarray(degradations.gaussian_noise(cat[None] / np.float32(255), sigma=35, seed=0)))[0]
-    yield "denoise", "unknown noise level", halves(noisy, cnnzoo.build("denoiser.color_blind").restore(noisy))
+    yield Cell("denoise", "unknown noise level", noisy, cnnzoo.build("denoiser.color_blind").restore(noisy))
 
     portrait = square(astronaut(), 0, 60, 330, CELL)
     mask = masks.draw("text", (1, CELL, CELL), seed=3)[0]
     damaged = np.where(mask > 0, np.uint8(255), portrait)
     filled = cnnzoo.build("inpainter.photos64").restore(portrait, mask)
-    yield "inpaint", "lettering removed", halves(damaged, filled)
+    yield Cell("inpaint", "lettering removed", damaged, filled)
 
     dark = square(coffee(), 0, 100, 400, CELL) // 4
-    yield "enhance", "two stops underexposed", halves(dark, cnnzoo.build("enhancer.photos").enhance(dark))
+    yield Cell("enhance", "two stops underexposed", dark, cnnzoo.build("enhancer.photos").enhance(dark))
 
     tower = square(load_sample_image("china.jpg"), 0, 0, 420, CELL)
     style = painting("starry_night").pixels
     painted = cnnzoo.build("style_transfer").stylize(tower, style, steps=150)
-    yield "stylize", "after The Starry Night", halves(tower, painted)
+    yield Cell("stylize", "after The Starry Night", tower, painted)
 
-    yield "generate", "digits and clothes", generated()
+    yield Cell("generate", "digits and clothes", None, generated())
 
 
 def square(photograph: np.ndarray, top: int, left: int, side: int, pixels: int) -> np.ndarray:
@@ -109,8 +127,10 @@ def square(photograph: np.ndarray, top: int, left: int, side: int, pixels: int) 
     return np.asarray(crop.resize((pixels, pixels), Image.Resampling.LANCZOS))
 
 
-def halves(before: np.ndarray, after: np.ndarray) -> np.ndarray:
+def halves(before: np.ndarray | None, after: np.ndarray) -> np.ndarray:
     """The left half of one picture and the right half of another, with a line between them."""
+    if before is None:
+        return after
     middle = CELL // 2
     joined = np.concatenate([before[:, :middle], after[:, middle:]], axis=1)
     joined[:, middle - 1 : middle + 1] = 255

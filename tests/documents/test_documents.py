@@ -3,6 +3,7 @@
 import ast
 import importlib.util
 import inspect
+import json
 import re
 import subprocess
 import sys
@@ -21,7 +22,7 @@ from cnnzoo.recipes import list_recipes, recipe
 ROOT = Path(__file__).parents[2]
 README, CONTRIBUTING = (ROOT / name for name in ("README.md", "CONTRIBUTING.md"))
 LONGEST_README = 150  # lines
-PAGES = sorted([*(ROOT / "docs").glob("*.md"), *(ROOT / "docs/tasks").glob("*.md")])
+PAGES = sorted(page for folder in ("docs", "docs/tasks", "docs/howto") for page in (ROOT / folder).glob("*.md"))
 FIRST = ROOT / "docs" / "index.md"
 CHECKPOINTS, DATA, PYTHON = (ROOT / "docs" / name for name in ("checkpoints.md", "data.md", "python.md"))
 DOCUMENTS = (README, CONTRIBUTING, *PAGES)
@@ -59,11 +60,19 @@ def test_python_page_reads_digits(tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "page", [page for page in PAGES if programs(page) and page not in (FIRST, PYTHON)], ids=lambda page: page.stem
-)
-def test_the_programs_of_a_page_run(page, tmp_path):
-    run(page, tmp_path)
+def test_the_programs_of_all_pages_run(tmp_path):
+    """In one process, as the import of TensorFlow takes longer than most of them; each page in a folder of its own."""
+    script = "import json, os, sys\nfor name, folder, program in json.load(sys.stdin):\n    print(name, flush=True)\n"
+    script += "    os.chdir(folder)\n    exec(compile(program, name, 'exec'), {})"
+    found = []
+    for page in PAGES:
+        if page not in (FIRST, PYTHON):
+            folder = tmp_path / f"{page.parent.name}.{page.stem}"
+            folder.mkdir()
+            found += [(f"{page.name} {i}", str(folder), program) for i, program in enumerate(programs(page))]
+    command = [sys.executable, "-c", script]
+    done = subprocess.run(command, input=json.dumps(found), capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout[-500:] + done.stderr
 
 
 @pytest.mark.parametrize("document", [each for each in DOCUMENTS if programs(each)], ids=lambda document: document.stem)
@@ -138,10 +147,13 @@ def check_address(address):
 
 @pytest.fixture(scope="module")
 def pages():
+    """docs/generated.py"""
+    sys.path.insert(0, str(ROOT / "docs"))
     found = importlib.util.spec_from_file_location("pages", ROOT / "docs" / "generated.py")
     module = importlib.util.module_from_spec(found)
     found.loader.exec_module(module)
-    return module
+    yield module
+    sys.path.remove(str(ROOT / "docs"))
 
 
 @pytest.mark.parametrize("document", [*DOCUMENTS, *NOTEBOOKS], ids=lambda document: document.name)
@@ -202,3 +214,43 @@ def test_the_reference_has_each_public_name():
     reference = "".join(page.read_text() for page in (ROOT / "docs" / "reference").glob("*.md"))
     documented = re.findall(r"^\.\. autofunction:: cnnzoo\.(\w+)$", reference, re.M)
     assert set(cnnzoo.__all__) - {"__version__"} <= set(documented)
+
+
+# -- pages of architectures --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", registry.list_models())
+def test_the_page_of_an_architecture_has_its_losses_as_equations(name, pages):
+    from latex2mathml.converter import convert
+
+    text = pages.equations()[name]
+    assert text in pages.page(name)
+    blocks, inline = re.findall(r"^\$\$\n(.*?)\n\$\$$", text, re.S | re.M), re.findall(r"(?<!\$)\$([^$\n]+)\$", text)
+    assert blocks and all(convert(formula).startswith("<math") for formula in blocks + inline)
+
+
+@pytest.mark.parametrize("name", ["adain", "cgan", "denoiser", "espcn", "fast_style", "ladder_vae", "lenet", "vqvae"])
+def test_the_drawing_of_a_model_has_all_its_parameters_and_shapes(name, pages):
+    model = cnnzoo.build(name)
+    drawing = pages.drawn.networks(model)
+    figures = re.findall(r"<figcaption>(.*?) <span>(.*?) parameters</span>.*?</figure>", drawing)
+    drawn = {title.replace(" ", "_"): parameters for title, parameters in figures}
+    for layer in model.layers:
+        if layer.name in drawn and layer.name not in ("backbone", "encoder"):  # which have layers of the model below
+            assert drawn[layer.name] == pages.drawn.amount(layer.count_params())
+    if name == "lenet":
+        assert drawn == {"backbone": "62 k"} and ">28\u00d728\u00d76<" in drawing and ">10<" in drawing
+    if name == "denoiser":  # the same network for any size, with skip connections
+        assert ">h/4\u00d7w/4\u00d748<" in drawing and len(re.findall(r'<path d="M[\d.]+ [\d.]+ H', drawing)) == 7
+
+
+@pytest.mark.slow
+def test_the_first_program_of_each_kind_of_page_runs(pages, tmp_path):
+    from cnnzoo.data.examples import write_examples
+
+    write_examples(tmp_path)
+    by_task = {hub.card(name)["task"]: name.partition(".")[0] for name in cnnzoo.list_checkpoints()}
+    page = tmp_path / "page.md"
+    page.write_text("\n\n".join(pages.example(name) for name in by_task.values()))
+    assert by_task.keys() == pages.CALLS.keys()
+    run(page, tmp_path)

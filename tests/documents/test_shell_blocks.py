@@ -5,6 +5,8 @@ import importlib.util
 import json
 import re
 import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -13,7 +15,7 @@ from cnnzoo import cli, registry
 from cnnzoo.cli.main import parser
 
 ROOT = Path(__file__).parents[2]
-PAGES = sorted([*(ROOT / "docs").glob("*.md"), *(ROOT / "docs/tasks").glob("*.md")])
+PAGES = sorted(page for folder in ("docs", "docs/tasks", "docs/howto") for page in (ROOT / folder).glob("*.md"))
 DOCUMENTS = (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *PAGES)
 
 
@@ -99,3 +101,9 @@ def test_the_commands_of_the_documents_run(tmp_path, monkeypatch, tfds_data, pho
             cheaper = [] if {"--resume", "--queue"} & set(command) else CHEAPER.get(command[0], [])
             assert cli.main([*command, *cheaper]) == 0, (command, capsys.readouterr().err)
             ran.append(command)
+    # and the programs of the repository that take what these made
+    for part in ("benchmarks", "docs"):
+        (tmp_path / part).symlink_to(ROOT / part)
+    for words in (words for document in DOCUMENTS for words in shell(document)):
+        if words[:2] == ["python", "benchmarks/quality/curves.py"]:
+            subprocess.run([sys.executable, *words[1:]], check=True)

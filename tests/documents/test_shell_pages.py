@@ -1,0 +1,64 @@
+"""Pages whose commands need several processes at once run in a shell, line by line."""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from cnnzoo.data.examples import write_examples
+
+HOW_TO = Path(__file__).parents[2] / "docs" / "howto"
+LEAST_PICTURE = 10_000  # bytes of an enlarged photograph
+
+
+@pytest.fixture
+def shell(tmp_path, monkeypatch):
+    """Runs lines of a shell in an empty folder, with the commands of this environment first."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}:{os.environ['PATH']}")
+    return lambda lines, **options: subprocess.run(["bash", "-ec", lines], text=True, check=True, **options)
+
+
+def typed(page: str, program: str) -> list[str]:
+    """The lines of a page's indented blocks that begin with a program."""
+    lines = re.findall(r"^    (\S(?:.*\\\n)*.*)$", (HOW_TO / page).read_text(), re.MULTILINE)
+    return [line for line in lines if line.startswith(program)]
+
+
+@pytest.mark.slow
+def test_the_server_and_the_clients_of_its_page_run(shell, tmp_path):
+    write_examples(tmp_path)
+    export, serve = typed("serve.md", "cnnzoo")
+    shell(export)
+    command = [*serve.split("#")[0].split(), "--port", "0"]
+    before = signal.signal(signal.SIGINT, signal.SIG_DFL)  # it hears Ctrl-C, also where these tests do not
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+        signal.signal(signal.SIGINT, before)
+        said = ""
+        while not (address := re.search(r"http://127\.0\.0\.1:(\d+)", said)):
+            said += server.stdout.readline()
+        for line in [*typed("serve.md", "python -m cnnzoo.serving.client"), *typed("serve.md", "curl")]:
+            line = line.split(" #")[0].replace("localhost:8501", f"localhost:{address[1]}")
+            line += f" --rest http://localhost:{address[1]}" if line.startswith("python") else " --fail --silent"
+            answer = shell(line, stdout=subprocess.PIPE).stdout
+            assert answer or (tmp_path / "larger.png").stat().st_size > LEAST_PICTURE
+        server.send_signal(signal.SIGINT)
+        assert server.wait(timeout=60) == 130
+
+
+@pytest.mark.slow
+def test_two_workers_train_as_their_page_says(shell, tmp_path):
+    (block,) = re.findall(
+        r"^```bash\n(.*?)^```", (HOW_TO / "several_machines.md").read_text(), re.MULTILINE | re.DOTALL
+    )
+    for port in re.findall(r"127\.0\.0\.1:(\d+)", block):
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            block = block.replace(port, str(free.getsockname()[1]))
+    shell(block.replace("--out RUN", "--out RUN --epochs 1 --limit 256") + "wait\n", timeout=300)
+    assert (tmp_path / "RUN" / "model.weights.h5").exists()
