@@ -4,6 +4,7 @@ loop              `train`, and the calls of `fit`
 plan              settings, model and images of a new run; checks of a resumed one
 shape             the image shape for a folder of pictures
 frozen            layers that stay as they are
+trained           trained models by name
 updates           clipping and accumulation of gradients
 run_dir           the run folder and its states
 status            how far runs are

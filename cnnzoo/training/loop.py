@@ -273,7 +273,10 @@ def _fit(
             epoch, done = divmod(checkpointer.step, plan["steps_per_epoch"])
             with reading(images):
                 model.fit(
-                    replicas.shared(_batches(images, plan["batch_size"], plan["seed"], checkpointer.step)),
+                    replicas.shared(
+                        partial(_batches, images, plan["batch_size"], plan["seed"], checkpointer.step),
+                        plan["batch_size"],
+                    ),
                     steps_per_epoch=plan["steps_per_epoch"] - done,
                     initial_epoch=epoch,
                     epochs=epoch + 1 if done else plan["epochs"],  # first the rest of an unfinished epoch
@@ -285,8 +288,8 @@ def _sheet_images(plan: Plan, model: Any) -> Any:
     """The validation images of the contact sheets, never test images; None if the sheets need none."""
     if model.task in ("generate", "classify"):
         return None
-    images = load_split(plan, "validation").images
-    return (images if len(images) else load_split(plan, plan["split"]).images)[:SHEET_IMAGES]
+    images = load_split(plan, "validation", memory=0).images  # a stream, of which only these are decoded
+    return (images if len(images) else load_split(plan, plan["split"], memory=0).images)[:SHEET_IMAGES]
 
 
 def _coverage(model: Any, images: Any, history: list[dict[str, Any]]) -> list[Coverage]:
@@ -297,10 +300,11 @@ def _coverage(model: Any, images: Any, history: list[dict[str, Any]]) -> list[Co
     return [Coverage(images.images[:COVERAGE_IMAGES], best)]
 
 
-def _batches(images: Any, batch_size: int, seed: int, start_step: int) -> Any:
-    """Endless batches from a step on, equal on both backends."""
-    on_tensorflow = keras.backend.backend() == "tensorflow"
-    return (images.stream if on_tensorflow else images.batches)(batch_size, seed, start_step)
+def _batches(images: Any, batch_size: int, seed: int, start_step: int, rows: slice) -> Any:
+    """Endless batches from a step on, equal on both backends; with some of their rows, on TensorFlow."""
+    if keras.backend.backend() == "tensorflow":
+        return images.stream(batch_size, seed, start_step, rows)
+    return images.batches(batch_size, seed, start_step)
 
 
 def _vacant_folder(plan: Plan) -> Path:

@@ -21,7 +21,6 @@ from cnnzoo.data.given import given_images
 from cnnzoo.data.ground import ground_of
 from cnnzoo.data.loading import why_streamed
 from cnnzoo.data.sources import NAMES
-from cnnzoo.data.streamed import StreamedSet
 from cnnzoo.evaluation import check
 from cnnzoo.phases.precision import resolved
 from cnnzoo.recipes import Recipe, optimizers_of, recipe
@@ -282,7 +281,7 @@ def check_unchanged(run: Run, images: Any, replicas: int = 1) -> None:
 
 def warn_if_changed(run: Run, images: Any) -> None:
     """Warns if the files of a stream have changed since the run began. Images in memory do not change."""
-    if not isinstance(images, StreamedSet) or "fingerprint" not in run.plan:
+    if images.on_disk is None or "fingerprint" not in run.plan:
         return
     try:
         found = changes(run.plan["fingerprint"], fingerprint(images))
