@@ -9,7 +9,8 @@ updates           clipping and accumulation of gradients
 run_dir           the run folder and its states
 status            how far runs are
 curves            charts that compare runs
-callbacks         checkpoints, speed, samples, coverage and one line per epoch
+callbacks         checkpoints, samples, coverage and one line per epoch
+watching          logs, speed and waiting, to TensorBoard and as JSON lines
 scores            scores on the validation images every few epochs
 signals           SIGINT and SIGTERM as an event
 tensorboard       event files
