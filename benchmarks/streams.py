@@ -10,7 +10,11 @@ It makes JPEGs of 256x256 pixels, of which the first `--made` differ; the others
 - the decoder alone: images a second of one thread that decodes and resizes with Pillow, times the number of cores;
 - of `cnnzoo.train("dcgan")` in 64x64 on the folder, in a process of its own: the seconds until the first step is done,
   and the most memory;
-- the share of the time in which such a training waits for its next batch.
+- the share of the time in which such a training waits for its next batch;
+- of crops of photographs, for `espcn`: crops a second from the folder, from shards and from memory, beside a bare
+  `tf.data` pipeline that reads, decodes and crops; and of a training on them in a process of its own, from the disk and
+  from memory: the seconds until its first step, images a second, and the most memory, of which `memory` is the share
+  that pictures may take.
 """
 
 import argparse
@@ -30,6 +34,7 @@ from PIL import Image
 SIDE, SHAPE, BATCH = 256, (64, 64, 3), 128
 ROUNDS, BATCHES = 7, 12  # of the rates
 STEPS = 40  # of the training whose waiting is measured
+CROP, CROP_STEPS = 64, 200  # of the training on crops: their side, and the steps
 MEMORY = 1_000_000  # bytes: all is streamed
 
 
@@ -105,6 +110,68 @@ def rates(folder: Path, shards: Path) -> None:
     print(f"Pillow on {cpus()} cores, one picture at a time: {500 * cpus() / (perf_counter() - begun):.0f} images/s")
 
 
+def crop_rates(folder: Path, shards: Path) -> None:
+    """Prints crops a second, and the ratios to a bare pipeline."""
+    import tensorflow as tf
+
+    from cnnzoo.data import training_images
+    from cnnzoo.data.photograph_rows import find
+
+    rows, numbers, _ = find(folder, "train")
+    files = [str(rows.files[i]) for i in numbers]
+
+    def read(path: Any) -> Any:
+        return tf.image.random_crop(tf.io.decode_jpeg(tf.io.read_file(path), 3), (CROP, CROP, 3))
+
+    def plain() -> Any:
+        paths = tf.data.Dataset.from_tensor_slices(np.random.default_rng(0).permutation(files)).repeat()
+        return paths.map(read, num_parallel_calls=tf.data.AUTOTUNE).batch(BATCH).prefetch(2)
+
+    shape = (None, None, 3)
+    ways: dict[str, Callable[[], Any]] = {
+        "bare tf.data, one crop of each picture": plain,
+        "crops from the folder": lambda: training_images(folder, "train", shape, CROP, 0).stream(BATCH, 0),
+        "crops from shards": lambda: training_images(shards, "train", shape, CROP, 0).stream(BATCH, 0),
+    }
+    found = np.array([[rate(make()) for make in ways.values()] for _ in range(ROUNDS)])
+    ratios = np.median(found / found[:, :1], axis=0)
+    for name, median, ratio in zip(ways, np.median(found, axis=0), ratios, strict=True):
+        print(f"{name}: {median:.0f} crops/s, {ratio:.2f} of the bare one", flush=True)
+
+
+def crops(folder: Path, memory: int | None, begun: float) -> None:
+    """Trains `espcn`; prints the seconds until the first step, the images a second after it, and the most memory."""
+    import keras
+
+    import cnnzoo
+
+    class Watch(keras.callbacks.Callback):
+        done, start = 0, 0.0
+
+        def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+            self.done += 1
+            if self.done == 1:
+                print(f"  first step after {time() - begun:.1f} s", flush=True)
+            if self.done == 20:
+                self.start = perf_counter()
+            if self.done == 20 + CROP_STEPS:
+                speed = CROP_STEPS * 16 / (perf_counter() - self.start)
+                peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9
+                print(f"  {speed:.0f} images/s, most memory {peak:.2f} GB", flush=True)
+                os._exit(0)
+
+    with tempfile.TemporaryDirectory() as out:
+        settings = {"batch_size": 16, "crop": CROP, "memory": memory, "out": Path(out) / "run", "verbose": 0}
+        cnnzoo.train("espcn", data=folder, epochs=1, callbacks=[Watch()], **settings)
+
+
+def apart(*words: str) -> None:
+    """Runs this file in another process."""
+    child = os.posix_spawn(sys.executable, [sys.executable, __file__, *words, "--begun", str(time())], os.environ)
+    if os.waitpid(child, 0)[1]:
+        raise SystemExit("the training failed")
+
+
 def waiting(folder: Path) -> None:
     """Prints the share of the time in which a training waits for batches."""
     import cnnzoo
@@ -153,30 +220,35 @@ def main() -> None:
     parser.add_argument("--pictures", type=int, default=200_000, help="number of files")
     parser.add_argument("--made", type=int, default=6000, help="number of those that differ")
     parser.add_argument("--folder", type=Path, help="keep the files here (default: a temporary folder)")
-    parser.add_argument("--only", choices=("rates", "waiting", "first"), help="one of the measurements")
+    parser.add_argument("--only", choices=("rates", "waiting", "first", "crops"), help="one of the measurements")
+    parser.add_argument("--memory", type=int, default=MEMORY, help="bytes of pictures in memory, for crops; -1: any")
     parser.add_argument("--begun", type=float, help=argparse.SUPPRESS)  # of the process that trains
     asked = parser.parse_args()
+    if asked.begun is not None and asked.only == "crops":
+        return crops(asked.folder, asked.memory if asked.memory >= 0 else None, asked.begun)
     if asked.begun is not None:
         return first_step(asked.folder, asked.begun)
     with tempfile.TemporaryDirectory() as temporary:
         folder = asked.folder or Path(temporary) / "pictures"
         make(folder, asked.pictures, asked.made)
-        if asked.only in (None, "rates"):
+        few, shards = (folder.with_name(f"{folder.name}.{kind}") for kind in ("few", "shards"))
+        if asked.only in (None, "rates", "crops"):
             from cnnzoo.data.packing import build
 
-            few = folder.with_name(f"{folder.name}.few")
             make(few, asked.made, asked.made)
-            shards = folder.with_name(f"{folder.name}.shards")
             if not shards.exists():
                 build(few, shards)
+        if asked.only in (None, "rates"):
             rates(few, shards)
+        if asked.only in (None, "crops"):
+            crop_rates(few, shards)
+            for memory in (asked.memory, -1):
+                print(f"espcn on {asked.made} files {'from the disk' if memory >= 0 else 'in memory'}", flush=True)
+                apart("--folder", str(few), "--only", "crops", "--memory", str(memory))
         if asked.only in (None, "waiting"):
             waiting(folder)
         if asked.only in (None, "first"):
-            words = [sys.executable, __file__, "--folder", str(folder), "--begun", str(time())]
-            child = os.posix_spawn(sys.executable, words, os.environ)
-            if os.waitpid(child, 0)[1]:
-                raise SystemExit("the training failed")
+            apart("--folder", str(folder))
 
 
 if __name__ == "__main__":

@@ -26,13 +26,14 @@ except ModuleNotFoundError:
     require("cnnzoo.beam", "beam", "apache_beam")
     raise
 
-from cnnzoo import checkpoints, hub
+from cnnzoo import checkpoints
 from cnnzoo.checkpoints.labels import class_names
+from cnnzoo.checkpoints.remote import is_remote, pinned
 from cnnzoo.imaging.arrays import fit_to
 from cnnzoo.imaging.files import FORMATS, Photo, format_for, read_image, read_photo, save_photo
-from cnnzoo.registry import UnknownName, architecture
+from cnnzoo.registry import architecture
 from cnnzoo.runtime import edits, open_model
-from cnnzoo.training.run_dir import Run
+from cnnzoo.training.trained import described
 
 OPTIONS = {
     "upscale": ("scale", "ensemble"),
@@ -49,7 +50,8 @@ class Edit(beam.PTransform):
     cannot be written becomes a PNG.
 
     Args:
-        model: The name of a checkpoint, or the folder of a finished run, which all workers must have.
+        model: The name of a checkpoint, "hf://USER/NAME[@REVISION]" too, or the folder of a finished run, which all
+            workers must have. Of the Hub, all take the commit that the revision is at when the transform is made.
         out: The folder of the results.
         **options: `scale`, a fraction too, and `ensemble` of an upscaler; `ensemble` of a denoiser; `strength`, 0 to 2,
             of an enhancer; `style`, a name or weights by name, and `keep_color` of a painter.
@@ -61,7 +63,8 @@ class Edit(beam.PTransform):
 
     def __init__(self, model: str, out: str, **options: Any) -> None:
         super().__init__()
-        about = _described(model)[1]
+        model = _pinned(model)
+        about = described(model)[1]
         task = architecture(about["architecture"]).task
         if task not in OPTIONS:
             raise ValueError(f"`model` must be one to {', '.join(OPTIONS)}. Received: {model!r}, to {task}")
@@ -88,7 +91,7 @@ class Classify(beam.PTransform):
     """Pictures to pairs: the name of the file, and the most probable classes as pairs (class name, probability).
 
     Args:
-        model: The name of a checkpoint, or the folder of a finished run, which all workers must have.
+        model: As in `Edit`.
         top: Classes of each picture, >= 1.
 
     Raises:
@@ -98,7 +101,8 @@ class Classify(beam.PTransform):
 
     def __init__(self, model: str, top: int = 3) -> None:
         super().__init__()
-        task = architecture(_described(model)[1]["architecture"]).task
+        model = _pinned(model)
+        task = architecture(described(model)[1]["architecture"]).task
         if task != "classify":
             raise ValueError(f"`model` must be one to classify. Received: {model!r}, to {task}")
         self._classifying = _Classifying(model, top)
@@ -115,7 +119,7 @@ class _Editing(beam.DoFn):
 
     def setup(self) -> None:
         """Loads the model, once for a worker."""
-        path = _described(self.name)[0]
+        path = described(self.name)[0]
         self.model = open_model(path) or checkpoints.load(path)
         self.in_strips: Any = None
 
@@ -149,7 +153,7 @@ class _Editing(beam.DoFn):
             return edits.enhanced(self.model, photo, self.options.get("strength", 1.0))
         pixels = photo.pixels.shape[0] * photo.pixels.shape[1]
         if pixels > getattr(self.model, "largest", pixels) and self.in_strips is None:
-            self.in_strips = checkpoints.load(_described(self.name)[0])
+            self.in_strips = checkpoints.load(described(self.name)[0])
         model = self.in_strips if pixels > getattr(self.model, "largest", pixels) else self.model
         return edits.painted(model.stylize, photo, **self.options)
 
@@ -161,7 +165,7 @@ class _Classifying(beam.DoFn):
 
     def setup(self) -> None:
         """Loads the model, once for a worker."""
-        path, about = _described(self.name)
+        path, about = described(self.name)
         data = about["data"]
         self.model = checkpoints.load(path)
         self.classes = class_names(self.model, data if isinstance(data, str) else data["name"])
@@ -177,19 +181,9 @@ class _Classifying(beam.DoFn):
         yield element, [(self.classes[i], float(chances[i])) for i in best]
 
 
-def _described(name: str) -> tuple[Path, dict[str, Any]]:
-    """The folder of a trained model, and its card or the plan of its run.
-
-    Raises:
-        UnknownName: There is none.
-    """
-    known = hub.list_checkpoints()
-    if name in known:
-        return hub.checkpoint_path(name), hub.card(name)
-    path = Path(name)
-    if not path.is_dir():
-        raise UnknownName("checkpoint", name, known)
-    return path, checkpoints.open_checkpoint(path).card if (path / checkpoints.CARD).exists() else Run.open(path).plan
+def _pinned(model: str) -> str:
+    """The name of a model, with its commit if it is of the Hub, so that all workers have the same."""
+    return pinned(model) if is_remote(model) else model
 
 
 def _result(out: str, name: str) -> tuple[str, str]:

@@ -8,6 +8,8 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 Files = dict[str, bytes]
@@ -155,3 +157,15 @@ def serving(hub: Hub) -> Iterator[str]:
         server.shutdown()
         server.server_close()
         thread.join()
+
+
+@contextmanager
+def in_place(monkeypatch: Any, cache: Path) -> Iterator[Hub]:
+    """A server, empty, in place of the Hub, and an empty cache."""
+    made = Hub()
+    with serving(made) as endpoint:
+        monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", endpoint)
+        template = "huggingface_hub.constants.HUGGINGFACE_CO_URL_TEMPLATE"
+        monkeypatch.setattr(template, endpoint + "/{repo_id}/resolve/{revision}/{filename}")
+        monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(cache))
+        yield made

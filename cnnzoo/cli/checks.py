@@ -52,7 +52,8 @@ def data(name: str | None) -> None:
         ValueError: It is neither.
     """
     from cnnzoo.data.addresses import address_of, check_prefix, prefixes_in_words
-    from cnnzoo.data.photographs import TESTING, TRAINING, is_photographs
+    from cnnzoo.data.catalog import TESTING, TRAINING
+    from cnnzoo.data.photograph_rows import is_photographs
     from cnnzoo.data.sources import NAMES
 
     if name is None or address_of(name):  # it is looked up when it is read

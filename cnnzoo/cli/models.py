@@ -23,23 +23,10 @@ def resolve(name: str) -> tuple[Path, str]:
 
 def _described(name: str) -> tuple[Path, dict[str, Any]]:
     """The folder of a trained model, and its card or the plan of its run."""
-    from cnnzoo.checkpoints import CARD, open_checkpoint, saved_models_dir
     from cnnzoo.checkpoints.remote import is_remote
-    from cnnzoo.training.run_dir import Run
+    from cnnzoo.training.trained import described
 
-    known = hub.list_checkpoints()
-    local = saved_models_dir() / name if name in known else Path(name)
-    path = _fetched(name) if is_remote(name) else local
-    if (path / CARD).exists():
-        return path, open_checkpoint(path).card
-    if path.is_dir():
-        run = Run.open(name)
-        return run.path, run.plan
-    if name in registry.list_models():
-        own = hub.list_checkpoints(name)
-        trained = ", ".join([*own, "the folder of a run"])
-        raise ValueError(f"The model must be one of {trained}. Received: the architecture {name!r}")
-    raise registry.UnknownName("checkpoint", name, known)
+    return described(str(_fetched(name)) if is_remote(name) else name)
 
 
 @cache

@@ -89,7 +89,7 @@ def check_settings(args: argparse.Namespace) -> None:
         ValueError: The run began with others.
     """
     plan, recipe = Run.open(args.out).plan, find_recipe(args.name) if args.name else None
-    kept = ("epochs", "batch_size", "seed", "crop", "limit", "clip_norm", "accumulate", "score_every")
+    kept = ("epochs", "batch_size", "seed", "crop", "limit", "clip_norm", "accumulate", "watch", "score_every")
     given = {key: getattr(args, key) for key in kept}
     given["name"] = recipe.checkpoint if recipe else args.name
     given["start"] = str(Path(args.start).resolve()) if args.start and Path(args.start).is_dir() else args.start

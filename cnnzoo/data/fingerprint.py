@@ -8,7 +8,6 @@ import numpy as np
 
 from cnnzoo.data.permutation import few
 from cnnzoo.data.photographs import Crops
-from cnnzoo.data.streamed import StreamedSet
 
 SAMPLE = 64  # images whose pixels are compared where not all are in memory
 
@@ -16,23 +15,26 @@ SAMPLE = 64  # images whose pixels are compared where not all are in memory
 def fingerprint(data: Any) -> dict[str, Any]:
     """The number of images, the class names, and hashes that two fingerprints are compared by.
 
-    "blake2b" is a hash of all pixels and labels, and "sample" one of some images and all labels. A `StreamedSet` has no
-    "blake2b"; instead it has "files": a hash of the names and sizes of the files in a folder, or of packed shards.
+    "blake2b" is a hash of all pixels and labels, and "sample" one of some images and all labels. Pictures on the disk
+    have no "blake2b"; instead they have "files": a hash of the names and sizes of the files in a folder, or of packed
+    shards.
 
     Args:
         data: An `ImageSet` or `Crops`; of crops, the whole photographs are hashed.
     """
     labels = [] if data.labels is None else [data.labels]
+    images: Any
     if isinstance(data, Crops):
         images = data.photographs.images
-        hashes = {"blake2b": _hash((*images, *labels))}
+        arrays, sample = images, data.photographs.read(few(len(images), SAMPLE).tolist())
     else:
         images = data.images
-        hashes = {"sample": _hash((images[few(len(images), SAMPLE)], *labels))}
-        if not isinstance(data, StreamedSet):
-            hashes["blake2b"] = _hash((images, *labels))
-        else:
-            hashes["files"] = images.rows.stamp()
+        arrays, sample = [images], [images[few(len(images), SAMPLE)]]
+    hashes = {"sample": _hash((*sample, *labels))}
+    if data.on_disk is not None:
+        hashes["files"] = data.on_disk.rows.stamp()
+    else:
+        hashes["blake2b"] = _hash((*arrays, *labels))
     return {"images": len(images), "classes": list(data.classes), **hashes}
 
 

@@ -1,4 +1,4 @@
-"""The pictures of a folder, read one at a time."""
+"""Picture files, and those of a folder, read one at a time."""
 
 import hashlib
 import io
@@ -14,25 +14,19 @@ from cnnzoo.imaging.exif import orientation
 from cnnzoo.imaging.files import read_fitted, read_image
 
 
-class FolderRows:
-    """The pictures of "train" or "test" in a folder, in the order of `files_of`; a `cnnzoo.data.rows.Rows`.
+class FileRows:
+    """Picture files in a given order, without labels; a `cnnzoo.data.rows.Rows`.
 
     Attributes:
-        folder: The folder.
+        folder: The folder that they are in, directly or not.
         files: The picture files.
-        left: Number of pictures for the other split, where the folder has no `test`.
-
-    Raises:
-        ValueError: There are none, or as in `files_of`.
     """
 
-    def __init__(self, folder: Path, split: str):
-        files, self.classes, self.left = files_of(folder, split)
-        if not files:
-            raise ValueError(f"Images must be {layouts(folder)}. Received: none for {split!r}")
-        self.name, self.folder = str(folder), folder
-        self.files = [path for path, _ in files]
-        self.labels = np.array([label for _, label in files], np.int64) if self.classes else None
+    labels: np.ndarray | None = None
+    classes: tuple[str, ...] = ()
+
+    def __init__(self, name: str, folder: Path, files: Sequence[Path]):
+        self.name, self.folder, self.files = name, folder, files
 
     def __len__(self) -> int:
         return len(self.files)
@@ -52,6 +46,25 @@ class FolderRows:
     def stamp(self) -> str:
         """A hash of the names and sizes of the files, which are not opened."""
         return stamp_of(self.files, self.folder)
+
+
+class FolderRows(FileRows):
+    """The pictures of "train" or "test" in a folder, in the order of `files_of`.
+
+    Attributes:
+        left: Number of pictures for the other split, where the folder has no `test`.
+
+    Raises:
+        ValueError: There are none, or as in `files_of`.
+    """
+
+    def __init__(self, folder: Path, split: str):
+        files, self.classes, self.left = files_of(folder, split)
+        if not files:
+            raise ValueError(f"Images must be {layouts(folder)}. Received: none for {split!r}")
+        super().__init__(str(folder), folder, [path for path, _ in files])
+        if self.classes:
+            self.labels = np.array([label for _, label in files], np.int64)
 
 
 def stamp_of(files: Sequence[Path], folder: Path) -> str:

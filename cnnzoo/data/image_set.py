@@ -58,6 +58,11 @@ class ImageSet:
     classes: tuple[str, ...]
 
     @property
+    def on_disk(self) -> Any:
+        """The images, if they are on the disk; here None."""
+        return None
+
+    @property
     def epoch(self) -> int:
         """Number of images per epoch: all of them."""
         return len(self.images)
@@ -109,11 +114,17 @@ class ImageSet:
             )
         return self.epoch // batch_size
 
-    def stream(self, batch_size: int, seed: int, start_step: int = 0) -> Any:
+    def stream(self, batch_size: int, seed: int, start_step: Any = 0, rows: slice = slice(None)) -> Any:
         """Endless shuffled batches, starting at a step.
 
         Each epoch has `steps_per_epoch` batches in a new order; the remainder of an epoch is dropped. The images are
         gathered one batch at a time.
+
+        Args:
+            batch_size: Images in a batch.
+            seed: Of the order.
+            start_step: The first step, from 0; may be a tensor.
+            rows: Of each batch; the others are not read.
 
         Returns:
             A `tf.data.Dataset` of (images, labels), or of (images,) without labels.
@@ -126,7 +137,7 @@ class ImageSet:
             labels = None if self.labels is None else tf.constant(self.labels)
 
         def batch(step: Any) -> Any:
-            positions = step % per_epoch * batch_size + tf.range(batch_size, dtype=tf.int64)
+            positions = step % per_epoch * batch_size + tf.constant(np.arange(batch_size)[rows])
             index = order(len(self.images), seed, step // per_epoch, positions)
             return (gather(index),) if labels is None else (gather(index), tf.gather(labels, index))
 

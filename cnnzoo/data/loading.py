@@ -10,7 +10,8 @@ from cnnzoo.data.addresses import GIVEN, address_of
 from cnnzoo.data.image_set import ImageSet
 from cnnzoo.data.memory import in_words, limit
 from cnnzoo.data.permutation import order
-from cnnzoo.data.photographs import Crops, is_photographs, photographs
+from cnnzoo.data.photograph_rows import is_photographs
+from cnnzoo.data.photographs import Crops, photographs
 from cnnzoo.data.pictures import Pictures, attempted
 from cnnzoo.data.rows import Rows
 from cnnzoo.data.sources import NAMES, read, rows_of
@@ -133,7 +134,7 @@ def training_images(
 ) -> ImageSet | Crops:
     """The training images of a model: crops of photographs if it takes images of any size, else whole images.
 
-    Whole images that need too much memory are streamed; crops are not.
+    Pictures that need too much memory are streamed from the disk.
 
     Args:
         name, split: As in `load`, and as in `photographs` if the sides in `shape` are None.
@@ -145,7 +146,7 @@ def training_images(
         DataNotFound, ValueError: As in `load` and `photographs`.
     """
     if shape is not None and None in shape and _may_be_photographs(name):
-        return Crops(photographs(name, split, shape[2]), crop or 64)
+        return Crops(photographs(name, split, shape[2], limit(memory)[0]), crop or 64)
     return load(name, split, shape, memory=limit(memory)[0])
 
 
@@ -156,10 +157,10 @@ def why_streamed(images: Any, memory: int | None = None) -> str:
         images: From `training_images`.
         memory: As given there.
     """
-    if not isinstance(images, StreamedSet):
+    if images.on_disk is None:
         return ""
     most, reason = limit(memory)
     return (
-        f"pictures are read from the disk while training: decoded they take {in_words(images.images.nbytes)}, more "
+        f"pictures are read from the disk while training: decoded they take {in_words(images.on_disk.nbytes)}, more "
         f"than {in_words(most)}, {reason} (to choose: --memory 4GB)"
     )

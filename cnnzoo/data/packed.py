@@ -73,13 +73,14 @@ class PackedRows:
     Args:
         folder: See the first lines of this module.
         split: "train" or "test".
+        is_shared: Whether a fixed fifth of "train" is "test", where there is no such split.
 
     Raises:
         ModuleNotFoundError: The package array_record is not installed.
         ValueError: The manifest cannot be read, or a shard is missing or altered; see `check_shards`.
     """
 
-    def __init__(self, folder: Path, split: str):
+    def __init__(self, folder: Path, split: str, is_shared: bool = True):
         check_installed()
         from array_record.python.array_record_data_source import ArrayRecordDataSource
 
@@ -93,9 +94,10 @@ class PackedRows:
         self._shards = shards
         labels = np.concatenate([np.repeat(*np.array(shard["labels"], np.int64).T) for shard in shards])
         whole = np.arange(len(labels))
-        self.index = whole if "test" in splits else part_of(len(whole), len(whole) // 5, split)
+        self.index = whole if "test" in splits or not is_shared else part_of(len(whole), len(whole) // 5, split)
         self.left = len(whole) - len(self.index)
         self.labels = labels[self.index] if self.classes else None
+        self.is_divided = "test" in splits
 
     def __len__(self) -> int:
         return len(self.index)

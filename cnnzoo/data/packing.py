@@ -10,7 +10,7 @@ from typing import Any
 from cnnzoo.data.folder_rows import stamp_of
 from cnnzoo.data.folders import Files, is_divided, layouts, whole_files
 from cnnzoo.data.packed import FORMAT, MANIFEST, check_installed
-from cnnzoo.data.pictures import attempted
+from cnnzoo.data.pictures import MOVE_AWAY, attempted, check_none
 from cnnzoo.imaging.arrays import fit_to
 from cnnzoo.imaging.files import png_bytes, read_image
 from cnnzoo.utils.atomic_files import locked, publish, sha256, write_json
@@ -129,10 +129,7 @@ def _shard(
             def encode(i: int, batch: list[Path] = batch, records: dict[int, bytes] = records) -> None:
                 records[i] = _record(batch[i], size)
 
-            if errors := attempted(encode, len(batch)):
-                first, *others = (errors[i] for i in sorted(errors))
-                more = f" (and {len(others)} more)" if others else ""
-                raise ValueError(f"{first}{more}; cnnzoo data check names all such files: move them away")
+            check_none(attempted(encode, len(batch)), MOVE_AWAY)
             for i in range(len(batch)):
                 writer.write(records[i])
             if progress is not None:

@@ -18,7 +18,7 @@ def order(n: int, seed: int, epoch: Any, positions: Any) -> Any:
     """The index of the image at each position of an epoch.
 
     Args:
-        n: Number of images, 1 <= n < 2^31.
+        n: Number of images, 1 <= n < 2^50.
         seed: Seed of the training.
         epoch: Epoch, from 0; an integer or an int64 tensor.
         positions: Positions in [0, n); an int64 NumPy array or tensor of any shape.

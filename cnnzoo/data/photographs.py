@@ -1,43 +1,144 @@
 """Whole photographs of any size, and random crops of them for training."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator, Sequence
+from copy import copy
 from dataclasses import dataclass, replace
-from functools import cached_property, lru_cache
+from functools import cached_property
+from itertools import count
 from pathlib import Path
-from typing import Any, ClassVar
+from threading import Lock
+from typing import Any, ClassVar, overload
 
 import numpy as np
 
-from cnnzoo.data.addresses import GIVEN, address_of
-from cnnzoo.data.catalog import CATALOG, TESTING, TRAINING
-from cnnzoo.data.folders import files_of, flat_root
+from cnnzoo.data.addresses import GIVEN
 from cnnzoo.data.given import given_images
-from cnnzoo.data.image_set import DataNotFound
-from cnnzoo.data.origins import origin
-from cnnzoo.data.packed import is_packed
 from cnnzoo.data.permutation import order
-from cnnzoo.data.sources import rows_of
+from cnnzoo.data.photograph_rows import check_split, find, held_out
+from cnnzoo.data.pictures import MOVE_AWAY, attempted, check_none
+from cnnzoo.data.rows import Rows
+from cnnzoo.data.streamed import ahead
 from cnnzoo.imaging.arrays import to_channels
-from cnnzoo.imaging.files import read_image
-from cnnzoo.imaging.folders import PICTURE_SUFFIXES, is_hidden, pictures_in
 
 SYMMETRIES = 8  # of the square: four rotations, each with and without reflection
 
 
+class StoredPhotographs(Sequence[np.ndarray]):
+    """Photographs on the disk, decoded when they are asked for; the first ones are kept while there is room.
+
+    Args:
+        rows: The pictures of a split.
+        index: Their numbers in `rows`, int64 (n,).
+        channels: 1 or 3 to convert to gray or color; None to keep the channels.
+        room: The most bytes of pictures that are kept.
+
+    Attributes:
+        rows: As given.
+        error: The last error, for callers that see only TensorFlow's text of it.
+    """
+
+    def __init__(self, rows: Rows, index: np.ndarray, channels: int | None = None, room: int = 0):
+        self.rows, self._index, self._channels = rows, index, channels
+        self.error: ValueError | None = None
+        self._kept: dict[int, np.ndarray] = {}
+        self._room, self._lock = room, Lock()
+
+    def __len__(self) -> int:
+        return len(self._index)
+
+    @overload
+    def __getitem__(self, at: int) -> np.ndarray: ...
+    @overload
+    def __getitem__(self, at: slice) -> "StoredPhotographs": ...
+    def __getitem__(self, at: Any) -> Any:
+        """The photograph at a number, uint8 (height, width, channels), or those of a slice, not decoded.
+
+        Raises:
+            ValueError: It cannot be read, or its size has changed.
+        """
+        if not isinstance(at, slice):
+            return self._picture(int(range(len(self))[at]))
+        taken = copy(self)
+        taken._index, taken._kept = self._index[at], {}
+        taken.__dict__.pop("sides", None)
+        if "sides" in self.__dict__:
+            taken.sides = self.sides[at]
+        return taken
+
+    @cached_property
+    def sides(self) -> np.ndarray:
+        """The height and width of each, int64 (n, 2), from the headers of their files.
+
+        Raises:
+            ValueError: Some cannot be read.
+        """
+        found = np.empty((len(self), 2), np.int64)
+
+        def look(i: int) -> None:
+            row = int(self._index[i])
+            width_height = self.rows.sides(row)
+            found[i] = width_height[::-1] if width_height else self.rows.image(row).shape[:2]
+
+        check_none(attempted(look, len(self)), MOVE_AWAY)
+        return found
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all, decoded; in color if their channels are not given."""
+        return int(self.sides.prod(axis=1).sum()) * (self._channels or 3)
+
+    def read(self, numbers: Sequence[int]) -> list[np.ndarray]:
+        """Some of them, decoded in parallel.
+
+        Raises:
+            ValueError: Some cannot be read; or they have changed.
+        """
+        found: dict[int, np.ndarray] = {}
+
+        def decode(i: int) -> None:
+            found[i] = self._picture(numbers[i])
+
+        try:
+            check_none(attempted(decode, len(numbers)), MOVE_AWAY)
+        except ValueError as error:
+            self.error = error
+            raise
+        return [found[i] for i in range(len(numbers))]
+
+    def _picture(self, i: int) -> np.ndarray:
+        if (kept := self._kept.get(i)) is not None:
+            return kept
+        image = self.rows.image(int(self._index[i]))
+        if self._channels is not None:
+            image = to_channels(image[None], self._channels)[0]
+        if "sides" in self.__dict__ and image.shape[:2] != tuple(self.sides[i]):
+            height, width = self.sides[i]
+            raise ValueError(
+                f"Pictures of {self.rows.name} must not change while they are read. Received: one of "
+                f"{image.shape[1]}x{image.shape[0]} that was {width}x{height}"
+            )
+        with self._lock:
+            if i not in self._kept and image.nbytes <= self._room:
+                self._room -= image.nbytes
+                self._kept[i] = image
+        return image
+
+
 @dataclass(frozen=True)
 class Photographs:
-    """Decoded photographs in memory, each of its own size.
+    """Photographs, each of its own size.
 
     Attributes:
         name: Name of the set, or of several joined by "+".
         split: "train", "fit", "validation" or "test".
-        images: uint8 arrays (height, width, channels), all with the same channels.
+        images: uint8 arrays (height, width, channels), all with the same channels: a tuple in memory, or a
+            `StoredPhotographs`, which decodes them.
         names: File names without suffix.
     """
 
     name: str
     split: str
-    images: tuple[np.ndarray, ...]
+    images: Sequence[np.ndarray]
     names: tuple[str, ...]
 
     def few(self, limit: int | None) -> "Photographs":
@@ -50,13 +151,65 @@ class Photographs:
             raise ValueError(f"`limit` must be an integer >= 1. Received: {limit}")
         return replace(self, images=self.images[:limit], names=self.names[:limit])
 
+    @property
+    def on_disk(self) -> StoredPhotographs | None:
+        """The photographs, if they are on the disk."""
+        return self.images if isinstance(self.images, StoredPhotographs) else None
+
+    @cached_property
+    def sides(self) -> np.ndarray:
+        """The height and width of each, int64 (n, 2)."""
+        if self.on_disk is not None:
+            return self.on_disk.sides
+        return np.array([image.shape[:2] for image in self.images], np.int64).reshape(-1, 2)
+
+    def read(self, numbers: Sequence[int]) -> list[np.ndarray]:
+        """Some of the images, decoded in parallel.
+
+        Raises:
+            ValueError: As `StoredPhotographs.read`.
+        """
+        return [self.images[i] for i in numbers] if self.on_disk is None else self.on_disk.read(numbers)
+
+
+class Centers:
+    """The center crops of photographs, indexed like an array uint8 (n, size, size, channels); decoded when asked for.
+
+    Args:
+        photographs: The photographs.
+        numbers: Those whose centers these are, (n,); their sides are at least `size`.
+        size: Side in pixels.
+    """
+
+    dtype = np.dtype(np.uint8)
+
+    def __init__(self, photographs: Photographs, numbers: np.ndarray, size: int):
+        self._photographs, self._numbers, self._size = photographs, numbers, size
+        channels = photographs.images[int(numbers[0])].shape[2]
+        self.shape = (len(numbers), size, size, channels)
+
+    def __len__(self) -> int:
+        return len(self._numbers)
+
+    def __getitem__(self, at: Any) -> np.ndarray:
+        numbers = np.atleast_1d(self._numbers[at]).tolist()
+        made = np.empty((len(numbers), *self.shape[1:]), np.uint8)
+        for i, image in enumerate(self._photographs.read(numbers)):
+            top, left = ((side - self._size) // 2 for side in image.shape[:2])
+            made[i] = image[top : top + self._size, left : left + self._size]
+        return made[0] if isinstance(at, int | np.integer) else made
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        return self[:].astype(dtype or np.uint8, copy=False)
+
 
 @dataclass(frozen=True)
 class Crops:
     """Square crops of photographs, at any position and in any of the eight symmetries of the square.
 
     An epoch has as many crops as cover the area of the photographs once. The crops are a pure function of (seed, step),
-    like the order of an `ImageSet`: `order` permutes all crops in all symmetries.
+    like the order of an `ImageSet`: `order` permutes all crops in all symmetries. They are the same from photographs in
+    memory and on the disk.
 
     Args:
         photographs: Source of the crops; photographs with a side below `size` are not used.
@@ -72,8 +225,7 @@ class Crops:
     classes: ClassVar[tuple[str, ...]] = ()
 
     def __post_init__(self) -> None:
-        sides = [side for image in self.photographs.images for side in image.shape[:2]]
-        if not 1 <= self.size <= max(map(min, zip(sides[::2], sides[1::2], strict=True)), default=0):
+        if not 1 <= self.size <= self.photographs.sides.min(axis=1).max(initial=0):
             raise ValueError(
                 f"`crop` must be between 1 and the shorter side of a photograph of {self.name}. Received: {self.size}"
             )
@@ -83,33 +235,35 @@ class Crops:
         """Name of the photographs."""
         return self.photographs.name
 
+    @property
+    def on_disk(self) -> StoredPhotographs | None:
+        """The photographs, if they are on the disk."""
+        return self.photographs.on_disk
+
     def few(self, limit: int | None) -> "Crops":
         """Crops of the first `limit` photographs."""
         return replace(self, photographs=self.photographs.few(limit))
 
     @cached_property
-    def _images(self) -> list[np.ndarray]:
-        """The photographs with both sides of at least `size`."""
-        return [image for image in self.photographs.images if min(image.shape[:2]) >= self.size]
+    def _used(self) -> np.ndarray:
+        """The numbers of the photographs with both sides of at least `size`."""
+        return np.flatnonzero(self.photographs.sides.min(axis=1) >= self.size)
 
     @cached_property
-    def _flat(self) -> np.ndarray:
-        """The pixels of all photographs, concatenated: uint8 (pixels, channels)."""
-        return np.concatenate([image.reshape(-1, image.shape[2]) for image in self._images])
+    def images(self) -> "np.ndarray | Centers":
+        """The center crop of each photograph that is used, uint8 (n, size, size, channels)."""
+        centers = Centers(self.photographs, self._used, self.size)
+        return np.asarray(centers) if self.on_disk is None else centers
 
-    @property
-    def images(self) -> np.ndarray:
-        """The center crop of each photograph, uint8 (n, size, size, channels)."""
-        centers = []
-        for image in self._images:
-            top, left = ((side - self.size) // 2 for side in image.shape[:2])
-            centers.append(image[top : top + self.size, left : left + self.size])
-        return np.stack(centers)
+    def in_memory(self) -> "Crops":
+        """Crops of the same photographs, decoded."""
+        found = self.photographs
+        return replace(self, photographs=replace(found, images=tuple(found.read(range(len(found.images))))))
 
     @property
     def epoch(self) -> int:
         """Number of crops per epoch: as many as cover the area of the photographs once."""
-        return len(self._flat) // self.size**2
+        return int(self.photographs.sides[self._used].prod(axis=1).sum()) // self.size**2
 
     def steps_per_epoch(self, batch_size: int) -> int:
         """Number of whole batches per epoch.
@@ -124,199 +278,88 @@ class Crops:
             )
         return self.epoch // batch_size
 
-    def _pixels(self, seed: int, epoch: Any, positions: Any, take: Any, find: Any) -> Any:
-        """Indices into `_flat` of the crops at some positions of an epoch, int64 (n, size, size).
+    @cached_property
+    def _places(self) -> tuple[np.ndarray, np.ndarray]:
+        """The number of crops in the photographs up to each one that is used, and in one row of it."""
+        spans = self.photographs.sides[self._used] - self.size + 1
+        return np.cumsum(spans.prod(axis=1)), spans[:, 1]
+
+    def _batch(self, step: int, batch_size: int, seed: int, rows: slice) -> np.ndarray:
+        """Some rows of the batch of a step, uint8 (n, size, size, channels)."""
+        epoch, step = divmod(int(step), self.steps_per_epoch(batch_size))
+        ends, columns = self._places
+        positions = (step * batch_size + np.arange(batch_size))[rows]
+        place, symmetry = np.divmod(order(SYMMETRIES * int(ends[-1]), seed, epoch, positions), SYMMETRIES)
+        which = np.searchsorted(ends, place, side="right")
+        y, x = np.divmod(place - np.append(0, ends)[which], columns[which])
+        numbers, inverse = np.unique(which, return_inverse=True)  # each picture is decoded once
+        images = self.photographs.read(self._used[numbers].tolist())
+        made = np.empty((len(positions), self.size, self.size, images[0].shape[2]), np.uint8)
+        for i, number in enumerate(inverse):
+            crop = images[number][y[i] : y[i] + self.size, x[i] : x[i] + self.size]
+            crop = crop[:: 1 - 2 * (symmetry[i] // 2 % 2), :: 1 - 2 * (symmetry[i] // 4)]  # mirrored
+            made[i] = crop.swapaxes(0, 1) if symmetry[i] % 2 else crop
+        return made
+
+    def stream(self, batch_size: int, seed: int, start_step: Any = 0, rows: slice = slice(None)) -> Any:
+        """Endless batches, starting at a step: a `tf.data.Dataset` of (uint8 (n, size, size, channels),).
 
         Args:
-            seed, epoch, positions: As in `order`.
-            take: `np.take` or `tf.gather`.
-            find: `np.searchsorted` or `tf.searchsorted`, with side="right".
+            batch_size, seed, start_step: As in `ImageSet.stream`.
+            rows: Of each batch; others are not read.
         """
-        heights, widths = np.array([image.shape[:2] for image in self._images], np.int64).T
-        columns = widths - self.size + 1
-        counts = (heights - self.size + 1) * columns  # crops in each photograph
-        ends, starts = np.cumsum(counts), np.concatenate([[0], np.cumsum(heights * widths)[:-1]])
-        drawn = order(SYMMETRIES * int(ends[-1]), seed, epoch, positions)
-        place, symmetry = drawn // SYMMETRIES, drawn % SYMMETRIES
-        which = find(ends, place)
-        place = place - take(ends - counts, which)
-        y, x = place // take(columns, which), place % take(columns, which)
-        width, first = take(widths, which), take(starts, which)
-        here = np.arange(self.size, dtype=np.int64)
-        rows, across = here[:, None], here[None, :]  # inside the crop
-
-        def mirrored(index: Any, flip: Any) -> Any:
-            flip = flip[:, None, None]
-            return index + flip * (self.size - 1 - 2 * index)
-
-        turned = (symmetry % 2)[:, None, None]
-        rows, across = rows + turned * (across - rows), across + turned * (rows - across)  # transposed if `turned`
-        rows, across = mirrored(rows, symmetry // 2 % 2), mirrored(across, symmetry // 4)
-        return first[:, None, None] + (y[:, None, None] + rows) * width[:, None, None] + x[:, None, None] + across
-
-    def stream(self, batch_size: int, seed: int, start_step: int = 0) -> Any:
-        """Endless batches, starting at a step: a `tf.data.Dataset` of (uint8 (n, size, size, channels),)."""
         import tensorflow as tf
 
-        per_epoch = self.steps_per_epoch(batch_size)
-        with tf.init_scope():  # otherwise a surrounding graph would contain the pixels as a constant
-            flat = tf.constant(self._flat)
+        self.steps_per_epoch(batch_size)
+        shape = (len(range(batch_size)[rows]), *self.images.shape[1:])
 
-        def find(ends: np.ndarray, place: Any) -> Any:
-            return tf.searchsorted(tf.constant(ends), place, side="right")
+        def cut(step: np.ndarray) -> np.ndarray:
+            return self._batch(int(step), batch_size, seed, rows)
 
         def batch(step: Any) -> Any:
-            positions = step % per_epoch * batch_size + tf.range(batch_size, dtype=tf.int64)
-            index = self._pixels(seed, step // per_epoch, positions, tf.gather, find)
-            return (tf.gather(flat, index),)
+            return (tf.ensure_shape(tf.numpy_function(cut, [step], tf.uint8), shape),)
 
         steps = tf.data.Dataset.counter(start=start_step, dtype=tf.int64)
         return steps.map(batch, num_parallel_calls=2, deterministic=True).prefetch(2)
 
     def batches(self, batch_size: int, seed: int, start_step: int = 0) -> Iterator[tuple[np.ndarray]]:
-        """The batches of `stream` as NumPy arrays, for backends without TensorFlow."""
-        per_epoch = self.steps_per_epoch(batch_size)
-        step = start_step
-        while True:
-            positions = step % per_epoch * batch_size + np.arange(batch_size)
-            index = self._pixels(
-                seed, step // per_epoch, positions, np.take, lambda ends, at: np.searchsorted(ends, at, side="right")
-            )
-            yield (self._flat[index],)
-            step += 1
+        """The batches of `stream` as NumPy arrays, for backends without TensorFlow; the next ones on another thread."""
+        self.steps_per_epoch(batch_size)
+        return ahead(lambda step: (self._batch(step, batch_size, seed, slice(None)),), count(start_step))
 
 
-def is_photographs(name: str | Path) -> bool:
-    """Whether a name is a set of whole photographs, or several joined by "+"."""
-    return all(part in TRAINING or part in TESTING for part in str(name).split("+"))
-
-
-def photographs(name: str | Path, split: str = "train", channels: int | None = None) -> Photographs:
-    """Loads and decodes whole photographs.
+def photographs(
+    name: str | Path, split: str = "train", channels: int | None = None, memory: int | None = None
+) -> Photographs:
+    """Loads whole photographs.
 
     Args:
         name: For training "t91" (Yang et al., 2010), "bsds500" (Arbelaez et al., 2011, the training part) and
             "train400" (Zhang et al., 2017), each without the photographs that test sets contain too
             (`DataSet.left_out`). For testing "set5", "set14", "bsd100" (the validation part of BSDS500), "bsd68" and
             "set12". Several joined by "+" are allowed. All are read from `CNNZOO_DATA_DIR`. Or a folder
-            <folder>/<split>/<label>/<image>, or one with images only, as in `load`. Or a name with a prefix, as
-            in `load`, or that of images given by a program.
+            <folder>/<split>/<label>/<image>, or one with images only, as in `load`, or one that `cnnzoo data build`
+            packed of those. Or a name with a prefix, as in `load`, or that of images given by a program.
         split: "train", "test", or a part of "train": "validation" is a fixed tenth of the photographs, and "fit" is the
             rest. All crops of a photograph are in the same part (see `cnnzoo.data.origins`).
         channels: 1 or 3 to convert to gray or color; None to keep the channels.
+        memory: The most bytes of decoded photographs in memory. If all need more, they are read from the disk whenever
+            they are used, except those that fit. None for no limit.
 
     Raises:
         DataNotFound: A set is not on this machine.
         ValueError: An unknown name or split, or an unreadable file.
     """
-    if numbered := _without_files(str(name), split):
-        return Photographs(str(name), split, tuple(_in(channels, numbered.values())), tuple(numbered))
-    paths = photograph_files(name, split)
-    images = tuple(_decoded(path) for path in paths)
-    if channels is not None:
-        images = tuple(to_channels(image[None], channels)[0] for image in images)
-    return Photographs(str(name), split, images, tuple(path.stem for path in paths))
-
-
-def photograph_files(name: str | Path, split: str) -> list[Path]:
-    """The files of `photographs`, not decoded.
-
-    Raises:
-        DataNotFound: A set is not on this machine.
-        ValueError: An unknown name or split.
-    """
-    parts = {"train": TRAINING, "fit": TRAINING, "validation": TRAINING, "test": TESTING}
-    if split not in parts:
-        raise ValueError(f"`split` must be one of {', '.join(parts)}. Received: {split!r}")
-    if is_photographs(name):
-        allowed = parts[split]
-        if other := [part for part in str(name).split("+") if part not in allowed]:
-            raise ValueError(f"Photographs for {split!r} must be of {', '.join(allowed)}. Received: {', '.join(other)}")
-        found = [
-            (path, origin(part, path.stem))
-            for part in str(name).split("+")
-            for path in _files(part, CATALOG[part].folder())
-            if path.stem not in CATALOG[part].left_out
-        ]
-    else:
-        found = [(path, ("", str(path))) for path in _of_folder(Path(name), "test" if split == "test" else "train")]
-    if split in ("fit", "validation"):
-        shown = list(dict.fromkeys(of for _, of in found))
-        held = {shown[i] for i in order(len(shown), 0, 0, np.arange(max(1, len(shown) // 10)))}
-        found = [(path, of) for path, of in found if (of in held) == (split == "validation")]
-    return [path for path, _ in found]
-
-
-def _in(channels: int | None, images: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
-    """Images in gray or color, or as they are for None."""
-    return (image if channels is None else to_channels(image[None], channels)[0] for image in images)
-
-
-def _without_files(name: str, split: str) -> dict[str, np.ndarray]:
-    """The photographs of shards, or those that a program gave, by their numbers; none for the name of another set."""
-    part = "test" if split == "test" else "train"
-    image: Callable[[int], np.ndarray]
-    if name.startswith(GIVEN):
-        images = given_images(name, part).images
-        n, image = len(images), images.__getitem__
-    elif address_of(name) and (rows := rows_of(name, part)) is not None:
-        n, image = len(rows), rows.image
-    else:
-        return {}
-    kept = np.arange(n)
-    if split in ("fit", "validation"):
-        held_out = np.isin(kept, order(n, 0, 0, np.arange(max(1, n // 10))))
-        kept = kept[held_out == (split == "validation")]
-    if not len(kept):
-        raise ValueError(f"{name} must have images. Received: none for {split!r}")
-    return {str(i): image(int(i)) for i in kept}
-
-
-def _files(name: str, folder: Path) -> list[Path]:
-    """The images of a set in its folder.
-
-    Raises:
-        DataNotFound: There are none.
-    """
-    found = _pictures(folder)
-    if not found:
-        raise DataNotFound(
-            f"{name} is not in {folder}. Fetch it by: cnnzoo data get {name}. Or put its photographs there as "
-            f"{folder.name}/<any>/<image>, or name the folder that holds {folder.parent.name} in CNNZOO_DATA_DIR."
-        )
-    return found
-
-
-def _of_folder(folder: Path, split: str) -> list[Path]:
-    """The images of "train" or "test" in a folder of the user.
-
-    Raises:
-        ValueError: There are none, or they are packed.
-    """
-    if is_packed(folder):
-        raise ValueError(
-            "`data` must be a folder of pictures for a model of images of any size. "
-            f"Received: {folder}, packed by cnnzoo data build"
-        )
-    if flat_root(folder):
-        return [path for path, _ in files_of(folder, split).files]
-    found = _pictures(folder / split)
-    if not found:
-        raise ValueError(
-            f"`data` must be one of {', '.join((*TRAINING, *TESTING))}, several of them joined by +, or a folder with "
-            f"{split}/<label>/<image>, or with pictures alone, of {', '.join(PICTURE_SUFFIXES)}. "
-            f"Received: {str(folder)!r}"
-        )
-    return found
-
-
-def _pictures(folder: Path) -> list[Path]:
-    """The images in the subfolders of a folder, except hidden ones."""
-    folders = sorted(each for each in folder.glob("*") if each.is_dir() and not is_hidden(each))
-    return [path for each in folders for path in pictures_in(each).pictures]
-
-
-@lru_cache(maxsize=1024)
-def _decoded(path: Path) -> np.ndarray:
-    """The pixels of an image file, cached."""
-    return read_image(path)
+    check_split(split)
+    if str(name).startswith(GIVEN):
+        images = given_images(str(name), "test" if split == "test" else "train").images
+        numbers = held_out(len(images), split).tolist()
+        if not numbers:
+            raise ValueError(f"{name} must have images. Received: none for {split!r}")
+        fitted = (images[i] if channels is None else to_channels(images[i][None], channels)[0] for i in numbers)
+        return Photographs(str(name), split, tuple(fitted), tuple(map(str, numbers)))
+    rows, index, names = find(name, split)
+    stored = StoredPhotographs(rows, index, channels, memory or 0)
+    if memory is not None and stored.nbytes > memory:
+        return Photographs(str(name), split, stored, names)
+    return Photographs(str(name), split, tuple(stored.read(range(len(stored)))), names)

@@ -14,6 +14,7 @@ from cnnzoo.imaging.arrays import fit_to, to_channels
 
 Shape = tuple[int | None, int | None, int | None]
 PART = 8  # pictures that a thread decodes at a time
+MOVE_AWAY = "; cnnzoo data check names all such files: move them away"
 REMEDY = "; move such files away, or load with corrupt='skip'"
 
 
@@ -91,10 +92,7 @@ class Pictures:
                 shapes.add(image.shape)
 
         try:
-            if errors := attempted(decode, len(rows)):
-                first, *others = (errors[i] for i in sorted(errors))
-                more = f" (and {len(others)} more)" if others else ""
-                raise ValueError(f"{first}{more}{REMEDY}")
+            check_none(attempted(decode, len(rows)), REMEDY)
             one_shape(shapes, f"in {self.rows.name}")
         except ValueError as error:
             self.error = error
@@ -126,6 +124,22 @@ def attempted(function: Callable[[int], Any], n: int) -> dict[int, str]:
         for _ in threads.map(part, range(0, n, PART)):
             pass
     return errors
+
+
+def check_none(errors: dict[int, str], remedy: str) -> None:
+    """Checks that there are no errors.
+
+    Args:
+        errors: From `attempted`.
+        remedy: The end of the message.
+
+    Raises:
+        ValueError: There are; with the first one and the number of the others.
+    """
+    if errors:
+        first, *others = (errors[i] for i in sorted(errors))
+        more = f" (and {len(others)} more)" if others else ""
+        raise ValueError(f"{first}{more}{remedy}")
 
 
 def cpus() -> int:

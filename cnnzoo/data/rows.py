@@ -28,5 +28,8 @@ class Rows(Protocol):
             ValueError: It cannot be read; the message names it.
         """
 
+    def sides(self, i: int) -> tuple[int, int] | None:
+        """The width and height of picture i, upright, from its header; None if it cannot be read."""
+
     def stamp(self) -> str:
         """A hash that changes with the data, in general, and that is found without reading them."""

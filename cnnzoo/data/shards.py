@@ -11,6 +11,7 @@ from typing import Protocol
 import numpy as np
 
 from cnnzoo.data.addresses import OPTION, PATTERN, Address
+from cnnzoo.data.folder_rows import sides_of
 from cnnzoo.data.folders import part_of
 from cnnzoo.data.image_set import DataNotFound
 from cnnzoo.imaging.files import read_image
@@ -67,15 +68,26 @@ class EncodedRows:
         return len(self.index)
 
     def image(self, i: int) -> np.ndarray:
-        try:
-            raw, place = self.whole.encoded(int(self.index[i]))
-        except OSError as error:
-            raise ValueError(f"{self.name} cannot be read: {error}") from None
+        """See `Rows`."""
+        raw, place = self._encoded(i)
         return read_image(raw, self.channels, place)
+
+    def sides(self, i: int) -> tuple[int, int] | None:
+        """See `Rows`."""
+        try:
+            return sides_of(*self._encoded(i))
+        except ValueError:
+            return None
 
     def stamp(self) -> str:
         """See `Encoded.stamp`."""
         return self.whole.stamp()
+
+    def _encoded(self, i: int) -> tuple[bytes, str]:
+        try:
+            return self.whole.encoded(int(self.index[i]))
+        except OSError as error:
+            raise ValueError(f"{self.name} cannot be read: {error}") from None
 
 
 def rows_of_split(name: str, splits: Mapping[str, Callable[[], Encoded]], split: str) -> EncodedRows:

@@ -39,17 +39,26 @@ class StreamedSet(ImageSet):
 
     def batches(self, batch_size: int, seed: int, start_step: int = 0) -> Iterator[tuple[np.ndarray, ...]]:
         """See `ImageSet.batches`; the next ones are decoded on another thread."""
-        indices = self._indices(batch_size, seed, start_step)
-        with ThreadPoolExecutor(1) as thread:
-            waiting = deque(thread.submit(self._batch, next(indices)) for _ in range(AHEAD))
-            while True:
-                taken = waiting.popleft().result()
-                waiting.append(thread.submit(self._batch, next(indices)))
-                yield taken
+        return ahead(self._batch, self._indices(batch_size, seed, start_step))
+
+    @property
+    def on_disk(self) -> Pictures:
+        """The pictures."""
+        return self.images
 
     def in_memory(self) -> ImageSet:
         """The same set, decoded."""
         return ImageSet(self.name, self.split, np.asarray(self.images), self.labels, self.classes)
+
+
+def ahead(make: Callable[[Any], Any], of: Iterator[Any]) -> Iterator[Any]:
+    """What a function makes of each of endless items, the next ones made on another thread."""
+    with ThreadPoolExecutor(1) as thread:
+        waiting = deque(thread.submit(make, next(of)) for _ in range(AHEAD))
+        while True:
+            taken = waiting.popleft().result()
+            waiting.append(thread.submit(make, next(of)))
+            yield taken
 
 
 @contextmanager
@@ -58,7 +67,7 @@ def reading(images: Any) -> Iterator[None]:
     try:
         yield
     except Exception:
-        error = images.images.error if isinstance(images, StreamedSet) else None
+        error = images.on_disk.error if images.on_disk is not None else None
         if error is None:
             raise
         raise error from None

@@ -7,7 +7,7 @@ from typing import Any, Literal, cast
 
 import numpy as np
 
-from cnnzoo.data import ImageSet, training_images
+from cnnzoo.data import training_images
 from cnnzoo.data.catalog import TRAINING, default_test_sets
 from cnnzoo.data.photographs import Photographs, photographs
 from cnnzoo.evaluation import classical
@@ -197,8 +197,7 @@ def inpainting(
 
 def inpainting_images(model: Any, name: str, split: str = "test", limit: int | None = None) -> Any:
     """The images for inpainting: a data set or central crops of photographs, at most `limit` or else `HOLES`."""
-    found = training_images(name, split, model.image_shape, CROP).few(limit or HOLES)
-    return found.in_memory() if isinstance(found, ImageSet) else found
+    return training_images(name, split, model.image_shape, CROP).few(limit or HOLES).in_memory()
 
 
 def inpainted_by(model: Any, images: np.ndarray, hidden: np.ndarray) -> np.ndarray:

@@ -6,6 +6,8 @@ from typing import Any
 import jax
 import keras
 
+from cnnzoo.phases.phase import global_norm
+
 
 class _Values:
     """The current value of each variable during a stateless step."""
@@ -43,7 +45,7 @@ def step(model: Any, train: bool, state: Any, batch: Any) -> tuple[dict[str, Any
             values.put([average], [mean + jax.numpy.asarray(rate, mean.dtype) * (x - mean)])
     with values.scope() as scope:
         model.record(results, batch[0].shape[0], metric_inputs)
-        logs = model._log_values()
+        logs = model._log_values(train)
         values.put(model.metrics_variables, [scope.get_current_value(v) for v in model.metrics_variables])
     return logs, tuple(values.get(group) for group in lists)
 
@@ -78,6 +80,8 @@ def _update(
         return metric_inputs
     for i, (phase, group) in enumerate(zip(phases, groups, strict=True)):
         (gradients,) = pullback([jax.numpy.ones_like(s) * (i == j) for j, s in enumerate(scaled)])
+        if model.watches_gradients:
+            evaluated[i][1][model.gradient_name(phase)] = global_norm(gradients[i])
         optimizer = model.optimizer.by_phase[phase.name]
         new, slots = optimizer.stateless_apply(values.get(optimizer.variables), gradients[i], values.get(group))
         values.put(group, new)

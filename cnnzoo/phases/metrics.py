@@ -41,27 +41,41 @@ class Directions(MetricsList):
         return {}
 
 
+class Watched:
+    """Running means that a model has on request, behind a class that Keras does not track in a model that is built."""
+
+    def __init__(self, names: Iterable[str]) -> None:
+        self.means = means(names)
+
+
 class Logging:
     """The logs of a model: running means and compiled metrics.
 
     Attributes:
         _trackers: The running mean of each quantity.
+        _watched: Those of the norms of gradients, if they are watched; of training alone.
         _compile_metrics: The metrics of `compile`, if any; set by Keras.
     """
 
     _trackers: dict[str, keras.metrics.Mean]
+    _watched: "Watched | None" = None
     _compile_metrics: Any = None
 
     @property
     def metrics(self) -> list[keras.metrics.Metric]:
-        shown = list(getattr(self, "_trackers", {}).values())
+        shown = list(self._means().values())
         compiled = [self._compile_metrics] if self._compile_metrics is not None else []
         return [*shown, Directions(shown), *compiled]
 
     @property
     def metrics_names(self) -> list[str]:
-        return list(self._log_values())
+        return list(self._log_values(train=True))
 
-    def _log_values(self) -> dict[str, Any]:
-        own = {name: tracker.result() for name, tracker in self._trackers.items()}
+    def _means(self) -> dict[str, keras.metrics.Mean]:
+        own = getattr(self, "_trackers", {})
+        return own if self._watched is None else {**own, **self._watched.means}
+
+    def _log_values(self, train: bool) -> dict[str, Any]:
+        shown = self._means() if train else self._trackers
+        own = {name: tracker.result() for name, tracker in shown.items()}
         return {**own, **(self._compile_metrics.result() if self._compile_metrics is not None else {})}

@@ -15,7 +15,7 @@ from keras import ops
 from cnnzoo.nn.layers import unit_range
 from cnnzoo.phases import inputs
 from cnnzoo.phases.compiling import Compiling
-from cnnzoo.phases.metrics import Logging, means
+from cnnzoo.phases.metrics import Logging, Watched, means
 from cnnzoo.phases.phase import Phase, frozen, share_size
 from cnnzoo.phases.precision import resolved
 from cnnzoo.utils.backend import check_keras
@@ -128,6 +128,24 @@ class PhasedModel(inputs.Checking, Compiling, Logging, keras.Model):
     def set_style_targets(self, pictures: dict[str, Any]) -> None:
         """Receives the paintings named in `pictures`, before training."""
         raise TypeError(f"{type(self).__name__} must define set_style_targets() to take pictures")
+
+    # -- watching ---------------------------------------------------------------------------------------------------
+
+    @property
+    def watches_gradients(self) -> bool:
+        """Whether training steps log the norms of gradients."""
+        return self._watched is not None
+
+    def watch_gradients(self) -> None:
+        """Logs in training the norm of the gradient of each phase, over all its variables, before it is clipped.
+
+        Call it before `compile`. The names are `gradient`, or `<phase>_gradient` of several phases. Under
+        `mixed_float16` it is the norm of the scaled loss.
+        """
+        self._watched = Watched(map(self.gradient_name, self.phases()))
+
+    def gradient_name(self, phase: Phase) -> str:
+        return "gradient" if len(self.phases()) == 1 else f"{phase.name}_gradient"
 
     # -- building and configuration ---------------------------------------------------------------------------------
 
@@ -251,13 +269,13 @@ class PhasedModel(inputs.Checking, Compiling, Logging, keras.Model):
 
     def record(self, results: list[tuple[Phase, Any, dict]], size: Any, metric_inputs: tuple | None) -> None:
         times = Counter(phase.name for phase, _, _ in results)
-        logs = dict.fromkeys(self._trackers, 0.0)
+        logs: dict[str, Any] = dict.fromkeys(self._trackers, 0.0)
         for phase, loss, extra in results:
             own = {"loss": loss, **extra, **({f"{phase.name}_loss": loss} if len(times) > 1 else {})}
             for name, value in own.items():
-                logs[name] += value / times[phase.name]
+                logs[name] = logs.get(name, 0.0) + value / times[phase.name]
         for name, value in logs.items():
-            self._trackers[name].update_state(value, sample_weight=size)  # the last batch may be smaller
+            self._means()[name].update_state(value, sample_weight=size)  # the last batch may be smaller
         if metric_inputs is not None:
             self._compile_metrics.update_state(*metric_inputs)
 

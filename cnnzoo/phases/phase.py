@@ -62,6 +62,11 @@ class Phase:
         return loss, {name: ops.mean(value) for name, value in logs.items()}
 
 
+def global_norm(gradients: Iterable[Any]) -> Any:
+    """The Euclidean norm of all gradients together, as `global_clipnorm` of Keras compares it."""
+    return ops.sqrt(sum(ops.sum(ops.square(ops.cast(gradient, "float32"))) for gradient in gradients))
+
+
 def frozen(layers: Iterable[keras.Layer]) -> set[int]:
     """The ids of the variables of those layers, and layers inside, that are not trainable."""
     inside = [each for layer in layers for each in layer._flatten_layers() if not each.trainable]

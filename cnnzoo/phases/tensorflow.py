@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from cnnzoo.nn.replicas import counting
 from cnnzoo.phases import fused_adam
-from cnnzoo.phases.phase import frozen, share_size
+from cnnzoo.phases.phase import frozen, global_norm, share_size
 
 
 def step(model: Any, train: bool, batch: Any) -> dict[str, Any]:
@@ -38,7 +38,7 @@ def step(model: Any, train: bool, batch: Any) -> dict[str, Any]:
         if replicas > 1:
             _average_statistics(model, share)
         _update_averages(model, replicas)
-    logs = model._log_values()
+    logs = model._log_values(train)
     if isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
         logs = {k: tf.expand_dims(v, 0) for k, v in logs.items()}  # Keras reduces them over axis 0
     return logs
@@ -50,17 +50,28 @@ def _update(model: Any, phases: list, images: Any, labels: Any, weights: Any, sh
         for phase in phases:
             tape.watch([v.value for v in phase.variables])
         forward = model.forward(images, labels, training=True)
-        scaled = []
+        scaled, recorded = [], []
         for phase in phases:
             loss, logs = phase.evaluate(forward, weights, type(model).__name__)
             results.append((phase, loss, logs))
+            recorded.append(logs)
             # Keras sums the gradients over the replicas, hence the factor of this replica's fraction.
             scaled.append(model.optimizer.by_phase[phase.name].scale_loss(loss * share))
-    for phase, loss in zip(phases, scaled, strict=True):
+    for phase, loss, logs in zip(phases, scaled, recorded, strict=True):
         variables = phase.variables
         gradients = tape.gradient(loss, [v.value for v in variables])
+        if model.watches_gradients:
+            logs[model.gradient_name(phase)] = global_norm(_summed(gradients))
         fused_adam.apply(model.optimizer.by_phase[phase.name], gradients, variables)
     return forward
+
+
+def _summed(gradients: list) -> list:
+    """The gradients of all replicas together; those that the loss does not depend on are left out."""
+    gradients = [tf.convert_to_tensor(gradient) for gradient in gradients if gradient is not None]
+    if tf.distribute.get_strategy().num_replicas_in_sync == 1:
+        return gradients
+    return tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, gradients)
 
 
 def _replica_share(model: Any, size: Any) -> Any:

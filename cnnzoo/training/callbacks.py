@@ -1,4 +1,4 @@
-"""Callbacks of a training run: checkpoints, one line per epoch, speed, samples, and the coverage of a generator."""
+"""Callbacks of a training run: checkpoints, one line per epoch, samples, and the coverage of a generator."""
 
 import math
 import shutil
@@ -160,36 +160,8 @@ class Summary(keras.callbacks.Callback):
         print_fitting(f"epoch {epoch + 1}/{self.params['epochs']}  {time.monotonic() - self.start:.0f} s", logs)
 
 
-class Speed(keras.callbacks.Callback):
-    """Sends the training images per second of each epoch to TensorBoard, as `images_per_second`.
-
-    Validation, samples and states are not counted; in the first epoch, the building of the step is. The speed is not
-    in `history.json`, which equal runs write to equal bits.
-
-    Args:
-        events: Of TensorBoard.
-        batch_size: Images per step.
-    """
-
-    def __init__(self, events: EventFile, batch_size: int):
-        super().__init__()
-        self.events, self.batch_size = events, batch_size
-
-    def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
-        self.start, self.steps = time.monotonic(), 0
-
-    def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
-        self.steps += 1
-        self.end = time.monotonic()
-
-    def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
-        if self.steps:
-            speed = self.steps * self.batch_size / (self.end - self.start)
-            self.events.scalars(epoch + 1, {"images_per_second": speed})
-
-
 class SampleLogger(keras.callbacks.Callback):
-    """Writes after every epoch a contact sheet of model outputs as PNG, and sends it and the logs to TensorBoard.
+    """Writes after every epoch a contact sheet of model outputs as PNG, and sends it to TensorBoard.
 
     The inputs are the same in every epoch, so that epochs compare: fixed noise for a generator; fixed images above
     their reconstructions; fixed images degraded, restored and original. A classifier has no sheet.
@@ -210,7 +182,6 @@ class SampleLogger(keras.callbacks.Callback):
             path = self.folder / "samples" / f"epoch-{epoch + 1:04d}.png"
             save_png(path, sheet)
             self.events.image("samples", epoch + 1, sheet.shape, path.read_bytes())
-        self.events.scalars(epoch + 1, logs or {})
 
     def _sheet(self) -> np.ndarray | None:
         if self.model.task == "generate":

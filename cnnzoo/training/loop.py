@@ -16,7 +16,7 @@ from cnnzoo.data.loading import why_streamed
 from cnnzoo.data.paintings import painting
 from cnnzoo.data.streamed import reading
 from cnnzoo.metrics.features import NEIGHBORS
-from cnnzoo.training.callbacks import Coverage, RunCheckpointer, SampleLogger, Speed, Summary
+from cnnzoo.training.callbacks import Coverage, RunCheckpointer, SampleLogger, Summary
 from cnnzoo.training.plan import (
     Plan,
     build_model,
@@ -32,6 +32,7 @@ from cnnzoo.training.signals import stop_on_signals
 from cnnzoo.training.start import model_of
 from cnnzoo.training.strategies import Strategy, strategy_of
 from cnnzoo.training.tensorboard import EventFile
+from cnnzoo.training.watching import Scalars, Waiting
 from cnnzoo.utils.atomic_files import write_json
 
 COVERAGE_IMAGES = 500  # training images of the coverage in the logs
@@ -51,6 +52,7 @@ def train(
     precision: str | None = None,
     clip_norm: float | None = None,
     accumulate: int | None = None,
+    watch: bool | None = None,
     score_every: int | None = None,
     memory: int | None = None,
     strategy: str | None = None,
@@ -89,6 +91,8 @@ def train(
         accumulate: Update by the mean gradient of so many batches, >= 1, for an effective batch size larger than memory
             allows. Batch statistics are of one batch. Gradients of an incomplete group at the end are not used. Not
             with several replicas.
+        watch: Log the norm of the gradient of each phase, over all its variables and before it is clipped, as
+            `gradient` or `<phase>_gradient`, the mean over an epoch. The run keeps it.
         score_every: Score the model after every so many epochs, >= 1, and after the last one, as `cnnzoo.evaluate` does
             on the validation images, which are then held out (the split "fit"). `curve.json` in the run folder has the
             scores of each time, with the core-hours of the training until then.
@@ -135,6 +139,7 @@ def train(
         "precision": precision,
         "clip_norm": clip_norm,
         "accumulate": accumulate,
+        "watch": watch,
         "score_every": score_every,
         "memory": memory,
         "start": start,
@@ -250,12 +255,13 @@ def _fit(
         scores = [ValidationScores(checkpointer, events, verbose)] if "score_every" in plan else []
         for each in scores:
             each.catch_up(model)
+        waiting = Waiting() if replicas.replicas == 1 else None
         settings = {
             "callbacks": [
                 *_coverage(model, images, checkpointer.history),
                 *callbacks,
                 *([Summary()] if verbose == 2 else []),
-                Speed(events, plan["batch_size"]),
+                Scalars(run.path, events, plan["batch_size"], checkpointer.step, waiting),
                 SampleLogger(run.path, events, _sheet_images(plan, model)),
                 checkpointer,
                 *scores,
@@ -271,9 +277,11 @@ def _fit(
             settings["validation_batch_size"] = plan["batch_size"]
         while checkpointer.step < plan["steps"] and not model.stop_training:
             epoch, done = divmod(checkpointer.step, plan["steps_per_epoch"])
+            stream = partial(_batches, images, plan["batch_size"], plan["seed"], checkpointer.step)
+            batches = replicas.shared(stream, plan["batch_size"])
             with reading(images):
                 model.fit(
-                    replicas.shared(_batches(images, plan["batch_size"], plan["seed"], checkpointer.step)),
+                    waiting.through(batches) if waiting else batches,
                     steps_per_epoch=plan["steps_per_epoch"] - done,
                     initial_epoch=epoch,
                     epochs=epoch + 1 if done else plan["epochs"],  # first the rest of an unfinished epoch
@@ -285,8 +293,8 @@ def _sheet_images(plan: Plan, model: Any) -> Any:
     """The validation images of the contact sheets, never test images; None if the sheets need none."""
     if model.task in ("generate", "classify"):
         return None
-    images = load_split(plan, "validation").images
-    return (images if len(images) else load_split(plan, plan["split"]).images)[:SHEET_IMAGES]
+    images = load_split(plan, "validation", memory=0).images  # a stream, of which only these are decoded
+    return (images if len(images) else load_split(plan, plan["split"], memory=0).images)[:SHEET_IMAGES]
 
 
 def _coverage(model: Any, images: Any, history: list[dict[str, Any]]) -> list[Coverage]:
@@ -297,10 +305,11 @@ def _coverage(model: Any, images: Any, history: list[dict[str, Any]]) -> list[Co
     return [Coverage(images.images[:COVERAGE_IMAGES], best)]
 
 
-def _batches(images: Any, batch_size: int, seed: int, start_step: int) -> Any:
-    """Endless batches from a step on, equal on both backends."""
-    on_tensorflow = keras.backend.backend() == "tensorflow"
-    return (images.stream if on_tensorflow else images.batches)(batch_size, seed, start_step)
+def _batches(images: Any, batch_size: int, seed: int, start_step: int, rows: slice) -> Any:
+    """Endless batches from a step on, equal on both backends; with some of their rows, on TensorFlow."""
+    if keras.backend.backend() == "tensorflow":
+        return images.stream(batch_size, seed, start_step, rows)
+    return images.batches(batch_size, seed, start_step)
 
 
 def _vacant_folder(plan: Plan) -> Path:

@@ -21,7 +21,6 @@ from cnnzoo.data.given import given_images
 from cnnzoo.data.ground import ground_of
 from cnnzoo.data.loading import why_streamed
 from cnnzoo.data.sources import NAMES
-from cnnzoo.data.streamed import StreamedSet
 from cnnzoo.evaluation import check
 from cnnzoo.phases.precision import resolved
 from cnnzoo.recipes import Recipe, optimizers_of, recipe
@@ -137,6 +136,10 @@ def _settings(base: Recipe, arch: str, given: Mapping[str, Any]) -> Plan:
             raise ValueError(f"`{key}` must be an integer >= {least}. Received: {plan[key]!r}")
     updates.check_settings(given)
     plan.update({key: given[key] for key in updates.SETTINGS if key in given})
+    if not isinstance(given.get("watch", False), bool):
+        raise ValueError(f"`watch` must be True or False. Received: {given['watch']!r}")
+    if given.get("watch"):
+        plan["watch"] = True
     plan["limit"] = given.get("limit", base.limit)
     if base.start is not None:
         plan["start"] = base.start
@@ -182,7 +185,7 @@ def _images_of_shape(plan: Plan, given: Mapping[str, Any], fixed: Mapping[str, A
 
 
 def build_model(plan: Plan) -> Any:
-    """The model of a plan, with its frozen parts.
+    """The model of a plan, with its frozen parts and watched gradients.
 
     Keras draws missing seeds from Python's `random`, on every backend.
 
@@ -192,6 +195,8 @@ def build_model(plan: Plan) -> Any:
     with _seeded(plan["seed"]):
         model = from_config(plan["architecture"], plan["config"])
     freeze(model, plan.get("frozen", ()))
+    if plan.get("watch"):
+        model.watch_gradients()
     return model
 
 
@@ -282,7 +287,7 @@ def check_unchanged(run: Run, images: Any, replicas: int = 1) -> None:
 
 def warn_if_changed(run: Run, images: Any) -> None:
     """Warns if the files of a stream have changed since the run began. Images in memory do not change."""
-    if not isinstance(images, StreamedSet) or "fingerprint" not in run.plan:
+    if images.on_disk is None or "fingerprint" not in run.plan:
         return
     try:
         found = changes(run.plan["fingerprint"], fingerprint(images))

@@ -2,6 +2,7 @@
 
     run.json                the plan: architecture, data and their fingerprint, seed, optimizers, versions
     history.json            the logs, one entry per epoch
+    scalars.jsonl           the logs, with the speed and the share of waiting, one line per epoch
     curve.json              scores on the validation images, with `score_every`
     diverged.json           the step and the message, once a loss is not finite
     state/step-00000938/    the state after that step, written after each epoch and every minute; the last two are kept
@@ -28,6 +29,7 @@ from cnnzoo.utils.weight_files import save_weights
 
 WEIGHTS = "model.weights.h5"
 HISTORY = "history.json"
+SCALARS = "scalars.jsonl"
 CURVE = "curve.json"
 DIVERGED = "diverged.json"
 KEPT = 2

@@ -9,14 +9,14 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from cnnzoo.data import LABELED
-from cnnzoo.data.folder_rows import FolderRows, sides_of
+from cnnzoo.data.folder_rows import FolderRows
 from cnnzoo.data.folders import files_quietly, flat_root
 from cnnzoo.data.loading import part
 from cnnzoo.data.packed import PackedRows, is_packed, read_manifest
 from cnnzoo.data.permutation import few
-from cnnzoo.data.photographs import photograph_files
+from cnnzoo.data.photograph_rows import find
 from cnnzoo.data.pictures import Pictures
-from cnnzoo.imaging.files import read_image
+from cnnzoo.imaging.arrays import to_channels
 
 LOOKED_AT = 1000  # pictures of a folder
 
@@ -50,14 +50,12 @@ def choose(cls: type[Any], folder: Path, split: str) -> Chosen | None:
     if None in default[:2]:
         if len(channels) == 1:
             return None
-        files = photograph_files(folder, split)
-        shown = [files[i] for i in few(len(files), LOOKED_AT)]
-        color = sum(not is_gray(read_image(path, 3)) for path in shown)
+        rows, index, _ = find(folder, split)
+        shown = index[few(len(index), LOOKED_AT)].tolist()
+        color = sum(not is_gray(to_channels(rows.image(i)[None], 3)[0]) for i in shown)
         shape = (*default[:2], _channels(channels, color))
-        sides = [sides_of(path, str(path)) for path in shown]
-        seen = _Seen(
-            len(files), len(files_quietly(folder, "test")), len(shown), color, [each for each in sides if each]
-        )
+        sides = [rows.sides(i) for i in shown]
+        seen = _Seen(len(index), _tests(folder), len(shown), color, [each for each in sides if each])
         return Chosen(shape, _report(folder, seen, shape, ()))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # `load` warns of other files

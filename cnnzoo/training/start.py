@@ -10,7 +10,7 @@ from cnnzoo import checkpoints, hub
 from cnnzoo.checkpoints.remote import is_remote, pinned
 from cnnzoo.recipes import Recipe
 from cnnzoo.registry import UnknownName
-from cnnzoo.training.run_dir import Run
+from cnnzoo.training.trained import described
 
 GENTLER = 0.1  # share of the learning rates of the first training
 
@@ -39,12 +39,13 @@ def model_of(start: str) -> Any:
     Raises:
         CheckpointError: Its files are missing, truncated or altered, or its run is not finished.
     """
-    return checkpoints.load(_folder(start))
+    return checkpoints.load(described(start)[0])
 
 
 def recipe_of(start: str) -> Recipe:
     """The settings of the training of a model, for 10 epochs at a tenth of its learning rates, which decay to zero."""
-    about, training = _described(start)
+    folder, about = described(start)
+    training = about["recipe"] if (folder / checkpoints.CARD).exists() else about
 
     def optimizers(updates: Mapping[str, int]) -> dict[str, Any]:
         return {phase: _gentler(training["optimizers"][phase], count) for phase, count in updates.items()}
@@ -61,20 +62,6 @@ def recipe_of(start: str) -> Recipe:
         config=about["config"],
         optimizers=optimizers,
     )
-
-
-def _described(start: str) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The architecture and configuration of a trained model, and the settings of its training."""
-    folder = _folder(start)
-    if (folder / checkpoints.CARD).exists():
-        card = checkpoints.open_checkpoint(folder).card
-        return card, card["recipe"]
-    plan = Run.open(folder).plan
-    return plan, plan
-
-
-def _folder(start: str) -> Path:
-    return hub.checkpoint_path(start) if hub.is_checkpoint(start) else Path(start)
 
 
 def _gentler(config: dict[str, Any], updates: int) -> Any:

@@ -88,15 +88,24 @@ class Strategy:
                 f"the {self.workers} workers"
             )
 
-    def shared(self, data: Any) -> Any:
-        """A stream of global batches, of which each worker takes its rows."""
+    def shared(self, stream: Callable[[slice], Any], batch_size: int) -> Any:
+        """The data of this worker, for `fit`: its own rows of all batches, and no others.
+
+        Args:
+            stream: Gives the batches with some of their rows.
+            batch_size: Images in a whole batch.
+        """
         if self.workers == 1:
-            return data
+            return stream(slice(None))
         import tensorflow as tf
 
+        own = batch_size // self.workers
+        data = stream(slice(own * self.worker, own * (self.worker + 1)))
         options = tf.data.Options()
-        options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.DATA
-        return data.with_options(options)
+        options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.OFF
+        # Without sharding, TensorFlow still divides a batch by the replicas of all workers. So this worker gives its
+        # images of several steps at once.
+        return data.rebatch(batch_size, drop_remainder=True).with_options(options)
 
     @contextmanager
     def writing(self, run: Run) -> Iterator[Run]:

@@ -10,7 +10,7 @@ import keras
 import numpy as np
 import pytest
 import yaml
-from hub_server import Hub, serving
+from hub_server import in_place
 
 import cnnzoo
 from cnnzoo import checkpoints, hub
@@ -30,12 +30,7 @@ ABOUT = {"description": "Reads digits", "data": "digits", "scores": SCORES}
 @pytest.fixture
 def server(tmp_path, monkeypatch):
     """The Hub of this test, empty, and an empty cache."""
-    made = Hub()
-    with serving(made) as endpoint:
-        monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", endpoint)
-        template = "huggingface_hub.constants.HUGGINGFACE_CO_URL_TEMPLATE"
-        monkeypatch.setattr(template, endpoint + "/{repo_id}/resolve/{revision}/{filename}")
-        monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "cache"))
+    with in_place(monkeypatch, tmp_path / "cache") as made:
         models._fetched.cache_clear()
         yield made
     models._fetched.cache_clear()

@@ -22,7 +22,7 @@ from PIL import Image
 import cnnzoo
 import cnnzoo.data
 from cnnzoo import cli
-from cnnzoo.data import catalog, download, photographs
+from cnnzoo.data import catalog, download, photograph_rows, photographs
 from cnnzoo.data.paintings import paintings
 from cnnzoo.data.public import Archive, Packed, PublicSet, Single, listing
 from cnnzoo.imaging.files import read_image
@@ -340,7 +340,7 @@ def test_every_set_of_a_recipe_or_a_score_can_be_fetched(folder):
     assert wanted | set(catalog.TRAINING) | set(catalog.TESTING) | {"paintings"} == set(catalog.PUBLIC_SETS)
     for name in catalog.PUBLIC_SETS:
         split = "test" if name in catalog.TESTING else "train"
-        read = photographs.photographs if photographs.is_photographs(name) else cnnzoo.data.load
+        read = photographs.photographs if photograph_rows.is_photographs(name) else cnnzoo.data.load
         if name != "paintings":
             with pytest.raises(cnnzoo.data.DataNotFound, match=f"cnnzoo data get {name}"):
                 read(name, split)

@@ -47,3 +47,12 @@ def test_places_are_uniform_and_neighbours_independent():
         correlations.append(np.corrcoef(index[:-1], index[1:])[0, 1])
     assert kstest(p_values, "uniform", alternative="greater").pvalue > 1e-4  # no excess of small p-values
     assert np.abs(correlations).max() < 5 / np.sqrt(n)  # five standard deviations
+
+
+def test_the_crops_of_many_large_photographs_have_an_order():
+    n, positions = 8 * 100_000 * 4000 * 3000, np.arange(0, 10**6)
+    index = order(n, 3, 1, positions)
+    assert index.min() >= 0 and index.max() < n and len(set(index.tolist())) == len(positions)
+    assert chisquare(np.histogram(index, 20, (0, n))[0]).pvalue > 1e-4
+    found = tf.function(lambda at: order(n, 3, tf.constant(1, tf.int64), at))(tf.constant(positions[:1000]))
+    np.testing.assert_array_equal(found, index[:1000])

@@ -187,8 +187,6 @@ def test_train_takes_the_shape_and_the_labels_of_packed_pictures(tmp_path):
     build(fill(tmp_path / "flat", 8), tmp_path / "unlabeled")
     with pytest.raises(ValueError, match=r"must have labels for cnn: .*unlabeled without labels"):
         cnnzoo.train("cnn", data=tmp_path / "unlabeled", out=tmp_path / "other")
-    with pytest.raises(ValueError, match=r"for a model of images of any size\. Received: .*packed, packed by"):
-        cnnzoo.train("denoiser", data=tmp_path / "packed", out=tmp_path / "other")
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ import cnnzoo
 from cnnzoo import data
 from cnnzoo.data import memory
 from cnnzoo.data.fingerprint import changes, fingerprint
-from cnnzoo.data.folder_rows import FolderRows
+from cnnzoo.data.folder_rows import FileRows, FolderRows
 from cnnzoo.data.ground import ground_of
 from cnnzoo.data.streamed import StreamedSet
 from cnnzoo.imaging.arrays import fit_to
@@ -174,7 +174,7 @@ def test_the_ground_of_a_stream_is_that_of_its_images(folder):
 def test_choose_looks_at_a_sample(arch, folder, decoded, monkeypatch):
     monkeypatch.setattr(shape, "LOOKED_AT", 6)
     read = []
-    monkeypatch.setattr(shape, "read_image", lambda path, channels: read.append(path) or read_image(path, channels))
+    monkeypatch.setattr(FileRows, "image", lambda rows, i: read.append(i) or read_image(rows.files[i]))
     chosen = shape.choose(architecture(arch), folder, "train")
     assert chosen.shape[2] == 3 and len(decoded) + len(read) == 6
     count = 40 if arch == "denoiser" else 32

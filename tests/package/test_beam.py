@@ -5,9 +5,13 @@ from importlib import import_module
 
 import numpy as np
 import pytest
+from hub_server import in_place
 from PIL import Image
 
+import cnnzoo
 from cnnzoo.cli import main
+from cnnzoo.imaging.arrays import fit_to
+from cnnzoo.imaging.files import read_image
 from cnnzoo.registry import UnknownName
 
 beam = pytest.importorskip("apache_beam", reason="needs apache-beam, of the extra beam")
@@ -127,3 +131,22 @@ def test_what_cannot_be_done_is_refused_before_the_run():
             refused()
     with pytest.raises(UnknownName):
         edit("espcn.x9", "out")
+
+
+def test_a_model_of_the_hub_is_taken_at_the_commit_of_the_time_when_the_transform_was_made(
+    pictures, tmp_path, monkeypatch
+):
+    pytest.importorskip("huggingface_hub")
+    photo = str(pictures / "03.png")
+    with in_place(monkeypatch, tmp_path / "cache"):
+        model = cnnzoo.build("lenet")
+        model.push_to_hub("me/digits", description="Reads digits", data="digits")
+        transform = transforms.Classify("hf://me/digits", top=10)
+        cnnzoo.build("lenet").push_to_hub("me/digits", description="Reads digits", data="digits")  # other weights
+        run([photo], transform)
+        with pytest.raises(ValueError, match=r"Received: 'hf://me/digits@[0-9a-f]{40}', to classify"):
+            transforms.Edit("hf://me/digits", "out")
+    (chances,) = model.classify(fit_to(read_image(photo)[None], model.image_shape))
+    ((name, best),) = found["made"]
+    assert name == photo
+    np.testing.assert_allclose([p for _, p in best], np.sort(chances)[::-1], rtol=1e-5)

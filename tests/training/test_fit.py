@@ -14,7 +14,7 @@ from keras import ops
 
 import cnnzoo
 from cnnzoo import data, registry
-from cnnzoo.data.photographs import is_photographs
+from cnnzoo.data.photograph_rows import is_photographs
 from cnnzoo.phases import Phase, PhasedModel
 from cnnzoo.recipes import Recipe, adam_cosine, list_recipes, recipe
 from cnnzoo.registry import UnknownName, list_models, register

@@ -11,6 +11,7 @@ import h5py
 import numpy as np
 import pytest
 import yaml
+from PIL import Image
 from workers import cluster, kill_one, start
 
 import cnnzoo
@@ -107,6 +108,16 @@ def test_a_run_of_two_replicas_resumes_on_one_with_a_warning(tmp_path):
 # -- several devices and workers -------------------------------------------------------------------------------------
 
 
+def together(count, *words):
+    """Trains on some workers; what they printed."""
+    with ExitStack() as stack:
+        workers = [start("workers", *words, TF_CONFIG=config) for config in cluster(count)]
+        for each in workers:
+            stack.enter_context(each)
+            stack.callback(each.kill)  # before it is waited for
+        return [finish(each) for each in workers]
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["lenet", "vae", "dcgan"])
 def test_two_devices_and_two_workers_train_as_one(tmp_path, name):
@@ -114,13 +125,7 @@ def test_two_devices_and_two_workers_train_as_one(tmp_path, name):
     finish(start("two", name, tmp_path / "two", 2))
     assert json.loads((tmp_path / "two/run.json").read_text())["replicas"] == 2
     assert apart(tmp_path / "one", tmp_path / "two") < 1e-5
-    with ExitStack() as stack:
-        workers = [start("workers", name, tmp_path / "workers", 2, TF_CONFIG=config) for config in cluster(2)]
-        for each in workers:
-            stack.enter_context(each)
-            stack.callback(each.kill)  # before it is waited for
-        for each in workers:
-            finish(each)
+    together(2, name, tmp_path / "workers", 2)
     assert apart(tmp_path / "one", tmp_path / "workers") < 1e-5
 
 
@@ -216,3 +221,30 @@ def test_the_slurm_script_starts_workers_that_find_each_other(tmp_path, programs
         assert ("--resume" in words) == begun
         (tmp_path / "run").mkdir(exist_ok=True)
         (tmp_path / "run/run.json").touch()
+
+
+@pytest.mark.slow
+def test_three_workers_train_as_one(tmp_path):
+    settings = json.dumps({"batch_size": 30, "limit": 90})
+    finish(start("one", "lenet", tmp_path / "one", 2, settings))
+    together(3, "lenet", tmp_path / "three", 2, settings)
+    assert json.loads((tmp_path / "three/run.json").read_text())["replicas"] == 3
+    assert apart(tmp_path / "one", tmp_path / "three") < 1e-5
+
+
+@pytest.mark.slow
+def test_workers_decode_their_own_rows_of_a_stream_alone(tmp_path):
+    folder, batch, steps = tmp_path / "own", 8, 30
+    for i in range(batch * steps):
+        path = folder / "train" / ("cat", "dog")[i % 2] / f"{i:03}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(np.random.default_rng(i).integers(0, 256, (28, 28), np.uint8)).save(path)
+    (folder / "test").mkdir()
+    settings = {"data": str(folder), "batch_size": batch, "memory": 0, "limit": batch * steps}
+    settings |= {"config": {"image_shape": [28, 28, 1]}}
+    finish(start("one", "lenet", tmp_path / "one", 1, json.dumps(settings)))
+    printed = together(2, "lenet", tmp_path / "workers", 1, json.dumps(settings))
+    for each in printed:
+        own, ahead = batch * steps // 2, 15 * batch // 2  # those of later steps
+        assert own <= int(each.split()[-1]) <= own + ahead
+    assert apart(tmp_path / "one", tmp_path / "workers") < 1e-5

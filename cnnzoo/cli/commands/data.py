@@ -117,7 +117,7 @@ def _show(args: argparse.Namespace) -> None:
 
     from cnnzoo.cli.pictures import save
     from cnnzoo.data.loading import load, training_images
-    from cnnzoo.data.photographs import is_photographs
+    from cnnzoo.data.photograph_rows import is_photographs
     from cnnzoo.imaging.grid import SIDE, Row, picture
 
     checks.data(args.data)

@@ -75,6 +75,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--accumulate", type=arguments.integer(1), metavar="N", help="update by the mean gradient of N batches"
     )
     parser.add_argument(
+        "--watch",
+        action="store_true",
+        default=None,
+        help="log the norm of the gradient of each phase",
+    )
+    parser.add_argument(
         "--score-every",
         type=arguments.integer(1),
         metavar="N",
@@ -139,6 +145,7 @@ def run(args: argparse.Namespace) -> int:
             precision=args.precision,
             clip_norm=args.clip_norm,
             accumulate=args.accumulate,
+            watch=args.watch,
             score_every=args.score_every,
             memory=args.memory,
             strategy=args.strategy,
