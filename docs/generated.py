@@ -97,8 +97,10 @@ def page(name: str, figure: str = "") -> str:
 
 
 def example(name: str) -> str:
-    """A program that runs the first checkpoint of an architecture, or builds it with fresh weights."""
-    shown = next(iter(table.architecture_card(name)["checkpoints"]), None)
+    """A program that runs a checkpoint of an architecture, or builds it with fresh weights."""
+    checkpoints = table.architecture_card(name)["checkpoints"]
+    fitting = [each for each in checkpoints if each.endswith((".mnist", ".photos64"))]  # to the example files
+    shown = next(iter(fitting or checkpoints), None)
     lines = ["import cnnzoo", "", f'model = cnnzoo.build("{shown or name}")']
     lines += [CALLS[hub.card(shown)["task"]]] if shown else []
     return "```python\n" + "\n".join(lines) + "\n```"

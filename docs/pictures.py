@@ -19,7 +19,7 @@ from time import sleep
 from typing import NamedTuple
 
 import numpy as np
-from PIL import Image, ImageDraw
+from PIL import Image, ImageChops, ImageDraw
 from skimage.data import astronaut, chelsea, coffee, immunohistochemistry
 from sklearn.datasets import load_sample_image
 
@@ -250,6 +250,8 @@ def rows_without_checkpoint(arch: str) -> list[Row]:
 
 def save(made: Image.Image, path: Path) -> None:
     made = made.convert("RGB")
+    right = ImageChops.difference(made, Image.new("RGB", made.size, "white")).getbbox()[2]
+    made = made.crop((0, 0, right, made.height))  # without empty columns
     made.thumbnail((WIDEST, 10 * WIDEST))
     made.save(path, quality=80, method=6)
 
