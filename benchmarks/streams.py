@@ -34,7 +34,7 @@ from PIL import Image
 SIDE, SHAPE, BATCH = 256, (64, 64, 3), 128
 ROUNDS, BATCHES = 7, 12  # of the rates
 STEPS = 40  # of the training whose waiting is measured
-CROP, CROP_STEPS = 64, 200  # of the training on crops: their side, and the steps
+CROP, CROP_STEPS = 63, 200  # of the training on crops: their side, and the steps
 MEMORY = 1_000_000  # bytes: all is streamed
 
 

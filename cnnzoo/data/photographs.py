@@ -87,8 +87,12 @@ class StoredPhotographs(Sequence[np.ndarray]):
         """Bytes of all, decoded; in color if their channels are not given."""
         return int(self.sides.prod(axis=1).sum()) * (self._channels or 3)
 
-    def read(self, numbers: Sequence[int]) -> list[np.ndarray]:
+    def read(self, numbers: Sequence[int], is_converted: bool = True) -> list[np.ndarray]:
         """Some of them, decoded in parallel.
+
+        Args:
+            numbers: Of those.
+            is_converted: Whether all are converted to `channels`; else those that are not kept have their own.
 
         Raises:
             ValueError: Some cannot be read; or they have changed.
@@ -96,7 +100,7 @@ class StoredPhotographs(Sequence[np.ndarray]):
         found: dict[int, np.ndarray] = {}
 
         def decode(i: int) -> None:
-            found[i] = self._picture(numbers[i])
+            found[i] = self._picture(numbers[i], is_converted)
 
         try:
             check_none(attempted(decode, len(numbers)), MOVE_AWAY)
@@ -105,22 +109,25 @@ class StoredPhotographs(Sequence[np.ndarray]):
             raise
         return [found[i] for i in range(len(numbers))]
 
-    def _picture(self, i: int) -> np.ndarray:
+    def _picture(self, i: int, is_converted: bool = True) -> np.ndarray:
         if (kept := self._kept.get(i)) is not None:
             return kept
         image = self.rows.image(int(self._index[i]))
-        if self._channels is not None:
-            image = to_channels(image[None], self._channels)[0]
+        channels, pixels = self._channels or image.shape[2], image.shape[0] * image.shape[1]
+        is_kept = channels * pixels <= self._room
+        if is_kept or is_converted:
+            image = to_channels(image[None], channels)[0]
         if "sides" in self.__dict__ and image.shape[:2] != tuple(self.sides[i]):
             height, width = self.sides[i]
             raise ValueError(
                 f"Pictures of {self.rows.name} must not change while they are read. Received: one of "
                 f"{image.shape[1]}x{image.shape[0]} that was {width}x{height}"
             )
-        with self._lock:
-            if i not in self._kept and image.nbytes <= self._room:
-                self._room -= image.nbytes
-                self._kept[i] = image
+        if is_kept:
+            with self._lock:
+                if i not in self._kept and image.nbytes <= self._room:
+                    self._room -= image.nbytes
+                    self._kept[i] = image
         return image
 
 
@@ -163,13 +170,15 @@ class Photographs:
             return self.on_disk.sides
         return np.array([image.shape[:2] for image in self.images], np.int64).reshape(-1, 2)
 
-    def read(self, numbers: Sequence[int]) -> list[np.ndarray]:
-        """Some of the images, decoded in parallel.
+    def read(self, numbers: Sequence[int], is_converted: bool = True) -> list[np.ndarray]:
+        """Some of the images, decoded in parallel; see `StoredPhotographs.read`.
 
         Raises:
-            ValueError: As `StoredPhotographs.read`.
+            ValueError: As there.
         """
-        return [self.images[i] for i in numbers] if self.on_disk is None else self.on_disk.read(numbers)
+        if self.on_disk is None:
+            return [self.images[i] for i in numbers]
+        return self.on_disk.read(numbers, is_converted)
 
 
 class Centers:
@@ -293,10 +302,13 @@ class Crops:
         which = np.searchsorted(ends, place, side="right")
         y, x = np.divmod(place - np.append(0, ends)[which], columns[which])
         numbers, inverse = np.unique(which, return_inverse=True)  # each picture is decoded once
-        images = self.photographs.read(self._used[numbers].tolist())
-        made = np.empty((len(positions), self.size, self.size, images[0].shape[2]), np.uint8)
+        images = self.photographs.read(self._used[numbers].tolist(), is_converted=False)
+        channels = self.images.shape[3]
+        made = np.empty((len(positions), self.size, self.size, channels), np.uint8)
         for i, number in enumerate(inverse):
-            crop = images[number][y[i] : y[i] + self.size, x[i] : x[i] + self.size]
+            # Rows are converted whole, as they are in whole pictures, so that sums are rounded alike.
+            strip = to_channels(images[number][None, y[i] : y[i] + self.size], channels)[0]
+            crop = strip[:, x[i] : x[i] + self.size]
             crop = crop[:: 1 - 2 * (symmetry[i] // 2 % 2), :: 1 - 2 * (symmetry[i] // 4)]  # mirrored
             made[i] = crop.swapaxes(0, 1) if symmetry[i] % 2 else crop
         return made

@@ -198,3 +198,16 @@ def test_runs_on_crops_go_on_from_the_disk_and_from_memory_with_the_same_bits(ki
     one, other = (cnnzoo.build("espcn", weights=each).get_weights() for each in (expected, run))
     for left, right in zip(one, other, strict=True):
         np.testing.assert_array_equal(left, right)
+
+
+def test_gray_crops_of_colors_between_two_values_are_rounded_as_in_memory(tmp_path):
+    """Colors whose brightness is half an integer, which another order of the sum could round otherwise."""
+    red, green, blue = np.indices((256, 256, 256), np.int32)
+    between = (299 * red + 587 * green + 114 * blue) % 1000 == 500
+    colors = np.stack([red[between], green[between], blue[between]], axis=1).astype(np.uint8)
+    rng = np.random.default_rng(0)
+    for i in range(6):
+        pixels = colors[rng.integers(0, len(colors), rng.integers(30, 60, 2))]
+        Image.fromarray(pixels).save(tmp_path / f"{i}.png")
+    whole, stream = (training_images(tmp_path, "train", GRAY, 21, memory).batches(16, 0) for memory in (None, 0))
+    same(whole, stream, 20)

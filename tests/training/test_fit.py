@@ -134,7 +134,8 @@ def test_tensorboard_reads_the_logs_and_the_sheets(run):
     events = EventAccumulator(str(run / "tensorboard"), size_guidance={"images": 0, "scalars": 0})
     events.Reload()
     history = json.loads((run / "history.json").read_text())
-    assert set(events.Tags()["scalars"]) == {"loss", "first_loss", "second_loss", "coverage", "images_per_second"}
+    timed = {"images_per_second", "waiting"}
+    assert set(events.Tags()["scalars"]) == {"loss", "first_loss", "second_loss", "coverage", *timed}
     assert len(events.Scalars("images_per_second")) == 3
     assert all(0 < s.value < float("inf") for s in events.Scalars("images_per_second"))
     assert [s.step for s in events.Scalars("loss")] == [1, 2, 3]
