@@ -130,15 +130,6 @@ def test_two_devices_and_two_workers_train_as_one(tmp_path, name):
 
 
 @pytest.mark.slow
-def test_three_workers_train_as_one(tmp_path):
-    batch = json.dumps({"batch_size": 48})
-    finish(start("one", "lenet", tmp_path / "one", 2, batch))
-    together(3, "lenet", tmp_path / "workers", 2, batch)
-    assert json.loads((tmp_path / "workers/run.json").read_text())["replicas"] == 3
-    assert apart(tmp_path / "one", tmp_path / "workers") < 1e-5
-
-
-@pytest.mark.slow
 def test_two_devices_train_as_one_on_jax(tmp_path):
     pytest.importorskip("jax")
     for devices in ("one", "two"):
