@@ -130,9 +130,9 @@ def test_contact_sheets_show_validation_images(folder, tmp_path, monkeypatch):
 
     splits, load = [], plan.load_split
 
-    def recorded(plan, split, *most):
+    def recorded(plan, split, *most, **more):
         splits.append(split)
-        return load(plan, split, *most)
+        return load(plan, split, *most, **more)
 
     monkeypatch.setattr(loop, "load_split", recorded)
     monkeypatch.setattr(plan, "load_split", recorded)
