@@ -30,7 +30,7 @@ RECIPES = {
             "distance here is in the features of a shipped classifier"
         ),
         config={"width": 64},
-        optimizers=adam_cosine(5e-4, "discriminator", "generator", beta_1=0.5),
+        optimizers=adam_cosine(1e-3, "discriminator", "generator", beta_1=0.0, beta_2=0.9),
     ),
     "mnist": Recipe(
         summary="The DCGAN on MNIST",
