@@ -1,6 +1,7 @@
 """What all tests share: quiet logs, and the real data sets where they are at hand."""
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,9 @@ os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0 --xla_llv
 
 import pytest
 from memory import give_back
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # started in the background; the processes of tests hear Ctrl-C
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 SETS = ("mnist", "fashion_mnist")
 SOURCE = Path(__file__).parents[2] / "shared" / "data"

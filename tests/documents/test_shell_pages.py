@@ -36,9 +36,7 @@ def test_the_server_and_the_clients_of_its_page_run(shell, tmp_path):
     export, serve = typed("serve.md", "cnnzoo")
     shell(export)
     command = [*serve.split("#")[0].split(), "--port", "0"]
-    before = signal.signal(signal.SIGINT, signal.SIG_DFL)  # it hears Ctrl-C, also where these tests do not
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
-        signal.signal(signal.SIGINT, before)
         said = ""
         while not (address := re.search(r"http://127\.0\.0\.1:(\d+)", said)):
             said += server.stdout.readline()

@@ -83,11 +83,7 @@ def started(folder):
     """The process and what it says at the start."""
     command = [sys.executable, "-m", "cnnzoo", "serve", str(folder), "--port", "0"]
     command += ["--megabytes", "1", "--megapixels", str(PIXELS / 1e6)]
-    # It hears Ctrl-C even where these tests are a job in the background, which ignores it.
-    before = signal.signal(signal.SIGINT, signal.SIG_DFL)
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    signal.signal(signal.SIGINT, before)
-    with process:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         said = ""
         while "kubectl" not in said and (line := process.stdout.readline()):
             said += line
