@@ -48,7 +48,7 @@ class Recipe:
     differs: str = ""
     split: str = "train"
     batch_size: int = 128
-    crop: int = 64
+    crop: int = 48  # every scale and stride divides it
     start: str | None = None
     limit: int | None = None
     seed: int = 0

@@ -83,7 +83,7 @@ def train(
         epochs: Passes over the data, >= 1; the recipe's, or 10.
         batch_size: Images per step, >= 1; the recipe's, or 128, or all if `data` has fewer.
         seed: >= 0; the recipe's, or 0.
-        crop: The side in pixels of square crops of photographs, for a model of images of any size; the recipe's, or 64.
+        crop: The side in pixels of square crops of photographs, for a model of images of any size; the recipe's, or 48.
         limit: Train on at most this number of images, >= 1; the recipe's, or all. See `cnnzoo.data.ImageSet.few`.
         precision: "float32", "bfloat16" or "auto", the fastest of this machine; see `compile`. The recipe's, or "auto".
             The run keeps it.

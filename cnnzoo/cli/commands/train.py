@@ -53,7 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--crop",
         type=arguments.integer(1),
-        help="side of crops of photographs (default: the recipe's, or 64)",
+        help="side of crops of photographs (default: the recipe's, or 48)",
     )
     parser.add_argument(
         "--limit",

@@ -38,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--limit", type=arguments.integer(1), help="train on at most this number of images (default: all)"
     )
     parser.add_argument("--seed", type=arguments.integer(0), default=0, help="the random seed (default: 0)")
-    parser.add_argument("--crop", type=arguments.integer(1), help="side of crops of photographs (default: 64)")
+    parser.add_argument("--crop", type=arguments.integer(1), help="side of crops of photographs (default: 48)")
     parser.add_argument(
         "--objective",
         type=arguments.one_of(*OBJECTIVES),
