@@ -243,9 +243,12 @@ def test_the_page_fits_a_phone(app):
             assert driver.execute_script("return document.documentElement.scrollWidth") <= 390, name
 
 
+TABS = "button[role=tab], .overflow-dropdown button"
+
+
 def named(driver):
     """The names of all tabs, also of those in the menu of a narrow page."""
-    tabs = driver.find_elements("css selector", "button[role=tab]")
+    tabs = driver.find_elements("css selector", TABS)
     return sorted({each.get_attribute("textContent").strip() for each in tabs})
 
 
@@ -256,16 +259,16 @@ GRADIOS = {"label-content-name-mismatch", "aria-prohibited-attr"}
 @pytest.mark.skipif(bool(browser.WITHOUT_AXE), reason=f"needs {browser.WITHOUT_AXE}")
 @pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])
 def test_axe_finds_no_violation_in_any_tab(app, width, scheme):
-    shown = "return [...document.querySelectorAll('[role=tabpanel]')].filter(p => p.offsetParent)[0].id"
+    shown = "return [...document.querySelectorAll('[role=tabpanel]')].filter(p => p.offsetParent)[0].innerText"
     with browser.browser() as driver:
         browser.look(driver, app, width, scheme=scheme)
         until(driver, lambda: len(named(driver)) == 8)
         found, panels = {}, set()
         for name in named(driver):
             driver.execute_script(
-                "[...document.querySelectorAll('button[role=tab]')].find(b => b.textContent.trim() == arguments[0])"
-                ".click()",
+                "[...document.querySelectorAll(arguments[1])].find(b => b.textContent.trim() == arguments[0]).click()",
                 name,
+                TABS,
             )
             panels.add(until(driver, lambda: (panel := driver.execute_script(shown)) not in panels and panel))
             for closed in seen(driver, "button.label-wrap:not(.open)"):
