@@ -2,11 +2,10 @@
 
 import itertools
 import json
-import signal
 
-import keras
 import numpy as np
 import pytest
+from callbacks import StopAt
 from PIL import Image
 
 import cnnzoo
@@ -161,17 +160,6 @@ def test_fingerprints_of_crops_from_the_disk_and_from_memory_compare(flat):
     now, then = both()
     assert changes(whole, now) == "other pixels or labels" and changes(stream, then) == "other files"
     assert changes(whole, then) and changes(stream, now)
-
-
-class StopAt(keras.callbacks.Callback):
-    def __init__(self, step):
-        super().__init__()
-        self.left = step
-
-    def on_train_batch_end(self, batch, logs=None):
-        self.left -= 1
-        if self.left == 0:
-            signal.raise_signal(signal.SIGTERM)
 
 
 def trained(folder, out, **settings):

@@ -5,6 +5,7 @@ import json
 import keras
 import numpy as np
 import pytest
+from callbacks import StopAt
 from PIL import Image
 
 import cnnzoo
@@ -24,19 +25,6 @@ def folder(tmp_path):
         pixels = rng.integers(0, 256, (*rng.integers(8, 30, 2), 3), np.uint8)
         Image.fromarray(pixels).save(tmp_path / "own" / f"{i:02}.png")
     return tmp_path / "own"
-
-
-class StopAt(keras.callbacks.Callback):
-    def __init__(self, step):
-        super().__init__()
-        self.left = step
-
-    def on_train_batch_end(self, batch, logs=None):
-        self.left -= 1
-        if self.left == 0:
-            import signal
-
-            signal.raise_signal(signal.SIGTERM)
 
 
 def train(folder, out, **settings):
