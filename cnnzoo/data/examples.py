@@ -16,7 +16,7 @@ def write_examples(folder: str | Path = ".") -> list[Path]:
 
     three.png and eight.png are scans of digits. photo.jpg is a photograph, noisy.png is the same with Gaussian noise of
     sigma 25, torn.png with strokes across it, and mask.png is the mask of the strokes. photos/ contains photographs,
-    and crops of them as photos/<split>/<name>/<image> for training.
+    and crops of them in photos/train and photos/test.
 
     Returns:
         The files.
@@ -53,7 +53,7 @@ def _pictures() -> dict[str, np.ndarray]:
     for split in ("train", "test"):
         crops, owners, names = read("photos", split, (64, 64, 3))
         found |= {
-            f"photos/{split}/{names[owner]}/{i:03d}.png": crop
+            f"photos/{split}/{names[owner]}-{i:03d}.png": crop
             for i, (crop, owner) in enumerate(zip(crops, np.asarray(owners), strict=True))
         }
     return found

@@ -125,7 +125,7 @@ def _time(e: Exhibit) -> str:
     """The time of a model, in a sentence."""
     if e.pairs:
         height, width = e.pairs[0].after.shape[:2]
-        return f"{e.seconds:.1f} seconds for {width}x{height} pixels."
+        return f"{e.seconds:.2f} seconds for {width}x{height} pixels."
     return f"{1e3 * e.seconds:.1f} ms for an image."
 
 
