@@ -195,6 +195,9 @@ class SampleLogger(keras.callbacks.Callback):
         return contact_sheet(np.concatenate(rows), len(self.originals))
 
 
+RISEN = 0.1  # a lower coverage is that of a generator that has not begun to train
+
+
 class CollapseWarning(UserWarning):
     """The samples of a run have become much less varied."""
 
@@ -204,7 +207,7 @@ class Coverage(keras.callbacks.Callback):
 
     It is the coverage of `cnnzoo.metrics.features.density_coverage` on pixels, of the same images and the same noise
     in every epoch: cheap, without a feature extractor, and changed by the generator alone. A fall below half of the
-    best value so far is mode collapse, and raises a `CollapseWarning`.
+    best value so far, once that is 0.1, is mode collapse, and raises a `CollapseWarning`.
 
     Args:
         images: The real images, uint8 (n, height, width, channels).
@@ -220,7 +223,7 @@ class Coverage(keras.callbacks.Callback):
         coverage = density_coverage(self.real, fakes)[1]
         if logs is not None:
             logs["coverage"] = coverage
-        if coverage < 0.5 * self.best:
+        if self.best >= RISEN and coverage < 0.5 * self.best:
             warnings.warn(
                 f"the generator has collapsed: coverage of {len(self.real)} training images is {coverage:.2f} "
                 f"after epoch {epoch + 1}, and was {self.best:.2f}",

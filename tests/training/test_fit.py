@@ -384,3 +384,7 @@ def test_a_collapse_is_said_when_it_happens():
     with pytest.warns(CollapseWarning, match=r"the generator has collapsed: .* after epoch 7, and was 1\.00"):
         watch.on_epoch_end(6, logs)
     assert logs["coverage"] < 0.5
+    early = Coverage(0 * images, best=0.09)  # before the generator has learned anything
+    early.set_model(Generator())
+    early.on_epoch_end(0, logs)
+    assert logs["coverage"] < 0.045
