@@ -47,7 +47,7 @@ CASES = {
     "cnn": Case("small CNN, b128", "cnn", 128, 28, 1, "classifier", {"backbone": 3, "head": 3}),
     "autoencoder": Case("autoencoder, b128", "autoencoder", 128, 28, 1, "autoencoder", {"encoder": 3, "decoder": 3}),
     "vae": Case("VAE, b128", "vae", 128, 28, 1, "vae", {"encoder": 3, "decoder": 3}),
-    "gan": Case("dense GAN, b128", "gan", 128, 28, 1, "gan", ALTERNATING),
+    "gan": Case("dense GAN, b128, no penalty", "gan", 128, 28, 1, "gan", ALTERNATING, {"regularizer": None}),
     "dcgan": Case("DCGAN 28x28, b64, no penalty", "dcgan", 64, 28, 1, "gan", SIMULTANEOUS, {"regularizer": None}),
     "dcgan_penalty": Case(
         "DCGAN 28x28, b64, default penalty",

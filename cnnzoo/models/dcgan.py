@@ -3,8 +3,7 @@
 Source: Radford et al., "Unsupervised Representation Learning with Deep Convolutional Generative Adversarial Networks",
 2016, arXiv:1511.06434.
 
-Two additions to the discriminator: a gradient penalty (see `approximate_r1` of `GAN`), for balance with the generator,
-and the minibatch standard deviation as a feature, against mode collapse.
+The discriminator has the minibatch standard deviation as one more feature, against mode collapse.
 """
 
 from collections.abc import Sequence
@@ -28,15 +27,12 @@ MOMENTUM = 0.9  # of the moving means of batch normalization
 class DCGAN(GAN):
     """`GAN` with convolutional networks.
 
-    D minimizes the mean of -log D(x) - log(1 - D(G(z))) + w s^2 / 2, with the derivative s of the logit of x along a
-    random direction of the whole batch, and the weight w of the penalty; G minimizes the mean of -log D(G(z)).
-
     The discriminator has batch normalization, except with spectral normalization or a gradient norm penalty, which are
     defined for single images.
 
     Args:
         image_shape: (side, side, channels) with a side of 28, 32 or 64.
-        latent_dim, updates, regularizer, label_smoothing: See `GAN`.
+        latent_dim, updates: See `GAN`.
         width: Filters at half the full resolution, doubled at each downsampling.
         **config: See `GAN`.
     """
@@ -50,21 +46,12 @@ class DCGAN(GAN):
         image_shape: Sequence[Any] = (28, 28, 1),
         latent_dim: int = 32,
         updates: str = "simultaneous",
-        regularizer: str | None = "approximate_r1",
-        label_smoothing: float | None = 0.0,
         width: int = 32,
         **config: Any,
     ) -> None:
         check_square(image_shape)
         self.width = width
-        super().__init__(
-            image_shape=image_shape,
-            latent_dim=latent_dim,
-            updates=updates,
-            regularizer=regularizer,
-            label_smoothing=label_smoothing,
-            **config,
-        )
+        super().__init__(image_shape=image_shape, latent_dim=latent_dim, updates=updates, **config)
 
     def make_generator(self, name: str) -> keras.Model:
         side, channels = self.image_shape[0], self.image_shape[2]

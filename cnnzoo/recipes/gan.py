@@ -15,7 +15,6 @@ RECIPES = {
             "none that compares: Goodfellow et al., 2014, report log-likelihoods by Parzen windows, which say "
             "little of images (Theis et al., 2016)"
         ),
-        config={"label_smoothing": 0.0, "regularizer": "approximate_r1"},
         optimizers=adam_cosine(1e-3, "discriminator", "generator", beta_1=0.0, beta_2=0.9),
     ),
 }
