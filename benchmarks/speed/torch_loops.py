@@ -97,7 +97,7 @@ def _with_holes(model: Any, x: np.ndarray) -> tuple[np.ndarray, ...]:
     from keras import ops
 
     from cnnzoo.imaging.masks import sample
-    from cnnzoo.models.inpainter import smooth_filling
+    from cnnzoo.imaging.smooth_filling import smooth_filling
 
     mask = ops.convert_to_numpy(sample(model.masks, x.shape[:3], 0))
     smooth = ops.convert_to_numpy(smooth_filling(ops.convert_to_tensor(x), 1.0 - mask))

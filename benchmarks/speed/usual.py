@@ -237,7 +237,7 @@ class Inpainter(_Loop):
 
     def train_step(self, images: Any) -> dict:
         from cnnzoo.imaging.masks import sample
-        from cnnzoo.models.inpainter import smooth_filling
+        from cnnzoo.imaging.smooth_filling import smooth_filling
 
         model = self.held.zoo
         mask = sample(model.masks, (ops.shape(images)[0], *images.shape[1:3]), model.noise)

@@ -18,7 +18,8 @@ from cnnzoo import checkpoints
 from cnnzoo.checkpoints.card import COARSE, NETWORK, WEIGHTS
 from cnnzoo.export.onnx import write_onnx
 from cnnzoo.export.signatures import Signature, Tensor, main, verbs
-from cnnzoo.models import denoiser, enhancer, inpainter
+from cnnzoo.imaging.smooth_filling import filled_smoothly, halved, refilled
+from cnnzoo.models import denoiser, enhancer
 
 SMALLEST = 64  # numbers of a weight; smaller ones stay in the graph
 OUTPUT_FIRST = (3, 2, 0, 1)  # kernels of ONNX (out, in, height, width), from those of Keras (height, width, in, out)
@@ -62,10 +63,10 @@ def _of_inpainter(model: Any) -> dict[str, tuple[Signature, dict[str, int]]]:
     depth = model.depth
 
     def coarse(total: Any, share: Any) -> dict[str, Any]:
-        return {"filled": inpainter.filled_smoothly(total, share, finest=depth)}
+        return {"filled": filled_smoothly(total, share, finest=depth)}
 
     def tile(image: Any, known: Any, coarse: Any) -> dict[str, Any]:
-        smooth = inpainter.refilled(inpainter.halved(image * known, known, depth - 1), coarse)
+        smooth = refilled(halved(image * known, known, depth - 1), coarse)
         return {"image": ops.clip(model.refined(image, 1.0 - known, smooth), 0.0, 1.0)}
 
     margin = model.margin + model.smooth_margin

@@ -18,6 +18,7 @@ from cnnzoo.features.maps import FeatureMaps, unit_distance
 from cnnzoo.imaging.given_masks import as_missing
 from cnnzoo.imaging.masks import check_kinds, sample
 from cnnzoo.imaging.resampling import mirror_to_multiple
+from cnnzoo.imaging.smooth_filling import filled_smoothly, halved, radius, refilled, smooth_filling
 from cnnzoo.imaging.tiling import tiled
 from cnnzoo.nn.gan_losses import hinge_discriminator_loss, wasserstein_generator_loss
 from cnnzoo.nn.layers import PACKAGE, DepthToSpace, ReplicaSeedGenerator, SpectralConv2D, unit_range
@@ -27,93 +28,9 @@ from cnnzoo.tasks.compiled import in_batches, run
 from cnnzoo.tasks.photo_inference import GRAIN, as_photographs, levels, units
 from cnnzoo.tasks.sharing import Shared
 
-LEVELS = 10  # maximum pyramid levels of the smooth filling, for holes up to 1024 pixels
-LEAST = 1e-7  # below 4^-10, the smallest known fraction at the coarsest level; nonzero in float16
-HARMONIC = 5  # Jacobi iterations of Laplace's equation per level
-BIHARMONIC = 16  # iterations of the biharmonic equation at the finest level
 DILATIONS = (1, 2, 4)  # of the convolutions at the coarsest level of the U-Net
 GRAY = 128  # display value of holes
 TILE = 512  # side of the kept part of a tile, in pixels
-NEIGHBORS = np.array([[0.0, 1.0, 0.0], [1.0, 0.0, 1.0], [0.0, 1.0, 0.0]]) / 4.0  # the mean of the four neighbors
-LAPLACIAN = NEIGHBORS - np.pad([[1.0]], 1)
-# A step of the biharmonic equation. The largest eigenvalue of the Laplacian here is 2, so that steps of up to 1/2 are
-# stable. An image that is padded symmetrically has a Laplacian that is, so that one kernel does for two.
-STEP = np.pad([[1.0]], 2) - 0.48 * sum(
-    weight * np.pad(LAPLACIAN, ((y, 2 - y), (x, 2 - x))) for (y, x), weight in np.ndenumerate(LAPLACIAN)
-)
-
-
-def smooth_filling(images: Any, known: Any) -> Any:
-    """Images with smoothly filled holes, by a multigrid approximation of Laplace's and the biharmonic equation.
-
-    Pull: the image and its mask are average-pooled down to one pixel. Push: from coarse to fine, pixels with a known
-    fraction below a quarter are blended with the coarser level, followed by Jacobi iterations of Laplace's equation. At
-    full size, a few iterations of the biharmonic equation also continue gradients; they converge only in thin holes,
-    where it is better.
-
-    Source: the pull-push algorithm of Gortler et al., "The Lumigraph", 1996, section 3.4; Damelin and Hoang, "On
-    Surface Completion and Image Inpainting by Biharmonic Functions", 2018.
-
-    Args:
-        images: float32 (n, height, width, channels) in [0, 1].
-        known: (n, height, width, 1), 1 for known pixels, 0 for missing ones.
-
-    Returns:
-        float32 in the shape of `images`, equal to them at known pixels.
-    """
-    return filled_smoothly(images * known, known)
-
-
-def filled_smoothly(total: Any, share: Any, finest: int = 0) -> Any:
-    """The same, from premultiplied images at level `finest` and their known fractions."""
-    sides, most = total.shape[1:3], max(LEVELS - finest, 0)
-    levels = most if None in sides else min(most, (max(sides) - 1).bit_length())
-    *pyramid, (total, share) = halved(total, share, levels)
-    return refilled(pyramid, total / ops.maximum(share, LEAST), finest)
-
-
-def halved(total: Any, share: Any, times: int) -> list[tuple]:
-    """A pyramid of premultiplied images and known fractions, from full size on."""
-    pyramid = [(total, share)]
-    for _ in range(times):
-        pyramid.append(tuple(ops.average_pool(part, 2, 2, "same") for part in pyramid[-1]))
-    return pyramid
-
-
-def refilled(pyramid: list[tuple], filled: Any, finest: int = 0) -> Any:
-    """The push phase: the finest level of a pyramid, `finest`, filled from the level above its coarsest."""
-    for level, (total, share) in reversed(list(enumerate(pyramid, finest))):
-        height, width = ops.shape(total)[1:3]
-        filled = ops.repeat(ops.repeat(filled, 2, axis=1), 2, axis=2)[:, :height, :width]
-        trust = ops.minimum(4.0 * share, 1.0) if level else share
-        found = trust * total / ops.maximum(share, LEAST)
-        rest = (1.0 - trust) * ops.ones_like(total)  # for each channel: products without broadcasting are faster
-        filled = found + rest * filled
-        for _ in range(HARMONIC):
-            filled = found + rest * _filtered(filled, NEIGHBORS)
-    if finest:
-        return filled
-    found, rest, filled = (_two_or_more(part) for part in (found, rest, filled))
-    for _ in range(BIHARMONIC):
-        filled = found + rest * _filtered(filled, STEP)
-    return ops.clip(filled[:, :height, :width], 0.0, 1.0)  # biharmonic steps may overshoot
-
-
-def _filtered(x: Any, kernel: np.ndarray) -> Any:
-    """Each channel filtered by a symmetric kernel (k, k), with symmetric padding."""
-    margin = len(kernel) // 2
-    around = ops.pad(x, ((0, 0), (margin, margin), (margin, margin), (0, 0)), "symmetric")
-    kernels = ops.cast(np.repeat(kernel[:, :, None, None], x.shape[3], axis=2), x.dtype)
-    return ops.depthwise_conv(around, kernels, padding="valid")
-
-
-def _two_or_more(x: Any) -> Any:
-    """An image of one row or column with two of them: symmetric padding cannot be wider than the image."""
-    for axis in (1, 2):
-        size = ops.shape(x)[axis]
-        beyond = max(2 - size, 0) if isinstance(size, int) else ops.maximum(2 - size, 0)
-        x = ops.concatenate([x, x[(slice(None),) * axis + (slice(0, beyond),)]], axis=axis)
-    return x
 
 
 @keras.saving.register_keras_serializable(PACKAGE)
@@ -340,7 +257,7 @@ class Inpainter(Shared):
     @property
     def smooth_margin(self) -> int:
         """The receptive field radius of the smooth filling, given its level at the coarsest stride."""
-        return HARMONIC * (self.stride - 1) + 2 * BIHARMONIC + self.stride
+        return radius(self.stride)
 
     def restore(self, x: Any, mask: Any) -> np.ndarray:
         """Fills the missing pixels of one image or a batch, of any size, in the input dtype.

@@ -14,8 +14,9 @@ from scipy.special import expit
 import cnnzoo
 from cnnzoo.features.distance import PerceptualDistance
 from cnnzoo.imaging import masks
+from cnnzoo.imaging.smooth_filling import smooth_filling
 from cnnzoo.models import inpainter
-from cnnzoo.models.inpainter import GatedConv2D, smooth_filling
+from cnnzoo.models.inpainter import GatedConv2D
 from cnnzoo.recipes import adam_cosine
 
 LARGEST = {"uint8": 255, "uint16": 65535, "float32": 1}
