@@ -204,8 +204,8 @@ def _paint(desk: Desk) -> None:
         with gr.Row():
             with gr.Column():
                 photo = _upload("Photograph")
-                first = gr.Dropdown(named, value=styles[0], label="Painting")
-                second = gr.Dropdown(named, value=styles[1], label="Second painting")
+                first = gr.Dropdown(named, value="starry_night", label="Painting")
+                second = gr.Dropdown(named, value="wave", label="Second painting")
                 share = gr.Slider(0, 1, value=0, step=0.1, label="Share of the second")
                 keep = gr.Checkbox(label="Keep the colors of the photograph")
                 with gr.Accordion("Or any picture (a minute)", open=False):
