@@ -33,6 +33,13 @@ def default_extractor(image_shape: Sequence[int | None], data: str | Path) -> st
     return "lenet.mnist" if tuple(image_shape) == (28, 28, 1) else None
 
 
+def classifiers(image_shape: Sequence[int | None]) -> list[str]:
+    """The shipped classifiers of images of a shape."""
+    cards = {name: hub.card(name) for name in hub.list_checkpoints()}
+    shape = list(image_shape)
+    return [n for n, card in cards.items() if card["task"] == "classify" and card["config"]["image_shape"] == shape]
+
+
 def judge_of(model: Any, extractor: str) -> Any:
     """The classifier whose features score the samples of a model.
 

@@ -128,9 +128,10 @@ def _extractor(model: Any, data: str, extractor: str | None, inception: bool) ->
     generates = hasattr(model, "generate")
     extractor = extractor or (generation.default_extractor(model.image_shape, data) if generates else None)
     if model.task == "generate" and extractor is None:
+        fitting = generation.classifiers(model.image_shape)
         raise ValueError(
-            f"`extractor` must be the name of a classifier of images {tuple(model.image_shape)}, as no shipped "
-            f"classifier judges such images beside those of {data}. Received: None"
+            f"`extractor` must be the name of a classifier of images {tuple(model.image_shape)}, as none is chosen for "
+            f"those of {data} (shipped: {', '.join(fitting) or 'none of this shape'}). Received: None"
         )
     if inception and not generates:
         raise ValueError(

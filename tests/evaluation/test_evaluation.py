@@ -140,9 +140,8 @@ def test_the_judge_suits_the_images_and_the_data(shape, data, name):
 
 def test_a_generator_without_a_judge_is_refused_and_an_autoencoder_is_scored_without_one():
     model = cnnzoo.build("dcgan", image_shape=(32, 32, 3), width=2, latent_dim=4)
-    with pytest.raises(
-        ValueError, match=r"`extractor` must be .* images \(32, 32, 3\), as no shipped .* photos. Received: None"
-    ):
+    complaint = r"`extractor` must be .* images \(32, 32, 3\), .* photos \(shipped: .*cifar10\)\. Received: None"
+    with pytest.raises(ValueError, match=complaint):
         evaluate(model, "photos")
     with pytest.raises(ValueError, match=r"must be a classifier of images \(32, 32, 3\). Received: 'lenet.mnist' "):
         evaluate(model, "photos", extractor="lenet.mnist")
