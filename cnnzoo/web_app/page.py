@@ -181,8 +181,7 @@ def _repair(desk: Desk) -> None:
 
 
 def _paint(desk: Desk) -> None:
-    styles = list(hub.card(photographs.PAINTER)["config"]["styles"])
-    named = [(name.replace("_", " "), name) for name in styles]
+    named = [(name.replace("_", " "), name) for name in hub.card(photographs.PAINTER)["config"]["styles"]]
 
     def paint(request: gr.Request, progress: gr.Progress, *inputs: Any) -> photographs.Edited:
         visitor = str(request.session_hash)

@@ -21,12 +21,12 @@ DOCUMENTS = (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *PAGES)
 
 def shell(document, fenced=False):
     """The commands of its indented blocks, or of its fenced ones, as lists of words without the variables before."""
+    text, indent = document.read_text(), "" if fenced else " " * 4
     if fenced:
-        lines = "\n".join(re.findall(r"^```bash\n(.*?)^```", document.read_text(), re.DOTALL | re.MULTILINE))
-        text = re.sub("^", "    ", lines, flags=re.MULTILINE)
+        text = "".join(re.findall(r"^```bash\n(.*?)^```", text, re.DOTALL | re.MULTILINE))
     else:
-        text = re.sub(r"^( *)```.*?^ *```", "", document.read_text(), flags=re.DOTALL | re.MULTILINE)
-    for line in re.findall(r"^    ([^\s#](?:.*\\\n)*.*)$", text, re.MULTILINE):
+        text = re.sub(r"^( *)```.*?^ *```", "", text, flags=re.DOTALL | re.MULTILINE)
+    for line in re.findall(rf"^{indent}([^\s#](?:.*\\\n)*.*)$", text, re.MULTILINE):
         words = shlex.split(line.replace("\\\n", " "), comments=True)
         while "&&" in words:
             yield words[: words.index("&&")]

@@ -131,11 +131,23 @@ def test_settings_that_make_no_game_are_refused(config, complaint):
         cnnzoo.build("dcgan", **config)
 
 
-@pytest.mark.parametrize("smoothing", [0.0, 0.1])
-def test_labels_of_real_images_are_smoothed_where_asked_for(smoothing):
-    model = samples.fresh("gan", latent_dim=4, regularizer=None, label_smoothing=smoothing)
+@pytest.mark.parametrize(
+    ("name", "config", "smoothing"),
+    [
+        ("gan", {}, 0.0),
+        ("gan", {"label_smoothing": 0.1}, 0.1),
+        ("gan", {"loss": "hinge", "regularizer": "r1"}, 0.0),
+        ("dcgan", {}, 0.0),
+        ("wgan_gp", {}, 0.0),
+    ],
+)
+def test_labels_of_real_images_are_smoothed_where_asked_for(name, config, smoothing):
+    model = samples.fresh(name, latent_dim=4, **config)
     game = model.forward(floats(model), None, training=False)
-    expected = gan_losses.OBJECTIVES["non_saturating"].discriminator(game.real_logits, game.fake_logits, smoothing)
+    loss = gan_losses.OBJECTIVES[model.loss].discriminator
+    smooth = {"smoothing": smoothing} if smoothing else {}
+    model.regularizer = None  # the loss alone
+    expected = loss(game.real_logits, game.fake_logits, **smooth)
     np.testing.assert_allclose(model.discriminator_loss(game), expected, rtol=1e-5)
 
 
