@@ -17,9 +17,9 @@ What the zoo does between epochs (states, contact sheets) is on its clock. To ru
     done
 
 The evaluator is `cnnzoo.evaluate`, given three times 10,000 samples of each side as uint8, of which it takes the mean:
-Fréchet distance (lower is better) to the 10,000 test images in the features of `lenet.mnist` or `cnn.fashion_mnist`,
-and how many times that of as many training images (the floor); density (1 is ideal) and coverage (higher); with
---labels also the share of samples that the classifier takes for what was asked for, and the coverage of the worst
+Fréchet distance (lower is better) to the 10,000 test images in the features of `lenet.mnist`, `cnn.fashion_mnist` or
+`lenet.cifar10`, and how many times that of as many training images (the floor); density (1 is ideal) and coverage
+(higher); with --labels also the label accuracy of the samples by the same classifier, and the coverage of the worst
 class. A side is a file of samples, a run folder or the name of a checkpoint, `name=` before it or not:
 
     python benchmarks/quality/score.py --data mnist peer=gan.npy gan.mnist
@@ -90,7 +90,7 @@ def point(file: Path, data: str, labels: bool) -> dict[str, float]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("sides", nargs="+", metavar="[NAME=]SIDE", help="samples.npy, a run folder or a checkpoint")
-    parser.add_argument("--data", choices=("mnist", "fashion_mnist"), required=True)
+    parser.add_argument("--data", choices=("mnist", "fashion_mnist", "cifar10"), required=True)
     parser.add_argument("--curve", type=Path, metavar="FILE", help="write the scores on validation images to it, JSON")
     parser.add_argument("--labels", action="store_true", help="the samples are of the classes in turn")
     asked = parser.parse_args()

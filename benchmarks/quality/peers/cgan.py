@@ -5,7 +5,7 @@
 Layer list: https://keras.io/examples/generative/conditional_gan. 128 Gaussian numbers beside the one-hot label, ten
 planes of it beside the image; batches of 64; Adam 3e-4 for both networks; gray values in [0, 1]. Each step updates the
 discriminator on images and fakes, then the generator on fresh fakes. The example trains for 20 epochs, on the test
-images too: 21,880 steps.
+images too: 21,880 steps. For images of CIFAR-10 the same layers work on 8, 16 and 32 pixels a side.
 """
 
 import keras
@@ -17,21 +17,21 @@ from loop import descend, noise, run
 LATENT, CLASSES, BATCH = 128, 10, 64
 
 
-def make_generator() -> keras.Model:
-    inputs = LATENT + CLASSES
+def make_generator(shape) -> keras.Model:
+    inputs, side = LATENT + CLASSES, shape[0] // 4
     model = keras.Sequential([keras.Input((inputs,))])
-    model.add(layers.Dense(7 * 7 * inputs))
+    model.add(layers.Dense(side * side * inputs))
     model.add(layers.LeakyReLU(0.2))
-    model.add(layers.Reshape((7, 7, inputs)))
+    model.add(layers.Reshape((side, side, inputs)))
     for _ in range(2):  # (n, 14, 14, 128), (n, 28, 28, 128)
         model.add(layers.Conv2DTranspose(128, 4, 2, "same"))
         model.add(layers.LeakyReLU(0.2))
-    model.add(layers.Conv2D(1, 7, padding="same", activation="sigmoid"))  # (n, 28, 28, 1)
+    model.add(layers.Conv2D(shape[-1], 7, padding="same", activation="sigmoid"))  # (n, 28, 28, 1)
     return model
 
 
-def make_discriminator() -> keras.Model:
-    model = keras.Sequential([keras.Input((28, 28, 1 + CLASSES))])
+def make_discriminator(shape) -> keras.Model:
+    model = keras.Sequential([keras.Input((*shape[:2], shape[-1] + CLASSES))])
     for filters in (64, 128):  # (n, 14, 14, 64), (n, 7, 7, 128)
         model.add(layers.Conv2D(filters, 3, 2, "same"))
         model.add(layers.LeakyReLU(0.2))
@@ -40,15 +40,15 @@ def make_discriminator() -> keras.Model:
     return model
 
 
-def make():
-    generator, discriminator = make_generator(), make_discriminator()
+def make(shape):
+    generator, discriminator = make_generator(shape), make_discriminator(shape)
     generator_optimizer, discriminator_optimizer = keras.optimizers.Adam(3e-4), keras.optimizers.Adam(3e-4)
     bce = keras.losses.BinaryCrossentropy(from_logits=True)
     real, fake = tf.ones((BATCH, 1)), tf.zeros((BATCH, 1))
 
     def step(images, labels):
         label = tf.one_hot(labels, CLASSES)  # (n, classes)
-        planes = tf.tile(label[:, None, None, :], (1, 28, 28, 1))  # (n, 28, 28, classes)
+        planes = tf.tile(label[:, None, None, :], (1, *shape[:2], 1))  # (n, height, width, classes)
 
         def fakes():
             return generator(tf.concat([tf.random.normal((BATCH, LATENT)), label], axis=1), training=True)

@@ -4,7 +4,7 @@
 
 Layer list: https://www.tensorflow.org/tutorials/generative/dcgan. 100 Gaussian numbers; batches of 256; Adam 1e-4 for
 both networks, which are updated from one pass; LeakyReLU with Keras's own slope of 0.3. The tutorial trains for 50
-epochs, 11,750 steps.
+epochs, 11,750 steps. For images of CIFAR-10 the same layers work on 8, 16 and 32 pixels a side.
 """
 
 from functools import partial
@@ -17,22 +17,23 @@ from loop import descend, from_noise, run
 LATENT, BATCH = 100, 256
 
 
-def make_generator() -> keras.Model:
+def make_generator(shape) -> keras.Model:
+    side = shape[0] // 4
     model = keras.Sequential([keras.Input((LATENT,))])
-    model.add(layers.Dense(7 * 7 * 256, use_bias=False))
+    model.add(layers.Dense(side * side * 256, use_bias=False))
     model.add(layers.BatchNormalization())
     model.add(layers.LeakyReLU(0.3))
-    model.add(layers.Reshape((7, 7, 256)))
+    model.add(layers.Reshape((side, side, 256)))
     for filters, stride in ((128, 1), (64, 2)):  # (n, 7, 7, 128), (n, 14, 14, 64)
         model.add(layers.Conv2DTranspose(filters, 5, stride, "same", use_bias=False))
         model.add(layers.BatchNormalization())
         model.add(layers.LeakyReLU(0.3))
-    model.add(layers.Conv2DTranspose(1, 5, 2, "same", use_bias=False, activation="tanh"))  # (n, 28, 28, 1)
+    model.add(layers.Conv2DTranspose(shape[-1], 5, 2, "same", use_bias=False, activation="tanh"))  # (n, 28, 28, 1)
     return model
 
 
-def make_discriminator() -> keras.Model:
-    model = keras.Sequential([keras.Input((28, 28, 1))])
+def make_discriminator(shape) -> keras.Model:
+    model = keras.Sequential([keras.Input(shape)])
     for filters in (64, 128):  # (n, 14, 14, 64), (n, 7, 7, 128)
         model.add(layers.Conv2D(filters, 5, 2, "same"))
         model.add(layers.LeakyReLU(0.3))
@@ -42,8 +43,8 @@ def make_discriminator() -> keras.Model:
     return model
 
 
-def make():
-    generator, discriminator = make_generator(), make_discriminator()
+def make(shape):
+    generator, discriminator = make_generator(shape), make_discriminator(shape)
     generator_optimizer, discriminator_optimizer = keras.optimizers.Adam(1e-4), keras.optimizers.Adam(1e-4)
     bce = keras.losses.BinaryCrossentropy(from_logits=True)
     real, fake = tf.ones((BATCH, 1)), tf.zeros((BATCH, 1))

@@ -7,6 +7,7 @@ Generator of 256-512-1024 units with LeakyReLU 0.2 and batch normalization of mo
 discriminator on images and fakes, then the generator on fresh fakes with the labels turned round.
 """
 
+import math
 from functools import partial
 
 import keras
@@ -17,19 +18,19 @@ from loop import descend, from_noise, run
 LATENT, BATCH = 100, 128
 
 
-def make_generator() -> keras.Model:
+def make_generator(shape) -> keras.Model:
     model = keras.Sequential([keras.Input((LATENT,))])
     for units in (256, 512, 1024):
         model.add(layers.Dense(units))
         model.add(layers.LeakyReLU(0.2))
         model.add(layers.BatchNormalization(momentum=0.8))
-    model.add(layers.Dense(784, activation="tanh"))
-    model.add(layers.Reshape((28, 28, 1)))
+    model.add(layers.Dense(math.prod(shape), activation="tanh"))
+    model.add(layers.Reshape(shape))
     return model
 
 
-def make_discriminator() -> keras.Model:
-    model = keras.Sequential([keras.Input((28, 28, 1)), layers.Flatten()])
+def make_discriminator(shape) -> keras.Model:
+    model = keras.Sequential([keras.Input(shape), layers.Flatten()])
     for units in (1024, 512, 256):
         model.add(layers.Dense(units))
         model.add(layers.LeakyReLU(0.2))
@@ -37,8 +38,8 @@ def make_discriminator() -> keras.Model:
     return model
 
 
-def make():
-    generator, discriminator = make_generator(), make_discriminator()
+def make(shape):
+    generator, discriminator = make_generator(shape), make_discriminator(shape)
     generator_optimizer = keras.optimizers.Adam(2e-4, beta_1=0.5)
     discriminator_optimizer = keras.optimizers.Adam(2e-4, beta_1=0.5)
     bce = keras.losses.BinaryCrossentropy()

@@ -19,22 +19,25 @@ import tensorflow_datasets as tfds
 SAMPLES = 30_000  # three sets of 10,000
 REPORT = 60  # seconds between two lines of losses
 
-# Takes float32 images in [0, 1], (batch, 28, 28, 1), and int64 labels (batch,); updates the weights, gives the losses.
+# Takes float32 images in [0, 1], (batch, height, width, channels), and int64 labels, (batch,). Updates the weights and
+# gives the losses.
 Step = Callable[[tf.Tensor, tf.Tensor], tuple[tf.Tensor, ...]]
-# Takes how many; gives images in [0, 1], (n, 28, 28, 1).
+# Takes how many; gives images in [0, 1], (n, height, width, channels).
 Sample = Callable[[int], np.ndarray]
 
+SHAPES = {"mnist": (28, 28, 1), "fashion_mnist": (28, 28, 1), "cifar10": (32, 32, 3)}
 
-def run(description: str, batch: int, make: Callable[[], tuple[Step, Sample]]) -> None:
-    """Trains a peer as the command line says and writes its samples, uint8 (30000, 28, 28, 1).
+
+def run(description: str, batch: int, make: Callable[[tuple[int, int, int]], tuple[Step, Sample]]) -> None:
+    """Trains a peer as the command line says and writes its samples, uint8 (30000, height, width, channels).
 
     Args:
         description: What `--help` shows.
         batch: Images a step.
-        make: Builds the networks, after the seed is set.
+        make: Builds the networks for images of a shape, after the seed is set.
     """
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", choices=("mnist", "fashion_mnist"), required=True)
+    parser.add_argument("--data", choices=list(SHAPES), required=True)
     length = parser.add_mutually_exclusive_group(required=True)
     length.add_argument("--minutes", type=float, default=math.inf, help="of wall time, after the first step")
     length.add_argument("--steps", type=int, default=math.inf)
@@ -44,7 +47,7 @@ def run(description: str, batch: int, make: Callable[[], tuple[Step, Sample]]) -
     asked = parser.parse_args()
     keras.utils.set_random_seed(asked.seed)
 
-    step, sample = make()
+    step, sample = make(SHAPES[asked.data])
     out = Path(asked.out)
 
     def save(path: Path) -> None:

@@ -4,8 +4,8 @@
 
 Layer list: https://keras.io/examples/generative/wgan_gp. 128 Gaussian numbers; batches of 512; Adam 2e-4, beta_1 0.5,
 beta_2 0.9 for both networks; three critic updates on the same images for one of the generator; gradient penalty of
-weight 10. Both networks work on 32x32 pixels: the critic pads what it sees, the generator crops what it makes. The
-example trains for 20 epochs, 2,360 steps.
+weight 10. Both networks work on 32x32 pixels: the critic pads its input, the generator crops its output. The
+example trains for 20 epochs, 2,360 steps. Images of CIFAR-10 have 32x32 pixels: nothing is padded or cropped.
 """
 
 from functools import partial
@@ -19,23 +19,23 @@ LATENT, BATCH = 128, 512
 CRITIC_STEPS, PENALTY = 3, 10.0
 
 
-def make_generator() -> keras.Model:
+def make_generator(shape) -> keras.Model:
     model = keras.Sequential([keras.Input((LATENT,))])
     model.add(layers.Dense(4 * 4 * 256, use_bias=False))
     model.add(layers.BatchNormalization())
     model.add(layers.LeakyReLU(0.2))
     model.add(layers.Reshape((4, 4, 256)))
-    for filters in (128, 64, 1):  # (n, 8, 8, 128), (n, 16, 16, 64), (n, 32, 32, 1)
+    for filters in (128, 64, shape[-1]):  # 8, 16 and 32 pixels a side
         model.add(layers.UpSampling2D())
         model.add(layers.Conv2D(filters, 3, padding="same", use_bias=False))
         model.add(layers.BatchNormalization())
-        model.add(layers.LeakyReLU(0.2) if filters > 1 else layers.Activation("tanh"))
-    model.add(layers.Cropping2D(2))  # (n, 28, 28, 1)
+        model.add(layers.LeakyReLU(0.2) if filters > shape[-1] else layers.Activation("tanh"))
+    model.add(layers.Cropping2D((32 - shape[0]) // 2))
     return model
 
 
-def make_critic() -> keras.Model:
-    model = keras.Sequential([keras.Input((28, 28, 1)), layers.ZeroPadding2D(2)])  # (n, 32, 32, 1)
+def make_critic(shape) -> keras.Model:
+    model = keras.Sequential([keras.Input(shape), layers.ZeroPadding2D((32 - shape[0]) // 2)])  # 32 pixels a side
     for filters, dropout in ((64, False), (128, True), (256, True), (512, False)):  # 16, 8, 4 and 2 pixels a side
         model.add(layers.Conv2D(filters, 5, 2, "same"))
         model.add(layers.LeakyReLU(0.2))
@@ -47,8 +47,8 @@ def make_critic() -> keras.Model:
     return model
 
 
-def make():
-    generator, critic = make_generator(), make_critic()
+def make(shape):
+    generator, critic = make_generator(shape), make_critic(shape)
     generator_optimizer = keras.optimizers.Adam(2e-4, beta_1=0.5, beta_2=0.9)
     critic_optimizer = keras.optimizers.Adam(2e-4, beta_1=0.5, beta_2=0.9)
 
