@@ -1,4 +1,4 @@
-"""The words and tables that tell of the cards."""
+"""Tests of the headlines and the table of checkpoint cards, and of the shipped cards."""
 
 import importlib.util
 from pathlib import Path
@@ -80,7 +80,7 @@ def card(*scores):
         "none",
     ],
 )
-def test_the_headline_says_what_matters_most(scores, words):
+def test_headline_shows_main_scores(scores, words):
     assert table.headline(card(*scores)) == words
 
 
@@ -97,11 +97,11 @@ def test_the_headline_says_what_matters_most(scores, words):
         (2_345_678, "", "2.35 M"),
     ],
 )
-def test_sizes_are_told_in_three_digits(count, unit, text):
+def test_size_rounds_to_three_significant_digits(count, unit, text):
     assert table.size(count, unit) == text
 
 
-def test_the_table_has_a_row_for_each_checkpoint():
+def test_table_has_one_row_per_checkpoint():
     rows = [[cell.strip() for cell in row.strip("|").split("|")] for row in table.table().splitlines()]
     assert [row[0].strip("`") for row in rows[2:]] == cnnzoo.list_checkpoints()
     assert {len(row) for row in rows} == {6}
@@ -114,7 +114,7 @@ def test_the_table_has_a_row_for_each_checkpoint():
     ]
 
 
-def test_the_table_replaces_what_lies_between_its_markers():
+def test_with_table_replaces_text_between_markers():
     text = f"before\n{table.BEGIN}\nold\n{table.END}\nafter\n"
     filled = table.with_table(text)
     assert filled == f"before\n{table.BEGIN}\n\n{table.table()}\n\n{table.END}\nafter\n"
@@ -122,23 +122,23 @@ def test_the_table_replaces_what_lies_between_its_markers():
 
 
 @pytest.mark.parametrize("text", ["", table.BEGIN, table.END, f"{table.END}\n{table.BEGIN}"])
-def test_a_text_without_both_markers_in_order_has_no_place_for_the_table(text):
+def test_with_table_rejects_missing_or_swapped_markers(text):
     with pytest.raises(ValueError, match=r"The text must have the lines .*\. Received: a text without them"):
         table.with_table(text)
 
 
-def test_a_ratio_has_no_more_digits_than_what_it_is_measured_against():
+def test_headline_rounds_frechet_ratio_to_two_digits():
     single = Score("frechet_floor", 0.41987, "", "", 10, protocol={"standard deviation over sets": None})
     scores = [Score("frechet", 57.23, "", "lower", 10), single, *LIKENESS[2:]]
     assert table.headline(card(*scores)).startswith("Fréchet 57.23 (140 times the train-test distance of 0.42), ")
 
 
-def test_each_card_has_the_precision_of_its_training():
+def test_shipped_cards_record_training_precision():
     for name in cnnzoo.list_checkpoints():
         assert cnnzoo.card(name)["recipe"]["precision"] in ("float32", "bfloat16"), name
 
 
-def test_a_card_names_a_source_where_the_module_of_its_architecture_does():
+def test_card_cites_paper_if_and_only_if_module_cites_source():
     for name in cnnzoo.list_checkpoints():
         card = cnnzoo.card(name)
         text = Path(importlib.util.find_spec(f"cnnzoo.models.{card['architecture']}").origin).read_text()

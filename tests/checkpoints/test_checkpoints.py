@@ -1,4 +1,4 @@
-"""Checkpoints: saved, loaded, and refused when they are not what they say."""
+"""Tests of checkpoints: saving, loading, and rejection of damaged files and invalid cards."""
 
 import json
 import os
@@ -37,7 +37,7 @@ def same_weights(first, second) -> bool:
     return all(np.array_equal(a, b) for a, b in pairs)
 
 
-def test_what_is_saved_is_loaded(model, saved):
+def test_checkpoint_save_and_load_round_trip(model, saved):
     loaded = checkpoints.load(saved.path)
     assert same_weights(loaded, model)
     assert loaded.dropout == 0.25 and loaded.image_shape == (28, 28, 1)
@@ -48,7 +48,7 @@ def test_what_is_saved_is_loaded(model, saved):
     assert saved.card["bytes"] == sum((saved.path / n).stat().st_size for n in saved.card["files"])
 
 
-def test_it_holds_no_optimizer_and_keeps_random_states(model, tmp_path):
+def test_checkpoint_omits_optimizer_and_preserves_random_states(model, tmp_path):
     model.compile()
     model.fit(np.zeros((4, 28, 28, 1), np.uint8), np.zeros(4, np.int64), verbose=0)
     saved = checkpoints.save(model, tmp_path / "trained", **ABOUT)
@@ -58,13 +58,13 @@ def test_it_holds_no_optimizer_and_keeps_random_states(model, tmp_path):
     assert states == [s.numpy().tolist() for s in model.seed_states]
 
 
-def test_a_golden_notices_other_weights(saved, model):
+def test_check_golden_detects_changed_weights(saved, model):
     weight = model.trainable_variables[0]
     weight.assign(weight + 0.1)
     assert checkpoints.check_golden(saved, model) > 1e-4
 
 
-def test_half_stores_what_it_rounds_to(model, tmp_path):
+def test_save_half_rounds_weights_to_float16(model, tmp_path):
     before = [w.copy() for w in model.get_weights()]
     whole = checkpoints.save(model, tmp_path / "whole", **ABOUT)
     half = checkpoints.save(model, tmp_path / "half", half=True, **ABOUT)
@@ -78,7 +78,7 @@ def test_half_stores_what_it_rounds_to(model, tmp_path):
 
 @pytest.mark.parametrize("name", ["model.weights.h5", "golden.npz"])
 @pytest.mark.parametrize("damage", ["cut", "altered", "gone"])
-def test_a_damaged_file_is_named_with_both_hashes(saved, name, damage):
+def test_load_rejects_damaged_or_missing_file(saved, name, damage):
     file = saved.path / name
     content = bytearray(file.read_bytes())
     if damage == "cut":
@@ -111,7 +111,7 @@ def test_a_damaged_file_is_named_with_both_hashes(saved, name, damage):
         (lambda card: card.update(config={"image_shape": [28, 28, 3]}), "does not suit 'lenet'"),
     ],
 )
-def test_a_card_must_be_as_documented(saved, change, complaint):
+def test_load_rejects_invalid_card(saved, change, complaint):
     card = json.loads((saved.path / "card.json").read_text())
     change(card)
     (saved.path / "card.json").write_text(json.dumps(card))
@@ -119,7 +119,7 @@ def test_a_card_must_be_as_documented(saved, change, complaint):
         checkpoints.load(saved.path)
 
 
-def test_a_card_that_is_none_is_named(tmp_path):
+def test_load_rejects_missing_or_malformed_card(tmp_path):
     with pytest.raises(
         CheckpointError, match=r"must be a checkpoint or a finished run. Received: neither card.json nor run.json"
     ):
@@ -132,7 +132,7 @@ def test_a_card_that_is_none_is_named(tmp_path):
 
 
 @pytest.mark.parametrize("crash", ["write_golden", "write_json", "_replace"])
-def test_a_crash_while_saving_leaves_the_old_one_whole(saved, crash, monkeypatch):
+def test_save_crash_preserves_previous_checkpoint(saved, crash, monkeypatch):
     before = {p.name: p.read_bytes() for p in saved.path.iterdir()}
 
     def fail(*args, **kwargs):
@@ -145,13 +145,13 @@ def test_a_crash_while_saving_leaves_the_old_one_whole(saved, crash, monkeypatch
     assert os.listdir(saved.path.parent) == ["lenet.test"]
 
 
-def test_saving_again_replaces_it(saved):
+def test_save_replaces_existing_checkpoint(saved):
     other = cnnzoo.build("lenet", image_shape=(28, 28, 1))
     checkpoints.save(other, saved.path, **ABOUT)
     assert same_weights(checkpoints.load(saved.path), other)
     assert os.listdir(saved.path.parent) == ["lenet.test"]
 
 
-def test_weights_of_another_architecture_are_refused(saved):
+def test_build_rejects_weights_of_other_architecture(saved):
     with pytest.raises(ValueError, match=r"`weights` must be those of 'cnn'. Received: .* of 'lenet'"):
         cnnzoo.build("cnn", weights=saved.path)

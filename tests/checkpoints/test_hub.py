@@ -1,4 +1,4 @@
-"""Checkpoints of the Hugging Face Hub, by a server of these tests in its place."""
+"""Tests of checkpoints on the Hugging Face Hub, with a local server in its place."""
 
 import json
 import socket
@@ -22,14 +22,14 @@ from cnnzoo.training.run_dir import Run
 
 SCORES = [
     Score("accuracy", 91.5, "%", "higher", 360, (88.0, 94.0), {"data": "digits"}),
-    Score("psnr", float("inf"), "dB", "higher", 360, None, {"data": "digits"}),  # undefined: left out
+    Score("psnr", float("inf"), "dB", "higher", 360, None, {"data": "digits"}),  # not finite, so left out of the card
 ]
 ABOUT = {"description": "Reads digits", "data": "digits", "scores": SCORES}
 
 
 @pytest.fixture
 def server(tmp_path, monkeypatch):
-    """The Hub of this test, empty, and an empty cache."""
+    """An empty local Hub, with an empty cache."""
     with in_place(monkeypatch, tmp_path / "cache") as made:
         models._fetched.cache_clear()
         yield made
@@ -43,13 +43,13 @@ def model():
 
 @pytest.fixture
 def pushed(server, model):
-    """The name with its commit of a model on the Hub."""
+    """The name, with commit, of a model pushed to the Hub."""
     return model.push_to_hub("me/digits", **ABOUT)
 
 
 @pytest.fixture(scope="module")
 def classifier_run(tmp_path_factory):
-    """A run on a folder of pictures with names of classes."""
+    """A training run on a folder of pictures with class names."""
     from cnnzoo.imaging.files import save_png
 
     folder = tmp_path_factory.mktemp("private") / "letters"
@@ -65,13 +65,13 @@ def files_of(server, repository="me/digits"):
 
 
 def down(server, monkeypatch):
-    """Points to a port on which nothing listens."""
+    """Points the Hub client to a port without a listener."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", f"http://127.0.0.1:{port}")
 
 
-def test_build_gives_the_weights_that_were_pushed(server, model, pushed):
+def test_hub_build_matches_pushed_model(server, model, pushed):
     loaded = cnnzoo.build("hf://me/digits")
     assert all(map(np.array_equal, loaded.get_weights(), model.get_weights()))
     images = np.random.default_rng(0).integers(0, 256, (8, *model.image_shape), np.uint8)
@@ -82,7 +82,7 @@ def test_build_gives_the_weights_that_were_pushed(server, model, pushed):
     assert not [name for name in files_of(server) if Path(name).suffix not in (".json", ".h5", ".npz", ".md")]
 
 
-def test_the_model_card_has_the_scores_as_model_index(server, pushed):
+def test_hub_model_card_has_scores_as_model_index(server, pushed):
     _, front, text = files_of(server)["README.md"].decode().split("---\n", 2)
     about = yaml.safe_load(front)
     assert about["library_name"] == "keras" and about["license"] == "apache-2.0"
@@ -94,7 +94,7 @@ def test_the_model_card_has_the_scores_as_model_index(server, pushed):
     assert 'cnnzoo.build("hf://me/digits")' in text and "| accuracy | 91.50 % | 360 | data: digits |" in text
 
 
-def test_a_name_with_a_commit_stays_at_it_and_needs_no_network_again(server, model, pushed, monkeypatch):
+def test_hub_name_with_commit_is_pinned_and_loads_from_cache(server, model, pushed, monkeypatch):
     before = cnnzoo.build(pushed).get_weights()
     other = cnnzoo.build("lenet")
     again = other.push_to_hub("me/digits", **ABOUT)
@@ -106,7 +106,7 @@ def test_a_name_with_a_commit_stays_at_it_and_needs_no_network_again(server, mod
     assert not server.asked
 
 
-def test_a_shipped_checkpoint_is_pushed_as_it_is(server):
+def test_push_to_hub_preserves_shipped_checkpoint_files(server):
     cnnzoo.build("lenet.mnist").push_to_hub("me/mnist")
     folder = hub.checkpoint_path("lenet.mnist")
     added = {"README.md", "config.json"}
@@ -117,13 +117,13 @@ def test_a_shipped_checkpoint_is_pushed_as_it_is(server):
         cnnzoo.push_to_hub("lenet.mnist", "me/mnist", description="mine")
 
 
-def test_keras_loads_the_same_weights_by_its_own_function(server, model, pushed):
+def test_keras_load_model_from_hub_matches_pushed_model(server, model, pushed):
     loaded = keras.saving.load_model("hf://me/digits")
     assert type(loaded) is type(model)
     assert all(map(np.array_equal, loaded.get_weights(), model.get_weights()))
 
 
-def test_a_push_over_a_checkpoint_with_graphs_removes_them(server, model):
+def test_push_to_hub_removes_graphs_of_previous_checkpoint(server, model):
     cnnzoo.push_to_hub("espcn.x2", "me/model")
     assert "network.onnx" in files_of(server, "me/model")
     model.push_to_hub("me/model", **ABOUT)
@@ -131,7 +131,7 @@ def test_a_push_over_a_checkpoint_with_graphs_removes_them(server, model):
     assert len(server.commits["me/model"]) == 2
 
 
-def test_a_run_keeps_its_class_names_and_names_no_folder_of_this_machine(server, classifier_run):
+def test_push_to_hub_preserves_class_names_and_omits_local_paths(server, classifier_run):
     name = cnnzoo.push_to_hub(classifier_run, "me/letters")
     loaded = cnnzoo.build(name)
     assert loaded.class_names == ("alpha", "beta")
@@ -142,7 +142,7 @@ def test_a_run_keeps_its_class_names_and_names_no_folder_of_this_machine(server,
 
 
 @pytest.mark.parametrize("name", ["golden.npz", "model.weights.h5"])
-def test_an_altered_file_is_refused(server, pushed, name):
+def test_hub_build_rejects_altered_file(server, pushed, name):
     content = files_of(server)[name]
     server.altered[name] = content[:-1] + bytes([content[-1] ^ 1])
     with pytest.raises(CheckpointError, match=rf"^hf://me/digits: .*{name} was cut short or altered: sha256"):
@@ -150,7 +150,7 @@ def test_an_altered_file_is_refused(server, pushed, name):
 
 
 def replaced(server, **changes):
-    """Commits the files of the pushed model with changes to its card."""
+    """Commits the files of the pushed model with a changed card."""
     files = files_of(server)
     card = json.loads(files["card.json"])
     files["card.json"] = json.dumps({**card, **changes}).encode()
@@ -162,7 +162,7 @@ def files_entry(server, name, **changes):
     return {**entries, name: {**entries[name], **changes}}
 
 
-def test_what_the_card_does_not_say_is_refused_before_it_is_downloaded(server, pushed, monkeypatch):
+def test_hub_build_rejects_card_mismatch_before_download(server, pushed, monkeypatch):
     refusals = {
         r"model\.weights\.h5 must have the hash 0{64} of the card": files_entry(
             server, "model.weights.h5", sha256="0" * 64
@@ -193,14 +193,14 @@ def test_what_the_card_does_not_say_is_refused_before_it_is_downloaded(server, p
         ({"architecture": "no_such"}, "Unknown architecture 'no_such'"),
     ],
 )
-def test_another_card_is_refused_in_one_line(server, pushed, changes, message):
+def test_hub_build_rejects_invalid_card_in_one_line(server, pushed, changes, message):
     replaced(server, **changes)
     with pytest.raises(ValueError, match=message.replace(".", r"\.")) as caught:
         cnnzoo.build("hf://me/digits")
     assert "\n" not in str(caught.value)
 
 
-def test_weights_that_would_grow_when_read_are_refused(server, pushed, tmp_path):
+def test_hub_build_rejects_weights_with_decompression_bomb(server, pushed, tmp_path):
     with h5py.File(tmp_path / "bomb.h5", "w") as file:
         file.create_dataset("zeros", (2**24,), "f4", chunks=(2**20,), compression="gzip")
     bomb = (tmp_path / "bomb.h5").read_bytes()
@@ -213,7 +213,7 @@ def test_weights_that_would_grow_when_read_are_refused(server, pushed, tmp_path)
         cnnzoo.build("hf://me/digits")
 
 
-def test_what_is_not_there_is_named_in_one_line(server, pushed):
+def test_hub_build_rejects_unknown_or_invalid_name(server, pushed):
     server.commit("me/other", {"README.md": b"", "pytorch_model.bin": b""})
     refusals = {
         "hf://me/none": r"there is no public model 'me/none' on the Hub",
@@ -231,7 +231,7 @@ def test_what_is_not_there_is_named_in_one_line(server, pushed):
 
 
 @pytest.mark.parametrize("why", ["down", "broken", "offline"])
-def test_without_the_hub_the_names_that_are_here_are_listed(server, why, monkeypatch, capsys):
+def test_info_without_hub_lists_shipped_checkpoints(server, why, monkeypatch, capsys):
     server.commit("me/digits", {})
     if why == "down":
         down(server, monkeypatch)
@@ -246,7 +246,7 @@ def test_without_the_hub_the_names_that_are_here_are_listed(server, why, monkeyp
     assert all(name in line for name in cnnzoo.list_checkpoints())
 
 
-def test_without_the_hub_its_cached_copy_is_taken_with_a_warning(server, model, pushed, monkeypatch):
+def test_hub_build_falls_back_to_cache_without_hub(server, model, pushed, monkeypatch):
     cnnzoo.build("hf://me/digits")
     commit = pushed.partition("@")[2]
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
@@ -257,7 +257,7 @@ def test_without_the_hub_its_cached_copy_is_taken_with_a_warning(server, model, 
         cnnzoo.build("hf://me/digits")
 
 
-def test_a_push_that_is_refused_says_why(server, model, monkeypatch):
+def test_push_to_hub_raises_for_network_login_and_name_errors(server, model, monkeypatch):
     with monkeypatch.context() as patch:
         down(server, patch)
         with pytest.raises(CheckpointError, match=r"^hf://me/digits: http://127.* cannot be reached$"):
@@ -270,7 +270,7 @@ def test_a_push_that_is_refused_says_why(server, model, monkeypatch):
             model.push_to_hub(name, **ABOUT)
 
 
-def test_commands_take_a_name_of_the_hub(server, pushed, run_command, tmp_path):
+def test_commands_accept_hub_name(server, pushed, run_command, tmp_path):
     from cnnzoo.imaging.files import save_png
 
     save_png(tmp_path / "one.png", np.zeros((28, 28, 1), np.uint8))
@@ -293,19 +293,19 @@ def run_command(capsys):
     return run
 
 
-def test_push_scores_a_run_when_asked(server, classifier_run, run_command):
+def test_push_evaluate_option_adds_scores_to_card(server, classifier_run, run_command):
     name = run_command("push", classifier_run, "me/letters", "--evaluate").strip()
     assert "accuracy" in [score["name"] for score in cnnzoo.card(name)["scores"]]
 
 
-def test_fine_tuning_keeps_the_commit_it_began_with(server, classifier_run, tmp_path):
+def test_train_start_from_hub_saves_pinned_commit(server, classifier_run, tmp_path):
     name = cnnzoo.push_to_hub(classifier_run, "me/letters")
     data = classifier_run.parent / "letters"
     run = cnnzoo.train(start="hf://me/letters", data=data, epochs=1, out=tmp_path / "tuned", verbose=0)
     assert Run.open(run).plan["start"] == name
 
 
-def test_optimizers_of_a_card_are_numbers_and_words():
+def test_start_optimizer_accepts_only_plain_keras_config():
     config = {"module": "keras.optimizers", "class_name": "Adam", "config": {"learning_rate": 0.1, "beta_1": 0.5}}
     made = start._gentler(config, 10)
     assert made.beta_1 == 0.5 and float(made.learning_rate) == pytest.approx(0.01)

@@ -1,4 +1,4 @@
-"""What the tests of commands share."""
+"""Shared fixtures of the command tests."""
 
 import pytest
 
@@ -7,7 +7,7 @@ from cnnzoo.cli import main
 
 @pytest.fixture
 def run_main(capsys):
-    """Runs a command line; gives what it wrote on stdout and stderr."""
+    """Runs a command line; returns stdout and stderr."""
 
     def run(*words, code=0):
         try:

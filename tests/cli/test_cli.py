@@ -1,4 +1,4 @@
-"""The command line through its public face."""
+"""Tests of the command line through its public interface."""
 
 import io
 import json
@@ -24,7 +24,7 @@ from cnnzoo.imaging.arrays import contact_sheet
 from cnnzoo.imaging.files import save_png
 from cnnzoo.registry import architecture
 
-# Networks so small that an epoch on the digits takes a second.
+# Small networks: one epoch on the digits takes a second.
 SMALL = {
     "lenet": ["image_shape=[28, 28, 1]", "dropout=0.5"],
     "autoencoder": ["width=2", "hidden=4", "latent_dim=4"],
@@ -35,14 +35,14 @@ SMALL = {
 
 @pytest.fixture
 def command(run_main, monkeypatch):
-    """Runs a command line; gives what it wrote on stdout and stderr."""
-    monkeypatch.setenv("COLUMNS", "200")  # the tables then break no line
+    """Runs a command line; returns stdout and stderr."""
+    monkeypatch.setenv("COLUMNS", "200")  # wide enough for tables without wrapped lines
     return run_main
 
 
 @pytest.fixture
 def refusal(command):
-    """Runs a command line that must be refused; gives the one line that says why."""
+    """Runs a command line that must fail; returns its one-line error message."""
 
     def run(*words):
         out, err = command(*words, code=2)
@@ -72,12 +72,12 @@ def training(name, out, *more):
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory):
-    """Runs of the small networks by their names, each trained when it is first asked for."""
+    """Runs of the small networks by name, each trained on first access."""
 
     class Runs(dict):
         def __missing__(self, name):
             self[name] = tmp_path_factory.mktemp("runs") / name
-            with redirect_stdout(io.StringIO()):  # a test may look at its own words
+            with redirect_stdout(io.StringIO()):  # hides training output from the capture of the test
                 assert main(training(name, self[name])) == 0
             return self[name]
 
@@ -86,7 +86,7 @@ def runs(tmp_path_factory):
 
 @pytest.fixture
 def digits(tmp_path):
-    """The files of five test digits, and their images."""
+    """The files and the images of five test digits."""
     images = load("digits", "test").images[:5]
     paths = [tmp_path / f"digit{i}.png" for i in range(len(images))]
     for path, image in zip(paths, images, strict=True):
@@ -95,7 +95,7 @@ def digits(tmp_path):
 
 
 def measured(name):
-    """The accuracy on the card of a classifier."""
+    """Returns the accuracy on the card of a classifier as text."""
     return f"accuracy {cnnzoo.card(name)['scores'][0]['value']:.2f} %"
 
 
@@ -103,10 +103,10 @@ def contents(folder):
     return {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
-# -- asking -----------------------------------------------------------------------------------------------------------
+# -- list and info ----------------------------------------------------------------------------------------------------
 
 
-def test_asking_imports_no_network_library():
+def test_list_info_and_help_import_no_network_library():
     script = """if True:
         import sys
         from cnnzoo.cli import main
@@ -121,7 +121,7 @@ def test_asking_imports_no_network_library():
     assert "lenet.mnist" in out and out.endswith("\nset()\n")
 
 
-def test_a_process_that_imports_tensorflow_complains_in_one_line():
+def test_train_rejects_missing_name_in_one_line():
     env = {name: value for name, value in os.environ.items() if name != "TF_CPP_MIN_LOG_LEVEL"}
     done = subprocess.run([sys.executable, "-m", "cnnzoo", "train"], capture_output=True, text=True, env=env)
     complaint = "name must be arch.tag, or arch with --data; or --from a model, or --resume a run folder."
@@ -129,7 +129,7 @@ def test_a_process_that_imports_tensorflow_complains_in_one_line():
     assert (done.returncode, done.stdout, done.stderr) == (2, "", f"cnnzoo train: {complaint}\n")
 
 
-def test_tensorflow_tells_nothing_of_itself_unless_it_is_asked_to():
+def test_import_silences_tensorflow_log_by_default():
     script = "import sys, cnnzoo, keras; keras.ops.ones(1); print('seen', file=sys.stderr)"
     env = {name: value for name, value in os.environ.items() if name != "TF_CPP_MIN_LOG_LEVEL"}
     said = []
@@ -139,7 +139,7 @@ def test_tensorflow_tells_nothing_of_itself_unless_it_is_asked_to():
     assert said[0] == "seen\n" and len(said[1]) > len(said[0])
 
 
-def test_a_reader_that_has_seen_enough_is_no_error():
+def test_list_into_closed_pipe_exits_1_without_message():
     env = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
     reader, writer = os.pipe()
     os.close(reader)
@@ -149,7 +149,7 @@ def test_a_reader_that_has_seen_enough_is_no_error():
     assert (done.returncode, done.stderr) == (1, "")
 
 
-def test_list_names_all_that_can_be_built_and_all_that_is_trained(command):
+def test_list_shows_all_architectures_and_checkpoints(command):
     out, err = command("list")
     first = [line.split()[0] for line in out.splitlines() if line.strip()]
     for name in [*cnnzoo.list_models(), *cnnzoo.list_checkpoints()]:
@@ -159,7 +159,7 @@ def test_list_names_all_that_can_be_built_and_all_that_is_trained(command):
     assert err == ""
 
 
-def test_list_as_json_has_the_fields_of_the_cards(command):
+def test_list_json_matches_cards(command):
     listed = json.loads(command("list", "--json")[0])
     assert [entry["name"] for entry in listed["architectures"]] == cnnzoo.list_models()
     assert [entry["name"] for entry in listed["checkpoints"]] == cnnzoo.list_checkpoints()
@@ -168,7 +168,7 @@ def test_list_as_json_has_the_fields_of_the_cards(command):
     assert lenet == {key: card[key] for key in lenet} and {"scores", "parameters", "licence"} <= set(lenet)
 
 
-def test_list_takes_a_pattern(command):
+def test_list_filters_by_pattern(command):
     listed = json.loads(command("list", "lenet*", "--json")[0])
     assert [entry["name"] for entry in listed["architectures"]] == ["lenet"]
     assert "lenet.mnist" in [entry["name"] for entry in listed["checkpoints"]]
@@ -177,7 +177,7 @@ def test_list_takes_a_pattern(command):
     assert "dcgan" in text and "lenet" not in text and "Checkpoints" not in text
 
 
-def test_info_tells_about_an_architecture(command):
+def test_info_shows_architecture_config_and_recipes(command):
     out, _ = command("info", "dcgan")
     assert out.startswith("dcgan: The convolutional GAN, for images of 28, 32 or 64 pixels a side.\n")
     assert ["latent_dim", "32"] in [line.split()[:2] for line in out.splitlines()]
@@ -185,14 +185,14 @@ def test_info_tells_about_an_architecture(command):
 
 
 @pytest.mark.parametrize("name", cnnzoo.list_models())
-def test_the_configuration_read_from_the_source_is_the_one_of_the_class(command, name):
+def test_info_json_config_matches_class_fields(command, name):
     told = json.loads(command("info", name, "--json")[0])
     fields = architecture(name).config_fields()
     assert told["config"] == json.loads(json.dumps(fields))
     assert told["name"] == name and told["summary"] and told["description"]
 
 
-def test_info_tells_about_a_checkpoint(command):
+def test_info_shows_checkpoint_card(command):
     out, _ = command("info", "lenet.mnist")
     rows = dict(line.split("  ", 1) for line in out.splitlines() if "  " in line)
     assert rows["parameters"].strip() == "61,706"
@@ -202,7 +202,7 @@ def test_info_tells_about_a_checkpoint(command):
     assert json.loads(command("info", "lenet.mnist", "--json")[0]) == cnnzoo.card("lenet.mnist")
 
 
-def test_the_version_is_the_one_of_the_package(command):
+def test_version_option_matches_package_version(command):
     assert command("--version")[0] == f"cnnzoo {cnnzoo.__version__}\n"
 
 
@@ -257,7 +257,7 @@ def test_the_version_is_the_one_of_the_package(command):
         ("classify lenet.mnist nowhere.png", "cnnzoo classify: nowhere.png: No such file or directory"),
     ],
 )
-def test_bad_input_is_answered_in_one_line(refusal, monkeypatch, tmp_path, line, complaint):
+def test_commands_reject_bad_input_in_one_line(refusal, monkeypatch, tmp_path, line, complaint):
     monkeypatch.chdir(tmp_path)
     assert complaint in refusal(*line.split())
     assert list(tmp_path.iterdir()) == []
@@ -266,7 +266,7 @@ def test_bad_input_is_answered_in_one_line(refusal, monkeypatch, tmp_path, line,
 # -- training ---------------------------------------------------------------------------------------------------------
 
 
-def test_two_equal_commands_end_in_equal_bits(command, runs, tmp_path):
+def test_train_is_deterministic_and_prints_next_command(command, runs, tmp_path):
     out, err = command(*training("lenet", tmp_path / "run"))
     assert out.splitlines()[0] == f"run folder: {tmp_path / 'run'}"
     assert out.splitlines()[-2] == f"trained weights: {tmp_path / 'run' / 'model.weights.h5'}"
@@ -276,7 +276,7 @@ def test_two_equal_commands_end_in_equal_bits(command, runs, tmp_path):
     assert all(np.array_equal(a, b) for a, b in zip(first, second, strict=True))
 
 
-def test_options_reach_the_run(runs):
+def test_train_saves_options_in_run_plan(runs):
     plan = json.loads((runs["dcgan"] / "run.json").read_text())
     assert {key: plan[key] for key in ("name", "data", "epochs", "batch_size", "seed")} == {
         "name": "dcgan", "data": "digits", "epochs": 1, "batch_size": 256, "seed": 0
@@ -286,13 +286,13 @@ def test_options_reach_the_run(runs):
     assert json.loads((runs["lenet"] / "run.json").read_text())["config"]["image_shape"] == [28, 28, 1]
 
 
-def test_another_seed_ends_in_other_bits(command, runs, tmp_path):
+def test_train_seed_changes_weights(command, runs, tmp_path):
     command(*training("lenet", tmp_path / "run", "--seed", "1"))
     first, second = (checkpoints.load(run).get_weights()[0] for run in (tmp_path / "run", runs["lenet"]))
     assert not np.array_equal(first, second)
 
 
-def test_a_finished_run_is_not_trained_further(command, runs):
+def test_resume_of_finished_run_has_no_effect(command, runs):
     before = contents(runs["lenet"])
     out, err = command("train", "--resume", runs["lenet"])
     weights = runs["lenet"] / "model.weights.h5"
@@ -301,7 +301,7 @@ def test_a_finished_run_is_not_trained_further(command, runs):
     assert contents(runs["lenet"]) == before
 
 
-def test_a_run_is_never_overwritten(refusal, runs, tmp_path):
+def test_train_out_rejects_existing_run_or_file(refusal, runs, tmp_path):
     before = contents(runs["lenet"])
     assert f"{runs['lenet']} holds a run already; go on with it by --resume" in refusal(
         *training("lenet", runs["lenet"])
@@ -312,7 +312,7 @@ def test_a_run_is_never_overwritten(refusal, runs, tmp_path):
     assert (tmp_path / "mine").read_text() == "mine"
 
 
-def test_ctrl_c_ends_a_run_with_130_and_says_how_to_go_on(command, tmp_path):
+def test_train_on_sigint_exits_130_and_prints_resume_command(command, tmp_path):
     run, over = tmp_path / "run", threading.Event()
 
     def press():
@@ -322,7 +322,7 @@ def test_ctrl_c_ends_a_run_with_130_and_says_how_to_go_on(command, tmp_path):
             os.kill(os.getpid(), signal.SIGINT)
 
     hand = threading.Thread(target=press)
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background is born deaf to it
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # background jobs start with SIGINT ignored
     hand.start()
     try:
         out, err = command(*training("lenet", run, "--epochs", "10000"), code=130)
@@ -334,17 +334,17 @@ def test_ctrl_c_ends_a_run_with_130_and_says_how_to_go_on(command, tmp_path):
     assert list(run.glob("state/step-*")) and not (run / "model.weights.h5").exists()
 
 
-def test_a_run_that_is_not_finished_cannot_be_used(refusal, runs, tmp_path):
+def test_evaluate_rejects_unfinished_run(refusal, runs, tmp_path):
     (tmp_path / "run.json").write_bytes((runs["lenet"] / "run.json").read_bytes())
     assert f"the run in {tmp_path} is not finished; go on with it by: cnnzoo train --resume" in refusal(
         "evaluate", tmp_path
     )
 
 
-# -- evaluating -------------------------------------------------------------------------------------------------------
+# -- evaluation -------------------------------------------------------------------------------------------------------
 
 
-def test_evaluate_measures_a_checkpoint_on_other_data(command):
+def test_evaluate_accuracy_on_other_data_matches_classify(command):
     out, err = command("evaluate", "lenet.mnist", "--data", "digits", "--limit", "50", "--json")
     report = json.loads(out)
     assert (report["model"], report["data"], report["split"]) == ("lenet.mnist", "digits", "test")
@@ -356,10 +356,10 @@ def test_evaluate_measures_a_checkpoint_on_other_data(command):
     assert err == ""
 
 
-def test_evaluate_measures_a_run_on_its_own_data(command, runs):
+def test_evaluate_run_defaults_to_data_set_of_run(command, runs):
     out, _ = command("evaluate", runs["autoencoder"], "--split", "validation")
     title = f"{runs['autoencoder']} on digits, split 'validation'"
-    assert "".join(out.split()).startswith("".join(title.split()))  # wherever the lines break
+    assert "".join(out.split()).startswith("".join(title.split()))  # independent of line breaks
     expected = evaluate(checkpoints.load(runs["autoencoder"]), "digits", "validation")
     rows = [line.split() for line in out.splitlines()]
     for score in expected.scores:
@@ -367,7 +367,7 @@ def test_evaluate_measures_a_run_on_its_own_data(command, runs):
         assert row[1 : 1 + len(str(score).split())] == str(score).split() and str(score.n) in row
 
 
-def test_evaluate_judges_a_generator_by_the_extractor_that_is_asked_for(command, runs):
+def test_evaluate_generator_uses_given_extractor(command, runs):
     line = ["evaluate", runs["dcgan"], "--limit", "100", "--extractor", "cnn.fashion_mnist", "--json"]
     scores = {score["name"]: score for score in json.loads(command(*line)[0])["scores"]}
     assert {"frechet", "kernel_distance", "density", "coverage"} <= set(scores)
@@ -393,12 +393,12 @@ def test_generate_writes_a_contact_sheet(command, runs, tmp_path):
         (["--label", "3"], "which takes none; conditional models take one: cgan."),
     ],
 )
-def test_generate_refuses_what_it_cannot_make(refusal, runs, tmp_path, options, complaint):
+def test_generate_rejects_invalid_options(refusal, runs, tmp_path, options, complaint):
     assert complaint in refusal("generate", runs["dcgan"], *options, "--out", tmp_path / "sheet.png")
     assert list(tmp_path.iterdir()) == []
 
 
-def test_generate_makes_the_class_that_is_asked_for(command, refusal, runs, tmp_path):
+def test_generate_label_selects_class_and_must_be_in_range(command, refusal, runs, tmp_path):
     command("generate", runs["cgan"], "-n", "4", "--label", "7", "--out", tmp_path / "sheet.png", "--pixels")
     images = checkpoints.load(runs["cgan"]).generate(4, labels=7)
     np.testing.assert_array_equal(np.asarray(Image.open(tmp_path / "sheet.png")), contact_sheet(images, 2)[..., 0])
@@ -417,7 +417,7 @@ def test_reconstruct_writes_a_file_for_each_image(command, runs, digits, tmp_pat
         np.testing.assert_array_equal(np.asarray(Image.open(path)), image[..., 0])
 
 
-def test_reconstruct_never_writes_two_images_into_one_file(refusal, runs, digits, tmp_path):
+def test_reconstruct_rejects_duplicate_file_names(refusal, runs, digits, tmp_path):
     first = digits[0][0]
     (tmp_path / "other").mkdir()
     second = tmp_path / "other" / first.name
@@ -427,7 +427,7 @@ def test_reconstruct_never_writes_two_images_into_one_file(refusal, runs, digits
     assert not (tmp_path / "again").exists()
 
 
-def test_reconstruct_never_replaces_an_original(refusal, runs, digits, tmp_path):
+def test_reconstruct_rejects_input_folder_as_output(refusal, runs, digits, tmp_path):
     path = digits[0][0]
     before = path.read_bytes()
     complaint = refusal("reconstruct", runs["autoencoder"], path, "--out", tmp_path)
@@ -435,7 +435,7 @@ def test_reconstruct_never_replaces_an_original(refusal, runs, digits, tmp_path)
     assert path.read_bytes() == before
 
 
-def test_classify_gives_the_chances_of_the_model(command, digits):
+def test_classify_json_matches_model_probabilities(command, digits):
     paths, images = digits
     out, err = command("classify", "lenet.mnist", *paths, "--top", "10", "--json")
     answers = json.loads(out)
@@ -447,7 +447,7 @@ def test_classify_gives_the_chances_of_the_model(command, digits):
         assert list(told.values()) == sorted(told.values(), reverse=True)
 
 
-def test_classify_takes_pictures_of_any_size_and_colour(command, digits, tmp_path):
+def test_classify_accepts_large_color_jpeg(command, digits, tmp_path):
     labels = load("digits", "test").labels
     image = Image.open(digits[0][0]).resize((90, 70)).convert("RGB")
     image.save(tmp_path / "large.jpg", quality=95)
@@ -456,28 +456,28 @@ def test_classify_takes_pictures_of_any_size_and_colour(command, digits, tmp_pat
     assert words[1] == str(labels[0]) and words[3] == "%" and float(words[2]) > 50
 
 
-def test_classes_have_their_names(command, digits):
+def test_classify_json_has_class_names(command, digits):
     out, _ = command("classify", "cnn.fashion_mnist", digits[0][0], "--top", "10", "--json")
     names = [entry["name"] for entry in json.loads(out)[0]["classes"]]
     assert sorted(names) == sorted(CATALOG["fashion_mnist"].classes)
 
 
 @pytest.mark.parametrize("damage", ["cut", "no image"])
-def test_a_damaged_image_is_named(refusal, digits, tmp_path, damage):
+def test_classify_rejects_damaged_image(refusal, digits, tmp_path, damage):
     whole = digits[0][0]
     broken = tmp_path / "broken.png"
     broken.write_bytes(whole.read_bytes()[:100] if damage == "cut" else b"not a picture")
     assert f"cnnzoo classify: {broken} cannot be read as an image" in refusal("classify", "lenet.mnist", whole, broken)
 
 
-# -- the latent space -------------------------------------------------------------------------------------------------
+# -- latent space -----------------------------------------------------------------------------------------------------
 
 
 def sheet(path):
     return np.asarray(Image.open(path))
 
 
-def test_interpolate_shows_ways_between_random_images(command, runs, tmp_path):
+def test_interpolate_draws_paths_between_random_latents(command, runs, tmp_path):
     out, err = command(
         "interpolate", runs["dcgan"], "--ways", 2, "--steps", 4, "--seed", 3, "--out", tmp_path / "a.png", "--pixels"
     )
@@ -488,7 +488,7 @@ def test_interpolate_shows_ways_between_random_images(command, runs, tmp_path):
     np.testing.assert_array_equal(sheet(tmp_path / "a.png"), contact_sheet(rows, 4)[..., 0])
 
 
-def test_interpolate_goes_from_image_to_image(command, runs, digits, tmp_path):
+def test_interpolate_straight_is_linear_between_images(command, runs, digits, tmp_path):
     paths, images = digits
     line = ["interpolate", runs["autoencoder"], *paths[:3], "--steps", 3, "--straight", "--out", tmp_path / "a.png"]
     command(*line, "--pixels")
@@ -496,10 +496,10 @@ def test_interpolate_goes_from_image_to_image(command, runs, digits, tmp_path):
     a, b, c = model.encode(images[:3])
     rows = np.concatenate([model.decode(np.stack(row)) for row in ([a, (a + b) / 2, b], [b, (b + c) / 2, c])])
     difference = sheet(tmp_path / "a.png").astype(int) - contact_sheet(rows, 3)[..., 0]
-    assert np.abs(difference).max() <= 1  # a gray value may be rounded the other way
+    assert np.abs(difference).max() <= 1  # rounding may differ by one gray level
 
 
-def test_interpolate_keeps_to_a_class(command, runs, tmp_path):
+def test_interpolate_label_selects_class(command, runs, tmp_path):
     line = ["interpolate", runs["cgan"], "--ways", 1, "--steps", 2, "--label", 7, "--out", tmp_path / "a.png"]
     command(*line, "--pixels")
     images = checkpoints.load(runs["cgan"]).generate(2, labels=7)
@@ -507,17 +507,17 @@ def test_interpolate_keeps_to_a_class(command, runs, tmp_path):
     assert np.abs(difference).max() <= 1
 
 
-def test_traverse_shows_a_row_for_each_number(command, runs, digits, tmp_path):
+def test_traverse_draws_one_row_per_latent_dimension(command, runs, digits, tmp_path):
     paths, images = digits
     line = ["traverse", runs["autoencoder"], paths[0], "--dimensions", 9, "--steps", 3, "--out", tmp_path / "a.png"]
     command(*line, "--pixels")
     model = checkpoints.load(runs["autoencoder"])
-    codes = np.repeat(model.encode(images[:1]), 12, axis=0)  # four numbers, three values each
+    codes = np.repeat(model.encode(images[:1]), 12, axis=0)  # four latent dimensions, three values each
     codes[np.arange(12), np.repeat(np.arange(4), 3)] = [-3, 0, 3] * 4
     np.testing.assert_array_equal(sheet(tmp_path / "a.png"), contact_sheet(model.decode(codes), 3)[..., 0])
 
 
-def test_invert_shows_images_above_what_was_found(command, runs, digits, tmp_path):
+def test_invert_draws_images_and_returns_latents_with_mse(command, runs, digits, tmp_path):
     paths, images = digits
     line = ["invert", runs["autoencoder"], *paths, "--steps", 5, "--out", tmp_path / "a.png", "--json", "--pixels"]
     answers = json.loads(command(*line)[0])
@@ -530,7 +530,7 @@ def test_invert_shows_images_above_what_was_found(command, runs, digits, tmp_pat
     assert sheet(tmp_path / "a.png").shape == contact_sheet(np.concatenate([images, images]), 5).shape[:2]
 
 
-def test_nearest_shows_samples_above_training_images(command, runs, tmp_path):
+def test_nearest_draws_samples_above_nearest_training_images(command, runs, tmp_path):
     line = ["nearest", runs["dcgan"], "-n", 5, "--seed", 2, "--out", tmp_path / "a.png", "--pixels"]
     about = json.loads(command(*line, "--json")[0])
     assert "times" in command(*line)[0]
@@ -543,7 +543,7 @@ def test_nearest_shows_samples_above_training_images(command, runs, tmp_path):
     np.testing.assert_array_equal(sheet(tmp_path / "a.png"), contact_sheet(pair, 5)[..., 0])
 
 
-def test_what_cannot_be_looked_at_is_said_in_one_line(refusal, runs, digits, tmp_path, monkeypatch):
+def test_latent_commands_reject_bad_input_in_one_line(refusal, runs, digits, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     image, dcgan, coder = digits[0][0], runs["dcgan"], runs["autoencoder"]
     for line, complaint in (
@@ -566,7 +566,7 @@ def test_what_cannot_be_looked_at_is_said_in_one_line(refusal, runs, digits, tmp
     assert not (tmp_path / "sheet.png").exists()
 
 
-def test_generate_hands_on_a_truncation(command, runs, tmp_path, monkeypatch):
+def test_generate_passes_truncation_to_model(command, runs, tmp_path, monkeypatch):
     monkeypatch.setattr(
         architecture("dcgan"), "generate", lambda self, n, seed=0, truncation=1.0: truncated(n, truncation)
     )
@@ -580,7 +580,7 @@ def test_generate_hands_on_a_truncation(command, runs, tmp_path, monkeypatch):
     assert sheet(tmp_path / "a.png")[14, 14] == 255
 
 
-def test_evaluate_misses_the_inception_network_in_one_line(refusal, runs, tmp_path, monkeypatch):
+def test_evaluate_inception_rejects_missing_network_file(refusal, runs, tmp_path, monkeypatch):
     def cut(*arguments, **settings):
         raise OSError("no network")
 

@@ -1,4 +1,4 @@
-"""The first minutes at a terminal of 80 columns: refusals before TensorFlow, tables, bars, sheets and completion."""
+"""Tests of terminal use at 80 columns: errors before TensorFlow, tables, progress bars, sheets and completion."""
 
 import csv
 import io
@@ -29,7 +29,7 @@ from cnnzoo.utils.terminal import bars
 
 @pytest.fixture
 def command(capsys, monkeypatch):
-    """Runs a command line at 80 columns; gives its exit code and what it wrote."""
+    """Runs a command line at 80 columns; returns the exit code, stdout and stderr."""
     monkeypatch.setenv("COLUMNS", "80")
 
     def run(*words):
@@ -49,7 +49,7 @@ def fits(text, lines, columns=80):
     return True
 
 
-# -- refusals ---------------------------------------------------------------------------------------------------------
+# -- errors -----------------------------------------------------------------------------------------------------------
 
 REFUSED = {
     "trian": "Unknown command 'trian'. ",
@@ -109,8 +109,8 @@ REFUSED = {
 }
 
 
-def test_what_is_wrong_is_said_before_tensorflow_is_imported(tmp_path):
-    """… in one line each, with exit code 2 and nothing written."""
+def test_commands_reject_bad_input_before_importing_tensorflow(tmp_path):
+    """Each error is one line, with exit code 2 and no file written."""
     Image.new("L", (28, 28)).save(tmp_path / "three.png")
     (tmp_path / "text.png").write_text("no picture")
     (tmp_path / "photos").mkdir()
@@ -141,7 +141,7 @@ def test_what_is_wrong_is_said_before_tensorflow_is_imported(tmp_path):
     assert sorted(tmp_path.rglob("*")) == before
 
 
-def test_the_words_that_are_checked_without_the_network_libraries_are_those_of_the_modules():
+def test_command_choices_match_library_constants():
     from cnnzoo.explain import METHODS
     from cnnzoo.features.maps import NETWORKS
     from cnnzoo.tuning.objectives import objectives
@@ -159,7 +159,7 @@ def test_the_words_that_are_checked_without_the_network_libraries_are_those_of_t
 
 
 @pytest.mark.parametrize("name", cnnzoo.list_models())
-def test_the_fields_read_from_the_source_are_those_of_the_class(name):
+def test_source_fields_match_class_fields(name):
     assert source.fields(source.lineage(name)) == fields_of(architecture(name))
 
 
@@ -184,12 +184,12 @@ def test_the_fields_read_from_the_source_are_those_of_the_class(name):
         ("denoiser", {"sigma": "strong"}, "`sigma` must be a number or a list.*Received: 'strong'"),
     ],
 )
-def test_a_value_of_the_wrong_type_is_named(arch, config, complaint):
+def test_build_rejects_config_value_of_wrong_type(arch, config, complaint):
     with pytest.raises(ValueError, match=complaint):
         cnnzoo.build(arch, **config)
 
 
-def test_numbers_of_numpy_and_whole_numbers_for_real_ones_are_taken():
+def test_build_accepts_numpy_integer_and_int_for_float():
     model = cnnzoo.build("lenet", classes=np.int64(3), dropout=0, image_shape=[28, 28, 1], augmentation=None)
     assert model.classes == 3 and model.image_shape == (28, 28, 1)
 
@@ -197,7 +197,7 @@ def test_numbers_of_numpy_and_whole_numbers_for_real_ones_are_taken():
 # -- tables -----------------------------------------------------------------------------------------------------------
 
 
-def test_list_is_a_line_for_each_in_a_terminal_of_80_columns(command):
+def test_list_has_one_line_per_checkpoint_in_80_columns(command):
     code, out, err = command("list")
     assert (code, err) == (0, "") and fits(out, lines=80)
     lines = out.splitlines()
@@ -210,13 +210,13 @@ def test_list_is_a_line_for_each_in_a_terminal_of_80_columns(command):
 
 
 @pytest.mark.parametrize("name", [*cnnzoo.list_models(), *cnnzoo.list_checkpoints()])
-def test_info_is_seen_at_once(command, name):
+def test_info_fits_80_columns_and_45_lines(command, name):
     code, out, err = command("info", name)
     assert (code, err) == (0, "") and fits(out, lines=45)
     assert "sha256" not in out and out.startswith(f"{name}: ")
 
 
-def test_list_takes_a_task_a_data_set_and_an_order(command):
+def test_list_filters_by_task_and_data_and_sorts(command):
     def names(*words):
         return [card["name"] for card in json.loads(command("list", *words, "--json")[1])["checkpoints"]]
 
@@ -234,7 +234,7 @@ def test_list_takes_a_task_a_data_set_and_an_order(command):
     assert complaint.startswith("cnnzoo list: No checkpoint was trained on 'mnsit'. ") and "mnist?" in complaint
 
 
-def test_list_as_csv_has_the_scores_in_full(command):
+def test_list_csv_has_unrounded_scores(command):
     rows = list(csv.DictReader(io.StringIO(command("list", "--csv")[1])))
     assert [row["name"] for row in rows] == cnnzoo.list_checkpoints()
     (lenet,) = (row for row in rows if row["name"] == "lenet.mnist")
@@ -243,7 +243,7 @@ def test_list_as_csv_has_the_scores_in_full(command):
     assert all(row["score"] and float(row["value"]) and int(row["parameters"]) for row in rows)
 
 
-def test_scores_are_a_line_each_and_their_protocol_stands_once_below(capsys, monkeypatch):
+def test_print_scores_writes_each_score_and_protocol_once(capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "80")
     protocol = {"data": "mnist", "split": "test", "sha256": 64 * "a", "extractor sha256": 64 * "b"}
     scores = [
@@ -258,7 +258,7 @@ def test_scores_are_a_line_each_and_their_protocol_stands_once_below(capsys, mon
     assert out.count("data: mnist") == 1 and out.count("seed: 0") == 1 and out.count("seed: 1") == 1
 
 
-def test_the_last_table_of_the_demonstration_is_a_line_for_each(command, monkeypatch, tmp_path):
+def test_demo_table_has_one_line_per_checkpoint(command, monkeypatch, tmp_path):
     names = cnnzoo.list_checkpoints()
     did = "classified 24 photographs, of which only the cat is of its classes, 3 of them as their labels say"
     made = [Exhibit(name, "classify", "", did, "", Numbers((), (), ""), 0.012345) for name in names]
@@ -273,9 +273,9 @@ def test_the_last_table_of_the_demonstration_is_a_line_for_each(command, monkeyp
 # -- training ---------------------------------------------------------------------------------------------------------
 
 
-def test_a_bar_shows_its_count_and_its_times_in_80_columns(capsys, monkeypatch):
+def test_progress_bar_shows_count_and_times_in_80_columns(capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "80")
-    monkeypatch.setenv("FORCE_COLOR", "1")  # stands for a terminal
+    monkeypatch.setenv("FORCE_COLOR", "1")  # simulates a terminal
     monkeypatch.setenv("TERM", "xterm")
     with bars() as shown:
         losses = "  ".join(f"{name}_loss 0.9885" for name in ("discriminator", "generator", "classifier"))
@@ -290,7 +290,7 @@ def test_a_bar_shows_its_count_and_its_times_in_80_columns(capsys, monkeypatch):
     )
 
 
-def test_training_says_one_line_an_epoch_and_what_to_do_next(command, tmp_path):
+def test_train_prints_one_line_per_epoch_and_next_command(command, tmp_path):
     config = ["--config", "width=2", "--config", "latent_dim=4"]
     run = tmp_path / "my_gan"
     code, out, _ = command("train", "dcgan", "--data", "digits", "--epochs", 2, "--out", run, *config)
@@ -309,7 +309,7 @@ def test_training_says_one_line_an_epoch_and_what_to_do_next(command, tmp_path):
 
 
 @pytest.mark.parametrize(("n", "times"), [(1, 28), (16, 7), (64, 4), (900, 1)])
-def test_a_sheet_is_enlarged_by_whole_pixels_to_about_900(command, monkeypatch, tmp_path, n, times):
+def test_generate_scales_sheet_by_integer_to_about_900_pixels(command, monkeypatch, tmp_path, n, times):
     class Noise:
         task, image_shape = "generate", (28, 28, 1)
 
@@ -325,17 +325,17 @@ def test_a_sheet_is_enlarged_by_whole_pixels_to_about_900(command, monkeypatch, 
     assert times == 1 or 600 <= times * sheet.shape[1] <= 1200
 
 
-# -- the shell --------------------------------------------------------------------------------------------------------
+# -- shell ------------------------------------------------------------------------------------------------------------
 
 
-def test_alone_it_shows_the_head_of_its_help(command):
+def test_cnnzoo_without_arguments_prints_short_help(command):
     code, out, err = command()
     assert (code, err) == (2, "") and fits(out, lines=24)
     assert out.startswith("usage: cnnzoo ") and "Start with: cnnzoo demo" in out and "upscale" in out
 
 
 @pytest.mark.skipif(shutil.which("bash") is None, reason="needs bash")
-def test_bash_completes_commands_options_and_files(command, tmp_path):
+def test_bash_completion_offers_commands_options_and_files(command, tmp_path):
     code, script, err = command("completion", "bash")
     assert (code, err) == (0, "")
     (tmp_path / "completion").write_text(script)
@@ -355,6 +355,6 @@ def test_bash_completes_commands_options_and_files(command, tmp_path):
 
 
 @pytest.mark.parametrize("shell", ["zsh", "tcsh"])
-def test_other_shells_have_a_script_that_names_the_commands(command, shell):
+def test_zsh_and_tcsh_completion_script_lists_commands(command, shell):
     code, out, err = command("completion", shell)
     assert (code, err) == (0, "") and "upscale" in out

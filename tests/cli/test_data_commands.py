@@ -1,4 +1,4 @@
-"""`cnnzoo data build`, `check` and `show`, and `cnnzoo train --memory`."""
+"""Tests of `cnnzoo data build`, `check` and `show`, and of `cnnzoo train --memory`."""
 
 import json
 
@@ -23,7 +23,7 @@ def run(*words, code=0):
     assert main(["data", *map(str, words)]) == code
 
 
-def test_build_packs_and_says_what_it_has_packed(folder, tmp_path, capsys):
+def test_data_build_packs_folder_and_prints_counts(folder, tmp_path, capsys):
     run("build", folder, tmp_path / "packed", "--size", "6x8")
     said = capsys.readouterr().out
     assert said.startswith(f"{tmp_path / 'packed'}: 8 of train, in 1 shard, 0.1 MB")
@@ -38,7 +38,7 @@ def test_build_packs_and_says_what_it_has_packed(folder, tmp_path, capsys):
     assert "--size must be HEIGHTxWIDTH, such as 64x96. Received: '64'" in capsys.readouterr().err
 
 
-def test_check_exits_with_1_when_it_finds_something(folder, capsys):
+def test_data_check_exits_1_and_lists_problems(folder, capsys):
     run("check", folder)
     assert capsys.readouterr().out == "8 pictures, most are 16x12: 0 unreadable, 0 groups of duplicates, 0 off-size\n"
     Image.open(folder / "train" / "cat" / "0.png").save(folder / "train" / "dog" / "copy.png")
@@ -56,7 +56,7 @@ def test_check_exits_with_1_when_it_finds_something(folder, capsys):
     assert found["off_size"] == {"train/cat/small.png": [7, 5]} and found["is_clean"] is False
 
 
-def test_show_draws_the_classes_and_counts_them(folder, tmp_path, capsys):
+def test_data_show_draws_images_and_counts_classes(folder, tmp_path, capsys):
     run("show", folder, tmp_path / "sheet.png")
     said = capsys.readouterr().out
     counts = [data.load(folder, "train", (8, 8, 3)).labels.tolist().count(label) for label in (0, 1)]
@@ -72,7 +72,7 @@ def test_show_draws_the_classes_and_counts_them(folder, tmp_path, capsys):
     assert "Did you mean" in capsys.readouterr().err
 
 
-def test_train_streams_above_the_memory_that_is_given(folder, tmp_path, capsys):
+def test_train_memory_option_streams_larger_data(folder, tmp_path, capsys):
     settings = ["--epochs", "1", "--config", "image_shape=[8,8,3]", "--config", "width=2", "--config", "hidden=4"]
     words = ["train", "autoencoder", "--data", str(folder), *settings]
     assert main([*words, "--memory", "1kB", "--out", str(tmp_path / "run")]) == 0

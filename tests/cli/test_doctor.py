@@ -1,4 +1,4 @@
-"""`cnnzoo doctor`: it finds what is there, and says what to do about what is not."""
+"""Tests of `cnnzoo doctor`: its report on the installation, and its advice on missing parts."""
 
 import importlib.metadata
 import json
@@ -15,7 +15,7 @@ from cnnzoo.cli import diagnostics
 
 @pytest.fixture
 def machine(monkeypatch, tmp_path):
-    """A machine with two packages that are required, an extra, a data set of each kind and two checkpoints."""
+    """A simulated machine: two required packages, one extra, two data sets of each kind, two checkpoints."""
     required = ["numpy<3,>=2", "keras<4,>=3.15", "onnx<2,>=1; extra == 'export'", "cnnzoo[export]; extra == 'test'"]
     installed = {"numpy": "2.4.6", "keras": "3.15.1", "onnx": "1.23.0"}
 
@@ -48,7 +48,7 @@ def asked(capsys, *options: str) -> tuple[int, str]:
     return code, said.out
 
 
-def test_it_says_what_is_there(machine, capsys):
+def test_doctor_json_reports_installation(machine, capsys):
     code, said = asked(capsys, "--json")
     found = json.loads(said)
     assert code == 0 and found["usable"] and found["cnnzoo"] == cnnzoo.__version__
@@ -66,7 +66,7 @@ def test_it_says_what_is_there(machine, capsys):
     assert any("t91" in advice and "CNNZOO_DATA_DIR" in advice for advice in found["advice"])
 
 
-def test_the_same_is_told_in_words(machine, capsys):
+def test_doctor_text_reports_installation_and_missing_extra(machine, capsys):
     _, installed = machine
     del installed["onnx"]
     code, said = asked(capsys)
@@ -78,14 +78,14 @@ def test_the_same_is_told_in_words(machine, capsys):
     assert max(map(len, said.splitlines())) <= 119
 
 
-def test_a_missing_package_makes_it_unusable(machine, capsys):
+def test_doctor_exits_1_for_missing_required_package(machine, capsys):
     _, installed = machine
     del installed["numpy"]
     code, said = asked(capsys, "--json")
     assert code == 1 and "numpy: required and not installed: pip install -e ." in json.loads(said)["advice"][0]
 
 
-def test_a_version_that_was_not_tried_is_named_with_what_helps(machine, capsys):
+def test_doctor_advises_on_untested_package_version(machine, capsys):
     _, installed = machine
     installed["keras"] = "4.1.0"
     code, said = asked(capsys, "--json")
@@ -93,7 +93,7 @@ def test_a_version_that_was_not_tried_is_named_with_what_helps(machine, capsys):
     assert code == 0 and "keras 4.1.0" in advice and "pip install 'keras<4,>=3.15'" in advice
 
 
-def test_an_altered_checkpoint_makes_it_unusable_and_is_named(machine, capsys):
+def test_doctor_exits_1_for_altered_checkpoint(machine, capsys):
     folder, _ = machine
     with (folder / "saved" / "espcn.x2" / "model.weights.h5").open("ab") as file:
         file.write(b"0")
@@ -103,14 +103,14 @@ def test_an_altered_checkpoint_makes_it_unusable_and_is_named(machine, capsys):
     assert "1 of 2 have the sha256" in text and "espcn.x2/model.weights.h5 was cut short or altered" in text
 
 
-def test_a_backend_that_cannot_be_imported_is_told(machine, capsys, monkeypatch):
+def test_doctor_exits_1_for_backend_import_error(machine, capsys, monkeypatch):
     monkeypatch.setitem(sys.modules, "keras", None)
     code, said = asked(capsys, "--json")
     found = json.loads(said)
     assert code == 1 and "keras" in found["backend"]["error"] and "Keras cannot be used" in found["advice"][0]
 
 
-def test_without_an_installation_it_still_looks(machine, capsys, monkeypatch):
+def test_doctor_exits_0_if_cnnzoo_is_not_installed(machine, capsys, monkeypatch):
     def requires(name: str) -> list[str]:
         raise importlib.metadata.PackageNotFoundError(name)
 

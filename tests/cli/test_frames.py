@@ -1,4 +1,4 @@
-"""Animations, TIFF files and pipes through the photograph commands, read with Pillow."""
+"""Tests of the photograph commands on animations, TIFF files and pipes. Pillow reads the results."""
 
 import io
 import sys
@@ -22,7 +22,7 @@ def write(path, frames=FRAMES, **options):
 
 
 def read(path):
-    """Frames, times and the count of repetitions of an animation."""
+    """Returns the frames, the frame durations and the loop count of an animation."""
     with Image.open(path) as image:
         frames, times = [], []
         for i in range(image.n_frames):
@@ -43,14 +43,14 @@ def command(capsys):
 
 
 def alone(command, folder, frame, *words):
-    """What a command makes of a frame as a picture of its own."""
+    """Returns the result of a command for a frame saved as a still picture."""
     Image.fromarray(frame).save(folder / "alone.png")
     command(words[0], folder / "alone.png", folder / "alone-made.png", *words[1:])
     return np.asarray(Image.open(folder / "alone-made.png"))
 
 
 @pytest.mark.parametrize("suffix", [".webp", ".png"])
-def test_each_frame_of_an_animation_is_enlarged_and_keeps_its_time(suffix, tmp_path, command):
+def test_upscale_animation_matches_stills_and_preserves_timing(suffix, tmp_path, command):
     source = write(tmp_path / f"in{suffix}", loop=3)
     command("upscale", source, tmp_path / f"out{suffix}", "--scale", 2)
     frames, times, loop = read(tmp_path / f"out{suffix}")
@@ -60,7 +60,7 @@ def test_each_frame_of_an_animation_is_enlarged_and_keeps_its_time(suffix, tmp_p
 
 
 @pytest.mark.parametrize(("plays", "gif", "webp"), [(1, None, 1), (3, 2, 3), (0, 0, 0)])
-def test_a_gif_is_played_as_often_as_before(plays, gif, webp, tmp_path, command):
+def test_enhance_gif_preserves_loop_count(plays, gif, webp, tmp_path, command):
     source = write(tmp_path / "in.gif", **({} if gif is None else {"loop": gif}))
     for name, loop in (("out.gif", gif), ("out.webp", webp)):
         command("enhance", source, tmp_path / name)
@@ -70,7 +70,7 @@ def test_a_gif_is_played_as_often_as_before(plays, gif, webp, tmp_path, command)
     np.testing.assert_array_equal(frames[1], alone(command, tmp_path, shown, "enhance"))
 
 
-def test_transparent_frames_do_not_show_the_one_before(tmp_path, command):
+def test_enhance_animation_preserves_alpha_of_each_frame(tmp_path, command):
     frames = [np.dstack([frame, np.full(frame.shape[:2], 255, np.uint8)]) for frame in FRAMES]
     for i, frame in enumerate(frames):
         frame[:, 16 * i : 16 * i + 16, 3] = 0
@@ -81,7 +81,7 @@ def test_transparent_frames_do_not_show_the_one_before(tmp_path, command):
             np.testing.assert_array_equal(made[..., 3], frame[..., 3])
 
 
-def test_what_an_animation_cannot_be_is_refused_before_any_work(tmp_path, command, monkeypatch):
+def test_animation_rejects_unsupported_options_and_sizes(tmp_path, command, monkeypatch):
     source = write(tmp_path / "in.gif")
     said = command("enhance", source, tmp_path / "out.jpg", code=2)
     assert "an animation must end in one of .gif, .webp, .png. Received: " in said
@@ -99,7 +99,7 @@ def test_what_an_animation_cannot_be_is_refused_before_any_work(tmp_path, comman
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in.gif", "style.webp"]
 
 
-def test_a_tiff_keeps_its_format_its_16_bits_and_its_metadata(tmp_path, command):
+def test_tiff_preserves_format_16_bits_and_metadata(tmp_path, command):
     gray = np.linspace(0, 65535, 48 * 64).astype(np.uint16).reshape(48, 64)
     Image.fromarray(gray).save(tmp_path / "deep.tif", dpi=(300, 300))
     command("denoise", tmp_path / "deep.tif", tmp_path / "clean.tiff")
@@ -115,7 +115,7 @@ def test_a_tiff_keeps_its_format_its_16_bits_and_its_metadata(tmp_path, command)
         np.testing.assert_array_equal(np.asarray(made), alone(command, tmp_path, FRAMES[0], "enhance"))
 
 
-def test_the_pages_of_a_tiff_may_differ_in_size(tmp_path, command):
+def test_enhance_accepts_tiff_pages_of_different_sizes(tmp_path, command):
     pages = [FRAMES[0], np.ascontiguousarray(FRAMES[1][:30, :20])]
     first, second = map(Image.fromarray, pages)
     first.save(tmp_path / "in.tif", save_all=True, append_images=[second])
@@ -129,7 +129,7 @@ def test_the_pages_of_a_tiff_may_differ_in_size(tmp_path, command):
 
 @pytest.fixture
 def pipe(monkeypatch, capsysbinary):
-    """Runs a command with bytes on stdin; gives those on stdout, and stderr."""
+    """Runs a command with bytes on stdin; returns the bytes on stdout and the text on stderr."""
 
     def run(raw, *words, code=0):
         monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(raw)))
@@ -141,7 +141,7 @@ def pipe(monkeypatch, capsysbinary):
 
 
 @pytest.mark.parametrize(("kind", "made"), [("PNG", "PNG"), ("JPEG", "JPEG"), ("WEBP", "WEBP"), ("BMP", "PNG")])
-def test_a_picture_through_pipes_keeps_its_format(kind, made, pipe, tmp_path):
+def test_upscale_pipe_matches_file_output_for_each_format(kind, made, pipe, tmp_path):
     Image.fromarray(FRAMES[0]).save(tmp_path / "in", kind)
     out, _ = pipe((tmp_path / "in").read_bytes(), "upscale", "-", "-", "--scale", 2)
     with Image.open(io.BytesIO(out)) as image:
@@ -151,7 +151,7 @@ def test_a_picture_through_pipes_keeps_its_format(kind, made, pipe, tmp_path):
     assert out == (tmp_path / f"out{suffix}").read_bytes()
 
 
-def test_one_end_may_be_a_pipe(pipe, tmp_path):
+def test_enhance_accepts_pipe_at_either_end(pipe, tmp_path):
     source = write(tmp_path / "in.gif", loop=0)
     out, _ = pipe(b"", "enhance", source, "-")
     (tmp_path / "out.gif").write_bytes(out)
@@ -161,7 +161,7 @@ def test_one_end_may_be_a_pipe(pipe, tmp_path):
     assert (tmp_path / "again.gif").read_bytes() == out
 
 
-def test_bytes_that_are_no_picture_are_refused_by_the_name_of_stdin(pipe, monkeypatch):
+def test_enhance_pipe_rejects_invalid_or_oversized_stdin(pipe, monkeypatch):
     out, err = pipe(b"text", "enhance", "-", "-", code=2)
     assert out == b"" and err == "cnnzoo enhance: stdin cannot be read as an image: no known format\n"
     monkeypatch.setattr("cnnzoo.cli.pipes.MOST", 3)
@@ -170,7 +170,7 @@ def test_bytes_that_are_no_picture_are_refused_by_the_name_of_stdin(pipe, monkey
     )
 
 
-def test_a_terminal_is_no_pipe(monkeypatch, command):
+def test_enhance_pipe_rejects_terminal_as_stdin(monkeypatch, command):
     class Terminal(io.StringIO):
         def isatty(self):
             return True
@@ -180,10 +180,10 @@ def test_a_terminal_is_no_pipe(monkeypatch, command):
 
 
 @pytest.mark.parametrize("suffix", [".webp", ".png"])
-def test_the_metadata_of_frames_have_the_new_size(suffix, tmp_path, command):
+def test_upscale_animation_updates_exif_size(suffix, tmp_path, command):
     exif = Image.Exif()
     exif[0x010F] = "a camera"
-    exif.get_ifd(0x8769).update({0xA002: 64, 0xA003: 48})  # the width and height
+    exif.get_ifd(0x8769).update({0xA002: 64, 0xA003: 48})  # width and height in pixels
     source = write(tmp_path / f"in{suffix}", exif=exif)
     command("upscale", source, tmp_path / f"out{suffix}", "--scale", 2)
     with Image.open(tmp_path / f"out{suffix}") as made:

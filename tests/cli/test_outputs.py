@@ -1,4 +1,4 @@
-"""Where the pictures that a command makes go: the format is that of the name, or refused before any work."""
+"""Tests of output files of commands: the suffix sets the format; an invalid path is rejected before any work."""
 
 import io
 import json
@@ -13,7 +13,7 @@ from cnnzoo.utils.terminal import print_anything, print_json
 
 
 class Generator:
-    """Gray images of 28x28 pixels."""
+    """Generates gray images of 28x28 pixels."""
 
     task, needs_labels, image_shape, latent_dim = "generate", False, (28, 28, 1), 4
 
@@ -23,7 +23,7 @@ class Generator:
 
 @pytest.fixture
 def command(capsys, monkeypatch):
-    """Runs a command line with toys in place of trained models; gives its exit code and what it wrote."""
+    """Runs a command line with a toy in place of trained models; returns the exit code, stdout and stderr."""
     monkeypatch.setattr("cnnzoo.cli.models.load_with_method", lambda name, verb: Generator())
 
     def run(*words):
@@ -39,7 +39,7 @@ def command(capsys, monkeypatch):
 @pytest.mark.parametrize(
     ("name", "kind"), [("s.png", "PNG"), ("s.JPG", "JPEG"), ("s.jpeg", "JPEG"), ("s.webp", "WEBP")]
 )
-def test_generate_writes_the_format_that_the_name_says(command, tmp_path, name, kind):
+def test_generate_writes_format_of_suffix(command, tmp_path, name, kind):
     path = tmp_path / "new" / "deeper" / name
     assert command("generate", "toy", "-n", 4, "--out", path, "--pixels") == (0, f"{path}\n", "")
     with Image.open(path) as sheet:
@@ -58,7 +58,7 @@ def test_generate_writes_the_format_that_the_name_says(command, tmp_path, name, 
     ],
     ids=lambda line: line[0],
 )
-def test_a_name_without_a_known_format_is_refused_before_the_work(command, tmp_path, line, monkeypatch):
+def test_commands_reject_invalid_out_path_before_loading_model(command, tmp_path, line, monkeypatch):
     monkeypatch.setattr("cnnzoo.cli.models.load_with_method", lambda name, verb: pytest.fail("a model was loaded"))
     (tmp_path / "folder.png").mkdir()
     (tmp_path / "file").touch()
@@ -73,21 +73,21 @@ def test_a_name_without_a_known_format_is_refused_before_the_work(command, tmp_p
 
 
 @pytest.mark.parametrize("line", [["generate", "toy", "-n", 400_000], ["nearest", "toy", "-n", 600]])
-def test_a_sheet_that_its_format_cannot_hold_is_refused_before_it_is_made(command, tmp_path, line, monkeypatch):
+def test_sheet_above_webp_size_limit_is_rejected_before_work(command, tmp_path, line, monkeypatch):
     monkeypatch.setattr(Generator, "generate", lambda *given, **options: pytest.fail("images were made"))
     monkeypatch.setattr("cnnzoo.cli.models.resolve", lambda name: (None, "digits"))
     code, out, err = command(*line, "--out", tmp_path / "sheet.webp")
     assert (code, out) == (2, "") and "at most 16383 pixels a side, or end in " in err
 
 
-def test_reconstruct_refuses_a_file_in_place_of_its_folder(command, tmp_path):
+def test_reconstruct_rejects_file_as_output_folder(command, tmp_path):
     (tmp_path / "out").touch()
     code, _, err = command("reconstruct", "toy", tmp_path / "three.png", "--out", tmp_path / "out")
     assert code == 2 and f"three.png, but {tmp_path / 'out'} is no folder" in err
 
 
 @pytest.mark.parametrize("encoding", ["cp1252", "ascii", "utf-8"])
-def test_json_stays_json_where_names_cannot_be_printed(monkeypatch, encoding):
+def test_print_json_round_trip_of_unprintable_names(monkeypatch, encoding):
     written, content = io.BytesIO(), {"image": "\u65e5\U0001f600\x81\udcff"}
     shown = io.TextIOWrapper(written, encoding=encoding)
     monkeypatch.setattr(sys, "stdout", shown)

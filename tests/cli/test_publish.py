@@ -1,4 +1,4 @@
-"""Publishing: a finished run becomes a checkpoint with scores, or is refused."""
+"""Tests of publishing: a finished run becomes a checkpoint with scores, or is rejected."""
 
 import importlib
 import json
@@ -28,7 +28,7 @@ RECIPES = {
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory):
-    """Finished runs of two recipes of our own, by name; the recipes are known while this module is tested."""
+    """Finished runs of the two test recipes, by name. The recipes are registered for this module only."""
     folder = tmp_path_factory.mktemp("runs")
     with pytest.MonkeyPatch.context() as patch:
         for arch, own in RECIPES.items():
@@ -47,7 +47,7 @@ def plan(run):
 
 
 def altered(run, folder, **changes):
-    """A copy of a run with other things in its `run.json`."""
+    """Returns a copy of a run with changed entries in `run.json`."""
     shutil.copytree(run, folder)
     (folder / "run.json").write_text(json.dumps(plan(run) | changes))
     return folder
@@ -57,7 +57,7 @@ def same_weights(first, second) -> bool:
     return all(np.array_equal(a, b) for a, b in zip(first.get_weights(), second.get_weights(), strict=True))
 
 
-def test_what_is_published_is_the_trained_model(runs, published):
+def test_publish_preserves_trained_weights(runs, published):
     assert published.path.name == "lenet.digits"
     assert sorted(p.name for p in published.path.iterdir()) == ["card.json", "golden.npz", "model.weights.h5"]
     model = cnnzoo.build("lenet", weights=published.path)
@@ -66,7 +66,7 @@ def test_what_is_published_is_the_trained_model(runs, published):
     assert checkpoints.open_checkpoint(published.path) == published
 
 
-def test_its_card_has_the_scores_of_the_test_split(published):
+def test_published_card_has_test_split_scores(published):
     expected = evaluate(checkpoints.load(published.path), "digits")
     score, *costs = published.card["scores"]
     assert [score] == [score.to_json() for score in expected.scores]
@@ -74,7 +74,7 @@ def test_its_card_has_the_scores_of_the_test_split(published):
     assert all(cost["n"] == 360 and cost["protocol"]["by Keras"] == round(score["value"], 4) for cost in costs)
 
 
-def test_its_card_has_what_the_files_of_litert_cost(published, tmp_path):
+def test_published_card_has_litert_accuracy_costs(published, tmp_path):
     on_card = {score["name"]: score["value"] for score in published.card["scores"]}
     version = cnnzoo.export(published.path, tmp_path, litert=True)
     held_out = load("digits", "test", shape=(28, 28, 1))
@@ -94,7 +94,7 @@ def test_its_card_has_what_the_files_of_litert_cost(published, tmp_path):
         assert on_card[f"litert_{form}_cost"] == pytest.approx(on_card["accuracy"] - 100 * right / 360)
 
 
-def test_its_card_says_how_it_was_made(runs, published):
+def test_published_card_records_data_paper_and_recipe(runs, published):
     card, made = published.card, plan(runs["lenet.digits"])
     assert card["name"] == "lenet.digits" and card["description"] == "LeNet on scanned digits"
     assert card["data"] == {"name": "digits", "split": "train", "licence": "CC BY 4.0"}
@@ -104,7 +104,7 @@ def test_its_card_says_how_it_was_made(runs, published):
     assert card["recipe"]["seed"] == 7 and card["config"] == made["config"]
 
 
-def test_a_large_model_is_scored_as_it_is_stored(runs, tmp_path, monkeypatch):
+def test_publish_scores_large_model_with_float16_weights(runs, tmp_path, monkeypatch):
     monkeypatch.setattr(publishing, "LARGE", 100)
     run = runs["autoencoder.digits"]
     made = publish(run, tmp_path)
@@ -118,13 +118,13 @@ def test_a_large_model_is_scored_as_it_is_stored(runs, tmp_path, monkeypatch):
     assert on_card == evaluate(stored, "digits")["mse"].value != evaluate(trained, "digits")["mse"].value
 
 
-def test_a_small_model_is_stored_in_full(runs, tmp_path):
+def test_publish_preserves_float32_weights_of_small_model(runs, tmp_path):
     made = publish(runs["autoencoder.digits"], tmp_path)
     assert same_weights(checkpoints.load(made.path), checkpoints.load(runs["autoencoder.digits"]))
     assert made.card["paper"] == "none; a plain convolutional network"
 
 
-def test_the_command_replaces_the_checkpoint_and_prints_the_scores_and_the_folder(runs, tmp_path, capsys):
+def test_publish_main_replaces_checkpoint_and_prints_scores(runs, tmp_path, capsys):
     (tmp_path / "lenet.digits").mkdir()
     (tmp_path / "lenet.digits" / "old").write_text("old")
     publishing.main([str(runs["lenet.digits"]), "--out", str(tmp_path)])
@@ -136,7 +136,7 @@ def test_the_command_replaces_the_checkpoint_and_prints_the_scores_and_the_folde
     assert not (tmp_path / "lenet.digits" / "old").exists()
 
 
-def test_a_checkpoint_is_scored_anew_where_it_lies(runs, tmp_path, capsys):
+def test_rescore_replaces_scores_in_place(runs, tmp_path, capsys):
     made = publish(runs["autoencoder.digits"], tmp_path)
     before = {path.name: path.read_bytes() for path in made.path.iterdir()}
     old = {**made.card, "scores": [{"name": "mse", "value": 9.0, "protocol": {}}]}
@@ -147,7 +147,7 @@ def test_a_checkpoint_is_scored_anew_where_it_lies(runs, tmp_path, capsys):
     assert publishing.rescore("autoencoder.digits", tmp_path) == made
 
 
-def test_a_checkpoint_with_altered_files_is_not_scored_anew(published, tmp_path):
+def test_rescore_rejects_altered_or_missing_checkpoint(published, tmp_path):
     made = shutil.copytree(published.path, tmp_path / "lenet.digits")
     (made / "model.weights.h5").write_bytes(b"other")
     with pytest.raises(CheckpointError, match="was cut short or altered"):
@@ -157,13 +157,13 @@ def test_a_checkpoint_with_altered_files_is_not_scored_anew(published, tmp_path)
 
 
 @pytest.mark.parametrize("line", [[], ["runs/lenet.digits", "--rescore", "lenet.digits"]])
-def test_the_command_takes_a_run_or_a_checkpoint(line, capsys):
+def test_publish_main_requires_either_run_or_rescore(line, capsys):
     with pytest.raises(SystemExit) as stopped:
         publishing.main(line)
     assert stopped.value.code == 2 and "--rescore" in capsys.readouterr().err
 
 
-def test_a_run_that_is_not_finished_is_refused(runs, tmp_path):
+def test_publish_rejects_unfinished_run(runs, tmp_path):
     run = altered(runs["lenet.digits"], tmp_path / "run")
     (run / "model.weights.h5").unlink()
     with pytest.raises(CheckpointError, match=r"is not finished; go on with it by: cnnzoo train --resume"):
@@ -171,20 +171,20 @@ def test_a_run_that_is_not_finished_is_refused(runs, tmp_path):
     assert not (tmp_path / "out").exists()
 
 
-def test_a_run_without_a_recipe_is_refused(runs, tmp_path):
+def test_publish_rejects_run_without_recipe(runs, tmp_path):
     run = altered(runs["lenet.digits"], tmp_path / "run", name="lenet")
     with pytest.raises(ValueError, match=r"must be trained from a recipe, arch\.tag. Received: a run of 'lenet'"):
         publish(run, tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 
-def test_a_folder_that_holds_no_run_is_refused(tmp_path):
+def test_publish_rejects_folder_without_run(tmp_path):
     with pytest.raises(ValueError, match=r"must be the folder of a training run\. Received: no run\.json"):
         publish(tmp_path, tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 
-def test_weights_that_do_not_suit_the_run_are_refused(runs, tmp_path):
+def test_publish_rejects_weights_of_other_architecture(runs, tmp_path):
     run = altered(runs["lenet.digits"], tmp_path / "run")
     cnnzoo.build("cnn").save_weights(run / "model.weights.h5", overwrite=True)
     with pytest.raises(CheckpointError, match=r"model\.weights\.h5 does not suit 'lenet'"):
@@ -193,14 +193,14 @@ def test_weights_that_do_not_suit_the_run_are_refused(runs, tmp_path):
 
 
 @pytest.mark.parametrize("change", [{"epochs": 2}, {"seed": 8}, {"data": "photos"}, {"batch_size": 64}, {"limit": 9}])
-def test_a_run_with_other_settings_than_its_recipe_is_refused(runs, tmp_path, change):
+def test_publish_rejects_run_with_settings_unlike_recipe(runs, tmp_path, change):
     run = altered(runs["lenet.digits"], tmp_path / "run", **change)
     with pytest.raises(ValueError, match=f"must be as its recipe says. Received: another {next(iter(change))}$"):
         publish(run, tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 
-def test_a_run_of_another_configuration_than_its_recipe_is_refused(runs, tmp_path):
+def test_publish_rejects_run_with_config_unlike_recipe(runs, tmp_path):
     config = plan(runs["autoencoder.digits"])["config"] | {"hidden": 8}
     run = altered(runs["autoencoder.digits"], tmp_path / "run", config=config)
     with pytest.raises(ValueError, match="another config hidden"):
@@ -214,9 +214,9 @@ def test_a_run_of_another_configuration_than_its_recipe_is_refused(runs, tmp_pat
         ({"steps": 3}, "another optimizer of classifier$"),
     ],
 )
-def test_a_run_that_was_trained_otherwise_than_its_recipe_says_is_refused(runs, tmp_path, change, complaint):
+def test_publish_rejects_start_or_optimizer_unlike_recipe(runs, tmp_path, change, complaint):
     run = runs["lenet.digits"]
-    if "steps" in change:  # with another rate, as a run of an older recipe has
+    if "steps" in change:  # another learning rate, as in a run of an older recipe
         optimizers = plan(run)["optimizers"]
         optimizers["classifier"]["config"]["learning_rate"] = 0.5
         change = {"optimizers": optimizers}
@@ -225,16 +225,16 @@ def test_a_run_that_was_trained_otherwise_than_its_recipe_says_is_refused(runs, 
     assert not (tmp_path / "out").exists()
 
 
-def test_the_check_says_where_a_card_differs_and_changes_nothing(published, tmp_path, capsys, monkeypatch):
+def test_publish_check_lists_differences_and_preserves_card(published, tmp_path, capsys, monkeypatch):
     folder = tmp_path / "lenet.digits"
     shutil.copytree(published.path, folder)
     command = ["--check", "--out", str(tmp_path)]
     assert publishing.main(command) == 0
     assert capsys.readouterr().out == "lenet.digits: agrees\n"
     card = json.loads((folder / "card.json").read_text())
-    monkeypatch.setattr(publishing, "_scores", lambda *_: card["scores"])  # which it has just measured
+    monkeypatch.setattr(publishing, "_scores", lambda *_: card["scores"])  # just measured above
     accuracy, cost, *rest = card["scores"]
-    tipped = {**accuracy, "value": accuracy["value"] + 100 / 360}  # by one image
+    tipped = {**accuracy, "value": accuracy["value"] + 100 / 360}  # one image more: within the tolerance
     (folder / "card.json").write_text(json.dumps({**card, "scores": [tipped, cost, *rest]}))
     assert publishing.main(command) == 0
     wrong = {**accuracy, "value": accuracy["value"] + 200 / 360, "n": 359, "protocol": {"interval": "normal"}}
@@ -250,12 +250,12 @@ def test_the_check_says_where_a_card_differs_and_changes_nothing(published, tmp_
     assert (folder / "card.json").read_text() == written
 
 
-def test_the_check_fails_where_it_cannot_compare(published, tmp_path, capsys):
+def test_publish_check_exits_1_for_missing_checkpoint(published, tmp_path, capsys):
     assert publishing.main(["--check", "lenet.digist", "--out", str(tmp_path)]) == 1
     assert capsys.readouterr().out.startswith("lenet.digist: differs\n    not compared: ")
 
 
-def test_graphs_are_written_anew_and_compared_with_the_golden(tmp_path, monkeypatch):
+def test_publish_graphs_writes_onnx_and_compares_with_golden(tmp_path, monkeypatch):
     folder = shutil.copytree(checkpoints.saved_models_dir() / "denoiser.gray_s25", tmp_path / "denoiser.gray_s25")
     before = checkpoints.open_checkpoint(folder)
     bare = checkpoints.attach(before, {})

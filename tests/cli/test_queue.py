@@ -1,4 +1,4 @@
-"""`cnnzoo train --queue`: the lines are checked at once, and the runs trained in turn, each in a process of its own."""
+"""Tests of `cnnzoo train --queue`: all lines are checked first; then each run is trained in a separate process."""
 
 import json
 import os
@@ -14,8 +14,8 @@ import pytest
 from cnnzoo.cli import main
 from cnnzoo.utils.atomic_files import locked
 
-# In place of Python with the package: writes down how it was started, and a finished run. Seed 13 fails; seed 14 trains
-# until it is told to stop.
+# Stand-in for Python with the package: logs its arguments, priority and cores, and writes a finished run.
+# Seed 13 fails. Seed 14 trains until SIGTERM.
 STAND_IN = """#!{python} -S
 import json, os, signal, sys, time
 from pathlib import Path
@@ -49,7 +49,7 @@ if "14" in words:
 
 @pytest.fixture
 def queue(tmp_path, monkeypatch, capfd):
-    """Runs a queue of lines with the stand-in; gives what was printed, and how its processes were started."""
+    """Runs a queue of lines with the stand-in; returns stdout, stderr and the logs of the started processes."""
     monkeypatch.chdir(tmp_path)
     stand_in, log = tmp_path / "python", tmp_path / "log"
     stand_in.write_text(STAND_IN.format(python=sys.executable, log=log))
@@ -78,7 +78,7 @@ def begun(folder, finished=False, **plan):
         (folder / "model.weights.h5").touch()
 
 
-def test_a_queue_skips_resumes_and_begins_and_goes_on_after_a_failure(queue, tmp_path):
+def test_queue_skips_resumes_and_starts_runs_despite_failure(queue, tmp_path):
     begun(tmp_path / "done", finished=True)
     begun(tmp_path / "half")
     lines = [line("bad", "--seed 13"), "", "# a comment", line("done"), line("half"), line("'a new one' # the last")]
@@ -92,10 +92,10 @@ def test_a_queue_skips_resumes_and_begins_and_goes_on_after_a_failure(queue, tmp
     assert [len(each.get("cores", [0])) for each in started] == [1, 1, 1]
     assert "line 1, bad: failed, exit code 2" in out and "line 4, done: finished" in out
     assert err == "cnnzoo train: 1 of 4 runs failed: bad\n"
-    assert queue(*lines[1:])[2] == started  # nothing is left to train
+    assert queue(*lines[1:])[2] == started  # no run is left to train
 
 
-def test_a_run_in_use_is_looked_at_again_at_the_end(queue, tmp_path):
+def test_queue_retries_locked_run_at_end(queue, tmp_path):
     begun(tmp_path / "other")
     begun(tmp_path / "always")
     held = threading.Event()
@@ -122,7 +122,7 @@ def wait_for(path, seconds=60):
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_stops_the_current_run_once_and_ends_the_queue(queue, tmp_path, number):
+def test_queue_stops_on_signal_and_sends_run_one_sigterm(queue, tmp_path, number):
     def strike():
         wait_for(tmp_path / "run/run.json")
         os.kill(os.getpid(), number)
@@ -140,13 +140,13 @@ def test_a_signal_stops_the_current_run_once_and_ends_the_queue(queue, tmp_path,
 
 
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="this system has no affinity")
-def test_queues_side_by_side_have_other_cores(queue, tmp_path):
+def test_queues_in_parallel_use_distinct_cores(queue, tmp_path):
     cores = sorted(os.sched_getaffinity(0))
     with ExitStack() as others:
         for n, core in enumerate(cores):
             out, _, started = queue(line(f"run{n}"))
             assert started[-1]["cores"] == [core] and f"queue of 1 runs, on core {core}" in out
-            others.enter_context(locked(tmp_path / f"cnnzoo-{os.getuid()}" / f"core-{core}"))  # as another queue does
+            others.enter_context(locked(tmp_path / f"cnnzoo-{os.getuid()}" / f"core-{core}"))  # simulates another queue
         _, err, started = queue(line("one_more"), code=2)
     assert f"must have a core of its own. Received: a queue on each of the {len(cores)} cores" in err
     assert len(started) == len(cores)
@@ -175,14 +175,14 @@ def test_queues_side_by_side_have_other_cores(queue, tmp_path):
         ("dcgan --data digits --out begun", "Received: name dcgan, not cnn"),
     ],
 )
-def test_all_lines_are_checked_before_the_first_run(queue, tmp_path, wrong, complaint):
+def test_queue_rejects_invalid_line_before_first_run(queue, tmp_path, wrong, complaint):
     begun(tmp_path / "begun", epochs=4, seed=3, config={"width": 4})
     out, err, started = queue(line("good"), "", wrong, code=2)
     assert err.startswith("cnnzoo train: queue.txt, line 3: ") and complaint in err and err.count("\n") == 1
     assert out == "" and started == [] and not (tmp_path / "good").exists()
 
 
-def test_a_queue_needs_lines_and_stands_alone(queue, capfd):
+def test_queue_rejects_empty_or_missing_file_and_other_options(queue, capfd):
     assert "queue.txt must have a line for each run. Received: none" in queue("# nothing", code=2)[1]
     assert main(["train", "--queue", "nowhere.txt"]) == 2
     assert main(["train", "cnn", "--queue", "queue.txt", "--epochs", "3"]) == 2
@@ -192,7 +192,7 @@ def test_a_queue_needs_lines_and_stands_alone(queue, capfd):
 
 
 @pytest.mark.slow
-def test_a_stopped_queue_of_trainings_goes_on_where_it_was(tmp_path):
+def test_queue_resumes_real_training_after_sigterm(tmp_path):
     begins = "lenet --data digits --batch-size 200 --epochs 40 --score-every 20 --out run"
     (tmp_path / "queue.txt").write_text(
         f"{begins}\nlenet --data nowhere/ --out bad\n".replace("nowhere/", str(tmp_path))
@@ -211,7 +211,7 @@ def test_a_stopped_queue_of_trainings_goes_on_where_it_was(tmp_path):
     assert [entry["epoch"] for entry in curve] == [20, 40] and {"accuracy", "core_hours"} < set(curve[0])
 
 
-def test_a_resumed_line_keeps_its_memory(queue, tmp_path):
+def test_queue_resume_preserves_memory_option(queue, tmp_path):
     begun(tmp_path / "half")
     _, _, started = queue(line("half", "--memory 2GB"))
     assert [each["words"] for each in started] == [["--resume", "half", "--memory", "2000000000"]]

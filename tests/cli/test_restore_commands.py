@@ -1,4 +1,4 @@
-"""`cnnzoo upscale`, `denoise` and `inpaint`, with toy models in place of the trained ones."""
+"""Tests of `cnnzoo upscale`, `denoise`, `inpaint`, `enhance` and `stylize`, mostly with toy models."""
 
 import io
 import sys
@@ -16,7 +16,7 @@ EXIF[271] = "Maker"
 
 
 class Enlarger:
-    """Repeats pixels; the ensemble turns them over, so that it shows. One of real photographs is black."""
+    """Repeats pixels. The ensemble inverts them visibly. The model for real photographs returns black."""
 
     image_shape = (None, None, 1)
 
@@ -29,7 +29,7 @@ class Enlarger:
 
 
 class Denoiser:
-    """Adds one, and to the last channel two more; the ensemble adds ten."""
+    """Adds 1, or 3 in the last channel. The ensemble adds 10 more."""
 
     def __init__(self, channels):
         self.image_shape = (None, None, channels)
@@ -40,7 +40,7 @@ class Denoiser:
 
 
 class Inpainter:
-    """Fills with 200."""
+    """Fills masked pixels with 200."""
 
     image_shape = (None, None, 3)
 
@@ -74,7 +74,7 @@ def models(monkeypatch):
 
 @pytest.fixture
 def command(capsys):
-    """Runs a command line; gives what it wrote on stdout and stderr."""
+    """Runs a command line; returns stdout and stderr."""
 
     def run(*words, code=0):
         assert main([str(word) for word in words]) == code
@@ -85,7 +85,7 @@ def command(capsys):
 
 @pytest.fixture
 def refusal(command):
-    """Runs a command line that must be refused; gives the one line that says why."""
+    """Runs a command line that must fail; returns its one-line error message."""
 
     def run(*words):
         out, err = command(*words, code=2)
@@ -104,7 +104,7 @@ def photo():
 
 @pytest.fixture
 def path(photo, tmp_path):
-    """The file of the photograph, in color and with alpha."""
+    """The file of the photograph, in color with alpha."""
     save_photo(tmp_path / "in.png", photo.pixels, photo)
     return tmp_path / "in.png"
 
@@ -127,7 +127,7 @@ def mask(tmp_path):
 # -- one file ---------------------------------------------------------------------------------------------------------
 
 
-def test_upscale_makes_the_picture_and_its_alpha_larger(command, photo, path, tmp_path):
+def test_upscale_enlarges_pixels_and_alpha_and_preserves_exif(command, photo, path, tmp_path):
     target = tmp_path / "new" / "out.png"
     out, err = command("upscale", path, target, "--scale", 3)
     assert out == f"{target}\n"
@@ -148,10 +148,10 @@ def test_upscale_keeps_sixteen_bits(command, photo, tmp_path):
     made = read_photo(tmp_path / "out.png")
     np.testing.assert_array_equal(made.pixels, deep.pixels.repeat(2, 0).repeat(2, 1))
     by_pillow = np.asarray(Image.fromarray(photo.alpha).resize((10, 12), Image.Resampling.BICUBIC))
-    assert np.abs(made.alpha / 257 - by_pillow).max() <= 1  # Pillow rounds the eight bits twice, by rows and columns
+    assert np.abs(made.alpha / 257 - by_pillow).max() <= 1  # Pillow rounds to 8 bits twice, for rows and columns
 
 
-def test_denoise_takes_the_model_for_the_channels_of_the_picture(command, photo, path, gray, tmp_path):
+def test_denoise_selects_model_by_channels(command, photo, path, gray, tmp_path):
     command("denoise", path, tmp_path / "out.png")
     made = read_photo(tmp_path / "out.png")
     np.testing.assert_array_equal(made.pixels, photo.pixels + np.array([1, 1, 3], np.uint8))
@@ -161,7 +161,7 @@ def test_denoise_takes_the_model_for_the_channels_of_the_picture(command, photo,
     np.testing.assert_array_equal(read_photo(tmp_path / "out.png").pixels, photo.pixels[..., :1] + 13)
 
 
-def test_a_grey_picture_goes_through_a_model_of_colour_and_stays_grey(command, photo, gray, mask, tmp_path):
+def test_denoise_and_inpaint_preserve_gray_with_color_model(command, photo, gray, mask, tmp_path):
     command("denoise", gray, tmp_path / "out.png", "--model", "denoiser.color_blind")
     mean = np.rint((1 + 1 + 3) / 3).astype(np.uint8)
     np.testing.assert_array_equal(read_photo(tmp_path / "out.png").pixels, photo.pixels[..., :1] + mean)
@@ -170,16 +170,16 @@ def test_a_grey_picture_goes_through_a_model_of_colour_and_stays_grey(command, p
     np.testing.assert_array_equal(read_photo(tmp_path / "out.png").pixels[..., 0], expected)
 
 
-def test_inpaint_fills_what_is_not_black_in_the_mask(command, photo, path, mask, tmp_path):
+def test_inpaint_fills_nonzero_mask_pixels_and_preserves_alpha(command, photo, path, mask, tmp_path):
     command("inpaint", path, tmp_path / "out.png", "--mask", mask[1])
     made = read_photo(tmp_path / "out.png")
     np.testing.assert_array_equal(made.pixels, np.where(mask[0][..., None], 200, photo.pixels))
     np.testing.assert_array_equal(made.alpha, photo.alpha)
 
 
-def test_what_is_transparent_in_a_mask_is_kept(command, photo, path, mask, tmp_path):
+def test_inpaint_ignores_transparent_mask_pixels(command, photo, path, mask, tmp_path):
     painted = np.zeros((6, 5, 4), np.uint8)
-    painted[..., 1] = 90  # green all over, but seen only where it is opaque
+    painted[..., 1] = 90  # green everywhere, but opaque only in the hole
     painted[mask[0], 3] = 255
     Image.fromarray(painted).save(tmp_path / "painted.png")
     command("inpaint", path, tmp_path / "out.png", "--mask", tmp_path / "painted.png")
@@ -187,7 +187,7 @@ def test_what_is_transparent_in_a_mask_is_kept(command, photo, path, mask, tmp_p
     np.testing.assert_array_equal(read_photo(tmp_path / "out.png").pixels, expected)
 
 
-def test_bad_input_is_answered_in_one_line(refusal, path, gray, mask, photo, tmp_path):
+def test_restore_commands_reject_bad_input_in_one_line(refusal, path, gray, mask, photo, tmp_path):
     out, before = tmp_path / "out.png", path.read_bytes()
     (tmp_path / "empty").mkdir()
     (tmp_path / "broken.png").write_bytes(before[:60])
@@ -249,12 +249,12 @@ def test_bad_input_is_answered_in_one_line(refusal, path, gray, mask, photo, tmp
     assert not out.exists() and path.read_bytes() == before and read_photo(mask[1]).pixels.any()
 
 
-# -- a folder ---------------------------------------------------------------------------------------------------------
+# -- folders ----------------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
 def folder(photo, tmp_path):
-    """Photographs of several formats, and a file that is none."""
+    """A folder with photographs in several formats and a text file."""
     made = tmp_path / "folder"
     save_photo(made / "a.png", photo.pixels, photo)
     save_photo(made / "b.JPG", photo.pixels, Photo(photo.pixels))
@@ -264,9 +264,9 @@ def folder(photo, tmp_path):
     return made
 
 
-def test_every_picture_of_a_folder_is_made(command, folder, tmp_path):
+def test_upscale_writes_every_picture_of_folder(command, folder, tmp_path):
     out, err = command("upscale", folder, tmp_path / "new", "--scale", 2)
-    names = ["a.png", "b.JPG", "c.png", "d.webp"]  # a bitmap is not written
+    names = ["a.png", "b.JPG", "c.png", "d.webp"]  # BMP is no output format
     said = f"left out: 1 entry that is no picture (1 .txt) in {folder}\n"
     assert out.splitlines() == [str(tmp_path / "new" / name) for name in names]
     assert err.startswith(f"{said}model: espcn.x2, for ") and err.count("\n") == 3
@@ -274,7 +274,7 @@ def test_every_picture_of_a_folder_is_made(command, folder, tmp_path):
     assert read_photo(tmp_path / "new" / "c.png").pixels.shape == (12, 10, 3)
 
 
-def test_what_cannot_be_made_is_told_and_the_others_are_made(command, folder, mask, tmp_path):
+def test_folder_commands_skip_and_report_failed_pictures(command, folder, mask, tmp_path):
     (folder / "b.JPG").write_text("no picture")
     out, err = command("denoise", folder, tmp_path / "new", code=2)
     assert [line.rpartition("/")[2] for line in out.splitlines()] == ["a.png", "c.png", "d.webp"]
@@ -289,26 +289,26 @@ def test_what_cannot_be_made_is_told_and_the_others_are_made(command, folder, ma
     assert f"left out: {folder / 'c.bmp'}: --mask must be of 9x9 pixels, as the picture" in err
 
 
-def test_two_pictures_are_never_written_into_one_file(refusal, folder, tmp_path):
+def test_denoise_rejects_folder_with_duplicate_output_names(refusal, folder, tmp_path):
     (folder / "a.bmp").write_bytes((folder / "c.bmp").read_bytes())
     complaint = refusal("denoise", folder, tmp_path / "new")
     assert "Each result must come from one picture. Received: several for a.png" in complaint
     assert not (tmp_path / "new").exists()
 
 
-def test_a_wrong_model_is_told_of_once(refusal, folder, tmp_path):
+def test_denoise_rejects_unknown_model_once_per_folder(refusal, folder, tmp_path):
     complaint = refusal("denoise", folder, tmp_path / "new", "--model", "denoiser.x")
     assert "Unknown checkpoint 'denoiser.x'" in complaint
     assert not (tmp_path / "new").exists()
 
 
-# -- what is beneath transparency -------------------------------------------------------------------------------------
+# -- colors of transparent pixels -------------------------------------------------------------------------------------
 
 HIDDEN = (255, 0, 255)
 
 
 class Spy:
-    """Stands for every model, and keeps what it was shown."""
+    """Stands in for any model and records its inputs."""
 
     image_shape, scale, task, styles = (None, None, 3), 2, "", ("wave",)
 
@@ -342,7 +342,7 @@ class Cleaning(Spy):
 
 @pytest.fixture
 def cutout(tmp_path):
-    """Makes the file of a photograph of which a part is transparent, with a color beneath that is nowhere else."""
+    """Writes a partly transparent photograph. The hidden color of the transparent pixels occurs nowhere else."""
 
     def make(dtype=np.uint8, edge=1.0):
         full = np.iinfo(dtype).max
@@ -369,7 +369,7 @@ def cutout(tmp_path):
     ],
     ids=lambda value: value[0] if isinstance(value, list) else "",
 )
-def test_no_command_lets_a_model_see_beneath_transparency(command, cutout, words, spy, dtype, monkeypatch, tmp_path):
+def test_commands_hide_transparent_colors_from_model(command, cutout, words, spy, dtype, monkeypatch, tmp_path):
     model = spy()
     monkeypatch.setattr("cnnzoo.cli.models.load_with_method", lambda name, verb: model)
     monkeypatch.setattr("cnnzoo.cli.models.check", lambda name, verb: None)
@@ -385,15 +385,15 @@ def test_no_command_lets_a_model_see_beneath_transparency(command, cutout, words
     )
     (seen,) = model.seen
     assert seen.dtype == dtype
-    np.testing.assert_array_equal(seen[3:], photo.pixels[3:])  # half transparent, too
-    np.testing.assert_array_equal(seen[:3], photo.pixels[3:4].repeat(3, 0))  # the nearest visible ones
+    np.testing.assert_array_equal(seen[3:], photo.pixels[3:])  # including half-transparent pixels
+    np.testing.assert_array_equal(seen[:3], photo.pixels[3:4].repeat(3, 0))  # colors of the nearest visible pixels
     made = read_photo(tmp_path / "out.png")
     assert made.pixels.dtype == dtype and made.alpha.dtype == dtype
     if words[0] != "upscale":
         np.testing.assert_array_equal(made.alpha, photo.alpha)
 
 
-def test_inpaint_takes_no_color_from_the_hole_and_leaves_known_pixels_alone(command, cutout, monkeypatch, tmp_path):
+def test_inpaint_ignores_hole_colors_and_preserves_known_pixels(command, cutout, monkeypatch, tmp_path):
     model = Filling()
     monkeypatch.setattr("cnnzoo.cli.models.load_with_method", lambda name, verb: model)
     photo, path = cutout()
@@ -402,13 +402,13 @@ def test_inpaint_takes_no_color_from_the_hole_and_leaves_known_pixels_alone(comm
     Image.fromarray(missing).save(tmp_path / "mask.png")
     command("inpaint", path, tmp_path / "out.png", "--mask", tmp_path / "mask.png")
     beside = photo.pixels[3][[3, 5]].tolist()
-    assert model.seen[0][1, 4].tolist() in beside  # above the hole
+    assert model.seen[0][1, 4].tolist() in beside  # a transparent pixel above the hole
     made = read_photo(tmp_path / "out.png")
     np.testing.assert_array_equal(made.pixels, np.where(missing[..., None], 7, photo.pixels))
     np.testing.assert_array_equal(made.alpha, photo.alpha)
 
 
-def test_inpaint_lets_what_was_erased_be_seen(command, tmp_path):
+def test_inpaint_makes_filled_pixels_opaque(command, tmp_path):
     pixels, alpha = np.full((8, 9, 3), 90, np.uint8), np.full((8, 9), 255, np.uint8)
     alpha[2:4, 3:6] = 0
     save_photo(tmp_path / "in.png", pixels, Photo(pixels, alpha))
@@ -418,7 +418,7 @@ def test_inpaint_lets_what_was_erased_be_seen(command, tmp_path):
     assert (made.alpha == 255).all() and (made.pixels[2:4, 3:6] == 200).all()
 
 
-def test_upscale_leaves_no_fringe_and_opaque_pictures_as_they_are(command, monkeypatch, tmp_path):
+def test_upscale_has_no_fringe_and_ignores_opaque_alpha(command, monkeypatch, tmp_path):
     import cnnzoo
 
     model = cnnzoo.build("espcn.x2")
@@ -434,7 +434,7 @@ def test_upscale_leaves_no_fringe_and_opaque_pictures_as_they_are(command, monke
     reference = np.asarray(Image.fromarray(disc).resize((64, 64), Image.Resampling.BICUBIC)).astype(float)
     for ground in (0, 255):
         on, by_pillow = ((p[..., 3:] * p[..., :3] + (255 - p[..., 3:]) * ground) / 255 for p in (large, reference))
-        assert np.abs(on - by_pillow).max() <= 2  # gray values; white stays white
+        assert np.abs(on - by_pillow).max() <= 2  # gray levels; white stays white
     photo = np.random.default_rng(0).integers(0, 256, (12, 11, 3), np.uint8)
     made = []
     for array in (photo, np.dstack([photo, np.full((12, 11), 255, np.uint8)])):
@@ -448,7 +448,7 @@ def test_upscale_leaves_no_fringe_and_opaque_pictures_as_they_are(command, monke
 # -- names, formats and folders ---------------------------------------------------------------------------------------
 
 
-def test_what_a_format_cannot_hold_is_refused_before_the_work(refusal, monkeypatch, tmp_path):
+def test_upscale_rejects_output_above_format_limits_before_work(refusal, monkeypatch, tmp_path):
     monkeypatch.setattr(Enlarger, "upscale", lambda *given, **options: pytest.fail("it was worked out"))
     Image.new("L", (8200, 2)).save(tmp_path / "wide.png")
     complaint = refusal("upscale", tmp_path / "wide.png", tmp_path / "wide.webp", "--scale", 2)
@@ -463,7 +463,7 @@ def test_what_a_format_cannot_hold_is_refused_before_the_work(refusal, monkeypat
     assert "more than 65533 bytes of EXIF must end in .png or .webp" in complaint
 
 
-def test_a_folder_for_one_picture_is_refused(refusal, path, tmp_path):
+def test_denoise_rejects_invalid_output_path(refusal, path, tmp_path):
     (tmp_path / "out.png").mkdir()
     assert f"must be a file to write. Received: the folder {tmp_path / 'out.png'}" in refusal(
         "denoise", path, tmp_path / "out.png"
@@ -472,7 +472,7 @@ def test_a_folder_for_one_picture_is_refused(refusal, path, tmp_path):
     assert f"out.png, but {path} is no folder" in complaint
 
 
-def test_a_folder_of_scans_is_worked_on_and_hidden_files_are_not(command, photo, tmp_path):
+def test_denoise_accepts_folder_of_tiffs_and_skips_hidden_files(command, photo, tmp_path):
     (tmp_path / "scans").mkdir()
     for name in ("a.tif", "b.TIFF", "c.png"):
         Image.fromarray(photo.pixels).save(tmp_path / "scans" / name)
@@ -486,7 +486,7 @@ def test_a_folder_of_scans_is_worked_on_and_hidden_files_are_not(command, photo,
     assert err == f"left out: 3 entries that are no pictures (2 .nef, 1 .txt) in {tmp_path / 'scans'}\n"
 
 
-def test_names_that_cannot_be_printed_stop_nothing(photo, tmp_path, monkeypatch):
+def test_denoise_escapes_unprintable_names_on_stdout(photo, tmp_path, monkeypatch):
     (tmp_path / "in").mkdir()
     for name in ("a.png", "b\u65e5\u672c.png", "c\udcff.png", "z.png"):
         Image.fromarray(photo.pixels).save(tmp_path / "in" / name)
@@ -498,7 +498,7 @@ def test_names_that_cannot_be_printed_stop_nothing(photo, tmp_path, monkeypatch)
     assert len(list((tmp_path / "out").iterdir())) == 4
 
 
-def test_stylize_keeps_the_frames_of_each_picture_of_a_folder_apart(command, folder, monkeypatch, tmp_path):
+def test_stylize_writes_frames_of_each_picture_to_own_folder(command, folder, monkeypatch, tmp_path):
     class Slow:
         def stylize(self, x, styles, weights, progress, mask, keep_color):
             progress(10, 10, np.full(x.shape, x.mean(), np.uint8))
@@ -515,15 +515,15 @@ def test_stylize_keeps_the_frames_of_each_picture_of_a_folder_apart(command, fol
     assert [path.name for path in (tmp_path / "single").iterdir()] == ["00010.png"]
 
 
-def test_upscale_takes_the_model_of_real_photographs_for_jpeg_files(command, photo, tmp_path):
-    """By the content of the file, not by its name; --real, --no-real and --model overrule it."""
+def test_upscale_selects_real_model_for_jpeg_content(command, photo, tmp_path):
+    """The file content decides, not the suffix. --real, --no-real and --model override the choice."""
     (tmp_path / "in").mkdir()
     Image.fromarray(photo.pixels).save(tmp_path / "in" / "a.jpg")
     Image.fromarray(photo.pixels).save(tmp_path / "in" / "b.png")
     Image.fromarray(photo.pixels).save(tmp_path / "in" / "c.png", "JPEG")
 
     def black(*options):
-        """Whether each picture went through the model of real photographs, and the lines on stderr."""
+        """Returns whether each result is black, as from the model for real photographs, and stderr."""
         _, err = command("upscale", tmp_path / "in", tmp_path / "out", "--scale", 2, *options)
         made = [read_photo(tmp_path / "out" / name).pixels for name in ("a.jpg", "b.png", "c.png")]
         return [not pixels.any() for pixels in made], err
@@ -538,7 +538,7 @@ def test_upscale_takes_the_model_of_real_photographs_for_jpeg_files(command, pho
 
 
 @pytest.mark.parametrize("deep", [False, True], ids=["8 bits", "16 bits"])
-def test_upscale_by_a_fraction_is_upscaling_by_more_and_a_resize(command, tmp_path, deep):
+def test_upscale_by_fraction_matches_integer_scale_and_resize(command, tmp_path, deep):
     y, x = np.mgrid[:40, :31] / 40
     soft = (120 + 60 * np.stack([np.sin(3 * y), np.cos(2 * x), np.sin(y + x)], axis=2)) * (257 if deep else 1)
     pixels = np.dstack([soft, 200 + 0 * y]).astype(np.uint16 if deep else np.uint8)

@@ -1,4 +1,4 @@
-"""`cnnzoo runs`: how far runs are, whatever lies in their folder, and their curves."""
+"""Tests of `cnnzoo runs`: progress and state of runs, damaged run folders, and plots of curves."""
 
 import json
 import os
@@ -21,7 +21,7 @@ CURVE = [
 
 
 def make(folder, losses=(2.0, 1.5), plan=PLAN, curve=None, hours=None, **files):
-    """A run folder, with further files by their names without a suffix."""
+    """Writes and returns a run folder. Keywords are further JSON files, by name without suffix."""
     write = {"run": plan, "history": [{"epoch": i, "step": 10 * i, "loss": v} for i, v in enumerate(losses, start=1)]}
     for name, content in {**write, **files, **({"curve": curve} if curve else {})}.items():
         folder.mkdir(parents=True, exist_ok=True)
@@ -34,7 +34,7 @@ def make(folder, losses=(2.0, 1.5), plan=PLAN, curve=None, hours=None, **files):
 
 @pytest.fixture
 def runs(tmp_path):
-    """A folder of runs in every state."""
+    """A folder with runs in every state."""
     folder = tmp_path / "runs"
     finished = make(folder / "finished", (1.0,) * 12, curve=CURVE, hours=1.25)
     (finished / "model.weights.h5").touch()
@@ -55,7 +55,7 @@ def command(run_main, monkeypatch):
     return partial(run_main, "runs")
 
 
-def test_every_folder_is_a_line_with_its_state(runs, command):
+def test_runs_lists_each_folder_with_state(runs, command):
     with locked(runs / "running"):
         out, err = command(runs)
     assert err == ""
@@ -71,7 +71,7 @@ def test_every_folder_is_a_line_with_its_state(runs, command):
     assert out.splitlines()[0].split() == ["run", "model", "epochs", "state", "loss", "frechet", "hours"]
 
 
-def test_json_has_all_and_says_what_is_damaged(runs, command):
+def test_runs_json_has_all_fields_and_problems(runs, command):
     found = {os.path.basename(run["path"]): run for run in json.loads(command(runs, "--json")[0])}
     assert found["finished"] == {
         "path": str(runs / "finished"), "state": "finished", "problem": "", "name": "dcgan.mnist",
@@ -87,14 +87,14 @@ def test_json_has_all_and_says_what_is_damaged(runs, command):
 @pytest.mark.parametrize(
     ("key", "first"), [("loss", "finished"), ("epochs", "running"), ("score", "finished"), ("run", "diverged")]
 )
-def test_sorts_by_a_column_with_unknown_values_last(runs, command, key, first):
+def test_runs_sorts_by_column_with_unknown_values_last(runs, command, key, first):
     found = json.loads(command(runs, "--json", "--sort", key)[0])
     assert os.path.basename(found[0]["path"]) == first
     if key == "loss":
         assert [run["loss"] for run in found] == [1.0, 1.5, 3.0, None, None, None, None]
 
 
-def test_a_score_is_chosen_by_name(runs, command):
+def test_runs_score_option_selects_score(runs, command):
     (found,) = json.loads(command(runs / "finished", "--json", "--score", "coverage")[0])
     assert (found["score_name"], found["score"]) == ("coverage", 0.75)
 
@@ -120,7 +120,7 @@ def large(path):
         (lambda path: path.write_text('[{"step": 1}]'), "epoch is missing"),
     ],
 )
-def test_a_damaged_history_is_a_state(tmp_path, damage, problem):
+def test_status_is_damaged_for_invalid_history(tmp_path, damage, problem):
     run = make(tmp_path / "run")
     (run / "history.json").unlink()
     damage(run / "history.json")
@@ -129,7 +129,7 @@ def test_a_damaged_history_is_a_state(tmp_path, damage, problem):
     assert found.name == "dcgan.mnist"
 
 
-def test_the_curves_of_runs_are_drawn(runs, command, tmp_path):
+def test_runs_plot_writes_chart_and_warns_of_missing_curve(runs, command, tmp_path):
     pytest.importorskip("matplotlib")
     chart = tmp_path / "curves.png"
     out, err = command(runs / "finished", runs / "stopped", "--plot", chart)
@@ -154,14 +154,14 @@ def test_the_curves_of_runs_are_drawn(runs, command, tmp_path):
         (["something"], "something must have runs. Received: an empty folder"),
     ],
 )
-def test_wrong_arguments_are_refused_in_one_line(runs, command, monkeypatch, words, complaint):
+def test_runs_rejects_invalid_arguments_in_one_line(runs, command, monkeypatch, words, complaint):
     monkeypatch.chdir(runs)
     out, err = command(*words, code=2)
     assert out == "" and complaint in err and err.count("\n") == 1
     assert not list(runs.glob("a.*"))
 
 
-def test_needs_no_network_library_and_writes_nothing(runs):
+def test_runs_imports_no_network_library_and_writes_nothing(runs):
     program = "import sys; from cnnzoo.cli import main; main(['runs', sys.argv[1]])\n"
     program += "print({'tensorflow', 'keras', 'matplotlib'} & {*sys.modules})"
     before = sorted(runs.rglob("*"))

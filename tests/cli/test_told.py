@@ -1,4 +1,4 @@
-"""What the photograph commands tell of their results: lines of JSON, and previews in a terminal."""
+"""Tests of the result output of the photograph commands: JSON lines, and previews in a terminal."""
 
 import importlib.util
 import json
@@ -35,7 +35,7 @@ def lines(out):
     ],
     ids=lambda value: value[0] if isinstance(value, tuple) else "",
 )
-def test_json_tells_the_path_the_size_the_model_and_the_seconds(run_main, tmp_path, face, words, model, size):
+def test_photo_command_json_has_path_size_model_and_seconds(run_main, tmp_path, face, words, model, size):
     command, *options = words
     out, _ = run_main(command, face, tmp_path / "made.png", *options, "--json")
     (told,) = lines(out)
@@ -45,7 +45,7 @@ def test_json_tells_the_path_the_size_the_model_and_the_seconds(run_main, tmp_pa
         assert list(image.size) == size
 
 
-def test_json_of_a_filled_photograph(run_main, tmp_path, face):
+def test_inpaint_json_has_model_and_size(run_main, tmp_path, face):
     mask = np.zeros(PICTURE.shape[:2], np.uint8)
     mask[10:20, 10:20] = 255
     Image.fromarray(mask).save(tmp_path / "mask.png")
@@ -53,7 +53,7 @@ def test_json_of_a_filled_photograph(run_main, tmp_path, face):
     assert [(each["model"], each["size"]) for each in lines(out)] == [("inpainter.photos64", [64, 48])]
 
 
-def test_json_of_a_folder_is_a_line_for_each_file_with_its_own_model(run_main, tmp_path):
+def test_denoise_folder_json_has_line_and_model_per_picture(run_main, tmp_path):
     source = tmp_path / "photos"
     source.mkdir()
     Image.fromarray(PICTURE).save(source / "color.png")
@@ -65,7 +65,7 @@ def test_json_of_a_folder_is_a_line_for_each_file_with_its_own_model(run_main, t
     assert "left out 1 of the 3 pictures" in err
 
 
-def test_json_of_an_animation_has_the_size_of_its_frames(run_main, tmp_path):
+def test_upscale_animation_json_has_frame_size(run_main, tmp_path):
     first, second = Image.fromarray(PICTURE), Image.fromarray(PICTURE[::-1])
     first.save(tmp_path / "in.gif", save_all=True, append_images=[second])
     out, _ = run_main("upscale", tmp_path / "in.gif", tmp_path / "out.gif", "--scale", 2, "--json")
@@ -79,20 +79,20 @@ def test_json_of_an_animation_has_the_size_of_its_frames(run_main, tmp_path):
         (("--preview", "--json"), "--json: not allowed with argument --preview"),
     ],
 )
-def test_what_cannot_be_told_is_refused_before_any_work(run_main, tmp_path, face, words, message):
+def test_preview_rejects_non_terminal_and_json_option(run_main, tmp_path, face, words, message):
     out, err = run_main("denoise", face, tmp_path / "out.png", *words, code=2)
     assert message in err and len(err.splitlines()) == 1 and not out
     assert not (tmp_path / "out.png").exists()
 
 
-def test_json_is_refused_where_the_picture_goes_to_stdout(face):
+def test_denoise_rejects_json_with_picture_on_stdout(face):
     command = [sys.executable, "-m", "cnnzoo", "denoise", str(face), "-", "--json"]
     ended = subprocess.run(command, capture_output=True)
     assert ended.returncode == 2 and not ended.stdout
     assert b"--json must be given with a file or folder as out. Received: -, which is stdout" in ended.stderr
 
 
-def test_without_the_extra_it_is_named(run_main, tmp_path, face, monkeypatch):
+def test_preview_error_names_missing_extra(run_main, tmp_path, face, monkeypatch):
     monkeypatch.setattr("cnnzoo.utils.optional.find_spec", lambda name: None)
     monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
     _, err = run_main("denoise", face, tmp_path / "out.png", "--preview", code=2)
@@ -102,7 +102,7 @@ def test_without_the_extra_it_is_named(run_main, tmp_path, face, monkeypatch):
 @pytest.mark.skipif(importlib.util.find_spec("textual_image") is None, reason="needs textual-image")
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")
 @pytest.mark.parametrize("size", [(30, 60), (0, 0)])
-def test_a_preview_has_the_colors_of_the_result(tmp_path, size):
+def test_preview_shows_colors_and_rejects_unknown_terminal_size(tmp_path, size):
     import pty
     import termios
 
@@ -119,7 +119,7 @@ def test_a_preview_has_the_colors_of_the_result(tmp_path, size):
         while True:
             try:
                 part = os.read(ours, 65536)
-            except OSError:  # the terminal has no program any more
+            except OSError:  # the program has closed the terminal
                 break
             if not part:
                 break
@@ -129,5 +129,5 @@ def test_a_preview_has_the_colors_of_the_result(tmp_path, size):
         assert process.returncode == 2 and b"a terminal that knows its size. Received: 0x0 characters" in shown
         return
     assert process.returncode == 0 and b"Traceback" not in shown
-    # Nobody answers what the terminal knows, so that the picture is of half blocks, in 60 columns and 20 lines or so.
+    # Nothing answers the queries of terminal features, so the preview uses half blocks: 60 columns and about 20 lines.
     assert shown.count("▀".encode()) >= 60 * 15 and b"38;2;200;30;40" in shown
