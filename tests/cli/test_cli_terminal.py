@@ -204,8 +204,10 @@ def test_list_has_one_line_per_checkpoint_in_80_columns(command):
     for name in cnnzoo.list_checkpoints():
         (line,) = (line for line in lines if line.split()[:1] == [name])
         card = cnnzoo.card(name)
-        assert card["task"] in line and line.rstrip().endswith(table.size(card["parameters"], "").strip())
-        assert re.search(r"\d", line.removeprefix(name).split(card["task"])[1].split("  ")[1] + line)
+        _, task, rest = line.split(maxsplit=2)
+        parameters = table.size(card["parameters"], "").strip()
+        assert task == card["task"] and rest.rstrip().endswith(parameters)
+        assert re.search(r"\d", rest.rstrip().removesuffix(parameters)), "no score"
     assert "accuracy 99.47 %" in next(line for line in lines if line.startswith("lenet.mnist "))
 
 

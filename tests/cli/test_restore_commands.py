@@ -193,7 +193,6 @@ def test_restore_commands_reject_bad_input_in_one_line(refusal, path, gray, mask
     (tmp_path / "broken.png").write_bytes(before[:60])
     for name, value in (("all", 255), ("none", 0)):
         Image.new("L", (5, 6), value).save(tmp_path / f"{name}.png")
-    Image.new("L", (6, 5), 255).save(tmp_path / "turned.png")
     turned = np.zeros((5, 6), np.uint8)
     turned[1] = 9
     Image.fromarray(turned).save(tmp_path / "turned.png")
