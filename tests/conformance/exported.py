@@ -1,11 +1,11 @@
-"""What is inside a SavedModel, read without loading it."""
+"""Contents of a SavedModel, read without loading the model."""
 
 import math
 from pathlib import Path
 
 import numpy as np
 
-# Operations of TensorFlow itself that no server has to be built for, and that reach neither files nor Python.
+# Stock operations of TensorFlow: part of every server build, without access to files or Python.
 _NAMES = """
     Abs AddV2 All Any Assert AssignVariableOp AvgPool BatchMatMulV2 BatchToSpaceND BiasAdd BitwiseOr Cast ConcatV2
     Const Conv2D Conv2DBackpropInput Cumsum DecodeJpeg DecodePng DecodeRaw DepthToSpace DepthwiseConv2dNative
@@ -22,7 +22,7 @@ STOCK = frozenset(_NAMES.split())
 
 
 def graph(folder: Path):
-    """The graph of a version, a GraphDef."""
+    """Returns the GraphDef of a version."""
     from tensorflow.core.protobuf import saved_model_pb2
 
     saved = saved_model_pb2.SavedModel.FromString((folder / "saved_model.pb").read_bytes())
@@ -30,7 +30,7 @@ def graph(folder: Path):
 
 
 def weights(folder: Path) -> int:
-    """How many numbers its variables hold."""
+    """Returns the number of scalars in the variables of a version."""
     import tensorflow as tf
 
     held = tf.train.list_variables(str(folder / "variables" / "variables"))
@@ -38,13 +38,13 @@ def weights(folder: Path) -> int:
 
 
 def operations(whole) -> set[str]:
-    """The names of all operations of a graph, those of its functions included."""
+    """Returns the names of all operations of a graph, including those of its functions."""
     inside = (node for function in whole.library.function for node in function.node_def)
     return {node.op for nodes in (whole.node, inside) for node in nodes}
 
 
 def golden(folder: Path) -> dict[str, tuple[dict, dict]]:
-    """The inputs and the outputs of its golden, by verb."""
+    """Returns the inputs and the outputs of the golden of a version, by verb."""
     found = {}
     with np.load(folder / "assets.extra" / "golden.npz") as file:
         for key in file.files:

@@ -1,4 +1,4 @@
-"""Stand-ins for `keras.random` that give the same numbers to each half of a batch, on every backend and replica."""
+"""Replacements for `keras.random` with equal numbers for both halves of a batch, on every backend and replica."""
 
 import keras
 import numpy as np
@@ -8,7 +8,7 @@ from conformance.samples import BATCH
 
 
 def _waves(shape):
-    """Numbers in (-1, 1) that repeat along the first axis every half batch."""
+    """Returns numbers in (-1, 1) that repeat along the first axis every half batch."""
     count = BATCH // 2
     rows = np.random.default_rng(1).uniform(-1, 1, (count, *map(int, shape[1:]))).astype(np.float32)
     return ops.take(ops.convert_to_tensor(rows), ops.arange(shape[0]) % count, axis=0)
@@ -27,6 +27,6 @@ def dropout(inputs, rate, **kwargs):
 
 
 def replace(setattr=setattr) -> None:
-    """Puts them in place of the random ones."""
+    """Replaces the random functions of Keras."""
     for draw in (normal, uniform, dropout):
         setattr(keras.random, draw.__name__, draw)

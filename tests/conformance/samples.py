@@ -1,4 +1,4 @@
-"""One small batch for any architecture, and the ways to train on it."""
+"""A small batch for any architecture, and helpers to train on it."""
 
 import hashlib
 import random
@@ -12,9 +12,9 @@ import cnnzoo
 from cnnzoo.registry import architecture
 
 BATCH = 8
-SIDE = 24  # of the images for a model that takes any: a multiple of all scales and strides
+SIDE = 24  # of images for models of any size: a multiple of all scales and strides
 
-# The most that configuration fields of these names are here: as small as lets every part take part.
+# Upper limits of configuration fields: as small as possible with every part of a model in use.
 AT_MOST = {
     "active": 4, "blocks": 1, "codes": 16, "critic_steps": 1, "depth": 2, "expansion": 16, "hidden": 32,
     "judge_width": 8, "latent_dim": 8, "prior_depth": 1, "prior_width": 8, "pseudo_inputs": 8, "width": 8,
@@ -22,13 +22,13 @@ AT_MOST = {
 
 
 def shape(model) -> tuple[int, int, int]:
-    """Of the images here: the model's own, or small ones where it takes any."""
+    """Returns the image shape of the model, with small sides where the model accepts any."""
     height, width, channels = model.image_shape
     return height or SIDE, width or SIDE, channels
 
 
 def images(model, n: int = BATCH) -> np.ndarray:
-    """n random uint8 images of the model's shape, coarse and not quite flat; n is even, and each is there twice."""
+    """Returns n random uint8 images of the model's shape, coarse and not quite flat; n is even, each occurs twice."""
     height, width, channels = shape(model)
     rng = np.random.default_rng(0)
     coarse = rng.integers(8, 248, (n // 2, height // 4, width // 4, channels)).repeat(4, axis=1).repeat(4, axis=2)
@@ -36,58 +36,58 @@ def images(model, n: int = BATCH) -> np.ndarray:
 
 
 def batch(model, n: int = BATCH) -> tuple:
-    """What `fit` takes: (images,) or (images, labels)."""
+    """Returns the arguments of `fit`: (images,) or (images, labels)."""
     x = images(model, n)
     return (x, np.tile(np.arange(n // 2) % 10, 2)) if model.needs_labels else (x,)
 
 
 def distinct_batch(model) -> tuple:
-    """As `batch`, with no image twice."""
+    """Like `batch`, without repeated images."""
     return tuple(array[:BATCH] for array in batch(model, 2 * BATCH))
 
 
 def few(*names: str, of: Sequence[str] = tuple(cnnzoo.list_models())) -> pytest.MarkDecorator:
-    """Runs a test on these architectures, and on all others of `of` where slow tests are run."""
+    """Parametrizes a test with the architectures `of`; all except `names` are marked as slow."""
     every = [pytest.param(name, marks=() if name in names else pytest.mark.slow) for name in of]
     return pytest.mark.parametrize("name", every, scope="module")
 
 
 def asked_for(request) -> list[str]:
-    """The architectures that the tests to be run of the module of a fixture are for."""
+    """Returns the architectures of the selected tests that use a fixture, in the module of the fixture."""
     of_module = [item for item in request.session.items if item.path == request.path and hasattr(item, "callspec")]
     names = {item.callspec.params.get("name") for item in of_module if request.fixturename in item.fixturenames}
     return [name for name in cnnzoo.list_models() if name in names]
 
 
 def steps(model, count: int) -> dict[str, list[float]]:
-    """`count` training steps on one batch; gives their logs."""
+    """Runs `count` training steps on one batch; returns their logs."""
     return model.fit(*batch(model), batch_size=BATCH, epochs=count, shuffle=False, verbose=0).history
 
 
 def fresh(name: str, seed: int = 0, **config):
-    """A small one of an architecture, with weights that depend on the seed alone."""
-    random.seed(seed)  # where Keras takes the seeds that it is not given
+    """Returns a small model of an architecture; its weights depend on the seed only."""
+    random.seed(seed)  # source of all Keras seeds not set explicitly
     fields = architecture(name).config_fields()
     small = {field: most for field, most in AT_MOST.items() if fields.get(field, 0) > most}
     if "network" in fields:
-        small["network"] = "lenet.cifar10"  # of the trained ones the smallest
+        small["network"] = "lenet.cifar10"  # the smallest trained network
     return cnnzoo.build(name, **{**small, **config})
 
 
 def repeating(name: str, seed: int = 0):
-    """Like `fresh`, but with phases that repeat where they may."""
+    """Like `fresh`, with a repeated phase if the architecture supports it."""
     repeats = architecture(name).config_fields().get("updates") == "alternating"
     return fresh(name, seed, **({"critic_steps": 2} if repeats else {}))
 
 
 def optimizers(model, make, only: str | None = None) -> dict[str, keras.optimizers.Optimizer]:
-    """`make()` for each phase, or for `only` one while the others stand still."""
+    """Returns `make()` for each phase, or for the phase `only`, with learning rate 0 for the others."""
     still = keras.optimizers.SGD
     return {p.name: make() if only in (None, p.name) else still(0.0) for p in model.phases()}
 
 
 def inputs(model, n: int = BATCH) -> np.ndarray:
-    """What the model's main function takes: images, those with holes marked, or latents for one that generates."""
+    """Returns inputs of the model call: images, images with masks for inpainting, or latent vectors for a generator."""
     if model.task == "generate":
         return np.random.default_rng(0).standard_normal((n, model.latent_dim)).astype(np.float32)
     if model.task == "inpaint":
@@ -98,14 +98,14 @@ def inputs(model, n: int = BATCH) -> np.ndarray:
 
 
 def beside(model, images: np.ndarray) -> tuple[np.ndarray, ...]:
-    """What the verb of the model's task takes beside images."""
+    """Returns the arguments after the images for the verb of the model's task: a mask, a style image or none."""
     if model.task == "inpaint":
         return (images[..., :1],)
     return (np.zeros((SIDE, SIDE, 3), np.uint8),) if model.task == "stylize" and not hasattr(model, "styles") else ()
 
 
 def outputs_shape(model) -> tuple[int, ...]:
-    """What the model's main function gives for one input."""
+    """Returns the shape of the model output for one input."""
     if model.task == "classify":
         return (model.classes,)
     height, width, channels = shape(model)
@@ -114,5 +114,5 @@ def outputs_shape(model) -> tuple[int, ...]:
 
 
 def digest(array: np.ndarray) -> str:
-    """A short name for the bits of an array."""
+    """Returns a short hash of the bits of an array."""
     return hashlib.sha256(np.ascontiguousarray(array).tobytes()).hexdigest()[:16]

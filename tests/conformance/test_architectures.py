@@ -1,4 +1,4 @@
-"""What every architecture in the registry must do, new ones included."""
+"""Conformance tests of every architecture in the registry, including new ones."""
 
 import json
 
@@ -11,7 +11,7 @@ import cnnzoo
 from cnnzoo.registry import architecture
 from conformance import noise, samples
 
-# All tests of one architecture, then all of the next: what they share is dropped in between.
+# Module scope groups the tests by architecture; shared models are dropped after each architecture.
 every_architecture = pytest.mark.parametrize("name", cnnzoo.list_models(), scope="module")
 
 
@@ -23,18 +23,18 @@ def _memory_of_one(name):
 
 @pytest.fixture(scope="module")
 def built(name):
-    """The model as it is built; its weights are left alone."""
+    """The model as built; tests must not change its weights."""
     return samples.fresh(name)
 
 
 @pytest.fixture(scope="module")
 def stepped(name):
-    """The model after two steps down the gradient, and its trainable weights before them.
+    """The model after two SGD steps, and its trainable weights before them.
 
-    What takes few steps is run eagerly here: to trace a step takes longer than to take it.
+    Tests with few steps run eagerly: tracing a step takes longer than running it.
     """
     model = samples.fresh(name)
-    # The clipping is for losses in nats of a whole image, along which two free steps would lead to NaN.
+    # Clipping is for losses in nats per whole image, where two unclipped steps would lead to NaN.
     model.compile(samples.optimizers(model, lambda: keras.optimizers.SGD(1e-2, global_clipnorm=1e3)), run_eagerly=True)
     before = [v.numpy() for v in model.trainable_variables]
     samples.steps(model, 2)
@@ -48,7 +48,7 @@ def policy():
 
 
 def arrays(model) -> list[np.ndarray]:
-    """Weights, random states and every number of every optimizer."""
+    """Returns the weights, the random states and all variables of the optimizers."""
     variables = [*model.variables, *(model.optimizer.variables if model.optimizer else [])]
     return [keras.ops.convert_to_numpy(v) for v in variables]
 
@@ -61,7 +61,7 @@ def assert_equal_bits(first, second):
 
 
 @every_architecture
-def test_its_configuration_builds_it_again(name, built):
+def test_config_round_trip(name, built):
     config = json.loads(json.dumps(built.get_config()))
     again = architecture(name).from_config(config)
     assert again.get_config() == built.get_config()
@@ -69,18 +69,18 @@ def test_its_configuration_builds_it_again(name, built):
 
 
 @every_architecture
-def test_its_main_function_gives_what_its_task_says(built):
+def test_call_output_has_shape_and_range_of_task(built):
     outputs = keras.ops.convert_to_numpy(built(samples.inputs(built)))
     assert outputs.shape == (samples.BATCH, *samples.outputs_shape(built))
     assert outputs.dtype == np.float32
     assert outputs.min() >= 0.0 and outputs.max() <= 1.0
     if built.task == "classify":
         np.testing.assert_allclose(outputs.sum(axis=1), 1.0, atol=1e-6)
-    np.testing.assert_array_equal(outputs, keras.ops.convert_to_numpy(built(samples.inputs(built))))  # no noise in it
+    np.testing.assert_array_equal(outputs, keras.ops.convert_to_numpy(built(samples.inputs(built))))  # deterministic
 
 
 @every_architecture
-def test_uint8_and_float_images_are_the_same_images(built):
+def test_outputs_match_for_uint8_and_float_or_for_equal_seeds(built):
     if built.task == "generate":
         as_bytes, as_floats = built.generate(4, seed=1), built.generate(4, seed=1)
         assert not np.array_equal(as_bytes, built.generate(4, seed=2))
@@ -91,7 +91,7 @@ def test_uint8_and_float_images_are_the_same_images(built):
 
 
 @every_architecture
-def test_each_trainable_weight_is_moved_by_a_step(stepped):
+def test_training_changes_every_trainable_weight(stepped):
     model, before = stepped
     phases = {id(v) for phase in model.phases() for v in phase.variables}
     assert phases == {id(v) for v in model.trainable_variables}, "a trainable weight belongs to no phase"
@@ -102,7 +102,7 @@ def test_each_trainable_weight_is_moved_by_a_step(stepped):
 
 
 @every_architecture
-def test_evaluation_repeats_and_advances_nothing(stepped):
+def test_evaluate_is_deterministic_and_changes_no_state(stepped):
     model, _ = stepped
     before = arrays(model)
     first, second = (model.evaluate(*samples.batch(model), verbose=0, return_dict=True) for _ in range(2))
@@ -119,7 +119,7 @@ def test_each_phase_lowers_its_own_loss(name):
     start = arrays(model)
 
     def losses(only: str | None) -> dict[str, list[float]]:
-        """From the start and on equal noise, while the phases but for `only` stand still."""
+        """Returns losses from equal weights and noise; phases other than `only` have learning rate 0."""
         for variable, value in zip(variables, start, strict=True):
             variable.assign(value)
         for phase, optimizer in model.optimizer.by_phase.items():
@@ -135,7 +135,7 @@ def test_each_phase_lowers_its_own_loss(name):
 
 
 @every_architecture
-def test_saved_loaded_and_continued_it_has_the_same_bits(name, tmp_path):
+def test_saved_model_and_weights_continue_training_bit_for_bit(name, tmp_path):
     model = samples.fresh(name)
     model.compile(run_eagerly=True)
     samples.steps(model, 1)
@@ -155,7 +155,7 @@ def test_saved_loaded_and_continued_it_has_the_same_bits(name, tmp_path):
 
 @every_architecture
 @pytest.mark.parametrize("precision", ["mixed_bfloat16", "mixed_float16"])
-def test_in_mixed_precision_it_trains_and_answers_in_float32(name, precision, policy):
+def test_mixed_precision_trains_and_returns_float32(name, precision, policy):
     policy(precision)
     model = samples.fresh(name)
     model.compile(run_eagerly=True)
@@ -167,8 +167,8 @@ def test_in_mixed_precision_it_trains_and_answers_in_float32(name, precision, po
 
 
 @samples.few("cnn")
-def test_compiled_with_xla_it_takes_the_same_step(name, monkeypatch):
-    # The two compilers draw different numbers from one seed, so the noise is taken out.
+def test_xla_step_matches_eager_step(name, monkeypatch):
+    # Eager mode and XLA draw different numbers from one seed, so the noise is replaced.
     noise.replace(monkeypatch.setattr)
     plain, compiled = samples.fresh(name), samples.fresh(name)
     before = [v.numpy() for v in plain.trainable_variables]
@@ -177,13 +177,13 @@ def test_compiled_with_xla_it_takes_the_same_step(name, monkeypatch):
     samples.steps(plain, 1)
     samples.steps(compiled, 1)
     for start, a, b in zip(before, plain.trainable_variables, compiled.trainable_variables, strict=True):
-        # Rounding puts single activations on the other side of zero, where a ReLU has another slope.
+        # Rounding moves single activations across zero, where the slope of a ReLU changes.
         moved = np.linalg.norm(a.numpy() - start)
         assert np.linalg.norm(a.numpy() - b.numpy()) < 0.1 * moved + 2e-5, a.path
 
 
 @every_architecture
-def test_images_that_it_cannot_take_are_refused_by_name(name, built):
+def test_invalid_images_config_and_optimizers_are_rejected(name, built):
     model = built
     height, width, channels = samples.shape(model)
     bad = {
@@ -192,7 +192,7 @@ def test_images_that_it_cannot_take_are_refused_by_name(name, built):
         "range": np.full((2, height, width, channels), 2.0, np.float32),
         "empty": np.zeros((0, height, width, channels), np.uint8),
     }
-    if None not in model.image_shape and model.ships:  # of any size, beside the picture that it trains
+    if None not in model.image_shape and model.ships:  # others accept any size, or train the picture itself
         bad["shape"] = np.zeros((2, height + 4, width, channels), np.uint8)
     if model.task == "generate":
         with pytest.raises(ValueError, match=r"must .*Received: "):

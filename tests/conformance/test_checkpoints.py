@@ -1,4 +1,4 @@
-"""What every shipped checkpoint must be, new ones included."""
+"""Conformance tests of every shipped checkpoint, including new ones."""
 
 import pytest
 
@@ -11,13 +11,13 @@ every_checkpoint = pytest.mark.parametrize("name", cnnzoo.list_checkpoints())
 
 
 @every_checkpoint
-def test_it_gives_the_numbers_of_its_golden(name):
+def test_checkpoint_matches_golden(name):
     checkpoint = checkpoints.open_checkpoint(checkpoints.saved_models_dir() / name)
-    assert checkpoints.check_golden(checkpoint, cnnzoo.build(name)) < 1e-4  # other processors round otherwise
+    assert checkpoints.check_golden(checkpoint, cnnzoo.build(name)) < 1e-4  # rounding differs between processors
 
 
 @every_checkpoint
-def test_its_card_says_what_its_files_and_its_recipe_are(name):
+def test_card_matches_files_and_recipe(name):
     checkpoint = checkpoints.open_checkpoint(checkpoints.saved_models_dir() / name)
     checkpoints.verify(checkpoint)
     card, plan = checkpoint.card, recipe(name)
@@ -30,6 +30,6 @@ def test_its_card_says_what_its_files_and_its_recipe_are(name):
     assert card["config"] == {key: shipped[key] for key in card["config"]}
 
 
-def test_each_has_a_recipe_and_all_are_light_enough_to_ship():
+def test_checkpoints_have_recipes_and_total_less_than_60_mb():
     assert set(cnnzoo.list_checkpoints()) <= set(list_recipes())
     assert sum(cnnzoo.card(name)["bytes"] for name in cnnzoo.list_checkpoints()) < 60e6

@@ -1,4 +1,4 @@
-"""Two replicas give what one gives: on two devices of a machine for each architecture, and across two processes."""
+"""Two replicas match one: on two devices of a machine for each architecture, and across two processes."""
 
 import contextlib
 import json
@@ -41,9 +41,9 @@ def two_replicas(request):
 
 
 @some_architectures
-def test_two_replicas_train_as_one(name, two_replicas):
+def test_two_replicas_match_one_device(name, two_replicas):
     found = two_replicas["architectures"][name]
-    assert found["off"] < 1  # a hundredth of the movement
+    assert found["off"] < 1  # in units of a hundredth of the movement
     assert found["apart"] == []
     for alone, together in found["logs"]:
         assert together.keys() == alone.keys()
@@ -58,7 +58,7 @@ def test_each_replica_draws_its_own_noise(two_replicas):
     assert len(set(first) & set(second)) == 0
 
 
-def test_what_keras_cannot_run_on_replicas_is_refused_by_name(two_replicas):
+def test_compile_on_replicas_rejects_unsupported_settings(two_replicas):
     steps, jit, accumulation = two_replicas["refusals"]
     assert "steps_per_execution=2" in steps
     assert "jit_compile=True" in jit
@@ -77,7 +77,7 @@ def free_ports(count: int) -> list[int]:
 
 
 @pytest.mark.slow
-def test_two_workers_train_as_one_process(tmp_path):
+def test_two_workers_match_one_process(tmp_path):
     import h5py
 
     cluster = {"worker": [f"127.0.0.1:{port}" for port in free_ports(2)]}
@@ -91,7 +91,7 @@ def test_two_workers_train_as_one_process(tmp_path):
             config = {"cluster": cluster, "task": {"type": "worker", "index": index}}
             worker = start("two_workers.py", str(folder), TF_CONFIG=json.dumps(config))
             workers.append(stack.enter_context(worker))
-            stack.callback(worker.kill)  # should the other one fail, it would wait for ever
+            stack.callback(worker.kill)  # a worker would wait forever if the other one failed
         together = [result(worker) for worker in workers]
     single = result(start("two_workers.py", str(alone), "alone"))
     for logs in together:
@@ -102,7 +102,7 @@ def test_two_workers_train_as_one_process(tmp_path):
 
     def compare(path, dataset):
         if isinstance(dataset, h5py.Dataset) and "seed" not in path:
-            # Of the momenta, which hold the gradients to all digits, and of the weights.
+            # Tolerances for momenta, which hold the gradients at full precision, and for weights.
             atol = 1e-3 * np.abs(dataset[()]).max() + 1e-8 if path.startswith("optimizer") else 1e-6
             np.testing.assert_allclose(other[path][()], dataset[()], rtol=0, atol=atol, err_msg=path)
 

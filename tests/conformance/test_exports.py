@@ -1,5 +1,5 @@
-"""What every architecture in the registry must be as an export, new ones included, to loaders that are not the zoo's:
-`saved_model_cli`, the C interface of TensorFlow, and in a process without cnnzoo TensorFlow, onnxruntime and LiteRT.
+"""Conformance tests of exports of every architecture in the registry, including new ones, with external loaders:
+`saved_model_cli`, the C API of TensorFlow and, in a process without cnnzoo, TensorFlow, onnxruntime and LiteRT.
 """
 
 import json
@@ -26,12 +26,12 @@ every_served = samples.few("cnn", "dcgan", "espcn", of=SERVED)
 
 @pytest.fixture(scope="module")
 def exports(request, tmp_path_factory):
-    """Exports by the names of architectures, each written when it is first asked for, with the model that it is of.
+    """Exports and their models by architecture name, each written on first access.
 
-    For LiteRT and ONNX they are written as well where the slow test of these is to be run.
+    They include LiteRT and ONNX if the slow test of these formats is selected.
     """
     tests = {getattr(item, "originalname", "") for item in request.session.items}
-    converted = test_they_give_these_numbers_where_cnnzoo_is_not.__name__ in tests
+    converted = test_exports_match_golden_without_cnnzoo.__name__ in tests
 
     class Exports(dict):
         def __missing__(self, name):
@@ -48,7 +48,7 @@ def exports(request, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def program(tmp_path_factory):
-    """`saved_model.c`, compiled against the libraries inside the TensorFlow package."""
+    """`saved_model.c`, compiled against the libraries of the TensorFlow package."""
     if shutil.which("gcc") is None:
         pytest.skip("needs gcc to compile a program that uses the C interface of TensorFlow")
     target, home = tmp_path_factory.mktemp("program") / "saved_model", Path(tf.sysconfig.get_lib())
@@ -62,23 +62,23 @@ def program(tmp_path_factory):
 
 
 @every_served
-def test_it_has_its_verbs_in_stock_operations_and_no_weights_beyond(name, exports):
+def test_export_has_verbs_stock_operations_and_no_extra_weights(name, exports):
     folder, model = exports[name]
     golden = exported.golden(folder)
     about = json.loads((folder / "assets.extra" / "export.json").read_text())["signatures"]
     assert set(about) == {"serving_default", *golden, *(f"{verb}_bytes" for verb in golden)}
-    for verb in set(golden) - {"generate"}:  # whose noise is another one
+    for verb in set(golden) - {"generate"}:  # its noise differs
         given, made = golden[verb]
         (wanted,) = (made[name] for name in made if name != "class_names")
         np.testing.assert_allclose(getattr(model, verb)(*given.values()), wanted, atol=1e-5)
     graph = exported.graph(folder)
     assert exported.operations(graph) <= exported.STOCK
-    assert graph.versions.min_consumer <= 12  # of TensorFlow 1.4
+    assert graph.versions.min_consumer <= 12  # TensorFlow 1.4
     assert exported.weights(folder) <= sum(weight.numpy().size for weight in model.reparameterized().weights)
 
 
 @samples.few("cnn", of=SERVED)
-def test_the_c_interface_and_the_command_of_tensorflow_run_it(name, exports, program, tmp_path, monkeypatch, capsys):
+def test_export_runs_in_c_api_and_saved_model_cli(name, exports, program, tmp_path, monkeypatch, capsys):
     folder, model = exports[name]
     verb = "decode" if model.task == "generate" else main(model)
     given, wanted = exported.golden(folder)[verb]
@@ -106,7 +106,7 @@ def test_the_c_interface_and_the_command_of_tensorflow_run_it(name, exports, pro
 
 
 @pytest.mark.slow
-def test_they_give_these_numbers_where_cnnzoo_is_not(exports):
+def test_exports_match_golden_without_cnnzoo(exports):
     found = verify(*(exports[name][0] for name in SERVED))
     assert set(found) == {str(exports[name][0]) for name in SERVED}
     for differences in found.values():
@@ -114,7 +114,7 @@ def test_they_give_these_numbers_where_cnnzoo_is_not(exports):
 
 
 @pytest.mark.parametrize("name", sorted(set(cnnzoo.list_models()) - set(SERVED)))
-def test_what_cannot_be_served_is_not_exported(name, tmp_path):
+def test_export_rejects_unservable_architectures(name, tmp_path):
     with pytest.raises(ValueError, match=f"`model` must be trained to classify, .*. Received: a {name}, "):
         cnnzoo.export(samples.fresh(name), tmp_path)
     assert not list(tmp_path.iterdir())

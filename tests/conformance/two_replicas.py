@@ -1,8 +1,9 @@
-"""Run by test_distribution: each architecture named takes one step on two replicas, from equal weights and noise.
+"""Run by test_distribution: one step of each named architecture on two replicas, from equal weights and noise.
 
-Prints one JSON object: {architecture: {"off": how far off it is from what one device makes of the batch, in tolerances
-(for BY_SHARES, from the mean of what it makes of each half); "logs": pairs of what one device and two replicas log, of
-training and of evaluation; "apart": variables of which the replicas hold different copies}}.
+Prints one JSON object: {"noise": numbers drawn by each replica; "refusals": error messages; "architectures":
+{architecture: {"off": the largest difference from one device, in tolerances (for BY_SHARES, from the mean over both
+halves of the batch on one device); "logs": pairs of logs of one device and of two replicas, of training and of
+evaluation; "apart": variables with different copies on the replicas}}}.
 """
 
 import json
@@ -19,22 +20,22 @@ from conformance import noise, samples
 cpu = tf.config.list_physical_devices("CPU")[0]
 tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
 
-# The styles of an image are taken from the other images of its replica.
+# The styles for an image are those of the other images on the same replica.
 BY_SHARES = ("adain",)
-ROUNDING = 2.0**-20  # of float32 numbers, and of their sums
+ROUNDING = 2.0**-20  # of float32 numbers and their sums
 
 
 class Step:
-    """What one step of gradient descent makes of the variables of an architecture, its momenta included."""
+    """The changes of the variables of an architecture in one SGD step, momenta included."""
 
     def __init__(self, name: str, part: slice, strategy: tf.distribute.Strategy | None = None):
         with (strategy or tf.distribute.get_strategy()).scope():
             model = samples.fresh(name)
-            # So small that it hardly matters which phase was the first; the momenta hold the gradients to all digits.
+            # At this rate the order of the phases hardly matters; the momenta hold the gradients at full precision.
             steps = samples.optimizers(model, lambda: keras.optimizers.SGD(1e-4, momentum=0.9))
             model.compile(steps, run_eagerly=strategy is None, precision="float32")
         self.weights = [v for v in model.variables if "seed" not in v.path]
-        self.momenta = [[*o.variables][2:] for o in model.optimizer.by_phase.values()]  # not its count and its rate
+        self.momenta = [[*o.variables][2:] for o in model.optimizer.by_phase.values()]  # no iterations or learning rate
         before = [v.numpy() for v in self.weights]
         batch = tuple(array[part] for array in samples.distinct_batch(model))
         data = tf.data.Dataset.from_tensor_slices(batch).batch(len(batch[0]), drop_remainder=True)
@@ -45,14 +46,14 @@ class Step:
         self.momentum = [[v.numpy() for v in phase] for phase in self.momenta]
 
     def off(self, *others: "Step") -> float:
-        """The largest difference from the mean of others: 1 is a hundredth of the movement, rounding apart."""
+        """Returns the largest difference from the mean of others; 1 is a hundredth of the movement plus rounding."""
 
         def mean(arrays):
             return sum(array.astype(np.float64) for array in arrays) / len(others)
 
-        # Some gradients are 0 but for rounding, which is that of larger ones.
+        # Some gradients are 0 except for rounding errors, which have the size of those of larger gradients.
         largest = [max(float(np.abs(v).max()) for v in phase) for phase in self.momentum]
-        pairs = []  # (what moved here, in the mean of the others, rounding)
+        pairs = []  # (movement here, mean movement of the others, rounding)
         for i, size in enumerate(self.size):
             pairs.append((self.moved[i], mean(other.moved[i] for other in others), ROUNDING * (size + max(largest))))
         for i, phase in enumerate(self.momentum):
@@ -61,14 +62,14 @@ class Step:
         return max(float(np.abs(a - b).max() / (1e-2 * np.abs(b).max() + rounding + 1e-30)) for a, b, rounding in pairs)
 
     def apart(self, strategy: tf.distribute.Strategy) -> list[str]:
-        """The variables of which two replicas hold different copies."""
+        """Returns the variables with different copies on the two replicas."""
         held = [v for group in (self.weights, *self.momenta) for v in group]
         copies = {v.path: strategy.experimental_local_results(v.value) for v in held}
         return [path for path, (one, other) in copies.items() if not np.array_equal(one.numpy(), other.numpy())]
 
 
 def noise_of_replicas(strategy: tf.distribute.Strategy) -> list:
-    """What each of two replicas draws from one generator."""
+    """Returns the numbers drawn by each of two replicas from one generator."""
     from cnnzoo.nn.layers import ReplicaSeedGenerator
 
     with strategy.scope():
@@ -78,7 +79,7 @@ def noise_of_replicas(strategy: tf.distribute.Strategy) -> list:
 
 
 def refusals(strategy: tf.distribute.Strategy) -> list[str]:
-    """What the settings say that Keras cannot run on two replicas."""
+    """Returns the error messages for settings that Keras does not support on two replicas."""
     messages = []
     with strategy.scope():
         model = samples.fresh("cnn")
@@ -93,7 +94,7 @@ def refusals(strategy: tf.distribute.Strategy) -> list[str]:
 
 
 def without_fused_normalization() -> None:
-    """Normalizes on one device as on several, without the fused operation, whose rounding differs."""
+    """Disables fused batch normalization on one device: on several devices it is not fused, and rounding differs."""
     several, one = BatchNormalization.call, keras.layers.BatchNormalization.call
 
     def call(self, inputs, training=False):

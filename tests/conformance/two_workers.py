@@ -1,6 +1,6 @@
-"""Run by test_distribution, once for each worker, with TF_CONFIG set: stock fit, evaluate and saving across processes.
+"""Run by test_distribution, once per worker, with TF_CONFIG set: standard `fit` and `save_weights` across processes.
 
-Prints one JSON object of logs; `python two_workers.py FOLDER alone` is the same training in one process.
+Prints one JSON object of logs. `python two_workers.py FOLDER alone` runs the same training in one process.
 """
 
 import json
@@ -35,7 +35,7 @@ def main(folder: Path, alone: bool) -> None:
         model.save_weights(folder / f"{name}.weights.h5")
         keras.backend.clear_session()
     print(json.dumps(logs), flush=True)
-    os._exit(0)  # a worker that waits for its peer at exit could wait for ever
+    os._exit(0)  # at exit, a worker could wait forever for its peer
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The training step against arithmetic done by hand, and one backend against the other."""
+"""The training step, compared with hand computation and between backends."""
 
 import json
 import os
@@ -20,7 +20,7 @@ TESTS = Path(__file__).parents[1]
 
 
 def game_by_hand(updates: str, steps: int) -> tuple[float, float, float, list[float]]:
-    """a, b, the average of a and the sums of both losses, in float64."""
+    """Returns a, b, the EMA of a and the sums of both losses, in float64."""
     a, b, average, sums = 1.0, 2.0, 1.0, []
     for step in range(1, steps + 1):
         first = a * b + 0.5 * a * a
@@ -33,18 +33,18 @@ def game_by_hand(updates: str, steps: int) -> tuple[float, float, float, list[fl
 
 
 @pytest.mark.parametrize("updates", ["alternating", "simultaneous"])
-def test_a_game_is_played_in_its_turns(updates):
+def test_alternating_and_simultaneous_updates_match_hand_computation(updates):
     model = Game(updates=updates)
     model.compile()
     history = model.fit(IMAGES, batch_size=8, epochs=4, verbose=0).history
     a, b, average, sums = game_by_hand(updates, 4)
     found = [float(number()) for number in (model.a, model.b, model.average)]
-    np.testing.assert_allclose(found, [a, b, average], atol=5e-7)  # a few roundings of numbers near 1
+    np.testing.assert_allclose(found, [a, b, average], atol=5e-7)  # a few rounding errors of numbers near 1
     np.testing.assert_allclose(history["loss"], sums, rtol=1e-6)
     assert set(history) == {"loss", "first_loss", "second_loss"}
 
 
-def test_a_step_is_gradient_descent_and_logs_are_means_over_images():
+def test_fit_step_is_sgd_and_evaluate_logs_mean_over_images():
     labels = np.linspace(1, 3, 8, dtype=np.float32)
     model = Line()
     model.compile()
@@ -56,7 +56,7 @@ def test_a_step_is_gradient_descent_and_logs_are_means_over_images():
     assert float(model.w()) == pytest.approx(expected, rel=1e-6)
 
 
-def test_a_phase_that_repeats_sees_a_share_of_the_batch_each_time():
+def test_repeated_phase_uses_one_share_of_batch_per_repeat():
     model = Means()
     model.compile()
     images = np.array([1, 4, 0, 2, 8, 3, 7], np.float32).reshape(7, 1, 1, 1) / 8  # three shares of two
@@ -73,7 +73,7 @@ def test_a_phase_that_repeats_sees_a_share_of_the_batch_each_time():
     assert whole["often_loss"] == pytest.approx(0.5 * (a - images.mean()) ** 2)
 
 
-def test_one_phase_has_a_learning_rate_and_several_have_one_each():
+def test_learning_rate_of_optimizer_is_separate_for_each_phase():
     line = Line()
     line.compile("sgd")
     halve = keras.callbacks.LearningRateScheduler(lambda epoch, rate: rate / 2)
@@ -98,12 +98,12 @@ def test_one_phase_has_a_learning_rate_and_several_have_one_each():
         ({"metrics": ["mae"]}, "Game.compile must .*Received: metrics"),
     ],
 )
-def test_what_it_cannot_be_compiled_with_is_said(arguments, complaint):
+def test_compile_rejects_invalid_arguments(arguments, complaint):
     with pytest.raises(ValueError, match=complaint):
         Game().compile(**arguments)
 
 
-def test_a_batch_must_be_what_the_model_is_trained_on():
+def test_fit_and_evaluate_reject_missing_labels_and_wrong_shape():
     line = Line()
     line.compile()
     with pytest.raises(ValueError, match=r"Line must be trained on pairs .*Received: images alone"):
@@ -113,13 +113,13 @@ def test_a_batch_must_be_what_the_model_is_trained_on():
 
 
 @pytest.mark.parametrize("missing", ["phases", "forward", "default_optimizers"])
-def test_what_an_architecture_must_define_is_said(missing):
+def test_phased_model_raises_for_undefined_methods(missing):
     arguments = (None, None, False) if missing == "forward" else ()
     with pytest.raises(TypeError, match=rf"define {missing}\(\)|must be passed to compile"):
         getattr(PhasedModel(), missing)(*arguments)
 
 
-def test_every_optimizer_and_random_state_is_in_what_is_saved(tmp_path):
+def test_save_weights_includes_optimizer_and_random_states(tmp_path):
     model = cnnzoo.build("gan")
     model.compile()
     model.fit(np.zeros((8, 28, 28, 1), np.uint8), batch_size=4, verbose=0)
@@ -128,17 +128,17 @@ def test_every_optimizer_and_random_state_is_in_what_is_saved(tmp_path):
     with h5py.File(tmp_path / "gan.weights.h5") as file:
         file.visititems(lambda path, item: shapes.append((path, item.shape)) if hasattr(item, "shape") else None)
     slots = [path for path, _ in shapes if path.startswith("optimizer/")]
-    # Two moments for each weight, iterations and learning rate for each phase, and the counter of steps.
+    # Two moments per weight, iterations and learning rate per phase, and the step counter.
     assert len(slots) == 2 * len(model.trainable_variables) + 2 * 2 + 1
     assert [path for path, shape in shapes if "seed" in path and shape == (2,)]
 
 
-# -- one backend against the other ---------------------------------------------------------------------------------
+# -- TensorFlow and JAX ---------------------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
 def both(request, tmp_path_factory):
-    """The logs of each architecture on TensorFlow and on JAX from equal weights, and the folder of the weights."""
+    """The weight folder, and the logs of each architecture on TensorFlow and on JAX from equal weights."""
     folder, models = tmp_path_factory.mktemp("backends"), {}
     with pytest.MonkeyPatch.context() as patch:
         noise.replace(patch.setattr)
@@ -169,14 +169,14 @@ def test_losses_agree_between_the_backends(name, both):
     _, tensorflow, jax = both
     assert tensorflow[name].keys() == jax["logs"][name].keys()
     for log, values in tensorflow[name].items():
-        # The first loss is that of equal weights; batch normalization is summed otherwise. Adam turns rounding into
-        # whole steps where a gradient is nearly 0, so that the later ones may drift further apart.
+        # The weights are equal for the first loss; only the sums of batch normalization are in another order. Where a
+        # gradient is nearly 0, Adam turns rounding into full steps, so that later losses may differ more.
         assert jax["logs"][name][log][0] == pytest.approx(values[0], rel=1e-5, abs=1e-6), log
         np.testing.assert_allclose(jax["logs"][name][log], values, rtol=2e-3, atol=1e-4, err_msg=log)
 
 
 @some_architectures
-def test_weights_saved_on_jax_load_here_bit_for_bit(name, both):
+def test_weights_saved_on_jax_load_on_tensorflow_bit_for_bit(name, both):
     folder, _, jax = both
     model = samples.repeating(name, seed=3)
     model.compile(samples.optimizers(model, lambda: keras.optimizers.Adam(1e-3)))
@@ -189,5 +189,5 @@ def test_weights_saved_on_jax_load_here_bit_for_bit(name, both):
         assert samples.digest(values) == expected, variable.path
 
 
-def test_jax_needs_no_tensorflow(both):
+def test_jax_backend_does_not_import_tensorflow(both):
     assert both[2]["tensorflow"] is False

@@ -1,4 +1,4 @@
-"""Steps in bfloat16, and the fused operations of TensorFlow, against Keras's own."""
+"""Training steps in bfloat16, and fused operations of TensorFlow compared with those of Keras."""
 
 import keras
 import numpy as np
@@ -11,7 +11,7 @@ from cnnzoo.data.sources import shipped_photographs
 from cnnzoo.nn.layers import BatchNormalization, DepthToSpace
 from cnnzoo.phases import precision
 
-TRAINING_PRECISION = None  # that of the machine
+TRAINING_PRECISION = None  # the default of the machine
 PICTURES = np.random.default_rng(0).random((64, 28, 28, 1), dtype=np.float32)
 
 needs_bfloat16 = pytest.mark.skipif(
@@ -20,7 +20,7 @@ needs_bfloat16 = pytest.mark.skipif(
 
 
 class PlainAdam(keras.optimizers.Adam):
-    """Keras's update: fused is `Adam` alone."""
+    """Adam with the update of Keras; only the class `Adam` itself is fused."""
 
 
 def trained(seed=0, optimizer=None, **settings):
@@ -32,11 +32,11 @@ def trained(seed=0, optimizer=None, **settings):
 
 
 @pytest.mark.parametrize("options", [{}, {"clipnorm": 0.1}, {"beta_1": 0.5, "epsilon": 1e-3}])
-def test_fused_adam_equals_that_of_keras(options):
+def test_fused_adam_matches_keras(options):
     (fused, _), (plain, _) = (
         trained(optimizer=kind(0.01, **options), precision="float32") for kind in (keras.optimizers.Adam, PlainAdam)
     )
-    # Adam divides by the root of tiny numbers, whose roundings differ.
+    # Adam divides by the square root of tiny numbers, and their rounding differs.
     for ours, theirs in zip(fused.get_weights(), plain.get_weights(), strict=True):
         np.testing.assert_allclose(ours, theirs, atol=2e-4)
     kept = [optimizer.by_phase["reconstruction"] for optimizer in (fused.optimizer, plain.optimizer)]
@@ -46,7 +46,7 @@ def test_fused_adam_equals_that_of_keras(options):
 
 
 @pytest.mark.parametrize("settings", [{"weight_decay": 0.1}, {"amsgrad": True}, {"use_ema": True, "ema_momentum": 0.5}])
-def test_settings_beyond_the_fused_adam_are_honored(settings):
+def test_adam_settings_without_fused_update_match_keras(settings):
     weights = []
     for kind in (keras.optimizers.Adam, PlainAdam):
         model, _ = trained(optimizer=kind(0.01, **settings), precision="float32")
@@ -56,7 +56,7 @@ def test_settings_beyond_the_fused_adam_are_honored(settings):
 
 
 @pytest.mark.parametrize("shape", [(6, 5, 4, 7), (9, 3), (1, 1, 1, 2)])
-def test_batch_normalization_equals_that_of_keras(shape):
+def test_batch_normalization_matches_keras(shape):
     import tensorflow as tf
 
     rng = np.random.default_rng(0)
@@ -83,20 +83,20 @@ def test_depth_to_space_is_equal_in_training_and_inference():
 
 
 @needs_bfloat16
-def test_bfloat16_is_near_float32_and_repeats_to_the_bit():
+def test_bfloat16_is_close_to_float32_and_deterministic():
     weights, losses = {}, {}
     for name, choice in (("one", "float32"), ("two", "bfloat16"), ("three", "bfloat16"), ("four", "auto")):
         model, losses[name] = trained(precision=choice)
         weights[name] = model.get_weights()
     assert any((a != b).any() for a, b in zip(weights["one"], weights["two"], strict=True))
-    np.testing.assert_allclose(losses["two"], losses["one"], rtol=0.01)  # 8 bits: 1 in 256 a product
+    np.testing.assert_allclose(losses["two"], losses["one"], rtol=0.01)  # 8 significant bits: 1 in 256 per product
     for name in ("three", "four"):
         for ours, theirs in zip(weights[name], weights["two"], strict=True):
             np.testing.assert_array_equal(ours, theirs)
 
 
 @needs_bfloat16
-def test_evaluation_is_float32_in_every_precision():
+def test_evaluate_after_bfloat16_training_matches_float32():
     model, _ = trained(precision="bfloat16")
     exact = cnnzoo.build("autoencoder", width=4, hidden=16, latent_dim=4)
     exact.set_weights(model.get_weights())
@@ -106,7 +106,7 @@ def test_evaluation_is_float32_in_every_precision():
 
 @needs_bfloat16
 @pytest.mark.parametrize("settings", [{"run_eagerly": True}, {"jit_compile": True}])
-def test_bfloat16_without_a_graph_is_refused_and_auto_is_float32(settings):
+def test_compile_rejects_bfloat16_in_eager_mode_and_with_xla(settings):
     with pytest.raises(ValueError, match=r"`precision` must be one of auto, float32 here \(.*Received: 'bfloat16'"):
         Line().compile(precision="bfloat16", **settings)
     model = Line()
@@ -114,7 +114,7 @@ def test_bfloat16_without_a_graph_is_refused_and_auto_is_float32(settings):
     assert model.precision == "float32"
 
 
-def test_an_unavailable_precision_is_refused(monkeypatch):
+def test_compile_rejects_unavailable_precision(monkeypatch):
     monkeypatch.setattr(precision, "_available", lambda: ("float32",))
     with pytest.raises(ValueError, match=r"one of auto, float32 here \(bfloat16 needs .*Received: 'bfloat16'"):
         Line().compile(precision="bfloat16")
@@ -126,7 +126,7 @@ def test_an_unavailable_precision_is_refused(monkeypatch):
 
 
 @needs_bfloat16
-def test_a_saved_model_keeps_its_precision_where_it_is_available(tmp_path, monkeypatch):
+def test_load_model_restores_available_precision_or_warns(tmp_path, monkeypatch):
     model = Line()
     model.compile(precision="bfloat16")
     model.fit(IMAGES, np.ones(8, np.float32), verbose=0)
@@ -138,7 +138,7 @@ def test_a_saved_model_keeps_its_precision_where_it_is_available(tmp_path, monke
 
 
 @needs_bfloat16
-def test_a_run_keeps_its_precision_and_resumes_to_the_same_bits(tmp_path):
+def test_resume_keeps_precision_and_is_bit_for_bit(tmp_path):
     import json
 
     class Stop(keras.callbacks.Callback):
@@ -159,7 +159,7 @@ def test_a_run_keeps_its_precision_and_resumes_to_the_same_bits(tmp_path):
 
 
 @needs_bfloat16
-def test_verbs_in_bfloat16_are_near_float32_which_comes_back_to_the_bit():
+def test_verb_precision_bfloat16_is_close_and_reversible():
     model = cnnzoo.build("espcn.x3")
     photograph = shipped_photographs("train")["astronaut"][:96, :120]
     exact = model.upscale(photograph)
@@ -171,7 +171,7 @@ def test_verbs_in_bfloat16_are_near_float32_which_comes_back_to_the_bit():
     np.testing.assert_array_equal(model.upscale(photograph), exact)
 
 
-def test_an_unavailable_precision_of_verbs_is_refused_and_the_old_one_stays(monkeypatch):
+def test_verb_precision_rejects_unavailable_value(monkeypatch):
     monkeypatch.setattr(precision, "_available", lambda: ("float32",))
     model = Line()
     with pytest.raises(ValueError, match=r"`verb_precision` must be one of auto, float32 here .*Received: 'bfloat16'"):

@@ -1,4 +1,4 @@
-"""The data of fit, evaluate and predict: weights by hand, and what is refused before or where it comes."""
+"""Data of `fit`, `evaluate` and `predict`: sample weights compared with hand computation, and rejected inputs."""
 
 import json
 import os
@@ -42,7 +42,7 @@ def line() -> Line:
 
 @pytest.fixture(scope="module")
 def classifier():
-    """One that is not trained."""
+    """An untrained classifier."""
     return compiled("lenet", image_shape=(28, 28, 1), classes=3)
 
 
@@ -82,7 +82,7 @@ LOSSES = {
 
 
 @pytest.mark.parametrize("name", LOSSES)
-def test_evaluate_weights_the_loss_of_each_image(name):
+def test_sample_weight_in_evaluate_matches_hand_computation(name):
     config, by_hand = LOSSES[name]
     model = compiled(name, **config)
     losses = by_hand(model)
@@ -92,12 +92,12 @@ def test_evaluate_weights_the_loss_of_each_image(name):
     assert plain["loss"] == pytest.approx(losses.mean(), rel=1e-5)
     assert weighted["loss"] == pytest.approx((WEIGHTS * losses).sum() / 12, rel=1e-5)
     for log in plain.keys() - {"loss"}:
-        assert weighted[log] == plain[log]  # the logs beside the loss are not weighted
+        assert weighted[log] == plain[log]  # logs other than the loss are not weighted
     triples = tf.data.Dataset.from_tensor_slices((FLOATS, LABELS, WEIGHTS[:, None])).batch(12)
     assert model.evaluate(triples, verbose=0, return_dict=True) == weighted
 
 
-def test_fit_descends_the_weighted_loss():
+def test_sample_weight_in_fit_matches_hand_computation():
     labels, weights = np.linspace(1, 3, 8, dtype=np.float32), np.linspace(0, 2, 8, dtype=np.float32)
     x = IMAGES[:, 0, 0, 0].astype(np.float64)
     expected = 0.5 - 0.1 * np.mean(weights * 2 * (0.5 * x - labels) * x)
@@ -115,7 +115,7 @@ def test_fit_descends_the_weighted_loss():
 
 
 @pytest.mark.parametrize("given", ["sample_weight", "class_weight"])
-def test_a_classifier_is_weighted_as_one_of_keras(given):
+def test_classifier_sample_and_class_weights_match_keras(given):
     by_class = {0: 0.5, 2: 3.0}
     settings = {"sample_weight": WEIGHTS} if given == "sample_weight" else {"class_weight": by_class}
     ours, theirs = (compiled("lenet", image_shape=(28, 28, 1), classes=3) for _ in range(2))
@@ -126,20 +126,20 @@ def test_a_classifier_is_weighted_as_one_of_keras(given):
     np.testing.assert_allclose(logs["loss"], wanted["loss"], rtol=1e-5)
     for a, b in zip(ours.trainable_variables, plain.trainable_variables, strict=True):
         np.testing.assert_allclose(a.numpy(), b.numpy(), atol=1e-7)
-    if given == "class_weight":  # a data set, of which Keras itself would ask for the weights of all classes
+    if given == "class_weight":  # with a data set, Keras itself requires the weights of all classes
         again = compiled("lenet", image_shape=(28, 28, 1), classes=3)
         stream = tf.data.Dataset.from_tensor_slices((FLOATS, LABELS)).batch(8)
         again.fit(stream, class_weight={0: 0.5, 1: 1.0}, verbose=0)
 
 
-def test_a_penalty_is_not_weighted():
+def test_sample_weight_has_no_effect_on_weight_penalty():
     model = compiled("lenet", image_shape=(28, 28, 1), classes=3, l2=1e-2)
     penalty = float(model.weight_penalty())
     found = model.evaluate(FLOATS, LABELS, sample_weight=np.zeros(12), verbose=0, return_dict=True)
     assert penalty > 0 and found["loss"] == pytest.approx(penalty, rel=1e-6)
 
 
-def test_weights_without_labels_are_not_dropped(autoencoder):
+def test_sample_weight_applies_without_labels(autoencoder):
     losses = squared_error(autoencoder)
     found = autoencoder.evaluate(FLOATS, sample_weight=WEIGHTS, verbose=0, return_dict=True)
     assert found["loss"] == pytest.approx((WEIGHTS * losses).sum() / 12, rel=1e-5)
@@ -153,7 +153,7 @@ def test_weights_without_labels_are_not_dropped(autoencoder):
     ("name", "config", "phase"),
     [("gan", {}, "discriminator"), ("vae", SMALL | {"free_bits": 0.1}, "elbo"), ("adain", {"width": 4}, "decoder")],
 )
-def test_weights_are_refused_where_a_loss_is_of_the_whole_batch(name, config, phase):
+def test_fit_rejects_sample_weight_for_loss_of_whole_batch(name, config, phase):
     model = compiled(name, **config)
     images = DIGITS if model.image_shape[2] == 1 else np.repeat(DIGITS, 3, axis=3)
     before = model.get_weights()
@@ -178,12 +178,12 @@ def test_weights_are_refused_where_a_loss_is_of_the_whole_batch(name, config, ph
         ),
     ],
 )
-def test_weights_that_are_none_are_refused(classifier, settings, complaint):
+def test_fit_rejects_invalid_sample_and_class_weights(classifier, settings, complaint):
     with pytest.raises(ValueError, match=complaint):
         classifier.fit(DIGITS, LABELS, verbose=0, **settings)
 
 
-def test_class_weights_need_labels(autoencoder):
+def test_class_weight_requires_labels(autoencoder):
     with pytest.raises(ValueError, match=r"`class_weight` must come with labels.*Received: class_weight without"):
         autoencoder.fit(DIGITS, class_weight={0: 1.0}, verbose=0)
     with pytest.raises(ValueError, match=r"`class_weight` must come with labels.*Received: class_weight without"):
@@ -193,7 +193,7 @@ def test_class_weights_need_labels(autoencoder):
 # -- labels ------------------------------------------------------------------------------------------------------------
 
 
-def test_a_column_of_labels_is_a_row(classifier):
+def test_evaluate_accepts_labels_as_column(classifier):
     row = classifier.evaluate(DIGITS, LABELS, verbose=0, return_dict=True)
     true = (classifier.classify(DIGITS).argmax(1) == LABELS).mean()
     assert row["accuracy"] == pytest.approx(true)
@@ -204,7 +204,7 @@ def test_a_column_of_labels_is_a_row(classifier):
 
 
 def streams(*parts) -> dict:
-    """The same batches as arrays and in every stream that Keras takes."""
+    """Returns the same batch as arrays and in every stream type of Keras."""
 
     class Pairs(keras.utils.PyDataset):
         def __len__(self):
@@ -223,7 +223,7 @@ def streams(*parts) -> dict:
 
 @pytest.mark.parametrize("form", ["arrays", "tf.data", "generator", "PyDataset"])
 @pytest.mark.parametrize("name", ["lenet", "cgan", "cvae"])
-def test_labels_out_of_range_are_refused(name, form):
+def test_fit_rejects_labels_out_of_range(name, form):
     config = {"lenet": {"image_shape": (28, 28, 1)}, "cgan": {"width": 4}, "cvae": SMALL}[name]
     model = compiled(name, classes=3, **config)
     for wrong, seen in ((LABELS + 1, r"\[1, 3\]"), (LABELS - 1, r"\[-1, 1\]")):
@@ -243,7 +243,7 @@ def test_labels_out_of_range_are_refused(name, form):
         (LABELS[:, None, None], r"Labels must be integers .*Received: int64 \(12, 1, 1\)"),
     ],
 )
-def test_labels_of_another_kind_are_refused(classifier, labels, complaint):
+def test_fit_and_evaluate_reject_labels_of_wrong_dtype_or_shape(classifier, labels, complaint):
     for act in (classifier.fit, classifier.evaluate):
         with pytest.raises(ValueError, match=complaint):
             act(DIGITS, labels, verbose=0)
@@ -251,7 +251,7 @@ def test_labels_of_another_kind_are_refused(classifier, labels, complaint):
         classifier.fit(tf.data.Dataset.from_tensor_slices((DIGITS, labels)).batch(4), verbose=0)
 
 
-def test_targets_are_refused_by_models_that_make_their_own():
+def test_denoiser_rejects_targets():
     model = compiled("denoiser", width=4)
     with pytest.raises(
         ValueError, match=r"which Denoiser does not look at: .*Received: targets of shape \(12, 28, 28, 1\)"
@@ -271,7 +271,7 @@ def test_targets_are_refused_by_models_that_make_their_own():
         (np.where(FLOATS > 0.5, np.nan, FLOATS), r"\[\S+, \S+\]"),
     ],
 )
-def test_floats_of_another_scale_are_refused(autoencoder, form, images, seen):
+def test_float_images_outside_unit_range_are_rejected(autoencoder, form, images, seen):
     complaint = rf"^Images must be uint8 in \[0, 255\] or floats in \[0, 1\]\. Received: values in {seen}$"
     for act in (autoencoder.fit, autoencoder.evaluate, autoencoder.predict):
         with pytest.raises(ValueError, match=complaint):
@@ -283,7 +283,7 @@ def test_floats_of_another_scale_are_refused(autoencoder, form, images, seen):
             act(images)
 
 
-def test_noise_may_leave_the_range_but_not_the_scale():
+def test_denoiser_accepts_noisy_floats_and_rejects_wrong_scale():
     model = compiled("denoiser", width=4)
     noisy = FLOATS + np.random.default_rng(1).normal(0, 0.3, FLOATS.shape).astype(np.float32)
     assert noisy.min() < -0.2 and noisy.max() > 1.2
@@ -295,11 +295,11 @@ def test_noise_may_leave_the_range_but_not_the_scale():
     np.testing.assert_allclose(model.predict(stream, verbose=0), model.predict(noisy, verbose=0), atol=1e-6)
     with pytest.raises(ValueError, match="Received: means"):
         model.predict(tf.data.Dataset.from_tensor_slices(DIGITS.astype(np.float32)).batch(5), verbose=0)
-    with pytest.raises(ValueError, match="Received: values"):  # those to be made noisy are clean
+    with pytest.raises(ValueError, match="Received: values"):  # fit adds noise to clean images
         model.fit(noisy, verbose=0)
 
 
-def test_a_mask_is_not_taken_for_an_image():
+def test_mask_is_excluded_from_image_range_check():
     model = samples.fresh("inpainter", width=4, depth=1)
     holes = samples.inputs(model, 2).astype(np.float32)
     holes[..., :3] /= 255  # the mask stays at 255
@@ -322,13 +322,13 @@ def test_a_mask_is_not_taken_for_an_image():
         ),
     ],
 )
-def test_other_structures_are_refused(classifier, data, complaint):
+def test_fit_and_evaluate_reject_other_data_structures(classifier, data, complaint):
     for act in (classifier.fit, classifier.evaluate):
         with pytest.raises(ValueError, match=complaint):
             act(data, verbose=0)
 
 
-def test_checks_of_a_stream_hold_under_xla():
+def test_label_check_of_stream_works_with_jit_compile():
     model = samples.fresh("lenet", image_shape=(28, 28, 1), classes=3)
     model.compile("sgd", jit_compile=True)
     with pytest.raises(ValueError, match=r"Received: values in \[1, 3\]"):
@@ -339,7 +339,7 @@ def test_checks_of_a_stream_hold_under_xla():
 # -- batches -----------------------------------------------------------------------------------------------------------
 
 
-def test_a_batch_with_fewer_images_than_updates_gives_each_one_image():
+def test_repeated_phase_reuses_images_of_small_batch():
     model = Means()
     model.compile()
     model.fit(np.array([0.25, 1.0], np.float32).reshape(2, 1, 1, 1), batch_size=2, shuffle=False, verbose=0)
@@ -357,15 +357,15 @@ def test_a_batch_with_fewer_images_than_updates_gives_each_one_image():
         pytest.param("gan", {}, True, marks=pytest.mark.slow),
     ],
 )
-def test_a_short_last_batch_leaves_a_game_finite(name, config, jit):
+def test_gan_training_is_finite_with_short_last_batch(name, config, jit):
     model = samples.fresh(name, critic_steps=2, **config)
     model.compile(jit_compile=jit)
-    history = model.fit(DIGITS[:5], batch_size=4, epochs=2, verbose=0).history  # the last has one image for two updates
+    history = model.fit(DIGITS[:5], batch_size=4, epochs=2, verbose=0).history  # last batch: one image for two updates
     assert np.isfinite([value for values in history.values() for value in values]).all()
     assert all(np.isfinite(weights).all() for weights in model.get_weights())
 
 
-def test_adain_refuses_a_photograph_that_is_alone():
+def test_adain_rejects_batch_of_one_image():
     model = compiled("adain", width=4)
     photographs = np.repeat(DIGITS, 3, axis=3)
     before = model.get_weights()
@@ -381,12 +381,12 @@ def test_adain_refuses_a_photograph_that_is_alone():
 
 
 @pytest.mark.slow
-def test_uneven_and_empty_replicas_train_as_one_device():
-    """Two replicas: the last batch of one image leaves one of them without any, that of six gives 4 and 2."""
+def test_uneven_and_empty_replicas_match_one_device():
+    """Two replicas: the batch of one image leaves one replica empty, the batch of six is split into 4 and 2."""
     found = result("uneven_replicas.py")
     for name, (moved, apart, logs, finite) in found.items():
         assert finite, name
-        if name in ("line", "autoencoder"):  # without batch normalization, which is of each replica
+        if name in ("line", "autoencoder"):  # without batch normalization, whose statistics are per replica
             assert moved > 0 and apart < 1e-4 * moved, name
             np.testing.assert_allclose(logs[0], logs[1], rtol=1e-5, err_msg=name)
 
@@ -394,7 +394,7 @@ def test_uneven_and_empty_replicas_train_as_one_device():
 # -- metrics, settings of Keras ----------------------------------------------------------------------------------------
 
 
-def test_metrics_of_compile_are_logged_saved_and_watched(tmp_path):
+def test_compile_metrics_are_logged_monitored_and_saved(tmp_path):
     model = samples.fresh("lenet", image_shape=(28, 28, 1), classes=3)
     top = keras.metrics.SparseTopKCategoricalAccuracy(2, name="top2")
     weighted = [keras.metrics.SparseCategoricalAccuracy(name="weighted_accuracy")]
@@ -414,7 +414,7 @@ def test_metrics_of_compile_are_logged_saved_and_watched(tmp_path):
     assert scores == {name: pytest.approx(logs[f"val_{name}"][-1], rel=1e-6) for name in names}
 
 
-def test_metrics_of_other_tasks_are_refused():
+def test_compile_rejects_unsupported_metrics_and_loss():
     with pytest.raises(
         ValueError,
         match=r"^The settings of Autoencoder.compile must .*; its losses and metrics are its own. Received: metrics$",
@@ -426,7 +426,7 @@ def test_metrics_of_other_tasks_are_refused():
         samples.fresh("lenet").compile(loss="mse")
 
 
-def test_each_phase_needs_an_optimizer_of_its_own():
+def test_compile_rejects_shared_optimizers():
     model, adam = samples.fresh("gan"), keras.optimizers.Adam(1e-4)
     with pytest.raises(
         ValueError, match=r"one for each of the phases discriminator, generator. Received: one for several"
@@ -442,7 +442,7 @@ def test_each_phase_needs_an_optimizer_of_its_own():
         samples.fresh("autoencoder", **SMALL).compile(sgd)
 
 
-def test_an_order_of_axes_that_no_model_has_is_refused():
+def test_build_rejects_channels_first():
     keras.config.set_image_data_format("channels_first")
     try:
         with pytest.raises(ValueError, match=r"must be 'channels_last'. Received: 'channels_first'"):
@@ -452,7 +452,7 @@ def test_an_order_of_axes_that_no_model_has_is_refused():
 
 
 @pytest.mark.parametrize("backend", ["torch", "numpy"])
-def test_a_backend_that_no_model_works_on_is_refused(backend):
+def test_build_rejects_unsupported_backend(backend):
     line = "import cnnzoo\ntry:\n    cnnzoo.build('cnn')\nexcept ValueError as error:\n    print(error)"
     env = {**os.environ, "KERAS_BACKEND": backend}
     done = subprocess.run([sys.executable, "-c", line], env=env, capture_output=True, text=True, check=True)
@@ -467,7 +467,7 @@ def test_a_backend_that_no_model_works_on_is_refused(backend):
         pytest.param("inpainter", {"width": 4, "depth": 1}, marks=pytest.mark.slow),
     ],
 )
-def test_export_of_keras_writes_the_main_function(name, config, tmp_path):
+def test_keras_export_matches_model_outputs(name, config, tmp_path):
     model = samples.fresh(name, **config)
     inputs = samples.inputs(model, 2).astype(np.float32)
     inputs = inputs / 255 if model.task != "generate" else inputs
@@ -476,7 +476,7 @@ def test_export_of_keras_writes_the_main_function(name, config, tmp_path):
     np.testing.assert_allclose(export.serve(inputs), numbers(model(inputs)), atol=1e-5)
 
 
-def test_the_history_of_a_fit_that_rarely_validates_is_drawn(autoencoder):
+def test_plot_history_draws_curves_with_validation_freq(autoencoder):
     settings = {"validation_data": DIGITS, "validation_freq": 3, "epochs": 5, "verbose": 0}
     history = autoencoder.fit(DIGITS, **settings)
     (axis, *_) = cnnzoo.plot_history(history).axes
@@ -497,7 +497,7 @@ def result(script: str, **environment: str) -> dict:
 
 
 @pytest.mark.slow
-def test_on_jax_the_same_is_weighted_and_refused():
+def test_jax_backend_weights_and_checks_inputs_like_tensorflow():
     found = result("jax_inputs.py", KERAS_BACKEND="jax")
     labels, weights = np.linspace(1, 3, 8, dtype=np.float32), np.linspace(0, 2, 8, dtype=np.float32)
     x = IMAGES[:, 0, 0, 0].astype(np.float64)

@@ -1,4 +1,4 @@
-"""Faults beneath a run: kills, a full disk, damaged states, changing data, a clock that jumps."""
+"""Faults during a run: kills, a full disk, damaged states, changed data and clock jumps."""
 
 import json
 import resource
@@ -30,7 +30,7 @@ def folder(tmp_path):
 
 
 def train(folder, out, **settings):
-    """Three epochs of four steps."""
+    """Trains for three epochs of four steps."""
     settings = {"epochs": 3, "batch_size": 4, "seed": 4, "config": CONFIG, "verbose": 0, **settings}
     return cnnzoo.train("autoencoder", data=folder, out=out, **settings)
 
@@ -41,12 +41,12 @@ def outcome(run):
 
 
 def hidden(run):
-    """What writing leaves behind."""
+    """Returns the names of leftover temporary files: hidden files other than the lock."""
     return sorted(path.name for path in run.rglob(".*") if path.name != ".lock")
 
 
 class Fault(keras.callbacks.Callback):
-    """Calls a function before the state after a step is saved."""
+    """Calls a function after a given number of steps, before the state of that step is saved."""
 
     def __init__(self, step, strike):
         super().__init__()
@@ -70,14 +70,14 @@ def cut():
 
 
 @pytest.mark.slow
-def test_runs_killed_at_random_moments_end_in_the_bits_of_unbroken_ones():
+def test_killed_runs_resume_bit_for_bit():
     command = [sys.executable, str(ROOT / "benchmarks/faults.py"), "--kills", "4", "--architectures", "lenet", "dcgan"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stdout + done.stderr[-3000:]
     assert "from stream" in done.stdout and "OTHER BITS" not in done.stdout
 
 
-def test_states_within_an_epoch_are_saved_and_resumed_from(folder, tmp_path, monkeypatch):
+def test_resume_from_state_within_epoch_is_bit_for_bit(folder, tmp_path, monkeypatch):
     expected = outcome(train(folder, tmp_path / "expected"))
     monkeypatch.setattr(callbacks, "SAVE_SECONDS", 0.0)
     monkeypatch.setattr(callbacks, "SAVE_SHARE", 1e9)
@@ -87,7 +87,7 @@ def test_states_within_an_epoch_are_saved_and_resumed_from(folder, tmp_path, mon
     assert outcome(cnnzoo.train(resume=tmp_path / "run", verbose=0)) == expected
 
 
-def test_what_a_killed_process_leaves_is_deleted(folder, tmp_path):
+def test_resume_deletes_leftover_temporary_files(folder, tmp_path):
     with pytest.raises(PowerCut):
         train(folder, tmp_path / "run", callbacks=[Fault(5, cut)])
     (tmp_path / "run/.0123456789abcdef.tmp").touch()
@@ -115,7 +115,7 @@ def cut_short(state):
 
 
 @pytest.mark.parametrize("spoil", [spoil_weights, spoil_record, cut_short])
-def test_an_altered_state_is_passed_over_with_a_warning(folder, tmp_path, spoil):
+def test_resume_skips_damaged_state_with_warning(folder, tmp_path, spoil):
     run = train(folder, tmp_path / "run")
     expected = outcome(run)
     (run / "model.weights.h5").unlink()
@@ -125,7 +125,7 @@ def test_an_altered_state_is_passed_over_with_a_warning(folder, tmp_path, spoil)
     assert outcome(run) == expected
 
 
-def test_states_after_damaged_ones_are_kept(folder, tmp_path):
+def test_resume_restarts_and_saves_if_all_states_are_damaged(folder, tmp_path):
     run = train(folder, tmp_path / "run")
     (run / "model.weights.h5").unlink()
     for state in (run / "state").iterdir():
@@ -142,7 +142,7 @@ def test_states_after_damaged_ones_are_kept(folder, tmp_path):
 # -- a full disk -----------------------------------------------------------------------------------------------------
 
 
-def test_a_full_disk_ends_a_run_which_resumes_to_the_same_bits(folder, tmp_path):
+def test_train_raises_at_file_size_limit_and_resumes_bit_for_bit(folder, tmp_path):
     expected = outcome(train(folder, tmp_path / "expected"))
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     full = Fault(6, lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (2**13, before[1])))
@@ -159,7 +159,7 @@ def test_a_full_disk_ends_a_run_which_resumes_to_the_same_bits(folder, tmp_path)
 
 
 @pytest.mark.slow
-def test_a_full_disk_gives_one_line(folder, tmp_path):
+def test_train_command_reports_full_disk_in_one_line(folder, tmp_path):
     disk = tmp_path / "disk"
     disk.mkdir()
     if subprocess.run(["unshare", "-rm", "mount", "-t", "tmpfs", "tmpfs", disk], capture_output=True).returncode:
@@ -179,14 +179,14 @@ def test_a_full_disk_gives_one_line(folder, tmp_path):
 # -- data and clock --------------------------------------------------------------------------------------------------
 
 
-def test_a_stream_that_changes_beneath_a_run_is_told_at_its_end(folder, tmp_path):
+def test_train_warns_if_streamed_folder_changes_during_run(folder, tmp_path):
     change = Fault(6, lambda: Image.new("RGB", (9, 9)).save(folder / "03.png"))
     with pytest.warns(UserWarning, match=r"own has changed while .*run trained on it: other files; a new run on it"):
         train(folder, tmp_path / "run", memory=0, callbacks=[change])
     assert (tmp_path / "run/model.weights.h5").exists()
 
 
-def test_a_clock_that_jumps_changes_nothing(folder, tmp_path, monkeypatch):
+def test_clock_jumps_have_no_effect_on_weights_and_history(folder, tmp_path, monkeypatch):
     expected = outcome(train(folder, tmp_path / "expected"))
     year, clock = 365 * 86400, time.time
     jumps = [

@@ -1,4 +1,4 @@
-"""`cnnzoo.train`: what a run writes, what it refuses, and how it stops. Resuming has a file of its own."""
+"""`cnnzoo.train`: files of a run, rejected settings and stopping. `test_resume.py` covers resuming."""
 
 import json
 import re
@@ -23,7 +23,7 @@ from cnnzoo.training import plan as planning
 from cnnzoo.training.callbacks import CollapseWarning, Coverage, TrainingDiverged
 from cnnzoo.training.status import status
 
-BATCH = 600  # digits to train on: 2 steps an epoch
+BATCH = 600  # 2 steps per epoch on the digits
 
 
 class Scalar(keras.layers.Layer):
@@ -34,7 +34,7 @@ class Scalar(keras.layers.Layer):
 
 
 class Toy(PhasedModel):
-    """Two scalars that start at 1 and are trained by SGD, so that every log is known in closed form."""
+    """Trains two scalars by SGD, starting at 1; every log has a closed form."""
 
     task = "generate"
     latent_dim = 1
@@ -52,7 +52,7 @@ class Toy(PhasedModel):
 
     def other(self, _):
         v = self.second.value
-        return v**2 if self.loss == "square" else v - ops.stop_gradient(v)  # the latter is 0, with gradient 1
+        return v**2 if self.loss == "square" else v - ops.stop_gradient(v)  # otherwise value 0, gradient 1
 
     def forward(self, images, labels, training):
         return None
@@ -66,7 +66,7 @@ class Toy(PhasedModel):
 
 @pytest.fixture(scope="module", autouse=True)
 def known():
-    """`Toy` is an architecture while this module is tested."""
+    """Registers `Toy` as an architecture for the tests of this module."""
     register("toy")(Toy)
     yield
     del registry._classes["toy"]
@@ -84,11 +84,11 @@ def run(tmp_path_factory):
 
 
 def squares(rate, steps):
-    """The loss v^2 at each step of SGD from v = 1."""
+    """Returns the loss v^2 at each step of SGD from v = 1."""
     return (1 - 2 * rate) ** (2 * np.arange(steps))
 
 
-def test_history_holds_the_mean_of_every_log_of_every_epoch(run):
+def test_history_contains_epoch_means_of_all_logs(run):
     history = json.loads((run / "history.json").read_text())
     means = squares(0.1, 6).reshape(3, 2).mean(axis=1)
     assert [(entry["epoch"], entry["step"]) for entry in history] == [(1, 2), (2, 4), (3, 6)]
@@ -96,7 +96,7 @@ def test_history_holds_the_mean_of_every_log_of_every_epoch(run):
         np.testing.assert_allclose([entry[name] for entry in history], factor * means, rtol=1e-5)
 
 
-def test_run_json_says_what_the_run_was(run):
+def test_run_json_records_settings_optimizers_and_versions(run):
     plan = json.loads((run / "run.json").read_text())
     assert {key: plan[key] for key in ("name", "data", "epochs", "batch_size", "seed", "steps")} == {
         "name": "toy", "data": "digits", "epochs": 3, "batch_size": BATCH, "seed": 0, "steps": 6
@@ -106,29 +106,29 @@ def test_run_json_says_what_the_run_was(run):
     assert plan["versions"]["keras"] == keras.__version__
 
 
-def test_the_final_weights_are_bare(run):
+def test_final_weight_file_contains_model_weights_only(run):
     import h5py
 
     arrays = []
     with h5py.File(run / "model.weights.h5") as file:
         file.visititems(lambda _, item: arrays.append(item[()]) if isinstance(item, h5py.Dataset) else None)
-    assert arrays == [pytest.approx(0.8**6)] * 2  # the two weights; no optimizer's, no running mean's
+    assert arrays == [pytest.approx(0.8**6)] * 2  # two weights, no optimizer variables, no running means
     fresh = Toy()
     fresh.load_weights(run / "model.weights.h5")
     assert fresh.first.value.numpy() == pytest.approx(0.8**6)
 
 
-def test_samples_show_the_same_noise_after_every_epoch(run):
+def test_contact_sheets_use_same_noise_in_every_epoch(run):
     from skimage.io import imread
 
     sheets = [imread(path) for path in sorted((run / "samples").iterdir())]
     assert [path.name for path in sorted((run / "samples").iterdir())] == [f"epoch-000{i}.png" for i in (1, 2, 3)]
     for epoch, sheet in enumerate(sheets, start=1):
         value = round(255 * (0.5 + 0.8 ** (2 * epoch) / 4))
-        assert np.count_nonzero(sheet == value) >= 64 * 8 * 8  # 64 images, whatever lies between them
+        assert np.count_nonzero(sheet == value) >= 64 * 8 * 8  # 64 images; gaps may have the same value
 
 
-def test_tensorboard_reads_the_logs_and_the_sheets(run):
+def test_tensorboard_contains_scalars_and_contact_sheets(run):
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
     events = EventAccumulator(str(run / "tensorboard"), size_guidance={"images": 0, "scalars": 0})
@@ -144,7 +144,7 @@ def test_tensorboard_reads_the_logs_and_the_sheets(run):
     assert events.Images("samples")[-1].encoded_image_string == png
 
 
-def test_a_model_that_reconstructs_shows_originals_above_reconstructions(tmp_path):
+def test_contact_sheet_shows_originals_above_reconstructions(tmp_path):
     from skimage.io import imread
 
     from cnnzoo.data import load
@@ -159,8 +159,8 @@ def test_a_model_that_reconstructs_shows_originals_above_reconstructions(tmp_pat
     assert not np.array_equal(top, bottom)
 
 
-def test_a_diverging_phase_stops_the_run_and_the_last_good_state_stays(tmp_path):
-    # v_k = (1 - 2e5)^k, whose square passes float32's 3.4e38 at k = 4: the loss of the fifth step, in epoch 3.
+def test_diverging_loss_stops_run_and_keeps_last_finite_state(tmp_path):
+    # v_k = (1 - 2e5)^k; its square exceeds the float32 maximum 3.4e38 at k = 4, the loss of step 5, in epoch 3.
     with pytest.raises(TrainingDiverged, match=r"second_loss is inf in phase 'second' at step 5 of 6") as error:
         toy(tmp_path / "run", config={"rate": 1e5})
     assert [path.name for path in (tmp_path / "run/state").glob("[!.]*")] != []
@@ -172,14 +172,14 @@ def test_a_diverging_phase_stops_the_run_and_the_last_good_state_stays(tmp_path)
     assert found.problem == "second_loss is inf in phase 'second' at step 5"
 
 
-def test_weights_that_are_not_finite_are_never_kept(tmp_path):
-    # The loss is 0 while the weight falls by 3e38 a step: it is -inf after the second, the last of the first epoch.
+def test_non_finite_weights_stop_run_and_are_not_saved(tmp_path):
+    # The loss is 0 and the weight falls by 3e38 per step: it is -inf after step 2, the last step of epoch 1.
     with pytest.raises(TrainingDiverged, match=r"the weight .* is not finite in phase 'second' at step 2 of 6"):
         toy(tmp_path / "run", config={"rate": 3e38, "loss": "slope"})
     assert not (tmp_path / "run/state").exists()
 
 
-def test_validation_images_are_watched_where_the_recipe_holds_them_out(tmp_path, monkeypatch):
+def test_train_on_split_fit_logs_validation_loss(tmp_path, monkeypatch):
     held = Recipe(checkpoint="toy.held", data="digits", split="fit", epochs=2, batch_size=BATCH, expects="")
     monkeypatch.setattr(planning, "recipe", lambda name: held)
     run = cnnzoo.train("toy.held", out=tmp_path / "run", verbose=0)
@@ -189,7 +189,7 @@ def test_validation_images_are_watched_where_the_recipe_holds_them_out(tmp_path,
     np.testing.assert_allclose([entry["val_first_loss"] for entry in history], after, rtol=1e-5)
 
 
-def test_the_rate_of_a_phase_falls_until_the_last_step_however_often_it_is_updated(tmp_path, monkeypatch):
+def test_learning_rate_decay_is_invariant_to_phase_repeats(tmp_path, monkeypatch):
     class Note(keras.callbacks.Callback):
         def on_train_batch_end(self, batch, logs=None):
             seen.append([float(optimizer.learning_rate) for optimizer in self.model.optimizer.by_phase.values()])
@@ -202,7 +202,7 @@ def test_the_rate_of_a_phase_falls_until_the_last_step_however_often_it_is_updat
     np.testing.assert_allclose(seen, np.stack([cosine, cosine], axis=1), atol=1e-7)
 
 
-def test_further_callbacks_take_part(tmp_path):
+def test_train_runs_callbacks_and_respects_stop_training(tmp_path):
     class Count(keras.callbacks.Callback):
         batches = 0
 
@@ -219,7 +219,7 @@ def test_further_callbacks_take_part(tmp_path):
     assert (run / "model.weights.h5").exists()
 
 
-def test_signal_handlers_and_random_numbers_are_left_as_they_were(tmp_path):
+def test_train_restores_signal_handlers_and_random_state(tmp_path):
     import random
 
     def mine(number, frame):
@@ -237,14 +237,14 @@ def test_signal_handlers_and_random_numbers_are_left_as_they_were(tmp_path):
     assert drawn == random.Random(7).random()
 
 
-def test_a_run_outside_the_main_thread(tmp_path):
+def test_train_works_outside_main_thread(tmp_path):
     thread = threading.Thread(target=toy, args=[tmp_path / "run"], kwargs={"epochs": 1})
     thread.start()
     thread.join()
     assert (tmp_path / "run/model.weights.h5").exists()
 
 
-def test_another_seed_gives_another_model(tmp_path):
+def test_build_model_initial_weights_depend_on_seed(tmp_path):
     def first_kernel(seed):
         model = planning.build_model({"architecture": "lenet", "config": {}, "seed": seed})
         return model.get_weights()[0]
@@ -253,7 +253,7 @@ def test_another_seed_gives_another_model(tmp_path):
     assert not np.array_equal(first_kernel(1), first_kernel(2))
 
 
-def test_the_number_of_classes_comes_from_the_data(tmp_path):
+def test_train_infers_number_of_classes_from_folder(tmp_path):
     from skimage.io import imsave
 
     generator = np.random.default_rng(0)
@@ -270,7 +270,7 @@ def test_the_number_of_classes_comes_from_the_data(tmp_path):
     assert plan["data"] == str(tmp_path / "shapes")
 
 
-def test_a_run_folder_is_never_overwritten(run, tmp_path, monkeypatch):
+def test_train_does_not_overwrite_existing_run_or_file(run, tmp_path, monkeypatch):
     with pytest.raises(ValueError, match=r"holds a run already; go on with it by --resume"):
         toy(run)
     (tmp_path / "file").write_text("mine")
@@ -294,13 +294,13 @@ def test_a_run_folder_is_never_overwritten(run, tmp_path, monkeypatch):
         ({"resume": "elsewhere"}, "`name`, `out`, `data`, `epochs`, `batch_size` must not be given with `resume`"),
     ],
 )
-def test_settings_that_cannot_be(tmp_path, settings, message):
+def test_train_rejects_invalid_settings(tmp_path, settings, message):
     with pytest.raises(ValueError, match=message):
         toy(tmp_path / "run", **settings)
     assert not (tmp_path / "run").exists()
 
 
-def test_names_that_do_not_exist(tmp_path):
+def test_train_rejects_unknown_or_missing_names_and_run_folders(tmp_path):
     with pytest.raises(UnknownName, match=r"Unknown recipe 'cnn\.minst'. Did you mean cnn"):
         cnnzoo.train("cnn.minst")
     with pytest.raises(UnknownName, match=r"Unknown architecture 'cnm'. Did you mean cnn"):
@@ -312,27 +312,27 @@ def test_names_that_do_not_exist(tmp_path):
 
 
 @pytest.mark.parametrize("name", list_recipes())
-def test_every_recipe_is_one_of_its_name(name):
+def test_recipe_metadata_and_optimizers_are_valid(name):
     mine = recipe(name)
     arch, tag = name.split(".")
     assert mine.checkpoint == name and arch in list_models()
-    assert is_photographs(mine.data) or tag.startswith(mine.data.split("/")[0])  # whole photographs are of no one set
+    assert is_photographs(mine.data) or tag.startswith(mine.data.split("/")[0])  # photographs have other tags
     assert mine.expects and mine.summary and not mine.summary.endswith(".")
     assert mine.published.startswith("none") or (re.search(r"\(.+, \d{4}.*\)", mine.published) and mine.differs)
     model = planning.build_model({"architecture": arch, "config": mine.config, "seed": 0})
     updates = {phase.name: 100 for phase in model.phases()}
     made = mine.optimizers(updates) if mine.optimizers else model.default_optimizers()
-    model.compile(made)  # complains unless every phase has its optimizer
+    model.compile(made)  # raises unless every phase has an optimizer
     keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(model.optimizer))
 
 
-def test_recipes_are_listed_without_keras():
+def test_list_recipes_does_not_import_keras():
     code = "import sys; from cnnzoo.recipes import *; print(*list_recipes('cnn_wide'), 'keras' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.stdout == "cnn_wide.mnist False\n", done.stderr
 
 
-def test_a_run_on_a_share_of_the_images_sees_those_alone_even_when_resumed(tmp_path, monkeypatch):
+def test_limit_selects_same_subset_before_and_after_resume(tmp_path, monkeypatch):
     seen, stream = [], data.ImageSet.stream
     monkeypatch.setattr(data.ImageSet, "stream", lambda images, *when: seen.append(images) or stream(images, *when))
     path = toy(tmp_path / "run", limit=1300, epochs=1)
@@ -350,7 +350,7 @@ def test_a_run_on_a_share_of_the_images_sees_those_alone_even_when_resumed(tmp_p
     assert not (tmp_path / "other").exists()
 
 
-def test_the_coverage_of_a_few_training_images_is_in_the_history(tmp_path):
+def test_coverage_in_history_matches_density_coverage(tmp_path):
     from cnnzoo.data import load
     from cnnzoo.metrics.features import density_coverage
 
@@ -363,7 +363,7 @@ def test_the_coverage_of_a_few_training_images_is_in_the_history(tmp_path):
     assert logged == pytest.approx(density_coverage(real, fake, 5)[1])
 
 
-def test_a_collapse_is_said_when_it_happens():
+def test_coverage_warns_when_generator_collapses():
     images = np.random.default_rng(0).integers(0, 256, (50, 4, 4, 1)).astype(np.uint8)
     watch = Coverage(images)
 
@@ -384,7 +384,7 @@ def test_a_collapse_is_said_when_it_happens():
     with pytest.warns(CollapseWarning, match=r"the generator has collapsed: .* after epoch 7, and was 1\.00"):
         watch.on_epoch_end(6, logs)
     assert logs["coverage"] < 0.5
-    early = Coverage(0 * images, best=0.09)  # before the generator has learned anything
+    early = Coverage(0 * images, best=0.09)  # best value below 0.1, as at the start of training: no warning
     early.set_model(Generator())
     early.on_epoch_end(0, logs)
     assert logs["coverage"] < 0.045

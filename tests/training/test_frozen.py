@@ -1,4 +1,4 @@
-"""Fine-tuning with frozen parts: they stay as they were, bit for bit, and the others do not."""
+"""Fine-tuning with frozen layers: frozen layers stay equal bit for bit, all others change."""
 
 import json
 import threading
@@ -12,7 +12,7 @@ from cnnzoo.cli import main
 from cnnzoo.training.frozen import parts
 
 SETTINGS = {"data": "digits", "limit": 64, "batch_size": 32, "verbose": 0}
-# With batch statistics, two optimizers and an averaged generator.
+# For dcgan, with batch statistics, two optimizers and an EMA of the generator.
 FROZEN = ("generator/conv2d_transpose*", "generator/batch_normalization", "discriminator/batch_normalization*")
 
 
@@ -36,7 +36,7 @@ def same(a, b):
     return [np.array_equal(x, y) for x, y in zip(a.get_weights(), b.get_weights(), strict=True)]
 
 
-def test_frozen_layers_keep_every_bit_and_others_move(first, tuned):
+def test_frozen_layers_stay_bit_for_bit_and_others_change(first, tuned):
     before, after = (cnnzoo.build("dcgan", weights=run) for run in (first, tuned))
     seen = {True: 0, False: 0}
     for name, layer in parts(before).items():
@@ -48,7 +48,7 @@ def test_frozen_layers_keep_every_bit_and_others_move(first, tuned):
     assert seen[True] >= 4 and seen[False] >= 4
 
 
-def test_the_averages_of_frozen_layers_stay_as_well(first, tuned):
+def test_ema_of_frozen_layers_stays_bit_for_bit(first, tuned):
     before, after = (cnnzoo.build("dcgan", weights=run) for run in (first, tuned))
     names = [name.partition("/")[2] for name in parts(before) if name.startswith("generator/")]
     layers = [[x for x in model.average.layers if x.weights] for model in (before, after)]
@@ -57,7 +57,7 @@ def test_the_averages_of_frozen_layers_stay_as_well(first, tuned):
         assert all(same(old, new)) == is_frozen(f"generator/{name}"), name
 
 
-def test_a_stopped_run_goes_on_with_its_frozen_parts(first, tuned, tmp_path):
+def test_resume_with_frozen_layers_matches_uninterrupted_run(first, tuned, tmp_path):
     class Stop(keras.callbacks.Callback):
         def on_epoch_end(self, epoch, logs=None):
             stop.set()
@@ -82,17 +82,17 @@ class _Given:
         pass
 
 
-def test_the_plan_says_what_is_frozen(tuned):
+def test_run_json_records_frozen_patterns(tuned):
     assert json.loads((tuned / "run.json").read_text())["frozen"] == list(FROZEN)
 
 
-def test_names_are_those_of_every_process():
-    for _ in range(2):  # Keras counts on
+def test_parts_names_do_not_depend_on_earlier_builds():
+    for _ in range(2):  # Keras numbers layers across models
         names = list(parts(cnnzoo.build("lenet")))
     assert names == ["backbone", "backbone/conv2d", "backbone/conv2d_1", "backbone/dense", "backbone/dense_1", "head"]
 
 
-def test_what_cannot_be_frozen_is_refused_before_any_work(first, tmp_path, capsys):
+def test_frozen_rejects_invalid_patterns_before_training(first, tmp_path, capsys):
     out = tmp_path / "run"
     refusals = {
         "generator2": r"layers of 'dcgan'\. Did you mean generator .*\? Received: 'generator2'; there are .*/conv2d",
@@ -110,7 +110,7 @@ def test_what_cannot_be_frozen_is_refused_before_any_work(first, tmp_path, capsy
     assert not out.exists()
 
 
-def test_a_frozen_backbone_trains_the_head_alone(tmp_path):
+def test_frozen_backbone_trains_head_only(tmp_path):
     run = cnnzoo.train(start="lenet.mnist", frozen="backbone", epochs=1, out=tmp_path / "run", **SETTINGS)
     before, after = cnnzoo.build("lenet.mnist"), cnnzoo.build("lenet", weights=run)
     assert all(same(before.backbone, after.backbone)) and not any(same(before.head, after.head))

@@ -1,4 +1,4 @@
-"""Training on images that a program gives: a `tf.data.Dataset` or another iterable."""
+"""Training on images passed as objects: a `tf.data.Dataset` or another iterable."""
 
 import json
 
@@ -24,7 +24,7 @@ def dataset(images=IMAGES, labels=None):
 
 
 def results(run):
-    """The logs of a run, and its weights as bytes."""
+    """Returns the logs of a run, and its weights as bytes."""
     weights = cnnzoo.build("autoencoder", weights=run).get_weights()
     return json.loads((run / "history.json").read_text()), [each.tobytes() for each in weights]
 
@@ -34,7 +34,7 @@ def train(data, out, **settings):
     return cnnzoo.train("autoencoder", data=data, out=out, **settings)
 
 
-def test_images_are_those_of_every_kind_of_iterable():
+def test_taken_returns_same_images_for_all_kinds_of_iterables():
     pairs = zip(IMAGES, LABELS, strict=True)
     for data in (
         dataset(labels=LABELS),
@@ -57,7 +57,7 @@ def test_images_are_those_of_every_kind_of_iterable():
     assert taken(IMAGES).name != taken(IMAGES[::-1]).name != gray.name
 
 
-def test_images_given_are_not_those_of_the_caller():
+def test_taken_copies_images():
     mine = IMAGES.copy()
     found = taken(mine)
     mine[:] = 0
@@ -88,13 +88,13 @@ def test_images_given_are_not_those_of_the_caller():
         (3, r"must be the name of a data set, a folder, a tf.data.Dataset or an iterable of images. Received: int"),
     ],
 )  # fmt: skip
-def test_other_elements_are_refused(tmp_path, data, message):
+def test_train_rejects_invalid_data_objects(tmp_path, data, message):
     with pytest.raises(ValueError, match=message):
         train(data, tmp_path / "run")
     assert not (tmp_path / "run").exists()
 
 
-def test_the_shape_is_that_of_the_images_or_is_given(tmp_path, capsys):
+def test_image_shape_is_inferred_from_images_or_set_by_config(tmp_path, capsys):
     run = train(IMAGES[:, :26], tmp_path / "a", verbose=2)
     assert json.loads((run / "run.json").read_text())["config"]["image_shape"] == [28, 28, 3]
     assert "30 images, used as 28x28x3 (to choose: --config 'image_shape=[28,28,3]')" in capsys.readouterr().out
@@ -105,14 +105,14 @@ def test_the_shape_is_that_of_the_images_or_is_given(tmp_path, capsys):
     assert json.loads((run / "run.json").read_text())["fingerprint"]["images"] == 31
 
 
-def test_a_model_of_any_size_takes_crops(tmp_path):
+def test_crop_accepts_images_of_different_sizes(tmp_path):
     images = [RNG.integers(256, size=(40 + i, 50, 3), dtype=np.uint8) for i in range(6)]
     settings = {"data": iter(images), "crop": 24, "epochs": 1, "batch_size": 4, "verbose": 0}
     run = cnnzoo.train("espcn", out=tmp_path / "run", **settings)
     assert json.loads((run / "run.json").read_text())["fingerprint"]["images"] == 6
 
 
-def test_a_classifier_takes_the_labels_and_scores_images_held_out(tmp_path, monkeypatch):
+def test_classifier_trains_on_labels_and_scores_held_out_images(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     settings = {"epochs": 1, "batch_size": 8, "score_every": 1, "verbose": 0, "config": {"image_shape": (28, 28, 3)}}
     run = cnnzoo.train("lenet", data=dataset(labels=LABELS), **settings)
@@ -125,7 +125,7 @@ def test_a_classifier_takes_the_labels_and_scores_images_held_out(tmp_path, monk
         cnnzoo.train("lenet", data=IMAGES, epochs=1, verbose=0)
 
 
-def test_a_run_resumes_to_the_same_bits_on_equal_images_alone(tmp_path):
+def test_resume_requires_equal_images_and_is_bit_for_bit(tmp_path):
     whole = train(dataset(), tmp_path / "whole", epochs=3)
 
     class Stop(keras.callbacks.Callback):
@@ -153,12 +153,12 @@ def test_a_run_resumes_to_the_same_bits_on_equal_images_alone(tmp_path):
         cnnzoo.train(resume=named, data=[*IMAGES])
 
 
-def test_the_command_to_resume_is_a_call(tmp_path):
+def test_resume_command_for_given_data_is_python_call(tmp_path):
     run = train(IMAGES, tmp_path / "run")
     assert Run.open(run).resume_command == f"cnnzoo.train(resume='{tmp_path}/run', data=...)"
 
 
-def test_images_given_are_found_during_the_training_alone():
+def test_named_data_is_loadable_only_within_context():
     with named(dataset(labels=LABELS)) as name:
         found = load(name, "validation", (14, 14, 1))
         assert found.images.shape == (3, 14, 14, 1)

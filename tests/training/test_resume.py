@@ -1,4 +1,4 @@
-"""Two equal commands end in equal bits, and so does a run that was killed or interrupted and resumed."""
+"""Equal commands give runs equal bit for bit, also after a kill or an interrupt and a resume."""
 
 import hashlib
 import json
@@ -17,9 +17,9 @@ from cnnzoo import train
 from cnnzoo.imaging.files import save_png
 from cnnzoo.training.run_dir import Run
 
-# 3 epochs of 12 steps on small networks that draw noise at every step.
+# 3 epochs of 12 steps. The networks are small and draw noise in every step.
 SETTINGS = {
-    "dcgan": {"config": {"width": 4, "latent_dim": 8}},  # two optimizers, batch statistics, an averaged generator
+    "dcgan": {"config": {"width": 4, "latent_dim": 8}},  # two optimizers, batch statistics, an EMA generator
     "cnn": {"config": {"dropout": 0.4}},
 }
 CHILD = """
@@ -50,7 +50,7 @@ if "no tensorflow" in sys.argv:
 
 
 def commands(backend, folder, *kwargs, code=0, flags=()):
-    """Runs `train` with each of the keywords in one new process; gives what it printed."""
+    """Runs `train` once per set of keywords in one new process; returns the printed output."""
     env = {**os.environ, "KERAS_BACKEND": backend, "TF_CPP_MIN_LOG_LEVEL": "3"}
     args = [sys.executable, "-c", CHILD, json.dumps(kwargs), *flags]
     done = subprocess.run(args, cwd=folder, env=env, capture_output=True, text=True, timeout=300)
@@ -59,7 +59,7 @@ def commands(backend, folder, *kwargs, code=0, flags=()):
 
 
 def arrays(path):
-    """{name: sha256} of the arrays in a weight file."""
+    """Returns {name: sha256} of the arrays in a weight file."""
     found = {}
 
     def visit(name, item):
@@ -81,14 +81,14 @@ def states(run):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("backend", "arch"), [("tensorflow", "dcgan"), ("jax", "cnn")])
-def test_killed_and_interrupted_runs_end_in_the_bits_of_an_undisturbed_one(tmp_path, backend, arch):
+def test_resume_after_kill_or_interrupt_is_bit_for_bit(tmp_path, backend, arch):
     pytest.importorskip(backend)
     flags = ["no tensorflow"] if backend == "jax" else []
     run = {"name": arch, "data": "digits", "epochs": 3, "batch_size": 110, "seed": 5, **SETTINGS[arch]}
     killed = commands(backend, tmp_path, {**run, "out": "killed", "kill": [signal.SIGKILL, 20]}, code=-signal.SIGKILL)
     assert killed == ""
     per_epoch = json.loads((tmp_path / "killed/run.json").read_text())["steps_per_epoch"]
-    assert per_epoch < 20 < 2 * per_epoch  # so that it died inside the second epoch
+    assert per_epoch < 20 < 2 * per_epoch  # the kill was within the second epoch
     assert states(tmp_path / "killed") == [f"step-{per_epoch:08d}"]
 
     printed = commands(
@@ -111,17 +111,17 @@ def test_killed_and_interrupted_runs_end_in_the_bits_of_an_undisturbed_one(tmp_p
     assert states(tmp_path / "straight") == [f"step-{epochs * per_epoch:08d}" for epochs in (2, 3)]
 
 
-def test_the_newest_whole_state_is_resumed_from(tmp_path):
+def test_resume_uses_newest_undamaged_state(tmp_path):
     folder = tmp_path / "run"
     train("cnn", data="digits", epochs=2, batch_size=256, out=folder, **SETTINGS["cnn"], verbose=0)
     expected = outcome(folder)
     (folder / "model.weights.h5").unlink()
     newest = folder / "state" / states(folder)[-1]
-    shutil.copytree(newest, newest.with_name(f".{newest.name}"))  # what a kill amid writing leaves behind
+    shutil.copytree(newest, newest.with_name(f".{newest.name}"))  # leftover of a kill during writing
     weights = newest / "model.weights.h5"
     weights.write_bytes(weights.read_bytes()[:-100])
 
-    barren = tmp_path / "barren"  # killed before its first state
+    barren = tmp_path / "barren"  # a run killed before its first state
     barren.mkdir()
     shutil.copy(folder / "run.json", barren)
 
@@ -135,7 +135,7 @@ def test_the_newest_whole_state_is_resumed_from(tmp_path):
     assert states(folder) == [f"step-{entry['step']:08d}" for entry in expected[1]]
 
 
-def test_a_finished_run_is_left_alone(tmp_path, capsys):
+def test_resume_of_finished_run_returns_without_training(tmp_path, capsys):
     folder = tmp_path / "run"
     folder.mkdir()
     (folder / "run.json").write_text(json.dumps({"epochs": 4}))
@@ -144,7 +144,7 @@ def test_a_finished_run_is_left_alone(tmp_path, capsys):
     assert "is finished: 4 epochs" in capsys.readouterr().out
 
 
-def test_random_degradation_of_photographs_is_resumed_to_the_same_bits(tmp_path):
+def test_resume_with_random_degradation_is_bit_for_bit(tmp_path):
     save_png(tmp_path / "photos" / "a.png", camera()[:120, :150, None])
     folder, config = tmp_path / "run", {"scale": 2, "width": 4, "depth": 1, "degradation": "real"}
     data = str(tmp_path / "photos")

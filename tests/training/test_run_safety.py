@@ -1,4 +1,4 @@
-"""Resumed runs: changed data, changed versions, two writers, and what reaches the disk before it is renamed."""
+"""Resumed runs: changed data, changed versions, two writers, and syncing files before renaming them."""
 
 import json
 import os
@@ -17,7 +17,7 @@ from cnnzoo.utils.atomic_files import json_text, locked, write_json
 
 @pytest.fixture
 def folder(tmp_path):
-    """Two classes of twelve 8x8 pictures."""
+    """A data folder with two classes of twelve 8x8 pictures."""
     rng = np.random.default_rng(0)
     for label in ("cat", "dog"):
         for i in range(12):
@@ -27,7 +27,7 @@ def folder(tmp_path):
 
 @pytest.fixture
 def begun(folder, tmp_path):
-    """A run of one step that has not finished: its weights are taken away."""
+    """An unfinished run of one step: its final weights are deleted."""
     run = cnnzoo.train("lenet", data=folder, out=tmp_path / "run", epochs=1, batch_size=16, verbose=0)
     (run / "model.weights.h5").unlink()
     return run
@@ -38,7 +38,7 @@ def edit_plan(run, **changes):
     write_json(run / "run.json", {**plan, **changes})
 
 
-def test_resume_goes_on_with_unchanged_data(begun):
+def test_resume_accepts_unchanged_data(begun):
     assert cnnzoo.train(resume=begun, verbose=0) == begun
     assert cnnzoo.build("lenet", weights=begun).class_names == ("cat", "dog")
 
@@ -61,14 +61,14 @@ def picture(path):
 )
 def test_resume_refuses_changed_data(begun, folder, change, complaint):
     picture(folder / "test/cat/0.png")
-    edit_plan(begun, fingerprint=fingerprint(load(folder, shape=(28, 28, 1))))  # all of train, now that there is a test
+    edit_plan(begun, fingerprint=fingerprint(load(folder, shape=(28, 28, 1))))  # all of train, with a test split
     change(folder)
     with pytest.raises(ValueError, match=complaint):
         cnnzoo.train(resume=begun, verbose=0)
     assert not (begun / "model.weights.h5").exists()
 
 
-def test_resume_warns_of_other_versions_and_of_a_run_without_a_fingerprint(begun):
+def test_resume_warns_of_other_versions_or_missing_fingerprint(begun):
     versions = json.loads((begun / "run.json").read_text())["versions"]
     edit_plan(begun, versions={**versions, "keras": "3.0.0", "cpus": 96})
     with pytest.warns(UserWarning, match=r"resumed with keras .* instead of 3\.0\.0, cpus \d+ instead of 96; its bits"):
@@ -81,7 +81,7 @@ def test_resume_warns_of_other_versions_and_of_a_run_without_a_fingerprint(begun
         cnnzoo.train(resume=begun, verbose=0)
 
 
-def test_a_run_is_written_by_one_process(begun, tmp_path):
+def test_resume_rejects_run_locked_by_another_process(begun, tmp_path):
     program = "import sys; from pathlib import Path; from cnnzoo.utils.atomic_files import locked\n"
     program += "with locked(Path(sys.argv[1])):\n"
     program += "    print('in', flush=True)\n    sys.stdin.read()"
@@ -92,13 +92,13 @@ def test_a_run_is_written_by_one_process(begun, tmp_path):
         assert other.stdout.readline() == "in\n"
         with pytest.raises(ValueError, match=r"run must be used by one process at a time. Received: a folder in use"):
             cnnzoo.train(resume=begun, verbose=0)
-        other.kill()  # which releases the lock
+        other.kill()  # releases the lock
     with locked(begun):
         pass
     assert cnnzoo.train(resume=begun, verbose=0) == begun
 
 
-def test_what_is_renamed_was_synced_before(tmp_path, monkeypatch):
+def test_train_syncs_files_before_rename(tmp_path, monkeypatch):
     events, sync, replace = [], os.fsync, os.replace
 
     def fsync(descriptor):
@@ -119,13 +119,13 @@ def test_what_is_renamed_was_synced_before(tmp_path, monkeypatch):
     for i in renames:
         source = events[i][1]
         assert ("sync", source) in events[:i], source
-        assert events[i + 1] == ("sync", os.path.dirname(source))  # the folder, so that the name lasts too
+        assert events[i + 1] == ("sync", os.path.dirname(source))  # the folder, to make the new name durable
     state = next(source for kind, source in events if kind == "rename" and os.path.basename(source)[:6] == ".step-")
     synced = {os.path.basename(path) for kind, path in events if kind == "sync" and path.startswith(state)}
     assert {"model.weights.h5", "state.json"} <= synced
 
 
-def test_contact_sheets_show_validation_images(folder, tmp_path, monkeypatch):
+def test_train_loads_only_train_and_validation_splits(folder, tmp_path, monkeypatch):
     from cnnzoo.training import loop, plan
 
     splits, load = [], plan.load_split
@@ -153,6 +153,6 @@ def test_evaluate_matches_classes_by_name(folder, tmp_path):
         cnnzoo.evaluate(model, str(tmp_path / "other"))
 
 
-def test_json_has_null_for_what_is_no_number():
+def test_json_text_writes_null_for_non_finite_numbers():
     text = json_text({"psnr": float("inf"), "list": [float("nan"), 1.5], "label": 3})
     assert json.loads(text) == {"psnr": None, "list": [None, 1.5], "label": 3}

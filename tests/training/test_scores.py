@@ -1,4 +1,4 @@
-"""`score_every`: a curve of scores on held-out validation images, beside a training that stays as it is."""
+"""`score_every`: a curve of scores on held-out validation images, without effect on the training."""
 
 import json
 import signal
@@ -16,7 +16,7 @@ SMALL = {"width": 2, "latent_dim": 4}
 
 
 def write(folder, arch, **config):
-    """A recipe on the digits that holds out the validation images with and without scores."""
+    """Writes a recipe on the digits that holds out the validation images with and without scores."""
     write_recipe(folder, Recipe("digits", 3, "", arch, split="fit", batch_size=400, config=config))
     return folder
 
@@ -28,7 +28,7 @@ def recipe(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def scored(recipe, tmp_path_factory):
-    """A run with scores, and what it printed."""
+    """A run with scores."""
     run = tmp_path_factory.mktemp("scored") / "run"
     return cnnzoo.train(recipe, score_every=2, out=run, verbose=0)
 
@@ -38,7 +38,7 @@ def curve(run):
 
 
 def outcome(run):
-    """The arrays of the last state, with its optimizers, and the logs."""
+    """Returns the arrays of the last state, optimizers included, and the logs."""
     import h5py
 
     arrays = {}
@@ -52,12 +52,12 @@ def scores_of(entry):
     return {name: value for name, value in entry.items() if name not in ("epoch", "step", "core_hours")}
 
 
-def test_scores_are_those_of_the_command_evaluate_and_leave_the_training_as_it_is(recipe, scored, tmp_path, capsys):
+def test_scores_match_evaluate_and_do_not_change_training(recipe, scored, tmp_path, capsys):
     check(recipe, scored, tmp_path, capsys)
 
 
 @pytest.mark.slow
-def test_scores_of_a_generator_leave_its_training_as_it_is(tmp_path, capsys):
+def test_generator_scores_match_evaluate_and_keep_training_equal(tmp_path, capsys):
     recipe = write(tmp_path / "recipe", "dcgan", **SMALL)
     scored = cnnzoo.train(recipe, score_every=2, out=tmp_path / "scored", verbose=0)
     check(recipe, scored, tmp_path, capsys)
@@ -76,7 +76,7 @@ def check(recipe, scored, tmp_path, capsys):
     assert not (plain / "curve.json").exists()
 
 
-def test_scores_are_scalars_of_tensorboard(scored):
+def test_tensorboard_contains_validation_scores(scored):
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
     events = EventAccumulator(str(scored / "tensorboard"))
@@ -86,9 +86,9 @@ def test_scores_are_scalars_of_tensorboard(scored):
     assert len(events.Scalars("loss")) == 3
 
 
-def test_a_run_stopped_before_its_scores_makes_up_for_them(recipe, scored, tmp_path, monkeypatch):
+def test_resume_computes_missing_scores(recipe, scored, tmp_path, monkeypatch):
     class Stop(keras.callbacks.Callback):
-        """Strikes within the second epoch, and then when the scores of that epoch are taken."""
+        """Interrupts the run within the second epoch."""
 
         def on_train_batch_end(self, batch, logs=None):
             if self.model.optimizer.iterations == 4:
@@ -112,7 +112,7 @@ def test_a_run_stopped_before_its_scores_makes_up_for_them(recipe, scored, tmp_p
     assert 0 < before < curve(run)[0]["core_hours"] < curve(run)[1]["core_hours"]
 
 
-def test_a_curve_beyond_the_resumed_state_is_cut(scored, tmp_path):
+def test_resume_truncates_curve_after_resumed_state(scored, tmp_path):
     import shutil
 
     run = shutil.copytree(scored, tmp_path / "run")
@@ -123,7 +123,7 @@ def test_a_curve_beyond_the_resumed_state_is_cut(scored, tmp_path):
     assert list(map(scores_of, curve(run))) == list(map(scores_of, curve(scored)))
 
 
-def test_validation_images_are_held_out_of_a_recipe_for_all_images(tmp_path, capsys):
+def test_score_every_holds_out_validation_images(tmp_path, capsys):
     run = cnnzoo.train(
         "autoencoder",
         data="digits",
@@ -153,7 +153,7 @@ def test_validation_images_are_held_out_of_a_recipe_for_all_images(tmp_path, cap
         ("autoencoder", 60, {"score_every": 0}, r"`score_every` must be an integer >= 1\. Received: 0"),
     ],
 )
-def test_scores_that_cannot_be_taken_are_refused_before_any_work(tmp_path, arch, images, settings, complaint):
+def test_score_every_rejects_invalid_data_and_settings(tmp_path, arch, images, settings, complaint):
     import numpy as np
 
     from cnnzoo.imaging.files import save_png
@@ -168,7 +168,7 @@ def test_scores_that_cannot_be_taken_are_refused_before_any_work(tmp_path, arch,
     assert not (tmp_path / "run").exists()
 
 
-def test_core_hours_are_without_the_time_of_scores(recipe, tmp_path, monkeypatch):
+def test_core_hours_exclude_time_of_scores(recipe, tmp_path, monkeypatch):
     import time
 
     from cnnzoo.training import scores

@@ -1,4 +1,4 @@
-"""Runs that begin with the weights of a trained model."""
+"""Fine-tuning: runs with the initial weights of a trained model."""
 
 import json
 
@@ -17,7 +17,7 @@ def plan(run):
 
 
 def first_weights(**settings):
-    """The weights of a run before its first step."""
+    """Trains for one epoch; returns the run and the weights before the first step."""
     seen = []
 
     class Look(keras.callbacks.Callback):
@@ -27,7 +27,7 @@ def first_weights(**settings):
     return cnnzoo.train(callbacks=[Look()], verbose=0, limit=64, batch_size=32, epochs=1, **settings), seen
 
 
-def test_fine_tuning_takes_weights_settings_and_a_tenth_of_the_rate(tmp_path):
+def test_start_uses_weights_config_and_tenth_of_learning_rate(tmp_path):
     run, seen = first_weights(start="lenet.mnist", data="digits", out=tmp_path / "run")
     trained, about = cnnzoo.build("lenet.mnist"), cnnzoo.card("lenet.mnist")
     for mine, theirs in zip(seen, trained.get_weights(), strict=True):
@@ -43,7 +43,7 @@ def test_fine_tuning_takes_weights_settings_and_a_tenth_of_the_rate(tmp_path):
     assert any(np.any(a != b) for a, b in zip(tuned.get_weights(), trained.get_weights(), strict=True))
 
 
-def test_a_rate_with_warmup_counts_by_its_highest(tmp_path):
+def test_start_scales_peak_learning_rate_of_warmup(tmp_path):
     run = cnnzoo.train(
         start="vgg_small.cifar10", data="photos", limit=8, batch_size=8, epochs=1, out=tmp_path / "r", verbose=0
     )
@@ -51,7 +51,7 @@ def test_a_rate_with_warmup_counts_by_its_highest(tmp_path):
     assert optimizer["config"]["learning_rate"]["config"]["initial_learning_rate"] == pytest.approx(2e-4)
 
 
-def test_a_finished_run_is_a_start_too_and_resumes_from_any_folder(tmp_path, monkeypatch):
+def test_start_accepts_run_folder_and_stores_absolute_path(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     config = {"latent_dim": 4, "width": 4}
     first = cnnzoo.train("dcgan", data="digits", config=config, limit=64, batch_size=32, epochs=1, out="one", verbose=0)
@@ -61,7 +61,7 @@ def test_a_finished_run_is_a_start_too_and_resumes_from_any_folder(tmp_path, mon
         np.testing.assert_array_equal(mine, theirs)
 
 
-def test_a_name_decides_on_the_settings(tmp_path):
+def test_start_with_name_uses_defaults_of_architecture(tmp_path):
     for i in range(8):
         save_png(tmp_path / "photos" / f"{i}.png", np.random.default_rng(i).integers(0, 256, (32, 32, 1), np.uint8))
     settings = {"config": {"scale": 2, "width": 16, "depth": 9}, "crop": 16, "batch_size": 8, "epochs": 1}
@@ -73,7 +73,7 @@ def test_a_name_decides_on_the_settings(tmp_path):
     assert plan(run)["config"]["scale"] == 2 and plan(run)["start"] == "espcn.x3"
 
 
-def test_starts_that_cannot_be_are_refused(tmp_path):
+def test_start_rejects_invalid_arguments(tmp_path):
     with pytest.raises(UnknownName, match=r"Did you mean espcn\.x3"):
         cnnzoo.train(start="espcn.x33", data="photos")
     with pytest.raises(ValueError, match=r"`data` .* for 'espcn\.x3'\. Received: None"):
@@ -84,7 +84,7 @@ def test_starts_that_cannot_be_are_refused(tmp_path):
         cnnzoo.train("vae", start="lenet.mnist", data="digits", limit=64, epochs=1, out=tmp_path / "run", verbose=0)
 
 
-def test_the_command_fine_tunes(tmp_path, capsys):
+def test_train_command_fine_tunes_from_checkpoint(tmp_path, capsys):
     words = ["train", "--from", "cnn.mnist", "--data", "digits", "--limit", "64", "--batch-size", "32", "--epochs", "1"]
     assert cli.main([*words, "--out", str(tmp_path / "run")]) == 0
     assert plan(tmp_path / "run")["start"] == "cnn.mnist"

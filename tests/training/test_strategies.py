@@ -1,4 +1,4 @@
-"""Runs on several devices and workers: one batch has one result, and a lost worker ends a run that then resumes."""
+"""Runs on several devices and workers: equal results, and the end and resume of a run after the loss of a worker."""
 
 import json
 import os
@@ -29,7 +29,7 @@ def finish(process):
 
 
 def weights(run):
-    """The trained weights of a run as one vector, without the states of random generators; and these."""
+    """Returns the trained weights of a run as one vector, and separately the states of its random generators."""
     arrays, seeds = [], []
 
     def take(name, item):
@@ -42,7 +42,7 @@ def weights(run):
 
 
 def apart(one, other):
-    """The relative difference of the weights of two runs, which must have drawn as many random numbers."""
+    """Returns the relative difference of the weights of two runs; their random states must be equal."""
     (a, seeds), (b, others) = weights(one), weights(other)
     assert all(map(np.array_equal, seeds, others))
     return np.linalg.norm(a - b) / np.linalg.norm(a)
@@ -52,20 +52,20 @@ def apart(one, other):
 
 
 @pytest.mark.parametrize(("size", "replicas", "nearest"), [(128, 3, "126 or 129"), (2, 4, "4"), (7, 2, "6 or 8")])
-def test_a_batch_that_replicas_cannot_share_is_refused_with_the_nearest(size, replicas, nearest):
+def test_strategy_check_rejects_indivisible_batch_size(size, replicas, nearest):
     message = f"`batch_size` must be a multiple of {replicas}, the number of replicas. Received: {size}; the nearest: "
     with pytest.raises(ValueError, match=f"^{re.escape(message + nearest)}$"):
         Strategy(replicas).check({"batch_size": size})
     Strategy(replicas).check({"batch_size": 3 * replicas})
 
 
-def test_accumulation_is_refused_with_several_replicas():
+def test_strategy_rejects_accumulate_with_several_replicas():
     with pytest.raises(ValueError, match=r"`accumulate` must be 1 with 2 replicas, where Keras fails. Received: 4"):
         Strategy(2).check({"batch_size": 8, "accumulate": 4})
     Strategy(1).check({"batch_size": 8, "accumulate": 4})
 
 
-def test_unknown_strategies_and_clusters_are_refused(monkeypatch):
+def test_strategy_rejects_unknown_name_and_invalid_tf_config(monkeypatch):
     with pytest.raises(ValueError, match=r"`strategy` must be one of mirrored, multi-worker. Received: 'both'"):
         cnnzoo.train("lenet", data="digits", strategy="both")
     for config, received in (
@@ -79,7 +79,7 @@ def test_unknown_strategies_and_clusters_are_refused(monkeypatch):
             strategy_of("multi-worker")
 
 
-def test_workers_are_refused_where_tensorflow_is_in_use(monkeypatch):
+def test_multi_worker_rejects_tensorflow_in_use(monkeypatch):
     import tensorflow as tf
 
     tf.constant(0)
@@ -88,7 +88,7 @@ def test_workers_are_refused_where_tensorflow_is_in_use(monkeypatch):
         cnnzoo.train("lenet", data="digits", strategy="multi-worker")
 
 
-def test_one_device_by_a_strategy_is_a_run_like_others(tmp_path, capsys):
+def test_mirrored_on_one_device_matches_run_without_strategy(tmp_path, capsys):
     words = ["lenet", "--data", "digits", "--epochs", "1", "--batch-size", "32", "--limit", "64"]
     assert main(["train", *words, "--out", str(tmp_path / "one")]) == 0
     assert main(["train", *words, "--strategy", "mirrored", "--out", str(tmp_path / "mirrored")]) == 0
@@ -96,7 +96,7 @@ def test_one_device_by_a_strategy_is_a_run_like_others(tmp_path, capsys):
     capsys.readouterr()
 
 
-def test_a_run_of_two_replicas_resumes_on_one_with_a_warning(tmp_path):
+def test_resume_warns_of_different_number_of_replicas(tmp_path):
     run = cnnzoo.train("lenet", data="digits", epochs=1, batch_size=32, limit=64, out=tmp_path / "run", verbose=0)
     (run / "model.weights.h5").unlink()
     plan = json.loads((run / "run.json").read_text())
@@ -109,18 +109,18 @@ def test_a_run_of_two_replicas_resumes_on_one_with_a_warning(tmp_path):
 
 
 def together(count, *words):
-    """Trains on some workers; what they printed."""
+    """Trains on several workers; returns their printed outputs."""
     with ExitStack() as stack:
         workers = [start("workers", *words, TF_CONFIG=config) for config in cluster(count)]
         for each in workers:
             stack.enter_context(each)
-            stack.callback(each.kill)  # before it is waited for
+            stack.callback(each.kill)  # before the context manager waits for the process
         return [finish(each) for each in workers]
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["lenet", "vae", "dcgan"])
-def test_two_devices_and_two_workers_train_as_one(tmp_path, name):
+def test_two_devices_and_two_workers_match_one_device(tmp_path, name):
     finish(start("one", name, tmp_path / "one", 2))
     finish(start("two", name, tmp_path / "two", 2))
     assert json.loads((tmp_path / "two/run.json").read_text())["replicas"] == 2
@@ -130,7 +130,7 @@ def test_two_devices_and_two_workers_train_as_one(tmp_path, name):
 
 
 @pytest.mark.slow
-def test_two_devices_train_as_one_on_jax(tmp_path):
+def test_two_devices_match_one_device_on_jax(tmp_path):
     pytest.importorskip("jax")
     for devices in ("one", "two"):
         finish(start(devices, "lenet", tmp_path / devices, 2, KERAS_BACKEND="jax"))
@@ -139,7 +139,7 @@ def test_two_devices_train_as_one_on_jax(tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("killed", [0, 1])
-def test_a_killed_worker_ends_the_run_within_a_minute_and_it_resumes_alone(tmp_path, killed):
+def test_killed_worker_ends_run_within_minute_and_run_resumes(tmp_path, killed):
     run = tmp_path / "run"
     assert kill_one(run, killed).problem == ""
     state = Run.open(run).newest_state()
@@ -162,7 +162,7 @@ def shim(folder, name, text):
 
 @pytest.fixture
 def programs(tmp_path, monkeypatch):
-    """A `cnnzoo` that prints its TF_CONFIG and its arguments, before all others on the path."""
+    """A folder, first on PATH, with a `cnnzoo` command that prints its TF_CONFIG and arguments."""
     folder = tmp_path / "bin"
     folder.mkdir()
     shim(folder, "cnnzoo", 'echo "$TF_CONFIG"; echo "$@"')
@@ -171,7 +171,7 @@ def programs(tmp_path, monkeypatch):
 
 
 def checked(out):
-    """The cluster and the task that a program printed, and its arguments, which `cnnzoo` knows."""
+    """Returns the printed workers, task and arguments; checks that `cnnzoo` accepts the arguments."""
     from cnnzoo.cli.main import parser
 
     config, words = out.splitlines()
@@ -180,7 +180,7 @@ def checked(out):
     return content["cluster"]["worker"], content["task"], words
 
 
-def test_the_jobset_starts_workers_that_find_each_other(tmp_path, programs):
+def test_jobset_sets_tf_config_and_resumes(tmp_path, programs):
     claim, jobs = yaml.safe_load_all((ROOT / "deploy/jobset.yaml").read_text())
     assert (claim["kind"], jobs["kind"], jobs["apiVersion"]) == (
         "PersistentVolumeClaim", "JobSet", "jobset.x-k8s.io/v1alpha2"
@@ -196,7 +196,7 @@ def test_the_jobset_starts_workers_that_find_each_other(tmp_path, programs):
     assert int(env["WORKERS"]) == job["parallelism"] == job["completions"] == 2
     assert env["RUN"].startswith(container["volumeMounts"][0]["mountPath"])
     (port,) = container["ports"]
-    # The names of the pods of a JobSet: NAME-JOB-INDEX-POD.NAME
+    # Host names of the pods of a JobSet: NAME-JOB-INDEX-POD.NAME
     name = jobs["metadata"]["name"]
     hosts = [f"{name}-{replicated['name']}-0-{i}.{name}:{port['containerPort']}" for i in range(2)]
     env = {**os.environ, **env, "JOB_COMPLETION_INDEX": "1", "RUN": str(tmp_path / "run")}
@@ -209,7 +209,7 @@ def test_the_jobset_starts_workers_that_find_each_other(tmp_path, programs):
         (tmp_path / "run/run.json").touch()
 
 
-def test_the_slurm_script_starts_workers_that_find_each_other(tmp_path, programs):
+def test_slurm_script_sets_tf_config_and_resumes(tmp_path, programs):
     shim(programs, "scontrol", 'test "$3" = "node[1-2]" && printf "node1\\nnode2\\n"')
     shim(programs, "srun", 'shift; SLURM_PROCID=1 exec "$@"')
     env = {**os.environ, "SLURM_JOB_NODELIST": "node[1-2]", "RUN": str(tmp_path / "run")}
@@ -224,7 +224,7 @@ def test_the_slurm_script_starts_workers_that_find_each_other(tmp_path, programs
 
 
 @pytest.mark.slow
-def test_three_workers_train_as_one(tmp_path):
+def test_three_workers_match_one_device(tmp_path):
     settings = json.dumps({"batch_size": 30, "limit": 90})
     finish(start("one", "lenet", tmp_path / "one", 2, settings))
     together(3, "lenet", tmp_path / "three", 2, settings)
@@ -233,7 +233,7 @@ def test_three_workers_train_as_one(tmp_path):
 
 
 @pytest.mark.slow
-def test_workers_decode_their_own_rows_of_a_stream_alone(tmp_path):
+def test_workers_decode_only_own_share_of_stream(tmp_path):
     folder, batch, steps = tmp_path / "own", 8, 30
     for i in range(batch * steps):
         path = folder / "train" / ("cat", "dog")[i % 2] / f"{i:03}.png"
@@ -245,6 +245,6 @@ def test_workers_decode_their_own_rows_of_a_stream_alone(tmp_path):
     finish(start("one", "lenet", tmp_path / "one", 1, json.dumps(settings)))
     printed = together(2, "lenet", tmp_path / "workers", 1, json.dumps(settings))
     for each in printed:
-        own, ahead = batch * steps // 2, 15 * batch // 2  # those of later steps
+        own, ahead = batch * steps // 2, 15 * batch // 2  # images of later steps, decoded in advance
         assert own <= int(each.split()[-1]) <= own + ahead
     assert apart(tmp_path / "one", tmp_path / "workers") < 1e-5

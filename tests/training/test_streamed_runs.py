@@ -1,4 +1,4 @@
-"""Runs on pictures that do not fit into memory: equal to those in memory, bit for bit, and resumed in an epoch."""
+"""Runs on streamed pictures: equal bit for bit to runs in memory, also after a resume within an epoch."""
 
 import json
 
@@ -43,13 +43,13 @@ def assert_equal(one, other):
 
 @pytest.fixture
 def seen(monkeypatch):
-    """The kinds of the sets that batches were taken from."""
+    """The types of the image sets used for batches, one per call of `stream`."""
     kinds, stream = [], data.ImageSet.stream
     monkeypatch.setattr(data.ImageSet, "stream", lambda images, *at: kinds.append(type(images)) or stream(images, *at))
     return kinds
 
 
-def test_train_gives_equal_weights_from_a_stream_and_says_that_it_streams(folder, tmp_path, capsys, seen):
+def test_train_from_stream_matches_memory_and_prints_notice(folder, tmp_path, capsys, seen):
     whole, stream = train(folder, tmp_path / "whole"), train(folder, tmp_path / "stream", memory=0, verbose=2)
     assert f"{SAID} (to choose: --memory 4GB)" in capsys.readouterr().out.splitlines()
     assert seen == [data.ImageSet, StreamedSet]
@@ -58,7 +58,7 @@ def test_train_gives_equal_weights_from_a_stream_and_says_that_it_streams(folder
 
 
 @pytest.mark.parametrize(("before", "after"), [(0, 0), (None, 0), (0, None)])
-def test_resume_in_an_epoch_of_a_stream_gives_the_same_bits(before, after, folder, tmp_path, seen):
+def test_resume_within_epoch_of_stream_is_bit_for_bit(before, after, folder, tmp_path, seen):
     expected = train(folder, tmp_path / "expected", batch_size=4)
     with pytest.raises(KeyboardInterrupt):
         train(folder, tmp_path / "run", batch_size=4, memory=before, callbacks=[StopAt(3)])
@@ -68,7 +68,7 @@ def test_resume_in_an_epoch_of_a_stream_gives_the_same_bits(before, after, folde
     assert_equal(expected, resumed)
 
 
-def test_resume_refuses_a_stream_that_has_changed(folder, tmp_path):
+def test_resume_rejects_changed_stream(folder, tmp_path):
     with pytest.raises(KeyboardInterrupt):
         train(folder, tmp_path / "run", memory=0, callbacks=[StopAt(1)])
     Image.new("RGB", (9, 9)).save(folder / "03.png")
@@ -77,7 +77,7 @@ def test_resume_refuses_a_stream_that_has_changed(folder, tmp_path):
             cnnzoo.train(resume=tmp_path / "run", memory=most, verbose=0)
 
 
-def test_train_names_a_picture_that_cannot_be_read_while_it_trains(folder, tmp_path):
+def test_train_raises_for_unreadable_picture_during_training(folder, tmp_path):
     class Spoil(keras.callbacks.Callback):
         def on_epoch_begin(self, epoch, logs=None):
             if epoch == 1:
@@ -87,7 +87,7 @@ def test_train_names_a_picture_that_cannot_be_read_while_it_trains(folder, tmp_p
         train(folder, tmp_path / "run", epochs=9, memory=0, callbacks=[Spoil()])
 
 
-def test_train_scores_a_stream_on_held_out_images(folder, tmp_path, monkeypatch):
+def test_score_every_on_stream_matches_memory(folder, tmp_path, monkeypatch):
     whole = train(folder, tmp_path / "whole", score_every=1)
     monkeypatch.setattr(memory, "free", lambda: 0)
     stream = train(folder, tmp_path / "stream", score_every=1)
@@ -95,7 +95,7 @@ def test_train_scores_a_stream_on_held_out_images(folder, tmp_path, monkeypatch)
     assert all(curve.pop("core_hours") >= 0 for curve in curves) and curves[0] == curves[1]
 
 
-def test_train_refuses_a_memory_below_zero_before_any_work(folder, tmp_path):
+def test_train_rejects_negative_memory(folder, tmp_path):
     with pytest.raises(ValueError, match=r"`memory` must be an integer >= 0, in bytes\. Received: -5"):
         train(folder, tmp_path / "run", memory=-5)
     assert not (tmp_path / "run").exists()

@@ -1,4 +1,4 @@
-"""The callbacks of Weights & Biases and MLflow, offline; skipped where these are not installed."""
+"""The callbacks of Weights & Biases and MLflow, offline; skipped if they are not installed."""
 
 import json
 
@@ -6,7 +6,7 @@ import pytest
 
 import cnnzoo
 
-pytestmark = pytest.mark.filterwarnings("ignore")  # of the trackers themselves
+pytestmark = pytest.mark.filterwarnings("ignore")  # warnings of the trackers themselves
 
 
 def train(out, callback):
@@ -16,7 +16,7 @@ def train(out, callback):
     return json.loads((run / "history.json").read_text())[-1]
 
 
-def test_weights_and_biases_log_a_run(tmp_path, monkeypatch):
+def test_wandb_callback_logs_final_loss(tmp_path, monkeypatch):
     wandb = pytest.importorskip("wandb")
     from wandb.integration.keras import WandbMetricsLogger
 
@@ -26,10 +26,10 @@ def test_weights_and_biases_log_a_run(tmp_path, monkeypatch):
         assert tracked.summary["epoch/loss"] == pytest.approx(last["loss"])
 
 
-def test_mlflow_logs_a_run(tmp_path, monkeypatch):
+def test_mlflow_callback_logs_final_loss(tmp_path, monkeypatch):
     mlflow = pytest.importorskip("mlflow")
     monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
-    mlflow.set_tracking_uri((tmp_path / "mlruns").as_uri())  # a new folder
+    mlflow.set_tracking_uri((tmp_path / "mlruns").as_uri())
     with mlflow.start_run() as tracked:
         last = train(tmp_path / "run", mlflow.keras.MlflowCallback())
     logged = mlflow.get_run(tracked.info.run_id).data.metrics

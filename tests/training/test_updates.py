@@ -1,4 +1,4 @@
-"""`clip_norm` and `accumulate` of a run: clipped and averaged gradients, against steps of plain gradient descent."""
+"""`clip_norm` and `accumulate` of a run: clipped and averaged gradients, compared with plain gradient descent."""
 
 import json
 import os
@@ -16,7 +16,7 @@ SMALL = {"latent_dim": 2, "width": 2, "hidden": 8}
 
 
 def trained(out, rate=0.01, batch_size=64, limit=64, epochs=1, callbacks=(), **settings):
-    """The weights after gradient descent without momentum, from the same initial weights, as one vector."""
+    """Returns the weights after SGD without momentum, from the same initial weights, as one vector."""
     recipe = Recipe(
         "digits",
         epochs,
@@ -40,26 +40,26 @@ def initial(tmp_path_factory):
     return trained(tmp_path_factory.mktemp("initial") / "run", rate=1e-30)
 
 
-def test_accumulated_gradients_make_the_update_of_one_large_batch(tmp_path, initial):
+def test_accumulate_matches_one_large_batch(tmp_path, initial):
     one = trained(tmp_path / "one", epochs=2) - initial
     four = trained(tmp_path / "four", epochs=2, batch_size=16, accumulate=4) - initial
     assert np.linalg.norm(four - one) < 1e-5 * np.linalg.norm(one)
     assert np.linalg.norm(trained(tmp_path / "small", batch_size=16) - initial - one) > 1e-3 * np.linalg.norm(one)
 
 
-def test_a_clipped_gradient_has_its_direction_and_the_norm(tmp_path, initial):
+def test_clip_norm_rescales_gradient_and_keeps_direction(tmp_path, initial):
     free = trained(tmp_path / "free") - initial
     step = np.linalg.norm(free)
-    norm = float(step) / 0.01  # of the gradient
+    norm = float(step) / 0.01  # the gradient norm: the update divided by the learning rate
     clipped = trained(tmp_path / "clipped", clip_norm=norm / 8) - initial
     assert np.linalg.norm(8 * clipped - free) < 1e-4 * step
     np.testing.assert_array_equal(trained(tmp_path / "longer", clip_norm=8 * norm) - initial, free)
 
 
-def test_a_run_stopped_between_two_updates_resumes_to_the_same_bits(tmp_path):
+def test_resume_within_accumulation_is_bit_for_bit(tmp_path):
     class Stop(keras.callbacks.Callback):
         def on_train_batch_end(self, batch, logs=None):
-            if batch == 1:  # of the three batches of an update
+            if batch == 1:  # the second of the three batches of an update
                 os.kill(os.getpid(), signal.SIGTERM)
 
     settings = {"batch_size": 16, "limit": 96, "accumulate": 3, "clip_norm": 1e-2}
@@ -79,13 +79,13 @@ def test_a_run_stopped_between_two_updates_resumes_to_the_same_bits(tmp_path):
         ({"accumulate": 2}, r"`accumulate` must be at most 1, the steps of the run\. Received: 2"),
     ],
 )
-def test_settings_out_of_range_are_refused_before_a_run_folder_is_made(tmp_path, settings, complaint):
+def test_clip_norm_and_accumulate_reject_invalid_values(tmp_path, settings, complaint):
     with pytest.raises(ValueError, match=complaint):
         cnnzoo.train("autoencoder", data="digits", limit=16, epochs=1, out=tmp_path / "run", verbose=0, **settings)
     assert not (tmp_path / "run").exists()
 
 
-def test_an_optimizer_that_clips_already_is_not_clipped_twice(tmp_path):
+def test_clip_norm_rejects_optimizer_with_clipping(tmp_path):
     recipe = Recipe(
         "digits",
         1,
@@ -99,7 +99,7 @@ def test_an_optimizer_that_clips_already_is_not_clipped_twice(tmp_path):
         cnnzoo.train(recipe, clip_norm=2, out=tmp_path / "run", verbose=0)
 
 
-def test_the_command_passes_both_settings_to_each_phase(tmp_path):
+def test_train_command_sets_clip_norm_and_accumulate(tmp_path):
     run = tmp_path / "run"
     data = ["--data", "digits", "--limit", "32", "--batch-size", "8", "--epochs", "1", "--config", "width=2"]
     assert main(["train", "dcgan", *data, "--clip-norm", "0.5", "--accumulate", "2", "--out", str(run)]) == 0

@@ -1,4 +1,4 @@
-"""What a run tells about itself: norms of gradients, speed and the share of waiting."""
+"""Logs of a run: gradient norms, speed and the share of waiting time."""
 
 import json
 import time
@@ -16,10 +16,10 @@ TINY = {"dcgan": {"width": 4, "latent_dim": 4, "image_shape": (28, 28, 1)}, "len
 
 
 @pytest.mark.parametrize("name", ["lenet", "dcgan"])
-def test_watched_norms_are_those_of_a_step_of_gradient_descent(name):
+def test_watch_gradients_logs_gradient_norm_of_each_phase(name):
     model = cnnzoo.build(name, **TINY[name])
     model.watch_gradients()
-    # An update of plain gradient descent at rate 1 is the gradient itself; clipping comes after the norm.
+    # An SGD update at learning rate 1 equals the gradient. The norm is measured before clipping.
     phases = {phase.name: phase.variables for phase in model.phases()}
     clipped = {"discriminator": 1e9}
     model.compile({key: keras.optimizers.SGD(1.0, global_clipnorm=clipped.get(key)) for key in phases})
@@ -38,7 +38,7 @@ def test_watched_norms_are_those_of_a_step_of_gradient_descent(name):
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory):
-    """A run that watches its gradients, and one that does not."""
+    """A run with `watch=True` and a run without."""
     folder = tmp_path_factory.mktemp("runs")
     settings = {"data": "digits", "epochs": 2, "batch_size": 32, "limit": 96, "verbose": 0}
     return [cnnzoo.train("lenet", out=folder / str(watch), watch=watch, **settings) for watch in (True, None)]
@@ -48,7 +48,7 @@ def lines(run):
     return [json.loads(line) for line in (run / "scalars.jsonl").read_text().splitlines()]
 
 
-def test_a_run_writes_its_scalars_as_lines_and_to_tensorboard(runs):
+def test_scalars_are_written_as_json_lines_and_to_tensorboard(runs):
     for run, watched in zip(runs, (True, False), strict=True):
         found, history = lines(run), json.loads((run / "history.json").read_text())
         assert [(each["epoch"], each["step"]) for each in found] == [(1, 3), (2, 6)]
@@ -62,13 +62,13 @@ def test_a_run_writes_its_scalars_as_lines_and_to_tensorboard(runs):
             assert shown == [(each["epoch"], pytest.approx(each[name], rel=1e-5)) for each in found]
 
 
-def test_watching_changes_no_weights(runs):
+def test_watch_has_no_effect_on_weights(runs):
     one, other = (cnnzoo.build("lenet", weights=run).get_weights() for run in runs)
     for left, right in zip(one, other, strict=True):
         np.testing.assert_array_equal(left, right)
 
 
-def test_lines_after_the_state_of_a_run_are_dropped_when_it_resumes(tmp_path, runs):
+def test_resume_drops_scalars_after_resumed_state(tmp_path, runs):
     class Stop(keras.callbacks.Callback):
         def on_epoch_begin(self, epoch, logs=None):
             if epoch == 1:
@@ -79,13 +79,13 @@ def test_lines_after_the_state_of_a_run_are_dropped_when_it_resumes(tmp_path, ru
         cnnzoo.train("lenet", out=tmp_path / "run", callbacks=[Stop()], **settings)
     (first,) = lines(tmp_path / "run")
     with (tmp_path / "run/scalars.jsonl").open("a") as file:
-        file.write(json.dumps({"epoch": 2, "step": 6, "loss": 9.0}) + "\n")  # of an epoch without its state
+        file.write(json.dumps({"epoch": 2, "step": 6, "loss": 9.0}) + "\n")  # an epoch without a saved state
     cnnzoo.train(resume=tmp_path / "run", verbose=0)
     assert lines(tmp_path / "run")[0] == first
     assert [each["gradient"] for each in lines(tmp_path / "run")] == [each["gradient"] for each in lines(runs[0])]
 
 
-def test_waiting_is_the_time_until_batches_come():
+def test_waiting_measures_seconds_until_next_batch():
     import tensorflow as tf
 
     def slow(i):
@@ -101,6 +101,6 @@ def test_waiting_is_the_time_until_batches_come():
         assert waiting.seconds >= 0.3
 
 
-def test_watch_must_be_a_choice(tmp_path):
+def test_watch_rejects_non_boolean(tmp_path):
     with pytest.raises(ValueError, match=r"`watch` must be True or False\. Received: 'all'"):
         cnnzoo.train("lenet", data="digits", watch="all", out=tmp_path / "run")

@@ -1,4 +1,4 @@
-"""What a search may vary, and the metric that it goes by."""
+"""Search spaces and objectives of hyperparameter searches."""
 
 import numpy as np
 import pytest
@@ -10,7 +10,7 @@ from cnnzoo.tuning.objectives import measure, objectives
 from cnnzoo.tuning.space import check_space, decode, encode, parse, to_hyperparameters, within
 
 
-def test_domains_are_what_they_say():
+def test_space_domains_parse_sample_and_round_trip():
     assert parse("a=[1, null]") == ("a", [1, None]) and parse("b=1e-4..1e-2") == ("b", (1e-4, 1e-2))
     space = {"depth": (1, 4), "content": (0.0, 1.0), "masks": [["box"], ["text"]]}
     space = check_space(architecture("inpainter"), space)
@@ -26,7 +26,7 @@ def test_domains_are_what_they_say():
 
 
 @pytest.mark.parametrize("name", list_models())
-def test_the_space_beside_an_architecture_holds_its_own_settings(name):
+def test_search_space_contains_defaults_of_architecture(name):
     cls = architecture(name)
     if not objectives(cls):
         return
@@ -35,10 +35,10 @@ def test_the_space_beside_an_architecture_holds_its_own_settings(name):
     assert {"learning_rate", "batch_size"} <= set(space)
     assert [key for key in space if key != "learning_rate" and not within(space[key], own[key])] == []
     for optimizer in cnnzoo.build(name).default_optimizers().values():
-        assert within(space["learning_rate"], float(f"{float(optimizer.learning_rate):.6g}"))  # it is float32
+        assert within(space["learning_rate"], float(f"{float(optimizer.learning_rate):.6g}"))  # stored as float32
 
 
-def test_a_classifier_is_judged_by_its_accuracy_and_a_vae_by_its_bound():
+def test_measure_matches_accuracy_and_likelihood_bounds():
     held_out = load("digits", "validation", (28, 28, 1))
     model = cnnzoo.build("lenet.mnist")
     right = np.mean(model.classify(held_out.images).argmax(axis=1) == held_out.labels)
@@ -49,31 +49,31 @@ def test_a_classifier_is_judged_by_its_accuracy_and_a_vae_by_its_bound():
     weights = weights.astype(float)
     bound = weights.max(axis=0) + np.log(np.mean(np.exp(weights - weights.max(axis=0)), axis=0))
     found = measure(model, "iw_nll", "digits")
-    error = 3 * bound.std() / np.sqrt(50)  # of other draws
+    error = 3 * bound.std() / np.sqrt(50)  # `measure` makes other random draws
     assert found.value == pytest.approx(-bound.mean(), abs=error) and found.n == len(images)
     elbo = measure(model, "negative_elbo", "digits")
     assert elbo.value > found.value and elbo.value == pytest.approx(-weights.mean(), abs=error)
 
 
-def test_a_generator_is_judged_by_the_frechet_distance_to_the_validation_images():
+def test_measure_matches_frechet_distance_to_validation_images():
     model, judge = cnnzoo.build("dcgan.mnist"), cnnzoo.build("lenet.mnist")
     real = judge.features(load("digits", "validation", (28, 28, 1)).images).astype(float)
     fake = judge.features(model.generate(len(real), seed=0)).astype(float)
     a, b = np.cov(real, rowvar=False), np.cov(fake, rowvar=False)
-    roots = np.sqrt(np.linalg.eigvals(a @ b).real.clip(0))  # their sum is the trace of the root of the product
+    roots = np.sqrt(np.linalg.eigvals(a @ b).real.clip(0))  # their sum is the trace of the matrix square root of a @ b
     distance = np.sum((real.mean(axis=0) - fake.mean(axis=0)) ** 2) + np.trace(a + b) - 2 * roots.sum()
     assert measure(model, "frechet", "digits").value == pytest.approx(distance, rel=1e-3)
 
 
 @pytest.mark.parametrize("name", ["espcn.x2", "denoiser.gray_s25", "inpainter.photos64"])
-def test_what_restores_is_judged_by_the_psnr_of_the_photographs_held_out(name, tmp_path):
+def test_measure_matches_psnr_on_held_out_photographs(name, tmp_path):
     from skimage import data
 
     from cnnzoo.data.photographs import photographs
     from cnnzoo.evaluation import restoration
     from cnnzoo.imaging.files import save_png
 
-    for i in range(10):  # one of them is held out
+    for i in range(10):  # one of the ten is held out
         save_png(tmp_path / f"train/any/{i}.png", data.astronaut()[40 * i : 40 * i + 80, 100:180])
     model, folder = cnnzoo.build(name), str(tmp_path)
     held_out = photographs(folder, "validation", model.image_shape[2] if model.task == "restore" else None)

@@ -1,4 +1,4 @@
-"""`cnnzoo.tune`: trials that are runs, judged on validation images, killed and gone on with, alone and together."""
+"""`cnnzoo.tune`: trials scored on validation images, resumed searches, and searches with one or several workers."""
 
 import json
 import os
@@ -35,7 +35,7 @@ ASKED = {
 
 @pytest.fixture(scope="module", autouse=True)
 def known():
-    """`Shade` is an architecture while this module is tested."""
+    """Registers `Shade` as an architecture for the tests of this module."""
     register("shade")(Shade)
     yield
     del registry._classes["shade"]
@@ -47,16 +47,16 @@ def search(tmp_path_factory):
 
 
 def gray(run):
-    """The one weight of a run."""
+    """Returns the only weight of a run."""
     return cnnzoo.build("shade", weights=run).get_weights()[0]
 
 
 def as_numbers(search):
-    """What is to be the same in each search for the same thing."""
+    """Returns the values and the score of each trial, which are equal for equal searches."""
     return {trial.name: (dict(trial.values), pytest.approx(trial.score.value, rel=1e-5)) for trial in search.trials}
 
 
-def test_trials_are_judged_by_the_error_on_the_validation_images(search):
+def test_tune_scores_trials_by_validation_error(search):
     held_out = load("digits", "validation", (8, 8, 1)).images / 255
     for trial in search.trials:
         error = held_out.var() + (held_out.mean() - gray(search.path / "trials" / trial.name)) ** 2
@@ -66,7 +66,7 @@ def test_trials_are_judged_by_the_error_on_the_validation_images(search):
     assert search.best.score.value == min(scores) and len(set(scores)) == 3
 
 
-def test_trials_cost_the_same_and_leave_the_validation_images_alone(search):
+def test_trials_share_budget_and_exclude_validation_images(search):
     train, held_out = (load("digits", split).images for split in ("fit", "validation"))
     assert not {image.tobytes() for image in train} & {image.tobytes() for image in held_out}
     for trial in search.trials:
@@ -77,14 +77,14 @@ def test_trials_cost_the_same_and_leave_the_validation_images_alone(search):
         assert rate == pytest.approx(trial.values["learning_rate"], rel=1e-6)
 
 
-def test_the_first_trial_has_the_settings_of_the_architecture(search):
+def test_first_trial_uses_defaults_of_architecture(search):
     first = search.trials[0]
     assert first.default and first.values == {"learning_rate": 0.01, "batch_size": 128, "start": 0.5}
     assert search.default is first and not any(trial.default for trial in search.trials[1:])
     assert str(search).startswith(f"best: trial {search.best.name}, mse {search.best.score} on 143 validation images")
 
 
-def test_the_recipe_of_the_best_trains_to_the_same_bits(search, tmp_path):
+def test_best_recipe_reproduces_trial_bit_for_bit(search, tmp_path):
     run = cnnzoo.train(search.recipe, out=tmp_path / "run", verbose=0)
     assert gray(run) == gray(search.path / "trials" / search.best.name)
     longer = cnnzoo.train(search.recipe / "recipe.json", epochs=2, limit=300, out=tmp_path / "longer", verbose=0)
@@ -92,7 +92,7 @@ def test_the_recipe_of_the_best_trains_to_the_same_bits(search, tmp_path):
     assert (plan["epochs"], plan["limit"], plan["split"], plan["name"]) == (2, 300, "fit", "shade")
 
 
-def test_what_is_no_recipe_is_refused(tmp_path):
+def test_train_rejects_invalid_recipe_files(tmp_path):
     with pytest.raises(
         ValueError, match=r"must be a recipe of cnnzoo tune. Received: no runs/search/best/recipe\.json"
     ):
@@ -108,13 +108,13 @@ def test_what_is_no_recipe_is_refused(tmp_path):
             cnnzoo.train(file)
 
 
-def test_the_folder_says_all(search):
+def test_search_open_and_repeated_tune_return_same_search(search):
     assert Search.open(search.path) == search
-    again = cnnzoo.tune(**ASKED, out=search.path)  # finished: nothing is done
+    again = cnnzoo.tune(**ASKED, out=search.path)  # the search is finished: no training
     assert again == search
 
 
-def test_tensorboard_shows_the_hyperparameters(search):
+def test_tensorboard_contains_hyperparameters_and_score(search):
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
     from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 
@@ -127,7 +127,7 @@ def test_tensorboard_shows_the_hyperparameters(search):
     assert {key: value.number_value for key, value in shown.items()} == trial.values
 
 
-def test_a_search_that_was_killed_goes_on(search, tmp_path):
+def test_tune_resumes_interrupted_search(search, tmp_path):
     class Interrupt(keras.callbacks.Callback):
         trials = 0
 
@@ -155,7 +155,7 @@ def test_a_search_that_was_killed_goes_on(search, tmp_path):
     assert as_numbers(resumed) == as_numbers(search)
 
 
-def test_a_folder_of_another_search_is_left_alone(search, tmp_path):
+def test_tune_rejects_file_and_folder_of_another_search(search, tmp_path):
     before = (search.path / "trials.json").read_bytes()
     with pytest.raises(
         ValueError, match=r"search of shade on digits with trials=3, to go on .* on digits with trials=5"
@@ -169,7 +169,7 @@ def test_a_folder_of_another_search_is_left_alone(search, tmp_path):
         cnnzoo.tune(**ASKED, out=tmp_path / "file")
 
 
-def test_a_trial_that_diverges_has_failed_and_the_search_goes_on(tmp_path, capsys):
+def test_tune_marks_diverged_trial_as_failed_and_continues(tmp_path, capsys):
     asked = {**ASKED, "space": {"learning_rate": [1e30, 0.01, 0.02]}, "verbose": 1}
     found = cnnzoo.tune(**asked, out=tmp_path / "search")
     status = {trial.values["learning_rate"]: trial.status for trial in found.trials}
@@ -182,7 +182,7 @@ def test_a_trial_that_diverges_has_failed_and_the_search_goes_on(tmp_path, capsy
         cnnzoo.tune(**{**ASKED, "space": {"learning_rate": [1e30]}}, out=tmp_path / "hopeless")
 
 
-def test_hyperband_goes_on_with_the_best(tmp_path):
+def test_hyperband_continues_best_trial(tmp_path):
     asked = {**ASKED, "tuner": "hyperband", "trials": 4, "epochs": 3}
     found = cnnzoo.tune(**asked, out=tmp_path / "search")
     assert [trial.epochs for trial in found.trials] == [1, 1, 1, 3]
@@ -192,11 +192,11 @@ def test_hyperband_goes_on_with_the_best(tmp_path):
     history = json.loads((found.path / "trials" / last.name / "history.json").read_text())
     earlier = json.loads((found.path / "trials" / short.name / "history.json").read_text())
     assert history[:1] == earlier and len(history) == 3
-    run = cnnzoo.train(found.recipe, out=tmp_path / "run", verbose=0)  # at once what was trained in two goes
+    run = cnnzoo.train(found.recipe, out=tmp_path / "run", verbose=0)  # one training instead of two parts
     assert gray(run) == gray(found.path / "trials" / last.name)
 
 
-def test_bayesian_optimisation_and_the_command(tmp_path, capsys):
+def test_tune_command_runs_bayesian_search_within_space(tmp_path, capsys):
     from cnnzoo.cli import main
 
     words = "tune shade --data digits --trials 4 --epochs 1 --limit 256 --config slope=2 --json"
@@ -236,13 +236,13 @@ def test_bayesian_optimisation_and_the_command(tmp_path, capsys):
         ({"name": "dcgan", "config": {"image_shape": [32, 32, 1]}}, "no shipped classifier judges images"),
     ],
 )
-def test_what_cannot_be_asked(tmp_path, change, message):
+def test_tune_rejects_invalid_arguments(tmp_path, change, message):
     with pytest.raises(ValueError, match=message):
         cnnzoo.tune(**{**ASKED, **change}, out=tmp_path / "search")
     assert not (tmp_path / "search").exists()
 
 
-def test_names_and_words_that_do_not_exist(tmp_path, capsys):
+def test_tune_rejects_unknown_names_and_malformed_space(tmp_path, capsys):
     from cnnzoo.cli import main
 
     with pytest.raises(UnknownName, match="Did you mean autoencoder"):
@@ -254,7 +254,7 @@ def test_names_and_words_that_do_not_exist(tmp_path, capsys):
     assert "--space must be KEY=[16, 32, 64] or KEY=LOW..HIGH. Received: 'latent_dim=8'" in capsys.readouterr().err
 
 
-def test_a_search_that_is_half_distributed(tmp_path, monkeypatch):
+def test_tune_rejects_invalid_distributed_environment(tmp_path, monkeypatch):
     monkeypatch.setenv("KERASTUNER_ORACLE_IP", "127.0.0.1")
     with pytest.raises(ValueError, match=r"must be set together\. Received: no KERASTUNER_ORACLE_PORT, KERA"):
         cnnzoo.tune(**ASKED, out=tmp_path / "search")
@@ -278,7 +278,7 @@ def free_port() -> int:
 
 
 @pytest.mark.slow
-def test_a_chief_and_two_workers_lose_no_trial_when_one_is_killed(search, tmp_path):
+def test_distributed_search_completes_after_worker_is_killed(search, tmp_path):
     script, root = Path(__file__).parents[1] / "scripts" / "tuned_together.py", Path(__file__).parents[2]
     asked, folder, marker = json.dumps({**ASKED, "verbose": 1}), tmp_path / "search", tmp_path / "marker"
     common = {
@@ -301,7 +301,7 @@ def test_a_chief_and_two_workers_lose_no_trial_when_one_is_killed(search, tmp_pa
         start("chief")
         start("tuner0", str(marker))
         deadline = time.monotonic() + 120
-        while not marker.exists():  # one worker is in the middle of the first trial
+        while not marker.exists():  # until a worker is within the first trial
             assert time.monotonic() < deadline and processes["tuner0"].poll() is None, logs()
             time.sleep(0.1)
         start("tuner1")
@@ -326,7 +326,7 @@ def oracle_in(folder, kind, trials, seed):
     return oracle
 
 
-def test_a_chief_that_is_started_again_knows_who_does_what(tmp_path, monkeypatch):
+def test_oracle_reassigns_trials_of_silent_workers_after_reload(tmp_path, monkeypatch):
     before = oracle_in(tmp_path, "random", trials=2, seed=0)
     begun = {who: before.create_trial(who) for who in ("tuner0", "tuner1")}
     chief = oracle_in(tmp_path, "random", trials=2, seed=0)
@@ -334,7 +334,7 @@ def test_a_chief_that_is_started_again_knows_who_does_what(tmp_path, monkeypatch
     mine = chief.create_trial("tuner1")
     assert mine.trial_id == begun["tuner1"].trial_id
     chief.take_back()
-    assert chief.create_trial("tuner2").status == "IDLE"  # nobody is missed yet
+    assert chief.create_trial("tuner2").status == "IDLE"  # no worker has been silent for too long yet
     monkeypatch.setattr(oracles, "SILENCE", -1.0)
     chief.take_back()
     taken = chief.create_trial("tuner2")
@@ -345,25 +345,25 @@ def test_a_chief_that_is_started_again_knows_who_does_what(tmp_path, monkeypatch
         trial.status = "COMPLETED"
         chief.end_trial(trial)
     assert sorted(chief.end_order) == ["0", "1"]
-    assert chief.trials[taken.trial_id].score == 0.5  # who is late is not heard
+    assert chief.trials[taken.trial_id].score == 0.5  # late results are ignored
     assert [chief.create_trial(who).status for who in ("tuner0", "tuner1", "tuner2")] == ["STOPPED"] * 3
     alone = oracle_in(tmp_path, "random", trials=2, seed=0)
     alone.reload()
     assert alone.create_trial("tuner0").status == "STOPPED" and len(alone.get_best_trials(2)) == 2
 
 
-def test_bayesian_optimisation_keeps_away_from_what_failed(tmp_path):
+def test_bayesian_oracle_avoids_region_of_failed_trials(tmp_path):
     oracle = oracle_in(tmp_path, "bayesian", trials=9, seed=1)
     drawn = []
     while (trial := oracle.create_trial("tuner0")).status == "RUNNING":
         rate = trial.hyperparameters.values["learning_rate"]
         drawn.append(rate)
-        if rate > 0.1:  # the higher the better, until it diverges
+        if rate > 0.1:  # higher rates score better, until training diverges
             trial.status = "FAILED"
         else:
             oracle.update_trial(trial.trial_id, {"mse": -np.log(rate)})
             trial.status = "COMPLETED"
         oracle.end_trial(trial)
     assert len(set(drawn)) == len(drawn) == 9
-    assert sum(rate > 0.1 for rate in drawn) <= 3  # were failures forgotten, all of the last five would fail
+    assert sum(rate > 0.1 for rate in drawn) <= 3  # if failures were ignored, all of the last five trials would fail
     assert max(rate for rate in drawn if rate <= 0.1) > 0.05
