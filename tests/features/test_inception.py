@@ -1,6 +1,6 @@
-"""The Inception network of 2015: only the file that is meant is read, and what is taken from the graph.
+"""The Inception network of 2015: verification of the file, and outputs of the graph.
 
-The real one is not at hand where the tests run. A graph of three nodes with the same names goes the same way.
+The real network is not available to the tests. A graph of three nodes with the same names replaces it.
 """
 
 import time
@@ -19,11 +19,11 @@ WEIGHTS = np.random.default_rng(0).normal(size=(6, 5)).astype(np.float32)
 
 
 def write_graph(path):
-    """The mean and the squared mean of each channel as "features", and a last layer with a bias after it."""
+    """Writes a graph: mean and squared mean of each channel as features, then a last layer with a bias."""
     tf = pytest.importorskip("tensorflow")
     with tf.Graph().as_default() as graph:
         picture = tf.compat.v1.placeholder(tf.float32, (None, None, 3), name="Cast")
-        images = tf.expand_dims(picture, 0, name="ExpandDims")  # one image alone, as in the real graph
+        images = tf.expand_dims(picture, 0, name="ExpandDims")  # a single image, as in the real graph
         small = tf.compat.v1.image.resize_bilinear(images, (8, 8)) / 255.0
         mean = tf.reduce_mean(small, axis=(1, 2), keepdims=True)
         pooled = tf.concat([mean, mean**2], axis=3, name="pool_3")  # (1, 1, 1, 6)
@@ -35,7 +35,7 @@ def write_graph(path):
 
 
 def by_hand(images):
-    """Features and chances of that graph for images of 8 pixels a side, or of any side with a multiple's mean."""
+    """Features and probabilities of the graph, for images of 8x8 pixels or with the same mean at 8x8 pixels."""
     small = np.repeat(images, 3, axis=3) if images.shape[3] == 1 else images
     mean = small.astype(np.float64).mean(axis=(1, 2)) / 255
     found = np.concatenate([mean, mean**2], axis=1)
@@ -45,7 +45,7 @@ def by_hand(images):
 
 @pytest.fixture
 def place(tmp_path, monkeypatch):
-    """Where the network is looked for."""
+    """The path of the network in an empty data folder, without proxies."""
     monkeypatch.setenv("CNNZOO_DATA_DIR", str(tmp_path))
     for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"):
         monkeypatch.delenv(name, raising=False)
@@ -54,14 +54,14 @@ def place(tmp_path, monkeypatch):
 
 @pytest.fixture
 def small(place, monkeypatch):
-    """The graph of three nodes, taken for the network."""
+    """The graph of three nodes, installed as the network."""
     write_graph(place)
     monkeypatch.setattr(inception, "SHA256", sha256(place))
     return place
 
 
 @pytest.mark.parametrize("channels", [1, 3])
-def test_features_and_chances_are_those_of_the_graph(small, channels):
+def test_inception_returns_features_and_probabilities_of_graph(small, channels):
     images = np.random.default_rng(1).integers(0, 256, (120, 8, 8, channels), np.uint8)  # three batches
     found, chances = inception.network()(images)
     expected, expected_chances = by_hand(images)
@@ -69,7 +69,7 @@ def test_features_and_chances_are_those_of_the_graph(small, channels):
     np.testing.assert_allclose(chances, expected_chances, atol=1e-5)  # without the bias
 
 
-def test_scores_have_names_of_their_own_and_are_those_of_the_metrics(small):
+def test_evaluate_inception_scores_match_metrics(small):
     model = cnnzoo.build("gan")
     report = evaluate(model, "digits", limit=60, inception=True)
     network = inception.network()
@@ -87,7 +87,7 @@ def test_scores_have_names_of_their_own_and_are_those_of_the_metrics(small):
     assert "frechet" in without and not any("inception" in name for name in without)
 
 
-def test_another_file_is_refused(place):
+def test_inception_rejects_file_with_wrong_sha256(place):
     write_graph(place)
     before = place.read_bytes()
     with pytest.raises(
@@ -97,18 +97,18 @@ def test_another_file_is_refused(place):
     assert place.read_bytes() == before
 
 
-def test_it_is_fetched_once_and_kept(place, tmp_path, monkeypatch):
+def test_graph_file_is_downloaded_only_once(place, tmp_path, monkeypatch):
     source = tmp_path / "elsewhere" / place.name
     write_graph(source)
     monkeypatch.setattr(inception, "URL", source.as_uri())
     monkeypatch.setattr(inception, "SHA256", sha256(source))
-    monkeypatch.setattr("socket.create_connection", lambda *a, **k: source.open("rb"))  # anything that can be closed
+    monkeypatch.setattr("socket.create_connection", lambda *a, **k: source.open("rb"))  # any object with a close method
     assert inception.graph_file() == place and place.read_bytes() == source.read_bytes()
     source.unlink()
     assert inception.graph_file() == place
 
 
-def test_what_is_fetched_but_not_meant_is_not_kept(place, tmp_path, monkeypatch):
+def test_graph_file_deletes_download_with_wrong_sha256(place, tmp_path, monkeypatch):
     source = tmp_path / "elsewhere" / place.name
     write_graph(source)
     monkeypatch.setattr(inception, "URL", source.as_uri())
@@ -118,7 +118,7 @@ def test_what_is_fetched_but_not_meant_is_not_kept(place, tmp_path, monkeypatch)
     assert list(place.parent.iterdir()) == []
 
 
-def test_without_a_network_it_is_missed_at_once(place, monkeypatch):
+def test_evaluate_inception_fails_quickly_without_internet(place, monkeypatch):
     def cut(*arguments, **settings):
         raise OSError("no network")
 
@@ -128,5 +128,5 @@ def test_without_a_network_it_is_missed_at_once(place, monkeypatch):
         DataNotFound, match=r"must be at .*classify_image_graph_def\.pb, and cannot be fetched .*CNNZOO_DATA"
     ):
         evaluate("dcgan.mnist", "digits", inception=True)
-    assert time.monotonic() - began < 30  # a bound on a slow machine; most of it builds the model
+    assert time.monotonic() - began < 30  # a bound for slow machines; most of the time is for building the model
     assert not place.parent.exists()

@@ -1,4 +1,4 @@
-"""The perceptual distance against a plain loop, what it must grow with, and its feature maps in a loss."""
+"""The perceptual distance against an explicit loop, its monotonicity, and its feature maps in a loss."""
 
 import keras
 import numpy as np
@@ -28,7 +28,7 @@ def maps():
 
 
 def loop(a, b):
-    """The distance of two lists of maps (h, w, c), term by term."""
+    """The distance between two lists of maps (h, w, c), term by term."""
     means = []
     for x, y in zip(a, b, strict=True):
         total = 0.0
@@ -41,7 +41,7 @@ def loop(a, b):
     return sum(means) / len(means)
 
 
-def test_maps_of_its_own_size_are_the_classifier_s(maps):
+def test_feature_maps_match_activations_of_classifier(maps):
     classifier = hub.build("lenet.cifar10")
     images = rng.random((3, 32, 32, 3), dtype=np.float32)
     x, expected = images, []
@@ -54,15 +54,15 @@ def test_maps_of_its_own_size_are_the_classifier_s(maps):
         np.testing.assert_allclose(ops.convert_to_numpy(found), ops.convert_to_numpy(wanted), atol=1e-6)
 
 
-def test_a_map_of_a_larger_image_is_made_of_those_of_its_parts(maps):
+def test_feature_maps_of_crop_match_crop_of_feature_maps(maps):
     image = rng.random((1, 50, 41, 3), dtype=np.float32)
     whole = [ops.convert_to_numpy(found) for found in maps(image)]
     part = [ops.convert_to_numpy(found) for found in maps(image[:, 8:40, 6:38])]
     np.testing.assert_allclose(whole[0][:, 8:36, 6:34], part[0], atol=1e-6)
-    np.testing.assert_allclose(whole[1][:, 4:14, 3:13], part[1], atol=1e-6)  # two pixels here are one after the pooling
+    np.testing.assert_allclose(whole[1][:, 4:14, 3:13], part[1], atol=1e-6)  # two pixels here are one after pooling
 
 
-def test_the_distance_is_a_plain_loop(distance, maps):
+def test_perceptual_distance_matches_explicit_loop(distance, maps):
     images = rng.random((3, 20, 17, 3), dtype=np.float32)
     others = np.clip(images + 0.2 * rng.standard_normal(images.shape), 0, 1).astype(np.float32)
     a, b = ([ops.convert_to_numpy(found) for found in maps(side)] for side in (images, others))
@@ -70,7 +70,7 @@ def test_the_distance_is_a_plain_loop(distance, maps):
     np.testing.assert_allclose(distance(images, others), expected, rtol=1e-5)
 
 
-def test_passes_and_types_do_not_change_it(distance, monkeypatch):
+def test_perceptual_distance_is_invariant_to_dtype_and_batching(distance, monkeypatch):
     images = rng.integers(0, 256, (5, 16, 18, 3), np.uint8)
     others = rng.integers(0, 256, (5, 16, 18, 3), np.uint8)
     expected = distance(images, others)
@@ -80,14 +80,14 @@ def test_passes_and_types_do_not_change_it(distance, monkeypatch):
     np.testing.assert_allclose(distance(images, others), expected, rtol=1e-5)
 
 
-def test_it_is_a_symmetric_distance_from_0(distance):
+def test_perceptual_distance_is_symmetric_and_zero_if_equal(distance):
     other = rng.integers(0, 256, PHOTO.shape, np.uint8)
     assert distance(PHOTO, PHOTO) == 0
     assert distance(PHOTO, other) == distance(other, PHOTO) > 0
 
 
 @pytest.mark.parametrize("network", ["lenet.cifar10", "cnn.fashion_mnist"])
-def test_it_grows_with_noise_and_with_blur(network):
+def test_perceptual_distance_increases_with_noise_and_blur(network):
     distance = PerceptualDistance(network)
     image = PHOTO / 255.0 if network == "lenet.cifar10" else PHOTO[..., 1:2] / 255.0
     noise = rng.standard_normal(image.shape)
@@ -97,20 +97,20 @@ def test_it_grows_with_noise_and_with_blur(network):
     assert (np.diff(noisy) > 0).all() and (np.diff(blurred) > 0).all()
 
 
-def test_a_grey_image_is_one_with_equal_channels(distance):
+def test_perceptual_distance_of_gray_equals_repeated_channels(distance):
     gray = PHOTO[..., :1]
     blurred = gaussian_filter(gray, (1, 1, 0))
     assert distance(gray, blurred) == distance(np.repeat(gray, 3, axis=2), np.repeat(blurred, 3, axis=2))
 
 
-def test_its_protocol_names_the_network(distance):
+def test_perceptual_distance_protocol_names_network(distance):
     sha256 = hub.card("lenet.cifar10")["files"]["model.weights.h5"]["sha256"]
     assert distance.protocol == {"extractor": "lenet.cifar10", "extractor sha256": sha256}
 
 
 @keras.saving.register_keras_serializable("test_perceptual")
 class Brighter(keras.Model):
-    """Adds a number to images; the loss is in the maps of a classifier."""
+    """Adds a trainable constant to images; the loss compares feature maps of a classifier."""
 
     def __init__(self, maps):
         super().__init__()
@@ -124,7 +124,7 @@ class Brighter(keras.Model):
         return sum(ops.mean(ops.square(a - b)) for a, b in zip(self.maps(y), self.maps(y_pred), strict=True))
 
 
-def test_a_model_learns_by_the_maps_and_leaves_them_as_they_are(maps):
+def test_feature_maps_in_loss_train_model_and_stay_frozen(maps):
     dark = rng.random((4, 24, 20, 3), dtype=np.float32) * 0.5
     before = [ops.convert_to_numpy(features) for features in maps(dark)]
     model = Brighter(maps)
@@ -137,7 +137,7 @@ def test_a_model_learns_by_the_maps_and_leaves_them_as_they_are(maps):
         np.testing.assert_array_equal(ops.convert_to_numpy(found), wanted)
 
 
-def test_branches_and_separate_activations_have_maps_too(monkeypatch):
+def test_feature_maps_include_branches_and_activation_layers(monkeypatch):
     class Residual:
         task, image_shape = "classify", (8, 8, 3)
 
@@ -161,7 +161,7 @@ def test_branches_and_separate_activations_have_maps_too(monkeypatch):
     assert [found.shape for found in maps(images[:, :5])] == [(2, 5, 8, 4)] * 3
 
 
-def test_what_cannot_be_compared_is_refused(distance, maps):
+def test_perceptual_distance_and_maps_reject_invalid_arguments(distance, maps):
     image = np.zeros((20, 20, 3), np.float32)
     with pytest.raises(ValueError, match=r"one shape. Received: \(1, 20, 20, 3\) and \(1, 19, 20, 3\)"):
         distance(image, image[1:])
@@ -177,7 +177,7 @@ def test_what_cannot_be_compared_is_refused(distance, maps):
 
 
 @pytest.mark.parametrize("judge", ["vgg_small.cifar10", "lenet.cifar10"])
-def test_enlargements_are_judged_by_another_network_than_the_loss_s_or_the_score_says_so(judge, monkeypatch):
+def test_perceptual_score_has_caution_if_judge_is_loss_network(judge, monkeypatch):
     if judge == "lenet.cifar10":
         monkeypatch.setattr(PerceptualDistance.__init__, "__defaults__", (judge,))
     found = Photographs("few", "test", (PHOTO,), ("face",))

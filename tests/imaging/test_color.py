@@ -1,4 +1,4 @@
-"""Color conversion against scikit-image, the published matrix and itself backwards, in arrays and in graphs."""
+"""Color conversion against scikit-image, the published matrix and its own inverse, for arrays and graphs."""
 
 import keras
 import numpy as np
@@ -12,7 +12,7 @@ rng = np.random.default_rng(0)
 IMAGES = rng.random((2, 5, 4, 3))
 
 
-def test_it_is_scikit_image_s():
+def test_ycbcr_conversion_matches_scikit_image():
     np.testing.assert_allclose(255 * color.rgb_to_ycbcr(IMAGES), reference.rgb2ycbcr(IMAGES), atol=1e-10)
     np.testing.assert_allclose(color.ycbcr_to_rgb(reference.rgb2ycbcr(IMAGES) / 255), IMAGES, atol=1e-12)
     np.testing.assert_array_equal(color.luma(IMAGES), color.rgb_to_ycbcr(IMAGES)[..., :1])
@@ -28,12 +28,12 @@ def test_it_is_scikit_image_s():
         ((0, 0, 1), (40.966, 240, 109.786)),
     ],
 )
-def test_the_corners_are_the_published_ones(rgb, ycbcr):
+def test_rgb_to_ycbcr_matches_published_values(rgb, ycbcr):
     found = color.rgb_to_ycbcr(np.array(rgb, np.float64))
     np.testing.assert_allclose(255 * found, ycbcr, atol=1e-10)
 
 
-def test_there_and_back_is_where_it_was():
+def test_ycbcr_round_trip_preserves_rgb():
     np.testing.assert_allclose(color.ycbcr_to_rgb(color.rgb_to_ycbcr(IMAGES)), IMAGES, atol=1e-14)
     single = IMAGES.astype(np.float32)
     there = color.rgb_to_ycbcr(single)
@@ -41,14 +41,14 @@ def test_there_and_back_is_where_it_was():
     np.testing.assert_allclose(color.ycbcr_to_rgb(there), single, atol=1e-6)
 
 
-def test_a_grey_image_is_one_with_equal_channels():
+def test_luma_of_gray_equals_luma_of_equal_channels():
     gray = IMAGES[..., :1]
     np.testing.assert_allclose(color.luma(gray), color.luma(np.repeat(gray, 3, axis=-1)), atol=1e-14)
     np.testing.assert_allclose(color.luma(gray), (16 + 219 * gray) / 255, atol=1e-14)
 
 
 @pytest.mark.parametrize("function", [color.rgb_to_ycbcr, color.ycbcr_to_rgb, color.luma])
-def test_tensors_and_graphs_give_the_numbers_of_arrays(function):
+def test_color_conversion_of_tensors_and_graphs_matches_arrays(function):
     single = IMAGES.astype(np.float32)
     expected = function(single)
     tensor = function(ops.convert_to_tensor(single))
@@ -60,7 +60,7 @@ def test_tensors_and_graphs_give_the_numbers_of_arrays(function):
 
 
 @pytest.mark.parametrize("images", [np.zeros((2, 2, 2), np.float32), np.zeros((2, 2, 3), np.uint8)])
-def test_what_is_no_float_colour_is_refused(images):
+def test_color_conversion_rejects_integers_and_two_channels(images):
     for function in (color.rgb_to_ycbcr, color.ycbcr_to_rgb, color.luma):
         with pytest.raises(ValueError, match=r"Images must be floats \(\.\.\., 3\). Received: (float32|uint8) \("):
             function(images)

@@ -1,4 +1,4 @@
-"""Damage against closed-form means and variances, SciPy and Pillow, in arrays and in graphs of any size."""
+"""Degradations against closed-form means and variances, SciPy and Pillow; eager, and in graphs of any size."""
 
 import io
 
@@ -14,7 +14,7 @@ from cnnzoo.imaging import degradations
 from cnnzoo.imaging.color import rgb_to_full_ycbcr
 
 rng = np.random.default_rng(0)
-PIXELS = 1 << 16  # of a flat image, whose statistics are looked at
+PIXELS = 1 << 16  # of a constant image, for statistics
 
 
 def array(x) -> np.ndarray:
@@ -29,12 +29,12 @@ def flat(value: float) -> np.ndarray:
 
 
 def assert_drawn_from(x: np.ndarray, mean: float, variance: float, kurtosis: float):
-    """The mean and the variance of all numbers, within five standard errors of what they should be."""
+    """Checks that the mean and the variance of all values are within five standard errors of the expected ones."""
     assert abs(x.mean() - mean) < 5 * np.sqrt(variance / x.size)
     assert abs(x.var() / variance - 1) < 5 * np.sqrt((kurtosis - 1) / x.size)
 
 
-def test_gaussian_noise_is_normal_and_leaves_the_range():
+def test_gaussian_noise_is_normal_and_not_clipped():
     noisy = array(degradations.gaussian_noise(flat(1.0), 25, seed=1))
     assert_drawn_from(noisy, 1.0, (25 / 255) ** 2, 3.0)
     assert stats.kstest((noisy.ravel() - 1) * 255 / 25, "norm").pvalue > 1e-3
@@ -42,7 +42,7 @@ def test_gaussian_noise_is_normal_and_leaves_the_range():
 
 
 @pytest.mark.parametrize("shape", [(3,), (3, 1, 1, 1)])
-def test_each_image_may_have_its_own_noise(shape):
+def test_gaussian_noise_accepts_sigma_per_image(shape):
     sigmas = np.array([0.0, 10.0, 50.0], np.float32)
     noisy = array(degradations.gaussian_noise(np.repeat(flat(0.5), 3, axis=0), sigmas.reshape(shape), seed=1))
     np.testing.assert_array_equal(noisy[0], 0.5)
@@ -54,7 +54,7 @@ DRAWN = [(degradations.gaussian_noise, 25)]
 
 
 @pytest.mark.parametrize(("damage", "strength"), DRAWN)
-def test_the_seed_says_what_is_drawn(damage, strength):
+def test_random_degradations_depend_on_seed(damage, strength):
     first, again, other = (array(damage(flat(0.5), strength, seed)) for seed in (1, 1, 2))
     np.testing.assert_array_equal(first, again)
     assert (first != other).any()
@@ -74,17 +74,17 @@ def through_pillow(image: np.ndarray, quality: int) -> np.ndarray:
 @pytest.mark.parametrize("photograph", [data.camera()[..., None], data.astronaut()], ids=["gray", "color"])
 @pytest.mark.parametrize("quality", [5, 30, 75, 95])
 @pytest.mark.parametrize("size", [(96, 104), (99, 101)])
-def test_jpeg_is_pillow_s(size, quality, photograph):
+def test_jpeg_matches_pillow(size, quality, photograph):
     image = photograph[100:, 200:][: size[0], : size[1]]
     made = array(degradations.jpeg(image[None].astype(np.float32) / 255, quality))[0] * 255
     np.testing.assert_allclose(made, np.rint(made), atol=1e-4)
-    # libjpeg transforms in whole numbers, so that some coefficients near a half are rounded the other way. At the next
-    # lower or higher quality no more than 86 % of the numbers are that close.
+    # libjpeg uses integer transforms, so that some coefficients near a half are rounded the other way. At the next
+    # lower or higher quality, at most 86 % of the values are this close.
     assert (np.abs(made - through_pillow(image, quality)) < 1.5).mean() > 0.92
 
 
-def test_a_flat_block_loses_what_the_rounding_of_its_mean_takes():
-    """At quality 50 the step of the mean is 16 / 8 = 2 levels from 128 on, and a tie goes away from there."""
+def test_jpeg_rounds_mean_of_constant_block():
+    """At quality 50, the mean has steps of 16 / 8 = 2 levels, counted from 128; ties are rounded away from 128."""
     levels = np.array([128, 129, 130, 131, 127, 125], np.float32)
     blocks = np.ones((1, 8, 8, 1), np.float32) * levels[:, None, None, None] / 255
     made = array(degradations.jpeg(blocks, 50)) * 255
@@ -92,19 +92,19 @@ def test_a_flat_block_loses_what_the_rounding_of_its_mean_takes():
     assert np.ptp(made, axis=(1, 2, 3)).max() < 1e-4
 
 
-def test_the_colours_of_jpeg_are_pillow_s():
+def test_rgb_to_full_ycbcr_matches_pillow():
     image = data.astronaut()[:64, :64]
     expected = np.asarray(Image.fromarray(image).convert("YCbCr"))
-    assert np.abs(255 * rgb_to_full_ycbcr(image / 255) - expected).max() < 1.0  # Pillow's are rounded
+    assert np.abs(255 * rgb_to_full_ycbcr(image / 255) - expected).max() < 1.0  # Pillow rounds to integers
 
 
-# -- all of them ------------------------------------------------------------------------------------------------------
+# -- all degradations -------------------------------------------------------------------------------------------------
 
 UNDRAWN = [(lambda x, *q: degradations.jpeg(x, q[0]), 30)]
 
 
 @pytest.mark.parametrize(("damage", "strength"), DRAWN + UNDRAWN)
-def test_in_a_graph_of_any_size_they_do_the_same(damage, strength):
+def test_degradations_match_in_graph_with_dynamic_shape(damage, strength):
     import tensorflow as tf
 
     graph = tf.function(
@@ -126,15 +126,15 @@ def test_in_a_graph_of_any_size_they_do_the_same(damage, strength):
         (lambda x: degradations.jpeg(x[..., :2], 75), "Images must have 1 or 3 channels. Received: 2"),
     ],
 )
-def test_what_cannot_be_is_refused(call, complaint):
+def test_degradations_reject_invalid_arguments(call, complaint):
     with pytest.raises(ValueError, match=complaint):
         call(np.zeros((1, 8, 8, 3), np.float32))
 
 
-# -- blur, and low resolution -----------------------------------------------------------------------------------------
+# -- blur and low resolution ------------------------------------------------------------------------------------------
 
 
-def test_blur_is_scipy_s_with_weights_that_sum_to_one_at_the_border():
+def test_blur_matches_scipy_filter_normalized_at_border():
     images = rng.random((3, 30, 23, 2), np.float32)
     sigmas = np.array([0.0, 0.8, 2.5], np.float32)
     made = array(degradations.blur(images, sigmas))
@@ -148,7 +148,7 @@ def test_blur_is_scipy_s_with_weights_that_sum_to_one_at_the_border():
     np.testing.assert_allclose(degradations.blur(images, 2.5)[2], made[2], atol=1e-6)
 
 
-def test_jpeg_takes_a_quality_for_each_image():
+def test_jpeg_accepts_quality_per_image():
     images = np.repeat(data.camera()[None, 100:164, 200:272, None] / np.float32(255), 4, axis=0)
     qualities = [1, 35, 50, 94]
     made = array(degradations.jpeg(images, np.array(qualities, np.float32)))
@@ -161,8 +161,8 @@ def photograph() -> np.ndarray:
     return data.camera()[None, 100:196, 200:272, None] / np.float32(255)
 
 
-def test_photographed_is_downscaling_and_the_jpeg_of_pillow_without_blur_and_noise(photograph, monkeypatch):
-    """For one offset of the blocks among the 64."""
+def test_photographed_matches_pillow_jpeg_without_blur_and_noise(photograph, monkeypatch):
+    """Holds for exactly one of the 64 offsets of the JPEG blocks."""
     from cnnzoo.imaging.resampling import downscale
 
     monkeypatch.setattr(degradations, "BLUR", 0.0)
@@ -182,7 +182,7 @@ def test_photographed_is_downscaling_and_the_jpeg_of_pillow_without_blur_and_noi
     np.testing.assert_allclose(array(degradations.photographed(photograph, 3, seed=0))[0] * 255, small, atol=1e-4)
 
 
-def test_photographed_is_a_function_of_the_seed_with_draws_per_image(photograph):
+def test_photographed_is_deterministic_with_draws_per_image(photograph):
     images = np.repeat(photograph, 40, axis=0)
     first, again, other = (array(degradations.photographed(images, 2, seed)) for seed in (1, 1, 2))
     np.testing.assert_array_equal(first, again)
@@ -192,7 +192,7 @@ def test_photographed_is_a_function_of_the_seed_with_draws_per_image(photograph)
     assert len(np.unique(first.reshape(40, -1), axis=0)) > 30
 
 
-def test_photographed_does_the_same_in_a_graph_of_any_size(photograph):
+def test_photographed_matches_in_graph_with_dynamic_shape(photograph):
     import tensorflow as tf
 
     graph = tf.function(

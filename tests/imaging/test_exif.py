@@ -1,4 +1,4 @@
-"""EXIF of a picture that was changed, read by Pillow."""
+"""EXIF of edited images, read by Pillow."""
 
 import io
 import struct
@@ -13,7 +13,7 @@ NOTE = b"MAKERNOTE" * 5
 
 
 def camera_exif(order: str, thumbnail: bytes, note: bytes = NOTE) -> bytes:
-    """As a camera writes it: the maker's note at a place of its own, and a thumbnail in the second directory."""
+    """EXIF as written by a camera: a maker note at its own offset, and a thumbnail in the second directory."""
     make, exif_at, note_at, second, picture = 50, 60, 200, 300, 400
     first = [(0x010F, 2, 6, make), (0x0112, 3, 1, 6), (0x8769, 4, 1, exif_at)]
     beyond = [(0x927C, 7, len(note), note_at), (0xA002, 3, 1, 640), (0xA003, 3, 1, 480)]
@@ -54,7 +54,7 @@ def read(exif: bytes) -> Image.Exif:
 
 
 @pytest.mark.parametrize("order", "<>")
-def test_of_changed_keeps_all_but_the_thumbnail_where_it_was(order, thumbnail):
+def test_of_changed_preserves_offsets_and_drops_thumbnail(order, thumbnail):
     before = camera_exif(order, thumbnail)
     assert read(before).get_ifd(ExifTags.IFD.IFD1)
     after = of_changed(before, 1200, 70000)
@@ -66,31 +66,31 @@ def test_of_changed_keeps_all_but_the_thumbnail_where_it_was(order, thumbnail):
     assert of_changed(after, 1200, 70000) == after
 
 
-def test_of_changed_leaves_out_a_note_that_holds_a_picture(thumbnail):
+def test_of_changed_drops_maker_note_with_embedded_jpeg(thumbnail):
     after = of_changed(camera_exif("<", thumbnail, NOTE + thumbnail[:40]), 5, 5)
     assert ExifTags.Base.MakerNote not in read(after).get_ifd(ExifTags.IFD.Exif)
     assert NOTE not in after and read(after)[ExifTags.Base.Make] == "Maker"
 
 
-def test_of_changed_leaves_out_a_thumbnail_of_bare_pixels():
-    """As TIFF holds it, in strips."""
+def test_of_changed_drops_uncompressed_thumbnail():
+    """The thumbnail is stored in strips, as in TIFF."""
     secret = b"BARE PIXELS" * 9
     before = camera_exif("<", secret).replace(struct.pack("<HHI", 0x0201, 4, 1), struct.pack("<HHI", 0x0111, 4, 1))
     assert secret in before and secret not in of_changed(before, 5, 5)
 
 
 @pytest.mark.parametrize("exif", [None, b"", b"Exif\0\0", b"garbage", b"Exif\0\0II*\0\x08\0\0\0\0\0\0\0\0\0"])
-def test_of_changed_gives_none_where_nothing_is_left(exif):
+def test_of_changed_returns_none_for_empty_or_damaged_exif(exif):
     assert of_changed(exif, 5, 5) is None
 
 
-def test_of_changed_survives_directories_that_hold_themselves(thumbnail):
+def test_of_changed_drops_cyclic_directories(thumbnail):
     before = bytearray(camera_exif("<", thumbnail))
-    struct.pack_into("<I", before, 6 + 8 + 2 + 2 * 12 + 8, 8)  # the Exif directory is the first one
+    struct.pack_into("<I", before, 6 + 8 + 2 + 2 * 12 + 8, 8)  # the Exif pointer refers to the first directory
     assert ExifTags.IFD.Exif not in read(of_changed(bytes(before), 5, 5))
 
 
-def test_of_changed_takes_any_bytes_and_never_shows_the_thumbnail(thumbnail):
+def test_of_changed_drops_thumbnail_of_damaged_exif(thumbnail):
     rng, before = np.random.default_rng(0), camera_exif("<", thumbnail)
     for _ in range(3000):
         damaged = np.frombuffer(before, np.uint8)[: rng.integers(8, len(before) + 1)].copy()

@@ -1,4 +1,4 @@
-"""Images at the border: read, checked, fitted, written."""
+"""Images as inputs and outputs: reading, validation, fitting and writing."""
 
 import io
 
@@ -21,14 +21,14 @@ def png(array: np.ndarray) -> bytes:
     return buffer.getvalue()
 
 
-def test_it_reads_paths_bytes_pictures_and_arrays(picture, tmp_path):
+def test_read_image_accepts_paths_bytes_images_and_arrays(picture, tmp_path):
     path = tmp_path / "picture.png"
     path.write_bytes(png(picture))
     for source in (path, str(path), png(picture), Image.fromarray(picture), picture):
         np.testing.assert_array_equal(files.read_image(source), picture)
 
 
-def test_it_reads_palettes_transparency_and_black_and_white(picture):
+def test_read_image_converts_palette_alpha_and_bilevel_images(picture):
     source = Image.fromarray(picture)
     assert files.read_image(source.convert("P")).shape == (12, 10, 3)
     assert files.read_image(source.convert("RGBA")).shape == (12, 10, 3)
@@ -36,7 +36,7 @@ def test_it_reads_palettes_transparency_and_black_and_white(picture):
     assert bits.shape == (12, 10, 1) and set(np.unique(bits)) <= {0, 255}
 
 
-def test_grey_and_colour_are_converted(picture):
+def test_read_image_converts_between_gray_and_color(picture):
     gray = files.read_image(picture, channels=1)
     by_pillow = np.asarray(Image.fromarray(picture).convert("L")).astype(int)
     assert np.abs(gray[:, :, 0] - by_pillow).max() <= 1  # Pillow's weights are rounded to 16 bits
@@ -47,19 +47,19 @@ def test_grey_and_colour_are_converted(picture):
 
 
 @pytest.mark.parametrize("cut", [10, 60, -80])
-def test_a_damaged_file_is_named(picture, tmp_path, cut):
+def test_read_image_error_names_damaged_file(picture, tmp_path, cut):
     path = tmp_path / "damaged.png"
     path.write_bytes(png(picture)[:cut])
     with pytest.raises(ValueError, match=r"damaged\.png cannot be read as an image"):
         files.read_image(path)
 
 
-def test_a_missing_file_is_named(tmp_path):
+def test_read_image_error_names_missing_file(tmp_path):
     with pytest.raises(FileNotFoundError, match="nowhere"):
         files.read_image(tmp_path / "nowhere.png")
 
 
-def test_a_batch_is_what_the_model_takes(picture):
+def test_as_batch_adds_axes_and_returns_uint8_or_float32(picture):
     batch, single = as_batch(picture, (12, 10, 3))
     assert batch.shape == (1, 12, 10, 3) and batch.dtype == np.uint8 and single
     batch, single = as_batch(picture[None] / 255.0, (None, None, 3))
@@ -82,33 +82,33 @@ def test_a_batch_is_what_the_model_takes(picture):
         (np.full((4, 4, 3), np.nan, np.float32), r"Received: values in \[nan, nan\]"),
     ],
 )
-def test_what_is_not_an_image_is_refused(x, complaint):
+def test_as_batch_rejects_invalid_images(x, complaint):
     with pytest.raises(ValueError, match=complaint):
         as_batch(x, (4, 4, 3))
 
 
-def test_float_and_bytes_are_the_same_picture(picture):
+def test_to_uint8_scales_clips_and_rounds_floats(picture):
     np.testing.assert_array_equal(arrays.to_uint8(picture / 255.0), picture)
     np.testing.assert_array_equal(arrays.to_uint8(np.array([-1.0, 0.5, 2.0])), [0, 128, 255])
 
 
-def test_images_are_fitted_as_pillow_resizes(picture):
+def test_fit_to_matches_pillow_bicubic_resize(picture):
     fitted = arrays.fit_to(picture[None], (24, 20, 3))
     expected = Image.fromarray(picture).resize((20, 24), Image.Resampling.BICUBIC)
     np.testing.assert_array_equal(fitted[0], np.asarray(expected))
 
 
-def test_a_contact_sheet_holds_every_image():
+def test_contact_sheet_contains_every_image():
     singles = np.arange(5, dtype=np.uint8)[:, None, None, None] * np.ones((1, 3, 4, 1), np.uint8)
     sheet = arrays.contact_sheet(singles, columns=2, gap=1)
     assert sheet.shape == (13, 11, 1)
     for i in range(5):
         top, left = 1 + i // 2 * 4, 1 + i % 2 * 5
         assert (sheet[top : top + 3, left : left + 4] == i).all()
-    assert (sheet[9:12, 6:10] == 128).all()  # the place that stays empty
+    assert (sheet[9:12, 6:10] == 128).all()  # the empty cell
 
 
-def test_a_png_is_written_whole_or_not_at_all(picture, tmp_path):
+def test_save_png_is_lossless_and_atomic(picture, tmp_path):
     path = tmp_path / "new" / "picture.png"
     files.save_png(path, picture)
     np.testing.assert_array_equal(files.read_image(path), picture)
@@ -118,10 +118,10 @@ def test_a_png_is_written_whole_or_not_at_all(picture, tmp_path):
     assert [p.name for p in path.parent.iterdir()] == ["picture.png"]
 
 
-# -- transparency, deep pictures, folders ----------------------------------------------------------------------------
+# -- transparency, 16-bit images, folders ----------------------------------------------------------------------------
 
 
-def test_read_image_shows_a_digit_that_is_drawn_on_nothing():
+def test_read_image_composites_digits_on_contrasting_background():
     digit = np.zeros((28, 28), np.uint8)
     digit[4:24, 12:16], digit[4:24, 16] = 255, 90  # with a soft edge
     for ink, expected in ((255, digit), (0, 255 - digit)):
@@ -134,12 +134,12 @@ def test_read_image_shows_a_digit_that_is_drawn_on_nothing():
     np.testing.assert_array_equal(files.read_image(clear)[..., 0], np.where(digit > 128, 255, 0))
 
 
-def test_read_image_keeps_opaque_pictures_with_alpha_bit_for_bit(picture):
+def test_read_image_preserves_opaque_images_with_alpha(picture):
     opaque = np.dstack([picture, np.full((12, 10), 255, np.uint8)])
     np.testing.assert_array_equal(files.read_image(png(opaque)), picture)
 
 
-def test_read_image_reads_sixteen_bits_and_their_transparent_grey(picture):
+def test_read_image_converts_16_bit_gray_and_transparent_gray(picture):
     deep = picture[..., 0].astype(np.uint16) * 257
     np.testing.assert_array_equal(files.read_image(Image.fromarray(deep))[..., 0], picture[..., 0])
     buffer = io.BytesIO()
@@ -152,7 +152,7 @@ def test_read_image_reads_sixteen_bits_and_their_transparent_grey(picture):
 
 
 @pytest.mark.parametrize("dtype", [np.int32, np.float32])
-def test_read_image_refuses_pixels_of_unknown_scale(dtype, tmp_path):
+def test_read_image_rejects_32_bit_pixels(dtype, tmp_path):
     source = Image.fromarray(np.full((4, 4), 40000, dtype))
     source.save(tmp_path / "deep.tif")
     with pytest.raises(
@@ -161,13 +161,13 @@ def test_read_image_refuses_pixels_of_unknown_scale(dtype, tmp_path):
         files.read_image(tmp_path / "deep.tif")
 
 
-def test_read_image_survives_damaged_exif(picture):
+def test_read_image_ignores_damaged_exif(picture):
     buffer = io.BytesIO()
     Image.fromarray(picture).save(buffer, "PNG", exif=b"garbage")
     np.testing.assert_array_equal(files.read_image(buffer.getvalue()), picture)
 
 
-def test_pictures_in_tells_pictures_from_others_and_leaves_out_hidden_ones(tmp_path):
+def test_pictures_in_separates_images_and_skips_hidden_files(tmp_path):
     names = ["b.TIFF", "a.png", "c.tif", "._a.png", ".DS_Store", "notes.txt", "more.txt", "README"]
     for name in names:
         (tmp_path / name).touch()

@@ -1,4 +1,4 @@
-"""One image in every form that it may come in, to every verb that takes images."""
+"""Every input format of an image (array, tensor, file, Pillow image), for every method with image inputs."""
 
 import io
 from pathlib import Path
@@ -17,7 +17,7 @@ FORMS = ("tf.Tensor", "JAX array", "Pillow image", "path", "name of a file", "by
 
 @pytest.fixture
 def given(tmp_path):
-    """A uint8 image in a form."""
+    """A function from a uint8 image to the same image in one of `FORMS`."""
 
     def make(image: np.ndarray, form: str):
         picture = Image.fromarray(image.squeeze(2) if image.ndim == 3 and image.shape[2] == 1 else image)
@@ -38,7 +38,7 @@ DIGIT, PHOTOGRAPH, MASK = image(28, 28, 1), image(20, 24, 3), image(20, 24) > 12
 
 GRAY = {"image_shape": (28, 28, 1)}
 
-# The verb, from a model and an image and perhaps a mask; the model; the image.
+# By method: the architecture, its configuration, the input image, and the call with model and image.
 VERBS = {
     "classify": ("lenet", GRAY, DIGIT, lambda model, x: model.classify(x)),
     "features": ("lenet", GRAY, DIGIT, lambda model, x: model.features(x)),
@@ -68,7 +68,7 @@ def model_of():
 
 
 @pytest.mark.parametrize("verb", VERBS)
-def test_every_form_of_an_image_is_the_same_image(verb, model_of, given):
+def test_image_input_formats_give_equal_results(verb, model_of, given):
     model = model_of(verb)
     _, _, x, act = VERBS[verb]
     wanted = np.asarray(act(model, x))
@@ -79,7 +79,7 @@ def test_every_form_of_an_image_is_the_same_image(verb, model_of, given):
         np.testing.assert_allclose(found.astype(float), wanted.astype(float), atol=1e-5, err_msg=form)
 
 
-def test_a_mask_comes_in_every_form(model_of, given):
+def test_mask_input_formats_give_equal_results(model_of, given):
     whole = model_of("inpaint").restore(PHOTOGRAPH, MASK)
     gray = np.where(MASK, 255, 0).astype(np.uint8)
     for form in FORMS[:-1]:
@@ -88,7 +88,7 @@ def test_a_mask_comes_in_every_form(model_of, given):
     np.testing.assert_array_equal(model_of("inpaint").restore(PHOTOGRAPH, black_and_white), whole)
 
 
-def test_so_do_a_content_and_its_styles(given):
+def test_stylize_input_formats_give_equal_results(given):
     model = cnnzoo.build("style_transfer")
     content, style = image(40, 40, 3), image(36, 44, 3)
     painted = model.stylize(content, style, steps=1)
@@ -98,7 +98,7 @@ def test_so_do_a_content_and_its_styles(given):
     np.testing.assert_allclose(two.astype(float), painted, atol=1)
 
 
-def test_pictures_are_fitted_to_the_model(model_of, tmp_path):
+def test_files_and_pillow_images_are_fitted_to_model_input(model_of, tmp_path):
     large = Image.fromarray(image(56, 40, 3))
     large.save(tmp_path / "large.png")
     several = model_of("classify").classify([tmp_path / "large.png", Image.fromarray(DIGIT[:, :, 0])])
@@ -111,9 +111,9 @@ def test_pictures_are_fitted_to_the_model(model_of, tmp_path):
     assert model_of("upscale").upscale(Image.fromarray(DIGIT[:, :, 0])).shape == (56, 56, 1)
 
 
-def test_a_photograph_is_turned_upright_and_keeps_its_16_bits(model_of, tmp_path):
+def test_upscale_applies_exif_orientation_and_preserves_uint16(model_of, tmp_path):
     lying, exif = Image.fromarray(np.rot90(PHOTOGRAPH)), Image.Exif()
-    exif[0x0112] = 6  # to be turned a quarter to the right
+    exif[0x0112] = 6  # to be rotated by 90 degrees clockwise
     lying.save(tmp_path / "lying.png", exif=exif)
     wanted = model_of("upscale").upscale(PHOTOGRAPH)
     for form in (tmp_path / "lying.png", Image.open(tmp_path / "lying.png")):
@@ -128,7 +128,7 @@ def test_a_photograph_is_turned_upright_and_keeps_its_16_bits(model_of, tmp_path
         np.testing.assert_array_equal(cnnzoo.imaging.files.read_image(form)[:, :, 0], deep // 257)
 
 
-def test_what_is_no_image_is_told(model_of, tmp_path):
+def test_classify_and_upscale_reject_invalid_image_inputs(model_of, tmp_path):
     classify, upscale = model_of("classify").classify, model_of("upscale").upscale
     (tmp_path / "text.png").write_text("no image")
     for verb in (classify, upscale):

@@ -1,4 +1,4 @@
-"""Masks against closed forms, a plain loop over pixels and segments, and the other backend."""
+"""Masks against closed forms, an explicit loop over pixels and segments, and the other backend."""
 
 import hashlib
 import io
@@ -27,7 +27,7 @@ def shares(kind: str, n: int = 400, side: int = 32) -> np.ndarray:
 
 @pytest.mark.parametrize("kind", EVALUATED)
 @pytest.mark.parametrize("size", SIZES)
-def test_some_pixels_are_missing_and_some_are_not(kind, size):
+def test_draw_returns_masks_with_missing_and_known_pixels(kind, size):
     found = masks.draw(kind, (6, *size), 3)
     assert found.shape == (6, *size, 1) and found.dtype == np.float32
     assert set(np.unique(found)) == {0.0, 1.0}
@@ -36,7 +36,7 @@ def test_some_pixels_are_missing_and_some_are_not(kind, size):
 
 
 @pytest.mark.parametrize("kind", EVALUATED)
-def test_a_seed_gives_the_same_masks_and_their_number_does_not_matter(kind):
+def test_draw_is_deterministic_and_independent_of_mask_count(kind):
     found = masks.draw(kind, (5, 16, 24), 7)
     np.testing.assert_array_equal(masks.draw(kind, (3, 16, 24), 7), found[:3])
     if kind != "centre":
@@ -44,20 +44,20 @@ def test_a_seed_gives_the_same_masks_and_their_number_does_not_matter(kind):
         assert len({mask.tobytes() for mask in found}) == 5
 
 
-def test_many_masks_are_those_of_few(monkeypatch):
+def test_draw_in_chunks_equals_draw_at_once(monkeypatch):
     whole = masks.draw("strokes", (9, 12, 12), 0)
     monkeypatch.setattr(masks, "LARGEST_CHUNK", 1)
     np.testing.assert_array_equal(masks.draw("strokes", (9, 12, 12), 0), whole)
 
 
-def test_holes_have_the_shares_that_their_kinds_say():
+def test_mask_kinds_have_expected_missing_fractions():
     centre = masks.draw("centre", (2, 32, 48), 0)
     assert centre[:, 8:24, 12:36].all() and centre.mean() == 0.25
     box = shares("box")
-    assert box.min() >= (7 / 32) ** 2 and box.max() <= (17 / 32) ** 2  # a side in pixels is within 1 of its length
+    assert box.min() >= (7 / 32) ** 2 and box.max() <= (17 / 32) ** 2  # sides in pixels are within 1 of exact lengths
     assert box.mean() == pytest.approx((3 / 8) ** 2, abs=4 * float(box.std()) / 20)
     pixels = shares("pixels")
-    spread = 4 * math.sqrt(0.25 / 32**2)  # of a share, given its chance
+    spread = 4 * math.sqrt(0.25 / 32**2)  # four standard deviations of the fraction at a given probability
     assert 0.25 - spread < pixels.min() < 0.3 and 0.7 < pixels.max() < 0.75 + spread
     assert pixels.mean() == pytest.approx(0.5, abs=4 * float(pixels.std()) / 20)
     strokes, scratches, text = (shares(kind) for kind in ("strokes", "scratches", "text"))
@@ -65,7 +65,7 @@ def test_holes_have_the_shares_that_their_kinds_say():
     assert text.min() > 0.05 and text.max() < 0.3
 
 
-def test_boxes_are_rectangles_and_lie_anywhere():
+def test_box_masks_are_rectangles_at_any_position():
     found = masks.draw("box", (400, 20, 30), 1)[..., 0]
     for mask in found:
         rows, columns = mask.any(axis=1), mask.any(axis=0)
@@ -75,7 +75,7 @@ def test_boxes_are_rectangles_and_lie_anywhere():
 
 
 def chains_by_hand(brush, numbers: np.ndarray, height: int, width: int) -> np.ndarray:
-    """The mask of one image in a loop over chains, links and pixels, in float64."""
+    """The mask of one image by a loop over chains, links and pixels, in float64."""
     mask, side = np.zeros((height, width), bool), min(height, width)
     numbers = numbers.astype(np.float64)
     for chain in range(math.floor(1 + brush.chains * numbers[0])):
@@ -97,16 +97,16 @@ def chains_by_hand(brush, numbers: np.ndarray, height: int, width: int) -> np.nd
 
 
 @pytest.mark.parametrize(("kind", "brush"), [("strokes", STROKES), ("scratches", SCRATCHES)])
-def test_brushes_hide_what_is_near_their_segments(kind, brush):
+def test_brush_masks_match_loop_over_segments(kind, brush):
     numbers = np.random.default_rng(5).random((3, brush.numbers(20, 28)), np.float32)
     found = masks.draw(kind, (3, 20, 28), 5)[..., 0] > 0
     for mask, own in zip(found, numbers, strict=True):
-        # A pixel on the very rim may fall to either side in float32.
+        # In float32, a pixel at the boundary may be on either side.
         assert np.sum(mask != chains_by_hand(brush, own, 20, 28)) <= 1
     assert found.any(axis=(1, 2)).all()
 
 
-def test_in_training_each_image_gets_a_kind_at_random():
+def test_sample_draws_mask_kinds_in_given_proportions():
     centre = masks.draw("centre", (1, 16, 16), 0)[0]
     drawn = ops.convert_to_numpy(masks.sample(("centre", "pixels", "box"), (600, 16, 16), 0))
     assert drawn.shape == (600, 16, 16, 1) and drawn.dtype == np.float32 and set(np.unique(drawn)) == {0.0, 1.0}
@@ -117,7 +117,7 @@ def test_in_training_each_image_gets_a_kind_at_random():
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_the_masks_of_training_are_those_of_evaluation_but_for_their_numbers(kind, monkeypatch):
+def test_sample_equals_draw_for_equal_random_numbers(kind, monkeypatch):
     height, width = 16, 24
     numbers = np.random.default_rng(4).random((5, KINDS[kind].numbers(height, width)), np.float32)
     with_choice = np.concatenate([np.zeros((5, 1), np.float32), numbers], axis=1)
@@ -126,7 +126,7 @@ def test_the_masks_of_training_are_those_of_evaluation_but_for_their_numbers(kin
     np.testing.assert_array_equal(masks.sample((kind,), (5, height, width), 0), expected)
 
 
-def test_a_generator_goes_on_and_a_number_begins_anew():
+def test_sample_repeats_with_integer_seed_not_with_generator():
     def draw(seed):
         return ops.convert_to_numpy(masks.sample(("strokes", "box", "pixels"), (4, 16, 16), seed))
 
@@ -140,7 +140,7 @@ def digests() -> list[str]:
     return [hashlib.sha256(masks.draw(kind, (20, 32, 32), 0).tobytes()).hexdigest() for kind in EVALUATED]
 
 
-def test_the_other_backend_draws_the_same():
+def test_draw_is_equal_between_backends():
     script = "import test_masks; print(*test_masks.digests())"
     other = {"tensorflow": "jax", "jax": "tensorflow"}[keras.backend.backend()]
     env = {**os.environ, "KERAS_BACKEND": other, "PYTHONPATH": os.pathsep.join(sys.path)}
@@ -148,7 +148,7 @@ def test_the_other_backend_draws_the_same():
     assert done.stdout.split() == digests()
 
 
-def test_evaluation_hides_the_same_of_photographs_of_any_size():
+def test_for_evaluation_is_deterministic_for_mixed_image_sizes():
     photographs = [np.zeros((20, 30, 3), np.uint8), np.zeros((16, 16, 1), np.uint8), np.zeros((20, 30, 3), np.uint8)]
     found = masks.for_evaluation(photographs, "strokes", 2)
     assert [mask.shape for mask in found] == [(20, 30, 1), (16, 16, 1), (20, 30, 1)]
@@ -158,7 +158,7 @@ def test_evaluation_hides_the_same_of_photographs_of_any_size():
     np.testing.assert_array_equal(together, masks.draw("box", (4, 20, 30), 2))
 
 
-def test_only_missing_pixels_are_scored():
+def test_hole_metrics_score_only_missing_pixels():
     rng = np.random.default_rng(0)
     images = [rng.random((19, 17, 3)), rng.random((15, 18, 1))]
     made = [rng.random(image.shape) for image in images]
@@ -181,7 +181,7 @@ def test_only_missing_pixels_are_scored():
 
 @pytest.mark.parametrize("given", ["(h, w)", "(h, w, 1)", "(n, h, w)", "(n, h, w, 1)"])
 @pytest.mark.parametrize("dtype", [bool, np.uint8, np.int64, np.float32])
-def test_a_mask_of_a_user_may_have_many_forms(given, dtype):
+def test_as_missing_accepts_masks_of_all_shapes_and_dtypes(given, dtype):
     hole = masks.draw("box", (3, 6, 8), 0)
     hole = hole if "n" in given else hole[:1]
     mask = {"(h, w)": hole[0, :, :, 0], "(h, w, 1)": hole[0], "(n, h, w)": hole[..., 0], "(n, h, w, 1)": hole}[given]
@@ -199,12 +199,12 @@ def test_a_mask_of_a_user_may_have_many_forms(given, dtype):
         (np.stack([np.eye(6, 8), np.ones((6, 8))]), "everything is missing in image 1"),
     ],
 )
-def test_a_mask_that_is_none_is_refused(mask, complaint):
+def test_as_missing_rejects_invalid_masks(mask, complaint):
     with pytest.raises(ValueError, match=complaint):
         given_masks.as_missing(mask, (2, 6, 8))
 
 
-def test_unknown_kinds_and_single_pixels_are_refused():
+def test_draw_and_sample_reject_unknown_kinds_and_single_pixels():
     with pytest.raises(ValueError, match=r"`masks` must be one or more of centre, box, strokes.*Received: \('text',\)"):
         masks.sample(("text",), (1, 8, 8), 0)
     with pytest.raises(ValueError, match=r"`masks` must be .*Received: \(\)"):
@@ -216,12 +216,12 @@ def test_unknown_kinds_and_single_pixels_are_refused():
             draw()
 
 
-# -- masks as people make them ----------------------------------------------------------------------------------------
+# -- masks from users -------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
 def strokes() -> np.ndarray:
-    """Where something was painted, booleans (60, 80)."""
+    """The painted pixels of a mask, booleans (60, 80)."""
     picture = Image.new("1", (80, 60))
     pen = ImageDraw.Draw(picture)
     pen.line((8, 10, 70, 45), fill=1, width=6)
@@ -242,14 +242,14 @@ def layer(strokes: np.ndarray, color: tuple, ground: tuple) -> Image.Image:
 @pytest.mark.parametrize(
     "painted",
     [
-        lambda s: file_of(Image.fromarray(s)),  # a bit a pixel
+        lambda s: file_of(Image.fromarray(s)),  # one bit per pixel
         lambda s: file_of(Image.fromarray(s.astype(np.uint8))),  # labels 0 and 1
         lambda s: file_of(Image.fromarray(np.where(s, 60, 0).astype(np.uint8))),
         lambda s: file_of(Image.fromarray(np.where(s, 65535, 0).astype(np.uint16))),
         lambda s: file_of(Image.fromarray(np.where(s, 33000, 1000).astype(np.uint16))),
         lambda s: file_of(layer(s, (200, 0, 0), (0, 0, 0)).quantize(2)),
         lambda s: file_of(layer(s, (0, 0, 255), (0, 0, 0))),
-        lambda s: file_of(layer(s, (255, 255, 255, 255), (255, 255, 255, 0))),  # the mask is the alpha
+        lambda s: file_of(layer(s, (255, 255, 255, 255), (255, 255, 255, 0))),  # the mask is the alpha channel
         lambda s: file_of(layer(s, (0, 0, 0, 255), (0, 0, 0, 0))),
         lambda s: file_of(layer(s, (255, 0, 0, 160), (90, 200, 30, 0))),
         lambda s: file_of(layer(s, (255, 255, 255, 255), (0, 0, 0, 255))),
@@ -258,29 +258,29 @@ def layer(strokes: np.ndarray, color: tuple, ground: tuple) -> Image.Image:
         lambda s: Image.fromarray(s),
     ],
 )
-def test_read_mask_finds_what_was_painted(strokes, painted):
+def test_read_mask_returns_painted_pixels(strokes, painted):
     np.testing.assert_array_equal(given_masks.read_mask(painted(strokes)), strokes)
 
 
 @pytest.mark.parametrize("quality", [30, 75, 90])
 @pytest.mark.parametrize("color", ["white", "red"])
-def test_read_mask_is_not_misled_by_jpeg(strokes, quality, color):
+def test_read_mask_ignores_jpeg_artifacts(strokes, quality, color):
     paint = {"white": (255, 255, 255), "red": (255, 0, 0)}[color]
     raw = file_of(layer(strokes, paint, (0, 0, 0)), "JPEG", quality=quality)
     traces = np.asarray(Image.open(io.BytesIO(raw))).max(axis=2) > 0
     wrong = given_masks.read_mask(raw) != strokes
-    assert (traces & ~strokes).sum() > 0.5 * strokes.sum()  # that many more would be filled if any but 0 counted
+    assert (traces & ~strokes).sum() > 0.5 * strokes.sum()  # artifacts that a threshold of 0 would mark as missing
     assert wrong.sum() < 0.05 * strokes.sum()
 
 
-def test_read_mask_takes_the_inner_half_of_a_soft_edge():
+def test_read_mask_thresholds_soft_edges_at_half():
     slope = np.arange(256, dtype=np.uint8)[None].repeat(2, 0)
     np.testing.assert_array_equal(given_masks.read_mask(file_of(Image.fromarray(slope))), slope >= 128)
     alpha = Image.fromarray(np.dstack([np.full_like(slope, 255), slope]))
     np.testing.assert_array_equal(given_masks.read_mask(file_of(alpha)), slope >= 128)
 
 
-def test_a_uint8_array_is_read_as_the_picture_it_came_from(strokes):
+def test_as_missing_thresholds_integer_arrays_like_files(strokes):
     raw = file_of(layer(strokes, (255, 255, 255), (0, 0, 0)).convert("L"), "JPEG")
     array = np.asarray(Image.open(io.BytesIO(raw)))
     expected = given_masks.read_mask(raw)[None, ..., None]
@@ -288,11 +288,11 @@ def test_a_uint8_array_is_read_as_the_picture_it_came_from(strokes):
     np.testing.assert_array_equal(given_masks.as_missing(array, (1, 60, 80)), expected)
     assert (expected[0, ..., 0] != strokes).sum() < 0.05 * strokes.sum() < (array > 0).sum() - strokes.sum()
     np.testing.assert_array_equal(given_masks.as_missing(array.astype(np.uint16) * 257, (1, 60, 80)), expected)
-    numbers = given_masks.as_missing(array / 255, (1, 60, 80))  # of floats any but 0 is missing
+    numbers = given_masks.as_missing(array / 255, (1, 60, 80))  # in float masks, every nonzero pixel is missing
     np.testing.assert_array_equal(numbers[0, ..., 0], array > 0)
 
 
-def test_read_mask_refuses_a_photograph_with_a_part_erased(strokes, tmp_path):
+def test_read_mask_rejects_partly_erased_photograph(strokes, tmp_path):
     rng = np.random.default_rng(0)
     photo = np.dstack([rng.integers(0, 256, (60, 80, 3), np.uint8), np.where(strokes, 0, 255).astype(np.uint8)])
     Image.fromarray(photo).save(tmp_path / "erased.png")
@@ -302,8 +302,8 @@ def test_read_mask_refuses_a_photograph_with_a_part_erased(strokes, tmp_path):
         given_masks.read_mask(tmp_path / "erased.png")
 
 
-def test_a_mask_that_is_too_dark_is_refused(strokes):
+def test_as_missing_rejects_dark_mask_image(strokes):
     dim = np.where(strokes, 90, 0).astype(np.uint8)
-    dim[0, 0] = 40  # a third value: no mask of two
+    dim[0, 0] = 40  # a third value, so the threshold is half of white
     with pytest.raises(ValueError, match=r"of a picture at least half of white, .*nothing is missing in image 0"):
         given_masks.as_missing(file_of(Image.fromarray(dim)), (1, 60, 80))

@@ -1,4 +1,4 @@
-"""Photographs: what a file carries is read, and written again."""
+"""Photographs: reading and writing of pixels and metadata."""
 
 import io
 import struct
@@ -22,7 +22,7 @@ def picture() -> np.ndarray:
 
 @pytest.fixture
 def deep() -> np.ndarray:
-    """Every channel of 16 bits: RGB and alpha."""
+    """A 16-bit RGBA image."""
     return np.random.default_rng(1).integers(0, 65536, (12, 10, 4), np.uint16)
 
 
@@ -33,7 +33,7 @@ def encoded(image: Image.Image, kind: str, **options) -> bytes:
 
 
 def png16(array: np.ndarray, *extra: tuple[bytes, bytes]) -> bytes:
-    """An uncompressed PNG of 16 bits, written by hand; `extra` are chunks to put in."""
+    """An uncompressed 16-bit PNG, assembled by hand; `extra` are additional chunks."""
     height, width, channels = array.shape
     header = struct.pack(">IIBBBBB", width, height, 16, {1: 0, 2: 4, 3: 2, 4: 6}[channels], 0, 0, 0)
     rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in array)
@@ -63,7 +63,7 @@ def long_exif() -> bytes:
 # -- reading ----------------------------------------------------------------------------------------------------------
 
 
-def test_it_reads_paths_and_bytes(picture, tmp_path):
+def test_read_photo_accepts_paths_and_bytes(picture, tmp_path):
     path = tmp_path / "picture.png"
     path.write_bytes(encoded(Image.fromarray(picture), "PNG"))
     for source in (path, str(path), path.read_bytes()):
@@ -73,7 +73,7 @@ def test_it_reads_paths_and_bytes(picture, tmp_path):
 
 
 @pytest.mark.parametrize("channels", [1, 2, 3, 4])
-def test_sixteen_bits_are_kept(deep, channels):
+def test_read_photo_preserves_16_bit_png(deep, channels):
     deep = deep[..., -channels:]
     photo = read_photo(png16(deep))
     assert photo.pixels.dtype == np.uint16
@@ -85,13 +85,13 @@ def test_sixteen_bits_are_kept(deep, channels):
         np.testing.assert_array_equal(photo.alpha, deep[..., -1])
 
 
-def test_sixteen_bits_of_grey_are_kept_from_a_tiff(deep):
+def test_read_photo_preserves_16_bit_gray_tiff(deep):
     photo = read_photo(encoded(Image.fromarray(deep[..., 0]), "TIFF"))
     np.testing.assert_array_equal(photo.pixels, deep[..., :1])
 
 
 @pytest.mark.parametrize("channels", [1, 3])
-def test_a_transparent_colour_of_sixteen_bits_becomes_alpha(deep, channels):
+def test_read_photo_converts_16_bit_transparent_color_to_alpha(deep, channels):
     deep = deep[..., :channels]
     photo = read_photo(png16(deep, (b"tRNS", deep[4, 5].astype(">u2").tobytes())))
     expected = np.where((deep == deep[4, 5]).all(axis=2), 0, 65535)
@@ -99,7 +99,7 @@ def test_a_transparent_colour_of_sixteen_bits_becomes_alpha(deep, channels):
     np.testing.assert_array_equal(photo.pixels, deep)
 
 
-def test_palettes_transparency_and_black_and_white(picture):
+def test_read_photo_converts_palette_alpha_and_bilevel_images(picture):
     colors = Image.fromarray(picture).quantize(16)
     photo = read_photo(encoded(colors, "PNG"))
     np.testing.assert_array_equal(photo.pixels, np.asarray(colors.convert("RGB")))
@@ -117,16 +117,16 @@ def test_palettes_transparency_and_black_and_white(picture):
     np.testing.assert_array_equal(both.alpha, picture[..., 1])
 
 
-def test_cmyk_becomes_rgb_and_loses_its_profile(picture):
+def test_read_photo_converts_cmyk_to_rgb_without_profile(picture):
     raw = encoded(Image.fromarray(picture).convert("CMYK"), "JPEG", icc_profile=CMYK, quality=95)
     photo = read_photo(raw)
     np.testing.assert_array_equal(photo.pixels, np.asarray(Image.open(io.BytesIO(raw)).convert("RGB")))
     assert photo.icc is None
 
 
-@pytest.mark.parametrize("value", range(10))  # 0 and 9 mean nothing
+@pytest.mark.parametrize("value", range(10))  # 0 and 9 are invalid
 @pytest.mark.parametrize("endian", ["<", ">"])
-def test_orientation_is_applied_and_reset_and_the_rest_is_kept(picture, value, endian):
+def test_read_photo_applies_and_resets_exif_orientation(picture, value, endian):
     exif = exif_of(value, endian)
     raw = encoded(Image.fromarray(picture), "PNG", exif=exif)
     photo = read_photo(raw)
@@ -137,14 +137,14 @@ def test_orientation_is_applied_and_reset_and_the_rest_is_kept(picture, value, e
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
-def test_exif_and_profile_are_read_alike_from_each_format(picture, kind):
+def test_read_photo_returns_exif_and_profile_of_each_format(picture, kind):
     raw = encoded(Image.fromarray(picture), kind, exif=exif_of(6), icc_profile=SRGB)
     photo = read_photo(raw)
     assert photo.exif == exif_of(1) and photo.icc == SRGB and photo.pixels.shape == (10, 12, 3)
     assert read_photo(encoded(Image.fromarray(picture), kind, exif=exif_of(None))).exif == exif_of(None)
 
 
-def test_a_deep_picture_is_turned_with_its_alpha(deep):
+def test_read_photo_rotates_16_bit_image_and_alpha(deep):
     photo = read_photo(png16(deep, (b"eXIf", exif_of(6)[6:])))
     turned = np.rot90(deep, -1)
     np.testing.assert_array_equal(photo.pixels, turned[..., :3])
@@ -152,14 +152,14 @@ def test_a_deep_picture_is_turned_with_its_alpha(deep):
 
 
 @pytest.mark.parametrize("exif", [b"garbage", b"II*\0\xff\xff\xff\xff", b"MM\0*\0\0\0\x08\xff\xff"])
-def test_read_photo_leaves_out_damaged_exif(picture, exif):
+def test_read_photo_drops_damaged_exif(picture, exif):
     photo = read_photo(encoded(Image.fromarray(picture), "PNG", exif=exif))
     np.testing.assert_array_equal(photo.pixels, picture)
     assert photo.exif is None
 
 
 @pytest.mark.parametrize("kind", ["GIF", "PNG", "WEBP", "TIFF"])
-def test_moving_pictures_are_refused(picture, kind, tmp_path):
+def test_read_photo_rejects_images_with_several_frames(picture, kind, tmp_path):
     path = tmp_path / "moving"
     first = Image.fromarray(picture)
     path.write_bytes(encoded(first, kind, save_all=True, append_images=[first.rotate(180)]))
@@ -167,13 +167,13 @@ def test_moving_pictures_are_refused(picture, kind, tmp_path):
         read_photo(path)
 
 
-def test_the_first_picture_of_a_jpeg_with_several_is_read(picture):
+def test_read_photo_returns_first_image_of_mpo(picture):
     image = Image.fromarray(picture)
     photo = read_photo(encoded(image, "MPO", save_all=True, append_images=[image.rotate(180)]))
     np.testing.assert_array_equal(photo.pixels, np.asarray(Image.open(io.BytesIO(encoded(image, "JPEG")))))
 
 
-def test_the_smallest_picture(tmp_path):
+def test_photo_round_trip_of_single_pixel(tmp_path):
     one = np.array([[[7, 8, 9]]], np.uint8)
     for kind in ("png", "webp"):
         save_photo(tmp_path / f"one.{kind}", one, Photo(one))
@@ -181,7 +181,7 @@ def test_the_smallest_picture(tmp_path):
 
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "GIF", "BMP", "WEBP", "TIFF", "moving GIF", "deep PNG"])
-def test_a_file_that_is_cut_short_is_named(picture, deep, kind, tmp_path):
+def test_read_photo_error_names_truncated_file(picture, deep, kind, tmp_path):
     image, path = Image.fromarray(picture), tmp_path / "cut"
     if kind == "deep PNG":
         raw = png16(deep)
@@ -195,7 +195,7 @@ def test_a_file_that_is_cut_short_is_named(picture, deep, kind, tmp_path):
             read_photo(path)
 
 
-def test_what_is_no_picture_is_named(tmp_path, monkeypatch):
+def test_read_photo_rejects_missing_and_invalid_files(tmp_path, monkeypatch):
     (tmp_path / "text.png").write_text("not a picture")
     with pytest.raises(ValueError, match=r"text\.png cannot be read as an image: no known format"):
         read_photo(tmp_path / "text.png")
@@ -214,7 +214,7 @@ def test_what_is_no_picture_is_named(tmp_path, monkeypatch):
         read_photo(tmp_path / "bomb.png")
 
 
-def test_a_large_picture_is_read_without_a_warning(tmp_path):
+def test_read_photo_accepts_67_megapixels(tmp_path):
     Image.new("L", (8192, 8192), 5).save(tmp_path / "large.png", compress_level=1)
     pixels = read_photo(tmp_path / "large.png").pixels
     assert pixels.shape == (8192, 8192, 1) and pixels.min() == pixels.max() == 5
@@ -226,7 +226,7 @@ def test_a_large_picture_is_read_without_a_warning(tmp_path):
 @pytest.mark.parametrize("channels", [1, 3])
 @pytest.mark.parametrize("transparent", [False, True])
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
-def test_a_png_keeps_everything(deep, tmp_path, channels, transparent, dtype):
+def test_save_photo_png_preserves_pixels_and_metadata(deep, tmp_path, channels, transparent, dtype):
     deep = deep.astype(dtype)
     icc = SRGB if channels == 3 else GRAY
     photo = Photo(deep[..., :channels], deep[..., 3] if transparent else None, exif_of(1), icc)
@@ -242,13 +242,13 @@ def test_a_png_keeps_everything(deep, tmp_path, channels, transparent, dtype):
         assert again.alpha is None
     with Image.open(path) as by_pillow:
         assert by_pillow.info["icc_profile"] == icc and by_pillow.getexif()[ExifTags.Base.Make] == "Maker"
-        if channels == 3:  # of 16 bits it gives the upper eight
+        if channels == 3:  # Pillow returns the upper 8 of 16 bits
             upper = photo.pixels >> (8 if dtype == np.uint16 else 0)
             np.testing.assert_array_equal(np.asarray(by_pillow)[..., :3], upper)
     assert path.read_bytes()[24] == 8 * np.dtype(dtype).itemsize
 
 
-def test_a_jpeg_keeps_all_of_the_colour_exif_and_profile(picture, tmp_path):
+def test_save_photo_jpeg_preserves_chroma_exif_and_profile(picture, tmp_path):
     path = tmp_path / "photo.jpeg"
     save_photo(path, picture, Photo(picture, None, exif_of(1), SRGB))
     expected = Image.open(io.BytesIO(encoded(Image.fromarray(picture), "JPEG", quality=95, subsampling=0)))
@@ -259,7 +259,7 @@ def test_a_jpeg_keeps_all_of_the_colour_exif_and_profile(picture, tmp_path):
     assert again.exif == exif_of(1) and again.icc == SRGB
 
 
-def test_a_webp_keeps_everything_but_grey(picture, tmp_path):
+def test_save_photo_webp_is_lossless_and_converts_gray_to_rgb(picture, tmp_path):
     path = tmp_path / "photo.webp"
     save_photo(path, picture, Photo(picture, picture[..., 0], exif_of(1), SRGB))
     again = read_photo(path)
@@ -271,17 +271,17 @@ def test_a_webp_keeps_everything_but_grey(picture, tmp_path):
     np.testing.assert_array_equal(gray.pixels, np.repeat(picture[..., :1], 3, axis=2))
     np.testing.assert_array_equal(gray.alpha, picture[..., 1])
     with Image.open(path) as written:
-        assert "icc_profile" not in written.info  # it would be one for other pixels
+        assert "icc_profile" not in written.info  # a gray profile does not suit RGB pixels
 
 
-def test_sixteen_bits_are_rounded_where_there_is_room_for_eight(tmp_path):
+def test_save_photo_webp_rounds_16_to_8_bits(tmp_path):
     values = np.arange(65536, dtype=np.uint16).reshape(256, 256, 1)
     save_photo(tmp_path / "photo.webp", values, Photo(values))
     expected = np.rint(values[..., 0] / 65535 * 255)
     np.testing.assert_array_equal(read_photo(tmp_path / "photo.webp").pixels[..., 0], expected)
 
 
-def test_other_pixels_take_what_the_photograph_carries(picture, tmp_path):
+def test_save_photo_keeps_metadata_and_rejects_alpha_mismatch(picture, tmp_path):
     photo = Photo(picture, picture[..., 0], exif_of(1), SRGB)
     larger = replace(photo, alpha=picture[..., 0].repeat(2, 0).repeat(2, 1))
     save_photo(tmp_path / "photo.png", picture.repeat(2, 0).repeat(2, 1), larger)
@@ -322,7 +322,7 @@ def test_other_pixels_take_what_the_photograph_carries(picture, tmp_path):
         ),
     ],
 )
-def test_what_cannot_be_written_leaves_the_old_file(tmp_path, name, pixels, like, complaint):
+def test_save_photo_rejects_invalid_input_and_keeps_old_file(tmp_path, name, pixels, like, complaint):
     (tmp_path / name).write_bytes(b"old")
     pixels = np.zeros(pixels, np.uint8)
     with pytest.raises(ValueError, match=complaint):
@@ -330,20 +330,20 @@ def test_what_cannot_be_written_leaves_the_old_file(tmp_path, name, pixels, like
     assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [(name, b"old")]
 
 
-def test_floats_are_refused(tmp_path):
+def test_save_photo_rejects_floats(tmp_path):
     pixels = np.zeros((4, 4, 3), np.float32)
     with pytest.raises(ValueError, match=r"Pixels must be .*Received: float32"):
         save_photo(tmp_path / "photo.png", pixels, Photo(pixels))
 
 
-# -- what a file carries beside its pixels ----------------------------------------------------------------------------
+# -- metadata ---------------------------------------------------------------------------------------------------------
 
 ATTRIBUTE = '<rdf:Description xmlns:tiff="http://ns.adobe.com/tiff/1.0/" tiff:Orientation="{}"/>'
 ELEMENT = "<rdf:Description><tiff:Orientation>{}</tiff:Orientation></rdf:Description>"
 
 
 def lying(image: Image.Image, where: str, value: int) -> bytes:
-    """A file that says how its picture lies, in one of the places there are."""
+    """An image file with an orientation, stored in one of the possible places."""
     text = PngImagePlugin.PngInfo()
     if where == "PNG raw profile":
         exif = exif_of(value)
@@ -367,7 +367,7 @@ def lying(image: Image.Image, where: str, value: int) -> bytes:
         *("JPEG attribute", "PNG attribute", "WEBP attribute", "JPEG element", "PNG element"),
     ],
 )
-def test_reading_turns_a_picture_upright_as_pillow_does(picture, where, value):
+def test_reading_applies_orientation_like_pillow(picture, where, value):
     raw = lying(Image.fromarray(picture), where, value)
     upright = np.asarray(ImageOps.exif_transpose(Image.open(io.BytesIO(raw))).convert("RGB"))
     photo = read_photo(raw)
@@ -379,7 +379,7 @@ def test_reading_turns_a_picture_upright_as_pillow_does(picture, where, value):
 
 @pytest.mark.parametrize("source", ["PNG", "JPEG", "TIFF", "BMP", "deep PNG"])
 @pytest.mark.parametrize("target", ["png", "jpg"])
-def test_the_resolution_is_kept(picture, deep, source, target, tmp_path):
+def test_save_photo_preserves_resolution(picture, deep, source, target, tmp_path):
     image = Image.fromarray(picture)
     if source == "deep PNG":
         raw = png16(deep[..., :3], (b"pHYs", struct.pack(">IIB", 11811, 5906, 1)))
@@ -391,13 +391,13 @@ def test_the_resolution_is_kept(picture, deep, source, target, tmp_path):
         assert made.info["dpi"] == pytest.approx((300, 150), abs=0.02)
 
 
-def test_the_resolution_turns_with_the_picture(picture):
+def test_read_photo_swaps_resolution_of_rotated_image(picture):
     raw = encoded(Image.fromarray(picture), "PNG", dpi=(300, 150), exif=exif_of(6))
     assert read_photo(raw).dpi == pytest.approx((150, 300), abs=0.02)
 
 
 @pytest.mark.parametrize("kind", ["TIFF", "JPEG", "PNG", "WEBP", "BMP"])
-def test_no_resolution_is_made_up(picture, kind):
+def test_read_photo_dpi_is_none_without_resolution(picture, kind):
     options = {} if kind == "BMP" else {"exif": exif_of(1)}
     raw = encoded(Image.fromarray(picture), kind, **options)
     if kind == "BMP":
@@ -406,13 +406,13 @@ def test_no_resolution_is_made_up(picture, kind):
 
 
 @pytest.mark.parametrize("dpi", [(0, 0), (300, 0), (1e9, 1e9)])
-def test_a_resolution_that_cannot_be_is_left_out(picture, dpi, tmp_path):
+def test_read_photo_drops_invalid_resolution(picture, dpi, tmp_path):
     photo = read_photo(encoded(Image.fromarray(picture), "TIFF", dpi=dpi))
     assert photo.dpi is None
     save_photo(tmp_path / "photo.jpg", photo.pixels, photo)
 
 
-def test_the_tags_of_a_tiff_become_exif(picture, tmp_path):
+def test_read_photo_converts_tiff_tags_to_exif(picture, tmp_path):
     exif = Image.Exif()
     exif.load(exif_of(6))
     raw = encoded(Image.fromarray(picture), "TIFF", exif=exif, dpi=(300, 300))
@@ -426,7 +426,7 @@ def test_the_tags_of_a_tiff_become_exif(picture, tmp_path):
             assert ExifTags.Base[tag] not in found
 
 
-def test_exif_names_the_size_of_the_pixels(picture, tmp_path):
+def test_save_photo_updates_image_size_in_exif(picture, tmp_path):
     exif = Image.Exif()
     exif[ExifTags.Base.ImageWidth], exif[ExifTags.Base.ImageLength] = 12, 10
     beyond = exif.get_ifd(ExifTags.IFD.Exif)
@@ -442,14 +442,14 @@ def test_exif_names_the_size_of_the_pixels(picture, tmp_path):
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF"])
 @pytest.mark.parametrize("target", ["png", "jpg", "webp"])
-def test_nothing_that_shows_the_picture_before_is_written(picture, kind, target, tmp_path):
+def test_save_photo_drops_thumbnails_xmp_and_comments(picture, kind, target, tmp_path):
     image, secret = Image.fromarray(picture), b"THE PICTURE BEFORE"
     buffer = io.BytesIO()
     image.resize((4, 4)).save(buffer, "JPEG", comment=secret)
     thumbnail = buffer.getvalue()
     exif = Image.Exif()
     exif[ExifTags.Base.Make] = "Maker"
-    exif[0x8649] = exif[0x935C] = thumbnail  # resources and layers of Photoshop
+    exif[0x8649] = exif[0x935C] = thumbnail  # Photoshop resources and layers
     exif.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.MakerNote] = b"MAKER" + thumbnail
     options = {"exif": exif, "xmp": secret}
     if kind == "JPEG":
@@ -464,7 +464,7 @@ def test_nothing_that_shows_the_picture_before_is_written(picture, kind, target,
         options.pop("xmp")
         exif[0x02BC] = secret
     raw = encoded(image, kind, **options)
-    if kind == "JPEG":  # the resources of Photoshop, and a second picture behind the first
+    if kind == "JPEG":  # Photoshop resources, and a second image after the first
         resources = b"Photoshop 3.0\0" + thumbnail
         raw = raw[:2] + b"\xff\xed" + struct.pack(">H", 2 + len(resources)) + resources + raw[2:] + thumbnail
     assert secret in raw
@@ -477,14 +477,14 @@ def test_nothing_that_shows_the_picture_before_is_written(picture, kind, target,
 
 
 @pytest.mark.parametrize("read", [read_photo, read_image])
-def test_a_large_scan_is_read_without_pillows_warning(picture, read, monkeypatch):
-    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)  # of 120; at 200 Pillow refuses
+def test_reading_large_images_raises_no_pillow_warning(picture, read, monkeypatch):
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)  # of 120; Pillow raises an error above 200
     for kind in ("PNG", "JPEG", "TIFF", "WEBP"):
         assert read(encoded(Image.fromarray(picture), kind)) is not None
 
 
 @pytest.mark.parametrize("read", [read_photo, read_image])
-def test_a_picture_with_too_many_pixels_is_refused_before_it_is_decoded(picture, read, monkeypatch, tmp_path):
+def test_reading_rejects_too_many_pixels_before_decoding(picture, read, monkeypatch, tmp_path):
     monkeypatch.setattr("cnnzoo.imaging.decoding.LARGEST", 100)
     for kind in ("PNG", "JPEG", "TIFF", "BMP"):
         (tmp_path / "large").write_bytes(encoded(Image.fromarray(picture), kind))

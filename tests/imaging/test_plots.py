@@ -1,4 +1,4 @@
-"""The figures of cnnzoo.show, compare and plot_history: what is drawn, and what is refused."""
+"""The figures of cnnzoo.show, compare and plot_history, and their errors."""
 
 import importlib
 import io
@@ -19,7 +19,7 @@ def photograph() -> np.ndarray:
 
 
 def drawn(figure) -> list[np.ndarray]:
-    """What each image of a figure holds."""
+    """The pixels of each image in a figure."""
     return [np.asarray(axis.images[0].get_array()) for axis in figure.axes]
 
 
@@ -28,14 +28,14 @@ def titles(figure) -> list[str]:
 
 
 def rendered(figure) -> np.ndarray:
-    """The picture that a notebook shows, RGBA."""
+    """The image displayed by a notebook, RGBA."""
     data, size = figure._repr_png_()
     image = Image.open(io.BytesIO(data))
     assert image.size == (2 * size["width"], 2 * size["height"])
     return np.asarray(image.convert("RGBA"))
 
 
-def test_one_image_comes_in_every_form(photograph, tmp_path):
+def test_show_accepts_arrays_paths_and_pillow_images(photograph, tmp_path):
     path = tmp_path / "it.png"
     Image.fromarray(photograph).save(path)
     wide = photograph.astype(np.uint16) * 257
@@ -45,34 +45,34 @@ def test_one_image_comes_in_every_form(photograph, tmp_path):
         np.testing.assert_array_equal(shown, photograph)
 
 
-def test_tensors_are_images(photograph):
+def test_show_accepts_tensorflow_and_jax_tensors(photograph):
     tensorflow, jax = pytest.importorskip("tensorflow"), pytest.importorskip("jax")
     for form in (tensorflow.constant(photograph), jax.numpy.asarray(photograph)):
         (shown,) = drawn(cnnzoo.show(form))
         np.testing.assert_array_equal(shown, photograph)
 
 
-def test_images_of_several_sizes_and_kinds_stand_side_by_side(photograph):
+def test_show_accepts_images_of_different_sizes_and_dtypes(photograph):
     figure = cnnzoo.show([photograph, photograph[:10, :, :1], photograph[0] > 128], titles=["a", "b", 3])
     assert [image.shape for image in drawn(figure)] == [(30, 40, 3), (10, 40), (40, 3)]
     assert titles(figure) == ["a", "b", "3"]
     assert set(np.unique(drawn(figure)[2])) == {0, 255}
 
 
-def test_grey_is_drawn_grey_and_whole(photograph):
+def test_show_draws_gray_without_contrast_stretching(photograph):
     ramp = np.linspace(0.25, 0.75, 64, dtype=np.float32).reshape(8, 8)
     pixels = rendered(cnnzoo.show(ramp))
     opaque = pixels[pixels[..., 3] == 255][:, :3].astype(int)
     assert np.abs(opaque - opaque[:, :1]).max() == 0
-    assert abs(opaque.min() - 64) <= 1 and abs(opaque.max() - 191) <= 1  # not stretched from black to white
+    assert abs(opaque.min() - 64) <= 1 and abs(opaque.max() - 191) <= 1  # not stretched to the range black to white
 
 
-def test_floats_of_a_noisy_image_are_clipped():
+def test_show_clips_floats_outside_unit_range():
     noisy = np.array([[-0.4, 0.5], [0.5, 1.3]])
     np.testing.assert_array_equal(drawn(cnnzoo.show(noisy))[0], [[0, 128], [128, 255]])
 
 
-def test_rows_are_about_equally_long():
+def test_show_grid_has_expected_number_of_rows():
     def rows(figure):
         return len({round(axis.get_position().y0, 6) for axis in figure.axes})
 
@@ -82,7 +82,7 @@ def test_rows_are_about_equally_long():
     assert rows(cnnzoo.show(digits[:4], columns=9)) == 1
 
 
-def test_the_background_is_transparent_and_the_ink_is_read_on_white_and_on_black(photograph, tmp_path):
+def test_show_has_transparent_background_and_gray_titles(photograph, tmp_path):
     figure = cnnzoo.show(photograph, titles="a title")
     pixels = rendered(figure)
     ink = pixels[:54][pixels[:54, :, 3] == 255][:, 0]  # above the image
@@ -91,7 +91,7 @@ def test_the_background_is_transparent_and_the_ink_is_read_on_white_and_on_black
     assert Image.open(tmp_path / "figure.png").convert("RGBA").getpixel((0, 0))[3] == 0
 
 
-def test_nothing_is_left_open(photograph):
+def test_figures_leave_pyplot_state_unchanged(photograph):
     import matplotlib.pyplot as plt
 
     before = dict(plt.rcParams)
@@ -101,7 +101,7 @@ def test_nothing_is_left_open(photograph):
     assert "pyplot" not in sys.modules["cnnzoo.imaging.figures"].__dict__
 
 
-def test_compare_puts_a_pair_side_by_side_and_several_above_each_other(photograph):
+def test_compare_draws_one_pair_side_by_side_and_more_in_rows(photograph):
     one = cnnzoo.compare(photograph, photograph[::2, ::2])
     boxes = [axis.get_position() for axis in one.axes]
     assert titles(one) == ["before", "after"] and boxes[0].y0 == boxes[1].y0 and boxes[0].width == boxes[1].width
@@ -121,7 +121,7 @@ def curves(axis) -> dict[str, list[float]]:
     return {line.get_label(): list(line.get_ydata()) for line in axis.lines}
 
 
-def test_a_run_has_a_panel_for_each_quantity(tmp_path):
+def test_plot_history_of_run_has_one_panel_per_quantity(tmp_path):
     (tmp_path / "history.json").write_text(json.dumps(ENTRIES))
     for run in (tmp_path, str(tmp_path), tmp_path / "history.json"):
         figure = cnnzoo.plot_history(run)
@@ -130,7 +130,7 @@ def test_a_run_has_a_panel_for_each_quantity(tmp_path):
         assert list(figure.axes[1].lines[0].get_xdata()) == [1, 2]
 
 
-def test_the_learning_rates_of_phases_share_a_panel():
+def test_plot_history_draws_learning_rates_in_one_panel():
     figure = cnnzoo.plot_history(
         {"loss": [1.0], "learning_rate_generator": [0.1], "learning_rate_discriminator": [0.2]}
     )
@@ -138,7 +138,7 @@ def test_the_learning_rates_of_phases_share_a_panel():
     assert curves(figure.axes[1]) == {"generator": [0.1], "discriminator": [0.2]}
 
 
-def test_a_keras_history_is_one_too():
+def test_plot_history_accepts_keras_history():
     history = SimpleNamespace(epoch=[2, 3], history={"loss": [1.0, 0.001], "psnr": [20, 21], "val_loss": [1.0, 0.5]})
     figure = cnnzoo.plot_history(history)
     assert titles(figure) == ["loss", "psnr"] and figure.axes[0].get_yscale() == "log"
@@ -174,12 +174,12 @@ def test_a_keras_history_is_one_too():
         (lambda: cnnzoo.plot_history(3), "`run` must be a run folder, a Keras History .*Received: int"),
     ],
 )
-def test_bad_input_is_told(call, message):
+def test_show_compare_and_plot_history_reject_invalid_input(call, message):
     with pytest.raises(ValueError, match=message):
         call()
 
 
-def test_figures_without_matplotlib_name_the_extra(monkeypatch):
+def test_figures_without_matplotlib_raise_with_install_hint(monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     monkeypatch.delitem(sys.modules, "cnnzoo.imaging.figures")
     with pytest.raises(
@@ -188,7 +188,7 @@ def test_figures_without_matplotlib_name_the_extra(monkeypatch):
         importlib.import_module("cnnzoo.imaging.figures")
 
 
-def test_show_spans_the_row_with_the_only_title_of_a_row():
+def test_show_does_not_wrap_single_title_of_row():
     title = "a title of several words for the whole row"
     figure = cnnzoo.show([np.zeros((16, 16), np.uint8)] * 6, [title, *[""] * 5], columns=6)
     assert titles(figure) == [title, *[""] * 5]

@@ -1,4 +1,4 @@
-"""Bicubic resampling against the formula of MATLAB's imresize, and against Pillow where the two agree."""
+"""Bicubic resampling against the formula of MATLAB's imresize, and against Pillow away from the border."""
 
 import numpy as np
 import pytest
@@ -18,7 +18,7 @@ def cubic(x: float) -> float:
 
 
 def matrix(length: int, scale: float) -> np.ndarray:
-    """The rows of weights of imresize(…, scale, 'bicubic') along one axis, pixel by pixel, counted from 1."""
+    """The weight matrix of imresize(…, scale, 'bicubic') along one axis, by a loop over pixels counted from 1."""
     rows = int(np.ceil(length * scale))
     squeeze = min(scale, 1.0)
     width = 4.0 / squeeze
@@ -45,21 +45,21 @@ def noise(*shape: int) -> np.ndarray:
 
 @pytest.mark.parametrize("scale", [2, 3, 4, 5])
 @pytest.mark.parametrize("shape", [(2, 60, 120, 3), (1, 60, 60, 1)])
-def test_it_is_the_formula(scale, shape):
+def test_resampling_matches_imresize_formula(scale, shape):
     images = noise(*shape)
     np.testing.assert_allclose(downscale(images, scale), by_formula(images, 1 / scale), atol=TOLERANCE)
     np.testing.assert_allclose(upscale(images, scale), by_formula(images, scale), atol=TOLERANCE)
 
 
 @pytest.mark.parametrize("scale", [2, 3, 4])
-def test_images_smaller_than_the_kernel_are_mirrored_as_often_as_it_takes(scale):
+def test_resampling_mirrors_small_images_repeatedly(scale):
     small, tiny = noise(1, scale, 2 * scale, 1), noise(1, 1, 2, 1)
     np.testing.assert_allclose(downscale(small, scale), by_formula(small, 1 / scale), atol=TOLERANCE)
     np.testing.assert_allclose(upscale(tiny, scale), by_formula(tiny, scale), atol=TOLERANCE)
 
 
 @pytest.mark.parametrize("scale", [2, 3, 4])
-def test_away_from_the_border_it_is_what_pillow_gives(scale):
+def test_downscale_matches_pillow_away_from_border(scale):
     photograph = crop_to_multiple(camera()[:, :, None], scale).astype(np.float32)
     height, width, _ = photograph.shape
     picture = Image.fromarray(photograph[:, :, 0])
@@ -69,7 +69,7 @@ def test_away_from_the_border_it_is_what_pillow_gives(scale):
     np.testing.assert_allclose(ours[inside], np.asarray(smaller)[inside], atol=1e-3)
 
 
-def test_in_a_graph_the_sides_need_not_be_known():
+def test_resampling_accepts_dynamic_shapes_in_graph():
     import tensorflow as tf
 
     signature = [tf.TensorSpec((None, None, None, 3), tf.float32)]
@@ -78,12 +78,12 @@ def test_in_a_graph_the_sides_need_not_be_known():
     np.testing.assert_allclose(there_and_back(images), by_formula(by_formula(images, 3), 1 / 3), atol=TOLERANCE)
 
 
-def test_constant_images_stay_constant():
+def test_resampling_preserves_constant_images():
     np.testing.assert_allclose(upscale(np.full((1, 5, 6, 1), 0.3, np.float32), 4), 0.3, atol=1e-6)
     np.testing.assert_allclose(downscale(np.full((1, 12, 9, 1), 0.3, np.float32), 3), 0.3, atol=1e-6)
 
 
-def test_what_it_cannot_do_is_refused():
+def test_resampling_rejects_indivisible_sides_and_invalid_scales():
     with pytest.raises(ValueError, match=r"Images must have sides that are multiples of 2. Received: 10x9"):
         downscale(noise(1, 10, 9, 1), 2)
     for scale in (1, 2.0, True, "2"):
@@ -91,5 +91,5 @@ def test_what_it_cannot_do_is_refused():
             upscale(noise(1, 4, 4, 1), scale)
 
 
-def test_cropping_takes_as_little_as_it_must():
+def test_crop_to_multiple_removes_fewest_pixels():
     assert crop_to_multiple(np.zeros((10, 12, 3)), 4).shape == (8, 12, 3)

@@ -1,4 +1,4 @@
-"""Tile by tile gives what the whole image gives; the ensemble is the mean over eight views."""
+"""Tiled inference equals inference on the whole image; the self-ensemble is the mean over eight views."""
 
 import tracemalloc
 
@@ -15,14 +15,14 @@ def picture(height, width, channels=3, seed=0):
 
 
 def blur(batch):
-    """A 5x5 sum of whole numbers, twice, with zeros outside: sees four pixels far, and is exact."""
+    """Two 5x5 integer correlations with zero padding: exact, with a receptive field of radius 4."""
     kernel = np.arange(25).reshape(5, 5)[None, :, :, None]
     once = correlate(batch.astype(np.int64), kernel, mode="constant")
     return correlate(once, kernel, mode="constant")
 
 
 def enlarge(batch):
-    """Depth to space by three, of nine different 3x3 sums of the image."""
+    """Nine different 3x3 correlations of the image, then depth to space by three."""
     n, height, width, channels = batch.shape
     kernels = np.random.default_rng(1).integers(-5, 6, (9, 1, 3, 3, 1))
     deep = np.stack([correlate(batch.astype(np.int64), kernel, mode="constant") for kernel in kernels], axis=-1)
@@ -31,7 +31,7 @@ def enlarge(batch):
 
 
 def strided(batch):
-    """Space to depth by two, a 3x3 sum and back again, where an odd side is padded by reflection: sees three far."""
+    """Space to depth by two, a 3x3 correlation, and back; odd sides are reflected. Receptive field: radius 3."""
     n, height, width, channels = batch.shape
     even = np.pad(batch, ((0, 0), (0, height % 2), (0, width % 2), (0, 0)), mode="reflect").astype(np.int64)
     blocks = even.reshape(n, even.shape[1] // 2, 2, even.shape[2] // 2, 2, channels).transpose(0, 1, 3, 2, 4, 5)
@@ -52,7 +52,7 @@ SIZES = [(1, 1), (3, 50), (50, 3), (16, 16), (24, 24), (25, 24), (33, 57), (64, 
         (strided, {"margin": 3, "stride": 2}),
     ],
 )
-def test_tiles_give_what_the_whole_gives(function, settings, size):
+def test_tiled_equals_whole_image(function, settings, size):
     image = picture(*size)
     whole = function(image[None])[0]
     for tile in (1, 7, 16, 100):
@@ -66,10 +66,10 @@ def test_tiles_give_what_the_whole_gives(function, settings, size):
     [
         (blur, {}, 4),
         (enlarge, {"scale": 3}, 1),
-        (strided, {"stride": 2}, 2),  # and one is rounded up to it
+        (strided, {"stride": 2}, 2),  # a margin of 1 is rounded up to 2
     ],
 )
-def test_a_margin_that_is_too_small_shows(function, settings, enough):
+def test_tiled_differs_with_too_small_margin(function, settings, enough):
     image = picture(64, 64)
     whole = function(image[None])[0]
     least = enough - settings.get("stride", 1)
@@ -77,7 +77,7 @@ def test_a_margin_that_is_too_small_shows(function, settings, enough):
     assert (tiled(function, image, tile=16, margin=least, **settings) != whole).any()
 
 
-def test_tiles_of_a_keras_network_give_what_the_whole_gives():
+def test_tiled_keras_network_matches_whole_image():
     import keras
 
     keras.utils.set_random_seed(0)
@@ -85,12 +85,12 @@ def test_tiles_of_a_keras_network_give_what_the_whole_gives():
     image = picture(70, 61).astype(np.float32) / 255
     made = tiled(network, image, margin=6, tile=24)
     assert made.dtype == np.float32
-    # sums of up to 200 terms in another order
+    # sums of up to 200 terms in a different order
     np.testing.assert_allclose(made, np.asarray(network(image[None]))[0], rtol=1e-4, atol=1e-6)
 
 
 @pytest.mark.parametrize("size", [(96, 70), (128, 128), (47, 300)])
-def test_all_tiles_have_one_shape_where_the_stride_divides_the_sides(size):
+def test_tiled_uses_one_tile_shape_if_stride_divides_sides(size):
     shapes = set()
 
     def note(batch):
@@ -106,7 +106,7 @@ def test_all_tiles_have_one_shape_where_the_stride_divides_the_sides(size):
     assert len(shapes) == 4
 
 
-def test_the_tiles_see_few_pixels_twice():
+def test_tiled_overlap_adds_less_than_6_percent_of_pixels():
     seen = []
 
     def note(batch):
@@ -117,7 +117,7 @@ def test_the_tiles_see_few_pixels_twice():
     assert sum(seen) < 1.06 * 720 * 1280 and max(seen) <= 536**2
 
 
-def test_pictures_of_many_sizes_have_tiles_of_few_shapes():
+def test_tiled_grain_limits_number_of_tile_shapes():
     shapes = set()
 
     def note(batch):
@@ -129,7 +129,7 @@ def test_pictures_of_many_sizes_have_tiles_of_few_shapes():
     assert len(shapes) <= 4
 
 
-def test_a_large_picture_needs_little_more_than_its_result():
+def test_tiled_peak_memory_is_close_to_output_size():
     image = picture(2048, 1024)
     tracemalloc.start()
     made = tiled(lambda x: x.repeat(2, axis=1).repeat(2, axis=2), image, margin=8, scale=2)
@@ -154,23 +154,23 @@ def test_a_large_picture_needs_little_more_than_its_result():
         ((0, 8, 3), {"margin": 1}, r"Received: shape \(0, 8, 3\)"),
     ],
 )
-def test_what_cannot_be_tiled_is_refused(image, settings, complaint):
+def test_tiled_rejects_invalid_arguments(image, settings, complaint):
     with pytest.raises(ValueError, match=complaint):
         tiled(lambda x: x, np.zeros(image, np.uint8), **settings)
 
 
-# -- the ensemble -----------------------------------------------------------------------------------------------------
+# -- self-ensemble ----------------------------------------------------------------------------------------------------
 
 
-def test_a_function_that_turns_with_its_image_is_left_as_it_is():
+def test_self_ensemble_preserves_equivariant_functions():
     images = np.random.default_rng(0).random((2, 7, 9, 3), np.float32)
     made = np.asarray(self_ensemble(lambda x: np.asarray(x).repeat(3, axis=1).repeat(3, axis=2), images))
     np.testing.assert_allclose(made, images.repeat(3, axis=1).repeat(3, axis=2), rtol=1e-6)
     assert made.dtype == np.float32
 
 
-def test_the_mean_over_eight_views_makes_a_filter_symmetric():
-    """A convolution with a kernel, meant over the views, is one with the mean of the eight kernels."""
+def test_self_ensemble_of_filter_equals_symmetrized_filter():
+    """The mean over the views of a convolution equals a convolution with the mean of the eight kernels."""
     images = np.random.default_rng(0).random((2, 7, 9, 1))
     kernel = np.random.default_rng(1).random((3, 3))
     made = self_ensemble(lambda x: correlate(x, kernel[None, :, :, None], mode="constant"), images)
@@ -179,7 +179,7 @@ def test_the_mean_over_eight_views_makes_a_filter_symmetric():
     np.testing.assert_allclose(made, expected, rtol=1e-12)
 
 
-def test_the_views_are_eight_different_ones_of_any_height_and_width():
+def test_self_ensemble_uses_eight_distinct_views():
     seen = []
 
     def note(batch):
@@ -193,16 +193,16 @@ def test_the_views_are_eight_different_ones_of_any_height_and_width():
     assert all(sorted(view.ravel()) == list(range(6)) for view in seen)
 
 
-def test_an_ensemble_of_tiles_is_that_of_the_whole():
+def test_tiled_self_ensemble_equals_whole_image():
     def once(batch):
         return correlate(batch, np.arange(9.0).reshape(1, 3, 3, 1), mode="constant")
 
     image = picture(41, 35).astype(np.float64)
     made = tiled(lambda tile: self_ensemble(once, tile), image, margin=1, tile=16)
     whole = np.asarray(self_ensemble(once, image[None]))[0]
-    np.testing.assert_array_equal(made, whole)  # eighths of whole numbers: exact
+    np.testing.assert_array_equal(made, whole)  # eighths of integers: exact
 
 
-def test_whole_numbers_are_refused():
+def test_self_ensemble_rejects_integers():
     with pytest.raises(ValueError, match=r"Images must be floats \(n, height.*Received: uint8 \(1, 4, 4, 3\)"):
         self_ensemble(lambda x: x, np.zeros((1, 4, 4, 3), np.uint8))

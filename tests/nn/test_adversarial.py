@@ -1,4 +1,4 @@
-"""The adversarial games against numbers worked out by hand, and the slopes that regularize them against JAX."""
+"""GAN objectives and penalties against hand computation, and input gradients against exact derivatives."""
 
 import keras
 import numpy as np
@@ -30,29 +30,29 @@ REAL, FAKE = np.array([[2.0], [-0.5], [0.25]], np.float32), np.array([[-1.5], [0
         ("relativistic", -np.log(expit(REAL - FAKE)), -np.log(expit(FAKE - REAL))),
     ],
 )
-def test_the_two_sides_of_an_objective(name, discriminator, generator):
+def test_gan_objectives_match_hand_computation(name, discriminator, generator):
     objective = gan_losses.OBJECTIVES[name]
     check(objective.discriminator(REAL, FAKE), np.mean(discriminator))
     check(objective.generator(FAKE, *([REAL] if objective.is_paired else [])), np.mean(generator))
 
 
-def test_the_logistic_game_has_its_equilibrium_and_stays_finite():
+def test_logistic_gan_loss_is_exact_at_equilibrium_and_extremes():
     undecided, sure = np.zeros((4, 1), np.float32), np.full((1, 1), -1e4, np.float32)
     game = gan_losses.OBJECTIVES["non_saturating"]
     check(game.discriminator(undecided, undecided), 2 * np.log(2))
-    check(game.generator(sure), 1e4)  # where no fake passes
-    check(gan_losses.OBJECTIVES["minimax"].generator(-sure), -1e4)  # where all do
+    check(game.generator(sure), 1e4)  # every fake is rejected
+    check(gan_losses.OBJECTIVES["minimax"].generator(-sure), -1e4)  # every fake is accepted
 
 
 @pytest.mark.parametrize("name", [name for name, o in gan_losses.OBJECTIVES.items() if o.has_labels])
-def test_smoothed_labels_are_targets_below_one(name):
+def test_label_smoothing_lowers_targets_of_real_images(name):
     smoothing = 0.1
     logistic = -0.9 * np.log(expit(REAL)) - 0.1 * np.log(1 - expit(REAL)) - np.log(1 - expit(FAKE))
     expected = ((REAL - 0.9) ** 2 + FAKE**2) / 2 if name == "least_squares" else logistic
     check(gan_losses.OBJECTIVES[name].discriminator(REAL, FAKE, smoothing), np.mean(expected))
 
 
-# Norms 0.5, 1 and 3.
+# Gradients with norms 0.5, 1 and 3.
 SLOPES = np.array([[[[0.3, 0.4]]], [[[0.0, 1.0]]], [[[-3.0, 0.0]]]], np.float32)
 
 
@@ -68,12 +68,12 @@ SLOPES = np.array([[[[0.3, 0.4]]], [[[0.0, 1.0]]], [[[-3.0, 0.0]]]], np.float32)
         ("approximate_r1_r2", 0.5 * (0.25 + 1.0 + 9.0) / 3),
     ],
 )
-def test_the_penalty_of_a_regularizer(name, expected):
+def test_penalty_of_each_regularizer_matches_hand_computation(name, expected):
     check(gan_losses.REGULARIZERS[name].penalty(SLOPES), expected)
 
 
 @pytest.mark.parametrize("name", gan_losses.REGULARIZERS)
-def test_a_flat_discriminator_has_a_penalty_that_can_be_differentiated(name):
+def test_penalty_is_differentiable_at_zero_gradient(name):
     import tensorflow as tf
 
     flat = tf.zeros((2, 3))
@@ -83,7 +83,7 @@ def test_a_flat_discriminator_has_a_penalty_that_can_be_differentiated(name):
     assert np.isfinite(tape.gradient(penalty, flat)).all()
 
 
-def test_the_slope_is_that_of_back_propagation_by_hand():
+def test_input_gradient_matches_backpropagation_by_hand():
     model = samples.fresh("gan", image_shape=(2, 2, 1), latent_dim=2)
     x = np.random.default_rng(0).uniform(-1, 1, (3, 2, 2, 1)).astype(np.float32)
     found = input_gradient(model, lambda x: model.discriminator(x, training=False), ops.convert_to_tensor(x))
@@ -101,12 +101,12 @@ def test_the_slope_is_that_of_back_propagation_by_hand():
         np.testing.assert_allclose(gradient.ravel(), back, rtol=1e-4, atol=1e-7)
 
 
-def test_the_slope_can_be_differentiated_once_more():
+def test_input_gradient_is_differentiable():
     import tensorflow as tf
 
     dense = keras.layers.Dense(1, use_bias=False)
     model = keras.Sequential([keras.Input((4,)), dense])
-    weights = np.array([[1.0], [2.0], [-2.0], [4.0]], np.float32)  # the slope of the logit, of norm 5
+    weights = np.array([[1.0], [2.0], [-2.0], [4.0]], np.float32)  # the gradient of the logit, with norm 5
     dense.kernel.assign(weights)
     with tf.GradientTape() as tape:
         penalty = gan_losses.gradient_penalty(input_gradient(model, model, tf.zeros((3, 4))))
@@ -115,10 +115,10 @@ def test_the_slope_can_be_differentiated_once_more():
 
 
 @pytest.mark.parametrize("name", ["gan", "dcgan"])
-def test_the_estimated_slope_is_that_of_each_logit_by_the_whole_batch(name, monkeypatch):
+def test_estimated_slope_matches_exact_directional_derivative(name, monkeypatch):
     import tensorflow as tf
 
-    monkeypatch.setattr("cnnzoo.models.gan.NUDGE", 1e-3)  # so that hardly a step crosses a kink of the network
+    monkeypatch.setattr("cnnzoo.models.gan.NUDGE", 1e-3)  # so small that few steps cross a kink of the network
     model = samples.fresh(name, latent_dim=2, **({} if name == "gan" else {"width": 2}))
     images = np.random.default_rng(0).uniform(0, 1, (4, 28, 28, 1)).astype(np.float32)
     game = model.forward(images, None, training=True)
@@ -132,6 +132,6 @@ def test_the_estimated_slope_is_that_of_each_logit_by_the_whole_batch(name, monk
     exact = np.einsum("lnhwc,nhwc->l", each, along)
     assert np.linalg.norm(found - exact) < 0.1 * np.linalg.norm(exact)
     np.testing.assert_allclose(ops.convert_to_numpy(game.slope("images")), each.sum(axis=0), rtol=1e-3, atol=1e-5)
-    squares = np.square(each).sum(axis=(2, 3, 4))  # what the squared estimate has for a mean, by logit and image
+    squares = np.square(each).sum(axis=(2, 3, 4))  # the expectation of the squared estimate, by logit and image
     own = np.trace(squares) / squares.sum()
     assert own == 1.0 if name == "gan" else own < 0.99

@@ -1,4 +1,4 @@
-"""The shared layers against SciPy, NumPy and counting."""
+"""The shared layers against SciPy, NumPy and explicit counts."""
 
 import keras
 import numpy as np
@@ -31,28 +31,28 @@ def photograph() -> np.ndarray:
 
 
 def augmented(photograph, monkeypatch, draws, **settings) -> np.ndarray:
-    """The photograph after RandomAffine, whose draws in (-1, 1) are angle, scale, x, y and flip."""
+    """The photograph after RandomAffine with fixed draws in (-1, 1): angle, scale, x, y and flip."""
     column = ops.convert_to_tensor(np.array(draws, "float32")[:, None])
     monkeypatch.setattr(keras.random, "uniform", lambda *args, **kwargs: column)
     return ops.convert_to_numpy(RandomAffine(**settings)(photograph, training=True))[0, :, :, 0]
 
 
 @pytest.mark.parametrize("angle", [90, 180, -90])
-def test_it_turns_about_the_centre(photograph, monkeypatch, angle):
+def test_random_affine_rotates_about_center(photograph, monkeypatch, angle):
     turned = augmented(photograph, monkeypatch, [np.sign(angle), 0, 0, 0, 1], rotation=abs(angle))
     candidates = [np.rot90(photograph[0, :, :, 0], k) for k in (1, 2, 3)]
     wanted = {180: [candidates[1]], 90: [candidates[0], candidates[2]], -90: [candidates[0], candidates[2]]}[angle]
     assert min(np.abs(turned - c)[1:-1, 1:-1].max() for c in wanted) < 1e-3
 
 
-def test_a_small_turn_is_scipy_s(photograph, monkeypatch):
+def test_random_affine_small_rotation_matches_scipy(photograph, monkeypatch):
     turned = augmented(photograph, monkeypatch, [1, 0, 0, 0, 1], rotation=10.0)
     expected = [ndimage.rotate(photograph[0, :, :, 0], a, reshape=False, order=1) for a in (10, -10)]
     inside = np.s_[8:-8, 8:-8]
     assert min(np.abs(turned[inside] - e[inside]).max() for e in expected) < 1e-3
 
 
-def test_it_shifts_zooms_and_mirrors(photograph, monkeypatch):
+def test_random_affine_shifts_zooms_and_flips(photograph, monkeypatch):
     plain = photograph[0, :, :, 0]
     shifted = augmented(photograph, monkeypatch, [0, 0, 1, 0, 1], shift=4 / 32)
     np.testing.assert_allclose(shifted[:, :-4], plain[:, 4:], atol=1e-5)
@@ -67,7 +67,7 @@ def test_it_shifts_zooms_and_mirrors(photograph, monkeypatch):
     np.testing.assert_allclose(small[4:-4, 4:-4], expected[4:-4, 4:-4], atol=1e-4)
 
 
-def test_each_image_is_moved_its_own_way_and_only_in_training(photograph):
+def test_random_affine_draws_per_image_in_training_only(photograph):
     batch = np.repeat(photograph, 6, axis=0)
     layer = RandomAffine(rotation=20.0, shift=0.1, zoom=0.1, mirror=True)
     np.testing.assert_array_equal(layer(batch, training=False), batch)
@@ -75,7 +75,7 @@ def test_each_image_is_moved_its_own_way_and_only_in_training(photograph):
     assert len({image.tobytes() for image in moved}) == 6
 
 
-def test_dropout_keeps_the_mean_and_only_acts_in_training():
+def test_dropout_preserves_mean_and_acts_in_training_only():
     ones = np.ones((100, 100), np.float32)
     layer = Dropout(0.25)
     np.testing.assert_array_equal(layer(ones, training=False), ones)
@@ -87,7 +87,7 @@ def test_dropout_keeps_the_mean_and_only_acts_in_training():
         Dropout(1.0)
 
 
-def test_depth_to_space_puts_each_channel_in_its_place():
+def test_depth_to_space_matches_index_formula():
     x = np.arange(2 * 3 * 2 * 8, dtype=np.float32).reshape(2, 3, 2, 8)
     found = ops.convert_to_numpy(DepthToSpace(2)(x))
     assert found.shape == (2, 6, 4, 2) == tuple(DepthToSpace(2).compute_output_shape((2, 3, 2, 8)))
@@ -95,7 +95,7 @@ def test_depth_to_space_puts_each_channel_in_its_place():
         assert found[n, i, j, c] == x[n, i // 2, j // 2, ((i % 2) * 2 + j % 2) * 2 + c]
 
 
-def test_a_log_scale_stays_above_its_floor():
+def test_log_scale_is_at_least_floor():
     layer = LogScale(3, floor=-1.0)
     np.testing.assert_array_equal(layer(), [-1.0] * 3)
     layer.log_scale.assign([0.5, -0.5, -7.0])
@@ -107,28 +107,28 @@ def test_a_log_scale_stays_above_its_floor():
     [Dropout(0.3), RandomAffine(5.0, 0.1, 0.2, True), DepthToSpace(2), LogScale(3, -1.0), ReplicaSeedGenerator(5)],
     ids=lambda layer: type(layer).__name__,
 )
-def test_its_configuration_makes_it_again(layer):
+def test_layer_config_round_trip(layer):
     again = type(layer).from_config(layer.get_config())
     assert again.get_config() == layer.get_config()
     assert type(layer).__module__ == layers.__name__
 
 
-def test_the_spread_of_a_batch_is_appended_to_each_row():
+def test_batch_spread_appends_mean_standard_deviation():
     x = np.random.default_rng(0).normal(size=(6, 5)).astype("float32")
     spread = np.asarray(BatchSpread()(x))
     np.testing.assert_array_equal(spread[:, :5], x)
     np.testing.assert_allclose(spread[:, 5], x.std(axis=0).mean(), rtol=1e-6)
     same = np.asarray(BatchSpread()(np.ones((4, 5), "float32")))
-    np.testing.assert_allclose(same[:, 5], 1e-4, rtol=1e-3)  # the root of what keeps the slope finite
+    np.testing.assert_allclose(same[:, 5], 1e-4, rtol=1e-3)  # root of the epsilon that keeps the gradient finite
 
 
 @pytest.mark.parametrize(
     ("layer", "shape"), [(SpectralDense(5), (4, 7)), (SpectralConv2D(5, 3, padding="same"), (4, 6, 6, 3))]
 )
-def test_spectral_normalisation_divides_by_the_largest_singular_value(layer, shape):
+def test_spectral_layers_divide_by_largest_singular_value(layer, shape):
     x = np.random.default_rng(0).normal(size=shape).astype("float32")
     layer(x)
-    # Drawn once: how fast the iteration gets there depends on how close the two largest singular values are.
+    # A fixed kernel: the convergence of power iteration depends on the gap of the two largest singular values.
     stored = np.random.default_rng(1).normal(size=layer.get_weights()[0].shape).astype("float32")
     layer.set_weights([stored, *layer.get_weights()[1:]])
     matrix = stored.reshape(-1, 5)
@@ -144,7 +144,7 @@ def test_spectral_normalisation_divides_by_the_largest_singular_value(layer, sha
     np.testing.assert_array_equal(layer.get_weights()[0], stored)
 
 
-def test_spectral_normalisation_is_differentiated_through_sigma_and_evaluation_changes_nothing():
+def test_spectral_normalization_gradient_includes_sigma():
     import tensorflow as tf
 
     layer, x = SpectralDense(2, use_bias=False), np.eye(3, dtype="float32")
@@ -162,7 +162,7 @@ def test_spectral_normalisation_is_differentiated_through_sigma_and_evaluation_c
     assert all(np.array_equal(a, b) for a, b in zip(before, layer.get_weights(), strict=True))
 
 
-def test_spectral_layers_are_saved_with_their_vectors(tmp_path):
+def test_spectral_layers_save_and_load_singular_vectors(tmp_path):
     def model():
         return keras.Sequential(
             [keras.Input((6, 6, 3)), SpectralConv2D(4, 3), keras.layers.Flatten(), SpectralDense(2)]
@@ -178,7 +178,7 @@ def test_spectral_layers_are_saved_with_their_vectors(tmp_path):
     np.testing.assert_array_equal(first(x), second(x))
 
 
-def test_a_label_is_appended_at_every_pixel():
+def test_with_label_appends_label_at_every_pixel():
     rng, labels = np.random.default_rng(0), np.eye(3, dtype="float32")[[2, 0, 1, 1]]
     images, rows = rng.normal(size=(4, 5, 6, 2)).astype("float32"), rng.normal(size=(4, 7)).astype("float32")
     seen = ops.convert_to_numpy(with_label(images, labels))
@@ -188,7 +188,7 @@ def test_a_label_is_appended_at_every_pixel():
     np.testing.assert_array_equal(with_label(rows, labels), np.concatenate([rows, labels], axis=1))
 
 
-def test_batch_normalisation_of_a_class_is_a_plain_one_for_each_class():
+def test_conditional_batch_normalization_matches_numpy():
     rng = np.random.default_rng(0)
     x, labels = rng.normal(2, 3, (6, 4, 4, 5)).astype("float32"), np.array([0, 1, 2, 2, 1, 0])
     layer = ConditionalBatchNormalization(momentum=0.5)
@@ -202,7 +202,7 @@ def test_batch_normalisation_of_a_class_is_a_plain_one_for_each_class():
 
 
 @pytest.mark.parametrize("kind", AUGMENTATIONS)
-def test_an_augmentation_differs_between_images_and_rests_in_evaluation(kind):
+def test_augmentation_draws_per_image_in_training_only(kind):
     image = np.random.default_rng(0).uniform(-1, 1, (1, 16, 16, 3)).astype("float32")
     images, layer = np.tile(image, (8, 1, 1, 1)), DifferentiableAugmentation([kind])
     changed = ops.convert_to_numpy(layer(images, training=True))
@@ -210,7 +210,7 @@ def test_an_augmentation_differs_between_images_and_rests_in_evaluation(kind):
     np.testing.assert_array_equal(layer(images, training=False), images)
 
 
-def test_a_translation_moves_whole_pixels_up_to_an_eighth():
+def test_augmentation_translation_shifts_by_up_to_one_eighth():
     images = np.random.default_rng(0).uniform(0.1, 1, (200, 16, 16, 2)).astype("float32")
     moved = ops.convert_to_numpy(DifferentiableAugmentation(["translation"])(images, training=True))
     seen = set()
@@ -222,21 +222,21 @@ def test_a_translation_moves_whole_pixels_up_to_an_eighth():
     assert len(seen) == 25
 
 
-def test_a_cutout_is_one_grey_square_of_half_of_the_side():
+def test_augmentation_cutout_is_gray_square_of_half_the_side():
     images = np.ones((100, 16, 16, 2), "float32")
     cut = ops.convert_to_numpy(DifferentiableAugmentation(["cutout"])(images, training=True))
     for image in cut:
         rows, columns = np.nonzero(image[..., 0] == 0)
         assert (image[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1] == 0).all()
         assert len(rows) == (np.ptp(rows) + 1) * (np.ptp(columns) + 1)
-        assert 4 <= np.ptp(rows) + 1 <= 8 and 4 <= np.ptp(columns) + 1 <= 8  # the frame may cut half of it off
+        assert 4 <= np.ptp(rows) + 1 <= 8 and 4 <= np.ptp(columns) + 1 <= 8  # the border may cut off half of the square
     assert (cut == 0).any(axis=(0, 3)).all()
 
 
-def test_colour_keeps_what_it_does_not_change():
+def test_augmentation_color_is_affine_within_documented_ranges():
     image = np.random.default_rng(0).uniform(-1, 1, (64, 6, 6, 3)).astype("float32")
     changed = ops.convert_to_numpy(DifferentiableAugmentation(["color"])(image, training=True))
-    # An affine map of each image's grays, and of its differences from gray.
+    # An affine map of the gray values of each image, and of its differences from gray.
     for before, after in zip(image.astype(np.float64), changed.astype(np.float64), strict=True):
         gray, new = before.mean(2).ravel(), after.mean(2).ravel()
         contrast, brightness = np.polyfit(gray, new, 1)
