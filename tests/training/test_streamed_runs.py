@@ -87,10 +87,11 @@ def test_train_raises_for_unreadable_picture_during_training(folder, tmp_path):
         train(folder, tmp_path / "run", epochs=9, memory=0, callbacks=[Spoil()])
 
 
-def test_score_every_on_stream_matches_memory(folder, tmp_path, monkeypatch):
+def test_score_every_on_stream_matches_memory(folder, tmp_path, monkeypatch, capsys):
     whole = train(folder, tmp_path / "whole", score_every=1)
     monkeypatch.setattr(memory, "free", lambda: 0)
-    stream = train(folder, tmp_path / "stream", score_every=1)
+    stream = train(folder, tmp_path / "stream", score_every=1, verbose=1)
+    assert "pictures are read from the disk while training" in capsys.readouterr().out
     curves = [json.loads((run / "curve.json").read_text())[0] for run in (whole, stream)]
     assert all(curve.pop("core_hours") >= 0 for curve in curves) and curves[0] == curves[1]
 
