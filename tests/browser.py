@@ -1,4 +1,4 @@
-"""Chromium without a window, for the tests of pages."""
+"""Headless Chromium for the tests of web pages."""
 
 import importlib.util
 import shutil
@@ -19,7 +19,7 @@ MISSING = ", ".join(name for name, found in NEEDED.items() if not found)
 
 @contextmanager
 def browser(downloads: Any = None, width: int = 1100, height: int = 900) -> Iterator[Any]:
-    """A driver of a fresh browser, which logs its requests; `downloads` is the folder of downloaded files."""
+    """Yields a driver of a new browser with request logging. `downloads` is the download folder."""
     from selenium import webdriver
 
     options = webdriver.ChromeOptions()
@@ -37,7 +37,7 @@ def browser(downloads: Any = None, width: int = 1100, height: int = 900) -> Iter
 
 
 def look(driver: Any, address: str, width: int = 1280, height: int = 900, scheme: str = "light") -> None:
-    """Opens a page in a window of a size, light or dark."""
+    """Opens a page at a window size, in the light or dark color scheme."""
     screen = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 500}
     driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", screen)
     media = {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
@@ -46,7 +46,7 @@ def look(driver: Any, address: str, width: int = 1280, height: int = 900, scheme
 
 
 def violations(driver: Any, besides: Container[str] = ()) -> list[str]:
-    """What axe-core finds inaccessible in the open page: its rules, but for some, with the elements that break them."""
+    """Returns the axe-core violations of the open page, one per element, except for the rules in `besides`."""
     driver.execute_script(AXE.read_text())
     found = driver.execute_async_script("axe.run().then(found => arguments[0](found.violations))")
     return [

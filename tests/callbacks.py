@@ -1,4 +1,4 @@
-"""Callbacks that tests of several folders give to trainings."""
+"""Training callbacks shared by tests of several folders."""
 
 import signal
 
@@ -6,7 +6,7 @@ import keras
 
 
 class StopAt(keras.callbacks.Callback):
-    """Sends SIGTERM to this process after some batches."""
+    """Sends SIGTERM to this process after a number of batches."""
 
     def __init__(self, batches: int):
         super().__init__()

@@ -1,4 +1,4 @@
-"""What all tests share: quiet logs, and the real data sets where they are at hand."""
+"""Setup of all tests: quiet logs, float32 training, memory release, and fixtures for real data sets."""
 
 import os
 import signal
@@ -7,13 +7,13 @@ import sys
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-# A few small steps take less time than it takes XLA to make them fast; TensorFlow and JAX read it.
+# XLA optimization takes longer than the few small steps of a test. TensorFlow and JAX read this variable.
 os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true")
 
 import pytest
 from memory import give_back
 
-if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # started in the background; the processes of tests hear Ctrl-C
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # background start; subprocesses of tests need SIGINT
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 SETS = ("mnist", "fashion_mnist")
@@ -22,14 +22,14 @@ SOURCE = Path(__file__).parents[2] / "shared" / "data"
 
 @pytest.fixture(scope="module", autouse=True)
 def _memory():
-    """What the models of a file have taken is given back before the next file."""
+    """Frees the memory of a file's models before the next file."""
     yield
     give_back()
 
 
 @pytest.fixture(scope="module", autouse=True)
 def _float32(request):
-    """Trains in float32 on every machine, as the references do, unless a file has `TRAINING_PRECISION = None`."""
+    """Trains in float32 on every machine, like the references, unless a file sets `TRAINING_PRECISION = None`."""
     with pytest.MonkeyPatch.context() as patch:
         if getattr(request.module, "TRAINING_PRECISION", "float32"):
             import cnnzoo.phases.precision as precision
@@ -40,10 +40,10 @@ def _float32(request):
 
 @pytest.fixture(scope="session")
 def tfds_data(tmp_path_factory) -> Path:
-    """A folder of tensorflow-datasets with MNIST and Fashion-MNIST prepared, set as TFDS_DATA_DIR.
+    """The tensorflow-datasets folder with MNIST and Fashion-MNIST prepared, set as TFDS_DATA_DIR.
 
-    It is the one that TFDS_DATA_DIR names, or is made from the files in `shared/data` beside the checkout; where there
-    is neither, the test is skipped.
+    Uses the folder in TFDS_DATA_DIR if it has both sets, or else prepares one from the files in `shared/data` next to
+    the checkout. Skips the test if neither exists.
     """
     named = os.environ.get("TFDS_DATA_DIR")
     if named and all((Path(named) / name).is_dir() for name in SETS):
@@ -59,7 +59,7 @@ def tfds_data(tmp_path_factory) -> Path:
 
 @pytest.fixture
 def photograph_sets(monkeypatch) -> Path:
-    """The folder of the sets of whole photographs, set as CNNZOO_DATA_DIR; skipped where they are not at hand."""
+    """The folder of the full-size photograph sets, set as CNNZOO_DATA_DIR. Skips the test if any set is missing."""
     folder = Path(os.environ.get("CNNZOO_DATA_DIR") or SOURCE)
     sets = ("t91", "bsds500", "train400", "set5", "set14", "bsd68", "set12")
     if missing := [name for name in sets if not (folder / name).is_dir()]:

@@ -1,4 +1,4 @@
-"""A server on this machine that speaks the part of the API of the Hugging Face Hub that huggingface_hub asks for."""
+"""A local server with the part of the Hugging Face Hub API that huggingface_hub uses."""
 
 import base64
 import hashlib
@@ -19,10 +19,10 @@ class Hub:
     """Repositories, each a list of commits.
 
     Attributes:
-        commits: By the repository: pairs of a commit and its files, the newest last.
+        commits: For each repository, pairs of a commit name and its files, newest last.
         asked: The method and path of each request.
-        altered: Bytes that are served in place of a file, by its name.
-        status: Of every answer, if it is not None.
+        altered: Bytes served instead of a file's content, by file name.
+        status: HTTP status of every response, unless it is None.
     """
 
     def __init__(self) -> None:
@@ -40,14 +40,14 @@ class Hub:
         return name
 
     def at(self, repository: str, revision: str) -> tuple[str, Files] | None:
-        """The commit and the files at a branch or a commit."""
+        """Returns the commit name and the files at a branch or a commit."""
         commits = self.commits[repository]
         if revision == "main":
             return commits[-1] if commits else ("0" * 40, {})
         return next((each for each in commits if each[0] == revision), None)
 
 
-def handler(hub: Hub) -> type[BaseHTTPRequestHandler]:  # noqa: C901  (a branch for each address)
+def handler(hub: Hub) -> type[BaseHTTPRequestHandler]:  # noqa: C901  (one branch for each URL)
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
@@ -146,7 +146,7 @@ def _lfs(content: bytes) -> dict[str, object]:
 
 @contextmanager
 def serving(hub: Hub) -> Iterator[str]:
-    """Serves a hub; yields its endpoint."""
+    """Serves a hub and yields its endpoint."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler(hub))
     hub.endpoint = f"http://127.0.0.1:{server.server_port}"
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
@@ -161,7 +161,7 @@ def serving(hub: Hub) -> Iterator[str]:
 
 @contextmanager
 def in_place(monkeypatch: Any, cache: Path) -> Iterator[Hub]:
-    """A server, empty, in place of the Hub, and an empty cache."""
+    """Replaces the Hugging Face Hub with an empty local server, and sets its cache folder."""
     made = Hub()
     with serving(made) as endpoint:
         monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", endpoint)

@@ -1,4 +1,4 @@
-"""What a test has taken and needs no more."""
+"""Memory release between tests."""
 
 import ctypes
 import gc
@@ -6,7 +6,7 @@ import sys
 
 
 def give_back() -> None:
-    """Drops the models that nobody holds and what Keras keeps of them, and gives the memory back to the system."""
+    """Clears the Keras session, collects garbage, and returns free memory to the operating system."""
     if "keras" in sys.modules:
         sys.modules["keras"].backend.clear_session()
     gc.collect()

@@ -1,4 +1,4 @@
-"""The smallest models that show what a training step does: a game of two numbers, and a line through points."""
+"""Minimal models for tests of training: a two-player game, a line fit, two running means, and a gray level."""
 
 from typing import ClassVar
 
@@ -12,7 +12,7 @@ IMAGES = np.linspace(0, 1, 8, dtype=np.float32).reshape(8, 1, 1, 1)
 
 
 class Number(keras.layers.Layer):
-    """One trained number."""
+    """A layer with one trainable scalar."""
 
     def __init__(self, start: float, **kwargs):
         super().__init__(**kwargs)
@@ -25,7 +25,7 @@ class Number(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable("toys")
 class Game(PhasedModel):
-    """Player a lowers a * b + a^2 / 2, player b lowers -a * b; a's average follows a."""
+    """A two-player game: a minimizes a * b + a^2 / 2, b minimizes -a * b. `average` is the EMA of a."""
 
     task = "generate"
     architecture = "game"
@@ -54,7 +54,7 @@ class Game(PhasedModel):
 
 @keras.saving.register_keras_serializable("toys")
 class Line(PhasedModel):
-    """Lowers the mean of (w x - y)^2; its label y may be NaN."""
+    """Minimizes the mean of (w x - y)^2. The label y may be NaN."""
 
     task = "reconstruct"
     needs_labels = True
@@ -82,7 +82,7 @@ class Line(PhasedModel):
 
 @keras.saving.register_keras_serializable("toys")
 class Means(PhasedModel):
-    """Player a goes towards the mean of the images three times a step, player b once."""
+    """Two phases move a and b toward the mean of the images: a three times per step, b once."""
 
     task = "generate"
     architecture = "means"
@@ -107,7 +107,7 @@ class Means(PhasedModel):
 
 
 class Shade(PhasedModel):
-    """One gray for all images, which goes towards their mean; it is to be registered as "shade"."""
+    """One gray level for all images, trained toward their mean. Tests register this class as "shade"."""
 
     task = "reconstruct"
     search_space: ClassVar[dict] = {"learning_rate": (1e-3, 1e-1), "batch_size": [64, 128], "start": (0.0, 1.0)}

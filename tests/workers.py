@@ -1,4 +1,4 @@
-"""Jobs of several workers on this machine, of which one may be killed."""
+"""Multi-worker training jobs on this machine, with a helper to kill one worker."""
 
 import json
 import os
@@ -13,18 +13,18 @@ from pathlib import Path
 from typing import NamedTuple
 
 SCRIPT = Path(__file__).parent / "scripts" / "trained_on.py"
-MINUTE = 60.0  # until a job must be over
+MINUTE = 60.0  # seconds; time limit for a job to end
 
 
 def start(*words: object, **environment: str) -> subprocess.Popen:
-    """A process of trained_on.py."""
+    """Starts trained_on.py and returns its process."""
     env = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", **environment}
     command = [sys.executable, str(SCRIPT), *map(str, words)]
     return subprocess.Popen(command, env=env, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
 
 def cluster(count: int) -> list[str]:
-    """TF_CONFIG for each of some workers on this machine."""
+    """Returns a TF_CONFIG for each of `count` workers on this machine."""
     sockets = [socket.socket() for _ in range(count)]
     for each in sockets:
         each.bind(("127.0.0.1", 0))
@@ -36,21 +36,21 @@ def cluster(count: int) -> list[str]:
 
 
 class Lost(NamedTuple):
-    """What became of a job whose worker was killed: seconds until it was over, and what was wrong, or ""."""
+    """The outcome of a job with a killed worker: seconds until it ended, and the problem, or ""."""
 
     seconds: float
     problem: str
 
 
 def kill_one(run: Path, killed: int, after: float = 0.0, number: int = signal.SIGKILL) -> Lost:
-    """Begins a job of two workers, and sends a signal to one some seconds after the first state; the other must end."""
+    """Starts two workers and sends a signal to one, `after` seconds after the first state. The other must end."""
     from cnnzoo.training.run_dir import Run
 
     with ExitStack() as stack:
         workers = [start("workers", "lenet", run, 500, TF_CONFIG=config) for config in cluster(2)]
         for each in workers:
             stack.enter_context(each)
-            stack.callback(each.kill)  # before it is waited for
+            stack.callback(each.kill)  # ExitStack runs this before the exit of Popen, which waits
         until = time.monotonic() + 300
         while not list(run.glob("state/step-*")):
             if time.monotonic() > until or any(each.poll() is not None for each in workers):

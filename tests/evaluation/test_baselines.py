@@ -1,4 +1,4 @@
-"""The classical methods against plain loops, closed forms, and what they are for."""
+"""Classical baselines against plain loops and closed forms, and their gain in PSNR."""
 
 import numpy as np
 import pytest
@@ -24,7 +24,7 @@ def lanczos3(x):
 
 
 def enlarged(image, scale, kernel, reach, mirrored):
-    """An image along its first axis, pixel by pixel: the border is mirrored, or what lies outside is left out."""
+    """Enlarges the first axis pixel by pixel, with a mirrored border or without the weights outside the image."""
     size = len(image)
     rows = []
     for i in range(scale * size):
@@ -45,18 +45,18 @@ def enlarged(image, scale, kernel, reach, mirrored):
     [(classical.bicubic, keys, 2, True), (classical.lanczos, lanczos3, 3, False)],
 )
 @pytest.mark.parametrize("scale", [2, 3])
-def test_enlargement_is_its_plain_loop(method, kernel, reach, mirrored, scale):
+def test_bicubic_and_lanczos_match_plain_loop(method, kernel, reach, mirrored, scale):
     image = rng.random((7, 5, 3))
     along = enlarged(image, scale, kernel, reach, mirrored)
     expected = enlarged(along.swapaxes(0, 1), scale, kernel, reach, mirrored).swapaxes(0, 1)
-    assert expected.min() < 0 and expected.max() > 1  # it overshoots, and the method clips
+    assert expected.min() < 0 and expected.max() > 1  # overshoot, which the method clips
     found = method(image, scale)
     assert found.dtype == np.float32 and found.shape == (7 * scale, 5 * scale, 3)
     np.testing.assert_allclose(found, np.clip(expected, 0, 1), atol=1e-6)
 
 
 @pytest.mark.parametrize("method", [classical.bicubic, classical.lanczos])
-def test_bytes_are_enlarged_as_the_floats_they_stand_for(method):
+def test_bicubic_and_lanczos_accept_uint8_and_reject_bad_scale(method):
     np.testing.assert_allclose(method(PHOTO, 2), method(PHOTO / 255, 2), atol=1e-6)
     for scale in (1, 2.0):
         with pytest.raises(ValueError, match=rf"`scale` must be an integer >= 2. Received: {scale}"):
@@ -66,7 +66,7 @@ def test_bytes_are_enlarged_as_the_floats_they_stand_for(method):
 @pytest.mark.parametrize("method", DENOISERS)
 @pytest.mark.parametrize("sigma", [15, 50])
 @pytest.mark.parametrize("channels", [1, 3])
-def test_noise_is_taken_away(method, sigma, channels):
+def test_classical_denoisers_increase_psnr(method, sigma, channels):
     truth = np.repeat(PHOTO, channels, axis=2) / 255
     noisy = truth + sigma / 255 * rng.standard_normal(truth.shape)
     found = method(noisy, sigma)
@@ -76,7 +76,7 @@ def test_noise_is_taken_away(method, sigma, channels):
 
 
 @pytest.mark.parametrize("method", DENOISERS)
-def test_sigma_is_in_grey_values(method):
+def test_classical_denoisers_use_sigma_in_gray_levels(method):
     noisy = np.clip(PHOTO + 25 * rng.standard_normal(PHOTO.shape), 0, 255).astype(np.uint8)
     np.testing.assert_array_equal(method(noisy, 25), method(noisy / 255, 25))
     scores = psnr_per_image([PHOTO / 255] * 3, [method(noisy, sigma) for sigma in (6, 25, 100)])
@@ -85,27 +85,27 @@ def test_sigma_is_in_grey_values(method):
         method(noisy, 0)
 
 
-def test_total_variation_moves_two_plateaus_towards_each_other():
+def test_total_variation_matches_closed_form_for_a_step():
     sigma = 50.0
     weight = 0.7 * (sigma / 25) ** 0.3 * sigma / 255
     step = np.full((6, 7, 1), 0.2)
     step[:, 4:] = 0.8
-    # Each pays the weight once for its edge, shared among its columns: 4 of the one and 3 of the other.
+    # Each plateau moves by the weight divided by its number of columns, 4 and 3.
     expected = np.where(step < 0.5, 0.2 + weight / 4, 0.8 - weight / 3)
     np.testing.assert_allclose(classical.total_variation(step, sigma), expected, atol=3e-4)
 
 
-def test_non_local_means_is_a_mean_over_what_looks_alike():
+def test_non_local_means_averages_similar_patches():
     stripes = np.tile(np.repeat([0.2, 0.8], 2), 10)[None, :, None] * np.ones((40, 1, 1))
     noise = 10 / 255 * rng.standard_normal(stripes.shape)
     found = classical.non_local_means(stripes + noise, 10)
     inside = np.s_[8:-8, 8:-8]
-    # Of 13 x 13 pixels about half are alike: with equal weights the noise would fall by the root of 85.
+    # About half of the 13 x 13 pixels are similar: equal weights would divide the noise by the square root of 85.
     left = np.std((found - stripes)[inside]) / np.std(noise[inside])
     assert 1 / np.sqrt(85) < left < 3 / np.sqrt(85)
 
 
-def test_a_biharmonic_hole_in_a_cubic_surface_is_closed_exactly():
+def test_biharmonic_inpainting_is_exact_for_cubic_surfaces():
     y, x = np.mgrid[0:1:14j, 0:1:17j]
     surfaces = (0.5 + 0.2 * x - 0.4 * x * y + 0.3 * y**3, 0.9 - 0.8 * x * x * y, 0.1 + 0.5 * x**3)
     image = np.stack(surfaces, axis=-1)  # the Laplacian of the Laplacian of a cubic is 0
@@ -116,7 +116,7 @@ def test_a_biharmonic_hole_in_a_cubic_surface_is_closed_exactly():
     np.testing.assert_array_equal(classical.biharmonic(holed, mask), classical.biharmonic(image, mask[..., 0]))
 
 
-def test_known_pixels_stay_as_they_are():
+def test_biharmonic_preserves_known_pixels_and_fills_holes():
     mask = rng.random(PHOTO.shape[:2]) < 0.2
     found = classical.biharmonic(PHOTO, mask)
     np.testing.assert_array_equal(found[~mask], np.float32(PHOTO / 255)[~mask])
@@ -126,13 +126,13 @@ def test_known_pixels_stay_as_they_are():
 
 
 @pytest.mark.parametrize("mask", [np.ones((96, 80)), np.zeros((80, 96)), np.zeros((96, 80, 3))])
-def test_a_mask_that_does_not_fit_is_refused(mask):
+def test_biharmonic_rejects_invalid_mask(mask):
     with pytest.raises(ValueError, match=r"`mask` must be of shape \(96, 80\) or \(96, 80, 1\), .* missing"):
         classical.biharmonic(PHOTO, mask)
 
 
 @pytest.mark.parametrize("image", [np.zeros((4, 4)), np.zeros((4, 4, 1), np.int32), np.zeros((0, 4, 1))])
-def test_what_is_no_image_is_refused(image):
+def test_classical_methods_reject_invalid_image(image):
     for method in (classical.lanczos, classical.biharmonic, *DENOISERS):
         with pytest.raises(
             ValueError, match=r"`image` must be .*\(height, width, channels\). Received: .* of shape .*"

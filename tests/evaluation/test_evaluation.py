@@ -1,4 +1,4 @@
-"""Evaluation: the scores of each task, against the metrics applied by hand."""
+"""Scores of each task from `evaluate`, against metrics computed by hand."""
 
 import statistics
 
@@ -14,7 +14,7 @@ from cnnzoo.metrics import features, reconstruction
 
 
 class Oracle:
-    """A classifier that knows the first labels and says 0 to the rest."""
+    """A classifier that is correct for the first `known` labels and predicts class 0 for the rest."""
 
     architecture, task, image_shape = "oracle", "classify", (28, 28, 1)
 
@@ -26,7 +26,7 @@ class Oracle:
         return (np.arange(10) == self.answers[: len(images), None]).astype(float)
 
 
-def test_a_classifier_is_scored_by_its_accuracy():
+def test_evaluate_classifier_reports_accuracy():
     report = evaluate(Oracle(40), "digits", limit=80)
     zeros = np.sum(load("digits", "test").few(80).labels[40:] == 0)  # argmax of a row of zeros is class 0
     score = report["accuracy"]
@@ -35,19 +35,19 @@ def test_a_classifier_is_scored_by_its_accuracy():
     assert (report.model, report.data, report.split) == ("oracle", "digits", "test")
 
 
-def test_an_autoencoder_is_scored_beside_a_pca():
+def test_evaluate_autoencoder_reports_mse_and_pca_mse():
     model = cnnzoo.build("autoencoder", latent_dim=8, width=4, hidden=16)
     report = evaluate(model, "digits")
     truth = load("digits", "test").images / 255.0
     made = model.reconstruct(load("digits", "test").images) / 255.0
-    assert report["mse"].value == pytest.approx(np.mean((truth - made) ** 2), rel=0.02)  # rounded to gray values here
+    assert report["mse"].value == pytest.approx(np.mean((truth - made) ** 2), rel=0.02)  # rounded to gray levels here
     expected = reconstruction.pca_mse(load("digits").images / 255.0, truth, 8)
     assert report["pca_mse"].value == pytest.approx(expected, rel=1e-4)
     assert report["mse_over_pca"].value == pytest.approx(report["mse"].value / report["pca_mse"].value)
 
 
 @pytest.mark.parametrize("config", [{"binarize": True}, {"likelihood": "logistic"}], ids=str)
-def test_a_vae_is_scored_by_its_bounds(config):
+def test_evaluate_vae_reports_negative_elbo_and_iw_nll(config):
     model = cnnzoo.build("vae", latent_dim=4, width=4, hidden=16, **config)
     calls = []
     report = evaluate(model, "digits", samples=30, images=20, progress=lambda *c: calls.append(c))
@@ -63,7 +63,7 @@ def test_a_vae_is_scored_by_its_bounds(config):
     assert calls[-1] == (30, 30)
 
 
-def test_log_weights_are_the_elbo_on_average():
+def test_vae_mean_log_weight_matches_elbo():
     model = cnnzoo.build("vae", latent_dim=4, width=4, hidden=16)
     images = load("digits", "test").images[:3].astype(np.float32) / 255
     sampled = model.log_weights(images, 4000, seed=1)
@@ -78,7 +78,7 @@ def test_log_weights_are_the_elbo_on_average():
 
 @pytest.fixture
 def judge(monkeypatch):
-    """An untrained classifier in the place of "lenet.mnist", so that the scores of an untrained GAN are no extremes."""
+    """Replaces "lenet.mnist" with an untrained classifier, so that scores of an untrained GAN are not extreme."""
     judge = cnnzoo.build("lenet", image_shape=(28, 28, 1))
     card = {"files": {"model.weights.h5": {"sha256": "abc"}}}
     build = cnnzoo.hub.build
@@ -87,7 +87,7 @@ def judge(monkeypatch):
     return judge
 
 
-def test_a_generator_is_scored_by_its_likeness(judge):
+def test_evaluate_gan_reports_distances_density_and_coverage(judge):
     model = cnnzoo.build("gan")
     report = evaluate(model, "digits")
     real = judge.features(load("digits", "test").images)
@@ -112,7 +112,7 @@ def test_a_generator_is_scored_by_its_likeness(judge):
     assert report["frechet"].protocol["extractor sha256"] == "abc"
 
 
-def test_an_autoencoder_that_generates_is_scored_by_its_likeness_too(judge):
+def test_evaluate_vae_reports_frechet_distance(judge):
     model = cnnzoo.build("vae", latent_dim=4, width=2, hidden=4)
     report = evaluate(model, "digits", limit=50, samples=2, images=4)
     real = judge.features(load("digits", "test").few(50).images)
@@ -134,11 +134,11 @@ def test_an_autoencoder_that_generates_is_scored_by_its_likeness_too(judge):
         ((32, 32, 1), "mnist", None),
     ],
 )
-def test_the_judge_suits_the_images_and_the_data(shape, data, name):
+def test_default_extractor_depends_on_image_shape_and_data(shape, data, name):
     assert default_extractor(shape, data) == default_extractor(list(shape), data) == name
 
 
-def test_a_generator_without_a_judge_is_refused_and_an_autoencoder_is_scored_without_one():
+def test_evaluate_requires_extractor_for_gan_but_not_for_vae():
     model = cnnzoo.build("dcgan", image_shape=(32, 32, 3), width=2, latent_dim=4)
     complaint = r"`extractor` must be .* images \(32, 32, 3\), .* photos \(shipped: .*cifar10\)\. Received: None"
     with pytest.raises(ValueError, match=complaint):
@@ -150,7 +150,7 @@ def test_a_generator_without_a_judge_is_refused_and_an_autoencoder_is_scored_wit
     assert "iw_nll" in names and "frechet" not in names
 
 
-def test_a_conditional_generator_is_scored_by_what_it_was_asked_for():
+def test_evaluate_cgan_reports_label_agreement_and_coverage():
     judge = cnnzoo.build("lenet.mnist")
     model = cnnzoo.build("cgan", width=2, latent_dim=4)
     report = evaluate(model, "digits")
@@ -166,11 +166,11 @@ def test_a_conditional_generator_is_scored_by_what_it_was_asked_for():
     least = report["least_coverage"]
     assert least.value == pytest.approx(min(np.mean(row) for row in coverage))
     assert np.mean(coverage[least.protocol["class"]]) == pytest.approx(least.value)
-    few = {score.name for score in evaluate(model, "digits", limit=20).scores}  # too few of a class for neighbors
+    few = {score.name for score in evaluate(model, "digits", limit=20).scores}  # too few per class for neighbors
     assert "label_agreement" in few and "least_coverage" not in few
 
 
-def test_the_class_that_is_reconstructed_worst_is_named():
+def test_evaluate_autoencoder_reports_worst_class_mse():
     model = cnnzoo.build("autoencoder", latent_dim=4, width=2, hidden=4)
     score = evaluate(model, "digits")["worst_class_mse"]
     test = load("digits", "test")
@@ -196,20 +196,20 @@ def test_the_class_that_is_reconstructed_worst_is_named():
         ({"data": "mnits"}, "`data` must be one of mnist, .*. Received: 'mnits'"),
     ],
 )
-def test_what_cannot_be_evaluated_is_said(arguments, complaint):
+def test_evaluate_rejects_invalid_arguments(arguments, complaint):
     with pytest.raises(ValueError, match=complaint):
         evaluate(Oracle(1), **arguments)
 
 
 @pytest.mark.slow
-def test_the_score_of_a_shipped_classifier_is_the_one_on_its_card(tfds_data):
+def test_evaluate_shipped_classifier_matches_card(tfds_data):
     score = evaluate("lenet.mnist")["accuracy"]
     on_card = cnnzoo.card("lenet.mnist")["scores"][0]
-    assert score.value == pytest.approx(on_card["value"], abs=0.011)  # one image may tip on another processor
+    assert score.value == pytest.approx(on_card["value"], abs=0.011)  # one prediction may differ on another processor
     assert score.n == on_card["n"] == 10_000
 
 
-def test_the_floor_is_over_all_disjoint_sets_of_training_images_with_its_deviation(judge, monkeypatch):
+def test_frechet_floor_is_mean_over_disjoint_training_sets(judge, monkeypatch):
     report = evaluate(cnnzoo.build("gan"), "digits", limit=100)
     real, train = judge.features(load("digits", "test").few(100).images), load("digits")
     assert len(train.images) // 100 == 14
@@ -224,7 +224,7 @@ def test_the_floor_is_over_all_disjoint_sets_of_training_images_with_its_deviati
     assert single.protocol["standard deviation over sets"] is None
 
 
-def test_a_label_accuracy_says_how_often_its_judge_is_right_and_density_is_no_race():
+def test_label_agreement_has_judge_accuracy_and_density_ideal_1():
     model = cnnzoo.build("cgan", width=2, latent_dim=4)
     report, judge = evaluate(model, "digits", limit=50), cnnzoo.build("lenet.mnist")
     test = load("digits", "test").few(50)
@@ -234,6 +234,6 @@ def test_a_label_accuracy_says_how_often_its_judge_is_right_and_density_is_no_ra
     assert report["coverage"].better == "higher"
 
 
-def test_validation_images_are_compared_with_the_other_training_images():
+def test_evaluate_validation_reports_pca_fitted_on_fit_split():
     found = evaluate(cnnzoo.build("autoencoder", latent_dim=4, width=2, hidden=4), "digits", "validation")
     assert found["pca_mse"].protocol["fitted on"] == f"{len(load('digits', 'fit').images)} training images"

@@ -1,4 +1,4 @@
-"""The scores of what enlarges, denoises and fills photographs, through `evaluate`, on photographs made for it."""
+"""Scores of super-resolution, denoising and inpainting from `evaluate`, on small photograph sets made here."""
 
 import io
 
@@ -19,7 +19,7 @@ from cnnzoo.imaging.resampling import downscale
 
 @pytest.fixture
 def sets(tmp_path, monkeypatch):
-    """Sets of the usual names with two photographs each, of different sizes."""
+    """Stand-ins for Set5, Set14, BSDS500, BSD68 and Set12, with one or two photographs each."""
     for name in ("set5", "set14"):
         save_png(tmp_path / f"{name}/test/hr/a.png", astronaut()[:101, :83])
         save_png(tmp_path / f"{name}/test/hr/b.png", astronaut()[100:160, 100:190])
@@ -31,17 +31,17 @@ def sets(tmp_path, monkeypatch):
 
 
 def as_bicubic(model):
-    """The model with bicubic enlargement in place of its own."""
+    """Replaces the model's `upscale` with bicubic enlargement and returns the model."""
     model.upscale = lambda image: np.rint(255 * classical.bicubic(image, model.scale)).astype(np.uint8)
     return model
 
 
 def luma(image: np.ndarray) -> np.ndarray:
-    """MATLAB's Y on [0, 255] of a uint8 RGB image, not rounded."""
+    """Returns MATLAB's Y of a uint8 RGB image, on [0, 255] and not rounded."""
     return 16 + image.astype(np.float64) @ np.array([65.481, 128.553, 24.966]) / 255
 
 
-def test_a_model_that_enlarges_bicubically_scores_as_bicubic_and_as_written_out(sets):
+def test_evaluate_super_resolution_matches_scikit_image_scores(sets):
     report = cnnzoo.evaluate(as_bicubic(cnnzoo.build("espcn", scale=3)), data="t91+bsds500+train400")
     psnr, ssim = [], []
     for image in (astronaut()[:99, :81], astronaut()[100:160, 100:190]):
@@ -57,15 +57,16 @@ def test_a_model_that_enlarges_bicubically_scores_as_bicubic_and_as_written_out(
     for quantity in ("psnr", "ssim", "perceptual"):
         assert report[f"bicubic_{quantity}_set5"].value == pytest.approx(report[f"{quantity}_set5"].value, abs=1e-6)
     assert report["psnr_set5"].protocol["protocol"] == "Y-shave" and report["psnr_set5"].n == 2
-    assert report["psnr_set5_rgb_shave"].value < report["psnr_set5"].value  # Y averages the channels, and is narrower
+    # Y averages the channels and has a narrower range.
+    assert report["psnr_set5_rgb_shave"].value < report["psnr_set5"].value
     assert {s.protocol["data"] for s in report.scores} == {"set5", "set14", "bsd100"}
     assert headline({"scores": [s.to_json() for s in report.scores]}).startswith(
         f"PSNR {report['psnr_set5'].value:.2f} dB (set5)"
     )
 
 
-def test_noise_is_the_same_for_every_model_and_a_blind_one_is_scored_at_three_levels(sets):
-    """An untrained denoiser changes nothing, so that what is scored is the noise, clipped and rounded."""
+def test_evaluate_blind_denoiser_uses_fixed_noise_at_3_levels(sets):
+    """An untrained denoiser is the identity, so the scores are those of the clipped and rounded noise."""
     report = cnnzoo.evaluate(cnnzoo.build("denoiser", sigma=[0.0, 55.0]), data="t91+bsds500+train400")
     truth = camera()[:64, :80, None]
     noise = np.random.default_rng(0).standard_normal(truth.shape, dtype=np.float32)
@@ -78,10 +79,10 @@ def test_noise_is_the_same_for_every_model_and_a_blind_one_is_scored_at_three_le
             assert report[f"{method}_psnr_bsd68_s{sigma}"].value > expected + 1
 
 
-def test_holes_are_scored_as_written_out_and_beside_biharmonic_filling(sets):
+def test_evaluate_inpainter_matches_hand_computed_hole_psnr(sets):
     model = cnnzoo.build("inpainter")
     report = cnnzoo.evaluate(model, data="t91+bsds500")
-    truth = astronaut()[201:265, 203:267]  # the middle 64 pixels of the only photograph
+    truth = astronaut()[201:265, 203:267]  # the central 64x64 pixels of the only photograph
     ours, others = [], []
     for kind in masks.EVALUATED:
         hidden = masks.draw(kind, (1, 64, 64), seed=0)[0, :, :, 0] > 0
@@ -90,7 +91,7 @@ def test_holes_are_scored_as_written_out_and_beside_biharmonic_filling(sets):
         smooth = np.rint(255 * np.clip(smooth, 0, 1))
         for found, image in ((ours, made), (others, smooth)):
             found.append(-10 * np.log10(mean_squared_error(truth[hidden] / 255, image[hidden] / 255)))
-        assert report[f"hole_psnr_{kind}"].value == pytest.approx(ours[-1], abs=0.02)  # a level, here and there
+        assert report[f"hole_psnr_{kind}"].value == pytest.approx(ours[-1], abs=0.02)  # one gray level in a few pixels
         assert report[f"biharmonic_hole_psnr_{kind}"].value == pytest.approx(others[-1], abs=1e-3)
         assert 0 < report[f"hole_ssim_{kind}"].value < 1
     assert report["hole_psnr"].value == pytest.approx(np.mean(ours), abs=0.02)
@@ -99,7 +100,7 @@ def test_holes_are_scored_as_written_out_and_beside_biharmonic_filling(sets):
     assert headline({"scores": [s.to_json() for s in report.scores]}).startswith("PSNR in holes ")
 
 
-def test_one_set_or_a_folder_of_ones_own_can_be_asked_for(sets):
+def test_evaluate_accepts_one_photograph_set_or_a_folder(sets):
     model = as_bicubic(cnnzoo.build("espcn", scale=2))
     report = cnnzoo.evaluate(model, data="set14", limit=1)
     assert {(s.protocol["data"], s.n) for s in report.scores} == {("set14", 1)}
@@ -107,12 +108,12 @@ def test_one_set_or_a_folder_of_ones_own_can_be_asked_for(sets):
     assert own["psnr_set14"].value == report["psnr_set14"].value
 
 
-def test_what_is_off_the_dial_is_refused(sets):
+def test_evaluate_rejects_validation_split_of_test_set(sets):
     with pytest.raises(ValueError, match=r"Photographs for 'validation' must be of t91, .*. Received: bsd68"):
         cnnzoo.evaluate(cnnzoo.build("espcn"), data="bsd68", split="validation")
 
 
-def test_measure_names_a_photograph_that_is_too_small(tmp_path):
+def test_evaluate_names_too_small_photograph(tmp_path):
     save_png(tmp_path / "test" / "all" / "photo.png", camera()[:64, :64, None])
     save_png(tmp_path / "test" / "all" / "icon.png", camera()[:12, :40, None])
     model = cnnzoo.build("espcn", scale=2)
@@ -120,7 +121,7 @@ def test_measure_names_a_photograph_that_is_too_small(tmp_path):
         cnnzoo.evaluate(model, str(tmp_path))
 
 
-def test_a_model_of_real_photographs_is_also_scored_on_jpeg_files(sets):
+def test_evaluate_real_super_resolution_scores_jpeg_inputs(sets):
     report = cnnzoo.evaluate(as_bicubic(cnnzoo.build("espcn", scale=3, degradation="real")), data="set5")
     for quality in (50, 75, 92):
         expected = []

@@ -1,4 +1,4 @@
-"""Seeing what a network sees: closed forms of small networks, plain loops, and maps that must depend on the weights."""
+"""Explanation methods: closed forms of small networks, plain loops, and dependence of the maps on the weights."""
 
 import json
 import os
@@ -30,7 +30,7 @@ every_method = pytest.mark.parametrize("name", explain.METHODS)
 
 
 class Toy(Classifier):
-    """A classifier of given layers."""
+    """A classifier with the given backbone layers."""
 
     architecture = "toy"
 
@@ -43,7 +43,7 @@ class Toy(Classifier):
 
 
 def linear(image_shape=(4, 6, 3)):
-    """A model whose logits are sums of weighted pixels, and the weights (height, width, channels, classes)."""
+    """Returns a classifier that is linear in the pixels, and its weights (height, width, channels, classes)."""
     model = Toy(image_shape, layers.Flatten())
     return model, model.head.kernel.numpy().reshape(*image_shape, -1)
 
@@ -55,7 +55,7 @@ def trained():
 
 @cache
 def maps_of(name, seed=None):
-    """The maps of the digits, by the trained network or with its weights shuffled, for the classes of the former."""
+    """Returns maps of the digits for the trained network's classes; a seed selects a network with shuffled weights."""
     model = trained() if seed is None else explain.randomized(trained(), seed)
     return explain.method(name)(model, DIGITS, trained().classify(DIGITS).argmax(axis=1))
 
@@ -67,10 +67,10 @@ def logits(model, images):
 IMAGES = rng.uniform(0, 1, (2, 4, 6, 3)).astype(np.float32)
 
 
-# -- the maps ---------------------------------------------------------------------------------------------------------
+# -- maps -------------------------------------------------------------------------------------------------------------
 
 
-def test_of_a_linear_model_all_is_known():
+def test_maps_of_linear_model_match_closed_form():
     model, weights = linear()
     for c in range(3):
         steepest = np.broadcast_to(np.abs(weights[..., c]).max(axis=-1), (2, 4, 6))
@@ -82,36 +82,36 @@ def test_of_a_linear_model_all_is_known():
         np.testing.assert_allclose(explain.occlusion(model, IMAGES, c, size=1, **kwargs), shares, atol=1e-6)
 
 
-def test_the_class_that_is_not_given_is_the_most_likely_one():
+def test_maps_default_to_most_likely_class():
     found = trained().classify(DIGITS[:4]).argmax(axis=1)
     for method in (explain.saliency, explain.grad_cam):
         np.testing.assert_array_equal(method(trained(), DIGITS[:4]), method(trained(), DIGITS[:4], found))
         assert np.abs(method(trained(), DIGITS[0], int(found[0])) - method(trained(), DIGITS[0], 1)).max() > 0.1
 
 
-def test_integrated_gradients_are_complete():
+def test_integrated_gradients_satisfy_completeness():
     images = DIGITS.astype(np.float32) / 255
     found = logits(trained(), images).argmax(axis=1)
     way = (logits(trained(), images) - logits(trained(), np.zeros_like(images)))[np.arange(len(images)), found]
     error = explain.integrated_gradients(trained(), images, steps=128).sum(axis=(1, 2)) - way
-    assert np.abs(error / way).max() < 0.02  # the gradient jumps where a ReLU turns, which the midpoints hit or miss
+    assert np.abs(error / way).max() < 0.02  # gradients jump at the kinks of ReLUs, between midpoints
     coarse = explain.integrated_gradients(trained(), images, steps=2).sum(axis=(1, 2)) - way
     assert np.abs(error).mean() < np.abs(coarse).mean() / 4
 
 
-def test_smooth_grad_without_noise_is_saliency_and_noise_changes_it_steadily():
+def test_smooth_grad_approaches_saliency_as_noise_vanishes():
     sharp = explain.saliency(trained(), DIGITS[:4])
 
     def change(noise):
         return np.abs(explain.smooth_grad(trained(), DIGITS[:4], noise=noise, samples=4) - sharp).mean()
 
     assert change(0.0) < 1e-6 < change(1e-3) < change(0.15)
-    # One image has the same noise as in company.
+    # The noise of an image is the same alone and in a batch.
     alone = explain.smooth_grad(trained(), DIGITS[2], samples=4)
     np.testing.assert_allclose(alone[0], explain.smooth_grad(trained(), DIGITS[:4], samples=4)[2], atol=1e-4)
 
 
-def test_occlusion_is_what_a_plain_loop_finds():
+def test_occlusion_matches_plain_loop():
     image, size, stride = DIGITS[0].astype(np.float32) / 255, 8, 6
     whole = logits(trained(), image[None])[0]
     c = whole.argmax()
@@ -127,7 +127,7 @@ def test_occlusion_is_what_a_plain_loop_finds():
 
 
 def colors(stride=1):
-    """Two positive 1x1 filters of three channels and the mean of each: its maps and gradients have a closed form."""
+    """Returns a model of two positive 1x1 filters and global means, whose maps and gradients have a closed form."""
     conv = layers.Conv2D(2, 1, strides=stride, activation="relu")
     model = Toy((4, 6, 3), conv, layers.GlobalAveragePooling2D())
     kernel = rng.uniform(0, 1, (3, 2)).astype(np.float32)
@@ -136,9 +136,9 @@ def colors(stride=1):
 
 
 @pytest.mark.parametrize("c", range(3))
-def test_grad_cam_in_closed_form(c):
+def test_grad_cam_and_grad_cam_plus_plus_match_closed_form(c):
     model, maps, weights = colors()
-    slope = weights[:, c] / (4 * 6)  # everywhere, since the head sees means
+    slope = weights[:, c] / (4 * 6)  # equal at all positions, since the head is applied to means
     np.testing.assert_allclose(explain.grad_cam(model, IMAGES, c), np.maximum(maps @ slope, 0), atol=1e-6)
     sums = maps.sum(axis=(1, 2))  # (n, 2)
     shares = 4 * 6 * np.maximum(slope, 0) / (2 + slope * sums)  # equation 19, divided by the square of the slope
@@ -146,14 +146,14 @@ def test_grad_cam_in_closed_form(c):
     np.testing.assert_allclose(explain.grad_cam_plus_plus(model, IMAGES, c), expected, atol=1e-5)
 
 
-def test_a_small_map_is_enlarged_bilinearly():
+def test_grad_cam_enlarges_small_maps_bilinearly():
     model, maps, weights = colors(stride=2)
     small = np.maximum(maps @ weights[:, 1] / (2 * 3), 0)
     expected = [resize(each, (4, 6), order=1, mode="edge", anti_aliasing=False) for each in small]
     np.testing.assert_allclose(explain.grad_cam(model, IMAGES, 1), expected, atol=1e-6)
 
 
-def test_networks_inside_of_networks_are_looked_into():
+def test_feature_maps_and_filters_include_nested_networks():
     block = keras.Sequential([layers.Conv2D(4, 3, activation="relu"), layers.BatchNormalization(), layers.Dropout(0.5)])
     deep = [keras.Sequential([block, layers.MaxPooling2D()]), layers.Conv2D(5, 2), layers.LeakyReLU(), layers.Flatten()]
     model = Toy((12, 12, 1), *deep)
@@ -167,7 +167,7 @@ def test_networks_inside_of_networks_are_looked_into():
     np.testing.assert_array_equal(explain.filters(model), [kernel[..., i] for i in range(4)])
 
 
-def test_maximised_classes_are_found_and_channels_answer():
+def test_activation_maximization_activates_classes_and_channels():
     made = explain.activation_maximization(trained(), range(10), steps=60)
     assert made.dtype == np.float32 and made.min() >= 0 and made.max() <= 1
     assert trained().classify(made).diagonal().min() > 0.9
@@ -178,25 +178,25 @@ def test_maximised_classes_are_found_and_channels_answer():
     assert (answers[range(3), channels] > 2 * usual[:, channels].max(axis=0)).all()
 
 
-# -- whether they show what the model uses ----------------------------------------------------------------------------
+# -- faithfulness of the maps -----------------------------------------------------------------------------------------
 
 
 @every_method
-def test_what_a_map_points_at_is_what_the_model_needs(name):
+def test_maps_beat_random_maps_in_deletion_and_insertion(name):
     maps, chance = maps_of(name), np.random.default_rng(0).random(DIGITS.shape[:3])
     assert explain.deletion(trained(), DIGITS, maps).mean() < explain.deletion(trained(), DIGITS, chance).mean()
     assert explain.insertion(trained(), DIGITS, maps).mean() > explain.insertion(trained(), DIGITS, chance).mean()
 
 
 @every_method
-def test_shuffled_weights_change_the_map(name):
+def test_maps_change_with_shuffled_weights(name):
     maps, first, second = maps_of(name), maps_of(name, seed=0), maps_of(name, seed=1)
-    # What two networks without sense have in common is the image and where the edges of a network are.
+    # Maps of two shuffled networks still share the image and the border effects of the network.
     assert explain.rank_correlation(maps, first).mean() < explain.rank_correlation(first, second).mean() + 0.15 < 0.9
     np.testing.assert_allclose(explain.rank_correlation(maps, 2 * maps), 1)
 
 
-def test_shuffling_keeps_the_numbers_and_the_model():
+def test_randomized_permutes_weights_and_preserves_model():
     before = trained().get_weights()
     first, second, other = (explain.randomized(trained(), seed).get_weights() for seed in (0, 0, 1))
     for old, new, again, shuffled in zip(before, first, second, other, strict=True):
@@ -206,11 +206,11 @@ def test_shuffling_keeps_the_numbers_and_the_model():
     assert all(np.array_equal(old, new) for old, new in zip(before, trained().get_weights(), strict=True))
 
 
-def test_deletion_and_insertion_are_those_of_a_plain_loop():
+def test_deletion_and_insertion_match_plain_loop():
     image, ranks = DIGITS[3], rng.permutation(28 * 28).reshape(28, 28)
     away, put = [], []
     for step in range(8):
-        chosen = (ranks >= 28 * 28 - 112 * step)[..., None]  # those with the largest values first
+        chosen = (ranks >= 28 * 28 - 112 * step)[..., None]  # largest values first
         away.append(trained().classify(np.where(chosen, 51, image).astype(np.uint8))[0, 3])
         put.append(trained().classify(np.where(chosen, image, 51).astype(np.uint8))[0, 3])
     for score, curve in ((explain.deletion, away), (explain.insertion, put)):
@@ -222,7 +222,7 @@ def test_deletion_and_insertion_are_those_of_a_plain_loop():
 
 
 @pytest.mark.parametrize("name", cnnzoo.list_models())
-def test_every_classifier_and_discriminator_is_explained(name):
+def test_explain_accepts_classifiers_and_gans_and_rejects_others(name):
     model = samples.fresh(name)
     images = samples.images(model, 4)[:3]
     if model.task != "classify" and not hasattr(model, "discriminator"):
@@ -236,7 +236,7 @@ def test_every_classifier_and_discriminator_is_explained(name):
             continue
         maps = method(model, images, classes)
         assert maps.shape == images.shape[:3] and maps.dtype == np.float32 and np.isfinite(maps).all()
-    # What is explained is the model's own logit for the image by itself: all of it is lost where all is covered.
+    # The explained score is the model's logit of each image by itself: covering the whole image loses all of it.
     lost = explain.occlusion(model, images, classes, size=images.shape[1])
     for i, image in enumerate(images / np.float32(255)):
         full, black = (own_logit(model, x[None], classes and classes[i]) for x in (image, 0 * image))
@@ -245,7 +245,7 @@ def test_every_classifier_and_discriminator_is_explained(name):
 
 
 def own_logit(model, image, label):
-    """The logits of one image, from the model's own networks."""
+    """Returns the logits of one image, from the model's own networks."""
     if model.task == "classify":
         return logits(model, image)[0]
     if model.task == "generate":
@@ -254,11 +254,11 @@ def own_logit(model, image, label):
 
 
 def few_maps():
-    """By the gradient at the input, and at a map."""
+    """Returns saliency and Grad-CAM maps of two digits as lists."""
     return {name: explain.method(name)(trained(), DIGITS[:2]).tolist() for name in ("saliency", "grad_cam")}
 
 
-def test_both_backends_find_the_same():
+def test_maps_match_across_tensorflow_and_jax():
     script = """if True:
         import json, keras, test_explain as t
         print(json.dumps([keras.backend.backend(), t.few_maps()]))
@@ -273,7 +273,7 @@ def test_both_backends_find_the_same():
         np.testing.assert_allclose(found[name], maps, atol=1e-3 * np.abs(maps).max(), err_msg=name)
 
 
-# -- what cannot be asked ---------------------------------------------------------------------------------------------
+# -- invalid arguments ------------------------------------------------------------------------------------------------
 
 SMALL = np.zeros((8, 8, 1), np.uint8)
 
@@ -313,12 +313,12 @@ SMALL = np.zeros((8, 8, 1), np.uint8)
         ),
     ],
 )
-def test_what_cannot_be_explained_is_said(call, complaint):
+def test_explain_functions_reject_invalid_arguments(call, complaint):
     with pytest.raises(ValueError, match=complaint):
         call(trained())
 
 
-def test_an_image_that_is_smaller_than_the_network_reaches_is_refused():
+def test_saliency_rejects_images_smaller_than_receptive_field():
     backbone = [layers.Conv2D(2, 5, activation="relu"), layers.Conv2D(2, 5), layers.GlobalAveragePooling2D()]
     model = Toy((None, None, 1), *backbone)
     assert explain.saliency(model, np.zeros((9, 9, 1), np.uint8), 0).shape == (1, 9, 9)
@@ -326,7 +326,7 @@ def test_an_image_that_is_smaller_than_the_network_reaches_is_refused():
         explain.saliency(model, SMALL)
 
 
-def test_labels_are_for_those_who_take_them():
+def test_explain_rejects_unsuitable_classes_or_model():
     image = DIGITS[0]
     with pytest.raises(ValueError, match=r"`classes` must be integers in \[0, 10\) with a cgan, .*Received: None"):
         explain.saliency(cnnzoo.build("cgan", width=2), image)
@@ -336,10 +336,10 @@ def test_labels_are_for_those_who_take_them():
         explain.deletion(cnnzoo.build("dcgan", width=2), image, image[None, ..., 0])
 
 
-# -- the report -------------------------------------------------------------------------------------------------------
+# -- report -----------------------------------------------------------------------------------------------------------
 
 
-def test_an_overlay_is_red_for_and_blue_against():
+def test_overlay_is_red_for_positive_and_blue_for_negative():
     image = np.full((2, 2, 3), 200, np.uint8)
     plain = overlay(image, np.zeros((2, 2), np.float32))
     assert (plain == plain[0, 0, 0]).all()
@@ -355,7 +355,7 @@ def test_an_overlay_is_red_for_and_blue_against():
     [["cgan.mnist", "--label", "3", "--method", "occlusion"], ["gan.mnist"], ["cnn.mnist", "--method", "grad_cam"]],
     ids=" ".join,
 )
-def test_the_command_writes_a_report(words, tmp_path, capsys):
+def test_explain_command_writes_report(words, tmp_path, capsys):
     save_png(tmp_path / "digit.png", np.kron(DIGITS[0], np.ones((2, 2, 1), np.uint8)))
     out = tmp_path / "deep" / "report.png"
     assert main(["explain", words[0], str(tmp_path / "digit.png"), *words[1:], "-o", str(out)]) == 0
@@ -373,7 +373,7 @@ def test_the_command_writes_a_report(words, tmp_path, capsys):
         (["cgan.mnist"], "`classes` must be integers in [0, 10) with a cgan"),
     ],
 )
-def test_the_command_refuses_in_a_line(words, complaint, tmp_path, capsys):
+def test_explain_command_reports_errors_in_one_line(words, complaint, tmp_path, capsys):
     save_png(tmp_path / "digit.png", DIGITS[0])
     try:
         code = main(["explain", words[0], str(tmp_path / "digit.png"), *words[1:]])

@@ -1,4 +1,4 @@
-"""Exports in the hands of others: what loads them here is TensorFlow, its C interface, LiteRT and onnxruntime."""
+"""Exports loaded by other software: TensorFlow, LiteRT and ONNX Runtime."""
 
 import io
 import json
@@ -30,12 +30,12 @@ from cnnzoo.imaging.files import png_bytes, read_image, save_png
 
 PHOTO = np.ascontiguousarray(astronaut()[::8, ::6])  # (64, 86, 3)
 NAMES = {"espcn": "espcn.x3", "lenet": "lenet.mnist", "cgan": "cgan.mnist"}
-ODD = np.random.default_rng(0).random((1, 37, 29, 1), np.float32)  # of sides that are multiples of nothing
+ODD = np.random.default_rng(0).random((1, 37, 29, 1), np.float32)  # prime sides
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """A folder of three exports, each of one version."""
+    """A folder of three exports with one version each."""
     root = tmp_path_factory.mktemp("exports")
     for name in NAMES.values():
         cnnzoo.export(name, root, litert=True, onnx=True, data="photos" if name == "espcn.x3" else "digits")
@@ -47,24 +47,24 @@ def loaded(folder):
     return {name: cnnzoo.load_export(folder / name) for name in NAMES}
 
 
-# -- the folder --------------------------------------------------------------------------------------------------------
+# -- folder ------------------------------------------------------------------------------------------------------------
 
 
-def test_the_files_are_those_that_a_server_looks_for(folder):
+def test_export_writes_files_for_tensorflow_serving(folder):
     for name in NAMES:
         inside = {str(path.relative_to(folder / name)) for path in (folder / name).rglob("*") if path.is_file()}
         serving = {"saved_model.pb", "variables/variables.index", "assets.extra/tf_serving_warmup_requests"}
         ours = {"assets.extra/export.json", "assets.extra/golden.npz", "assets.extra/card.json", "onnx/model.onnx"}
         assert {f"1/{file}" for file in serving | ours} <= inside
-        assert ("1/batching_params.pbtxt" in inside) == (name == "lenet")  # no free sides, no numbers without a batch
+        assert ("1/batching_params.pbtxt" in inside) == (name == "lenet")  # fixed sides, no inputs without a batch axis
         assert json.loads((folder / name / "1/assets.extra/card.json").read_text()) == cnnzoo.card(NAMES[name])
 
 
-def test_a_version_is_the_next_integer_and_never_of_another_model(folder, tmp_path):
+def test_export_version_increments_and_rejects_another_model(folder, tmp_path):
     shutil.copytree(folder / "lenet", tmp_path / "lenet")
     assert cnnzoo.export("lenet.mnist", tmp_path) == tmp_path / "lenet" / "2"
     (tmp_path / "lenet" / "1").rename(tmp_path / "lenet" / "9")
-    (tmp_path / "lenet" / "10").mkdir()  # of somebody else
+    (tmp_path / "lenet" / "10").mkdir()  # not written by an export
     (tmp_path / "lenet" / "10" / "file").touch()
     assert cnnzoo.export("lenet.mnist", tmp_path).name == "11"
     with pytest.raises(
@@ -76,7 +76,7 @@ def test_a_version_is_the_next_integer_and_never_of_another_model(folder, tmp_pa
         cnnzoo.export("lenet.mnits", tmp_path)
 
 
-def test_the_configurations_are_those_that_a_server_parses_and_keep_what_is_theirs(folder, tmp_path):
+def test_export_config_parses_and_preserves_user_entries(folder, tmp_path):
     from tensorflow_serving.config import model_server_config_pb2
 
     config = model_server_config_pb2.ModelServerConfig()
@@ -98,7 +98,7 @@ def test_the_configurations_are_those_that_a_server_parses_and_keep_what_is_thei
     assert found == {"lenet": "/x", "espcn": "/models/espcn"} and "# mine" in (tmp_path / "models.config").read_text()
 
 
-def test_the_warm_up_asks_for_every_signature_and_is_answered(folder, loaded):
+def test_export_warmup_requests_cover_every_signature(folder, loaded):
     from tensorflow_serving.apis import prediction_log_pb2
 
     for name, export in loaded.items():
@@ -113,7 +113,7 @@ def test_the_warm_up_asks_for_every_signature_and_is_answered(folder, loaded):
         assert asked == set(export.signatures)
 
 
-def test_every_input_and_output_has_a_name_and_a_description(folder):
+def test_export_describes_every_input_and_output(folder):
     saved = saved_model_pb2.SavedModel.FromString((folder / "espcn/1/saved_model.pb").read_bytes())
     signature = saved.meta_graphs[0].signature_def["upscale"]
     assert signature.method_name == "tensorflow/serving/predict"
@@ -126,10 +126,10 @@ def test_every_input_and_output_has_a_name_and_a_description(folder):
     assert [side.size for side in signature.inputs["image"].tensor_shape.dim] == [-1] * 4
 
 
-# -- loaders that are not ours -----------------------------------------------------------------------------------------
+# -- other loaders -----------------------------------------------------------------------------------------------------
 
 
-def test_the_goldens_hold_in_a_process_without_cnnzoo_and_a_change_is_noticed(folder, tmp_path, capsys):
+def test_verify_export_passes_and_detects_changed_golden(folder, tmp_path, capsys):
     assert main(["verify", *(str(folder / name) for name in NAMES), "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert list(found) == [str(folder / name / "1") for name in NAMES]
@@ -147,7 +147,7 @@ def test_the_goldens_hold_in_a_process_without_cnnzoo_and_a_change_is_noticed(fo
         verify(tmp_path)
 
 
-def test_other_sizes_run_where_the_model_takes_them(folder, tmp_path):
+def test_export_onnx_and_litert_accept_other_image_sizes(folder, tmp_path):
     denoiser = cnnzoo.export("denoiser.gray_s25", tmp_path, litert=True, onnx=True, data="photos")
     for version, verb in ((folder / "espcn" / "1", "upscale"), (denoiser, "restore")):
         about = json.loads((version / "assets.extra" / "export.json").read_text())
@@ -157,7 +157,7 @@ def test_other_sizes_run_where_the_model_takes_them(folder, tmp_path):
             np.testing.assert_allclose(form({"image": ODD}), wanted, atol=1e-4)
 
 
-def test_a_conversion_that_loses_a_side_is_done_again(tmp_path, monkeypatch):
+def test_export_onnx_retries_conversion_with_lost_dimension(tmp_path, monkeypatch):
     import tf2onnx
 
     convert, flattened = tf2onnx.convert.from_function, []
@@ -179,7 +179,7 @@ def test_a_conversion_that_loses_a_side_is_done_again(tmp_path, monkeypatch):
     assert not any((tmp_path / "other").rglob("saved_model.pb"))
 
 
-def test_int8_is_on_integers_alone_and_costs_little(folder):
+def test_export_int8_uses_integers_and_costs_little_psnr(folder):
     from ai_edge_litert.interpreter import Interpreter
 
     sizes = [(folder / f"espcn/1/litert/{kind}.tflite").stat().st_size for kind in ("float32", "float16", "int8")]
@@ -197,7 +197,7 @@ def test_int8_is_on_integers_alone_and_costs_little(folder):
     assert psnr(Litert(file)({"image": small})) > psnr(model.upscale(small)) - 0.15
 
 
-def test_the_range_of_int8_leaves_out_the_outermost_values():
+def test_calibration_range_excludes_outliers():
     values = np.random.default_rng(0).standard_normal(500_000).astype(np.float32)
     values[::100_000] = 100.0
     seen = Range()
@@ -231,7 +231,7 @@ def decode():
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG"])
-def test_files_are_decoded_upright_as_pillow_does(kind, decode):
+def test_export_decodes_files_upright_like_pillow(kind, decode):
     for orientation in range(9):
         for order in "<>":
             file = file_of(PHOTO, kind, orientation, order)
@@ -240,12 +240,12 @@ def test_files_are_decoded_upright_as_pillow_does(kind, decode):
     damaged = file.replace(b"II*\0", b"II*\xff").replace(b"MM\0*", b"MM\xff\xff")
     assert decode(damaged).size == PHOTO.size
     at = file.index(b"MM\0*")
-    lost = file[: at + 4] + b"\xff\xff\xff\xff" + file[at + 8 :]  # whose directory is beyond the end
-    if kind == "JPEG":  # of a PNG the checksum then is wrong
+    lost = file[: at + 4] + b"\xff\xff\xff\xff" + file[at + 8 :]  # EXIF directory beyond the end of the file
+    if kind == "JPEG":  # in a PNG the checksum would be wrong
         np.testing.assert_array_equal(decode(lost), np.asarray(Image.open(io.BytesIO(file))))
 
 
-def test_other_kinds_of_files_are_brought_to_what_the_model_takes(decode, loaded):
+def test_export_converts_files_to_model_input(decode, loaded):
     buffer = io.BytesIO()
     Image.fromarray(np.dstack([PHOTO, PHOTO[..., :1]]), "RGBA").save(buffer, "PNG")
     np.testing.assert_array_equal(decode(buffer.getvalue()), PHOTO)
@@ -253,12 +253,12 @@ def test_other_kinds_of_files_are_brought_to_what_the_model_takes(decode, loaded
     Image.fromarray(PHOTO).quantize(64).save(buffer, "PNG")
     np.testing.assert_array_equal(decode(buffer.getvalue()), read_image(buffer.getvalue()))
     model, made = cnnzoo.build("lenet.mnist"), loaded["lenet"]("classify_bytes", image_bytes=[file_of(PHOTO, "PNG")])
-    # Pillow resizes in fixed point: now and then a pixel differs by one of 255 values.
+    # Pillow resizes in fixed point: a few pixels differ by one of 255 levels.
     np.testing.assert_allclose(made["probabilities"], model.classify(fit_to(PHOTO[None], model.image_shape)), atol=5e-4)
     assert made["class_names"].tolist() == [[str(i).encode() for i in range(10)]]
 
 
-def test_files_of_several_sizes_go_in_one_request_and_come_out_as_files(loaded):
+def test_export_upscale_bytes_accepts_files_of_mixed_sizes(loaded):
     photos = [PHOTO, PHOTO[:20, :31], PHOTO[:9, :9, :1]]
     made = loaded["espcn"]("upscale_bytes", image_bytes=[png_bytes(photo) for photo in photos])["image_bytes"]
     model = cnnzoo.build("espcn.x3")
@@ -267,7 +267,7 @@ def test_files_of_several_sizes_go_in_one_request_and_come_out_as_files(loaded):
         assert np.abs(difference).max() <= 1
 
 
-def test_a_bad_file_fails_its_request_and_nothing_else(loaded):
+def test_export_upscale_bytes_rejects_bad_files(loaded):
     png = png_bytes(PHOTO)
     header = png[:16] + (2**16).to_bytes(4) * 2 + png[24:]  # claims 4 gigapixels
     other = "must be a PNG or JPEG"
@@ -278,10 +278,10 @@ def test_a_bad_file_fails_its_request_and_nothing_else(loaded):
     assert len(loaded["espcn"]("upscale_bytes", image_bytes=[png])["image_bytes"]) == 1
 
 
-# -- the verbs ---------------------------------------------------------------------------------------------------------
+# -- verbs -------------------------------------------------------------------------------------------------------------
 
 
-def test_generate_gives_the_same_images_for_the_same_seed_and_refuses_what_it_cannot_make(loaded):
+def test_export_generate_is_deterministic_and_rejects_bad_labels(loaded):
     ask, labels = loaded["cgan"], [3, 3, 7]
     first, again, other = (ask("generate", seed=seed, labels=labels) for seed in (5, 5, 6))
     np.testing.assert_array_equal(first["image"], again["image"])
@@ -299,10 +299,10 @@ def test_generate_gives_the_same_images_for_the_same_seed_and_refuses_what_it_ca
 
 
 @pytest.mark.parametrize("prior", ["normal", "vampprior"])
-def test_a_vae_draws_from_its_prior(prior, tmp_path):
+def test_export_generate_samples_vae_prior(prior, tmp_path):
     small = {"image_shape": (4, 4, 1), "width": 2, "hidden": 4, "latent_dim": 3}
     model = cnnzoo.build("vae", prior=prior, pseudo_inputs=4, **small)
-    if prior == "vampprior":  # a narrow component at each of four places
+    if prior == "vampprior":  # four narrow components
         means, log_variances = (keras.ops.convert_to_numpy(part) for part in model.components())
     export = cnnzoo.load_export(cnnzoo.export(model, tmp_path))
     code = export("generate", seed=1, n=1024)["code"]
@@ -316,17 +316,17 @@ def test_a_vae_draws_from_its_prior(prior, tmp_path):
         export("generate", seed=1, n=0)
 
 
-def test_what_only_training_needs_is_not_exported(tmp_path):
+def test_export_omits_training_only_weights_and_operations(tmp_path):
     for name in ("espcn", "dcgan", "vqvae"):
         model = samples.fresh(name, **({"expansion": 64} if name == "espcn" else {}))
         version = cnnzoo.export(model, tmp_path)
         trained = sum(weight.numpy().size for weight in model.weights)
-        left = {"espcn": 0.5, "dcgan": 0.5, "vqvae": 1.0}[name]  # collapsed; without a critic; without statistics
+        left = {"espcn": 0.5, "dcgan": 0.5, "vqvae": 1.0}[name]  # collapsed; no critic; no statistics
         assert exported.weights(version) < left * trained
         assert not {"FusedBatchNormV3", "Rsqrt"} & exported.operations(exported.graph(version))
 
 
-def test_a_model_of_mixed_precision_is_exported_in_float32(tmp_path):
+def test_export_converts_mixed_precision_to_float32(tmp_path):
     policy = keras.config.dtype_policy()
     try:
         keras.config.set_dtype_policy("mixed_bfloat16")
@@ -341,7 +341,7 @@ def test_a_model_of_mixed_precision_is_exported_in_float32(tmp_path):
     np.testing.assert_allclose(made, whole.decode(z), atol=1e-5)
 
 
-def test_an_export_read_back_says_what_it_takes(loaded, folder):
+def test_load_export_lists_signatures_and_rejects_wrong_inputs(loaded, folder):
     export = loaded["lenet"]
     assert export.path == folder / "lenet" / "1" and export.about["model"] == "lenet.mnist"
     assert export.signatures == ["classify", "classify_bytes", "serving_default"]
@@ -356,7 +356,7 @@ def test_an_export_read_back_says_what_it_takes(loaded, folder):
 
 
 @pytest.mark.slow
-def test_under_jax_it_is_written_by_tensorflow(tmp_path):
+def test_export_under_jax_matches_model(tmp_path):
     script = f"""if True:
         import os
         os.environ["KERAS_BACKEND"] = "jax"
@@ -372,10 +372,10 @@ def test_under_jax_it_is_written_by_tensorflow(tmp_path):
     np.testing.assert_allclose(made["probabilities"], np.load(tmp_path / "made.npy"), atol=1e-4)
 
 
-# -- the command -------------------------------------------------------------------------------------------------------
+# -- command -----------------------------------------------------------------------------------------------------------
 
 
-def test_the_command_says_where_it_wrote(tmp_path, capsys):
+def test_export_command_prints_folder_and_reports_unknown_name(tmp_path, capsys):
     assert main(["export", "lenet.mnist", str(tmp_path), "--name", "digits"]) == 0
     assert capsys.readouterr().out.splitlines() == [str(tmp_path / "digits" / "1")]
     assert main(["export", "nonsense", str(tmp_path)]) == 2
@@ -383,8 +383,8 @@ def test_the_command_says_where_it_wrote(tmp_path, capsys):
 
 
 @pytest.mark.slow
-def test_export_of_a_run_has_the_class_names_of_its_training_data(tmp_path):
-    """Even when its folder of images is gone."""
+def test_export_of_run_has_class_names_of_training_data(tmp_path):
+    """The image folder no longer exists at export."""
     rng = np.random.default_rng(0)
     for label in ("cat", "dog"):
         for i in range(4):

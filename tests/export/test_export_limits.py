@@ -1,4 +1,4 @@
-"""What an export and `cnnzoo serve` refuse before they work on it: formats, sizes, ranges, names and encodings."""
+"""Input checks of exports and `cnnzoo serve`: formats, sizes, ranges, names and encodings; int8 calibration."""
 
 import asyncio
 import base64
@@ -30,7 +30,7 @@ from cnnzoo.serving.model_repository import ModelRepository
 from cnnzoo.serving.predictor import Predictor
 from cnnzoo.serving.protocol import Refusal
 
-LIMIT = 50_000  # pixels of a request
+LIMIT = 50_000  # pixels per request
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +48,7 @@ def exports(folder):
 
 @pytest.fixture(scope="module")
 def ask(folder):
-    """A function that sends one body to a model and gives the answer as JSON, or raises what it is refused with."""
+    """A function that sends one request to a model and returns the parsed response, or raises its error."""
     catalog, predictor = ModelRepository(folder), Predictor(LIMIT)
 
     def sent(model, signature, inputs):
@@ -90,7 +90,7 @@ UNWANTED = {
 
 
 @pytest.mark.parametrize("kind", UNWANTED)
-def test_export_refuses_other_formats_before_decoding(kind, exports, ask):
+def test_export_and_server_reject_other_formats_before_decoding(kind, exports, ask):
     file = UNWANTED[kind]()
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     with pytest.raises(Exception, match=r"must be a PNG or JPEG|must have at most"):
@@ -98,12 +98,12 @@ def test_export_refuses_other_formats_before_decoding(kind, exports, ask):
     with pytest.raises(Refusal, match="A picture must be a PNG or JPEG") as refused:
         ask("lenet", "classify_bytes", [{"b64": base64.b64encode(file).decode()}])
     assert refused.value.code == "INVALID_ARGUMENT"
-    # One frame of the smallest of the large ones takes 6.75 MB when it is decoded, and twelve as float32.
+    # One decoded frame of the smallest of the large files takes 6.75 MB, and 27 MB as float32.
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 6_000
 
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG"])
-def test_export_refuses_a_small_file_that_claims_to_be_large(kind, exports):
+def test_export_rejects_small_file_with_large_declared_size(kind, exports):
     file = bytearray(encoded(kind))
     if kind == "PNG":
         file[16:24] = struct.pack(">II", 5000, 5000)
@@ -114,7 +114,7 @@ def test_export_refuses_a_small_file_that_claims_to_be_large(kind, exports):
         exports["lenet"]("classify_bytes", image_bytes=[bytes(file)])
 
 
-def test_server_counts_the_pixels_of_numbers(ask):
+def test_server_limits_pixels_of_numeric_inputs(ask):
     side = int(LIMIT**0.5) + 1
     with pytest.raises(Refusal, match=f"must have at most {LIMIT} pixels in all. Received: {side * side}"):
         ask("espcn", "upscale", np.zeros((1, side, side, 1), int).tolist())
@@ -122,26 +122,26 @@ def test_server_counts_the_pixels_of_numbers(ask):
         ask("lenet", "classify", np.zeros((100, 28, 28, 1), int).tolist())
 
 
-def test_server_counts_the_pixels_of_the_answer(ask):
+def test_server_limits_pixels_of_numeric_responses(ask):
     side = int((LIMIT / 4) ** 0.5)
     answered = ask("espcn", "upscale", np.zeros((1, side, side, 1), int).tolist())["outputs"]
     assert np.shape(answered) == (1, 2 * side, 2 * side, 1)
     larger = 4 * (side + 1) ** 2
     with pytest.raises(Refusal, match=f"in numbers must have at most {LIMIT} pixels. Received: {larger}"):
         ask("espcn", "upscale", np.zeros((1, side + 1, side + 1, 1), int).tolist())
-    png = png_bytes(astronaut()[:200, :200])  # as files the answer is small
+    png = png_bytes(astronaut()[:200, :200])  # as a file the response is small
     assert ask("espcn", "upscale_bytes", [{"b64": base64.b64encode(png).decode()}])
 
 
 @pytest.mark.parametrize("value", [255.0, 1.5, -0.5, float("nan")])
-def test_export_refuses_numbers_of_another_range(value, exports):
+def test_export_rejects_image_values_out_of_range(value, exports):
     image = np.full((2, 28, 28, 1), 0.5, np.float32)
     image[1, 3, 4] = value
     with pytest.raises(Exception, match=r"`image` must be images in \[0, 1\]. Received: values outside \[0, 1\]"):
         exports["lenet"]("classify", image=image)
 
 
-def test_denoiser_export_takes_noisy_numbers_but_no_other_scale(tmp_path):
+def test_denoiser_export_accepts_noise_and_rejects_other_scale(tmp_path):
     cnnzoo.export(cnnzoo.build("denoiser", width=8, image_shape=(None, None, 1)), tmp_path)
     served = cnnzoo.load_export(tmp_path / "denoiser")
     assert np.isfinite(served("restore", image=np.full((1, 16, 16, 1), -0.2, np.float32))["image"]).all()
@@ -159,7 +159,7 @@ def inpainter(tmp_path_factory):
     return cnnzoo.load_export(root / "inpainter")
 
 
-def test_mask_files_are_read_as_read_mask_does(tmp_path):
+def test_mask_from_bytes_matches_read_mask(tmp_path):
     from cnnzoo.export.image_codec import mask_from_bytes
 
     painted = np.zeros((40, 50), np.uint8)
@@ -182,7 +182,7 @@ def test_mask_files_are_read_as_read_mask_does(tmp_path):
         mask_from_bytes(buffer.getvalue(), (None, None, 1))
 
 
-def test_export_says_that_a_mask_has_another_size(inpainter):
+def test_export_rejects_mask_of_another_size(inpainter):
     image, mask = np.zeros((1, 32, 32, 3), np.float32), np.zeros((1, 32, 24, 1), np.float32)
     with pytest.raises(Exception, match="`mask` must have the size of its image"):
         inpainter("restore", image=image, mask=mask)
@@ -192,20 +192,20 @@ def test_export_says_that_a_mask_has_another_size(inpainter):
 
 
 @pytest.mark.parametrize("name", ["../outside", "a/b", "x:predict", 'we"ird', "", ".", "..", ".hidden", "a b"])
-def test_export_refuses_a_name_that_cannot_be_called(name, tmp_path):
+def test_export_rejects_invalid_name(name, tmp_path):
     with pytest.raises(ValueError, match=r"`name` must be of letters, digits, .*. Received: "):
         cnnzoo.export("lenet.mnist", tmp_path / "root", name=name)
     assert not list(tmp_path.iterdir())
 
 
-def test_export_refuses_a_broken_configuration_before_it_writes(tmp_path):
+def test_export_rejects_broken_config_before_writing(tmp_path):
     (tmp_path / "models.config").write_text("model_config_list { config {")
     with pytest.raises(ValueError, match=r"models\.config cannot be read"):
         cnnzoo.export("lenet.mnist", tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["models.config"]
 
 
-def test_exports_at_once_are_all_configured(folder, tmp_path):
+def test_write_configs_is_safe_in_concurrent_processes(folder, tmp_path):
     from cnnzoo.export.serving import read_models
 
     names = [f"model{i}" for i in range(6)]
@@ -223,7 +223,7 @@ def test_exports_at_once_are_all_configured(folder, tmp_path):
     assert sorted(model.name for model in read_models(tmp_path)) == names
 
 
-def test_exported_files_have_the_permissions_that_the_umask_leaves(folder):
+def test_export_files_respect_umask(folder):
     umask = os.umask(0)
     os.umask(umask)
     for path in (folder / "lenet" / "1").rglob("*"):
@@ -232,7 +232,7 @@ def test_exported_files_have_the_permissions_that_the_umask_leaves(folder):
     assert stat.S_IMODE((folder / "lenet" / "1").stat().st_mode) == 0o777 & ~umask
 
 
-def test_a_version_that_failed_is_tried_again_when_its_files_change(folder, tmp_path):
+def test_model_repository_retries_failed_version_after_change(folder, tmp_path):
     shutil.copytree(folder, tmp_path / "root")
     root, whole = tmp_path / "root", folder / "lenet" / "1"
     catalog = ModelRepository(root)
@@ -246,7 +246,7 @@ def test_a_version_that_failed_is_tried_again_when_its_files_change(folder, tmp_
     assert not catalog.failed and catalog.find("lenet").version == 2
 
 
-# -- bodies ------------------------------------------------------------------------------------------------------------
+# -- request bodies ----------------------------------------------------------------------------------------------------
 
 
 async def post(app, body: bytes, encoding: str) -> tuple[int, str]:
@@ -267,7 +267,7 @@ async def post(app, body: bytes, encoding: str) -> tuple[int, str]:
     return sent[0]["status"], b"".join(message.get("body", b"") for message in sent[1:]).decode()
 
 
-def test_server_unpacks_gzip_bodies_up_to_its_limit(folder, monkeypatch):
+def test_server_decompresses_gzip_bodies_up_to_limit(folder, monkeypatch):
     held = []
     monkeypatch.setattr(serving_app.Api, "answer", bodies_into(held))
     workers = Workers(lambda *_: [], 1, 1)
@@ -303,7 +303,7 @@ def bodies_into(held):
 
 
 @pytest.mark.parametrize(("name", "stand_in"), [("espcn.x2", "photos"), ("lenet.mnist", "digits")])
-def test_int8_is_calibrated_without_the_training_data(name, stand_in, monkeypatch):
+def test_int8_calibration_falls_back_without_training_data(name, stand_in, monkeypatch):
     def absent(*_):
         raise DataNotFound("not here")
 
@@ -318,7 +318,7 @@ def test_int8_is_calibrated_without_the_training_data(name, stand_in, monkeypatc
         assert one["image"].min() >= -0.1 and one["image"].max() <= 1.1
 
 
-def test_int8_is_calibrated_on_as_many_images_as_there_are(tmp_path):
+def test_int8_calibration_uses_all_images_of_small_set(tmp_path):
     from cnnzoo.imaging.files import save_png
 
     for i in range(5):

@@ -1,4 +1,4 @@
-"""The gallery: every shipped checkpoint is in it, at work on images of its kind that need no download."""
+"""The gallery: an exhibit of every shipped checkpoint, on images that need no download."""
 
 import re
 from html.parser import HTMLParser
@@ -23,7 +23,7 @@ SOME = [
 
 
 class Tags(HTMLParser):
-    """The tags of a page: (name, attributes)."""
+    """A parser that collects the tags of a page as (name, attributes)."""
 
     def __init__(self, text):
         super().__init__()
@@ -39,7 +39,7 @@ class Tags(HTMLParser):
 
 @pytest.fixture(scope="module", params=[SOME, pytest.param(cnnzoo.list_checkpoints(), marks=pytest.mark.slow)], ids=len)
 def gallery(request, tmp_path_factory):
-    """What is shipped; the folder of a gallery of it made where no data set is prepared, its exhibits and progress."""
+    """Checkpoint names, and a gallery of them made without prepared data sets: folder, exhibits and progress."""
     folder, told, shipped = tmp_path_factory.mktemp("demo"), [], checkpoints.saved_models_dir()
     (folder / "shipped").mkdir()
     for name in request.param:
@@ -57,7 +57,7 @@ def tags(gallery):
     return Tags((gallery[1] / "index.html").read_text())
 
 
-def test_every_shipped_checkpoint_is_shown_with_its_own_scores(gallery):
+def test_gallery_shows_every_checkpoint_with_its_scores(gallery):
     names, folder, made, _ = gallery
     assert [e.name for e in made] == names
     assert [e.score for e in made] == [table.headline(cnnzoo.card(name)) for name in names]
@@ -70,7 +70,7 @@ def test_every_shipped_checkpoint_is_shown_with_its_own_scores(gallery):
     assert len(text) < 8e6
 
 
-def test_progress_names_the_task_and_the_checkpoint(gallery):
+def test_gallery_progress_names_task_and_checkpoint(gallery):
     names, _, _, told = gallery
     assert told[: len(names)] == [
         (i, len(names), f"{exhibits.TASKS[exhibits.task_of(cnnzoo.card(name))].title}: {name}")
@@ -79,14 +79,14 @@ def test_progress_names_the_task_and_the_checkpoint(gallery):
     assert told[len(names)][:2] == (len(names), len(names))
 
 
-def test_the_page_asks_the_network_for_nothing(tags):
+def test_gallery_page_references_only_data_urls_and_anchors(tags):
     addresses = [a[key] for _, a in tags.found for key in ("src", "href", "srcset", "action", "poster") if key in a]
     assert addresses and all(re.match(r"data:|#", address) for address in addresses)
     links = {address[1:] for address in addresses if address.startswith("#")}
     assert links <= {attributes.get("id") for _, attributes in tags.found}
 
 
-def test_the_page_is_built_for_screen_readers_and_phones(tags):
+def test_gallery_page_has_accessible_markup(tags):
     (html,) = tags.attributes("html")
     assert html["lang"] == "en"
     assert {"name": "viewport", "content": "width=device-width, initial-scale=1"} in tags.attributes("meta")
@@ -98,7 +98,7 @@ def test_the_page_is_built_for_screen_readers_and_phones(tags):
     assert [label["for"] for label in tags.attributes("label")] == sliders
 
 
-def test_photographs_are_whole_and_better_after_than_before(gallery):
+def test_gallery_photographs_are_full_size_and_improved(gallery):
     def error(made, truth):
         height, width = min(made.shape[0], truth.shape[0]), min(made.shape[1], truth.shape[1])
         return np.mean((made[:height, :width].astype(float) - truth[:height, :width]) ** 2)
@@ -116,12 +116,12 @@ def test_photographs_are_whole_and_better_after_than_before(gallery):
                 assert error(pair.after, truth) > 100
 
 
-def test_models_of_jpeg_files_are_shown_jpeg_files(gallery):
+def test_gallery_shows_jpeg_inputs_for_real_upscalers_only(gallery):
     was = {e.name: pair.was for e in gallery[2] if e.task.startswith("upscale") for pair in e.pairs}
     assert all(("JPEG" in words) == name.endswith("_real") for name, words in was.items()) and len(was) >= 3
 
 
-def test_most_scanned_digits_are_read_as_their_labels_say(gallery):
+def test_gallery_classifiers_recognize_most_scanned_digits(gallery):
     for e in gallery[2]:
         if e.name in ("cnn.mnist", "cnn_wide.mnist", "lenet.mnist"):
             n, right = map(int, re.fullmatch(r"classified (\d+) scans, (\d+) correctly", e.did).groups())
@@ -131,14 +131,14 @@ def test_most_scanned_digits_are_read_as_their_labels_say(gallery):
 
 
 @pytest.mark.parametrize("name", ["cnn.signs", "lenet.cifar10", "vgg_small.cifar10", "cnn.fashion_mnist"])
-def test_a_classifier_is_shown_what_it_was_trained_for(name):
+def test_exhibit_shows_classifier_samples_of_its_data_set(name):
     data = cnnzoo.card(name)["data"]["name"]
     (row,) = exhibits.exhibit(name).sheets[0]
     assert re.fullmatch(rf"samples of \w+\.{data}", row.name) and len(row.images) == len(row.captions)
 
 
 @pytest.mark.parametrize("name", cnnzoo.list_checkpoints())
-def test_scores_are_those_of_the_card_with_a_protocol_in_words(name):
+def test_gallery_numbers_match_card_and_describe_protocol(name):
     card = cnnzoo.card(name)
     shown = numbers(card)
     values = {f"{score['value']:.{decimals}f}" for score in card["scores"] for decimals in (2, 4)}
@@ -147,7 +147,7 @@ def test_scores_are_those_of_the_card_with_a_protocol_in_words(name):
     assert re.search("better|interval", shown.protocol) and shown.protocol.endswith(".")
 
 
-def test_a_shipped_model_is_in_front_of_each_task():
+def test_gallery_front_model_matches_each_task():
     assert set(exhibits.TASKS) == {exhibits.task_of(cnnzoo.card(name)) for name in cnnzoo.list_checkpoints()}
     for task, about in exhibits.TASKS.items():
         assert exhibits.task_of(cnnzoo.card(about.front)) == task
@@ -170,7 +170,7 @@ def look(driver, folder, *screen, **more):
 
 @pytest.mark.slow
 @needs_chromium
-def test_the_page_fits_a_phone_and_its_first_pictures_need_no_scrolling(gallery, visitor):
+def test_gallery_page_fits_phone_with_first_pictures_visible(gallery, visitor):
     for width, height in ((320, 700), (390, 844), (1280, 900)):
         look(visitor, gallery[1], width, height)
         assert visitor.execute_script("return document.documentElement.scrollWidth") <= width
@@ -180,7 +180,7 @@ def test_the_page_fits_a_phone_and_its_first_pictures_need_no_scrolling(gallery,
 
 @pytest.mark.slow
 @needs_chromium
-def test_a_slider_moves_by_keys_and_more_shows_the_next(gallery, visitor):
+def test_gallery_slider_moves_by_keys_and_more_cycles_views(gallery, visitor):
     look(visitor, gallery[1])
     card = visitor.find_element("id", "upscale")
     slider = card.find_element("css selector", "input[type=range]")
@@ -197,7 +197,7 @@ def test_a_slider_moves_by_keys_and_more_shows_the_next(gallery, visitor):
 @pytest.mark.slow
 @needs_chromium
 @pytest.mark.skipif(bool(browser.WITHOUT_AXE), reason=f"needs {browser.WITHOUT_AXE}")
-def test_axe_finds_no_violation(gallery, visitor):
+def test_gallery_page_has_no_axe_violations(gallery, visitor):
     for width, scheme in ((390, "light"), (1280, "dark"), (1280, "light"), (390, "dark")):
         look(visitor, gallery[1], width, scheme=scheme)
         visitor.execute_script("for (const each of document.querySelectorAll('details')) each.open = true")

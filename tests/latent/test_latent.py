@@ -1,4 +1,4 @@
-"""Looking along the latent space: lines, the way back and neighbors, against SciPy, least squares and plain loops."""
+"""Latent spaces: interpolation, inversion and nearest images, against SciPy, least squares and plain loops."""
 
 import json
 import os
@@ -21,7 +21,7 @@ rng = np.random.default_rng(0)
 
 
 class Mirror:
-    """Shows a latent vector as it is."""
+    """A generator whose image is the latent vector itself."""
 
     architecture, task, needs_labels = "mirror", "generate", False
     latent_dim, image_shape = 4, (2, 2, 1)
@@ -40,12 +40,12 @@ def unit(vector):
     return vector / np.linalg.norm(vector)
 
 
-def test_a_line_along_the_sphere_is_scipy_s():
+def test_interpolate_matches_scipy_slerp():
     a, b = unit(rng.normal(size=4)), unit(rng.normal(size=4))
     np.testing.assert_allclose(along(a, b, 7), geometric_slerp(a, b, np.linspace(0, 1, 7)), atol=1e-6)
 
 
-def test_a_line_begins_and_ends_where_it_is_told():
+def test_interpolate_starts_and_ends_at_given_latents():
     a, b = rng.normal(size=(2, 4))
     for spherical in (True, False):
         images = along(a, b, 5, spherical=spherical)
@@ -55,30 +55,30 @@ def test_a_line_begins_and_ends_where_it_is_told():
 
 
 @pytest.mark.parametrize("factor", [1.0, 2.0, -1.0, 0.0])
-def test_where_there_is_no_circle_the_line_is_straight(factor):
+def test_interpolate_is_linear_for_collinear_latents(factor):
     a = rng.normal(size=4)
     np.testing.assert_allclose(along(a, factor * a, 3)[1], (1 + factor) / 2 * a, atol=1e-5)
 
 
-def test_an_autoencoder_is_gone_through_by_its_decoder():
+def test_interpolate_decodes_autoencoder_codes():
     model = cnnzoo.build("autoencoder", width=2, hidden=4, latent_dim=4)
     a, b = model.encode(load("digits", "test").images[:2])
     images = latent.interpolate(model, a, b, 3, spherical=False)
     np.testing.assert_allclose(images, model.decode(np.stack([a, (a + b) / 2, b])), atol=1e-6)
 
 
-def test_a_traversal_moves_one_number():
+def test_traverse_changes_one_dimension():
     z, values = rng.normal(size=4), [-3.0, 0.0, 2.5]
     images = latent.traverse(Mirror(), z, 2, values).reshape(-1, 4)
     np.testing.assert_allclose(images[:, 2], values)
     np.testing.assert_allclose(np.delete(images, 2, axis=1), np.tile(np.delete(z, 2), (3, 1)), rtol=1e-6)
 
 
-def test_a_conditional_model_shows_the_class_that_is_asked_for():
+def test_latent_functions_pass_label_to_conditional_model():
     model = cnnzoo.build("cgan", width=2, latent_dim=4)
-    z = model.generate  # as `generate` draws it
+    z = model.generate
     made = z(3, seed=5, labels=7)
-    noise = np.random.default_rng(5).standard_normal((3, 4), dtype=np.float32)
+    noise = np.random.default_rng(5).standard_normal((3, 4), dtype=np.float32)  # as drawn by `generate`
     np.testing.assert_allclose(latent.images_of(model, noise, label=7), made, atol=1e-6)
     np.testing.assert_allclose(latent.images_of(model, noise), z(3, seed=5), atol=1e-6)
     np.testing.assert_allclose(latent.interpolate(model, noise[0], noise[1], 2, label=7), made[:2], atol=1e-6)
@@ -86,7 +86,7 @@ def test_a_conditional_model_shows_the_class_that_is_asked_for():
 
 
 class Linear:
-    """Images are 1/2 and a fixed matrix times z."""
+    """A generator of images 1/2 plus z times a fixed matrix."""
 
     architecture, task, needs_labels = "linear", "generate", False
     latent_dim, image_shape = 4, (4, 4, 1)
@@ -106,7 +106,7 @@ IMAGES = np.random.default_rng(2).uniform(0, 1, (3, 4, 4, 1)).astype("float32")
 
 
 def in_jax():
-    """What `invert` finds on the other backend."""
+    """Returns the latents and errors of `invert` on the JAX backend."""
     script = """if True:
         import json, sys, keras, test_latent
         found = test_latent.latent.invert(test_latent.Linear(), test_latent.IMAGES)
@@ -122,7 +122,7 @@ def in_jax():
 
 
 @pytest.mark.parametrize("find", [lambda: latent.invert(Linear(), IMAGES), in_jax], ids=["tensorflow", "jax"])
-def test_inversion_of_a_linear_generator_is_least_squares(find):
+def test_invert_linear_generator_matches_least_squares(find):
     z, error = find()
     images = IMAGES.reshape(3, 16)
     best = np.linalg.lstsq(Linear.weights.T, (images - 0.5).T, rcond=None)[0].T
@@ -130,14 +130,14 @@ def test_inversion_of_a_linear_generator_is_least_squares(find):
     np.testing.assert_allclose(error, np.mean((0.5 + best @ Linear.weights - images) ** 2, axis=1), rtol=1e-4)
 
 
-def test_inversion_repeats():
+def test_invert_is_deterministic():
     first, second = (latent.invert(Linear(), IMAGES, steps=20) for _ in range(2))
     np.testing.assert_array_equal(first.z, second.z)
     np.testing.assert_array_equal(first.error, second.error)
 
 
-def test_inversion_of_an_autoencoder_begins_at_its_code_and_only_gets_nearer():
-    keras.utils.set_random_seed(0)  # by chance a few weights are such that even the code of a far step is nearer
+def test_invert_autoencoder_starts_at_code_and_reduces_error():
+    keras.utils.set_random_seed(0)  # for a few random weights even a far step reduces the error
     model = cnnzoo.build("autoencoder", width=2, hidden=4, latent_dim=4)
     weights, images = model.get_weights(), load("digits", "test").images[:5]
     truth = images.astype(np.float32) / 255
@@ -145,13 +145,14 @@ def test_inversion_of_an_autoencoder_begins_at_its_code_and_only_gets_nearer():
     assert (found.error < np.mean((model.reconstruct(truth) - truth) ** 2, axis=(1, 2, 3))).all()
     np.testing.assert_allclose(np.mean((model.decode(found.z) - truth) ** 2, axis=(1, 2, 3)), found.error, rtol=1e-5)
     assert all(np.array_equal(old, new) for old, new in zip(weights, model.get_weights(), strict=True))
-    far = latent.invert(model, images, steps=3, rate=1e4)  # such steps lead nowhere, so the code stays
+    # Steps as large as these do not reduce the error, so the code is kept.
+    far = latent.invert(model, images, steps=3, rate=1e4)
     np.testing.assert_array_equal(far.z, model.encode(images))
 
 
-def test_inversion_finds_the_noise_of_a_sample_again():
+def test_invert_recovers_noise_of_generated_sample():
     model = cnnzoo.build("dcgan.mnist")
-    image = model.generate(40, seed=0)[-1]  # seed 0 is also that of the noise the search begins with
+    image = model.generate(40, seed=0)[-1]  # seed 0 also draws the starting noise of the search
     found = latent.invert(model, image, steps=2)
     assert found.z.shape == (1, model.latent_dim) and found.error.shape == (1,)
     noise = np.random.default_rng(0).standard_normal((40, model.latent_dim), dtype=np.float32)[-1]
@@ -159,7 +160,7 @@ def test_inversion_finds_the_noise_of_a_sample_again():
     assert found.error[0] < 1e-10
 
 
-def test_the_neighbours_are_those_of_a_plain_loop():
+def test_nearest_matches_plain_loop():
     train, test = load("digits").images / 255.0, load("digits", "test").images / 255.0
     samples = rng.uniform(0, 1, (3, 28, 28, 1)).astype(np.float32)
 
@@ -171,10 +172,11 @@ def test_the_neighbours_are_those_of_a_plain_loop():
     assert found.indices.tolist() == [i for _, i in expected]
     np.testing.assert_allclose(found.distances, [distance for distance, _ in expected], rtol=1e-4)
     others = np.median([least(image)[0] for image in test[:: 360 // 30]])
-    assert found.ratio == pytest.approx(np.median(found.distances) / others, rel=0.1)  # of a twelfth of the test images
+    # The tolerance covers `others`, which is from a twelfth of the test images.
+    assert found.ratio == pytest.approx(np.median(found.distances) / others, rel=0.1)
 
 
-def test_copies_are_told_from_new_images():
+def test_nearest_ratio_separates_copies_from_new_images():
     train, test = load("digits").images, load("digits", "test").images
     copied = latent.nearest(train[[5, 900]], "digits")
     assert copied.indices.tolist() == [5, 900] and copied.ratio < 1e-3
@@ -209,12 +211,12 @@ def test_copies_are_told_from_new_images():
         (lambda m: latent.nearest(np.zeros((1, 8, 8, 1)), "digist"), "`data` must be one of .*. Received: 'digist'"),
     ],
 )
-def test_what_cannot_be_looked_at_is_said(call, complaint):
+def test_latent_functions_reject_invalid_arguments(call, complaint):
     with pytest.raises(ValueError, match=complaint):
         call(Mirror())
 
 
-def test_a_model_that_takes_labels_or_has_no_latent_vector_is_not_inverted():
+def test_invert_rejects_conditional_and_unsuitable_models():
     conditional = cnnzoo.build("cgan", width=2, latent_dim=4)
     image = np.zeros((28, 28, 1), np.uint8)
     with pytest.raises(ValueError, match=r"a generator that takes no labels, or an autoencoder .*Received: cgan"):

@@ -1,4 +1,4 @@
-"""The layers of the package, over its real imports; ARCHITECTURE.md says what each holds."""
+"""The package layers listed in ARCHITECTURE.md, checked against the real imports."""
 
 import ast
 import re
@@ -11,12 +11,12 @@ LAYERS = {
     name: int(layer)
     for layer, name in re.findall(r"^\| (\d+) \| `(\w+)(?:/|\.py)` \|", (ROOT / "ARCHITECTURE.md").read_text(), re.M)
 }
-# The package itself names its public functions, and where they are, for a lazy import.
+# Modules without a layer: `__init__` lists the public functions and their modules for lazy imports.
 FACE = {"__init__", "__main__", "_bootstrap"}
 
 
 def modules() -> dict[str, ast.Module]:
-    """The syntax tree of each module, by its dotted name."""
+    """Returns the syntax tree of each module by dotted name."""
     found = {}
     for path in sorted((ROOT / "cnnzoo").rglob("*.py")):
         parts = path.relative_to(ROOT).with_suffix("").parts
@@ -28,7 +28,7 @@ MODULES = modules()
 
 
 def imports(tree: ast.AST) -> set[str]:
-    """The modules of the package that a tree imports, inside functions too."""
+    """Returns the package modules imported by a tree, including imports inside functions."""
     found = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
@@ -50,7 +50,7 @@ def test_every_folder_and_flat_file_has_a_layer():
 
 
 @pytest.mark.parametrize("folder", LAYERS)
-def test_imports_go_down(folder):
+def test_layer_imports_nothing_from_higher_layers(folder):
     up = [
         f"{module} imports {other}"
         for module, tree in MODULES.items()
@@ -61,9 +61,9 @@ def test_imports_go_down(folder):
     assert not up
 
 
-def test_no_module_imports_itself_by_way_of_others():
+def test_imports_are_acyclic():
     edges = {module: {name for name in imports(tree) if name != module} for module, tree in MODULES.items()}
-    # A package re-exports its own names in its __init__, which imports nothing above.
+    # Parent packages are left out: an __init__ re-exports names of its own package and imports nothing above.
     for module, others in edges.items():
         edges[module] = {name for name in others if not module.startswith(f"{name}.")}
     done: set[str] = set()
@@ -79,8 +79,8 @@ def test_no_module_imports_itself_by_way_of_others():
         visit(module, ())
 
 
-def test_own_modules_are_imported_at_the_top():
-    """But where that keeps an import light: in the command line, and in the public functions of a package."""
+def test_package_imports_are_at_module_level():
+    """Exceptions keep imports light: the command line, and the public functions of a package."""
     light = {"cnnzoo", "cnnzoo._bootstrap", "cnnzoo.export", "cnnzoo.serving", "cnnzoo.tuning", "cnnzoo.web_app"}
     late = [
         f"{module}:{node.lineno}"
@@ -94,6 +94,6 @@ def test_own_modules_are_imported_at_the_top():
     assert not late
 
 
-def test_data_has_no_circle_through_its_package():
+def test_data_modules_do_not_import_data_package():
     inside = {name: imports(tree) for name, tree in MODULES.items() if name.startswith("cnnzoo.data.")}
     assert [name for name, others in inside.items() if "cnnzoo.data" in others] == []

@@ -1,4 +1,4 @@
-"""The transforms of Apache Beam: files as the commands write them, also where bundles fail and are tried again."""
+"""Apache Beam transforms: output equals that of the commands, even with failed and retried bundles."""
 
 import json
 from importlib import import_module
@@ -19,7 +19,7 @@ transforms = import_module("cnnzoo.beam")
 direct = import_module("apache_beam.runners.direct.direct_runner")
 evaluator = import_module("apache_beam.runners.direct.transform_evaluator")
 
-pytestmark = pytest.mark.filterwarnings("default")  # of Beam, by the dozen
+pytestmark = pytest.mark.filterwarnings("default")  # Beam raises dozens of warnings
 
 found: dict[str, list] = {}  # the elements of each output
 
@@ -29,7 +29,7 @@ def keep(element, output):
 
 
 def run(names, transform):
-    """Runs a transform on the direct runner that tries bundles again."""
+    """Runs a transform on the direct runner that retries failed bundles."""
     found.clear()
     with beam.Pipeline(runner=direct.BundleBasedDirectRunner()) as pipeline:
         made = pipeline | beam.Create([str(name) for name in names]) | transform
@@ -43,7 +43,7 @@ def contents(folder):
 
 @pytest.fixture(scope="module")
 def pictures(tmp_path_factory):
-    """Twenty small photographs, one of them with transparency and one gray."""
+    """Twenty small random images, one with transparency and one gray."""
     folder, rng = tmp_path_factory.mktemp("pictures"), np.random.default_rng(0)
     for i in range(20):
         pixels = rng.integers(0, 256, (12 + i % 3, 16, {0: 4, 1: 1}.get(i, 3)), np.uint8)
@@ -51,7 +51,7 @@ def pictures(tmp_path_factory):
     return folder
 
 
-def test_upscaled_files_are_those_of_the_command_though_bundles_fail(pictures, tmp_path, monkeypatch, capsys):
+def test_beam_edit_matches_upscale_command_despite_retries(pictures, tmp_path, monkeypatch, capsys):
     assert main(["upscale", str(pictures), str(tmp_path / "command"), "--scale", "2", "--model", "espcn.x2"]) == 0
     capsys.readouterr()
     rename, renamed, failed = transforms.FileSystems.rename, [], []
@@ -66,7 +66,7 @@ def test_upscaled_files_are_those_of_the_command_though_bundles_fail(pictures, t
     monkeypatch.setattr(transforms.FileSystems, "rename", once)
     monkeypatch.setattr(evaluator._GroupByKeyOnlyEvaluator, "MAX_ELEMENT_PER_BUNDLE", 5)
     run(sorted(pictures.iterdir()), transforms.Edit("espcn.x2", str(tmp_path / "beam")))
-    assert len(failed) == 2 and len(renamed) > 20  # the others of their bundles were made again
+    assert len(failed) == 2 and len(renamed) > 20  # the other files of these bundles were written again
     assert contents(tmp_path / "beam") == contents(tmp_path / "command")
     assert sorted(found["made"]) == [str(path) for path in sorted((tmp_path / "beam").iterdir())]
     assert len(found["made"]) == 20 and "failed" not in found
@@ -80,7 +80,7 @@ def test_upscaled_files_are_those_of_the_command_though_bundles_fail(pictures, t
         ("enhancer.photos", {"strength": 0.5}, ["enhance", "--strength", "0.5"]),
     ],
 )
-def test_edited_files_are_those_of_the_command(pictures, tmp_path, capsys, model, options, words):
+def test_beam_edit_matches_command(pictures, tmp_path, capsys, model, options, words):
     photo = sorted(pictures.iterdir())[5]
     run([photo, photo], transforms.Edit(model, str(tmp_path / "beam"), **options))
     verb, *rest = words
@@ -90,7 +90,7 @@ def test_edited_files_are_those_of_the_command(pictures, tmp_path, capsys, model
     assert len(found["made"]) == 1
 
 
-def test_stylized_files_are_those_of_the_command(pictures, tmp_path, capsys):
+def test_beam_edit_matches_stylize_command(pictures, tmp_path, capsys):
     photo = sorted(pictures.iterdir())[6]
     run([photo], transforms.Edit("fast_style.paintings", str(tmp_path / "beam"), style={"starry_night": 1.0}))
     assert main(["stylize", str(photo), str(tmp_path / photo.name), "--style", "starry_night"]) == 0
@@ -98,7 +98,7 @@ def test_stylized_files_are_those_of_the_command(pictures, tmp_path, capsys):
     assert contents(tmp_path / "beam") == {photo.name: (tmp_path / photo.name).read_bytes()}
 
 
-def test_classes_are_those_of_the_command(pictures, capsys):
+def test_beam_classify_matches_command(pictures, capsys):
     names = sorted(map(str, pictures.iterdir()))[:4]
     run(names, transforms.Classify("lenet.mnist", top=2))
     assert main(["classify", "lenet.mnist", *names, "--top", "2", "--json"]) == 0
@@ -109,7 +109,7 @@ def test_classes_are_those_of_the_command(pictures, capsys):
         np.testing.assert_allclose([p for _, p in best], [each["probability"] for each in one["classes"]], rtol=1e-5)
 
 
-def test_a_damaged_picture_is_told_and_the_others_are_made(pictures, tmp_path):
+def test_beam_edit_reports_damaged_file_and_processes_others(pictures, tmp_path):
     (tmp_path / "bad.png").write_bytes(b"no picture")
     photo = pictures / "02.png"
     run([tmp_path / "bad.png", photo], transforms.Edit("espcn.x2", str(tmp_path / "out")))
@@ -118,7 +118,7 @@ def test_a_damaged_picture_is_told_and_the_others_are_made(pictures, tmp_path):
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["02.png"]
 
 
-def test_what_cannot_be_done_is_refused_before_the_run():
+def test_beam_transforms_reject_invalid_arguments():
     edit, classify = transforms.Edit, transforms.Classify
     for refused, message in (
         (lambda: edit("lenet.mnist", "out"), "`model` must be one to upscale, restore, .* Received: 'lenet.mnist', to"),
@@ -133,9 +133,7 @@ def test_what_cannot_be_done_is_refused_before_the_run():
         edit("espcn.x9", "out")
 
 
-def test_a_model_of_the_hub_is_taken_at_the_commit_of_the_time_when_the_transform_was_made(
-    pictures, tmp_path, monkeypatch
-):
+def test_beam_classify_pins_hub_commit_at_construction(pictures, tmp_path, monkeypatch):
     pytest.importorskip("huggingface_hub")
     photo = str(pictures / "03.png")
     with in_place(monkeypatch, tmp_path / "cache"):

@@ -1,4 +1,4 @@
-"""What works with any Keras model works with the zoo's, unchanged: one architecture of each task."""
+"""Keras conventions (callbacks, saving, cloning, summaries) on one architecture of each task."""
 
 import json
 import subprocess
@@ -21,11 +21,11 @@ CONFIGS = {
     "inpainter": {"width": 4, "depth": 2},
     "espcn": {"scale": 2, "width": 4},
 }
-NEVER = {"min_delta": 1e9, "patience": 0}  # no value is that much better than the one before
+NEVER = {"min_delta": 1e9, "patience": 0}  # no value improves by that much
 
 
 class Interruption(keras_callbacks.Callback):
-    """Ends a run at the beginning of its third epoch."""
+    """Interrupts training at the beginning of the third epoch."""
 
     def on_epoch_begin(self, epoch, logs=None):
         if epoch == 2:
@@ -49,7 +49,7 @@ def fit(model, *callbacks, epochs: int = 3, validation: bool = False) -> dict[st
 
 @pytest.fixture(scope="module", params=CONFIGS)
 def trained(request, tmp_path_factory):
-    """A model after three epochs beside Keras's callbacks, its history, and the folder that they wrote to."""
+    """A model trained for three epochs with Keras callbacks: its name, itself, its history, and the output folder."""
     folder, model = tmp_path_factory.mktemp(request.param), fresh(request.param)
     history = fit(
         model,
@@ -68,7 +68,7 @@ def called(model) -> np.ndarray:
     return keras.ops.convert_to_numpy(model(samples.inputs(model)))
 
 
-def test_fit_evaluate_and_predict_agree_with_the_steps_themselves(trained):
+def test_fit_evaluate_and_predict_agree(trained):
     _, model, history, _ = trained
     assert set(model.metrics_names) == {
         key for key in history if not key.startswith("val_") and "learning_rate" not in key
@@ -80,7 +80,7 @@ def test_fit_evaluate_and_predict_agree_with_the_steps_themselves(trained):
     np.testing.assert_allclose(model.predict(samples.inputs(model), verbose=0), called(model), atol=1e-5)
 
 
-def test_reduce_on_plateau_lowers_the_rate_of_every_phase(trained):
+def test_reduce_lr_on_plateau_lowers_rate_of_every_phase(trained):
     name, model, history, _ = trained
     phases = [phase.name for phase in model.phases()]
     assert (len(phases) > 1) == (name == "dcgan")
@@ -91,7 +91,7 @@ def test_reduce_on_plateau_lowers_the_rate_of_every_phase(trained):
         np.testing.assert_allclose(float(model.optimizer.by_phase[phase].learning_rate), published / 4, rtol=1e-6)
 
 
-def test_a_schedule_of_keras_sets_the_rate_of_every_phase():
+def test_learning_rate_scheduler_sets_rate_of_every_phase():
     model = fresh("dcgan")
     rates = {name: float(optimizer.learning_rate) for name, optimizer in model.optimizer.by_phase.items()}
     logs = fit(model, keras_callbacks.LearningRateScheduler(lambda epoch, rate: rate / (epoch + 1)), epochs=2)
@@ -99,7 +99,7 @@ def test_a_schedule_of_keras_sets_the_rate_of_every_phase():
         np.testing.assert_allclose(logs[f"learning_rate_{name}"], [rate, rate / 2], rtol=1e-6)
 
 
-def test_checkpoints_hold_the_best_and_the_last_epoch(trained):
+def test_model_checkpoint_saves_best_and_last_epoch(trained):
     name, model, history, folder = trained
     last = fresh(name, seed=1)
     last.load_weights(folder / "3.weights.h5")
@@ -109,7 +109,7 @@ def test_checkpoints_hold_the_best_and_the_last_epoch(trained):
     assert scores["loss"] == pytest.approx(min(history["val_loss"]), rel=1e-4)
 
 
-def test_tensorboard_has_every_quantity(trained):
+def test_tensorboard_logs_every_metric(trained):
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
     _, model, history, folder = trained
@@ -122,14 +122,14 @@ def test_tensorboard_has_every_quantity(trained):
             np.testing.assert_allclose(values, history[name if part == "train" else f"val_{name}"], rtol=1e-6)
 
 
-def test_early_stopping_knows_what_is_better_for_each_quantity(trained):
-    """Told nothing but the name, it stops at the second epoch, as no value is better by so much."""
+def test_early_stopping_infers_direction_of_each_metric(trained):
+    """Without a mode, training stops at the second epoch, as no value improves by `min_delta`."""
     name, model, _, _ = trained
     stoppers = [
         keras_callbacks.EarlyStopping(monitor=f"{part}{log}", **NEVER, restore_best_weights=True)
         for log in model.metrics_names
         for part in ("", "val_")
-        if (name, log) != ("vae", "kl")  # which is neither better high nor low
+        if (name, log) != ("vae", "kl")  # kl is better neither high nor low
     ]
     assert len(fit(model, *stoppers, epochs=4, validation=True)["loss"]) == 2
     for stopper in stoppers:
@@ -138,12 +138,12 @@ def test_early_stopping_knows_what_is_better_for_each_quantity(trained):
         assert stopper._is_improvement(-2e9, 0.0) == lower and stopper._is_improvement(2e9, 0.0) != lower
 
 
-def test_a_quantity_that_is_neither_better_high_nor_low_needs_a_mode():
+def test_early_stopping_requires_mode_for_kl():
     with pytest.raises(ValueError, match="Pass `mode='max'`"):
         fit(fresh("vae"), keras_callbacks.EarlyStopping(monitor="kl"))
 
 
-def test_backup_and_restore_goes_on_to_the_same_bits(tmp_path):
+def test_backup_and_restore_resumes_bit_for_bit(tmp_path):
     name = "dcgan"
     whole = fresh(name)
     wanted = fit(whole, epochs=4)["loss"]
@@ -155,15 +155,15 @@ def test_backup_and_restore_goes_on_to_the_same_bits(tmp_path):
         np.testing.assert_array_equal(a, b)
 
 
-def test_what_is_no_array_is_trained_on_in_its_own_order(recwarn):
-    """… of which Keras need not warn."""
+def test_fit_on_iterables_does_not_warn_about_shuffle(recwarn):
+    """Datasets and generators define their own order, so Keras need not warn."""
     model = fresh("lenet")
     model.fit(cnnzoo.pipeline("digits", batch_size=256).take(1), verbose=0)
     model.fit((samples.batch(model) for _ in range(1)), verbose=0)
     assert [str(w.message) for w in recwarn if "shuffle" in str(w.message)] == []
 
 
-def test_saved_models_load_in_a_process_that_has_only_imported_cnnzoo(tmp_path):
+def test_saved_models_load_in_new_process_importing_cnnzoo(tmp_path):
     wanted = {}
     for name in CONFIGS:
         model = fresh(name)
@@ -188,7 +188,7 @@ print(json.dumps(found))
         np.testing.assert_allclose(value, wanted[name], atol=1e-6)
 
 
-def test_a_summary_shows_the_sub_networks(trained):
+def test_summary_shows_sub_networks(trained):
     _, model, _, _ = trained
     lines: list[str] = []
     model.summary(print_fn=lines.append)
@@ -199,7 +199,7 @@ def test_a_summary_shows_the_sub_networks(trained):
     assert f"{sum(int(np.prod(w.shape)) for w in model.trainable_weights):,}" in text
 
 
-def test_it_is_drawn_cloned_and_written_as_json(trained):
+def test_model_plot_clone_and_json_round_trip(trained):
     _, model, _, _ = trained
     assert type(model).__name__ in keras.utils.model_to_dot(model, expand_nested=True, show_shapes=True).to_string()
     for other in (

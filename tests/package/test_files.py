@@ -1,4 +1,4 @@
-"""Files that are whole or not there."""
+"""Atomic file writes."""
 
 import os
 import stat
@@ -17,7 +17,7 @@ def mode(path) -> int:
 
 @posix
 @pytest.mark.parametrize("mask", [0o077, 0o022, 0o002])
-def test_a_new_file_has_the_permissions_that_the_umask_leaves(tmp_path, mask):
+def test_atomic_write_respects_umask(tmp_path, mask):
     before = os.umask(mask)
     try:
         write_bytes(tmp_path / "bytes", b"new")
@@ -29,7 +29,7 @@ def test_a_new_file_has_the_permissions_that_the_umask_leaves(tmp_path, mask):
 
 @posix
 @pytest.mark.parametrize("own", [0o600, 0o440])
-def test_a_file_that_is_replaced_keeps_its_permissions(tmp_path, own):
+def test_atomic_write_preserves_permissions(tmp_path, own):
     path = tmp_path / "file"
     path.write_bytes(b"old")
     path.chmod(own)
@@ -38,7 +38,7 @@ def test_a_file_that_is_replaced_keeps_its_permissions(tmp_path, own):
 
 
 @posix
-def test_a_symbolic_link_is_followed(tmp_path):
+def test_atomic_write_follows_symbolic_links(tmp_path):
     (tmp_path / "folder").mkdir()
     for name in ("there", "not_yet"):
         (tmp_path / name).symlink_to(os.path.join("folder", name))
@@ -50,7 +50,7 @@ def test_a_symbolic_link_is_followed(tmp_path):
 
 
 @posix
-def test_a_file_is_synced_before_its_name_and_the_name_after(tmp_path, monkeypatch):
+def test_atomic_write_syncs_file_and_folder_around_rename(tmp_path, monkeypatch):
     path, done = tmp_path / "file", []
     replace = os.replace
 
@@ -67,7 +67,7 @@ def test_a_file_is_synced_before_its_name_and_the_name_after(tmp_path, monkeypat
     assert done == ["file", "name", "folder"] and path.read_text(encoding="utf-8") == '{\n "ä": 1\n}\n'
 
 
-def test_what_fails_leaves_the_old_file_alone(tmp_path, monkeypatch):
+def test_atomic_write_failure_preserves_old_file(tmp_path, monkeypatch):
     path = tmp_path / "file"
     path.write_bytes(b"old")
 

@@ -1,4 +1,4 @@
-"""What `pip install` puts where: the editable install of the README and the wheel."""
+"""The editable install of the README and the contents of the wheel."""
 
 import shutil
 import subprocess
@@ -16,7 +16,7 @@ CHECKPOINTS = ["lenet.mnist", "espcn.x3"]
 
 @pytest.fixture(scope="module")
 def clone(tmp_path_factory):
-    """A checkout in a folder named as the package is, as `git clone` makes it."""
+    """A checkout in a folder with the name of the package, as `git clone` makes it."""
     folder = tmp_path_factory.mktemp("home") / "cnnzoo"
     shutil.copytree(ROOT / "cnnzoo", folder / "cnnzoo", ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copytree(ROOT / "deploy", folder / "deploy")
@@ -40,7 +40,7 @@ def test_editable_install_imports_from_every_folder(clone, tmp_path):
         assert printed.stdout.split() == sorted(CHECKPOINTS), f"from {folder}: {printed.stderr}"
 
 
-def test_wheel_carries_the_checkpoints_and_the_manifests(clone, tmp_path):
+def test_wheel_contains_package_checkpoints_and_manifests(clone, tmp_path):
     build = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", tmp_path, clone]
     subprocess.run(build, check=True, stdout=subprocess.DEVNULL)
     (wheel,) = tmp_path.glob("*.whl")

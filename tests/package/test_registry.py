@@ -1,4 +1,4 @@
-"""Names, and what is built by them."""
+"""The registry: names, and the models built from them."""
 
 import subprocess
 import sys
@@ -9,12 +9,12 @@ import cnnzoo
 from cnnzoo.registry import UnknownName, architecture, register, split_name
 
 
-def test_architectures_are_listed_by_pattern():
+def test_list_models_filters_by_pattern():
     assert cnnzoo.list_models("*gan") == ["cgan", "dcgan", "espcn_gan", "gan", "sngan"]
     assert {"cnn", "cnn_wide", "lenet", "autoencoder", "vae"} <= set(cnnzoo.list_models())
 
 
-def test_listing_and_asking_need_no_network_library():
+def test_list_and_card_import_no_deep_learning_library():
     script = """if True:
         import sys, cnnzoo
         cnnzoo.list_models(), cnnzoo.list_checkpoints()
@@ -67,12 +67,12 @@ def test_listing_and_asking_need_no_network_library():
         ),
     ],
 )
-def test_a_wrong_name_or_field_is_answered_with_the_right_ones(ask, answer):
+def test_build_and_card_reject_invalid_names_and_fields(ask, answer):
     with pytest.raises(ValueError, match=answer):
         ask()
 
 
-def test_a_name_is_taken_once():
+def test_register_rejects_duplicate_name():
     cnn = architecture("cnn")
     with pytest.raises(ValueError, match=r"'cnn', which is cnnzoo.models.cnn.CNN already"):
         register("cnn")(type("CNN", (cnn,), {"__module__": "elsewhere"}))
@@ -80,7 +80,7 @@ def test_a_name_is_taken_once():
     assert issubclass(UnknownName, ValueError)
 
 
-def test_a_name_has_an_architecture_and_a_tag():
+def test_split_name_returns_architecture_and_tag():
     assert split_name("espcn.x2") == ("espcn", "x2")
     assert split_name("espcn") == ("espcn", "")
 
@@ -91,22 +91,22 @@ def test_a_name_has_an_architecture_and_a_tag():
         ("cnn", {}, 93_322),  # 320 + 18,496 + 36,928 + 36,928 + 650
         ("cnn_wide", {}, 110_474),  # 320 + 18,496 + 73,856 + 16,512 + 1,290
         ("lenet", {"image_shape": (28, 28, 1)}, 61_706),  # 156 + 2,416 + 48,120 + 10,164 + 850
-        ("lenet", {}, 62_006),  # 456 where the first layer sees three colors
+        ("lenet", {}, 62_006),  # 456 in the first layer, with three channels
     ],
 )
-def test_the_layers_are_the_published_ones(name, config, parameters):
+def test_classifiers_have_published_parameter_counts(name, config, parameters):
     model = cnnzoo.build(name, **config)
     assert sum(w.numpy().size for w in model.trainable_variables) == parameters
 
 
 @pytest.mark.parametrize("pooling", ["max", "average"])
-def test_each_pooling_of_the_cnn_halves_the_maps(pooling):
+def test_cnn_pooling_halves_feature_maps(pooling):
     model = cnnzoo.build("cnn", pooling=pooling)
     assert [layer.output.shape[1] for layer in model.backbone.layers if "pooling" in layer.name] == [13, 5]
 
 
-def test_the_public_names_are_these():
-    """A name that is missing breaks the programs of users; a new one is written down here and in the documents."""
+def test_public_names_are_unchanged():
+    """A missing name breaks users' programs. A new name must be added here and to the documentation."""
     assert sorted(cnnzoo.__all__) == [
         "__version__", "app", "build", "card", "compare", "evaluate", "export", "list_checkpoints", "list_models",
         "load_export", "pipeline", "plot_history", "push_to_hub", "show", "train", "tune",
@@ -131,6 +131,6 @@ def test_the_public_names_are_these():
         "style_transfer": ["stylize"],
     }.items(),
 )
-def test_an_architecture_keeps_its_verbs(arch, verbs):
+def test_architecture_provides_its_verbs(arch, verbs):
     cls = architecture(arch)
     assert [verb for verb in verbs if not callable(getattr(cls, verb, None))] == []

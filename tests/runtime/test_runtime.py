@@ -1,4 +1,4 @@
-"""Photograph verbs by ONNX Runtime: those of the Keras models, in processes that cannot import Keras."""
+"""Photograph verbs on ONNX Runtime: the results of the Keras models, in processes that cannot import Keras."""
 
 import json
 import os
@@ -24,11 +24,11 @@ ROOT = Path(__file__).parents[2]
 TASKS = ("upscale", "restore", "inpaint", "enhance", "stylize")
 WITH_GRAPHS = [name for name in cnnzoo.list_checkpoints() if cnnzoo.card(name)["task"] in TASKS]
 
-PHOTO = data.astronaut()[60:161, 100:393]  # (101, 293, 3): sides that are no multiples, two tiles in a row
+PHOTO = data.astronaut()[60:161, 100:393]  # (101, 293, 3): prime sides, two tiles per row
 HOLE = np.zeros(PHOTO.shape[:2], bool)
 HOLE[20:50, 30:60] = HOLE[70:73] = True
 
-# Refuses the packages that an installation for photographs lacks, and runs a command line.
+# Blocks the packages missing from an installation for photographs, and runs a command line.
 PROGRAM = """
 import importlib.util
 import sys
@@ -51,7 +51,7 @@ raise SystemExit(main())
 
 @pytest.fixture
 def light(tmp_path):
-    """Runs a command line without the refused packages, in a folder with photo.png, mask.png; gives its process."""
+    """Runs a command line without the blocked packages, in a folder with photo.png and mask.png."""
     Image.fromarray(PHOTO).save(tmp_path / "photo.png")
     Image.fromarray(HOLE).save(tmp_path / "mask.png")
     environment = {key: value for key, value in os.environ.items() if key != "KERAS_BACKEND"}
@@ -71,14 +71,14 @@ def copied(tmp_path):
 
 
 def check_close(made, expected):
-    """Asserts equal images but for one gray level in a few pixels, where sums in another order are rounded."""
+    """Asserts equal images up to one gray level in a few pixels, from rounding of sums in another order."""
     assert made.dtype == expected.dtype and made.shape == expected.shape
     difference = np.abs(made.astype(int) - expected)
     assert difference.max() <= 1 and (difference > 0).mean() < (0.001 if made.dtype == np.uint8 else 0.05)
 
 
 @pytest.mark.parametrize("name", WITH_GRAPHS)
-def test_graphs_give_the_golden(name):
+def test_onnx_graph_matches_golden(name):
     checkpoint = checkpoints.open_checkpoint(hub.checkpoint_path(name))
     assert checkpoints.check_golden(checkpoint, open_model(checkpoint.path)) < 1e-5
 
@@ -100,11 +100,11 @@ def test_graphs_give_the_golden(name):
         ),
     ],
 )
-def test_verbs_are_those_of_keras_within_one_gray_level(name, verb):
+def test_runtime_verbs_match_keras_within_one_gray_level(name, verb):
     check_close(verb(open_model(hub.checkpoint_path(name))), verb(cnnzoo.build(name)))
 
 
-def test_large_photographs_are_tiled_without_seams(monkeypatch):
+def test_tiling_of_large_photographs_is_seamless(monkeypatch):
     model = open_model(hub.checkpoint_path("espcn.x2"))
     shapes = []
     network = model.network
@@ -115,7 +115,7 @@ def test_large_photographs_are_tiled_without_seams(monkeypatch):
     check_close(made, np.rint(255 * network(image=large[None] / np.float32(255))[0]).astype(np.uint8))
 
 
-# -- the commands ------------------------------------------------------------------------------------------------------
+# -- commands ----------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -142,7 +142,7 @@ def test_photograph_commands_need_no_tensorflow(light, tmp_path, words, verb):
     np.testing.assert_array_equal(np.asarray(Image.open(tmp_path / "out.png")), verb())
 
 
-def test_other_commands_say_in_one_line_which_package_they_need(light):
+def test_other_commands_name_missing_packages_in_one_line(light):
     done = light("generate", "dcgan.mnist")
     install = "install it by: pip install -e ., where cnnzoo was cloned\n"
     assert (done.returncode, done.stderr) == (2, f"cnnzoo generate: needs TensorFlow and Keras; {install}")
@@ -150,7 +150,7 @@ def test_other_commands_say_in_one_line_which_package_they_need(light):
     assert (done.returncode, done.stderr) == (2, f"cnnzoo upscale: needs TensorFlow and Keras; {install}")
 
 
-def test_a_command_runs_keras_if_its_backend_is_named_or_there_is_no_graph(monkeypatch, copied):
+def test_load_with_method_falls_back_to_keras(monkeypatch, copied):
     monkeypatch.delenv("KERAS_BACKEND", raising=False)
     monkeypatch.setattr("cnnzoo.checkpoints.load", lambda path: f"{path.name} by Keras")
     assert models.load_with_method(str(copied), "upscale").scale == 3
@@ -166,7 +166,7 @@ def test_a_command_runs_keras_if_its_backend_is_named_or_there_is_no_graph(monke
     assert open_model(copied) is None
 
 
-def test_large_photographs_are_stylized_by_keras_in_strips(monkeypatch, tmp_path):
+def test_stylize_command_uses_keras_for_large_photographs(monkeypatch, tmp_path):
     class Strips:
         def stylize(self, pixels, style, **options):
             return 255 - pixels
@@ -179,7 +179,7 @@ def test_large_photographs_are_stylized_by_keras_in_strips(monkeypatch, tmp_path
     np.testing.assert_array_equal(np.asarray(Image.open(tmp_path / "out.png")), 255 - PHOTO)
 
 
-def test_verify_compares_a_checkpoint_by_both_runtimes(capsys, copied, monkeypatch, light):
+def test_verify_compares_checkpoint_on_both_runtimes(capsys, copied, monkeypatch, light):
     assert main(["verify", str(copied), "denoiser.gray_s15", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert sorted(found) == sorted([str(copied), str(hub.checkpoint_path("denoiser.gray_s15"))])
@@ -192,10 +192,10 @@ def test_verify_compares_a_checkpoint_by_both_runtimes(capsys, copied, monkeypat
     assert done.stderr.endswith("espcn.x3: not compared by Keras, which is not installed\n")
 
 
-# -- the files ---------------------------------------------------------------------------------------------------------
+# -- checkpoint files --------------------------------------------------------------------------------------------------
 
 
-def test_an_altered_graph_is_refused(copied):
+def test_checkpoint_with_altered_graph_is_rejected(copied):
     content = (copied / NETWORK).read_bytes()
     (copied / NETWORK).write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
     with pytest.raises(CheckpointError, match=rf"{NETWORK} was cut short or altered: sha256"):
@@ -204,13 +204,13 @@ def test_an_altered_graph_is_refused(copied):
         checkpoints.load(copied)
 
 
-def test_a_graph_that_the_runtime_cannot_run_is_named(copied):
+def test_open_model_names_invalid_graph(copied):
     checkpoints.attach(checkpoints.open_checkpoint(copied), {NETWORK: b"no graph"})
     with pytest.raises(CheckpointError, match=rf"{NETWORK} cannot be run by onnxruntime [0-9.]+: "):
         open_model(copied)
 
 
-def test_graphs_of_other_names_are_refused(copied):
+def test_checkpoint_rejects_graphs_with_other_names(copied):
     with pytest.raises(CheckpointError, match=r"must be network.onnx and coarse.onnx. Received: ../network.onnx"):
         checkpoints.attach(checkpoints.open_checkpoint(copied), {"../network.onnx": b""})
     assert not (copied.parent / NETWORK).exists()
@@ -224,7 +224,7 @@ def test_graphs_of_other_names_are_refused(copied):
 
 
 @pytest.mark.parametrize("name", WITH_GRAPHS)
-def test_the_weights_of_a_graph_are_those_in_the_weights_file(name):
+def test_onnx_graph_references_weights_file(name):
     folder = hub.checkpoint_path(name)
     graph = onnx.load(folder / NETWORK, load_external_data=False).graph
     outside = [tensor for tensor in graph.initializer if tensor.data_location == onnx.TensorProto.EXTERNAL]
@@ -236,7 +236,7 @@ def test_the_weights_of_a_graph_are_those_in_the_weights_file(name):
         onnx.checker.check_model(path)
 
 
-def test_requirements_for_photographs_are_among_those_of_the_package():
+def test_photograph_requirements_are_subset_of_package():
     lines = (ROOT / "requirements-photographs.txt").read_text().splitlines()
     wanted = [line for line in lines if not line.startswith("#")]
     needed = (ROOT / "setup.cfg").read_text().partition("install_requires =")[2].partition("\n\n")[0]

@@ -1,4 +1,4 @@
-"""Run by test_training_inputs under KERAS_BACKEND=jax: weights, metrics and refusals. Prints one JSON object."""
+"""Run by test_training_inputs under KERAS_BACKEND=jax: sample weights, metrics and errors. Prints one JSON object."""
 
 import json
 

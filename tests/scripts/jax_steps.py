@@ -1,4 +1,4 @@
-"""Run by test_phases under KERAS_BACKEND=jax: three steps of each architecture named, from weights in a folder.
+"""Run by test_phases under KERAS_BACKEND=jax: three steps of each named architecture, from weights in a folder.
 
 Prints one JSON object: the logs, a digest of every variable afterwards, and whether TensorFlow was imported.
 """

@@ -1,4 +1,4 @@
-"""The compiled verbs on JAX: against the layers one by one, with new weights, and in bounded number."""
+"""Compiled verbs on JAX match uncompiled calls, use new weights, and compile a bounded number of graphs."""
 
 import os
 
@@ -36,4 +36,4 @@ images = rng.random((70, 28, 28, 1), np.float32)
 expected = ops.convert_to_numpy(classifier(images))
 for n in (1, 3, 5, 6, 7, 70):
     np.testing.assert_allclose(classifier.classify(images[:n]), expected[:n], atol=1e-5)
-assert len(vars(classifier)["_graphs"].by_key) == 4  # for 1, 4, 8 and 128 images
+assert len(vars(classifier)["_graphs"].by_key) == 4  # batch sizes 1, 4, 8 and 128

@@ -2,14 +2,14 @@
 
 python trained_on.py one|two|workers ARCHITECTURE OUT EPOCHS [SETTINGS]
 
-SETTINGS are more arguments of `cnnzoo.train`, as JSON. It prints how many pictures were decoded in the training.
+SETTINGS are further arguments of `cnnzoo.train`, as JSON. Prints the number of images decoded in training.
 """
 
 import json
 import os
 import sys
 
-os.environ["TF_ENABLE_ONEDNN_OPTS"] = "0"  # it rounds otherwise by the size of a batch
+os.environ["TF_ENABLE_ONEDNN_OPTS"] = "0"  # oneDNN rounds differently by batch size
 
 CONFIGS = {"dcgan": {"width": 4, "latent_dim": 4}, "vae": {"latent_dim": 2}}
 

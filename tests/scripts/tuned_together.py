@@ -1,6 +1,6 @@
 """A chief or a worker of `test_tuning.py`: python tuned_together.py FOLDER ARGUMENTS [MARKER]
 
-With a marker it stops in the middle of its first trial, writes the marker, and waits to be killed.
+With MARKER, it stops in the middle of its first trial, writes the marker file, and waits to be killed.
 """
 
 import json

@@ -1,13 +1,13 @@
-"""Run by test_training_inputs: batches that two replicas share unevenly, and those of which one gets nothing.
+"""Run by test_training_inputs: batches split unevenly over two replicas, also with an empty share for one.
 
-Prints one JSON object: {name: [how far the weights moved, how far they are apart, the losses on one and on two, whether
-all is finite]}.
+Prints one JSON object: {name: [largest change of a weight, largest difference between one and two replicas, losses on
+one and on two, whether all values are finite]}.
 """
 
 import json
 import os
 
-os.environ["TF_ENABLE_ONEDNN_OPTS"] = "0"  # it rounds otherwise by the size of a batch
+os.environ["TF_ENABLE_ONEDNN_OPTS"] = "0"  # oneDNN rounds differently by batch size
 
 import keras
 import numpy as np
@@ -27,7 +27,7 @@ MODELS = {
 
 
 def batches(name: str) -> tf.data.Dataset:
-    """A batch of eight images, one of six and one of a single one, with labels and, where they may be, weights."""
+    """Returns batches of eight, six and one images, with labels and, except for the GAN, sample weights."""
     rng = np.random.default_rng(0)
     images = rng.uniform(0, 1, (15, 1, 1, 1) if name == "line" else (15, 28, 28, 1)).astype(np.float32)
     labels = rng.uniform(0, 1, 15).astype(np.float32) if name == "line" else rng.integers(0, 10, 15)

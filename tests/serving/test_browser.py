@@ -1,4 +1,4 @@
-"""The page of `web/` in a browser: it makes of a photograph what the model makes of it, online and offline."""
+"""The page of `web/` in Chromium: its results match those of the models, online and offline."""
 
 import base64
 import functools
@@ -59,7 +59,7 @@ def driver(server):
 
 @pytest.fixture
 def page(driver, server):
-    """The page, opened afresh."""
+    """The page, freshly loaded."""
     return opened(driver, f"http://127.0.0.1:{server.server_port}/")
 
 
@@ -86,7 +86,7 @@ def problem(page):
 
 
 def choose(page, file, task="upscale", **settings):
-    """Gives the page a file, and sets a task and its settings by the ids of their elements."""
+    """Selects a file on the page, a task, and its settings by the ids of their elements."""
     page.find_element("id", "file").send_keys(str(file))
     until(page, lambda: file.name in page.find_element("id", "say").text or problem(page))
     page.find_element("css selector", f"input[value={task}]").find_element("xpath", "..").click()
@@ -96,7 +96,7 @@ def choose(page, file, task="upscale", **settings):
 
 
 def made(page):
-    """The pixels that the page makes of its photograph."""
+    """Starts the selected task and returns the pixels of the result."""
     page.find_element("id", "start").click()
     result = page.find_element("id", "result")
     until(page, lambda: result.is_displayed() or problem(page))
@@ -124,16 +124,16 @@ VERBS = {
 
 
 @pytest.mark.parametrize("verb", VERBS)
-def test_a_photograph_becomes_that_of_the_verb(page, face, verb):
+def test_web_page_result_matches_model_verb(page, face, verb):
     settings, wanted = VERBS[verb]
     choose(page, face, verb.split()[0].rstrip(","), **settings)
     difference = np.abs(made(page) - wanted().astype(int))
-    # Sums of float32 in another order, which are rounded to bytes: a level at most, and seldom.
+    # Float32 sums in another order, rounded to uint8, differ by at most one level in a few pixels.
     assert difference.max() <= 1 and (difference > 0).mean() < 0.01
     assert page.find_element("id", "download").get_attribute("href").startswith("blob:")
 
 
-def test_a_gray_photograph_is_denoised_by_the_gray_model(page, tmp_path):
+def test_web_page_denoises_gray_photograph_with_gray_model(page, tmp_path):
     gray = PICTURE[..., 1:2]
     (tmp_path / "gray.png").write_bytes(png_bytes(gray))
     choose(page, tmp_path / "gray.png", "restore")
@@ -141,7 +141,7 @@ def test_a_gray_photograph_is_denoised_by_the_gray_model(page, tmp_path):
     assert page.find_element("id", "took").text.startswith("denoiser.gray_blind by WebAssembly: 301x89 pixels in ")
 
 
-def test_what_is_drawn_over_is_filled_as_by_the_verb(page, face):
+def test_web_page_inpaints_drawn_mask_like_model(page, face):
     from selenium.webdriver import ActionChains
 
     choose(page, face, "inpaint")
@@ -160,7 +160,7 @@ def test_what_is_drawn_over_is_filled_as_by_the_verb(page, face):
     assert difference.max() <= 1
 
 
-def test_a_jpeg_goes_by_its_own_model_and_comes_back_as_jpeg(page, tmp_path):
+def test_web_page_upscales_jpeg_with_real_model_to_jpeg(page, tmp_path):
     Image.fromarray(PICTURE).save(tmp_path / "face.jpg")
     choose(page, tmp_path / "face.jpg")
     made(page)
@@ -168,7 +168,7 @@ def test_a_jpeg_goes_by_its_own_model_and_comes_back_as_jpeg(page, tmp_path):
     assert page.find_element("id", "download").get_attribute("download") == "face-x2.jpg"
 
 
-def test_transparency_is_kept(page, tmp_path):
+def test_web_page_upscale_preserves_transparency(page, tmp_path):
     alpha = np.full(PICTURE.shape[:2], 255, np.uint8)
     alpha[:40] = 128
     Image.fromarray(np.dstack([PICTURE, alpha])).save(tmp_path / "face.png")
@@ -177,7 +177,7 @@ def test_transparency_is_kept(page, tmp_path):
     np.testing.assert_array_equal(pixels(page, "after")[..., 3], alpha.repeat(2, 0).repeat(2, 1))
 
 
-def test_what_cannot_be_done_is_said_and_the_next_photograph_works(page, tmp_path, face):
+def test_web_page_reports_bad_files_and_recovers(page, tmp_path, face):
     (tmp_path / "notes.png").write_text("no picture")
     choose(page, tmp_path / "notes.png")
     until(page, lambda: problem(page).startswith("notes.png must be a PNG, JPEG or WebP file."))
@@ -189,7 +189,7 @@ def test_what_cannot_be_done_is_said_and_the_next_photograph_works(page, tmp_pat
     made(page)
 
 
-def test_work_is_cancelled(page, tmp_path):
+def test_web_page_cancels_work(page, tmp_path):
     Image.new("RGB", (1900, 2000)).save(tmp_path / "large.png")
     choose(page, tmp_path / "large.png", "restore")
     page.find_element("id", "start").click()
@@ -197,7 +197,7 @@ def test_work_is_cancelled(page, tmp_path):
     assert problem(page) == "Cancelled." and page.find_element("id", "start").is_enabled()
 
 
-def test_the_page_installs(page):
+def test_web_page_is_installable(page):
     manifest = page.execute_cdp_cmd("Page.getAppManifest", {})
     assert manifest["errors"] == [] and json.loads(manifest["data"])["display"] == "standalone"
     until(page, lambda: "works offline" in page.find_element("id", "offline").text)
@@ -206,7 +206,7 @@ def test_the_page_installs(page):
 
 @pytest.mark.skipif(bool(browser.WITHOUT_AXE), reason=f"needs {browser.WITHOUT_AXE}")
 @pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "light"), (1280, "dark"), (390, "dark")])
-def test_axe_finds_no_violation_and_it_fits(driver, server, face, width, scheme):
+def test_web_page_has_no_axe_violations_and_fits_width(driver, server, face, width, scheme):
     browser.look(driver, f"http://127.0.0.1:{server.server_port}/", width, scheme=scheme)
     until(driver, lambda: driver.find_element("id", "say").text.startswith("Choose a photograph"))
     choose(driver, face, "enhance")
@@ -217,14 +217,14 @@ def test_axe_finds_no_violation_and_it_fits(driver, server, face, width, scheme)
         assert driver.execute_script("return document.documentElement.scrollWidth") <= width
 
 
-def test_models_of_other_tasks_are_refused(build, tmp_path):
+def test_web_build_rejects_models_of_other_tasks(build, tmp_path):
     message = "The models must be of photograph tasks. Received: 'lenet.mnist', whose task is 'classify'"
     with pytest.raises(ValueError, match=message):
         build.build(tmp_path / "site", ["espcn.x2", "lenet.mnist"])
     assert not (tmp_path / "site").exists()
 
 
-def test_it_works_offline(server, build, tmp_path, face):
+def test_web_page_works_offline(server, build, tmp_path, face):
     build.build(tmp_path / "site", ["espcn.x2", "enhancer.photos"])
     own = ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=str(tmp_path / "site")))
     threading.Thread(target=own.serve_forever, daemon=True).start()

@@ -1,4 +1,4 @@
-"""The server for trying exports, as a process of its own that is spoken to over HTTP, and its parts."""
+"""The server of exports as a process, over HTTP: responses, errors and fuzzing."""
 
 import base64
 import http.client
@@ -29,7 +29,7 @@ from cnnzoo.imaging.files import png_bytes
 
 PHOTO = np.ascontiguousarray(astronaut()[::16, ::12])  # (32, 43, 3)
 PNG = png_bytes(PHOTO)
-MEGABYTE, PIXELS = 2**20, 20_000  # the limits that it is started with
+MEGABYTE, PIXELS = 2**20, 20_000  # limits given to the server
 
 
 CLIENT = Path(cnnzoo.__file__).parent / "serving" / "client.py"
@@ -37,7 +37,7 @@ METRICS = "/monitoring/prometheus/metrics"
 
 
 class Client:
-    """A connection to a server, opened anew where the server has closed it."""
+    """A connection to a server, reopened after the server closes it."""
 
     def __init__(self, address: str):
         self.address = address
@@ -80,7 +80,7 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def started(folder):
-    """The process and what it says at the start."""
+    """The server process and its output at startup."""
     command = [sys.executable, "-m", "cnnzoo", "serve", str(folder), "--port", "0"]
     command += ["--megabytes", "1", "--megapixels", str(PIXELS / 1e6)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
@@ -114,10 +114,10 @@ def b64(file: bytes) -> dict[str, str]:
     return {"b64": base64.b64encode(file).decode()}
 
 
-# -- answers -----------------------------------------------------------------------------------------------------------
+# -- responses ---------------------------------------------------------------------------------------------------------
 
 
-def test_it_says_what_is_served_and_what_production_runs(started, folder):
+def test_serve_prints_models_and_production_commands(started, folder):
     said = started[1]
     assert "Production is TensorFlow Serving" in said
     assert "/v1/models/espcn/versions/1  serving_default, upscale, upscale_bytes" in said
@@ -126,8 +126,8 @@ def test_it_says_what_is_served_and_what_production_runs(started, folder):
     assert all((folder / name).exists() for name in re.findall(r"--\w+=/models/(\S+)", said))
 
 
-def test_numbers_come_back_as_of_the_export_in_rows_and_in_columns(client, loaded):
-    images = np.stack([PHOTO, PHOTO[::-1]])[:, :24].astype(np.float32) / 255  # the answer has nine times the pixels
+def test_predict_matches_export_in_row_and_column_format(client, loaded):
+    images = np.stack([PHOTO, PHOTO[::-1]])[:, :24].astype(np.float32) / 255  # the response has nine times the pixels
     wanted = loaded["espcn"]("upscale", image=images)["image"]
     rows = client.predict("espcn", {"instances": images.tolist()})
     named = client.predict("espcn", {"instances": [{"image": image.tolist()} for image in images]})
@@ -138,7 +138,7 @@ def test_numbers_come_back_as_of_the_export_in_rows_and_in_columns(client, loade
     np.testing.assert_array_equal(np.array(columns["outputs"], np.float32), wanted)
 
 
-def test_files_come_back_as_files(client, loaded):
+def test_predict_upscale_bytes_returns_encoded_files(client, loaded):
     for files in ([PNG], [PNG, png_bytes(PHOTO[:9, :7])]):
         wanted = loaded["espcn"]("upscale_bytes", image_bytes=files)["image_bytes"].tolist()
         made = client.predict("espcn", {"signature_name": "upscale_bytes", "instances": [b64(f) for f in files]})
@@ -148,7 +148,7 @@ def test_files_come_back_as_files(client, loaded):
         assert made == {"outputs": [b64(wanted[0])]}
 
 
-def test_several_outputs_have_their_names(client, loaded):
+def test_predict_names_multiple_outputs(client, loaded):
     files = [PNG, png_bytes(PHOTO[::-1])]
     wanted = loaded["lenet"]("classify_bytes", image_bytes=files)
     sent = [b64(file) for file in files]
@@ -159,7 +159,7 @@ def test_several_outputs_have_their_names(client, loaded):
         np.testing.assert_allclose(np.array(made, np.float32), wanted["probabilities"], atol=1e-6)
 
 
-def test_inputs_that_are_one_number_go_in_columns_alone(client, loaded):
+def test_predict_accepts_scalar_inputs_only_in_column_format(client, loaded):
     inputs = {"seed": 7, "labels": [3, 8]}
     made = client.predict("cgan", {"signature_name": "generate_bytes", "inputs": inputs})["outputs"]
     wanted = loaded["cgan"]("generate_bytes", **inputs)
@@ -171,19 +171,19 @@ def test_inputs_that_are_one_number_go_in_columns_alone(client, loaded):
     assert status == 400 and "`seed` must be of shape []. Received: [1]" in reason
 
 
-def test_numbers_that_json_does_not_know_are_read_and_written(client):
+def test_predict_reads_and_writes_nan(client):
     code = ", ".join(["NaN"] * 5 + ["0.5"] * 27)
     body = f'{{"signature_name": "decode", "inputs": {{"code": [[{code}]], "labels": [1]}}}}'
     assert np.isnan(client.predict("cgan", body.encode())["outputs"]).all()
 
 
-def test_images_that_are_no_numbers_are_refused(client):
+def test_predict_rejects_nan_and_infinity_in_images(client):
     body = b'{"instances": [[[[NaN], [0.5]], [[Infinity], [0]]]]}'
     status, reason = client.refused("/v1/models/espcn:predict", body)
     assert status == 400 and "`image` must be images in [0, 1]. Received: values outside [0, 1]" in reason
 
 
-def test_states_and_signatures_are_those_of_the_messages(client, folder):
+def test_status_and_metadata_match_protobuf_messages(client, folder):
     for path in ("espcn", "espcn/versions/1", "lenet/labels/stable"):
         status, content = client(f"/v1/models/{path}")
         told = json_format.Parse(content, get_model_status_pb2.GetModelStatusResponse()).model_version_status
@@ -197,7 +197,7 @@ def test_states_and_signatures_are_those_of_the_messages(client, folder):
         assert signatures.signature_def == saved.meta_graphs[0].signature_def
 
 
-def test_prometheus_reads_the_metrics_of_the_real_server(client):
+def test_metrics_count_requests_like_tensorflow_serving(client):
     def counts():
         status, page = client(METRICS)
         assert status == 200 and b"\n# TYPE :tensorflow:serving:request_count counter\n" in page
@@ -214,7 +214,7 @@ def test_prometheus_reads_the_metrics_of_the_real_server(client):
     after = counts()
     grown = {key: after[key] - before.get(key, 0) for key in after if key[0].startswith(":tensorflow:serving:request")}
     assert b':tensorflow:serving:request_count{model_name="lenet",status="OK"}' in client(METRICS)[1]
-    count = ":tensorflow:serving:request_count_total"  # the ending is what the library reads into every counter
+    count = ":tensorflow:serving:request_count_total"  # the parser adds the ending to every counter
     latency = ":tensorflow:serving:request_latency"
     assert (
         grown[count, "OK", "lenet"] == grown[count, "INVALID_ARGUMENT", "lenet"] == grown[count, "", "NOT_FOUND"] == 1
@@ -226,7 +226,7 @@ def test_prometheus_reads_the_metrics_of_the_real_server(client):
     assert after["process_resident_memory_bytes",] > 1e7
 
 
-def test_the_client_of_the_documents_speaks_rest(address, loaded, tmp_path):
+def test_example_client_works_over_rest(address, loaded, tmp_path):
     client = runpy.run_path(str(CLIENT))
     files = [PNG, png_bytes(PHOTO[:9, :7])]
     made = client["by_rest"](files, f"http://{address}", "espcn", "upscale_bytes")
@@ -241,7 +241,7 @@ def test_the_client_of_the_documents_speaks_rest(address, loaded, tmp_path):
     assert done.returncode == 2 and "client: 404: Servable not found for request: Latest(no)" in done.stderr
 
 
-def test_the_page_shows_what_is_served_and_fetches_nothing(client, address):
+def test_server_page_lists_models_and_fetches_nothing(client, address):
     status, content = client("/", Accept="text/html,application/xhtml+xml,*/*;q=0.8")
     page = content.decode()
     assert status == 200 and page.startswith("<!doctype html>") and "width=device-width" in page
@@ -251,10 +251,10 @@ def test_the_page_shows_what_is_served_and_fetches_nothing(client, address):
     assert page.count("<pre>") == page.count("<h3>") == 3 + 3 + 5
     for link in re.findall(r'href="([^"]+)"', page):
         assert client(link)[0] == 200, link
-    assert client("/")[1] == content  # whoever accepts anything gets the page
+    assert client("/")[1] == content  # also without an Accept header
 
 
-def test_each_line_of_the_page_asks_for_what_it_says(client, address, tmp_path):
+def test_server_page_curl_commands_return_listed_outputs(client, address, tmp_path):
     status, content = client("/", Accept="application/json")
     told = json.loads(content)
     assert status == 200 and {model["state"] for model in told["models"]} == {"AVAILABLE"}
@@ -265,7 +265,7 @@ def test_each_line_of_the_page_asks_for_what_it_says(client, address, tmp_path):
             sent = f"curl -s http://{address}/v1/models/{model['name']}:predict -d"
             before, found, after = line.partition(sent)
             assert found and (name in line)
-            if after == " @-":  # made by the commands before it
+            if after == " @-":  # read from the commands before the pipe
                 made = subprocess.run(
                     ["sh", "-c", before.rpartition("|")[0]], cwd=tmp_path, capture_output=True, check=True
                 )
@@ -276,7 +276,7 @@ def test_each_line_of_the_page_asks_for_what_it_says(client, address, tmp_path):
             assert set(outputs) == set(about["outputs"]) if len(about["outputs"]) > 1 else outputs
 
 
-# -- refusals ----------------------------------------------------------------------------------------------------------
+# -- errors ------------------------------------------------------------------------------------------------------------
 
 FILES = "upscale_bytes"
 HUGE = PNG[:16] + (300).to_bytes(4, "big") * 2 + PNG[24:]  # claims 90,000 pixels
@@ -368,12 +368,12 @@ BAD = [
 
 
 @pytest.mark.parametrize("model, body, status, reason", BAD, ids=[f"{bad[3][:40]} {i}" for i, bad in enumerate(BAD)])
-def test_a_bad_request_is_refused_with_a_reason(model, body, status, reason, client):
+def test_predict_rejects_bad_request_with_reason(model, body, status, reason, client):
     found = client.refused(f"/v1/models/{model}:predict", body)
     assert found[0] == status and reason in found[1]
 
 
-def test_paths_and_methods_are_refused_as_the_real_server_does(client):
+def test_server_rejects_unknown_paths_and_wrong_methods(client):
     for method, path, status, reason in [
         ("PUT", "/v1/models/espcn", 400, "Malformed request: PUT /v1/models/espcn"),
         ("GET", "/v1/models/espcn:predict", 400, "Malformed request: GET"),
@@ -396,7 +396,7 @@ def test_paths_and_methods_are_refused_as_the_real_server_does(client):
     assert client.refused("/v1/models/nothing:regress", examples)[0] == 404
 
 
-def test_a_large_body_is_refused_and_the_next_one_is_not(address):
+def test_server_rejects_large_body_and_accepts_next_one(address):
     with Client(address) as client:
         for size in (MEGABYTE + 1, 3 * MEGABYTE):
             status, reason = client.refused("/v1/models/espcn:predict", b" " * size)
@@ -405,7 +405,7 @@ def test_a_large_body_is_refused_and_the_next_one_is_not(address):
         assert client("/v1/models/espcn:predict", small + b" " * (MEGABYTE - len(small)))[0] == 200
 
 
-def test_what_is_no_http_or_never_ends_harms_nobody(address):
+def test_server_survives_invalid_and_unfinished_requests(address):
     host, port = address.split(":")
     half = b"POST /v1/models/espcn:predict HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n{"
     with socket.create_connection((host, int(port))) as slow, Client(address) as client:
@@ -417,7 +417,7 @@ def test_what_is_no_http_or_never_ends_harms_nobody(address):
         assert client.predict("espcn", {"instances": [[[[0.5]]]]})
 
 
-# -- anything at all ---------------------------------------------------------------------------------------------------
+# -- fuzzing -----------------------------------------------------------------------------------------------------------
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8) | st.just(b64(PNG)),
@@ -441,7 +441,7 @@ QUICK = settings(max_examples=150, deadline=None, database=None, derandomize=Tru
 
 
 def answered(client: Client, model: str, body: bytes) -> int:
-    """The status of an answer, which is a result, or a refusal that has a reason and is not the server's own fault."""
+    """Returns the status of a response, which must be 200, or 400 with a reason."""
     status, content = client(f"/v1/models/{model}:predict", body)
     assert status in (200, 400), content
     assert status == 200 or json.loads(content)["error"]
@@ -450,19 +450,19 @@ def answered(client: Client, model: str, body: bytes) -> int:
 
 @QUICK
 @given(model=MODELS, request=REQUESTS)
-def test_any_json_is_answered(client, model, request):
+def test_predict_answers_random_json(client, model, request):
     answered(client, model, json.dumps(request).encode())
 
 
 @QUICK
 @given(model=MODELS, body=st.binary(max_size=200))
-def test_any_bytes_are_answered(client, model, body):
+def test_predict_rejects_random_bytes(client, model, body):
     assert answered(client, model, body) == 400
 
 
 @QUICK
 @given(data=st.data(), kind=st.sampled_from(["PNG", "JPEG", "GIF"]))
-def test_any_file_is_answered(client, data, kind):
+def test_predict_answers_corrupted_files(client, data, kind):
     Image.fromarray(PHOTO).save(buffer := io.BytesIO(), kind)
     file = bytearray(buffer.getvalue())
     for place, value in data.draw(st.lists(st.tuples(st.integers(0, len(file) - 1), st.integers(0, 255)), max_size=8)):

@@ -1,4 +1,4 @@
-"""The parts of the server by themselves, the client over gRPC, and the manifests of `deploy/`."""
+"""Unit tests of the server's parts, the client over gRPC, and the manifests of `deploy/`."""
 
 import asyncio
 import base64
@@ -53,11 +53,11 @@ def catalog(folder):
     return ModelRepository(folder)
 
 
-# -- the application ---------------------------------------------------------------------------------------------------
+# -- application -------------------------------------------------------------------------------------------------------
 
 
 async def call(app, path: str, *chunks: bytes, method: str = "POST", then: str = "") -> tuple[int, bytes]:
-    """Status and body of an answer to a body that comes in chunks, and then does not end, or in a disconnection."""
+    """Returns status and body of the response to a chunked request, which may stall or end in a disconnection."""
     messages = [{"type": "http.request", "body": chunk, "more_body": True} for chunk in chunks]
     if not then:
         messages.append({"type": "http.request", "body": b"", "more_body": False})
@@ -77,7 +77,7 @@ async def call(app, path: str, *chunks: bytes, method: str = "POST", then: str =
 
 
 class Held:
-    """Work that is held up until it is let go, and answers with "done"."""
+    """Work that blocks until `go` is set, and then returns "done"."""
 
     def __init__(self):
         self.begun, self.go = threading.Event(), threading.Event()
@@ -89,7 +89,7 @@ class Held:
 
 
 @pytest.mark.parametrize("waiting, most, reason", [(3, 1000, "are waiting"), (100, 10, "being sent")])
-def test_too_much_work_is_refused_at_once_and_the_rest_goes_on(waiting, most, reason, catalog):
+def test_server_rejects_excess_requests_and_finishes_the_rest(waiting, most, reason, catalog):
     held, taken = Held(), 4 if waiting == 3 else serving_app.BODIES
     workers = Workers(held, 1, waiting)
     servable = replace(catalog.find("lenet"), most=1)
@@ -99,10 +99,10 @@ def test_too_much_work_is_refused_at_once_and_the_rest_goes_on(waiting, most, re
         first = asyncio.create_task(call(app, PATH, b"[" * 10))
         await asyncio.to_thread(held.begun.wait, 60)
         others = [asyncio.create_task(call(app, PATH, b"[" * 10)) for _ in range(taken - 1)]
-        await asyncio.sleep(0)  # each runs until it waits
+        await asyncio.sleep(0)  # each task runs until its first wait
         code, content = await call(app, PATH, b"[" * 10)
         assert code == 503 and reason in json.loads(content)["error"]
-        assert await call(app, "/healthz", method="GET") == (200, b"ok\n")  # while all work is held up
+        assert await call(app, "/healthz", method="GET") == (200, b"ok\n")  # while all work is blocked
         held.go.set()
         assert await asyncio.gather(first, *others) == [(200, b'"done"')] * taken
         assert await call(app, PATH, b"[" * 10) == (200, b'"done"')
@@ -112,7 +112,7 @@ def test_too_much_work_is_refused_at_once_and_the_rest_goes_on(waiting, most, re
 
 
 class Fixed:
-    """A catalog of one version."""
+    """A model repository with one version."""
 
     def __init__(self, servable):
         self.servable = servable
@@ -124,7 +124,7 @@ class Fixed:
         return [self.servable]
 
 
-def test_a_body_that_does_not_come_and_a_failure_of_the_server_are_answered(catalog, monkeypatch, caplog):
+def test_server_handles_timeout_disconnect_and_internal_error(catalog, monkeypatch, caplog):
     def work(servable, bodies):
         raise KeyError("a secret")
 
@@ -135,14 +135,14 @@ def test_a_body_that_does_not_come_and_a_failure_of_the_server_are_answered(cata
     assert code == 408 and "did not arrive" in json.loads(content)["error"]
     assert asyncio.run(call(app, PATH, b"{", then="disconnect"))[0] == 499
     assert asyncio.run(call(app, PATH, b"{}")) == (500, b'{"error": "the server failed"}')
-    assert "a secret" in caplog.text  # in the log of who runs it, and there alone
+    assert "a secret" in caplog.text  # in the server's log only
     workers.close()
 
 
-# -- the queue ---------------------------------------------------------------------------------------------------------
+# -- queue -------------------------------------------------------------------------------------------------------------
 
 
-def test_what_waits_for_the_same_is_done_together_oldest_first():
+def test_queue_batches_jobs_of_equal_key_oldest_first():
     held, done = threading.Event(), []
 
     def work(key, payloads):
@@ -172,7 +172,7 @@ def test_what_waits_for_the_same_is_done_together_oldest_first():
 
 
 class Counted:
-    """An export that remembers what it was asked."""
+    """An export that records its calls."""
 
     def __init__(self, export):
         self.about, self.signatures, self.export, self.calls = export.about, export.signatures, export, []
@@ -191,7 +191,7 @@ def of_numbers(count: int) -> bytes:
     return json.dumps({"instances": np.random.default_rng(count).random((count, 28, 28, 1)).tolist()}).encode()
 
 
-def test_joined_requests_get_their_own_answers_and_a_bad_one_fails_alone(catalog):
+def test_predictor_batches_requests_and_isolates_bad_ones(catalog):
     known, predict = catalog.find("lenet"), Predictor(1e6)
     servable = replace(known, export=Counted(known.export), most=32)
     bodies = [
@@ -207,7 +207,7 @@ def test_joined_requests_get_their_own_answers_and_a_bad_one_fails_alone(catalog
         ("classify_bytes", 3),
         ("serving_default", 3),
         ("serving_default", 30),
-        ("serving_default", 40),  # more than are joined: by itself
+        ("serving_default", 40),  # above the batch limit: runs alone
     ]
     for one, other in zip(alone, joined, strict=True):
         probabilities = [made["outputs"]["probabilities"] if "outputs" in made else
@@ -216,12 +216,12 @@ def test_joined_requests_get_their_own_answers_and_a_bad_one_fails_alone(catalog
     servable.export.calls.clear()
     made = predict(servable, [bodies[0], b"{", of_files(PNG[:50]), bodies[2]])
     assert [type(each) for each in made] == [bytes, Refusal, Refusal, bytes]
-    # It is retried alone: a joined batch is of another size, whose sums may round otherwise.
+    # Exact equality: the retry runs alone. A batch of another size may round its sums differently.
     assert json.loads(made[3]) == alone[2] and made[2].http == 400 and "PNG" in str(made[2])
     assert servable.export.calls == [("classify_bytes", n) for n in (4, 1, 1, 2)]
 
 
-def test_outputs_that_are_not_one_for_each_instance_go_in_columns_alone():
+def test_answer_rejects_unbatched_outputs_in_row_format():
     outputs = {"code": np.zeros((2, 3), np.float32), "loss": np.float32(0.1)}
     assert answer(outputs, rows=False) == b'{"outputs":{"code":[[0.0,0.0,0.0],[0.0,0.0,0.0]],"loss":0.1}}'
     for wrong in (outputs, {"loss": outputs["loss"]}, {**outputs, "loss": np.zeros(3)}):
@@ -229,7 +229,7 @@ def test_outputs_that_are_not_one_for_each_instance_go_in_columns_alone():
             answer(wrong, rows=True)
 
 
-# -- what is served ----------------------------------------------------------------------------------------------------
+# -- model repository --------------------------------------------------------------------------------------------------
 
 
 def states(catalog: ModelRepository) -> dict[str, tuple[str, str]]:
@@ -237,7 +237,7 @@ def states(catalog: ModelRepository) -> dict[str, tuple[str, str]]:
     return {each["version"]: (each["state"], each["status"]["error_message"]) for each in told}
 
 
-def test_a_new_version_takes_the_place_of_the_old_one_once_it_is_warm(folder, tmp_path):
+def test_model_repository_replaces_version_after_warmup(folder, tmp_path):
     shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
     catalog = ModelRepository(tmp_path)
     shutil.copytree(tmp_path / "lenet/1", tmp_path / "lenet/2")
@@ -262,7 +262,7 @@ def test_a_new_version_takes_the_place_of_the_old_one_once_it_is_warm(folder, tm
     assert states(catalog) == {"4": ("AVAILABLE", "")}
 
 
-def test_the_policy_of_the_configuration_is_followed(folder, tmp_path):
+def test_model_repository_follows_version_policy_and_labels(folder, tmp_path):
     for version in "123":
         shutil.copytree(folder / "lenet/1", tmp_path / "lenet" / version)
 
@@ -288,10 +288,10 @@ def test_the_policy_of_the_configuration_is_followed(folder, tmp_path):
         served("nonsense { }")
 
 
-# -- at the start ------------------------------------------------------------------------------------------------------
+# -- startup -----------------------------------------------------------------------------------------------------------
 
 
-def test_what_cannot_be_served_is_said_in_a_line(folder, tmp_path, capsys, monkeypatch):
+def test_serve_command_reports_errors_in_one_line(folder, tmp_path, capsys, monkeypatch):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
         for words, reason in [
@@ -313,14 +313,14 @@ def test_what_cannot_be_served_is_said_in_a_line(folder, tmp_path, capsys, monke
     assert "serving needs uvicorn; install it by: pip install -e '.[serve]', where" in capsys.readouterr().err
 
 
-# -- for production ----------------------------------------------------------------------------------------------------
+# -- production --------------------------------------------------------------------------------------------------------
 
 
 class Double(prediction_service_pb2_grpc.PredictionServiceServicer):
-    """A double of TensorFlow Serving's gRPC service, on its official stubs, around one export.
+    """A test double of TensorFlow Serving's gRPC service, on its official stubs, around one export.
 
-    It shows that the messages of the client are those that the service takes and that it reads the answers; it is not
-    the server, and shows nothing about that.
+    It verifies that the client's messages fit the service and that the client reads the responses. It is not the
+    server, and verifies nothing about the server.
     """
 
     def __init__(self, name: str, export):
@@ -338,7 +338,7 @@ class Double(prediction_service_pb2_grpc.PredictionServiceServicer):
         return predict_pb2.PredictResponse(outputs=outputs)
 
 
-def test_the_client_speaks_grpc(tmp_path):
+def test_example_client_works_over_grpc(tmp_path):
     export = cnnzoo.load_export(cnnzoo.export(cnnzoo.build("espcn", scale=2), tmp_path))
     server = grpc.server(futures.ThreadPoolExecutor(2))
     prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(Double("espcn", export), server)
@@ -357,7 +357,7 @@ def test_the_client_speaks_grpc(tmp_path):
         server.stop(None).wait()
 
 
-def test_the_manifest_fits_together_and_names_what_an_export_writes(folder):
+def test_kubernetes_manifest_is_consistent_with_export(folder):
     parts = {part["kind"]: part for part in yaml.safe_load_all((DEPLOY / "kubernetes.yaml").read_text())}
     claim, deployment, service, scaler = (
         parts[kind] for kind in ("PersistentVolumeClaim", "Deployment", "Service", "HorizontalPodAutoscaler")
@@ -367,14 +367,14 @@ def test_the_manifest_fits_together_and_names_what_an_export_writes(folder):
     assert deployment["spec"]["selector"]["matchLabels"] == service["spec"]["selector"] == labels
     (container,), (volume,) = pod["spec"]["containers"], pod["spec"]["volumes"]
     assert volume["persistentVolumeClaim"]["claimName"] == claim["metadata"]["name"]
-    assert re.fullmatch(r"tensorflow/serving:\d+\.\d+\.\d+", container["image"])  # not whatever is the latest
+    assert re.fullmatch(r"tensorflow/serving:\d+\.\d+\.\d+", container["image"])  # a fixed version, not latest
     (mount,) = container["volumeMounts"]
     assert mount["name"] == volume["name"] and f"{mount['mountPath']}/" == MOUNT
     files = dict(re.fullmatch(r"--(\w+)=/models/(\S+)", arg).groups() for arg in container["args"] if "=" in arg)
     assert set(files) == {"model_config_file", "monitoring_config_file", "batching_parameters_file"}
     assert all((folder / file).is_file() for file in files.values())
     ports = {port["name"]: port["containerPort"] for port in container["ports"]}
-    assert ports == {"grpc": 8500, "rest": 8501}  # those of the image
+    assert ports == {"grpc": 8500, "rest": 8501}  # the ports of the image
     assert {port["targetPort"]: port["port"] for port in service["spec"]["ports"]} == ports
     for probe in ("startupProbe", "readinessProbe", "livenessProbe"):
         asked = container[probe]["httpGet"]
@@ -389,10 +389,10 @@ def test_the_manifest_fits_together_and_names_what_an_export_writes(folder):
     assert [each["pods"]["metric"]["name"] for each in scaler["spec"]["metrics"]] == [rule["name"]["as"]]
 
 
-# -- the page ----------------------------------------------------------------------------------------------------------
+# -- page --------------------------------------------------------------------------------------------------------------
 
 
-def test_the_page_shows_names_and_errors_as_text(catalog):
+def test_server_page_escapes_names_and_errors(catalog):
     class Odd(Fixed):
         failed: ClassVar[dict] = {("a<b>", 3): "no <script>alert(1)</script>"}
 
@@ -420,5 +420,5 @@ def test_the_page_shows_names_and_errors_as_text(catalog):
         ("", "http://127.0.0.1:7"),
     ],
 )
-def test_the_address_is_what_the_reader_calls_it_if_that_is_a_host(host, found):
+def test_address_uses_host_header_if_valid(host, found):
     assert address(host, ("127.0.0.1", 7)) == found

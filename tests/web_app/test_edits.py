@@ -1,4 +1,4 @@
-"""The work of the app, from a visitor's file to a file, against the verbs of the models."""
+"""The app's functions, from input file to output file, against the verbs of the models."""
 
 import ast
 import runpy
@@ -37,20 +37,20 @@ def photo(tmp_path):
 
 
 def drawn(box, size=(40, 32)):
-    """What the page gives of a drawing: its layers, here of half the size of the photograph."""
+    """Returns a drawing in the page's format: layers, here at half the size of the photograph."""
     layer = Image.new("RGBA", size)
     layer.paste((255, 0, 0, 255), box)
     return {"background": None, "layers": [layer], "composite": None}
 
 
 def close(one, other):
-    """Equal but for roundings of float32 sums in another order."""
+    """Asserts equality up to rounding of float32 sums in another order."""
     assert one.shape == other.shape
     assert np.abs(one.astype(int) - other).max() <= 1
 
 
 @pytest.mark.parametrize("kind", ["by the file", "noisy or compressed"])
-def test_enlarging_is_that_of_the_model(desk, photo, kind):
+def test_app_enlarge_matches_model(desk, photo, kind):
     made = photographs.enlarge(desk, photo, 2, kind, 0.0)
     name = "espcn.x2" if kind == "by the file" else "espcn.x2_real"
     close(read_image(made.file), cnnzoo.build(name).upscale(PICTURE))
@@ -58,20 +58,20 @@ def test_enlarging_is_that_of_the_model(desk, photo, kind):
     assert made.note.startswith(f"Enlarged by {name}, beside bicubic resizing: 160x128 pixels, ")
 
 
-def test_a_jpeg_is_taken_as_compressed_and_comes_back_as_jpeg(desk, tmp_path):
+def test_app_enlarge_of_jpeg_uses_real_model_and_writes_jpeg(desk, tmp_path):
     Image.fromarray(PICTURE).save(tmp_path / "face.JPG")
     made = photographs.enlarge(desk, str(tmp_path / "face.JPG"), 3, "by the file", 0.0)
     assert "espcn.x3_real" in made.note and made.file.name == "face-x3.jpg"
     assert made.file.read_bytes().startswith(b"\xff\xd8\xff")
 
 
-def test_a_format_that_cannot_be_written_becomes_png(desk, tmp_path):
+def test_app_writes_png_for_unsupported_output_format(desk, tmp_path):
     Image.fromarray(PICTURE).save(tmp_path / "face.tif")
     assert photographs.light(desk, str(tmp_path / "face.tif"), 1.0).file.name == "face-light.png"
 
 
 @pytest.mark.parametrize("channels", [1, 3])
-def test_denoising_chooses_the_model_by_the_channels(desk, tmp_path, channels):
+def test_app_denoise_selects_model_by_channels(desk, tmp_path, channels):
     pixels = PICTURE[..., :channels]
     Image.fromarray(pixels.squeeze()).save(tmp_path / "face.png")
     made = photographs.denoise(desk, str(tmp_path / "face.png"))
@@ -80,20 +80,20 @@ def test_denoising_chooses_the_model_by_the_channels(desk, tmp_path, channels):
     close(read_image(made.file), cnnzoo.build(name).restore(pixels))
 
 
-def test_lighting_is_that_of_the_model(desk, photo):
+def test_app_light_matches_model(desk, photo):
     made = photographs.light(desk, photo, 0.5)
     close(read_image(made.file), cnnzoo.build("enhancer.photos").enhance(PICTURE, 0.5))
 
 
-def test_repair_fills_what_is_drawn_and_nothing_else(desk, photo):
+def test_app_repair_changes_only_drawn_region(desk, photo):
     made = read_image(photographs.repair(desk, photo, drawn((5, 5, 15, 10)), None).file)
     inside = np.zeros((64, 80), bool)
-    inside[8:22, 8:32] = True  # twice the drawing, and what resampling adds around it
+    inside[8:22, 8:32] = True  # twice the drawing, plus a margin from resampling
     np.testing.assert_array_equal(made[~inside], PICTURE[~inside])
     assert np.any(made[10:20, 10:30] != PICTURE[10:20, 10:30])
 
 
-def test_repair_takes_a_mask_instead(desk, photo, tmp_path):
+def test_app_repair_accepts_mask_file(desk, photo, tmp_path):
     mask = np.zeros((64, 80), np.uint8)
     mask[10:20, 10:30] = 255
     Image.fromarray(mask).save(tmp_path / "mask.png")
@@ -101,14 +101,14 @@ def test_repair_takes_a_mask_instead(desk, photo, tmp_path):
     close(made, cnnzoo.build("inpainter.photos64").restore(PICTURE, mask > 0))
 
 
-def test_painting_mixes_two_paintings(desk, photo):
+def test_app_paint_mixes_two_paintings(desk, photo):
     mix = {"starry_night": 0.75, "wave": 0.25}
     made = photographs.paint(desk, threading.Event(), lambda *_: None, photo, *mix, 0.25, False, None)
     close(read_image(made.file), cnnzoo.build("fast_style.paintings").stylize(PICTURE, mix))
     assert made.file.name == "face-starry_night-wave.png" and "starry_night and wave" in made.note
 
 
-def test_painting_after_any_picture_ends_when_it_is_cancelled(desk, photo):
+def test_app_paint_after_any_picture_can_be_cancelled(desk, photo):
     ended, told = threading.Event(), []
 
     def progress(done, total):
@@ -120,7 +120,7 @@ def test_painting_after_any_picture_ends_when_it_is_cancelled(desk, photo):
     assert len(told) == 1
 
 
-def test_what_cannot_be_done_is_one_sentence_with_the_name_alone(desk, photo, tmp_path):
+def test_app_functions_reject_invalid_inputs(desk, photo, tmp_path):
     (tmp_path / "notes.png").write_text("no picture")
     Image.new("L", (1001, 1000)).save(tmp_path / "large.png")
     Image.new("L", (8, 8)).save(tmp_path / "mask.png")
@@ -142,7 +142,7 @@ def test_what_cannot_be_done_is_one_sentence_with_the_name_alone(desk, photo, tm
     assert not desk.folder.exists()
 
 
-def test_generated_sheets_are_those_of_the_model(tmp_path):
+def test_app_generate_matches_model(tmp_path):
     sheet, file = small_images.generate(tmp_path, "cgan.mnist", 4, 7, "3", 1.5)
     assert file.name == "cgan.mnist-7.png"
     np.testing.assert_array_equal(read_image(file), sheet)
@@ -153,7 +153,7 @@ def test_generated_sheets_are_those_of_the_model(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["cgan.mnist", "vae.mnist"])
-def test_a_walk_goes_from_one_seed_to_the_other_and_back(tmp_path, name):
+def test_app_walk_goes_to_second_seed_and_back(tmp_path, name):
     frames = []
     with Image.open(small_images.walk(tmp_path, name, 0, 1, "", 4.0)) as film:
         assert film.n_frames == 2 * small_images.FRAMES - 2 and film.format == "WEBP"
@@ -161,10 +161,10 @@ def test_a_walk_goes_from_one_seed_to_the_other_and_back(tmp_path, name):
             film.seek(i)
             frames.append(np.asarray(film.convert("RGB")).astype(int))
     assert np.abs(frames[0] - frames[1]).mean() > 5
-    np.testing.assert_array_equal(frames[2], frames[3])  # the last is next to the first
+    np.testing.assert_array_equal(frames[2], frames[3])  # the last frame is adjacent to the first
 
 
-def test_explaining_names_the_classes(tmp_path):
+def test_app_explain_returns_class_names_and_report(tmp_path):
     from sklearn.datasets import load_digits
 
     scan = load_digits().images[3].repeat(4, axis=0).repeat(4, axis=1)
@@ -174,7 +174,7 @@ def test_explaining_names_the_classes(tmp_path):
     assert report.ndim == 3 and report.dtype == np.uint8
 
 
-def test_compressing_gives_the_bytes_of_the_model(tmp_path, photo):
+def test_app_compress_file_decompresses_to_preview(tmp_path, photo):
     made = small_images.compress(tmp_path, photo)
     before, after, file, note = made.before, made.after, made.file, made.note
     model = cnnzoo.build("vqvae.cifar10")
@@ -190,18 +190,18 @@ def test_compressing_gives_the_bytes_of_the_model(tmp_path, photo):
         ({"port": 65536}, "`port` must be between 0 and 65535. Received: 65536"),
     ],
 )
-def test_limits_out_of_range_are_refused(settings, message):
+def test_app_rejects_limits_out_of_range(settings, message):
     with pytest.raises(ValueError, match=message):
         web_app.app(**settings)
 
 
-def test_without_gradio_the_extra_is_named(monkeypatch):
+def test_app_without_gradio_names_extra(monkeypatch):
     monkeypatch.setattr("cnnzoo.utils.optional.find_spec", lambda name: None)
     with pytest.raises(ModuleNotFoundError, match=r"the app needs gradio; install it by: pip install -e '.\[app\]'"):
         web_app.app()
 
 
-def test_the_folder_for_hugging_face_serves_the_app(monkeypatch):
+def test_hugging_face_space_starts_app(monkeypatch):
     space = Path(__file__).parents[2] / "deploy" / "space"
     asked = []
     monkeypatch.setattr(cnnzoo, "app", lambda **settings: asked.append(settings))
@@ -215,7 +215,7 @@ def test_the_folder_for_hugging_face_serves_the_app(monkeypatch):
     assert (space / "requirements.txt").read_text().split() == [wheel]
 
 
-def test_pictures_of_the_page_are_exact(tmp_path):
+def test_page_file_is_lossless(tmp_path):
     one, two = (photographs.page_file(tmp_path, picture) for picture in (PICTURE, PICTURE[::-1].copy()))
     np.testing.assert_array_equal(read_image(one), PICTURE)
     assert one != two and one.suffix == ".png"
@@ -233,8 +233,8 @@ print(dict(Counter((each.concurrency_id, each.concurrency_limit) for each in pag
 
 @pytest.mark.slow
 @pytest.mark.skipif(find_spec("gradio") is None, reason="needs gradio")
-def test_all_tabs_share_two_workers_and_slow_painting_has_its_own():
-    # In a process of its own, as Gradio leaves event loops open.
+def test_app_tabs_share_two_workers_except_slow_painting():
+    # Runs in a subprocess, as Gradio leaves event loops open.
     told = subprocess.run([sys.executable, "-c", COUNTS], capture_output=True, text=True, check=True).stdout
     counts = ast.literal_eval(told)
     assert counts["work", 2] == 8 and counts["slow work", 1] == 1

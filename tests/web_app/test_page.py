@@ -1,4 +1,4 @@
-"""The page of the app in Chromium, as a visitor uses it."""
+"""End-to-end tests of the app's page in Chromium."""
 
 import importlib.util
 import json
@@ -26,7 +26,7 @@ PATIENCE = 180  # seconds
 
 @pytest.fixture(scope="module")
 def app():
-    """The address of the app, as the command serves it."""
+    """The address of the app, served by `cnnzoo app`."""
     command = [sys.executable, "-m", "cnnzoo", "app", "--port", "0", "--megabytes", "2", "--megapixels", "1"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         line = process.stdout.readline()
@@ -72,7 +72,7 @@ def seen(driver, selector):
 
 
 def tab(driver, name):
-    """Opens a tab afresh."""
+    """Reloads the page and opens a tab."""
     driver.refresh()
     for each in until(driver, lambda: seen(driver, "button[role=tab]")):
         if each.text == name:
@@ -81,7 +81,7 @@ def tab(driver, name):
 
 
 def upload(driver, place=0):
-    """An upload of the open tab."""
+    """Returns a file input of the open tab."""
     return driver.execute_script(
         "return [...document.querySelectorAll('[role=tabpanel]')].filter(p => p.offsetParent)"
         ".flatMap(p => [...p.querySelectorAll('input[type=file]')])"
@@ -89,7 +89,7 @@ def upload(driver, place=0):
 
 
 def give(driver, path, place=0):
-    """Gives a file to an upload of the open tab."""
+    """Uploads a file to a file input of the open tab."""
     clear = "button[aria-label='Clear'], button[aria-label='Remove Image']"
     before = len(seen(driver, clear))
     upload(driver, place).send_keys(str(path))
@@ -97,7 +97,7 @@ def give(driver, path, place=0):
 
 
 def press(driver, name):
-    """Presses a button of the open tab, in the middle of the window."""
+    """Scrolls a button of the open tab to the middle of the window and clicks it."""
     button = until(driver, lambda: [found for found in seen(driver, "button.lg") if found.text == name])[0]
     driver.execute_script("arguments[0].scrollIntoView({block: 'center'})", button)
     button.click()
@@ -108,7 +108,7 @@ def problem(driver):
 
 
 def downloaded(driver, folder):
-    """The file of the button, once there is one, taken from the folder of downloads."""
+    """Waits for the Download button, clicks it, and moves the file out of the download folder."""
     until(driver, lambda: [found for found in seen(driver, "button.lg:enabled") if found.text == "Download"])
     press(driver, "Download")
     (path,) = until(driver, lambda: [path for path in folder.iterdir() if path.suffix in (".png", ".jpg")])
@@ -119,16 +119,16 @@ def pixels(path):
     return read_image(path, 3).astype(int)
 
 
-def test_a_photograph_is_enlarged_and_downloaded(visitor, downloads, photo):
+def test_app_page_enlarges_and_downloads_photograph(visitor, downloads, photo):
     tab(visitor, "Enlarge")
     give(visitor, photo)
     press(visitor, "Enlarge")
     file = downloaded(visitor, downloads)
     assert file.name == "face-x3.png" and not problem(visitor)
-    assert np.abs(pixels(file) - cnnzoo.build("espcn.x3").upscale(PICTURE)).max() <= 1  # roundings
+    assert np.abs(pixels(file) - cnnzoo.build("espcn.x3").upscale(PICTURE)).max() <= 1  # rounding
 
 
-def test_broken_and_huge_files_are_told_and_the_next_one_works(visitor, downloads, photo, tmp_path):
+def test_app_page_reports_bad_files_and_recovers(visitor, downloads, photo, tmp_path):
     tab(visitor, "Denoise")
     (tmp_path / "notes.png").write_text("no picture")
     give(visitor, tmp_path / "notes.png")
@@ -145,7 +145,7 @@ def test_broken_and_huge_files_are_told_and_the_next_one_works(visitor, download
     assert downloaded(visitor, downloads).name == "face-clean.png" and not problem(visitor)
 
 
-def test_a_file_of_too_many_bytes_is_refused(visitor, tmp_path):
+def test_app_page_rejects_file_over_byte_limit(visitor, tmp_path):
     tab(visitor, "Denoise")
     noise = np.random.default_rng(0).integers(0, 256, (900, 1000, 3), np.uint8)
     Image.fromarray(noise).save(tmp_path / "noise.png")  # 2.7 MB
@@ -153,7 +153,7 @@ def test_a_file_of_too_many_bytes_is_refused(visitor, tmp_path):
     until(visitor, lambda: "exceed the maximum allowed size of 2.0 Mb" in visitor.find_element("tag name", "body").text)
 
 
-def test_what_is_drawn_over_is_filled(visitor, downloads, photo):
+def test_app_page_repairs_drawn_region(visitor, downloads, photo):
     from selenium.webdriver import ActionChains
 
     tab(visitor, "Repair")
@@ -170,7 +170,7 @@ def test_what_is_drawn_over_is_filled(visitor, downloads, photo):
     assert file.name == "face-whole.png" and 0 < changed.mean() < 0.3
 
 
-def test_slow_painting_is_cancelled(visitor, photo):
+def test_app_page_cancels_slow_painting(visitor, photo):
     tab(visitor, "Paint")
     give(visitor, photo)
     for found in seen(visitor, "button.label-wrap"):
@@ -183,14 +183,14 @@ def test_slow_painting_is_cancelled(visitor, photo):
     until(visitor, lambda: problem(visitor) == "Cancelled.")
 
 
-def test_images_are_generated_by_seed_and_class(visitor, downloads):
+def test_app_page_generates_and_downloads_sheet(visitor, downloads):
     tab(visitor, "Generate")
     press(visitor, "Generate")
     file = downloaded(visitor, downloads)
     assert file.name == "cgan.fashion_mnist-0.png" and pixels(file).shape[0] > 400
 
 
-def test_a_scan_is_explained(visitor, tmp_path):
+def test_app_page_explains_scan(visitor, tmp_path):
     from sklearn.datasets import load_digits
 
     scan = load_digits().images[3].repeat(4, axis=0).repeat(4, axis=1)
@@ -202,7 +202,7 @@ def test_a_scan_is_explained(visitor, tmp_path):
     assert not problem(visitor)
 
 
-def test_two_visitors_at_once_get_their_own(app, tmp_path):
+def test_app_page_separates_concurrent_visitors(app, tmp_path):
     with ExitStack() as stack:
         folders = [tmp_path / f"downloads{i}" / "new" for i in range(2)]
         for folder in folders:
@@ -218,7 +218,7 @@ def test_two_visitors_at_once_get_their_own(app, tmp_path):
             assert file.name == f"{i}-x3.png" and pixels(file).shape[:2] == ((300, 360), (360, 300))[i]
 
 
-def test_no_request_leaves_the_machine(app, visitor):
+def test_app_page_sends_no_external_requests(app, visitor):
     for each in ("Repair", "Generate", "Explain"):
         tab(visitor, each)
     sent = set()
@@ -232,7 +232,7 @@ def test_no_request_leaves_the_machine(app, visitor):
         assert "default-src 'self'" in answer.headers["Content-Security-Policy"]
 
 
-def test_the_page_fits_a_phone(app):
+def test_app_page_fits_phone(app):
     with browser.browser(width=500, height=844) as driver:
         driver.execute_cdp_cmd(
             "Emulation.setDeviceMetricsOverride",
@@ -247,18 +247,18 @@ TABS = "button[role=tab], .overflow-dropdown button"
 
 
 def named(driver):
-    """The names of all tabs, also of those in the menu of a narrow page."""
+    """Returns the names of all tabs, including those in the menu of a narrow page."""
     tabs = driver.find_elements("css selector", TABS)
     return sorted({each.get_attribute("textContent").strip() for each in tabs})
 
 
-# Of Gradio's elements: the name of the upload button is not its text, and the frame of an empty picture has a name.
+# Violations by Gradio: the upload button's name differs from its text, and the frame of an empty picture has a name.
 GRADIOS = {"label-content-name-mismatch", "aria-prohibited-attr"}
 
 
 @pytest.mark.skipif(bool(browser.WITHOUT_AXE), reason=f"needs {browser.WITHOUT_AXE}")
 @pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])
-def test_axe_finds_no_violation_in_any_tab(app, width, scheme):
+def test_app_page_has_no_axe_violations_in_any_tab(app, width, scheme):
     shown = "return [...document.querySelectorAll('[role=tabpanel]')].filter(p => p.offsetParent)[0].innerText"
     with browser.browser() as driver:
         browser.look(driver, app, width, scheme=scheme)
