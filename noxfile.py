@@ -1,4 +1,4 @@
-"""One-word tasks, in the environment of `pip install -e '.[test]'`: `nox -s tests`."""
+"""Development tasks, run in the environment of `pip install -e '.[test]'`: `nox -s tests`."""
 
 import nox
 
@@ -6,25 +6,25 @@ nox.options.sessions = ["lint", "tests"]
 
 
 def task(function):
-    """A session in the environment that runs nox."""
+    """Declares a session that runs in the environment of nox."""
     return nox.session(venv_backend="none")(function)
 
 
 @task
 def tests(session: nox.Session) -> None:
-    """The default tests, in minutes."""
+    """Runs the fast tests, in minutes."""
     session.run("pytest", "-n", "2", "--dist", "loadfile", *session.posargs)
 
 
 @task
 def slow(session: nox.Session) -> None:
-    """The tests over ten seconds."""
+    """Runs the tests over ten seconds."""
     session.run("pytest", "-n", "2", "--dist", "loadfile", "-m", "slow", *session.posargs)
 
 
 @task
 def lint(session: nox.Session) -> None:
-    """Style, spelling and types."""
+    """Checks style, spelling and types."""
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
     session.run("codespell")
@@ -33,7 +33,7 @@ def lint(session: nox.Session) -> None:
 
 @task
 def docs(session: nox.Session) -> None:
-    """The site, in site/."""
+    """Builds the site in site/."""
     session.run("sphinx-build", "--quiet", "--fail-on-warning", "docs", "site")
 
 
@@ -45,11 +45,11 @@ def wheel(session: nox.Session) -> None:
 
 @task
 def rescore(session: nox.Session) -> None:
-    """Measures every score of every card anew, in hours, and compares: `nox -s rescore -- espcn.x3`."""
+    """Compares all scores of all cards with new measurements, in hours: `nox -s rescore -- espcn.x3`."""
     session.run("python", "-m", "cnnzoo.cli.publish", "--check", *session.posargs)
 
 
 @task
 def gate(session: nox.Session) -> None:
-    """What a change must pass, in a fresh environment."""
+    """Runs all checks of a change in a fresh environment."""
     session.run("bash", ".ci/run", external=True)

@@ -1,6 +1,6 @@
-"""Builds the wheel, installs it alone in an empty environment, and runs every shipped checkpoint.
+"""Builds the wheel, installs it alone in an empty environment, and runs every bundled checkpoint.
 
-Dependencies come from the environment of this script, so that it needs no network.
+Dependencies come from the environment of this script, so that no network is needed.
 """
 
 import subprocess

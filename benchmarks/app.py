@@ -1,14 +1,13 @@
-"""How `cnnzoo app` serves many users at once.
+"""Measures the latency and memory of `cnnzoo app` under many concurrent users.
 
-    python benchmarks/app.py                     # 20 users for two minutes, after one alone; less than three minutes
+    python benchmarks/app.py                     # 20 users for two minutes, after one user alone; under three minutes
 
-Each user uploads a photograph of 512x512 pixels, has it enlarged 3 times, downloads the result, and begins again. The
-time runs from the upload to the last byte of the result and of the pictures that the page shows. Each result must be,
-byte for byte, that of the same photograph before the load. Memory is the resident memory of the server, with its
-children.
+Each user repeatedly uploads a photograph of 512x512 pixels, enlarges it 3 times and downloads the result. The time is
+measured from the upload to the last byte of the result and of the pictures of the page. Each result must have the same
+bytes as the result for that photograph before the load. Memory is the resident memory of the server and its children.
 
-Exit code 1: an error, memory that grew by more than 2 % after the first quarter, or a 95th percentile above 3 times the
-time of one user times the number of users.
+Exit code 1 means an error, memory growth of more than 2 % after the first quarter, or a 95th percentile above 3 times
+the time of one user times the number of users.
 """
 
 import argparse
@@ -37,7 +36,7 @@ ALONE = 8  # enlargements of one user
 
 @contextmanager
 def served() -> Iterator[tuple[str, psutil.Process]]:
-    """The address and the process of the app, ended at the end."""
+    """Starts the app, yields its address and process, and stops it at the end."""
     command = [sys.executable, "-m", "cnnzoo", "app", "--port", "0"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
@@ -49,7 +48,7 @@ def served() -> Iterator[tuple[str, psutil.Process]]:
 
 
 class User:
-    """A visitor of the page, with a photograph."""
+    """A user of the page, with a photograph."""
 
     def __init__(self, address: str, photograph: Path, downloads: Path) -> None:
         self.client = Client(address, download_files=downloads, verbose=False)
@@ -62,7 +61,7 @@ class User:
         )
 
     def enlarged(self) -> bytes:
-        """The file of the photograph enlarged 3 times.
+        """Returns the file of the photograph, enlarged 3 times.
 
         Raises:
             RuntimeError: The page shows an error.
@@ -75,7 +74,7 @@ class User:
 
 
 def resident(process: psutil.Process) -> float:
-    """The resident memory of a process and its children, in MB."""
+    """Returns the resident memory of a process and its children, in MB."""
     return sum(each.memory_info().rss for each in (process, *process.children(recursive=True))) / 1e6
 
 
@@ -101,7 +100,7 @@ def load(users: int, seconds: float, folder: Path) -> bool:
                 try:
                     if user.enlarged() != wanted[user.photograph]:
                         errors.append(f"{user.photograph.name}: another result than before")
-                except Exception as error:  # of any kind, each is one that a visitor would see
+                except Exception as error:  # any error would be visible to a user
                     errors.append(repr(error))
                 times.append((sent - begun, perf_counter() - sent))
 

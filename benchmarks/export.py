@@ -1,13 +1,13 @@
-"""What an export costs: how far its numbers are off, its accuracy on test images, its size, and the time of one image.
+"""Measures exports: difference from the golden, quality on test images, size, and time for one image.
 
-    python benchmarks/export.py                          # every shipped checkpoint, as far as its data are at hand
+    python benchmarks/export.py                          # all bundled checkpoints; quality only with the data at hand
     python benchmarks/export.py espcn.x3 lenet.mnist --images 1000
 
-The size is that of the SavedModel with the graphs of all its signatures, of each file, and of the weights of the model
-in training. The accuracy is that of a classifier, the PSNR that of what enlarges or denoises (see
-`cnnzoo.export.quantization_loss.quality`). The time is the median over runs, in turns, of one image of the golden,
-repeated to 256x256 pixels where any size will do; LiteRT runs on one thread. The model in training is its own graph,
-compiled by `tf.function`.
+The size is that of the SavedModel with the graphs of all its signatures, of each file, and of the weights of the
+original model. The quality is accuracy for a classifier, PSNR for super-resolution and denoising (see
+`cnnzoo.export.quantization_loss.quality`). The time is the median over alternating runs on one image of the golden,
+tiled to 256x256 pixels for super-resolution and denoising. LiteRT runs on one thread. The original model ("in
+training") runs as a graph compiled by `tf.function`.
 """
 
 import argparse
@@ -27,11 +27,14 @@ from cnnzoo.tasks.photo_inference import with_bicubic_color
 from cnnzoo.utils.terminal import print_table
 
 RUNS = 30
-SIDE = 256  # of the image that times are taken on, where it may be of any size
+SIDE = 256  # of the timed image, for models of photographs of any size
 
 
 def milliseconds(functions: list[Callable], given: dict[str, np.ndarray]) -> np.ndarray:
-    """The median time of a call of each, in turns, so that they share what else the machine does; two do not count."""
+    """Returns the median time of a call of each function; they alternate, so that foreign load affects all alike.
+
+    The first two calls are not counted.
+    """
     times = np.empty((RUNS + 2, len(functions)))
     for row in times:
         for index, function in enumerate(functions):
@@ -42,13 +45,13 @@ def milliseconds(functions: list[Callable], given: dict[str, np.ndarray]) -> np.
 
 
 def enlarged_to(side: int, image: np.ndarray) -> np.ndarray:
-    """An image (1, height, width, channels) repeated until it has that side."""
+    """Returns an image (1, height, width, channels), tiled to (1, side, side, channels)."""
     rows, columns = (-(-side // extent) for extent in image.shape[1:3])
     return np.tile(image, (1, rows, columns, 1))[:, :side, :side]
 
 
 def measured(name: str, images: int) -> list[tuple[str, ...]]:
-    """A row for each form of a checkpoint."""
+    """Returns a row for each form of a checkpoint."""
     model, card = cnnzoo.build(name), cnnzoo.card(name)
     with tempfile.TemporaryDirectory() as folder:
         version = cnnzoo.export(name, folder, litert=True, onnx=True)
@@ -78,7 +81,7 @@ def measured(name: str, images: int) -> list[tuple[str, ...]]:
 
 
 def scored(model, function: Function, card: dict, images: int) -> str:
-    """What `function` does as well as the model, where that is measured here."""
+    """Returns the quality of `function` in place of the model, "no data", or "" for tasks without a single measure."""
     if model.task not in TASKS:
         return ""
     try:
@@ -88,7 +91,7 @@ def scored(model, function: Function, card: dict, images: int) -> str:
 
 
 def graph_of(model, verb: str, **given):
-    """The verb of a model in training, in a graph."""
+    """Returns the output of a verb of the original model, for use in a graph."""
     if verb == "decode":
         labels = {"one_hot": tf.one_hot(given["labels"], model.classes)} if "labels" in given else {}
         return model.decoded(given["code"], **labels)

@@ -1,10 +1,10 @@
-"""One pass of `fast_style.paintings` against optimization on the very same loss: how good, and how much sooner.
+"""Measures loss and time of one pass of `fast_style.paintings` relative to optimization on the same loss.
 
     python benchmarks/fast_style.py --side 512 --photographs 6 --steps 100
 
-For each photograph of Set14 and each style there are the loss (content, style and total variation, weighted as in
-training) of the network's picture, of the photograph as it is, and of what so many iterations of L-BFGS make of the
-photograph; and the seconds of a pass beside those of 500 steps of Adam, of which `--timed` are measured. Network,
+For each photograph of Set14 and each style, the loss (content, style and total variation, weighted as in training) is
+measured for the output of the network, for the unchanged photograph, and after `--steps` iterations of L-BFGS from the
+photograph. The time of a pass is compared with that of 500 steps of Adam, extrapolated from `--timed` steps. Network,
 targets and loss are the same on all sides, and compiled.
 """
 
@@ -24,7 +24,7 @@ from cnnzoo.utils.terminal import print_table
 
 
 def objective(model, photo: np.ndarray, index: int):
-    """The loss of a picture for one photograph (1, height, width, 3) and one style, with its gradient."""
+    """Returns a function from an image to its loss and gradient, for one photograph (1, height, width, 3) and style."""
     content = model.maps.features(ops.convert_to_tensor(photo))[model.maps.content_layer]
     goals = [ops.convert_to_tensor(goal[index : index + 1]) for goal in model.goals]
     targets = Targets(content, goals, [None] * len(goals))
@@ -51,7 +51,7 @@ def main() -> None:
         ratio = asked.side / max(photo.shape[:2])
         size = tuple(round(ratio * side) for side in photo.shape[:2])
         photo = resized(photo[None] / np.float32(255), size).clip(0.0, 1.0)
-        model.stylize(photo)  # the first call of a size is not counted
+        model.stylize(photo)  # the first call for an image size compiles and is not counted
         for index, style in enumerate(model.styles):
             loss = objective(model, photo, index)
             begun = perf_counter()

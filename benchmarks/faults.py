@@ -1,18 +1,18 @@
-"""Trainings that are killed at random moments and resumed, and jobs of two workers of which one is killed.
+"""Tests the recovery of training after crashes: killed and resumed runs, killed workers, and the cost of states.
 
     python benchmarks/faults.py --kills 50
     python benchmarks/faults.py --workers 10
     python benchmarks/faults.py --states dcgan vgg_small --steps 10000
 
-The first trains small ones of all architectures, from a folder in memory, from the same folder streamed, and from its
-shards. It kills each once or twice (SIGKILL), resumes it, and compares its weights, states and history with those of an
-unbroken run, bit for bit. With `--term` the signal is SIGTERM, upon which a run saves its state. With `--log FILE` and
-`--minutes N` it stops after that time, and goes on the next time.
+`--kills` trains small models of all architectures from a folder in memory, from the same folder streamed, and from its
+shards. It kills each training once or twice (SIGKILL), resumes it, and compares its weights, states and history with
+those of an uninterrupted run, bit for bit. With `--term` the signal is SIGTERM, on which a run saves its state. With
+`--log FILE` and `--minutes N` it stops after N minutes, and continues when it is called again.
 
-The second begins a job of two workers on this machine, kills one of them, the first and the second in turns, and takes
-the seconds until the other has ended and what it left.
+`--workers` starts jobs of two workers on this machine and kills one worker of each, alternately the first and the
+second. It measures the seconds until the other worker has ended, and checks the last state.
 
-The third measures the writing of a state, and the memory over many steps.
+`--states` measures the time to write a state; `--steps` measures the memory of a training over many steps.
 """
 
 import argparse
@@ -49,8 +49,8 @@ import workers
 from conformance.samples import AT_MOST, SIDE
 
 PICTURES, BATCH, EPOCHS = 24, 8, 8  # three steps and a state in each epoch
-SOURCES = ("memory", "stream", "shards")  # a folder in memory, a folder that is streamed, shards that are streamed
-EARLY = 0.25  # share of the kills that may come before the first step
+SOURCES = ("memory", "stream", "shards")  # a folder in memory, a streamed folder, streamed shards
+EARLY = 0.25  # share of the kills timed before the first step
 
 
 def say(line: str) -> None:
@@ -58,7 +58,7 @@ def say(line: str) -> None:
 
 
 class FirstStep(keras.callbacks.Callback):
-    """Tells of the first step of a training."""
+    """Reports the first step of a training."""
 
     def __init__(self, tell: Callable[[str], object]) -> None:
         super().__init__()
@@ -70,7 +70,7 @@ class FirstStep(keras.callbacks.Callback):
 
 
 class Training:
-    """`cnnzoo.train` in a process of its own, forked after the imports, which take most of the time of a short one."""
+    """`cnnzoo.train` in a separate process, forked after the imports, which dominate the time of a short training."""
 
     def __init__(self, settings: dict[str, Any]) -> None:
         self.is_over = False
@@ -93,17 +93,17 @@ class Training:
         os.close(mouth)
 
     def wait(self, word: str, seconds: float = 300.0) -> bool:
-        """Waits for "s", the first step, or "d", the end; whether it came in time.
+        """Waits for "s", the first step, or "d", the end; returns False after a timeout.
 
         Raises:
-            RuntimeError: The training has failed.
+            RuntimeError: The training failed.
         """
         until = time.monotonic() + seconds
         if self.is_over:
             return True
         while select.select([self._ear], [], [], max(0.0, until - time.monotonic()))[0]:
             found = os.read(self._ear, 1).decode()
-            if found in (word, "d"):  # a run that was finished when it was resumed has no first step
+            if found in (word, "d"):  # a finished run has no first step when it is resumed
                 self.is_over = found == "d"
                 return True
             if not found:
@@ -111,7 +111,7 @@ class Training:
         return False
 
     def end(self, number: int = signal.SIGKILL) -> float:
-        """Sends a signal, if it has not ended; the seconds until it has."""
+        """Sends a signal to the process, and returns the seconds until it has ended."""
         begun = time.monotonic()
         os.kill(self._process, number)
         os.waitpid(self._process, 0)
@@ -120,7 +120,7 @@ class Training:
 
 
 class Times(NamedTuple):
-    """Seconds of an unbroken run: until its first step, and from there to its end."""
+    """Seconds of an uninterrupted run: to its first step, and from there to its end."""
 
     start: float
     steps: float
@@ -128,15 +128,15 @@ class Times(NamedTuple):
 
 @dataclass
 class Figures:
-    """What was found.
+    """Counts of the runs and kills.
 
     Attributes:
-        kills: Of running trainings.
-        early: Those before the first step.
-        within: Those after which there was a state to go on from.
-        runs: That were compared; one that ended before its moment was not killed.
-        slowest: Seconds from a signal to the end of the process.
-        differing: The runs that did not end in the bits of the unbroken one, or left files behind.
+        kills: Number of kills of running trainings.
+        early: Number of kills timed before the first step.
+        within: Number of kills that left a state to resume from.
+        runs: Number of compared runs, including runs that ended before their kill.
+        slowest: Longest time from a signal to the end of the process, in seconds.
+        differing: Runs whose results differ from those of the uninterrupted run, or with leftover files.
     """
 
     kills: int = 0
@@ -148,7 +148,7 @@ class Figures:
 
 
 def settings_of(arch: str) -> dict[str, Any]:
-    """A small one of an architecture and a short training."""
+    """Returns the settings of a short training of a small model."""
     fields = architecture(arch).config_fields()
     config = {name: most for name, most in AT_MOST.items() if fields.get(name, 0) > most}
     if "network" in fields:
@@ -165,12 +165,12 @@ def settings_of(arch: str) -> dict[str, Any]:
 
 
 def trained_architectures() -> list[str]:
-    """All but the one that is not trained by `cnnzoo.train`."""
+    """Returns all architectures but `style_transfer`, which `cnnzoo.train` does not train."""
     return [name for name in cnnzoo.list_models() if name != "style_transfer"]
 
 
 def make_data(folder: Path) -> dict[str, str]:
-    """Writes pictures of two classes, and packs them; the address of each source."""
+    """Writes pictures of two classes and shards of them; returns the path of each source."""
     rng = np.random.default_rng(0)
     for i in range(PICTURES):
         coarse = Image.fromarray(rng.integers(0, 256, (5, 5, 3), np.uint8)).resize((28, 30), Image.Resampling.BICUBIC)
@@ -183,7 +183,7 @@ def make_data(folder: Path) -> dict[str, str]:
 
 
 def arrays(file: Path) -> dict[str, str]:
-    """{name: SHA-256} of the arrays in a file of weights."""
+    """Returns {name: SHA-256} of the arrays in a file of weights."""
     found = {}
 
     def visit(name: str, item: Any) -> None:
@@ -196,7 +196,7 @@ def arrays(file: Path) -> dict[str, str]:
 
 
 def result(run: Path) -> tuple[Any, ...]:
-    """What runs are compared by: the trained weights, the last state and the history, and files that are left over."""
+    """Returns the compared parts of a run: trained weights, last state, history and leftover temporary files."""
     state = max(run.glob("state/step-*"))
     left = sorted(path.name for path in run.rglob(".*") if path.name != ".lock")
     return (
@@ -208,7 +208,7 @@ def result(run: Path) -> tuple[Any, ...]:
 
 
 def train(settings: dict[str, Any]) -> Times:
-    """Trains to the end."""
+    """Trains to the end; returns the times."""
     begun = time.monotonic()
     training = Training(settings)
     try:
@@ -241,18 +241,18 @@ def kill_runs(
     until: float,
     keep: Callable[[], object],
 ) -> None:
-    """Stops trainings by a signal at random moments, each once or twice, resumes them, and compares.
+    """Interrupts each training once or twice by a signal at random moments, resumes it, and compares the result.
 
-    Architectures and `SOURCES` take turns.
+    Architectures and `SOURCES` alternate.
 
     Args:
-        folder: An empty one.
-        kills: How many, with those before.
+        folder: An empty folder.
+        kills: Total number of kills, including those in `figures`.
         archs: Architectures.
-        figures: Those so far, which are continued.
-        number: Of the signal.
-        seed: Of the moments.
-        until: `time.monotonic()` after which no other run begins.
+        figures: Counts to continue.
+        number: Number of the signal.
+        seed: Seed of the moments.
+        until: Value of `time.monotonic()` after which no new run starts.
         keep: Called after each run.
     """
     rng, data = random.Random(f"{seed} {figures.runs}"), make_data(folder)
@@ -260,7 +260,7 @@ def kill_runs(
     while figures.kills < kills and time.monotonic() < until:
         arch, source = archs[figures.runs % len(archs)], SOURCES[figures.runs % len(SOURCES)]
         settings = settings_of(arch)
-        if source == "shards" and "crop" in settings:  # crops are taken from files
+        if source == "shards" and "crop" in settings:  # crops need files
             source = "memory"
         if arch not in expected:
             unbroken = folder / f"{arch}-unbroken"
@@ -279,7 +279,7 @@ def kill_runs(
             try:
                 if not is_early:
                     training.wait("s")
-                if training.wait("d", moment):  # it was faster than the unbroken one
+                if training.wait("d", moment):  # it ended before its kill
                     break
             finally:
                 figures.slowest = max(figures.slowest, training.end(number))
@@ -299,7 +299,7 @@ def kill_runs(
 
 
 def kills(args: argparse.Namespace) -> bool:
-    """Kills runs; whether all ended in the bits of the unbroken ones."""
+    """Kills and resumes runs; returns True if all results are bit-identical to those of uninterrupted runs."""
     before = json.loads(args.log.read_text()) if args.log and args.log.exists() else {}
     figures, number = Figures(**before), signal.SIGTERM if args.term else signal.SIGKILL
     until = time.monotonic() + 60 * args.minutes
@@ -320,7 +320,7 @@ def kills(args: argparse.Namespace) -> bool:
 
 
 def lost(count: int) -> bool:
-    """Kills workers; whether each job was over within a minute and left no half-written state."""
+    """Kills workers; returns True if each job ended within a minute and left no damaged state."""
     found = []
     for i in range(count):
         with tempfile.TemporaryDirectory() as folder:
@@ -336,7 +336,7 @@ def lost(count: int) -> bool:
 
 
 def states(arch: str) -> None:
-    """Prints the time that a state takes, of a model of published size."""
+    """Prints the time to write a state of a model with its default configuration."""
     with tempfile.TemporaryDirectory() as folder:
         model = cnnzoo.build(arch)
         model.compile()
@@ -355,7 +355,7 @@ def states(arch: str) -> None:
 
 
 def memory(arch: str, steps: int) -> None:
-    """Prints the resident memory after a tenth of the steps of a training, and at its end."""
+    """Prints the resident memory after each tenth of the steps of a training."""
     import psutil
 
     found: list[float] = []

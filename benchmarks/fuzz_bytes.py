@@ -1,10 +1,10 @@
-"""Bodies and pictures that a fuzzer finds by what they reach in the code, given to the server's own parts.
+"""Fuzzes the parsing of requests and pictures in the server, guided by code coverage.
 
     pip install atheris
     python benchmarks/fuzz_bytes.py -runs=100000 -max_len=4096
 
-Each input is taken as the body of a request, and as the file inside one. What comes back has to be an answer or a
-refusal that is not the server's fault; anything else ends the run, and so does a crash. Other options are libFuzzer's.
+Each input is used as the body of a request, and as the picture in a request. The result must be a response or a refusal
+with status 400; any other result, or a crash, ends the run. All other options are those of libFuzzer.
 """
 
 import base64

@@ -1,13 +1,17 @@
-"""Ten thousand bad requests to `cnnzoo serve`, or as many bad files to an export in a bare TensorFlow process.
+"""Tests `cnnzoo serve`, or an export in a plain TensorFlow process, with ten thousand malformed requests or files.
 
     python benchmarks/fuzz_serving.py --requests 10000 --seed 0
     python benchmarks/fuzz_serving.py --requests 10000 --seed 0 --bare
 
-None may end the process, none may be answered with a fault of the server (5xx), and peak memory may not pass 1.2 times
-that of the largest allowed requests, which are sent first. The requests are noise, good ones with a few bytes changed,
-JSON of the wrong kind or depth, damaged pictures, formats that are not taken, small files that claim to be large,
-numbers over the pixel limit or of another range, gzip bombs, paths and methods that are none, bodies over the limit,
-and bytes that are not HTTP. All are drawn from the seed.
+No request may end the process or get a server error (5xx). Peak memory may not exceed 1.2 times that after the largest
+valid inputs, which are sent first. All requests are drawn from the seed:
+
+- random bytes, and valid requests with a few changed bytes;
+- JSON of the wrong type or depth, and long lists;
+- damaged pictures, unsupported formats, and small files that declare large sizes;
+- arrays over the pixel limit or out of range;
+- gzip bombs, and bodies over the limit;
+- invalid paths and methods, and bytes that are not HTTP.
 """
 
 import argparse
@@ -36,10 +40,10 @@ from skimage.data import astronaut
 import cnnzoo
 from cnnzoo.utils.terminal import print_table
 
-LIMIT = 2**20  # bytes of a body, so that larger ones are soon sent
+LIMIT = 2**20  # bytes of a body; small, so that larger bodies are quick to send
 MEGAPIXELS = 0.1
-LARGEST = 316  # the side of the largest picture
-GROWTH = 1.2  # of peak memory, at most
+LARGEST = 316  # side of the largest picture, in pixels
+GROWTH = 1.2  # largest allowed ratio of peak memory
 SIGNATURES = {"espcn": "upscale_bytes", "lenet": "classify_bytes", "cgan": "generate"}
 
 
@@ -53,7 +57,7 @@ class Request:
 
 @contextlib.contextmanager
 def exported(*checkpoints: str) -> Iterator[Path]:
-    """A folder with exports of checkpoints, which is gone afterwards."""
+    """Exports checkpoints to a temporary folder, and yields the folder."""
     with tempfile.TemporaryDirectory() as folder:
         for name in checkpoints:
             cnnzoo.export(name, folder)
@@ -62,9 +66,9 @@ def exported(*checkpoints: str) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def served(folder: Path, *options: str) -> Iterator[tuple[str, subprocess.Popen]]:
-    """The address of a server of its own process, and the process."""
+    """Starts a server in a separate process, and yields its address and the process."""
     command = [sys.executable, "-m", "cnnzoo", "serve", str(folder), "--port", "0", *options]
-    # On stderr TensorFlow's JPEG library tells of each damaged file.
+    # TensorFlow's JPEG library logs each damaged file to stderr.
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
         try:
             for line in process.stdout:
@@ -76,7 +80,7 @@ def served(folder: Path, *options: str) -> Iterator[tuple[str, subprocess.Popen]
 
 
 def told(address: str, metric: str) -> float:
-    """A number that the server tells of itself: "process_resident_memory_bytes", "process_cpu_seconds"."""
+    """Returns a metric of the server, such as "process_resident_memory_bytes" or "process_cpu_seconds"."""
     connection = http.client.HTTPConnection(address, timeout=60)
     connection.request("GET", "/monitoring/prometheus/metrics")
     page = connection.getresponse().read().decode()
@@ -86,15 +90,15 @@ def told(address: str, metric: str) -> float:
 
 
 def resident(address: str) -> float:
-    """The memory that the server has, in MB."""
+    """Returns the resident memory of the server, in MB."""
     return told(address, "process_resident_memory_bytes") / 1e6
 
 
-# -- what is sent ------------------------------------------------------------------------------------------------------
+# -- requests ----------------------------------------------------------------------------------------------------------
 
 
 def picture(kind: str = "PNG", side: int = 32) -> bytes:
-    """A photograph as a file."""
+    """Returns the content of a file of a photograph."""
     buffer = io.BytesIO()
     Image.fromarray(astronaut()[:side, :side]).save(buffer, kind)
     return buffer.getvalue()
@@ -110,7 +114,7 @@ def of_files(model: str, *files: bytes) -> Request:
 
 
 def changed(rng: random.Random, data: bytes) -> bytes:
-    """Bytes of which some are others, and some may be missing at the end or twice in the middle."""
+    """Returns a copy of `data` with random changes: other bytes, a truncated end, a repeated part."""
     data = bytearray(data)
     for _ in range(rng.randint(1, 8)):
         data[rng.randrange(len(data))] = rng.randrange(256)
@@ -123,7 +127,7 @@ def changed(rng: random.Random, data: bytes) -> bytes:
 
 
 def anything(rng: random.Random, depth: int = 4):
-    """A JSON value."""
+    """Returns a random JSON value."""
     if depth and rng.random() < 0.4:
         return [anything(rng, depth - 1) for _ in range(rng.randint(0, 3))]
     if depth and rng.random() < 0.3:
@@ -161,7 +165,7 @@ def huge_claim(rng: random.Random) -> Request:
 
 
 def other_format(rng: random.Random) -> Request:
-    """A file of a format that TensorFlow may decode and the zoo does not take."""
+    """Returns a request with a file of an unsupported format, some of which TensorFlow can decode."""
     return of_files(rng.choice(("espcn", "lenet")), unwanted(rng))
 
 
@@ -173,7 +177,7 @@ def unwanted(rng: random.Random) -> bytes:
     image, buffer = Image.new("P", (side, side)), io.BytesIO()
     if kind == "frames":
         image.save(buffer, "GIF", save_all=True, append_images=[Image.new("P", (side, side), i) for i in range(1, 6)])
-    elif kind == "screen":  # a frame larger than the screen that the header gives
+    elif kind == "screen":  # a frame larger than the canvas in the header
         image.save(buffer, "GIF")
         data = bytearray(buffer.getvalue())
         data[6:10] = struct.pack("<HH", 1, 1)
@@ -184,12 +188,12 @@ def unwanted(rng: random.Random) -> bytes:
 
 
 def claimed(rng: random.Random) -> bytes:
-    """A small PNG or JPEG that says that it is large."""
+    """Returns a small PNG or JPEG file with a random size in its header."""
     if rng.random() < 0.5:
         file = picture()
         return file[:16] + rng.randbytes(8) + file[24:]
     file = bytearray(picture("JPEG"))
-    frame = file.index(b"\xff\xc0")  # the height and the width come five bytes later
+    frame = file.index(b"\xff\xc0")  # height and width are at an offset of five bytes
     file[frame + 5 : frame + 9] = rng.randbytes(4)
     if rng.random() < 0.3:  # a second frame header
         file[frame:frame] = file[frame : frame + 19]
@@ -197,14 +201,14 @@ def claimed(rng: random.Random) -> bytes:
 
 
 def large_numbers(rng: random.Random) -> Request:
-    """Images as numbers, of more pixels than are allowed."""
+    """Returns a request with an array above the pixel limit."""
     side = rng.randint(LARGEST + 1, LARGEST + 80)
     rows = "[" + ",".join(["[" + ",".join(["[0]"] * side) + "]"] * side) + "]"
     return predict("espcn", f'{{"signature_name": "upscale", "inputs": [{rows}]}}'.encode())
 
 
 def other_range(rng: random.Random) -> Request:
-    """Numbers of another range than [0, 1]."""
+    """Returns a request with an array out of the range [0, 1]."""
     value = rng.choice((255, 1.5, -1, 128.0, 1e30))
     image = [[[value] for _ in range(28)] for _ in range(28)]
     body = {"signature_name": rng.choice(("classify", "serving_default")), "inputs": [image]}
@@ -212,7 +216,7 @@ def other_range(rng: random.Random) -> Request:
 
 
 def packed(rng: random.Random) -> Request:
-    """A gzip body that holds more than is allowed, is cut short, or is none; or another encoding."""
+    """Returns a request with a gzip body that is too large, truncated or invalid, or with another encoding."""
     body = gzip.compress(b" " * rng.randint(LIMIT + 1, 64 * LIMIT), 1)
     body = rng.choice((body, body[: len(body) // 2], rng.randbytes(100), gzip.compress(rng.randbytes(50))))
     encoding = rng.choice(("gzip", "gzip", "gzip", "br", "zip"))
@@ -220,7 +224,7 @@ def packed(rng: random.Random) -> Request:
 
 
 def long(rng: random.Random) -> Request:
-    """A long list of what is not wanted, or of many small things."""
+    """Returns a request with a long list of small invalid items."""
     item = rng.choice((b"0", b"[]", b"{}", b'""', b'{"b64": ""}', b"[[]]"))
     body = b'{"inputs": [' + b",".join([item] * rng.randint(1000, (LIMIT - 100) // (len(item) + 1))) + b"]}"
     return predict(rng.choice([*SIGNATURES]), body)
@@ -272,7 +276,7 @@ KINDS = {
 
 
 def bad_requests(seed: int) -> Iterator[tuple[str, Request]]:
-    """Bad requests without end, with their kind; a few of them happen to be good."""
+    """Yields (kind, request) of malformed requests without end; a few are valid by chance."""
     rng = random.Random(seed)
     while True:
         (kind,) = rng.choices([*KINDS], [*KINDS.values()])
@@ -280,7 +284,7 @@ def bad_requests(seed: int) -> Iterator[tuple[str, Request]]:
 
 
 def no_http(address: str, rng: random.Random) -> None:
-    """Sends what is no request, or half of one, and goes."""
+    """Sends invalid HTTP or half a request, and disconnects."""
     host, port = address.split(":")
     starts = (b"", b"GET ", b"POST /v1/models/espcn:predict HTTP/1.1\r\nContent-Length: 99\r\n\r\n", b"\x16\x03\x01")
     with contextlib.suppress(ConnectionError), socket.create_connection((host, int(port)), timeout=10) as connection:
@@ -288,7 +292,7 @@ def no_http(address: str, rng: random.Random) -> None:
 
 
 def send(connection: http.client.HTTPConnection, request: Request) -> int:
-    """The status of the answer; it may be that of a body that was cut off, whose connection then is closed."""
+    """Returns the status of the response; 0 if the server closed the connection before a response was read."""
     try:
         connection.request(request.method, request.path, request.body, request.headers)
         response = connection.getresponse()
@@ -300,15 +304,15 @@ def send(connection: http.client.HTTPConnection, request: Request) -> int:
 
 
 def peak(process: int) -> float:
-    """The largest memory that a process has had, in MB."""
+    """Returns the peak memory of a process, in MB."""
     return float(re.search(r"VmHWM:\s+(\d+)", Path(f"/proc/{process}/status").read_text())[1]) / 1e3
 
 
 def largest_allowed() -> Iterator[Request]:
-    """The largest requests that are answered."""
+    """Yields the largest valid requests, and the longest body, which gets status 400."""
     yield of_files("espcn", picture(side=LARGEST))
     yield of_files("lenet", *[picture(side=LARGEST // 8)] * 64)
-    side = int(LARGEST / 3)  # what the answer has is three times as high and wide
+    side = int(LARGEST / 3)  # the output is three times as high and wide
     image = [[[0.5]] * side] * side
     yield predict("espcn", json.dumps({"signature_name": "upscale", "inputs": [image]}).encode())
     yield predict("espcn", b'{"inputs": [' + b",".join([b"[]"] * (LIMIT // 3 - 100)) + b"]}")  # the longest body
@@ -332,7 +336,7 @@ while size := sys.stdin.buffer.read(4):
 
 
 def bare(requests: int, seed: int) -> None:
-    """Sends bad files to an export in a process with TensorFlow alone."""
+    """Sends malformed files to an export in a process with TensorFlow alone."""
     rng, seen = random.Random(seed), {}
     kinds = {
         "damaged": lambda: changed(rng, picture(rng.choice(("PNG", "JPEG")))),

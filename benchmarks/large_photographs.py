@@ -1,10 +1,10 @@
-"""How much memory the command takes for a large photograph, and how long.
+"""Measures peak memory and time of the commands on a large photograph.
 
     python benchmarks/large_photographs.py
 
-Each run is a process of its own on an image of noise: `cnnzoo denoise` of 8192x8192 gray pixels, `cnnzoo upscale` to
-as many, in color, `cnnzoo inpaint` of as many with scratches of 50 to 160 pixels all over, and `cnnzoo enhance` of as
-many. The memory is the largest that the process held, with Python and TensorFlow.
+Each run is a separate process on an image of noise: `cnnzoo denoise` of 8192x8192 gray pixels, `cnnzoo upscale` to the
+same size in color, `cnnzoo inpaint` of the same size with scratches of 50 to 160 pixels over the whole image, and
+`cnnzoo enhance` of the same size. Peak memory is that of the process, including Python and TensorFlow.
 """
 
 import argparse
@@ -21,17 +21,17 @@ from cnnzoo.imaging.files import save_png
 from cnnzoo.utils.terminal import print_table
 
 SIDE = 8192
-RUNS = {  # by the command: the scale, the channels and the options
+RUNS = {  # {command: (scale, channels, options)}
     "denoise": (1, 1, ["--model", "denoiser.gray_s25"]),
     "upscale": (2, 3, ["--scale", "2"]),
     "inpaint": (1, 3, ["--mask", "MASK"]),
     "enhance": (1, 3, []),
 }
-MASKED = 16  # the mask is drawn as many times smaller
+MASKED = 16  # the mask is drawn smaller by this factor
 
 
 def measured(command: list[str]) -> tuple[float, float]:
-    """The seconds that a command took, and the most memory it held, in GB."""
+    """Returns the time of a command in seconds, and its peak memory in GB."""
     begun = perf_counter()
     child = os.posix_spawn(sys.executable, [sys.executable, "-m", "cnnzoo", *command], os.environ)
     _, status, usage = os.wait4(child, 0)

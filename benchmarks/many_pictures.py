@@ -1,4 +1,4 @@
-"""Many pictures through `cnnzoo.beam`, one bundle in ten of which fails once, compared with the files of the command.
+"""Compares the files of `cnnzoo.beam`, with one bundle in ten failing once, with those of the command.
 
 python benchmarks/many_pictures.py --pictures 2000
 """
@@ -22,11 +22,11 @@ from cnnzoo import beam as transforms
 from cnnzoo.cli import main as command
 
 SIDE, MODEL = 48, "espcn.x2"
-BUNDLE = 10  # pictures, of which about one in ten fails once
+BUNDLE = 10  # pictures per bundle; about one bundle in ten fails once
 
 
 def make(folder: Path, count: int) -> None:
-    """Writes photographs of random color, half of them JPEG."""
+    """Writes pictures of random smooth color, half of them PNG and half JPEG."""
     rng = np.random.default_rng(0)
     folder.mkdir()
     for i in range(count):
@@ -35,7 +35,7 @@ def make(folder: Path, count: int) -> None:
 
 
 def fail_once(every: int) -> list[str]:
-    """Makes the renaming of one result in `every` fail once; returns the names of those that failed."""
+    """Patches Beam so that the renaming of one result in `every` fails once; returns the list of failed names."""
     rename, failed = transforms.FileSystems.rename, []
 
     def once(sources: list[str], targets: list[str]) -> None:

@@ -1,17 +1,17 @@
-"""How fast `cnnzoo serve` is beside the bare graph, and what it does under many clients.
+"""Measures throughput of `cnnzoo serve` relative to the bare graph, and its behavior under many clients.
 
     python benchmarks/serving.py                 # both, five minutes
-    python benchmarks/serving.py throughput      # pictures a second of espcn.x3 with 256x256 PNG files, served and bare
-    python benchmarks/serving.py load            # 64 clients for two minutes, one more that sends garbage
+    python benchmarks/serving.py throughput      # pictures per second of espcn.x3 on 256x256 PNG files, served, bare
+    python benchmarks/serving.py load            # 64 clients for two minutes, one more with invalid requests
 
-Bare is what no server saves anybody: decode the PNG, run the float signature of the same export, encode the result, in
-as many threads as there are processors, in this process. Served is the same pictures sent as JSON over the loopback and
-read back, by two clients for each processor. The two take turns, and each ratio is that of a pair; the one of processor
-time is that to look at where the machine has other work.
+Throughput: "bare" is the work that any server has to do: decode the PNG, run the float signature of the same export and
+encode the result, in this process, with one thread per processor. "Served" sends the same pictures as JSON over the
+loopback interface and reads the results, with two clients per processor. The two alternate, and each ratio is that of
+one round. On a machine with other load, the ratio of CPU time is the reliable one.
 
-Under load, half of the clients have pictures enlarged and half classified, each sending its next request when the last
-one has been answered, and each answer is compared with that of the first time: files have to be equal, probabilities,
-which may have been computed in a batch, to 1e-5. Memory is what the server says of itself.
+Load: half of the clients upscale and half classify. Each client sends its next request after the response to the last
+one. Each response is compared with a response from before the load: files must be equal, probabilities, which may come
+from a batch, equal to 1e-5. Memory is the resident memory in the metrics of the server.
 """
 
 import argparse
@@ -35,9 +35,9 @@ CORES = os.cpu_count() or 1
 
 
 def rate(work: Callable[[], None], threads: int, seconds: float, clock: Callable[[], float]) -> tuple[float, float]:
-    """How often a second several threads do something, and the seconds of processors that it takes each time.
+    """Returns the calls per second of several threads, and the CPU seconds per call.
 
-    What has been begun counts, and so does the time until it is done.
+    Calls in progress after `seconds` are completed and counted, and so is their time.
     """
     counts, begun, used = [0] * threads, perf_counter(), clock()
 
@@ -179,7 +179,7 @@ def load(clients: int, seconds: float) -> bool:
 
 
 def same(content: bytes, wanted: bytes) -> bool:
-    """Whether two answers are equal, up to rounding where they are numbers."""
+    """Returns True if two responses are equal, up to rounding for probabilities."""
     if content == wanted:
         return True
     made, known = (json.loads(each)["outputs"] for each in (content, wanted))

@@ -1,18 +1,20 @@
-"""Times as ratios, each from interleaved rounds: the zoo beside what else does the same work on this machine.
+"""Measures time and memory of the zoo as ratios to its peers.
 
     python benchmarks/speed.py step                        # training steps of all networks
-    python benchmarks/speed.py step cnn gan --rounds 5     # of some
-    python benchmarks/speed.py step --torch compiled --seeds 3   # PyTorch beside, and the losses after equal steps
-    python benchmarks/speed.py verbs --precision bfloat16  # of the zoo's verbs alone; `step` passes it to `compile`
+    python benchmarks/speed.py step cnn gan --rounds 5     # of two networks
+    python benchmarks/speed.py step --torch compiled --seeds 3   # also PyTorch, and the losses after equal steps
+    python benchmarks/speed.py verbs --precision bfloat16  # for the zoo's verbs only; `step` passes it to `compile`
     python benchmarks/speed.py epoch                       # an epoch of each recipe
-    python benchmarks/speed.py verbs                       # each verb, on several sizes
-    python benchmarks/speed.py command --other .venv/bin/cnnzoo  # the command line, beside another installation's
+    python benchmarks/speed.py verbs                       # each verb, for several sizes
+    python benchmarks/speed.py command --other .venv/bin/cnnzoo  # the command line, against another installation
     python benchmarks/speed.py style 512 --torch eager     # style transfer to the loss of 500 steps of Adam
-    python benchmarks/speed.py memory                      # the most memory that a process held
-    python benchmarks/speed.py all --out docs/speed.md     # everything, with the table and the chart of the docs
-    python benchmarks/speed.py table --out docs/speed.md   # the table and the chart of the rows that are there
+    python benchmarks/speed.py memory                      # peak memory of a process
+    python benchmarks/speed.py all --out docs/speed.md     # all measurements, and the tables and chart of the docs
+    python benchmarks/speed.py table --out docs/speed.md   # only the tables and chart, from stored rows
 
-Rows are kept in a file (`--rows`), so that measurements may be taken one after another.
+The times of steps, epochs, verbs and commands come from interleaved rounds (see `speed/rounds.py`), those of style
+transfer from one run of each side. Rows are stored in a file (`--rows`), so that measurements can be made one after
+another.
 """
 
 import argparse

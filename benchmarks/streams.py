@@ -1,20 +1,20 @@
-"""How fast pictures are streamed from the disk, and what a training on them takes.
+"""Measures throughput, waiting time and memory of training on images streamed from the disk.
 
     python benchmarks/streams.py --pictures 200000
 
-It makes JPEGs of 256x256 pixels, of which the first `--made` differ; the others are hard links to them. It measures
+The data are JPEGs of 256x256 pixels. The first `--made` files differ; the others are hard links to them. Measurements:
 
-- images a second of a `StreamedSet` in 64x64, from the folder and packed, beside two bare `tf.data` pipelines in the
-  same process: read, decode_jpeg, center crop and resize, bicubic with antialiasing, as `fit_to` does, or bilinear
-  without. The four take turns; the ratio of each round is to the bicubic one, and the median of the ratios counts;
-- the decoder alone: images a second of one thread that decodes and resizes with Pillow, times the number of cores;
-- of `cnnzoo.train("dcgan")` in 64x64 on the folder, in a process of its own: the seconds until the first step is done,
-  and the most memory;
-- the share of the time in which such a training waits for its next batch;
-- of crops of photographs, for `espcn`: crops a second from the folder, from shards and from memory, beside a bare
-  `tf.data` pipeline that reads, decodes and crops; and of a training on them in a process of its own, from the disk and
-  from memory: the seconds until its first step, images a second, and the most memory, of which `memory` is the share
-  that pictures may take.
+- Images per second of a `StreamedSet` at 64x64, from a folder and from shards, and of two plain `tf.data` pipelines in
+  the same process: read, decode_jpeg, center crop and resize, bicubic with antialiasing, as `fit_to`, or bilinear
+  without antialiasing. The four alternate. The result is the median over the rounds of the ratio to the bicubic
+  pipeline.
+- The decoder alone: images per second of one thread that decodes and resizes with Pillow, times the number of cores.
+- `cnnzoo.train("dcgan")` at 64x64 on the folder, in a separate process: the time to the end of the first step, and peak
+  memory.
+- The share of the time that training steps of the same `dcgan` wait for their next batch.
+- Crops of photographs, for `espcn`: crops per second from the folder, from shards, and of a plain `tf.data` pipeline
+  that reads, decodes and crops. Then a training on crops in a separate process, streamed (with `--memory` bytes for
+  images) and from memory: the time to its first step, images per second, and peak memory.
 """
 
 import argparse
@@ -32,14 +32,14 @@ import numpy as np
 from PIL import Image
 
 SIDE, SHAPE, BATCH = 256, (64, 64, 3), 128
-ROUNDS, BATCHES = 7, 12  # of the rates
-STEPS = 40  # of the training whose waiting is measured
-CROP, CROP_STEPS = 63, 200  # of the training on crops: their side, and the steps
-MEMORY = 1_000_000  # bytes: all is streamed
+ROUNDS, BATCHES = 7, 12  # of the measured rates
+STEPS = 40  # of the training in `waiting`
+CROP, CROP_STEPS = 63, 200  # of the training on crops: side in pixels, number of steps
+MEMORY = 1_000_000  # bytes; so small that all images are streamed
 
 
 def make(folder: Path, pictures: int, made: int) -> None:
-    """Writes JPEGs that are not there yet: smooth color with noise, of about 28 kB."""
+    """Writes missing JPEGs of smooth color with noise, about 28 kB each."""
     folder.mkdir(parents=True, exist_ok=True)
 
     def draw(i: int) -> None:
@@ -60,7 +60,7 @@ def make(folder: Path, pictures: int, made: int) -> None:
 
 
 def bare(files: list[Path], method: str, antialias: bool) -> Any:
-    """Batches of a pipeline with the same work in TensorFlow alone."""
+    """Returns a plain `tf.data` pipeline that decodes, crops and resizes."""
     import tensorflow as tf
 
     def read(path: Any) -> Any:
@@ -76,7 +76,7 @@ def bare(files: list[Path], method: str, antialias: bool) -> Any:
 
 
 def rate(dataset: Any) -> float:
-    """Images a second of a pipeline that has started."""
+    """Returns images per second of a pipeline after three batches of warm-up."""
     batches = iter(dataset)
     for _ in range(3):
         next(batches)
@@ -87,7 +87,7 @@ def rate(dataset: Any) -> float:
 
 
 def rates(folder: Path, shards: Path) -> None:
-    """Prints images a second, and the ratios to the bare pipeline."""
+    """Prints images per second, and the ratios to the plain bicubic pipeline."""
     from cnnzoo.data import load
     from cnnzoo.data.folder_rows import FolderRows
     from cnnzoo.data.pictures import Pictures, cpus
@@ -111,7 +111,7 @@ def rates(folder: Path, shards: Path) -> None:
 
 
 def crop_rates(folder: Path, shards: Path) -> None:
-    """Prints crops a second, and the ratios to a bare pipeline."""
+    """Prints crops per second, and the ratios to a plain pipeline."""
     import tensorflow as tf
 
     from cnnzoo.data import training_images
@@ -140,7 +140,7 @@ def crop_rates(folder: Path, shards: Path) -> None:
 
 
 def crops(folder: Path, memory: int | None, begun: float) -> None:
-    """Trains `espcn`; prints the seconds until the first step, the images a second after it, and the most memory."""
+    """Trains `espcn`; prints the time to the first step, images per second after 20 steps, and peak memory."""
     import keras
 
     import cnnzoo
@@ -166,14 +166,14 @@ def crops(folder: Path, memory: int | None, begun: float) -> None:
 
 
 def apart(*words: str) -> None:
-    """Runs this file in another process."""
+    """Runs this script in another process."""
     child = os.posix_spawn(sys.executable, [sys.executable, __file__, *words, "--begun", str(time())], os.environ)
     if os.waitpid(child, 0)[1]:
         raise SystemExit("the training failed")
 
 
 def waiting(folder: Path) -> None:
-    """Prints the share of the time in which a training waits for batches."""
+    """Prints the share of the training time spent waiting for batches."""
     import cnnzoo
     from cnnzoo.data import load
 
@@ -193,7 +193,7 @@ def waiting(folder: Path) -> None:
 
 
 def first_step(folder: Path, begun: float) -> None:
-    """Trains, and prints the seconds until the first step, and the most memory after `STEPS` steps."""
+    """Trains `dcgan`; prints the time to the first step, and peak memory after `STEPS` steps."""
     import keras
 
     import cnnzoo
@@ -222,7 +222,7 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, help="keep the files here (default: a temporary folder)")
     parser.add_argument("--only", choices=("rates", "waiting", "first", "crops"), help="one of the measurements")
     parser.add_argument("--memory", type=int, default=MEMORY, help="bytes of pictures in memory, for crops; -1: any")
-    parser.add_argument("--begun", type=float, help=argparse.SUPPRESS)  # of the process that trains
+    parser.add_argument("--begun", type=float, help=argparse.SUPPRESS)  # of the training process
     asked = parser.parse_args()
     if asked.begun is not None and asked.only == "crops":
         return crops(asked.folder, asked.memory if asked.memory >= 0 else None, asked.begun)

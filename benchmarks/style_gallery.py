@@ -1,10 +1,10 @@
-"""Photographs down, paintings across: whether each painting is recognized, to be judged by eye.
+"""Draws a grid of photographs (rows) in the styles of paintings (columns), for visual inspection.
 
     python benchmarks/style_gallery.py grid.png photo.jpg other.jpg --side 256
 
-The first row has the paintings of `CNNZOO_DATA_DIR`, each cut to a square in its middle. Below, each photograph, cut
-likewise, is in the style of each, by `style_transfer`; or by a checkpoint of `fast_style`, in one pass, with
-`--checkpoint fast_style.paintings`.
+The first row has the paintings of `CNNZOO_DATA_DIR`, cropped to their center squares. Each row below has a photograph,
+cropped likewise, in each style. The method is `style_transfer`, or one pass of a checkpoint of `fast_style` with
+`--checkpoint fast_style.paintings`. Each painting should be recognizable.
 """
 
 import argparse
@@ -18,11 +18,11 @@ from cnnzoo.imaging.arrays import fit_to, to_channels
 from cnnzoo.imaging.files import save_png
 from cnnzoo.imaging.grid import Row, picture
 
-SHOWN = 176  # pixels, of each picture on the sheet
+SHOWN = 176  # pixels of each picture on the sheet
 
 
 def square(name: str, side: int) -> np.ndarray:
-    """The middle of a picture of 8 bits, uint8 (side, side, 3)."""
+    """Returns the center square of a picture, resized to uint8 (side, side, 3)."""
     image = to_channels(painting(name).pixels[None], 3)
     height, width = image.shape[1:3]
     short = min(height, width)

@@ -1,14 +1,17 @@
-"""How long it takes to be as far as the usual example gets: `StyleTransfer.stylize` against 500 steps of Adam.
+"""Measures the time of `StyleTransfer.stylize` to the loss that Keras's example reaches in 500 steps of Adam.
 
     python benchmarks/style_transfer.py photo.jpg painting.jpg --side 512
 
-The usual example, Keras's "Neural style transfer", begins with the content at its whole size, has the style at the same
-size, and at each step shows content, style and picture to the network in one batch and takes a step down the gradient:
-here Adam's with a rate of 0.02, clipped to [0, 1]. With `--once` it is spared to see content and style again, which is
-two thirds of its work. With `--timed 20` only so many of its steps are taken, and their time is brought up to that of
-all: a figure for the time alone, with no loss to compare. Network, targets and loss are the same on both sides, and
-both are compiled. `stylize` goes from coarse to fine with L-BFGS. For each number of its steps there are the loss of
-its result and the time, also as a part of that of the 500 steps; compiling counts on both sides.
+The reference is Keras's example "Neural style transfer". It starts from the content at its full size, with the style at
+the same size. Each step passes content, style and image through the network in one batch, and takes a step down the
+gradient: here by Adam with a learning rate of 0.02, clipped to [0, 1]. `stylize` optimizes from coarse to fine with
+L-BFGS. Network, targets and loss are the same on both sides. Both are compiled, and compilation is included in the
+times.
+
+With `--once`, the features of content and style are computed only once for the reference, which saves two thirds of its
+work. With `--timed 20`, only 20 of its steps are taken and their time is extrapolated to all steps; there is then no
+loss to compare. The table has the loss and the time for each number of steps of `stylize`, and the ratio of the time to
+that of the reference.
 """
 
 import argparse
@@ -28,7 +31,7 @@ from cnnzoo.utils.terminal import print_table
 
 
 def usual(model: StyleTransfer, content: np.ndarray, style: np.ndarray, once: bool) -> Callable[..., tuple]:
-    """The usual example's loss of a picture (1, height, width, 3), with its gradient."""
+    """Returns a function from an image (1, height, width, 3) to the loss of Keras's example and its gradient."""
     given = ops.convert_to_tensor(np.concatenate([content, style]))
 
     def loss(picture):
@@ -41,7 +44,7 @@ def usual(model: StyleTransfer, content: np.ndarray, style: np.ndarray, once: bo
 
 
 def _unit_range(name: str) -> np.ndarray:
-    """A picture of 8 bits, float32 (1, height, width, 3)."""
+    """Returns a picture as float32 (1, height, width, 3) in [0, 1]."""
     return to_channels(painting(name).pixels[None], 3) / np.float32(255)
 
 
@@ -66,7 +69,7 @@ def main() -> None:
     taken = asked.timed or asked.reference
     begun = perf_counter()
     evaluate = usual(model, content, style, asked.once)
-    evaluate(content)  # compiles, which is not brought up
+    evaluate(content)  # compiles; this time is not extrapolated
     compiling, begun = perf_counter() - begun, perf_counter()
     made = adam(evaluate, content, taken)
     seconds = (perf_counter() - begun) * asked.reference / taken

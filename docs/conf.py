@@ -1,4 +1,4 @@
-"""The site: Sphinx, with pages in Markdown (MyST) and the notebooks as they are stored.
+"""Configuration of the site: Sphinx, with pages in Markdown (MyST) and the stored notebooks.
 
 sphinx-build docs site
 """
@@ -11,7 +11,7 @@ sys.path.insert(0, str(Path(__file__).parent))  # for the extensions `generated`
 
 project = html_title = "cnnzoo"
 extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx_copybutton", "generated", "mathml"]
-exclude_patterns = ["equations.md"]  # on the pages of the architectures
+exclude_patterns = ["equations.md"]  # included in the pages of the architectures
 myst_enable_extensions = ["dollarmath"]
 html_math_renderer = "mathml"
 html_theme = "furo"
@@ -22,7 +22,7 @@ html_show_sphinx = html_show_copyright = html_copy_source = False
 myst_heading_anchors = 4  # for links such as data.md#sources
 nb_execution_mode = "off"
 highlight_language = "text"
-default_role = "code"  # docstrings have code in single backquotes
+default_role = "code"  # single backquotes in docstrings mark code
 autodoc_typehints = "description"
 autodoc_member_order = "bysource"
 napoleon_numpy_docstring = False
@@ -30,7 +30,7 @@ suppress_warnings = ["myst.header"]  # headings of notebooks may skip a level
 
 
 def escape_bars(app: object, what: str, name: str, obj: object, options: object, lines: list[str]) -> None:
-    """Shows |x| in docstrings as it is, which reStructuredText would replace."""
+    """Escapes |x| in docstrings, which is a substitution in reStructuredText."""
     for i, line in enumerate(lines):
         parts = re.split("(`[^`]*`)", line)
         lines[i] = "".join(part if part.startswith("`") else part.replace("|", r"\|") for part in parts)

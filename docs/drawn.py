@@ -1,7 +1,7 @@
-"""Drawings for the pages of architectures, as inline SVG in the colors of the page: networks, and curves of scores.
+"""Draws networks and curves of scores for the pages of architectures, as inline SVG in the colors of the page.
 
-Keras's own `plot_model` needs Graphviz. Other packages draw pixels, which do not turn dark with the page and are too
-small on a phone.
+Keras's `plot_model` needs Graphviz. Other packages draw raster images, which do not follow the dark mode of the page
+and are too small on a phone.
 """
 
 import html
@@ -14,13 +14,13 @@ from typing import Any
 import keras
 import numpy as np
 
-SIDE = 96  # pixels of an example for networks that take images of any size
-WIDTH, ROW, HEAD = 372, 36, 6  # of a drawing; its width fits a phone
-GLYPHS, WIDEST, LANE = 66, 84, 4  # center and width of the column of boxes; distance of the lines left of it
-TEXT, END = 116, 340  # where names begin, and where shapes end
+SIDE = 96  # side in pixels of the example input of networks for any image size
+WIDTH, ROW, HEAD = 372, 36, 6  # width of a drawing, to fit a phone; height of a row; vertical margin
+GLYPHS, WIDEST, LANE = 66, 84, 4  # center and width of the column of boxes; spacing of the skip lines to its left
+TEXT, END = 116, 340  # left edge of the names, right edge of the shapes
 TIMES = "\u00d7"
-LONGEST = 16  # rows that may repeat together
-# Layers that keep the shape are written below the layer that they follow.
+LONGEST = 16  # largest number of rows in a repeated block
+# Layers that keep the shape are noted below the preceding layer.
 BELOW = ("Normalization", "ReLU", "Activation", "Dropout")
 
 
@@ -29,20 +29,20 @@ class Row:
     """A layer in a drawing."""
 
     name: str
-    shape: tuple[Any, ...]  # of its output, without the batch
+    shape: tuple[Any, ...]  # of the output, without the batch dimension
     parameters: int
-    sources: list[int]  # rows that it takes
+    sources: list[int]  # rows of the inputs
     notes: list[str] = field(default_factory=list)
-    repeats: int = 1  # of the rows from `first` to this one
+    repeats: int = 1  # of the block of rows from `first` to this one
     first: int = -1
 
     def kind(self) -> str:
-        """The class of its color."""
+        """Returns the CSS class of the color of the row."""
         kinds = {"input": "input", "Conv": "conv", "Dense": "dense", "Pool": "pool", "Gated": "conv"}
         return next((kind for part, kind in kinds.items() if part in self.name), "other")
 
     def key(self, own: int) -> tuple[Any, ...]:
-        """What equal rows share."""
+        """Returns a key that is the same for equal rows; sources are relative to the row `own`."""
         return self.name, self.shape, self.parameters, tuple(self.notes), tuple(own - each for each in self.sources)
 
 
@@ -50,11 +50,11 @@ class Row:
 
 
 def networks(model: keras.Model) -> str:
-    """The networks of a model, each a column of its layers from the input down; "" if it has none."""
+    """Returns the networks of a model as HTML, one column of layers each; "" for a model without networks."""
     shapes = recorded_shapes(model)
     columns: dict[str, list[Row]] = {}
     for layer in model.layers:
-        if layer.name == "average" or layer.name in columns:  # copies
+        if layer.name == "average" or layer.name in columns:  # EMA copies and repeated networks
             continue
         if isinstance(layer, keras.Model) or list(layer._flatten_layers(include_self=False)):
             inputs = [tensor.shape for tensor in getattr(layer, "inputs", [])] or [(None, *model.image_shape)]
@@ -71,7 +71,7 @@ def networks(model: keras.Model) -> str:
 
 
 def recorded_shapes(model: keras.Model) -> dict[int, tuple[Any, ...]]:
-    """The output shapes of layers by their id, without the batch, for images of the model's size or of any."""
+    """Returns {id of a layer: output shape without the batch}, for images of the model's size or of `SIDE`."""
     shape = [side or SIDE for side in model.image_shape]
     with recorder() as found:
         for layer in model.layers:
@@ -84,12 +84,12 @@ def recorded_shapes(model: keras.Model) -> dict[int, tuple[Any, ...]]:
 
 
 def example(tensor: Any) -> np.ndarray:
-    """Zeros in the shape of a symbolic tensor."""
+    """Returns zeros in the shape of a symbolic tensor."""
     return np.zeros((1, *(side or SIDE for side in tensor.shape[1:])), "float32")
 
 
 def relative(shapes: dict[int, tuple[Any, ...]]) -> dict[int, tuple[Any, ...]]:
-    """Shapes with the sides as parts of height and width."""
+    """Returns shapes with sides relative to the height h and the width w."""
     return {
         key: tuple(part_of("hw"[i], number / SIDE) for i, number in enumerate(shape[:-1])) + shape[-1:]
         for key, shape in shapes.items()
@@ -102,7 +102,7 @@ def part_of(side: str, ratio: float) -> str:
 
 @contextmanager
 def recorder() -> Iterator[dict[int, tuple[int, ...]]]:
-    """The first output shape of each layer that is called meanwhile, by the id of the layer."""
+    """Records {id of a layer: its first output shape} for all layers called in the context."""
     found: dict[int, tuple[int, ...]] = {}
     original = keras.layers.Layer.__call__
 
@@ -121,20 +121,20 @@ def recorder() -> Iterator[dict[int, tuple[int, ...]]]:
 
 
 def rows_of(network: Any, shapes: dict[int, tuple[Any, ...]]) -> list[Row]:
-    """The layers of a network, each branch in one piece."""
+    """Returns the rows of a network, with the layers of each branch together."""
     rows: list[Row] = []
     if isinstance(network, keras.Sequential):
         rows.append(Row("input", shape_of(network.inputs[0]), 0, []))
         for layer in network.layers:
             add(rows, layer, shapes[id(layer)], [len(rows) - 1])
         return rows
-    if not isinstance(network, keras.Model):  # a layer with layers in it, called one after the other
+    if not isinstance(network, keras.Model):  # a layer of sublayers, called one after the other
         own = {id(layer): layer for layer in network._flatten_layers(include_self=False, recursive=False)}
         for key in shapes:
             if key in own:
                 add(rows, own[key], shapes[key], [len(rows) - 1] if rows else [])
         return rows
-    places: dict[int, list[int]] = {}  # the rows that a tensor comes from
+    places: dict[int, list[int]] = {}  # {id of a tensor: source rows}
 
     def visit(tensor: Any) -> list[int]:
         if id(tensor) not in places:
@@ -156,7 +156,7 @@ def rows_of(network: Any, shapes: dict[int, tuple[Any, ...]]) -> list[Row]:
 
 
 def is_drawn(operation: Any, sources: list[int]) -> bool:
-    """Whether an operation is a row: a layer, or one that joins two others."""
+    """Returns True for an operation with its own row: a layer, or an operation that joins two rows."""
     return isinstance(operation, keras.layers.Layer) or len(set(sources)) > 1
 
 
@@ -165,13 +165,13 @@ def is_input(operation: Any) -> bool:
 
 
 def shape_of(tensor: Any, before: tuple[Any, ...] | None = None) -> tuple[Any, ...]:
-    """The shape of a symbolic tensor, with the sides of the row before where it has none."""
+    """Returns the shape of a symbolic tensor; unknown sides are those of the previous row."""
     sides = before or ("h", "w")
     return tuple(side if side is not None else sides[i] for i, side in enumerate(tensor.shape[1:]))
 
 
 def add(rows: list[Row], layer: Any, shape: tuple[Any, ...], sources: list[int]) -> int:
-    """Adds a layer as a row, or below the last row; gives the number of its row."""
+    """Adds a layer as a row, or as a note below the last row; returns the index of the row."""
     name = type(layer).__name__
     parameters = layer.count_params() if getattr(layer, "built", False) else 0
     if any(part in name for part in BELOW) and sources == [len(rows) - 1] and not rows[-1].name.startswith("input"):
@@ -185,7 +185,7 @@ def add(rows: list[Row], layer: Any, shape: tuple[Any, ...], sources: list[int])
 
 
 def settings(layer: Any) -> list[str]:
-    """What is said below the name of a layer."""
+    """Returns the notes below the name of a layer: stride, dilation and activation."""
     strides = getattr(layer, "strides", 1)
     stride = strides[0] if isinstance(strides, tuple) else strides
     dilation = getattr(layer, "dilation_rate", None) or getattr(layer, "dilation", 1)
@@ -198,7 +198,7 @@ def settings(layer: Any) -> list[str]:
 
 
 def title(layer: Any) -> str:
-    """The name of a layer with its kernel."""
+    """Returns the name of a layer with its kernel size."""
     name = type(layer).__name__
     size = getattr(layer, "kernel_size", None) or getattr(layer, "pool_size", None)
     if name == "GatedConv2D":
@@ -208,10 +208,10 @@ def title(layer: Any) -> str:
 
 
 def folded(rows: list[Row]) -> list[Row]:
-    """The rows with equal ones in a row drawn once, with their number."""
+    """Folds repeated blocks of rows into one block with its number of repeats."""
     keys = [row.key(i) for i, row in enumerate(rows)]
     kept: list[Row] = []
-    moved: dict[int, int] = {}  # the new place of each row
+    moved: dict[int, int] = {}  # {old index of a row: new index}
     i = 0
     while i < len(rows):
         length, count = repetition(keys, i)
@@ -229,7 +229,7 @@ def folded(rows: list[Row]) -> list[Row]:
 
 
 def repetition(keys: list[Any], start: int) -> tuple[int, int]:
-    """The length and the number of the equal pieces from a row on that save most rows."""
+    """Returns the length and the count of the repeated block from row `start` on that saves most rows."""
     best, saved = (1, 1), 0
     for length in range(1, min(LONGEST, (len(keys) - start) // 2) + 1):
         piece, count = keys[start : start + length], 1
@@ -244,7 +244,7 @@ def repetition(keys: list[Any], start: int) -> tuple[int, int]:
 
 
 def column(name: str, rows: list[Row]) -> str:
-    """A network as a figure."""
+    """Returns a network as an HTML figure with inline SVG."""
     total = sum(row.parameters * repeats(rows, i) for i, row in enumerate(rows))
     sides = [side_of(row.shape) for row in rows]
     largest = max(sides)
@@ -281,12 +281,12 @@ def column(name: str, rows: list[Row]) -> str:
 
 
 def repeats(rows: list[Row], i: int) -> int:
-    """How often a row stands in its network."""
+    """Returns the number of repeats of a row in its network."""
     return next((row.repeats for j, row in enumerate(rows) if row.repeats > 1 and row.first <= i <= j), 1)
 
 
 def side_of(shape: tuple[Any, ...]) -> float:
-    """The side of maps, 0 for vectors; parts of a height count as parts of 1."""
+    """Returns the side of maps, 0 for vectors; relative heights are fractions of 1."""
     if len(shape) < 2:
         return 0.0
     first = shape[0]
@@ -297,13 +297,13 @@ def side_of(shape: tuple[Any, ...]) -> float:
 
 
 def box(row: Row, side: float, largest: float) -> tuple[float, float]:
-    """Width and height of a box: the side of maps, and the logarithm of the channels."""
+    """Returns width and height of a box, from the side of the maps and the logarithm of the channels."""
     wide = max(12.0, WIDEST * math.sqrt(side / largest)) if side else 8.0
     return wide, min(ROW - 6.0, 4 + 2.4 * math.log2(max(row.shape[-1:] or (1,)) + 1))
 
 
 def lines(rows: list[Row], boxes: list[tuple[float, float]]) -> Iterator[str]:
-    """Lines to each row from those that it takes: straight from the row before, around the boxes from others."""
+    """Yields lines to each row from its sources: straight from the previous row, around the boxes from others."""
     taken: list[tuple[int, int, int]] = []
     for i, row in enumerate(rows):
         for source in dict.fromkeys(row.sources):
@@ -321,7 +321,7 @@ def lines(rows: list[Row], boxes: list[tuple[float, float]]) -> Iterator[str]:
 
 
 def amount(count: float) -> str:
-    """A number with three digits and a prefix."""
+    """Returns a number with three digits and a unit prefix."""
     for power, prefix in ((1e6, " M"), (1e3, " k")):
         if count >= 0.9995 * power:
             return f"{count / power:.3g}{prefix}"
@@ -332,7 +332,7 @@ def amount(count: float) -> str:
 
 
 def curve(points: Sequence[tuple[float, float]], across: str, up: str) -> str:
-    """A line through points (x, y), from (0, 0) on, with its first and last value."""
+    """Returns a plot of points (x, y) with axes from 0, labeled with the first and last value."""
     left, right, top, bottom = 44, 330, 26, 150
     most_x, most_y = (max(each) for each in zip(*points, strict=True))
     places = [(left + (right - left) * x / most_x, bottom - (bottom - top) * y / most_y) for x, y in points]

@@ -1,7 +1,6 @@
-"""Pages that each build of the site writes, and that are not stored: the pictures of the front page, a page for each
-architecture, and copies of the notebooks.
+"""A Sphinx extension that writes the unstored pages of the site in each build.
 
-An extension of Sphinx.
+These are the cards of the front page, a page for each architecture, and copies of the notebooks.
 """
 
 import json
@@ -27,7 +26,7 @@ def setup(app: object) -> None:
 
 
 def write(app: object) -> None:
-    """Writes `architectures/`, `notebooks/` and `front.html` beside this file."""
+    """Writes `architectures/`, `notebooks/` and `front.html` to the folder of this file."""
     for folder in ("architectures", "notebooks"):
         shutil.rmtree(HERE / folder, ignore_errors=True)
         (HERE / folder).mkdir()
@@ -39,7 +38,7 @@ def write(app: object) -> None:
         shutil.copy(notebook, HERE / "notebooks")
 
 
-# What a model does, by its task, with the files of `cnnzoo data examples`.
+# {task: example call with the files of `cnnzoo data examples`}.
 CALLS = {
     "classify": 'print(model.classify("three.png"))  # probabilities, (1, classes)',
     "enhance": 'better = model.enhance("photo.jpg", strength=0.7)',
@@ -56,7 +55,7 @@ LEGEND = (
 )
 
 
-# The pages of the tasks on the front page, with the pictures that `pictures.py` writes, and what these show.
+# {task: (title, note)} of the cards on the front page; `pictures.py` writes their pictures.
 FRONT = {
     "upscale": ("Enlarge", "100 to 400 pixels"),
     "denoise": ("Denoise", "noise of unknown level"),
@@ -68,11 +67,11 @@ FRONT = {
 
 
 def front() -> str:
-    """The pictures of the front page, with a slider between before and after."""
+    """Returns the cards of the front page as HTML, with sliders between before and after."""
     cards = []
     for name, (title, note) in FRONT.items():
         after = f'<img src="_static/{name}_after.webp" width="400" height="400" alt="{title}: {note}">'
-        if name != "generate":  # from nothing
+        if name != "generate":  # it has no input
             before = f'<img src="_static/{name}_before.webp" width="400" height="400" alt="before">'
             slider = f'<input type="range" min="0" max="100" value="50" aria-label="{title}: before or after">'
             after = f"{before}{after}{slider}"
@@ -82,7 +81,7 @@ def front() -> str:
 
 
 def page(name: str, figure: str = "") -> str:
-    """The page of an architecture, in Markdown; `figure` is a drawing of its networks."""
+    """Returns the page of an architecture in Markdown; `figure` is a drawing of its networks as HTML."""
     about = table.architecture_card(name)
     parts = [f"# {name}", linked(source.module_docstring(name))]
     if (PICTURES / f"{name}.webp").exists():
@@ -91,15 +90,15 @@ def page(name: str, figure: str = "") -> str:
     parts += [html(figure), LEGEND] if figure else ["It has none of its own: it optimizes the pixels of a picture."]
     parts += ["## Losses", equations()[name], scores(name), "## Configuration fields", fields(about["config"])]
     own, *parents = source.lineage_names(name)
-    bases = [each for each in parents if each.startswith("cnnzoo.tasks.")]  # which have no page of their own
+    bases = [each for each in parents if each.startswith("cnnzoo.tasks.")]  # these have no page
     parts += ["## Reference", reference(own), *(reference(each, "no-index") for each in bases)]
     return "\n\n".join(parts) + "\n"
 
 
 def example(name: str) -> str:
-    """A program that runs a checkpoint of an architecture, or builds it with fresh weights."""
+    """Returns a program that runs a checkpoint of an architecture, or builds it with random weights."""
     checkpoints = table.architecture_card(name)["checkpoints"]
-    fitting = [each for each in checkpoints if each.endswith((".mnist", ".photos64"))]  # to the example files
+    fitting = [each for each in checkpoints if each.endswith((".mnist", ".photos64"))]  # for the example files
     shown = next(iter(fitting or checkpoints), None)
     lines = ["import cnnzoo", "", f'model = cnnzoo.build("{shown or name}")']
     lines += [CALLS[hub.card(shown)["task"]]] if shown else []
@@ -111,21 +110,21 @@ def html(text: str) -> str:
 
 
 def equations() -> dict[str, str]:
-    """The losses of each architecture, from `equations.md`."""
+    """Returns {architecture: losses} from `equations.md`."""
     _, *sections = re.split(r"^## (.*)$", (HERE / "equations.md").read_text(), flags=re.MULTILINE)
     pairs = zip(sections[::2], sections[1::2], strict=True)
     return {name: text.strip() for names, text in pairs for name in names.split(", ")}
 
 
 def linked(text: str) -> str:
-    """Turns the papers in a docstring into links: arXiv:1511.06434, doi:10.1109/5.726791 and https://…"""
+    """Turns references in a docstring into links: arXiv:1511.06434, doi:10.1109/5.726791 and https://…"""
     text = re.sub(r"\barXiv:(\d{4}\.\d{4,5})", r"[arXiv:\1](https://arxiv.org/abs/\1)", text)
     text = re.sub(r"\bdoi:(10\.\S*\w)", r"[doi:\1](https://doi.org/\1)", text)
     return re.sub(r"(?<!\()(https://[^\s)]*\w)", r"<\1>", text)
 
 
 def scores(name: str) -> str:
-    """For each recipe, its scores next to the published ones."""
+    """Returns the obtained and published scores of each recipe."""
     parts = ["## Obtained and published"]
     for checkpoint in list_recipes(name):
         mine = recipe(checkpoint)
@@ -147,18 +146,18 @@ def scores(name: str) -> str:
 
 
 def curve(entries: list[dict]) -> str:
-    """A drawing of the Fréchet distance during the training."""
+    """Returns a plot of the Fréchet distance during training."""
     points = [(entry["core_hours"], entry["frechet"]) for entry in entries]
     return drawn.curve(points, "core-hours of training", "Fréchet distance on validation images")
 
 
 def fields(config: dict) -> str:
-    """The fields of an architecture with their defaults, as a table."""
+    """Returns a table of the configuration fields and their defaults."""
     rows = "\n".join(f"| `{field}` | `{default!r}` |" for field, default in config.items())
     return f"| field | default |\n| --- | --- |\n{rows}"
 
 
 def reference(name: str, *options: str) -> str:
-    """The documentation of a class and its methods; Sphinx's `no-index` for a class on several pages."""
+    """Returns the `autoclass` directive of a class; the option `no-index` is for a class on several pages."""
     fields = "".join(f"\n   :{option}:" for option in ("members", *options))
     return f"```{{eval-rst}}\n.. autoclass:: {name}{fields}\n```"

@@ -1,10 +1,10 @@
-"""Makes the pictures of the documents from the shipped checkpoints and, where there are none, from short trainings.
+"""Writes the pictures of the documents, from bundled checkpoints or, where there are none, after short trainings.
 
-python docs/pictures.py             # all of them
-python docs/pictures.py wgan_gp     # of some architectures
-python docs/pictures.py front       # of the README and the front page; needs `cnnzoo data get paintings`
-python docs/pictures.py real        # a JPEG file, enlarged
-python docs/pictures.py app         # the page of the app; needs Chromium and the extra "test"
+python docs/pictures.py             # all pictures
+python docs/pictures.py wgan_gp     # for some architectures
+python docs/pictures.py front       # for the README and the front page; needs `cnnzoo data get paintings`
+python docs/pictures.py real        # enlarged JPEG file
+python docs/pictures.py app         # screenshot of the app; needs Chromium and the extra "test"
 """
 
 import colorsys
@@ -33,10 +33,10 @@ from cnnzoo.imaging.arrays import to_uint8
 from cnnzoo.imaging.grid import COLUMNS, Row, font, picture
 
 HERE = Path(__file__).parent / "pictures"
-WIDEST = 900  # pixels
-SCANS = 40  # epochs over the scans that scikit-learn ships, for an architecture without a checkpoint
-LARGE = 176  # of a photograph, in pixels
-MIDDLE = 300  # of the middle of a photograph
+WIDEST = 900  # width of a picture, in pixels
+SCANS = 40  # epochs of training on the scans of scikit-learn, for an architecture without a checkpoint
+LARGE = 176  # side of a photograph, in pixels
+MIDDLE = 300  # side of the center crop of a photograph, in pixels
 
 
 def main(names: list[str]) -> None:
@@ -51,14 +51,14 @@ def main(names: list[str]) -> None:
 
 # -- the picture of the README -----------------------------------------------------------------------------------------
 
-CELL = 400  # pixels, shown at about 270
-BAR = 44  # for the title of a cell
+CELL = 400  # side in pixels; displayed at about 270
+BAR = 44  # height of the title of a cell
 SPACE = 8
 BACKGROUND, TITLE, NOTE = (22, 25, 37), (255, 255, 255), (170, 178, 196)
 
 
 def sheet(cells: Iterable[tuple[str, str, np.ndarray]], columns: int) -> Image.Image:
-    """Cells with a title, a note and pixels (side, side, 3), in rows of so many columns."""
+    """Returns a sheet of cells (title, note, pixels) in `columns` columns; pixels are (side, side, 3)."""
     cells = list(cells)
     side = len(cells[0][2])
     rows = len(cells) // columns
@@ -73,7 +73,7 @@ def sheet(cells: Iterable[tuple[str, str, np.ndarray]], columns: int) -> Image.I
 
 
 class Cell(NamedTuple):
-    """One task at work: pixels before and after, each (CELL, CELL, 3); before is None for what comes from nothing."""
+    """An example of one task: pixels before and after, each (CELL, CELL, 3); `before` is None for generation."""
 
     title: str
     note: str
@@ -82,9 +82,9 @@ class Cell(NamedTuple):
 
 
 def front() -> Image.Image:
-    """Six cells in two rows: what goes in at the left of each, what comes out at the right.
+    """Returns six cells in two rows, with the input at the left of each and the output at the right.
 
-    Both are also written alone, for the front page of the site, which has a slider between them.
+    Inputs and outputs are also written to separate files, for the sliders of the front page.
     """
     shown = list(cells())
     for cell in shown:
@@ -95,7 +95,7 @@ def front() -> Image.Image:
 
 
 def cells() -> Iterator[Cell]:
-    """The cells of the front."""
+    """Yields the cells of the front page."""
     small = square(load_sample_image("flower.jpg"), 50, 142, 330, CELL // 4)
     enlarged = cnnzoo.build("espcn.x4").upscale(small)
     yield Cell("upscale", f"{CELL // 4} to {CELL} pixels", small.repeat(4, 0).repeat(4, 1), enlarged)
@@ -122,13 +122,13 @@ def cells() -> Iterator[Cell]:
 
 
 def square(photograph: np.ndarray, top: int, left: int, side: int, pixels: int) -> np.ndarray:
-    """A square of a photograph, resized to so many pixels a side."""
+    """Returns a square of a photograph, resized to (pixels, pixels)."""
     crop = Image.fromarray(photograph[top : top + side, left : left + side])
     return np.asarray(crop.resize((pixels, pixels), Image.Resampling.LANCZOS))
 
 
 def halves(before: np.ndarray | None, after: np.ndarray) -> np.ndarray:
-    """The left half of one picture and the right half of another, with a line between them."""
+    """Joins the left half of `before` and the right half of `after`, with a line between them."""
     if before is None:
         return after
     middle = CELL // 2
@@ -138,7 +138,7 @@ def halves(before: np.ndarray | None, after: np.ndarray) -> np.ndarray:
 
 
 def generated() -> np.ndarray:
-    """Samples of two conditional GANs, a color for each label."""
+    """Returns samples of two conditional GANs, with a color for each label."""
     side, count = 40, CELL // 40
     images = []
     for name, labels in (("cgan.mnist", range(10)), ("cgan.fashion_mnist", range(10))):
@@ -158,7 +158,7 @@ def generated() -> np.ndarray:
 
 
 def real() -> Image.Image:
-    """A JPEG file of quality 50, enlarged three times by bicubic resampling and by two models."""
+    """Returns a JPEG file of quality 50, enlarged three times by bicubic resampling and by two models."""
     file = io.BytesIO()
     Image.fromarray(square(astronaut(), 0, 130, 240, 120)).save(file, "JPEG", quality=50)
     small = Image.open(file)
@@ -168,7 +168,7 @@ def real() -> Image.Image:
 
 
 def app() -> Image.Image:
-    """The app in Chromium, with a portrait enlarged."""
+    """Returns a screenshot of the app in Chromium with an enlarged portrait."""
     from selenium import webdriver
     from selenium.webdriver.support.ui import WebDriverWait
 
@@ -203,7 +203,7 @@ SHEETS = {"front": front, "real": real, "app": app}
 
 
 def rows_of(checkpoint: str) -> list[Row]:
-    """Sheets of a model of small images, or the middle of three photographs before and after."""
+    """Returns the sheets of a model for small images, or center crops of three photographs before and after."""
     shown = exhibit(checkpoint, whole=True)
     rows = []
     for row in shown.sheets[0] if shown.sheets else ():
@@ -218,13 +218,13 @@ def rows_of(checkpoint: str) -> list[Row]:
 
 
 def middle(photograph: np.ndarray) -> np.ndarray:
-    """The square of `MIDDLE` pixels in the middle of a photograph."""
+    """Returns the center crop of a photograph, at most `MIDDLE` pixels a side."""
     top, left = (max(0, side - MIDDLE) // 2 for side in photograph.shape[:2])
     return photograph[top : top + MIDDLE, left : left + MIDDLE]
 
 
 def rows_without_checkpoint(arch: str) -> list[Row]:
-    """What an architecture does that ships no weights; the rows say after how much training."""
+    """Returns results of an architecture without checkpoint; the rows state the amount of training."""
     if hub.build(arch).task == "stylize":
         photographs, style = astronaut()[None, ::2, ::2], immunohistochemistry()[::2, ::2]
         if arch == "style_transfer":  # needs no training
@@ -251,7 +251,7 @@ def rows_without_checkpoint(arch: str) -> list[Row]:
 def save(made: Image.Image, path: Path) -> None:
     made = made.convert("RGB")
     right = ImageChops.difference(made, Image.new("RGB", made.size, "white")).getbbox()[2]
-    made = made.crop((0, 0, right, made.height))  # without empty columns
+    made = made.crop((0, 0, right, made.height))  # without the empty right margin
     made.thumbnail((WIDEST, 10 * WIDEST))
     made.save(path, quality=80, method=6)
 

@@ -1,10 +1,11 @@
-"""Runs the notebooks and stores them with their outputs, in small pictures.
+"""Runs the notebooks and stores them with their outputs, with reduced pictures.
 
 python notebooks/run.py          # all
 python notebooks/run.py 04 05    # some, by the beginning of their names
 
-Each runs in an empty folder, with the seed of Keras fixed. A second run on the same machine makes equal bytes; another
-processor or version may round otherwise, so that what is trained, and its numbers, differ in the last digits.
+Each notebook runs in an empty folder with a fixed seed of Keras. A second run on the same machine writes the same
+bytes. Other processors or versions may round differently, so that trained weights and their scores differ in the last
+digits.
 """
 
 import base64
@@ -21,7 +22,7 @@ from PIL import Image
 
 HERE = Path(__file__).parent
 WIDEST = 900  # pixels of a picture
-PATIENCE = 1800  # seconds for a cell
+PATIENCE = 1800  # time limit of a cell, in seconds
 SEED = "import cnnzoo\nimport keras\n\nkeras.utils.set_random_seed(0)"
 
 
@@ -35,14 +36,14 @@ def main(names: list[str]) -> None:
 
 
 def executed(notebook: Any, folder: Any) -> Any:
-    """A copy of a notebook with the outputs of a run in a folder, without what differs from run to run."""
+    """Runs a notebook in a folder; returns a copy with the outputs, without metadata that differ between runs."""
     made = deepcopy(notebook)
     made.cells.insert(0, nbformat.v4.new_code_cell(SEED))
     NotebookClient(
         made,
         timeout=PATIENCE,
         record_timing=False,
-        extra_arguments=["--IPKernelApp.capture_fd_output=False"],  # the logs of TensorFlow's C++
+        extra_arguments=["--IPKernelApp.capture_fd_output=False"],  # omits the C++ logs of TensorFlow
         resources={"metadata": {"path": str(folder)}},
     ).execute()
     del made.cells[0]
@@ -58,12 +59,12 @@ def executed(notebook: Any, folder: Any) -> Any:
 
 
 def stored(notebook: Any) -> str:
-    """The text of a notebook file."""
+    """Returns a notebook as the text of its file."""
     return nbformat.writes(notebook) + "\n"
 
 
 def _joined(outputs: list[Any]) -> list[Any]:
-    """The outputs with printed lines in one piece, which arrive in several by chance."""
+    """Joins consecutive outputs of the same stream, whose number of parts is random."""
     made: list[Any] = []
     for output in outputs:
         if output.output_type == "stream" and made and made[-1].get("name") == output.name:
@@ -74,8 +75,8 @@ def _joined(outputs: list[Any]) -> list[Any]:
 
 
 def _shrink(output: Any) -> None:
-    """Reduces the picture of an output: to PNG, which is transparent, or to JPEG where that is much smaller."""
-    # Not to WebP, which code hosts do not show in notebooks.
+    """Reduces the picture of an output to PNG, which is transparent, or to JPEG if that is much smaller."""
+    # No WebP: code hosts do not show it in notebooks.
     picture = Image.open(io.BytesIO(base64.b64decode(output.data.pop("image/png")))).convert("RGBA")
     size = output.metadata.pop("image/png", {})
     picture.thumbnail((WIDEST, 4 * WIDEST), Image.Resampling.LANCZOS)

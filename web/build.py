@@ -4,8 +4,8 @@
     python web/build.py site/                   # or: --models espcn.x2 denoiser.color_blind
     python -m http.server --directory site --bind 127.0.0.1
 
-Any static file server can serve `site/`. A browser keeps the page for offline use if it comes by HTTPS, or
-from the same machine.
+Any static file server can serve `site/`. Browsers keep the page for offline use if it is served over HTTPS or from the
+same machine.
 """
 
 import argparse
@@ -41,11 +41,11 @@ def build(folder: Path, names: Sequence[str] = MODELS) -> None:
     """Writes the page, its networks and their runtime.
 
     Args:
-        folder: Created if missing; existing files are overwritten.
-        names: Checkpoints of photograph tasks. The page has the tasks of these.
+        folder: Target folder; created if missing. Existing files are overwritten.
+        names: Checkpoints of photograph tasks. The page offers the tasks of these checkpoints.
 
     Raises:
-        ValueError: A model is of no photograph task.
+        ValueError: The task of a model is not a photograph task.
         FileNotFoundError: The runtime is not installed.
     """
     runtime = HERE / "node_modules" / "onnxruntime-web" / "dist"
@@ -77,11 +77,11 @@ def build(folder: Path, names: Sequence[str] = MODELS) -> None:
 
 
 def about(name: str, checkpoint: Checkpoint, folder: Path) -> dict[str, Any]:
-    """Writes the networks of a checkpoint with their weights in them; returns what the page needs to know of it."""
+    """Writes the networks of a checkpoint with embedded weights; returns its entry in models.json."""
     files, integers = {}, {}
     for role, graph in (("network", NETWORK), ("coarse", COARSE)):
         if graph in checkpoint.card["files"]:
-            network = onnx.load(checkpoint.path / graph)  # with its weights
+            network = onnx.load(checkpoint.path / graph)  # including external weights
             files[role] = f"models/{name}{'' if role == 'network' else f'.{role}'}.onnx"
             onnx.save(network, folder / files[role])
             integers |= {entry.key: int(entry.value) for entry in network.metadata_props}

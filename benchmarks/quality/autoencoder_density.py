@@ -1,10 +1,11 @@
-"""Scores what the decoder of `autoencoder.mnist` makes of two kinds of codes, with one evaluator.
+"""Measures the Fréchet distance of samples of `autoencoder.mnist` for two distributions of latent vectors.
 
     python benchmarks/quality/autoencoder_density.py [SHEET.png]
 
-One kind is N(0, I); the other is drawn from a mixture of ten Gaussians fitted to the codes of the training images.
-Fréchet distance between 10,000 samples and the 10,000 test images in the features of `lenet.mnist`; lower is better.
-With a path, 64 samples of each kind are drawn there, N(0, I) above.
+The distributions are N(0, I) and a mixture of ten Gaussians fitted to the codes of the training images. The Fréchet
+distance is between 10,000 samples and the 10,000 test images, in the features of `lenet.mnist`; lower is better. The
+last row is the train-test distance, of 10,000 training images. With a path, a sheet of 64 samples of each distribution
+is written to it, N(0, I) on top.
 """
 
 import sys

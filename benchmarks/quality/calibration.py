@@ -1,8 +1,9 @@
-"""The cost of int8 that is calibrated on images of installed packages, beside that of calibration on training images.
+"""Measures the quality loss of int8 calibrated on images of installed packages, and on training images.
 
     python benchmarks/quality/calibration.py espcn.x2 lenet.mnist cnn.fashion_mnist
 
-An export without the training data at hand falls back on such images; see `cnnzoo.export.litert.calibration_images`.
+An export without access to the training data is calibrated on images of installed packages; see
+`cnnzoo.export.litert.calibration_images`.
 """
 
 import argparse
@@ -17,7 +18,7 @@ from cnnzoo.utils.terminal import print_table
 
 
 def cost(name: str) -> float:
-    """The loss of accuracy or PSNR in int8."""
+    """Returns the loss of accuracy or PSNR in int8."""
     costs = litert_costs(cnnzoo.build(name), cnnzoo.card(name)["data"]["name"])
     return next(score.value for score in costs if "int8" in score.name)
 

@@ -1,9 +1,9 @@
-"""Draws a score on validation images against the core-hours of training, a line for each run.
+"""Plots a score on validation images against the core-hours of training, one line per run.
 
     python benchmarks/quality/curves.py runs/dcgan.mnist docs/curves/script.json --score coverage --out chart.png
 
-A curve is a run folder of `cnnzoo train --score-every`, or a JSON file like its curve.json: a list of objects with
-`core_hours` and scores. `cnnzoo runs --plot` draws run folders alone.
+A curve is a run folder of `cnnzoo train --score-every`, or a JSON file in the format of its curve.json: a list of
+objects with `core_hours` and scores. `cnnzoo runs --plot` accepts run folders only.
 """
 
 import argparse

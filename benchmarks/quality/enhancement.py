@@ -1,9 +1,10 @@
-"""How well wrong exposure is undone: the enhancer beside the picture as it is and two equalisations of the histogram.
+"""Measures the correction of exposure by the enhancer and by two methods of histogram equalization.
 
     python benchmarks/quality/enhancement.py
     python benchmarks/quality/enhancement.py --data t91+bsds500 --split validation
 
-For each exposure (see `cnnzoo.evaluation.restoration.EXPOSURES`) the mean PSNR and SSIM in RGB.
+The tables have the mean PSNR and SSIM in RGB for each exposure (see `cnnzoo.evaluation.restoration.EXPOSURES`), also of
+the uncorrected image.
 """
 
 import argparse

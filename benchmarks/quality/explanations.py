@@ -1,12 +1,14 @@
-"""Whether the maps of `cnnzoo.explain` show what a classifier uses: deletion, insertion and shuffled weights.
+"""Measures the faithfulness of attribution maps: deletion, insertion and randomization of weights.
 
     python benchmarks/quality/explanations.py
 
-Deletion and insertion are those of `cnnzoo.explain`, for the class that the classifier finds: means over test images,
-with the standard error; lower and higher is better. "random" takes the pixels in a random order, "saliency last" the
-least salient ones first. "shuffled" is the mean rank correlation of a map with that of the same network after its
-weights were shuffled, over three seeds; "between those" is that of two shuffled networks, whose maps have in common
-what is due to the image and to the edges alone: a map that shows the model has the first about as low as the second.
+Deletion (lower is better) and insertion (higher is better) are those of `cnnzoo.explain` for the predicted class: means
+over test images with the standard error. "random" ranks the pixels randomly, "saliency last" by increasing saliency.
+
+"shuffled" is the mean rank correlation between the maps of the trained network and those of the same network with
+shuffled weights, over three seeds. "between those" is the rank correlation between two shuffled networks, whose maps
+share only the effects of the image and its edges. A map depends on the model if "shuffled" is about as low as "between
+those".
 """
 
 import argparse

@@ -1,12 +1,13 @@
-"""What it is worth to see the mask: the inpainter and a plain U-Net of its size that does not, trained by one recipe.
+"""Measures the benefit of the mask as an input: the inpainter against a plain U-Net without it, trained by one recipe.
 
     python benchmarks/quality/inpainting.py inpainter.cifar10 --out runs/inpainting
 
-The plain U-Net has equal strides and dilations, convolutions without gates that are wider by the root of 2, and so
-about as many parameters; it is shown gray holes and gives the image. Data, steps, optimizers, loss and seeds are
-equal, and so are the holes. The score is the PSNR over missing pixels alone, with the fixed masks of
-`cnnzoo.imaging.masks`, on test images; for photographs, on the middles of those of BSD100. A side that is finished is
-not trained again.
+The plain U-Net has the same strides and dilations. Its convolutions have no gates and are wider by a factor of
+sqrt(2), for about the same number of parameters. Its input is the image with gray holes, its output the whole image.
+Data, steps, optimizers, loss, seeds and holes are the same for both models.
+
+The score is the PSNR over missing pixels on test images, with the fixed masks of `cnnzoo.imaging.masks`; for
+photographs, on the center crops of BSD100. A finished model is not trained again.
 """
 
 import argparse
@@ -35,7 +36,7 @@ def plain(filters: int, strides: int = 1, dilation: int = 1) -> layers.Layer:
 
 @keras.saving.register_keras_serializable(PACKAGE)
 class PlainUNet(Inpainter):
-    """The same task without the mask."""
+    """A plain U-Net for inpainting without the mask as an input."""
 
     def make_network(self) -> keras.Model:
         channels = self.image_shape[2]
@@ -48,8 +49,8 @@ class PlainUNet(Inpainter):
 
 
 def trained(kind: type, plan: Recipe, epochs: int, file: Path) -> Inpainter:
-    """A model of that class with the weights in `file`, which are trained if they are not there."""
-    random.seed(plan.seed)  # where Keras takes the seeds that it is not given
+    """Returns a model with the weights in `file`; trains and writes them if the file is missing."""
+    random.seed(plan.seed)  # Keras draws unspecified seeds from `random`
     model = kind(**plan.config)
     if file.exists():
         model.load_weights(file)
@@ -65,7 +66,7 @@ def trained(kind: type, plan: Recipe, epochs: int, file: Path) -> Inpainter:
 
 
 def scores(model: Inpainter, images: np.ndarray) -> list[float]:
-    """The PSNR over the holes of each kind."""
+    """Returns the PSNR over the holes for each kind of mask."""
     found = []
     for kind in masks.EVALUATED:
         hidden = masks.for_evaluation(images, kind)

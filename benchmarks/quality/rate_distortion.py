@@ -1,11 +1,11 @@
-"""Bits per pixel and PSNR of a trained `vqvae` beside JPEG (Pillow), on the same test images of CIFAR-10.
+"""Measures bits per pixel and PSNR of a trained `vqvae` and of JPEG (Pillow) on the same test images of CIFAR-10.
 
     python benchmarks/quality/rate_distortion.py runs/vqvae.cifar10
 
-The model writes all images as one stream of bytes, which is read again before anything is counted; "each alone" is the
-mean over twenty streams of one image. JPEG writes each image by itself, with the tables of the standard; "scan" leaves
-out its header, which is the same for all images of one quality, and counts the entropy-coded data alone. PSNR is of
-8-bit images, the mean over images, and higher is better.
+The model compresses all images to one byte stream, and the images decoded from it are scored; "each alone" is the mean
+over twenty streams of one image. JPEG writes each image separately, with the standard tables. "scan" counts the
+entropy-coded data only, without the header, which is the same for all images of one quality. PSNR is the mean over
+8-bit images; higher is better.
 """
 
 import argparse
@@ -38,7 +38,7 @@ def jpeg(image: np.ndarray, quality: int) -> bytes:
 
 
 def scan_bytes(data: bytes) -> int:
-    """The length of a JPEG's entropy-coded data, without the segments before it and the two bytes of the end."""
+    """Returns the length of the entropy-coded data of a JPEG, without the segments before it and the end marker."""
     at, marker = 2, 0
     while marker != 0xDA:  # start of scan
         marker = data[at + 1]

@@ -1,9 +1,10 @@
-"""Peers against the zoo: the usual example networks, re-run in plain Keras, for as much wall time, with one evaluator.
+"""Scores example networks, trained again in plain Keras for equal wall time, and those of the zoo by one evaluator.
 
-The peers in `peers/` are written from the layer lists of the pages that people copy (TensorFlow's DCGAN tutorial, the
-WGAN-GP and the conditional GAN of Keras's examples, the dense GAN) and import nothing of the zoo. Each side has equal
-training images, the same core to itself and as many minutes, which count from its second step on: the first compiles.
-What the zoo does between epochs (states, contact sheets) is on its clock. To run it all, from the root of the checkout:
+The peers in `peers/` follow the layer lists of widely copied examples: TensorFlow's DCGAN tutorial, the WGAN-GP and the
+conditional GAN of Keras's examples, and the dense GAN. They use no code of the zoo except for the split of a curve (see
+`peers/loop.py`). Both sides have the same training images, an exclusive core and the same number of minutes, counted
+from the second step, since the first one compiles. The time of the zoo includes its work between epochs (states,
+contact sheets). To run everything, from the root of the checkout:
 
     export OMP_NUM_THREADS=1
     for data in mnist fashion_mnist; do
@@ -16,16 +17,19 @@ What the zoo does between epochs (states, contact sheets) is on its clock. To ru
         done
     done
 
-The evaluator is `cnnzoo.evaluate`, given three times 10,000 samples of each side as uint8, of which it takes the mean:
-Fréchet distance (lower is better) to the 10,000 test images in the features of `lenet.mnist`, `cnn.fashion_mnist` or
-`lenet.cifar10`, and how many times that of as many training images (the floor); density (1 is ideal) and coverage
-(higher); with --labels also the label accuracy of the samples by the same classifier, and the coverage of the worst
-class. A side is a file of samples, a run folder or the name of a checkpoint, `name=` before it or not:
+The evaluator is `cnnzoo.evaluate`; its scores are means over three sets of 10,000 uint8 samples of each side:
+
+- the Fréchet distance (lower is better) to the 10,000 test images in the features of `lenet.mnist`,
+  `cnn.fashion_mnist` or `lenet.cifar10`, and its ratio to the distance of as many training images (the floor);
+- density (1 is ideal) and coverage (higher is better);
+- with --labels, the label accuracy of the samples by the same classifier, and the coverage of the worst class.
+
+A side is a file of samples, a run folder or the name of a checkpoint, optionally with the prefix `name=`:
 
     python benchmarks/quality/score.py --data mnist peer=gan.npy gan.mnist
 
-For a curve over the training, `--every 10` of a peer also writes its samples after each ten minutes of CPU time, and
-`curves.py` draws it beside the `curve.json` of the zoo:
+For a curve over the training, a peer with `--every 10` also writes its samples after every ten minutes of CPU time.
+`curves.py` plots their scores next to the `curve.json` of the zoo:
 
     python benchmarks/quality/peers/dcgan.py --data fashion_mnist --minutes 60 --every 10 --out dcgan.npy
     python benchmarks/quality/score.py --data fashion_mnist --curve script.json dcgan-*h.npy
@@ -50,7 +54,7 @@ OBEDIENCE = {"label_agreement": "labels", "least_coverage": "worst class"}
 
 @dataclass(frozen=True)
 class Samples:
-    """What `cnnzoo.evaluate` asks of a generator, answered from a file that holds the samples of each seed in turn."""
+    """A generator for `cnnzoo.evaluate` that returns stored samples, concatenated in the order of the seeds."""
 
     images: np.ndarray
     needs_labels: bool
@@ -68,7 +72,11 @@ class Samples:
 
 
 def samples_of(source: str) -> np.ndarray:
-    """The samples of all seeds, uint8, of a file, a run folder or a checkpoint."""
+    """Returns the uint8 samples of all seeds from a file, a run folder or a checkpoint.
+
+    Raises:
+        ValueError: The file has too few samples, or samples of another type.
+    """
     if source.endswith(".npy"):
         images, least = np.load(source), len(SEEDS) * GENERATED
         if images.dtype != np.uint8 or len(images) < least:
@@ -81,7 +89,7 @@ def samples_of(source: str) -> np.ndarray:
 
 
 def point(file: Path, data: str, labels: bool) -> dict[str, float]:
-    """A point of the curve of a peer: the core-hours in the name of its file of samples, and the scores."""
+    """Returns the scores of a file of samples, and the core-hours in its name."""
     report = cnnzoo.evaluate(Samples(samples_of(str(file)), needs_labels=labels), data, split="validation")
     hours = float(file.stem.rpartition("-")[2].removesuffix("h"))
     return {"core_hours": hours, **{name: report[name].value for name in COLUMNS}}

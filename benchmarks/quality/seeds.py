@@ -1,14 +1,14 @@
-"""Whether a GAN holds over five seeds: trains each and prints coverage, density and Fréchet distance.
+"""Measures coverage, density and Fréchet distance of a GAN over five seeds, and counts collapsed runs.
 
     python benchmarks/quality/seeds.py cgan --data digits --epochs 100 --out runs/seeds
     python benchmarks/quality/seeds.py dcgan.mnist --data mnist --epochs 50 --out runs/seeds
     python benchmarks/quality/seeds.py gan --data digits --epochs 400 --validation --out runs/chosen
 
-The first needs no download and takes the better part of an hour on a slow core. The name is an architecture, for its
-default settings, or a recipe. A run counts as collapsed whose coverage, measured as `cnnzoo evaluate` does, is under
-0.6 at the end, and so does one that was too short to get there. The last is how to choose settings: it trains without
-the validation images and is judged by them, so that the test images stay unseen. Killed, the command goes on where it
-was: it skips what is finished and resumes what is not.
+The first command needs no download and takes most of an hour on a slow core. The name is an architecture, for its
+default settings, or a recipe. A run is collapsed if its coverage at the end, measured as by `cnnzoo evaluate`, is below
+0.6; a run that is too short to reach 0.6 counts as collapsed, too. The third command is for the choice of settings: it
+trains without the validation images and scores on them, so that the test images stay unused. An interrupted command
+continues when it is repeated: it skips finished runs and resumes unfinished ones.
 """
 
 import argparse
@@ -31,7 +31,7 @@ COLUMNS = ("coverage", "density", "frechet", "frechet_over_floor")
 
 
 def check_same(folder: Path, epochs: int, config: dict[str, Any]) -> None:
-    """Raises ValueError where a run was begun with other settings than it would be resumed for."""
+    """Raises ValueError if the run in a folder was started with other settings."""
     plan = Run.open(folder).plan
     other = [f"{key}={plan['config'].get(key)!r}" for key, value in config.items() if plan["config"].get(key) != value]
     other += [f"epochs={plan['epochs']}"] if plan["epochs"] != epochs else []
@@ -43,7 +43,7 @@ def check_same(folder: Path, epochs: int, config: dict[str, Any]) -> None:
 
 
 def begin(asked: argparse.Namespace, folder: Path, seed: int) -> None:
-    """Trains from one seed."""
+    """Trains a run from one seed."""
     settings: dict[str, Any] = {"data": asked.data, "epochs": asked.epochs, "seed": seed}
     if asked.validation:
         write_recipe(folder, Recipe(checkpoint=asked.name, **settings, split="fit", expects="", config=asked.config))

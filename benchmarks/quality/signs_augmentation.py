@@ -1,9 +1,9 @@
-"""What differentiable augmentation is for: a DCGAN on a fifth of the photographs of hand signs, with it and without.
+"""Measures the effect of differentiable augmentation: a DCGAN on a fifth of the photographs of hand signs.
 
     python benchmarks/quality/signs_augmentation.py --epochs 300 --out runs/signs
 
-Both runs have equal settings, images (`limit`), seeds and numbers of steps. Scores are those of `cnnzoo.evaluate`, on
-test photographs, in the features of `cnn.signs`. A run that is finished is not trained again.
+The runs with and without augmentation have the same settings, images (`limit`), seeds and number of steps. Scores are
+those of `cnnzoo.evaluate` on test photographs, in the features of `cnn.signs`. Finished runs are not trained again.
 """
 
 import argparse

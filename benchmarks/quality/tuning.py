@@ -1,10 +1,10 @@
-"""Whether a search of 12 trials finds a better VAE for MNIST than the default one, at equal training cost.
+"""Measures the gain of a search of 12 trials for a VAE on MNIST over the default settings, at equal training cost.
 
     python benchmarks/quality/tuning.py [FOLDER]
 
-Each trial is trained on the same 10,000 images for 3 epochs, the first with the default settings, and judged by the
-importance-weighted NLL (50 draws) of 500 validation images. As the best of twelve is chosen by that number, the winner
-and the default are then trained from three other seeds, and the NLL of 500 test images is given for each.
+Each trial is trained on the same 10,000 images for 3 epochs; the first has the default settings. Its objective is the
+importance-weighted NLL (50 draws) of 500 validation images. Since the best of twelve trials is selected by this value,
+the best trial and the default are trained again from three other seeds, and scored by the NLL of 500 test images.
 """
 
 import sys

@@ -1,11 +1,12 @@
-"""Trains the zoo's side of a comparison for so many minutes of wall time (see `score.py`).
+"""Trains an architecture of the zoo for a number of minutes of wall time, for `score.py`.
 
     python benchmarks/quality/zoo.py dcgan --data mnist --minutes 60 --out runs/equal/dcgan.mnist
 
-The settings are those of the recipe `<arch>.<data>` where there is one, else those the architecture was published with.
-A recipe's learning rate falls with the share of the steps done, so the number of epochs is chosen first: a short run is
-timed, steps and what comes between two epochs apart, and as many epochs are planned as will take nearest to the budget.
-The clock starts after the first step, which compiles, and stops the run after the budget whatever was planned.
+The settings are those of the recipe `<arch>.<data>`, or the published ones of the architecture if there is no recipe.
+The learning rate of a recipe decays over the planned steps, so the number of epochs is set in advance. A short run
+measures the time of a step and the time between two epochs; the planned number of epochs is the one closest to the
+budget. The clock starts after the first step, which compiles, and stops the run when the budget is used up, whatever
+the plan.
 """
 
 import argparse
@@ -26,10 +27,10 @@ TIMED = 30  # steps
 
 
 class Clock(keras.callbacks.Callback):
-    """Stops a run after so many seconds or steps, the first step counted as neither.
+    """Stops a run after a number of seconds or steps, not counting the first step.
 
     Attributes:
-        steps, seconds: What was done since the first step.
+        steps, seconds: Number of steps and time since the first step.
     """
 
     def __init__(self, budget: float = math.inf, limit: float = math.inf):
@@ -49,7 +50,7 @@ class Clock(keras.callbacks.Callback):
 
 
 def epochs_within(budget: float, settings: dict[str, Any]) -> int:
-    """How many epochs take nearest to `budget` seconds, at least one."""
+    """Returns the number of epochs, at least one, whose time is closest to `budget` seconds."""
     clock = Clock(limit=TIMED)
     with tempfile.TemporaryDirectory() as folder:
         run = cnnzoo.train(**settings, epochs=1, out=folder, callbacks=[clock], verbose=0)

@@ -1,1 +1,1 @@
-"""The parts of `benchmarks/speed.py`: one file for each family of measurements, and what they share."""
+"""The parts of `benchmarks/speed.py`: one file for each family of measurements, and shared tools."""

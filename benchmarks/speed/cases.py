@@ -1,4 +1,4 @@
-"""The networks whose training steps are timed, with their data."""
+"""Networks and data of the timed training steps."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,16 +14,17 @@ class Case:
     """A network and the batch of a training step.
 
     Args:
-        title: Its row of the table.
-        architecture: The zoo's name.
-        batch: Images a step.
-        side: Of the training images, in pixels.
-        channels: Of the training images.
-        loop: The usual loop: a function of `speed.usual` and of `speed.torch_loops`.
-        work: How often a step needs the multiplications of a pass forward of each sub-network over the whole batch; a
-            gradient of weights costs as much, and so does one of inputs. Only what the mathematics needs counts.
-        config: Of the zoo's model.
-        alike: Why the losses of both sides differ, if they do.
+        title: Title of its table row.
+        architecture: Architecture of the zoo.
+        batch: Batch size.
+        side: Side of the training images, in pixels.
+        channels: Number of channels of the training images.
+        loop: Name of the loop in `speed.usual.LOOPS` and `speed.torch_loops.LOOPS`.
+        work: {sub-network: cost of a step in forward passes over the whole batch}. A gradient with respect to weights
+            costs one forward pass, and so does one with respect to inputs. Only operations required by the mathematics
+            count.
+        config: Configuration of the zoo's model.
+        alike: Reason for a difference between the losses of both sides; "" if none is expected.
     """
 
     title: str
@@ -37,8 +38,8 @@ class Case:
     alike: str = ""
 
 
-# A game with simultaneous updates: the generator forward and its gradients; the critic on real and fake images, with
-# its gradients, those of the fakes also for the generator. With alternating updates, each network has its own pass.
+# Simultaneous updates: a forward pass of the generator and its gradients; the discriminator on real and generated
+# images, and its gradients, which the generator shares for generated images. Alternating updates need separate passes.
 SIMULTANEOUS, ALTERNATING = {"generator": 3, "discriminator": 6}, {"generator": 4, "discriminator": 8}
 DCGAN64 = {"image_shape": (64, 64, 3), "latent_dim": 64, "width": 64}
 PENALTY = "the loop has no penalty"
@@ -91,7 +92,7 @@ CASES = {
         192,
         3,
         "fast_style",
-        {"painter": 3, "maps": 3},  # the features of photographs, and those of pictures with the gradient of these
+        {"painter": 3, "maps": 3},  # maps: features of photographs, features of painted images and their gradient
         {"styles": PAINTINGS},
     ),
     "wgan_gp": Case(
@@ -101,8 +102,8 @@ CASES = {
         28,
         1,
         "wgan_gp",
-        # For each update of the critic, on a third of the batch: a pass of the generator; the critic with its gradients
-        # on real and fake images (6), and the penalty: forward, the input gradient, and both their gradients (6).
+        # Per critic update, on a third of the batch: a generator pass; the critic and its gradients on real and
+        # generated images (6); the penalty: a forward pass, the input gradient, and the gradients of both (6).
         {"generator": (3 * 1 + 3) / 3, "discriminator": (3 * 12 + 2) / 3},
         {"latent_dim": 64, "width": 32, "critic_steps": 3},
     ),
@@ -110,9 +111,9 @@ CASES = {
 
 
 def images(case: Case, count: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """Training images, float32 (count, side, side, channels) in [0, 1], and integer labels (count,).
+    """Returns training images, float32 (count, side, side, channels) in [0, 1], and integer labels (count,).
 
-    Scans of digits that scikit-learn has, or crops of the photographs that scikit-image has.
+    They are scans of digits of scikit-learn for a side of 28, else crops of photographs of scikit-image.
     """
     from cnnzoo.data import load
     from cnnzoo.data.sources import shipped_photographs
@@ -133,7 +134,7 @@ def images(case: Case, count: int, seed: int = 0) -> tuple[np.ndarray, np.ndarra
 
 
 def paintings() -> dict[str, np.ndarray]:
-    """Pictures in place of the paintings, whose content does not matter to a time."""
+    """Returns photographs in place of the paintings; their content does not affect times."""
     from cnnzoo.data.sources import shipped_photographs
 
     pictures = [pixels for pixels in shipped_photographs("train").values() if pixels.shape[2] == 3]
@@ -141,7 +142,7 @@ def paintings() -> dict[str, np.ndarray]:
 
 
 def built(case: Case, seed: int) -> Any:
-    """The zoo's model, with its weights from a seed; not compiled."""
+    """Returns the zoo's model with weights initialized from a seed, not compiled."""
     import keras
 
     import cnnzoo

@@ -1,4 +1,4 @@
-"""The command line from start to file, each run a process of its own."""
+"""Measures commands of the command line from start to finish, each run in a separate process."""
 
 import os
 import subprocess
@@ -25,12 +25,14 @@ SIDE = 512
 
 
 def measured(name: str, rounds: int, other: str | None) -> dict[str, Any]:
-    """A row: a command of this tree, beside importing TensorFlow alone, and beside another installation's.
+    """Returns a row: the time of a command of this checkout relative to its peers.
+
+    The peers are the import of TensorFlow alone and the same command of another installation.
 
     Args:
         name: One of `COMMANDS`.
-        rounds: Clean rounds.
-        other: The `cnnzoo` of the other installation.
+        rounds: Number of clean rounds.
+        other: Path of the `cnnzoo` command of the other installation; None for no such peer.
     """
     with tempfile.TemporaryDirectory() as folder:
         paths = {
@@ -52,7 +54,7 @@ def measured(name: str, rounds: int, other: str | None) -> dict[str, Any]:
 
         try:
             for side in sides:
-                timed(side)  # fills the caches of the disk
+                timed(side)  # fills the disk caches
             times = in_turns({side: partial(timed, side) for side in sides}, [worker], rounds)
         finally:
             worker.close()
@@ -67,7 +69,10 @@ def measured(name: str, rounds: int, other: str | None) -> dict[str, Any]:
 
 
 def run(command: list[str]) -> tuple[float, float]:
-    """The seconds of a command and the most bytes that it held; asked of a small process, whose memory Linux counts."""
+    """Returns the seconds of a command and its peak memory in bytes.
+
+    Called in a small process, because Linux includes the memory of the parent in the peak memory of a child.
+    """
     begun = perf_counter()
     child = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
     complaint = child.stderr.read() if child.stderr else b""

@@ -1,23 +1,23 @@
-"""An epoch of each recipe through `fit`, over the bare compiled step on batches that are tensors already."""
+"""Measures an epoch of each recipe by `fit` relative to the bare compiled step on batches of tensors."""
 
 from typing import Any
 
 from speed.cases import Case
 from speed.rounds import Worker, in_turns
 
-SECONDS = 1.5  # of an epoch
+SECONDS = 1.5  # of a shortened epoch
 LEAST, MOST = 6, 200  # steps
 
 
 def names() -> list[str]:
-    """The recipes of the package."""
+    """Returns the names of the recipes of the package."""
     from cnnzoo.recipes import list_recipes
 
     return list_recipes()
 
 
 def case_of(recipe: Any) -> Case:
-    """The network and batch of a recipe."""
+    """Returns the network and batch size of a recipe as a case."""
     import cnnzoo
 
     architecture = recipe.checkpoint.split(".")[0]
@@ -27,7 +27,7 @@ def case_of(recipe: Any) -> Case:
 
 
 def measured(name: str, rounds: int, precision: str | None) -> dict[str, Any]:
-    """A row: the recipe's epoch, cut to a second or two."""
+    """Returns a row: an epoch of a recipe, shortened to about `SECONDS`."""
     worker = Worker("speed.zoo")
     settings = {"precision": precision} if precision else {}
     try:

@@ -1,4 +1,4 @@
-"""Peak resident memory, each side in a fresh process: libraries, weights, data and everything else."""
+"""Measures peak resident memory, with each side in a new process: libraries, weights, data and everything else."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ STEPS = 5
 
 
 def of_step(name: str) -> dict[str, Any]:
-    """A row: `fit` of the zoo and of the usual Keras loop."""
+    """Returns a row: peak memory of `fit` of the zoo and of the Keras loop."""
     return {"title": CASES[name].title, "peak": {side: _step(name, side) for side in ("zoo", "usual")}}
 
 
@@ -24,7 +24,7 @@ def _step(name: str, side: str) -> float:
 
 
 def of_verb(verb: str) -> dict[str, Any]:
-    """A row: a verb on a photograph of 1024x1024 pixels or on 256 small images, and its bare compiled graph."""
+    """Returns a row: peak memory of a verb and its bare graph, on 1024x1024 pixels or 256 small images."""
     return {"title": f"{VERBS[verb].checkpoint} {verb}", "peak": {side: _verb(verb, side) for side in ("zoo", "graph")}}
 
 

@@ -1,4 +1,4 @@
-"""The rows as lines, as the table of a page and as its chart."""
+"""Formats rows for the terminal, and as the tables and the chart of a page."""
 
 import platform
 from collections.abc import Mapping
@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 BEGIN, END = "<!-- begin: benchmarks/speed.py -->", "<!-- end: benchmarks/speed.py -->"
-PEERS = {  # as columns
+PEERS = {  # {key in a row: column title}
     "keras": "Keras",
     "torch": "PyTorch",
     "graph": "bare graph",
@@ -22,7 +22,7 @@ Row = Mapping[str, Any]
 
 
 def line(key: str, row: Row, roof: Mapping[str, float] | None) -> str:
-    """A row on the terminal."""
+    """Returns a row as a line for the terminal."""
     if key == "roof":
         return "roof, GFLOP/s of a matrix product: " + ", ".join(f"{name} {value:.0f}" for name, value in row.items())
     cells = [key]
@@ -38,7 +38,7 @@ def line(key: str, row: Row, roof: Mapping[str, float] | None) -> str:
 
 
 def _share(row: Row, roof: Mapping[str, float]) -> float:
-    """Of the float32 roof that the zoo's step reaches; above 1 where it computes in bfloat16."""
+    """Returns the speed of the zoo's step as a share of the float32 roof; it can exceed 1 in bfloat16."""
     return row["gigaflops"] / row["milliseconds"]["zoo"] * 1000 / roof["float32"]
 
 
@@ -47,7 +47,11 @@ def _loss(loss: Row) -> str:
 
 
 def write(rows: Mapping[str, Row], page: Path) -> None:
-    """Writes the tables between the marks of a page, and the chart beside it, `pictures/speed.png`."""
+    """Writes the tables between the markers of a page, and the chart to `pictures/speed.png` in its folder.
+
+    Raises:
+        SystemExit: The page has no markers.
+    """
     text = page.read_text()
     before, _, rest = text.partition(BEGIN)
     _, _, after = rest.partition(END)
@@ -181,7 +185,7 @@ def _memory(found: Mapping[str, Row]) -> str:
 
 
 def _draw(rows: Mapping[str, Row], path: Path) -> None:
-    """Bars of the ratios of steps; shorter is faster."""
+    """Writes a bar chart of the time ratios of training steps; shorter is faster."""
     from matplotlib.figure import Figure
 
     found = _of(rows, "step")

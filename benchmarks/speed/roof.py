@@ -1,4 +1,4 @@
-"""The multiplications that layers need, and how many the processors do at best."""
+"""Counts the floating-point operations of layers, and measures the roof: the peak rate of a matrix product."""
 
 from time import perf_counter
 from typing import Any
@@ -9,11 +9,11 @@ import tensorflow as tf
 
 from speed.cases import Case
 
-SIDE = 2048  # of the square matrices whose product is the roof
+SIDE = 2048  # of the square matrices in the product
 
 
 def forward_flops(case: Case, model: Any, part: str) -> float:
-    """Of one pass of a sub-network over a batch of the case, by its convolutions and matrix products."""
+    """Returns the FLOP of the convolutions and matrix products in a forward pass of a sub-network over a batch."""
     network = model.maps._model if part == "maps" else getattr(model, part)
     if part == "painter":
         shapes: list = [(case.batch, case.side, case.side, 3), (case.batch, len(model.styles))]
@@ -32,7 +32,7 @@ def _operation_flops(operation: Any) -> float:
     shapes = [tensor.shape for tensor in operation.inputs]
     if operation.type == "Conv2D":
         return 2.0 * operation.outputs[0].shape.num_elements() * np.prod(shapes[1][:3])
-    if operation.type == "Conv2DBackpropInput":  # a transposed convolution: its output has the shape of inputs
+    if operation.type == "Conv2DBackpropInput":  # a transposed convolution: inputs and outputs swap roles
         return 2.0 * shapes[2].num_elements() * np.prod(shapes[1][:3])
     if operation.type in ("MatMul", "BatchMatMulV2"):
         key = "transpose_a" if operation.type == "MatMul" else "adj_x"
@@ -42,7 +42,7 @@ def _operation_flops(operation: Any) -> float:
 
 
 def measured_roof() -> dict[str, float]:
-    """GFLOP/s of a matrix product on all processors, the best of several, by dtype."""
+    """Returns {dtype: GFLOP/s} of a matrix product on all processors, the best of 12 runs."""
     found = {}
     for dtype in (tf.float32, tf.bfloat16):
         a, b = (tf.cast(tf.random.normal((SIDE, SIDE)), dtype) for _ in range(2))

@@ -1,8 +1,8 @@
-"""Ratios of times measured in turns, each side in a process of its own.
+"""Measures time ratios in interleaved rounds, with each side in a separate process.
 
-A round asks every side for the same work, one after another, in an order that is turned from round to round. It is
-dirty, and repeated, if other processes had more than `FOREIGN` of the processors meanwhile, or if a side took more than
-`SLOW` times its median. A ratio is the median over the clean rounds of the ratios of the round.
+In a round every side does the same work, one after another; the order rotates from round to round. A round is dirty,
+and repeated, if other processes used more than `FOREIGN` of the processors, or if a side took more than `SLOW` times
+its median. A result is the median of the ratios of the clean rounds.
 """
 
 import multiprocessing
@@ -15,17 +15,17 @@ from importlib import import_module
 from time import perf_counter
 from typing import Any
 
-FOREIGN = 0.06  # of all processors
-SLOW = 1.35
-MOST = 3  # times as many rounds as asked, counting repeated ones
+FOREIGN = 0.06  # largest share of all processors for other processes
+SLOW = 1.35  # largest ratio of a time to the median
+MOST = 3  # largest number of rounds, repeated ones included, as a multiple of the requested number
 CORES = os.cpu_count() or 1
 
 
 class Worker:
-    """A process with one side of a comparison: its libraries, their threads and their memory.
+    """A process for one side of a comparison, with its own libraries, threads and memory.
 
     Args:
-        module: The module whose functions it runs.
+        module: The module of the functions to run.
     """
 
     def __init__(self, module: str) -> None:
@@ -36,7 +36,11 @@ class Worker:
         theirs.close()
 
     def ask(self, function: str, *given: Any, **named: Any) -> Any:
-        """The result of a function of the module; an error there is an error here."""
+        """Calls a function of the module in the process, and returns its result.
+
+        Raises:
+            RuntimeError: The function failed.
+        """
         self.pipe.send((function, given, named))
         result, complaint = self.pipe.recv()
         if complaint:
@@ -48,7 +52,7 @@ class Worker:
         self.process.join(30)
 
     def processor_seconds(self) -> float:
-        """With those of its children that have ended."""
+        """Returns the CPU seconds of the process and of its children that have ended."""
         with open(f"/proc/{self.process.pid}/stat") as file:
             fields = file.read().rpartition(")")[2].split()
         return sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")
@@ -59,7 +63,7 @@ class Worker:
 
 
 def _answer(pipe: Any, module: str) -> None:
-    import_module("cnnzoo")  # first, since it keeps TensorFlow quiet
+    import_module("cnnzoo")  # first, because it silences the logs of TensorFlow
     functions = import_module(module)
     while True:
         try:
@@ -77,9 +81,9 @@ class Times:
     """The seconds of each side in the clean rounds.
 
     Attributes:
-        seconds: By side, in the order of the rounds.
-        dirty: Rounds that were repeated.
-        loaded: Whether too few rounds were clean, so that dirty ones had to be taken.
+        seconds: {side: seconds in the order of the rounds}.
+        dirty: Number of rounds that were not clean.
+        loaded: True if too few rounds were clean; `seconds` then has the rounds with the least foreign load.
     """
 
     seconds: dict[str, list[float]]
@@ -90,19 +94,19 @@ class Times:
         return statistics.median(self.seconds[side])
 
     def ratio(self, side: str, peer: str) -> tuple[float, float, float]:
-        """The median of the ratios of the rounds, and their quartiles."""
+        """Returns the median and the quartiles of the ratios of the rounds: (median, lower, upper)."""
         ratios = [a / b for a, b in zip(self.seconds[side], self.seconds[peer], strict=True)]
         low, middle, high = statistics.quantiles(ratios, n=4, method="inclusive") if len(ratios) > 1 else 3 * ratios
         return middle, low, high
 
 
 def in_turns(work: Mapping[str, Callable[[], float]], workers: Sequence[Worker], rounds: int) -> Times:
-    """Runs the work of every side in turns.
+    """Runs all sides in interleaved rounds until enough rounds are clean.
 
     Args:
-        work: By side, a function that does the same amount of work and returns its seconds.
-        workers: The processes that do it, whose load is not foreign.
-        rounds: Clean rounds wanted.
+        work: {side: function that does a fixed amount of work and returns its seconds}.
+        workers: The processes of the sides; their load does not count as foreign.
+        rounds: Number of clean rounds.
     """
     sides, taken = list(work), []
     clean: list[dict[str, float]] = []
@@ -129,7 +133,7 @@ def _own_seconds(workers: Sequence[Worker]) -> float:
 
 
 def _busy_seconds() -> float:
-    """Of all processors since the start of the machine, with what a hypervisor has taken."""
+    """Returns the busy seconds of all processors since boot, including time stolen by the hypervisor."""
     with open("/proc/stat") as file:
         user, nice, system, _, _, irq, soft, stolen, *_ = map(int, file.readline().split()[1:])
     return (user + nice + system + irq + soft + stolen) / os.sysconf("SC_CLK_TCK")

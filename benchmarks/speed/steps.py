@@ -1,4 +1,4 @@
-"""Training steps: `fit` of the zoo over the usual Keras loop over the same sub-networks, and over PyTorch's."""
+"""Measures training steps: `fit` of the zoo relative to common Keras and PyTorch loops over the same sub-networks."""
 
 import statistics
 from typing import Any
@@ -6,22 +6,22 @@ from typing import Any
 from speed.cases import CASES
 from speed.rounds import Worker, in_turns
 
-SECONDS = 0.8  # of the steps of one call of `fit` of the usual loop
-LEAST, MOST = 6, 80  # steps of one call
-LEARNING = 6.0  # seconds of the usual loop in which losses are compared
+SECONDS = 0.8  # of one call of `fit` of the Keras loop
+LEAST, MOST = 6, 80  # steps per call
+LEARNING = 6.0  # seconds of training of the Keras loop before losses are compared
 
 
 def measured(
     name: str, rounds: int, seeds: int = 0, precision: str | None = None, torch: str | None = None
 ) -> dict[str, Any]:
-    """A row of the table.
+    """Returns a row of the table.
 
     Args:
-        name: Of a case.
-        rounds: Clean rounds.
-        seeds: Runs of both sides from equal weights, to compare their losses; 0 to leave it out.
-        precision: Of the zoo's `compile`; None for its default.
-        torch: "eager" or "compiled" to have PyTorch's loop beside, the latter with what its compiler makes.
+        name: Name of a case.
+        rounds: Number of clean rounds.
+        seeds: Number of runs of both sides from the same weights, to compare their losses; 0 for no comparison.
+        precision: Precision in the zoo's `compile`; None for its default.
+        torch: "eager" or "compiled" to include PyTorch's loop; "compiled" also tries its compiler.
     """
     settings = {"precision": precision} if precision else {}
     workers = {"zoo": Worker("speed.zoo"), "keras": Worker("speed.usual")}
@@ -60,7 +60,7 @@ def measured(
 
 
 def _losses(name: str, workers: dict[str, Worker], seeds: int, steps: int, settings: dict) -> dict[str, Any]:
-    """The losses of both sides, and whether they differ by less than the seeds do."""
+    """Returns the mean losses of both sides, and the standard deviation of the Keras loop over the seeds."""
     workers = {side: workers[side] for side in ("zoo", "keras")}
     found: dict[str, list[float]] = {side: [] for side in workers}
     for seed in range(1, seeds + 1):
@@ -73,7 +73,7 @@ def _losses(name: str, workers: dict[str, Worker], seeds: int, steps: int, setti
 
 
 def roof() -> dict[str, float]:
-    """GFLOP/s of matrix products by dtype."""
+    """Returns {dtype: GFLOP/s} of a matrix product."""
     worker = Worker("speed.usual")
     try:
         return worker.ask("measured_roof")

@@ -1,4 +1,4 @@
-"""Style transfer by optimization: the time to the loss that the usual 500 steps of Adam reach."""
+"""Measures style transfer by optimization: the time to the loss that 500 steps of Adam in Keras reach."""
 
 import math
 from typing import Any
@@ -6,15 +6,15 @@ from typing import Any
 from speed.rounds import Worker
 
 ADAM = 500  # steps
-STEPS = (50, 65, 80, 100, 125, 150, 200)  # of `stylize` a scale, in turn, until the loss is reached
+STEPS = (50, 65, 80, 100, 125, 150, 200)  # of `stylize` per scale, tried in order until the loss is reached
 
 
 def measured(side: int, torch: bool) -> dict[str, Any]:
-    """A row. One run of each, as they take minutes; compiling counts.
+    """Returns a row, from one run of each side, because a run takes minutes; compilation is included.
 
     Args:
-        side: Of the square photograph and of the painting, in pixels.
-        torch: Whether PyTorch's L-BFGS and Adam run beside, on the same weights.
+        side: Side of the square content and style images, in pixels.
+        torch: Also run L-BFGS and Adam of PyTorch, with the same weights.
     """
     keras, zoo = Worker("speed.styles_keras"), Worker("speed.styles_keras")
     try:
@@ -47,7 +47,7 @@ def measured(side: int, torch: bool) -> dict[str, Any]:
 
 
 def _best_of_torch(goal: dict[str, Any], side: int, target: float, limit: float) -> float:
-    """The seconds of the faster of PyTorch's optimizers; infinite if none gets there within `limit` seconds."""
+    """Returns the seconds of the faster PyTorch optimizer to the target; infinite beyond `limit` seconds."""
     worker = Worker("speed.styles_torch")
     try:
         return min(worker.ask("optimized", goal, side, kind, target, limit) for kind in ("lbfgs", "adam"))

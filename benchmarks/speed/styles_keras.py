@@ -1,4 +1,4 @@
-"""`stylize`, and the usual 500 steps of Adam of Keras's example page "Neural style transfer"."""
+"""Style transfer in Keras: `stylize`, and 500 steps of Adam after Keras's example "Neural style transfer"."""
 
 from time import perf_counter
 from typing import Any
@@ -15,7 +15,10 @@ from cnnzoo.tasks.pixel_optimizers import RATE, resized
 
 
 def adam(side: int, steps: int) -> tuple[float, float]:
-    """Seconds and final loss. Content, style and picture pass through the network in one batch at each step."""
+    """Returns the seconds and the final loss of Adam.
+
+    In each step, content, style and image pass through the network in one batch.
+    """
     model, content, style = _given(side)
     given = ops.convert_to_tensor(np.concatenate([content, style]))
     picture, optimizer = keras.Variable(content), keras.optimizers.Adam(RATE)
@@ -40,7 +43,7 @@ def adam(side: int, steps: int) -> tuple[float, float]:
 
 
 def stylized(side: int, steps: int) -> tuple[float, float]:
-    """Seconds and final loss of `stylize`, in a new model: nothing is compiled yet."""
+    """Returns the seconds and the final loss of `stylize` of a new model, including compilation."""
     model, content, style = _given(side)
     begun = perf_counter()
     made = model.stylize(content, style[0], steps=steps, side=side)
@@ -48,7 +51,7 @@ def stylized(side: int, steps: int) -> tuple[float, float]:
 
 
 def goal(side: int) -> dict[str, Any]:
-    """What PyTorch's loop needs: the content, the targets, the weights of the network and of the loss."""
+    """Returns the inputs of PyTorch's loop: content, targets, name of the network and weights of the loss."""
     model, content, style = _given(side)
     seen, painted = model.maps.features(content), model.maps.features(style)
     targets = model.targets(seen, painted)

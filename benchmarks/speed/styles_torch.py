@@ -1,4 +1,4 @@
-"""PyTorch's style transfer: L-BFGS, as in its tutorial, and Adam, from the content at its whole size."""
+"""Style transfer in PyTorch: L-BFGS, as in its tutorial, and Adam, both from the content at its full size."""
 
 from time import perf_counter
 from typing import Any
@@ -13,14 +13,14 @@ LBFGS = {"max_iter": 1, "history_size": 10, "line_search_fn": "strong_wolfe"}
 
 
 def optimized(goal: dict[str, Any], side: int, kind: str, target: float, limit: float) -> float:
-    """Seconds to the loss `target`; infinite beyond `limit` seconds.
+    """Returns the seconds to a loss of at most `target`; infinite beyond `limit` seconds.
 
     Args:
-        goal: As of `speed.styles_keras.goal`.
-        side: In pixels.
+        goal: The result of `speed.styles_keras.goal`.
+        side: Side of the image, in pixels; unused.
         kind: "lbfgs" or "adam".
-        target: The loss.
-        limit: Seconds.
+        target: The target loss.
+        limit: Time limit in seconds.
     """
     maps = FeatureMaps(goal["network"])
     network = with_weights_of(Network(maps._model), maps._model).eval().requires_grad_(False)
@@ -54,7 +54,7 @@ def optimized(goal: dict[str, Any], side: int, kind: str, target: float, limit: 
 
     begun = perf_counter()
     while (passed := perf_counter() - begun) < limit:
-        value = float(optimizer.step(closure))  # before the step
+        value = float(optimizer.step(closure))  # the loss before the step
         if value <= target:
             return passed
         with torch.no_grad():

@@ -1,4 +1,4 @@
-"""PyTorch modules with the layers of a Keras network: the same shapes and connections, other random weights."""
+"""Builds PyTorch modules with the layers of a Keras network: the same shapes and connections, other random weights."""
 
 from typing import Any
 
@@ -19,11 +19,11 @@ ACTIVATIONS = {
 
 
 class Network(nn.Module):
-    """A functional or sequential network, layer by layer, on maps (n, channels, height, width)."""
+    """A functional or sequential Keras network, layer by layer, for maps (n, channels, height, width)."""
 
     def __init__(self, network: keras.Model) -> None:
         super().__init__()
-        network = getattr(network, "_functional", network)  # of a sequential one
+        network = getattr(network, "_functional", network)  # of a Sequential model
         names: dict[int, int] = {id(tensor): i for i, tensor in enumerate(network.inputs)}
         plan = []
         modules = []
@@ -47,7 +47,7 @@ class Network(nn.Module):
 
 
 def with_weights_of(network: Network, source: keras.Model) -> Network:
-    """The network with the weights of its source, whose layers with weights are convolutions and normalizations."""
+    """Copies the weights of a Keras network of convolutions and batch normalizations; returns the network."""
     layers = [layer for layer in getattr(source, "_functional", source).layers if layer.weights]
     modules = [m for m in network.modules() if isinstance(m, (nn.Conv2d, nn.BatchNorm2d))]
     for layer, module in zip(layers, modules, strict=True):
@@ -62,10 +62,10 @@ def with_weights_of(network: Network, source: keras.Model) -> Network:
 
 
 def translated(layer: Any, inputs: tuple, outputs: tuple) -> nn.Module:
-    """The module of a layer with an input and an output of these shapes.
+    """Returns the PyTorch module of a Keras layer.
 
     Raises:
-        TypeError: For a layer that has none.
+        TypeError: No module is defined for the class of the layer.
     """
     kind = type(layer).__name__
     if kind not in TRANSLATIONS:
@@ -85,7 +85,7 @@ def convolution(layer: Any, inputs: tuple, outputs: tuple) -> nn.Module:
 
 
 def _padding(given: int | None, made: int | None, size: int, stride: int, dilation: int) -> int:
-    """The least padding, alike on all sides, for which the output has its size."""
+    """Returns the smallest symmetric padding for an output of size `made`."""
     if given is None or made is None:
         return dilation * (size - 1) // 2
     reach = dilation * (size - 1)
@@ -156,7 +156,7 @@ class Gated(nn.Module):
 
 
 class Painter(nn.Module):
-    """That of `cnnzoo.models.fast_style`: instance normalization by style, padding by reflection."""
+    """The painter of `cnnzoo.models.fast_style`: conditional instance normalization, reflection padding."""
 
     def __init__(self, painter: Any) -> None:
         super().__init__()

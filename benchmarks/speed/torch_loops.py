@@ -1,6 +1,7 @@
-"""PyTorch's side: the usual loops over modules with the same layers, in all the forms that PyTorch offers on a CPU.
+"""Common PyTorch loops over modules with the layers of the zoo, in several forms and precisions.
 
-Where the usual loop prepares inputs in its step (noise, holes and their filling), here they are prepared before.
+LR and noisy inputs, masks and their smooth filling are prepared before the clock starts. The Keras loop of the
+inpainter draws its masks within the step.
 """
 
 from collections.abc import Callable
@@ -19,15 +20,15 @@ from speed.usual import PAIRS
 FORMS = ("eager", "channels last", "compiled")
 PRECISIONS = ("fp32", "bf16")
 
-Step = Callable[..., Any]  # of the batch of each array; updates the weights
+Step = Callable[..., Any]  # takes a batch of each array; updates the weights
 _held: dict[str, Any] = {}
 
 
 def prepare(name: str, steps: int, compiling: bool = True) -> tuple[str, dict[str, float]]:
-    """Warms up each form for a case, and keeps the fastest.
+    """Warms up a case in each form, and keeps the fastest.
 
     Returns:
-        Its name, and the milliseconds of a step of each.
+        The name of the fastest form, and {form: milliseconds per step}.
     """
     case = CASES[name]
     model = built(case, 0)
@@ -48,7 +49,7 @@ def run() -> float:
 
 
 def _running(case: Case, model: Any, arrays: list, steps: int, form: str, precision: str) -> Callable[[int], float]:
-    """A function that takes some steps and returns their seconds."""
+    """Returns a function that takes a number of steps and returns their seconds."""
     torch.manual_seed(0)
     parts = {name: _module(getattr(model, name)) for name in case.work if name != "maps"}
     if "maps" in case.work:
@@ -62,7 +63,7 @@ def _running(case: Case, model: Any, arrays: list, steps: int, form: str, precis
     def run(count: int) -> float:
         order = torch.randperm(steps * case.batch)
         for i in range(count):
-            if i == 2:  # as the other sides
+            if i == 2:  # the clock starts after the second step, as on the other sides
                 begun = perf_counter()
             chosen = order[i * case.batch : (i + 1) * case.batch]
             with torch.autocast("cpu", torch.bfloat16, enabled=precision == "bf16"):
@@ -93,7 +94,7 @@ def _channels_first(arrays: list[np.ndarray]) -> list[torch.Tensor]:
 
 
 def _with_holes(model: Any, x: np.ndarray) -> tuple[np.ndarray, ...]:
-    """What the network of an inpainter sees, the mask and the filling."""
+    """Returns the input of the inpainter's network, the mask and the smooth filling."""
     from keras import ops
 
     from cnnzoo.imaging.masks import sample
@@ -105,7 +106,7 @@ def _with_holes(model: Any, x: np.ndarray) -> tuple[np.ndarray, ...]:
     return seen, mask, smooth
 
 
-# -- the usual loops --------------------------------------------------------------------------------------------------
+# -- loops -------------------------------------------------------------------------------------------------------------
 
 
 def _adam(parts: Any, rate: float, betas: tuple[float, float] = (0.9, 0.999)) -> torch.optim.Optimizer:
@@ -178,7 +179,7 @@ def gan(case: Case, model: Any, parts: dict) -> Step:
         d_loss = bce(discriminator(2.0 * x - 1.0).float(), (1.0 - model.label_smoothing) * ones)
         d_loss = d_loss + bce(discriminator(fake.detach()).float(), zeros)
         _descend(d_loss, d_optimizer)
-        # As in PyTorch's DCGAN tutorial, the same fakes are shown to the updated discriminator.
+        # As in PyTorch's DCGAN tutorial, the updated discriminator scores the same generated images.
         _descend(bce(discriminator(fake).float(), ones), g_optimizer)
 
     return step

@@ -1,6 +1,6 @@
-"""The usual Keras loops over the zoo's sub-networks, as the example pages of Keras have them.
+"""Common Keras loops, after Keras's example pages, over the sub-networks of the zoo.
 
-A loop is a plain `keras.Model` with Keras's optimizer: layers compiled with a loss where that is all there is, or with
+A loop is a plain `keras.Model` with a Keras optimizer: layers compiled with a loss if that is enough, else a model with
 the `train_step` of the example page.
 """
 
@@ -13,14 +13,14 @@ import tensorflow as tf
 from keras import ops
 
 from speed.cases import CASES, Case, built, images
-from speed.roof import forward_flops, measured_roof  # noqa: F401  (asked for by name)
+from speed.roof import forward_flops, measured_roof  # noqa: F401  (called by name)
 from speed.zoo import networks, seconds_of_steps, warmed_up
 
 _held: dict[str, Any] = {}
 
 
 def prepare(name: str, steps: int) -> float:
-    """As that of `speed.zoo`."""
+    """Builds and warms up a case, as `speed.zoo.prepare`; returns the seconds of all steps."""
     case = CASES[name]
     _held["fit"] = _fitting(case, loop(case, 0)[0], steps)
     return warmed_up(_held["fit"])
@@ -38,14 +38,14 @@ def trained(name: str, seed: int, steps: int) -> dict[str, list[np.ndarray]]:
 
 
 def gigaflops(name: str) -> float:
-    """Of a step, as far as convolutions and matrix products need them."""
+    """Returns the GFLOP of the convolutions and matrix products in a step."""
     case = CASES[name]
     model = built(case, 0)
     return sum(times * forward_flops(case, model, part) for part, times in case.work.items()) / 1e9
 
 
 def loop(case: Case, seed: int) -> tuple[keras.Model, dict[str, Any]]:
-    """The compiled usual loop, with the weights of the zoo's model of that seed, and its sub-networks."""
+    """Returns the compiled Keras loop, with the initial weights of the zoo's model for a seed, and its sub-networks."""
     model = built(case, seed)
     parts = {part: _copy(getattr(model, part)) for part in networks(case)}
     return LOOPS[case.loop](model, parts), parts
@@ -54,7 +54,7 @@ def loop(case: Case, seed: int) -> tuple[keras.Model, dict[str, Any]]:
 def _copy(layer: Any) -> Any:
     if isinstance(layer, keras.Model):
         copy = keras.models.clone_model(layer)
-    elif hasattr(layer, "convs"):  # the painter has no config of its own
+    elif hasattr(layer, "convs"):  # the painter has no `get_config`
         copy = type(layer)(layer.norms[0].styles, layer.last.kernel.shape[2], layer.blocks)
     else:
         copy = type(layer).from_config(layer.get_config())
@@ -102,12 +102,12 @@ def denoiser(model: Any, parts: dict) -> keras.Model:
 
 
 def _each(function: Any, x: np.ndarray) -> np.ndarray:
-    """`function` of all images, in little memory."""
+    """Returns the results of `function` for all images, computed in small batches to limit memory."""
     parts = np.array_split(x, -(-len(x) // 32))
     return np.concatenate([ops.convert_to_numpy(function(ops.convert_to_tensor(part))) for part in parts])
 
 
-# What `fit` is given where it is not the images alone, prepared before the time runs.
+# Inputs and targets of `fit` for loops with more than the images; prepared before the clock starts.
 PAIRS = {
     "classifier": lambda model, x, labels: (x, labels),
     "autoencoder": lambda model, x, labels: (x, x),
@@ -116,15 +116,15 @@ PAIRS = {
 }
 
 
-# -- train steps of example pages --------------------------------------------------------------------------------------
+# -- training steps of example pages -----------------------------------------------------------------------------------
 
 
 class _Loop(keras.Model):
-    """A model whose step is its own; `losses_of` and `train_step` are those of an example page."""
+    """A model with the `train_step` of an example page."""
 
     def __init__(self, model: Any, parts: dict) -> None:
         super().__init__()
-        self.held = SimpleNamespace(zoo=model)  # so that Keras does not take it for a layer of this model
+        self.held = SimpleNamespace(zoo=model)  # hidden from Keras's tracking of layers
         for name, part in parts.items():
             setattr(self, name, part)
         self.means = [keras.metrics.Mean(name) for name in self.logged]
@@ -202,7 +202,7 @@ class GAN(_Game):
 
 
 class WGANGP(_Game):
-    """https://keras.io/examples/generative/wgan_gp/, each update of the critic on its own part of the batch."""
+    """https://keras.io/examples/generative/wgan_gp/, with a different part of the batch for each critic update."""
 
     def train_step(self, real: Any) -> dict:
         shares = self.held.zoo.critic_steps
@@ -233,7 +233,7 @@ class WGANGP(_Game):
 
 
 class Inpainter(_Loop):
-    """Masks and their smooth filling are made in the step, as the zoo's model does it, by its functions."""
+    """A loop that draws masks and fills them smoothly within the step, by the functions of the zoo."""
 
     def train_step(self, images: Any) -> dict:
         from cnnzoo.imaging.masks import sample
@@ -252,7 +252,7 @@ class Inpainter(_Loop):
 
 
 class FastStyle(_Loop):
-    """The usual loop of Johnson et al.: targets of the styles are computed once, those of the photographs each step."""
+    """The loop of Johnson et al.: style targets are computed once, content targets in each step."""
 
     logged = ("loss", "content", "style", "variation")
 
@@ -274,7 +274,7 @@ class FastStyle(_Loop):
 
 
 def _single(kind: type) -> Any:
-    """A loop with one optimizer."""
+    """Returns a factory of a loop with one optimizer."""
 
     def make(model: Any, parts: dict) -> keras.Model:
         made = kind(model, parts)

@@ -1,7 +1,7 @@
-"""Verbs on a photograph or a batch: the zoo's beside its bare compiled graph, plain Keras, other runtimes and OpenCV.
+"""Measures verbs on a photograph or a batch: the zoo, its bare graph, plain Keras, PyTorch, other runtimes and OpenCV.
 
-A photograph goes in as uint8 and comes out as uint8 on every side. The bare graph is one compiled function from uint8
-to uint8 of the whole photograph, with the color path inside. Other runtimes have the exported ONNX or LiteRT file.
+Input and output of a photograph are uint8 on all sides. The bare graph is one compiled function from uint8 to uint8 for
+the whole photograph, including the color path. The other runtimes run the exported ONNX or LiteRT file.
 """
 
 from collections.abc import Callable
@@ -14,7 +14,7 @@ from PIL import Image
 
 from speed.rounds import Worker, in_turns
 
-SECONDS = 0.3  # of the calls of one side in a round
+SECONDS = 0.3  # of calls per side in a round
 MOST = 200  # calls
 
 
@@ -23,9 +23,9 @@ class Verb:
     """A verb of a checkpoint and its peers.
 
     Args:
-        checkpoint: Its name.
-        peers: Sides beside the zoo and its graph: "keras", "torch", "onnxruntime", "openvino", "litert", "opencv".
-        sizes: (height, width) of the photographs; or, of small images, the number in a batch and 0.
+        checkpoint: Name of the checkpoint.
+        peers: Sides besides the zoo and its graph: "keras", "torch", "onnxruntime", "openvino", "litert", "opencv".
+        sizes: (height, width) of the photographs, or (batch size, 0) for small images.
     """
 
     checkpoint: str
@@ -49,7 +49,7 @@ VERBS = {
 
 
 def photograph(size: tuple[int, int], seed: int = 0) -> np.ndarray:
-    """A photograph, uint8 (height, width, 3), of one that scikit-image has, mirrored to the size."""
+    """Returns a photograph of scikit-image, mirrored or cropped to a size, uint8 (height, width, 3)."""
     from cnnzoo.data.sources import shipped_photographs
 
     pixels = next(p for p in shipped_photographs("train").values() if p.shape[2] == 3)
@@ -58,14 +58,14 @@ def photograph(size: tuple[int, int], seed: int = 0) -> np.ndarray:
 
 
 def holes(size: tuple[int, int]) -> np.ndarray:
-    """A mask of strokes, bool (height, width, 1)."""
+    """Returns a mask of strokes, bool (height, width, 1)."""
     from cnnzoo.imaging import masks
 
     return np.asarray(masks.draw("strokes", (1, *size), 0)[0]) > 0
 
 
 def with_pillow_color(photo: np.ndarray, scale: int, enlarge: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
-    """A photograph enlarged: its luma by a function of floats (1, height, width, 1), its chroma by Pillow."""
+    """Returns an enlarged photograph: luma by a function of float32 (1, height, width, 1), chroma by Pillow."""
     luma, *chroma = Image.fromarray(photo).convert("YCbCr").split()
     size = (scale * luma.width, scale * luma.height)
     made = enlarge(np.asarray(luma, np.float32)[None, :, :, None] / 255)[0, :, :, 0]
@@ -78,7 +78,7 @@ def as_bytes(images: np.ndarray) -> np.ndarray:
 
 
 def given(verb: str, size: tuple[int, int]) -> tuple[np.ndarray, ...]:
-    """The input of a verb: a photograph, with a mask to inpaint; or scans of digits, or a count."""
+    """Returns the input of a verb: a photograph, a photograph and a mask, or scans of digits."""
     if size[1]:
         return (photograph(size), holes(size)) if verb == "inpaint" else (photograph(size),)
     from cnnzoo.data import load
@@ -87,14 +87,14 @@ def given(verb: str, size: tuple[int, int]) -> tuple[np.ndarray, ...]:
 
 
 def measured(verb: str, rounds: int, folder: str, skipped: tuple[str, ...], precision: str) -> list[dict[str, Any]]:
-    """The rows of a verb, one for each size.
+    """Returns the rows of a verb, one per size.
 
     Args:
         verb: One of `VERBS`.
-        rounds: Clean rounds.
-        folder: Of exports; they are written there once.
+        rounds: Number of clean rounds.
+        folder: Folder of exports; missing exports are written to it.
         skipped: Peers to leave out.
-        precision: Of the zoo's verb; its peers are float32.
+        precision: Precision of the zoo's verb; of its peers, only PyTorch may use bfloat16.
     """
     peers = [peer for peer in VERBS[verb].peers if peer not in skipped]
     workers = {"tensorflow": Worker("speed.verbs_tensorflow")}

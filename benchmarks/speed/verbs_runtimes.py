@@ -1,4 +1,4 @@
-"""Other runtimes with the exported files, and OpenCV's classical methods."""
+"""The sides of verbs in other runtimes with the exported files, and by classical methods of OpenCV."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -9,8 +9,8 @@ import numpy as np
 
 from speed.verbs import as_bytes, given, with_pillow_color
 
-SCALE = 3  # of the checkpoint that enlarges
-STYLES = 6  # of the one that paints
+SCALE = 3  # of the checkpoint for upscaling
+STYLES = 6  # of the checkpoint for style transfer
 
 Run = Callable[[dict[str, np.ndarray]], np.ndarray]
 
@@ -18,7 +18,7 @@ _held: dict[str, Any] = {}
 
 
 def prepare(verb: str, size: tuple[int, int], side: str, version: str | None) -> None:
-    """Makes the function of a runtime.
+    """Builds and warms up the function of a runtime.
 
     Args:
         verb, size: See `speed.verbs`.
@@ -43,7 +43,7 @@ def run(side: str, times: int) -> float:
 
 
 def _whole(verb: str, x: tuple, run: Run) -> Callable:
-    """From the input of a verb to its result, in uint8 if it is a photograph."""
+    """Returns a function that runs a verb from its input to its result, uint8 for photographs."""
     if verb == "upscale":
         return lambda: with_pillow_color(x[0], SCALE, lambda luma: run({"image": luma}))
     if x[0].ndim == 3:
@@ -52,7 +52,7 @@ def _whole(verb: str, x: tuple, run: Run) -> Callable:
 
 
 def _inputs(x: tuple) -> dict[str, np.ndarray]:
-    """The inputs of an exported file by name, as far as it has them."""
+    """Returns all possible inputs of an exported file by name."""
     images = x[0] if x[0].ndim == 4 else x[0][None]
     found = {"image": images.astype(np.float32) / 255, "strength": np.ones(1, np.float32)}
     found["style"] = np.eye(STYLES, dtype=np.float32)[:1]

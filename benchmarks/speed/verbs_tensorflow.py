@@ -1,4 +1,4 @@
-"""The zoo's verbs, their bare compiled graphs, and plain Keras's `predict` with Pillow."""
+"""The TensorFlow sides of verbs: the zoo, its bare compiled graph, and `predict` of plain Keras with Pillow."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -19,7 +19,7 @@ _held: dict[str, Callable] = {}
 
 
 def exported(checkpoint: str, folder: str, litert: bool) -> str:
-    """The folder of an export with an ONNX file, written if there is none."""
+    """Returns the folder of an export with an ONNX file; writes it if it is missing."""
     target = Path(folder, checkpoint)
     found = sorted(target.glob("[0-9]*"))
     if not found:
@@ -33,13 +33,13 @@ def prepare(
     sides: tuple[str, ...] = ("zoo", "graph", "keras"),
     precision: str = "float32",
 ) -> float:
-    """Makes the functions of the sides, and returns the seconds of a call of the first.
+    """Builds and warms up the functions of the sides; returns the seconds of a call of the first side.
 
     Args:
         verb: One of `VERBS`.
-        size: Of its input.
-        sides: Any of the three.
-        precision: Of the zoo's verb.
+        size: Size of the input, as in `speed.verbs.Verb`.
+        sides: Any of "zoo", "graph" and "keras".
+        precision: Precision of the zoo's verb.
     """
     checkpoint = VERBS[verb].checkpoint
     model = _models.setdefault(checkpoint, cnnzoo.build(checkpoint))
@@ -57,7 +57,7 @@ def prepare(
 
 
 def run(side: str, times: int) -> float:
-    """The seconds of some calls."""
+    """Returns the seconds of a number of calls."""
     begun = perf_counter()
     for _ in range(times):
         _held[side]()
@@ -79,7 +79,7 @@ def _verb(verb: str, model: Any, x: tuple) -> Callable:
 
 
 def _graph(verb: str, model: Any, x: tuple) -> Callable:
-    """One compiled function, from arrays to arrays."""
+    """Returns the verb as one compiled function from arrays to arrays."""
 
     def unit(images: Any) -> Any:
         return tf.cast(images, tf.float32) / 255.0
@@ -114,7 +114,7 @@ def _graph(verb: str, model: Any, x: tuple) -> Callable:
 
 
 def _plain(verb: str, model: Any, x: tuple) -> Callable:
-    """`predict` of a plain Keras model of the same layers, with Pillow's color path."""
+    """Returns the verb by `predict` of a plain Keras model of the same layers; Pillow handles the color."""
     if verb == "classify":
         plain = keras.Sequential([model.backbone, model.head, keras.layers.Softmax()])
         return lambda: plain.predict(x[0].astype(np.float32) / 255, verbose=0)

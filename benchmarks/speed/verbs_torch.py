@@ -1,4 +1,4 @@
-"""PyTorch's verbs, over modules with the same layers and the same color path; the fastest of its forms is kept."""
+"""The PyTorch side of verbs: modules with the same layers and color path, in the fastest of four forms."""
 
 from collections.abc import Callable
 from time import perf_counter
@@ -17,7 +17,7 @@ _held: dict[str, Any] = {}
 
 
 def prepare(verb: str, size: tuple[int, int], side: str, version: str | None) -> None:
-    """Warms up each form, and keeps the fastest."""
+    """Warms up each memory format and precision, and keeps the fastest function."""
     model = _held.setdefault(verb, cnnzoo.build(VERBS[verb].checkpoint))
     x, found = given(verb, size)[0], []
     for layout in (torch.contiguous_format, torch.channels_last):

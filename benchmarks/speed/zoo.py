@@ -1,4 +1,4 @@
-"""The zoo's side: `fit` of a model, as a user calls it."""
+"""The zoo's side of training steps: `fit` of a model, as called by a user."""
 
 from time import perf_counter
 from typing import Any
@@ -16,12 +16,12 @@ _held: dict[str, Any] = {}
 
 
 def prepare(name: str, steps: int, **settings: Any) -> float:
-    """Builds, compiles and warms up a case, and returns the seconds of a step.
+    """Builds, compiles and warms up a case; returns the seconds of all steps.
 
     Args:
-        name: Of a case.
-        steps: Steps of each call of `run`.
-        **settings: Of `compile`.
+        name: Name of a case.
+        steps: Number of steps per call of `run`.
+        **settings: Arguments of `compile`.
     """
     case = CASES[name]
     _held["fit"] = fitting(case, _compiled(case, 0, settings), steps)
@@ -29,12 +29,12 @@ def prepare(name: str, steps: int, **settings: Any) -> float:
 
 
 def run() -> float:
-    """The seconds of all steps in `fit`."""
+    """Returns the seconds of all steps in `fit`."""
     return seconds_of_steps(_held["fit"])
 
 
 def prepare_epoch(name: str, steps: int, **settings: Any) -> float:
-    """As `prepare`, for the network and the batch of a recipe, and its bare compiled step on ready tensors."""
+    """Prepares `fit` for the network and batch size of a recipe, as `prepare`, and its bare compiled step."""
     case = case_of(recipe(name))
     model = _compiled(case, 0, settings)
     _held["fit"] = fitting(case, model, steps)
@@ -49,7 +49,7 @@ def prepare_epoch(name: str, steps: int, **settings: Any) -> float:
         logs = None
         for batch in batches:
             logs = step(batch if model.needs_labels else batch[:1])
-        float(logs["loss"])  # waits
+        float(logs["loss"])  # waits for the result
 
     _held["bare"] = bare
     bare()
@@ -57,12 +57,12 @@ def prepare_epoch(name: str, steps: int, **settings: Any) -> float:
 
 
 def run_bare() -> float:
-    """The seconds of the bare step over the same steps."""
+    """Returns the seconds of all steps by the bare compiled step."""
     return seconds_of(_held["bare"])
 
 
 def trained(name: str, seed: int, steps: int, **settings: Any) -> dict[str, list[np.ndarray]]:
-    """The weights of each sub-network after some steps."""
+    """Returns the weights of each sub-network after a number of steps."""
     case = CASES[name]
     model = _compiled(case, seed, settings)
     fitting(case, model, steps, shuffle=False)()
@@ -70,7 +70,7 @@ def trained(name: str, seed: int, steps: int, **settings: Any) -> dict[str, list
 
 
 def loss_of(name: str, weights: dict[str, list[np.ndarray]]) -> float:
-    """The loss of sub-networks with these weights on other images: one measure for both sides."""
+    """Returns the loss of sub-networks on images not used for training, the same measure for both sides."""
     case = CASES[name]
     model = _compiled(case, 0, {})
     for part, values in weights.items():
@@ -81,7 +81,7 @@ def loss_of(name: str, weights: dict[str, list[np.ndarray]]) -> float:
 
 
 def networks(case: Case) -> list[str]:
-    """The attributes of the sub-networks that are trained."""
+    """Returns the attribute names of the trained sub-networks."""
     return [part for part in case.work if part != "maps"]
 
 
@@ -94,13 +94,13 @@ def fitting(case: Case, model: Any, steps: int, shuffle: bool = True) -> Any:
 
 
 def warmed_up(fit: Any) -> float:
-    """The seconds of all steps in `fit` once everything has been traced."""
+    """Runs `fit` once to trace it; returns the seconds of all steps in the next run."""
     fit()
     return seconds_of_steps(fit)
 
 
 class Clock(keras.callbacks.Callback):
-    """The ends of the steps of `fit`."""
+    """Records the end times of the steps of `fit`."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -111,7 +111,10 @@ class Clock(keras.callbacks.Callback):
 
 
 def seconds_of_steps(fit: Any) -> float:
-    """The seconds of all steps, by those after the second: `fit` takes half a second to start."""
+    """Returns the seconds of all steps, extrapolated from those after the second.
+
+    `fit` takes half a second to start.
+    """
     clock = Clock()
     fit(clock)
     return (clock.ends[-1] - clock.ends[1]) / (len(clock.ends) - 2) * len(clock.ends)

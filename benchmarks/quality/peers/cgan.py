@@ -1,11 +1,12 @@
-"""The conditional GAN as Keras's example has it, for comparison with `cgan`. Its samples are of the classes in turn.
+"""Trains the conditional GAN of Keras's example, the peer of `cgan`; its samples cycle through the classes.
 
     python benchmarks/quality/peers/cgan.py --data mnist --minutes 60 --out cgan.npy
 
-Layer list: https://keras.io/examples/generative/conditional_gan. 128 Gaussian numbers beside the one-hot label, ten
-planes of it beside the image; batches of 64; Adam 3e-4 for both networks; gray values in [0, 1]. Each step updates the
-discriminator on images and fakes, then the generator on fresh fakes. The example trains for 20 epochs, on the test
-images too: 21,880 steps. For images of CIFAR-10 the same layers work on 8, 16 and 32 pixels a side.
+Layer list: https://keras.io/examples/generative/conditional_gan. The generator takes 128 Gaussian numbers and the
+one-hot label; the discriminator takes the image and the label as ten constant planes. Batch size 64; Adam 3e-4 for both
+networks; gray values in [0, 1]. Each step updates the discriminator on real and generated images, then the generator on
+newly generated ones. The example trains for 20 epochs, also on the test images: 21,880 steps. For CIFAR-10 the same
+layers operate on sides of 8, 16 and 32 pixels.
 """
 
 import keras
@@ -58,7 +59,7 @@ def make(shape):
 
         made = fakes()
         with tf.GradientTape() as tape:
-            loss = 0.5 * (bce(real, judge(images)) + bce(fake, judge(made)))  # the mean over images and fakes
+            loss = 0.5 * (bce(real, judge(images)) + bce(fake, judge(made)))  # mean over real and generated images
         descend(tape, loss, discriminator, discriminator_optimizer)
         with tf.GradientTape() as tape:
             generator_loss = bce(real, judge(fakes()))

@@ -1,10 +1,10 @@
-"""The DCGAN as TensorFlow's tutorial has it, for comparison with `dcgan`.
+"""Trains the DCGAN of TensorFlow's tutorial, the peer of `dcgan`.
 
     python benchmarks/quality/peers/dcgan.py --data mnist --minutes 60 --out dcgan.npy
 
-Layer list: https://www.tensorflow.org/tutorials/generative/dcgan. 100 Gaussian numbers; batches of 256; Adam 1e-4 for
-both networks, which are updated from one pass; LeakyReLU with Keras's own slope of 0.3. The tutorial trains for 50
-epochs, 11,750 steps. For images of CIFAR-10 the same layers work on 8, 16 and 32 pixels a side.
+Layer list: https://www.tensorflow.org/tutorials/generative/dcgan. 100 Gaussian numbers; batch size 256; Adam 1e-4 for
+both networks, updated from one forward pass; LeakyReLU with Keras's default slope of 0.3. The tutorial trains for 50
+epochs, 11,750 steps. For CIFAR-10 the same layers operate on sides of 8, 16 and 32 pixels.
 """
 
 from functools import partial

@@ -1,10 +1,10 @@
-"""The dense GAN as it is usually written out in Keras, for comparison with `gan`.
+"""Trains the dense GAN in its common Keras form, the peer of `gan`.
 
     python benchmarks/quality/peers/gan.py --data mnist --steps 18720 --out gan.npy
 
-Generator of 256-512-1024 units with LeakyReLU 0.2 and batch normalization of momentum 0.8, tanh; discriminator of
-1024-512-256-1 with a sigmoid; Adam 2e-4, beta_1 0.5; 100 Gaussian numbers; batches of 128. Each step updates the
-discriminator on images and fakes, then the generator on fresh fakes with the labels turned round.
+Generator: 256-512-1024 units with LeakyReLU 0.2 and batch normalization of momentum 0.8, tanh. Discriminator:
+1024-512-256-1 units with a sigmoid. Adam 2e-4, beta_1 0.5; 100 Gaussian numbers; batch size 128. Each step updates the
+discriminator on real and generated images, then the generator on newly generated ones with inverted labels.
 """
 
 import math

@@ -1,8 +1,8 @@
-"""What the peers share: the command line, the images, the clock and the file of samples.
+"""The shared parts of the peers: command line, images, clock and file of samples.
 
-Nothing of it is of the zoo, except which images are held out for a curve. A peer is trained on training images alone,
-whatever its page does, since it is scored against the test images; with --every also without the validation images.
-The clock starts after the first step, which traces and compiles.
+It uses no code of the zoo except for the split into training and validation images with `--every`. A peer is trained on
+training images only, even if its example uses the test images too, since it is scored against the test images; with
+`--every`, the validation images are also held out. The clock starts after the first step, which traces and compiles.
 """
 
 import argparse
@@ -19,22 +19,22 @@ import tensorflow_datasets as tfds
 SAMPLES = 30_000  # three sets of 10,000
 REPORT = 60  # seconds between two lines of losses
 
-# Takes float32 images in [0, 1], (batch, height, width, channels), and int64 labels, (batch,). Updates the weights and
-# gives the losses.
+# From float32 images in [0, 1], (batch, height, width, channels), and int64 labels, (batch,), to the losses; updates
+# the weights.
 Step = Callable[[tf.Tensor, tf.Tensor], tuple[tf.Tensor, ...]]
-# Takes how many; gives images in [0, 1], (n, height, width, channels).
+# From n to images in [0, 1], (n, height, width, channels).
 Sample = Callable[[int], np.ndarray]
 
 SHAPES = {"mnist": (28, 28, 1), "fashion_mnist": (28, 28, 1), "cifar10": (32, 32, 3)}
 
 
 def run(description: str, batch: int, make: Callable[[tuple[int, int, int]], tuple[Step, Sample]]) -> None:
-    """Trains a peer as the command line says and writes its samples, uint8 (30000, height, width, channels).
+    """Trains a peer by the command line and writes its samples, uint8 (30000, height, width, channels).
 
     Args:
-        description: What `--help` shows.
-        batch: Images a step.
-        make: Builds the networks for images of a shape, after the seed is set.
+        description: The text of `--help`.
+        batch: Batch size.
+        make: Builds the networks for an image shape; called after the seed is set.
     """
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", choices=list(SHAPES), required=True)
@@ -62,7 +62,7 @@ def run(description: str, batch: int, make: Callable[[tuple[int, int, int]], tup
 
 
 def stream(name: str, batch: int, held_out: bool = False) -> tf.data.Dataset:
-    """The training images, with or without the validation images, shuffled anew in every pass."""
+    """Returns an endless stream of training batches, shuffled in every epoch; `held_out` excludes validation images."""
     if held_out:
         from cnnzoo.data import load
 
@@ -75,9 +75,9 @@ def stream(name: str, batch: int, held_out: bool = False) -> tf.data.Dataset:
 
 
 def train(step: Step, batches, limit: float, budget: float, every: float, keep: Callable[[float], None]) -> None:
-    """Steps until there were `limit`, or until `budget` seconds have passed since the first.
+    """Trains for `limit` steps, or until `budget` seconds after the first step.
 
-    After each `every` seconds of CPU time, `keep` is called with the CPU time so far. Its own time is not counted.
+    Every `every` seconds of CPU time, `keep` is called with the CPU time so far. The time of `keep` is not counted.
     """
     step(*next(batches))
     begun, begun_cpu = time.perf_counter(), time.process_time()
@@ -92,21 +92,21 @@ def train(step: Step, batches, limit: float, budget: float, every: float, keep: 
         if wall - shown >= REPORT:
             print(f"{wall:6.0f} s, step {steps}:", *(f"{float(loss):.3f}" for loss in losses), flush=True)
             shown = wall
-    # On a core of its own a run has nearly as much CPU time as wall time; much less tells that the core was shared.
+    # On an exclusive core, CPU time is close to wall time; a much smaller value means that the core was shared.
     print(f"{steps} steps; {wall:.1f} s, of which {time.process_time() - begun_cpu:.1f} s on the CPU")
 
 
 def descend(tape: tf.GradientTape, loss: tf.Tensor, network: keras.Model, optimizer) -> None:
-    """One step of the optimizer down the loss, for the weights of one network."""
+    """Updates the weights of one network by the gradient of the loss."""
     weights = network.trainable_variables
     optimizer.apply_gradients(zip(tape.gradient(loss, weights), weights, strict=True))
 
 
 def noise(n: int, length: int) -> np.ndarray:
-    """What the samples are made of, the same for every peer: standard normal, (n, length)."""
+    """Returns the latent vectors of the samples, standard normal (n, length), the same for every peer."""
     return np.random.default_rng(1).standard_normal((n, length), dtype=np.float32)
 
 
 def from_noise(generator: keras.Model, n: int) -> np.ndarray:
-    """The samples of a generator that takes noise alone and ends in tanh."""
+    """Returns the samples of an unconditional generator with a tanh output, scaled to [0, 1]."""
     return 0.5 * (generator.predict(noise(n, generator.input_shape[1]), verbose=0) + 1.0)

@@ -1,11 +1,11 @@
-"""The WGAN-GP as Keras's example has it, for comparison with `wgan_gp`.
+"""Trains the WGAN-GP of Keras's example, the peer of `wgan_gp`.
 
     python benchmarks/quality/peers/wgan_gp.py --data fashion_mnist --minutes 60 --out wgan_gp.npy
 
-Layer list: https://keras.io/examples/generative/wgan_gp. 128 Gaussian numbers; batches of 512; Adam 2e-4, beta_1 0.5,
-beta_2 0.9 for both networks; three critic updates on the same images for one of the generator; gradient penalty of
-weight 10. Both networks work on 32x32 pixels: the critic pads its input, the generator crops its output. The
-example trains for 20 epochs, 2,360 steps. Images of CIFAR-10 have 32x32 pixels: nothing is padded or cropped.
+Layer list: https://keras.io/examples/generative/wgan_gp. 128 Gaussian numbers; batch size 512; Adam 2e-4, beta_1 0.5,
+beta_2 0.9 for both networks; three critic updates on the same images per generator update; gradient penalty of weight
+10. Both networks operate on 32x32 pixels: the critic pads its input, the generator crops its output. The example trains
+for 20 epochs, 2,360 steps. CIFAR-10 needs no padding or cropping.
 """
 
 from functools import partial
@@ -53,7 +53,7 @@ def make(shape):
     critic_optimizer = keras.optimizers.Adam(2e-4, beta_1=0.5, beta_2=0.9)
 
     def penalty(images, fakes):
-        """How far the critic's slope is from 1 between images and fakes, squared."""
+        """Returns the mean squared deviation of the critic's gradient norm from 1 between real and generated images."""
         between = images + tf.random.uniform((BATCH, 1, 1, 1)) * (fakes - images)
         with tf.GradientTape() as tape:
             tape.watch(between)
