@@ -1,4 +1,4 @@
-"""Adaptive instance normalization: moments against NumPy, the encoder against its classifier, tiles against one."""
+"""Tests of AdaIN: moments against NumPy, the encoder against its classifier, tiles against the whole image."""
 
 import keras
 import numpy as np
@@ -8,7 +8,7 @@ from skimage import data
 import cnnzoo
 from cnnzoo.models import adain
 
-PHOTO = data.astronaut()[60:158, 160:287]  # (98, 127, 3): no multiples of the stride
+PHOTO = data.astronaut()[60:158, 160:287]  # (98, 127, 3): sides are not multiples of the stride
 STYLE = data.immunohistochemistry()[:160, :200]
 OTHER = data.coins()[:160, :200]
 rng = np.random.default_rng(0)
@@ -24,7 +24,7 @@ def moments(maps):
 
 @pytest.fixture(scope="module")
 def model():
-    """Trained for some steps, so that styles can be told apart."""
+    """A model after a short training, so that styles differ."""
     keras.utils.set_random_seed(0)
     made = cnnzoo.build("adain", width=8)
     made.compile({"decoder": keras.optimizers.Adam(5e-3)})
@@ -34,17 +34,17 @@ def model():
     return made
 
 
-def test_features_take_the_moments_of_others():
+def test_normalized_sets_moments_and_preserves_structure():
     features, others = rng.gamma(2, 1, (2, 6, 5, 4)), rng.gamma(3, 2, (2, 7, 3, 4))
     made = adain.normalized(*(x.astype(np.float32) for x in (features, moments(features), moments(others))))
     np.testing.assert_allclose(moments(numpy(made)), moments(others), rtol=5e-3)
     spread = features - features.mean((1, 2), keepdims=True)
     kept = (numpy(made) - numpy(made).mean((1, 2), keepdims=True)).reshape(-1, 4)
-    for i in range(4):  # what is where stays
+    for i in range(4):  # the spatial structure is preserved
         assert np.corrcoef(kept[:30, i], spread[0, ..., i].ravel())[0, 1] > 0.999
 
 
-def test_the_encoder_is_that_of_the_classifier_away_from_the_borders():
+def test_encoder_matches_classifier_away_from_borders():
     classifier = cnnzoo.build("vgg_small", width=8)
     for layer in classifier.backbone.layers:
         if isinstance(layer, keras.layers.BatchNormalization):
@@ -59,12 +59,12 @@ def test_the_encoder_is_that_of_the_classifier_away_from_the_borders():
 
 
 @pytest.mark.parametrize(("name", "config"), [("vgg_small", {"width": 16}), ("lenet", {}), ("gan", {})])
-def test_an_encoder_of_other_layers_is_refused(name, config):
+def test_init_from_rejects_models_with_other_layers(name, config):
     with pytest.raises(ValueError, match=rf"'adain' must begin with a vgg_small of equal width. Received: '{name}'"):
         cnnzoo.build("adain", width=8).init_from(cnnzoo.build(name, **config))
 
 
-def test_training_moves_the_decoder_alone_and_brings_the_style_nearer(model):
+def test_only_decoder_is_trainable_and_lowers_style_error(model):
     fresh = cnnzoo.build("adain", width=8)
     fresh.encoder.set_weights(model.encoder.get_weights())
     assert {id(v) for v in model.trainable_variables} == {id(v) for v in model.decoder.weights}
@@ -77,39 +77,39 @@ def test_training_moves_the_decoder_alone_and_brings_the_style_nearer(model):
     assert error(model) < 0.5 * error(fresh)
 
 
-def test_the_strength_goes_from_the_photograph_to_the_style(model):
+def test_strength_interpolates_from_reconstruction_to_style(model):
     own, half, full = (model.stylize(PHOTO, STYLE, strength).astype(float) for strength in (0.0, 0.5, 1.0))
     assert np.abs(own - full).mean() > 2
     assert max(np.abs(half - own).mean(), np.abs(half - full).mean()) < np.abs(own - full).mean()
-    np.testing.assert_array_equal(own, model.stylize(PHOTO, OTHER, 0.0))  # whatever the style
+    np.testing.assert_array_equal(own, model.stylize(PHOTO, OTHER, 0.0))  # independent of the style
     np.testing.assert_allclose(own / 255, numpy(model(PHOTO[None]))[0], atol=2 / 255)
 
 
-def test_pictures_of_any_type_and_size_come_back_in_it(model):
+def test_stylize_preserves_shape_and_dtype(model):
     as_bytes = model.stylize(PHOTO, OTHER)
     assert as_bytes.shape == PHOTO.shape and as_bytes.dtype == np.uint8
     deep = model.stylize(PHOTO.astype(np.uint16) * 257, OTHER)
     floats = model.stylize(PHOTO / np.float32(255), OTHER / np.float32(255))
     assert (deep.dtype, floats.dtype) == (np.uint16, np.float32)
-    np.testing.assert_allclose(deep / 257, as_bytes, atol=0.6)  # a rounding to 8 bits
+    np.testing.assert_allclose(deep / 257, as_bytes, atol=0.6)  # rounding to 8 bits
     np.testing.assert_allclose(255 * floats, as_bytes, atol=0.6)
     batch = model.stylize(np.stack([PHOTO[:5, :7], PHOTO[5:10, :7]]), STYLE)
     np.testing.assert_array_equal(batch[1], model.stylize(PHOTO[5:10, :7], STYLE))
 
 
-def test_tile_by_tile_it_paints_what_it_paints_at_once(model, monkeypatch):
+def test_stylize_tiling_matches_whole_with_equal_moments(model, monkeypatch):
     whole = model.stylize(PHOTO, STYLE).astype(float)
     monkeypatch.setattr(adain, "TILE", 16)
     parts = model.stylize(PHOTO, STYLE).astype(float)
-    assert not np.array_equal(parts, whole)  # the moments are those of the tiles
+    assert not np.array_equal(parts, whole)  # the moments are accumulated over tiles
     assert np.abs(parts - whole).mean() <= 2
-    # With the same moments there is no seam: the steps at the joins are those of the whole.
+    # With the moments of the whole photograph there are no seams: the results are equal.
     monkeypatch.setattr(model, "_moments_of_photo", lambda photo: model.moments(photo[None]).numpy())
     joined = model.stylize(PHOTO, STYLE).astype(float)
-    np.testing.assert_allclose(joined, whole, atol=1)  # a rounding to 8 bits
+    np.testing.assert_allclose(joined, whole, atol=1)  # rounding to 8 bits
 
 
-def test_moments_over_tiles_are_those_of_the_whole_where_tiles_do_not_cut(model, monkeypatch):
+def test_tiling_preserves_moments_of_constant_image(model, monkeypatch):
     even = np.full((64, 48, 3), (200, 90, 40), np.uint8)
     monkeypatch.setattr(adain, "TILE", 16)
     np.testing.assert_allclose(model._moments_of_photo(even), numpy(model.moments(even[None])), atol=1e-3)
@@ -125,11 +125,11 @@ def test_moments_over_tiles_are_those_of_the_whole_where_tiles_do_not_cut(model,
         (PHOTO[..., :1], STYLE, 1.0, r"Images must be .*Received: "),
     ],
 )
-def test_bad_input_is_refused(model, content, style, strength, message):
+def test_stylize_rejects_invalid_input(model, content, style, strength, message):
     with pytest.raises(ValueError, match=message):
         model.stylize(content, style, strength)
 
 
-def test_another_shape_is_refused():
+def test_adain_rejects_fixed_image_shape():
     with pytest.raises(ValueError, match=r"`image_shape` must be \(None, None, 3\).*Received: \(32, 32, 3\)"):
         cnnzoo.build("adain", image_shape=(32, 32, 3))

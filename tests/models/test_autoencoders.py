@@ -1,4 +1,4 @@
-"""The kinds of autoencoder, and the mixture on their codes against scikit-learn and SciPy."""
+"""Tests of the autoencoder variants, and of the Gaussian mixture over codes against scikit-learn and SciPy."""
 
 import keras
 import numpy as np
@@ -24,10 +24,10 @@ def numbers(x) -> np.ndarray:
     return keras.ops.convert_to_numpy(x)
 
 
-# -- denoising -----------------------------------------------------------------------------------------------------
+# -- denoising autoencoder -----------------------------------------------------------------------------------------
 
 
-def test_masking_sets_whole_pixels_to_0_and_leaves_the_others():
+def test_masking_zeros_given_fraction_of_pixels_in_training():
     images = np.random.default_rng(0).uniform(0.1, 1, (20, 32, 32, 3)).astype(np.float32)
     damage = Damage("masking", 0.3)
     first, second = (numbers(damage(images, training=True)) for _ in range(2))
@@ -38,19 +38,19 @@ def test_masking_sets_whole_pixels_to_0_and_leaves_the_others():
     np.testing.assert_array_equal(numbers(damage(images)), images)
 
 
-def test_gaussian_damage_has_the_deviation_asked_for():
+def test_gaussian_damage_has_given_standard_deviation():
     images = np.full((50, 16, 16, 1), 0.5, np.float32)
     noise = numbers(Damage("gaussian", 0.2)(images, training=True)) - images
     assert abs(noise.mean()) < 5 * 0.2 / np.sqrt(noise.size)
     assert noise.std() == pytest.approx(0.2, abs=5 * 0.2 / np.sqrt(2 * noise.size))
 
 
-def test_it_sees_damage_in_training_alone_and_is_judged_by_the_clean_image(images):
+def test_denoising_corrupts_training_inputs_but_not_targets(images):
     model = cnnzoo.build("denoising_autoencoder", level=1.0, **TINY)
     clean = images[:4].astype(np.float32) / 255
     learnt = model.forward(clean, None, training=True)
     black = numbers(model(np.zeros_like(clean)))
-    np.testing.assert_allclose(numbers(learnt.reconstructions), black, atol=1e-6)  # all it saw was black
+    np.testing.assert_allclose(numbers(learnt.reconstructions), black, atol=1e-6)  # level=1 masks all pixels
     np.testing.assert_array_equal(numbers(learnt.images), clean)
     model.compile()
     logs = model.evaluate(clean, verbose=0, return_dict=True)
@@ -60,18 +60,18 @@ def test_it_sees_damage_in_training_alone_and_is_judged_by_the_clean_image(image
 
 
 @pytest.mark.parametrize("config", [{"corruption": "blur"}, {"level": -0.1}, {"level": 1.5}])
-def test_damage_that_it_does_not_know_is_refused(config):
+def test_denoising_autoencoder_rejects_invalid_configuration(config):
     with pytest.raises(ValueError, match=r"must be .*Received: "):
         cnnzoo.build("denoising_autoencoder", **config)
 
 
-# -- sparse --------------------------------------------------------------------------------------------------------
+# -- sparse autoencoder --------------------------------------------------------------------------------------------
 
 
-def test_a_sparse_code_keeps_its_largest_numbers(images):
+def test_sparse_code_keeps_largest_entries(images):
     model = cnnzoo.build("sparse_autoencoder", latent_dim=20, active=3, **TINY)
     x = images[:50].astype(np.float32) / 255
-    for layer in model.encoder.layers[:-1]:  # all but the one that makes the code sparse
+    for layer in model.encoder.layers[:-1]:  # all layers except the sparsity layer
         x = layer(x)
     whole = numbers(x)
     expected = np.zeros_like(whole)
@@ -80,17 +80,17 @@ def test_a_sparse_code_keeps_its_largest_numbers(images):
         row[kept] = code[kept]
     found = model.encode(images[:50])
     np.testing.assert_array_equal(found != 0, expected != 0)
-    np.testing.assert_allclose(found, expected, rtol=1e-5)  # a compiled graph rounds otherwise
+    np.testing.assert_allclose(found, expected, rtol=1e-5)  # a compiled graph rounds differently
     np.testing.assert_allclose(model.reconstruct(images[:50].astype(np.float32) / 255), model.decode(found), atol=1e-6)
 
 
 @pytest.mark.parametrize("active", [0, 21])
-def test_more_or_less_active_numbers_than_there_are_are_refused(active):
+def test_sparse_autoencoder_rejects_active_out_of_range(active):
     with pytest.raises(ValueError, match=rf"`active` must be between 1 and latent_dim=20.*Received: {active}"):
         cnnzoo.build("sparse_autoencoder", latent_dim=20, active=active)
 
 
-# -- a density of the codes ----------------------------------------------------------------------------------------
+# -- Gaussian mixture over codes -----------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
@@ -104,13 +104,13 @@ def mixture(model, images):
     return CodeMixture.fit(model, images, components=4, seed=0)
 
 
-def test_the_mixture_is_that_of_scikit_learn(model, images, mixture):
+def test_mixture_fit_matches_scikit_learn(model, images, mixture):
     codes = model.encode(images)
     peer = GaussianMixture(4, max_iter=300, random_state=0).fit(codes.astype(np.float64))
     np.testing.assert_allclose(mixture.log_density(codes), peer.score_samples(codes), rtol=1e-6, atol=1e-6)
 
 
-def test_its_density_is_that_of_scipy(mixture):
+def test_mixture_log_density_matches_scipy(mixture):
     points = np.random.default_rng(0).normal(size=(20, 3))
     parts = [
         np.log(weight) + multivariate_normal(mean, factor @ factor.T).logpdf(points)
@@ -119,7 +119,7 @@ def test_its_density_is_that_of_scipy(mixture):
     np.testing.assert_allclose(mixture.log_density(points), logsumexp(parts, axis=0), rtol=1e-9)
 
 
-def test_draws_have_the_moments_of_the_mixture(mixture):
+def test_mixture_draw_matches_moments_and_is_deterministic(mixture):
     codes = mixture.draw(40_000, seed=5)
     assert codes.shape == (40_000, 3) and codes.dtype == np.float32
     mean = mixture.weights @ mixture.means
@@ -134,14 +134,14 @@ def test_draws_have_the_moments_of_the_mixture(mixture):
     assert not np.array_equal(mixture.draw(40_000, seed=6), codes)
 
 
-def test_components_are_drawn_as_often_as_they_weigh():
+def test_mixture_draw_selects_components_by_weight():
     mixture = CodeMixture(np.array([0.2, 0.8]), np.array([[-9.0], [9.0]]), np.ones((2, 1, 1)))
     share = (mixture.draw(10_000, seed=0) > 0).mean()
     assert share == pytest.approx(0.8, abs=5 * np.sqrt(0.16 / 10_000))
 
 
 @pytest.mark.parametrize("name", ["autoencoder", "vae", "denoising_autoencoder", "sparse_autoencoder"])
-def test_any_model_with_a_code_makes_images(name, images):
+def test_mixture_generate_equals_decoded_draws_for_any_model(name, images):
     sparse = {"active": 2} if name == "sparse_autoencoder" else {}
     model = cnnzoo.build(name, latent_dim=3, **sparse, **TINY)
     mixture = CodeMixture.fit(model, images[:100], components=1)
@@ -150,14 +150,14 @@ def test_any_model_with_a_code_makes_images(name, images):
     np.testing.assert_array_equal(made, model.decode(mixture.draw(5, seed=1)))
 
 
-def test_saved_and_loaded_it_is_the_same(mixture, tmp_path):
+def test_mixture_save_load_round_trip(mixture, tmp_path):
     mixture.save(tmp_path / "codes.npz")
     again = CodeMixture.load(tmp_path / "codes.npz")
     np.testing.assert_array_equal(again.draw(50), mixture.draw(50))
     assert [p.name for p in tmp_path.iterdir()] == ["codes.npz"]
 
 
-def test_what_is_no_mixture_is_refused(model, images, mixture, tmp_path):
+def test_mixture_rejects_invalid_files_codes_and_arguments(model, images, mixture, tmp_path):
     np.savez(tmp_path / "other.npz", weights=np.ones(2))
     (tmp_path / "text.npz").write_text("weights")
     for name in ("other.npz", "text.npz"):

@@ -1,4 +1,4 @@
-"""The denoisers: what they take and give, what the noise is, and that training takes it away."""
+"""Tests of the denoisers: input and output, the noise model, and training."""
 
 import keras
 import numpy as np
@@ -11,14 +11,14 @@ rng = np.random.default_rng(0)
 
 
 def picture(height: int, width: int, channels: int = 1) -> np.ndarray:
-    """Smooth waves with edges, uint8."""
+    """Returns a uint8 image of smooth waves with edges."""
     waves = ndimage.gaussian_filter(rng.standard_normal((height, width, channels)), (6, 6, 0), mode="wrap")
     waves = waves / np.abs(waves).max() + 0.5 * (waves > 0)
     return np.rint(np.clip(127.5 + 85 * waves, 0, 255)).astype(np.uint8)
 
 
 def noisy(image: np.ndarray, sigma: float = 25.0) -> np.ndarray:
-    """float32, not clipped."""
+    """Returns the image with Gaussian noise, float32, not clipped."""
     return (image / 255 + sigma / 255 * rng.standard_normal(image.shape)).astype(np.float32)
 
 
@@ -27,7 +27,7 @@ def array(x) -> np.ndarray:
 
 
 def awake(name: str = "denoiser", **config):
-    """An untrained network of which all weights, the last ones too, are at work."""
+    """Returns an untrained network with nonzero weights in all layers, including the last one."""
     model = cnnzoo.build(name, **config)
     for weight in model.trainable_weights:
         weight.assign(0.7 * rng.standard_normal(weight.shape) / np.sqrt(np.prod(weight.shape[:-1])))
@@ -36,13 +36,13 @@ def awake(name: str = "denoiser", **config):
 
 @pytest.mark.parametrize(("name", "most"), [("denoiser", 70_000), ("denoiser_large", 560_000)])
 @pytest.mark.parametrize("channels", [1, 3])
-def test_they_are_as_small_as_is_said(name, most, channels):
+def test_denoiser_parameter_count_is_within_limit(name, most, channels):
     assert cnnzoo.build(name, image_shape=(None, None, channels)).count_params() <= most
 
 
 @pytest.mark.parametrize("channels", [1, 3])
 @pytest.mark.parametrize("size", [(1, 1), (2, 7), (5, 3), (24, 33), (30, 50)])
-def test_a_picture_of_any_size_keeps_it(size, channels):
+def test_restore_preserves_any_image_size(size, channels):
     model = awake(image_shape=(None, None, channels))
     image = picture(*size, channels)
     restored = model.restore(image)
@@ -52,7 +52,7 @@ def test_a_picture_of_any_size_keeps_it(size, channels):
 
 @pytest.mark.parametrize("ensemble", [False, True])
 @pytest.mark.parametrize("size", [(300, 301), (302, 300)])
-def test_tiles_give_what_the_whole_gives(size, ensemble, monkeypatch):
+def test_restore_is_invariant_to_tiling(size, ensemble, monkeypatch):
     from cnnzoo.tasks import photo_inference
 
     model = awake()
@@ -64,7 +64,7 @@ def test_tiles_give_what_the_whole_gives(size, ensemble, monkeypatch):
     assert (whole != image).mean() > 0.9
 
 
-def test_in_a_graph_of_any_size_it_does_the_same():
+def test_denoiser_graph_matches_eager_for_any_size():
     import tensorflow as tf
 
     model = awake()
@@ -74,10 +74,10 @@ def test_in_a_graph_of_any_size_it_does_the_same():
         np.testing.assert_allclose(graph(image), model(image), atol=1e-5)
 
 
-# -- what comes in is what goes out -----------------------------------------------------------------------------------
+# -- dtypes, ranges and invalid arguments -----------------------------------------------------------------------------
 
 
-def test_all_types_hold_the_same_picture():
+def test_restore_matches_across_dtypes_and_batches():
     model = awake()
     image = picture(40, 31)
     single = model.restore(image.astype(np.float32) / 255)
@@ -90,7 +90,7 @@ def test_all_types_hold_the_same_picture():
     np.testing.assert_array_equal(model.restore(batch), [model.restore(image), model.restore(image[::-1])])
 
 
-def test_noise_that_leaves_the_range_is_seen():
+def test_restore_uses_noise_outside_unit_range():
     model = awake()
     image = noisy(picture(24, 24), 50.0)
     assert image.min() < 0 and image.max() > 1
@@ -101,14 +101,14 @@ def test_noise_that_leaves_the_range_is_seen():
 
 
 @pytest.mark.parametrize("odd", [np.nan, np.inf, -np.inf])
-def test_numbers_that_are_not_finite_are_refused(odd):
+def test_restore_rejects_non_finite_values(odd):
     image = noisy(picture(24, 24))
     image[3, 4] = odd
     with pytest.raises(ValueError, match=r"Images must be uint8, uint16 or float32 in .*Received: values in \["):
         cnnzoo.build("denoiser").restore(image)
 
 
-def test_grey_levels_as_floats_are_refused():
+def test_restore_rejects_floats_in_gray_levels():
     with pytest.raises(ValueError, match=r"Images must be uint8, uint16 or float32 in .*Received: means in \["):
         cnnzoo.build("denoiser").restore(picture(24, 24).astype(np.float32))
 
@@ -124,7 +124,7 @@ def test_grey_levels_as_floats_are_refused():
         ({"image_shape": (32, 32, 1)}, r"`image_shape` must be \(None, None, 1\) or.*Received: \(32, 32, 1\)"),
     ],
 )
-def test_what_it_cannot_be_is_said(config, complaint):
+def test_denoiser_rejects_invalid_sigma_and_image_shape(config, complaint):
     with pytest.raises(ValueError, match=complaint):
         cnnzoo.build("denoiser", **config)
 
@@ -132,28 +132,28 @@ def test_what_it_cannot_be_is_said(config, complaint):
 # -- noise ------------------------------------------------------------------------------------------------------------
 
 
-def test_without_biases_it_is_homogeneous():
+def test_denoiser_without_bias_is_homogeneous():
     image = noisy(picture(24, 29))[None]
 
     def strays(model) -> float:
-        """How far f(3 x) is from 3 f(x)."""
+        """Returns the maximum deviation of f(3 x) from 3 f(x)."""
         return float(np.abs(array(model.denoised(3 * image)) - 3 * array(model.denoised(image))).max())
 
     assert strays(awake(bias=False)) < 1e-4 < 1e-1 < strays(awake())
 
 
 def levels(images) -> np.ndarray:
-    """The standard deviation of each in gray levels."""
+    """Returns the standard deviation of each image in gray levels."""
     return 255 * array(images).std(axis=(1, 2, 3))
 
 
-def test_the_noise_is_of_the_level_that_was_asked_for():
+def test_with_noise_has_given_sigma():
     model = cnnzoo.build("denoiser", sigma=15.0)
     found = levels(model.with_noise(np.full((50, 64, 64, 1), 0.5, np.float32), 0, 1))
     np.testing.assert_allclose(found, 15.0, rtol=5 / np.sqrt(2 * 64 * 64))  # five standard errors
 
 
-def test_the_noise_of_a_blind_one_is_of_any_level_in_its_range():
+def test_with_noise_draws_uniform_sigma_for_blind_denoiser():
     model = cnnzoo.build("denoiser", sigma=[5, 55])
     flat = np.full((200, 64, 64, 1), 0.5, np.float32)
     found = levels(model.with_noise(flat, model.noise, model.noise))
@@ -162,7 +162,7 @@ def test_the_noise_of_a_blind_one_is_of_any_level_in_its_range():
     assert np.abs(found - again).max() > 10
 
 
-def test_training_takes_noise_away():
+def test_training_halves_mse_and_ensemble_lowers_mse_further():
     keras.utils.set_random_seed(0)
     model = cnnzoo.build("denoiser")
     model.compile(keras.optimizers.Adam(3e-3))
@@ -174,7 +174,7 @@ def test_training_takes_noise_away():
     assert np.mean((model.restore(given, ensemble=True) - image / 255) ** 2) < after
 
 
-def test_the_sheet_shows_what_was_done():
+def test_before_after_returns_noisy_restored_and_clean_images():
     model = cnnzoo.build("denoiser", image_shape=(None, None, 3))
     images = np.stack([picture(24, 24, 3)] * 2)
     noisy_ones, restored, clean = model.before_after(images)
@@ -185,7 +185,7 @@ def test_the_sheet_shows_what_was_done():
     np.testing.assert_array_equal(noisy_ones, model.before_after(images)[0])
 
 
-def test_training_can_begin_with_a_denoiser_for_other_noise():
+def test_init_from_accepts_other_sigma_and_rejects_other_layers():
     first, model = cnnzoo.build("denoiser", sigma=25), cnnzoo.build("denoiser", sigma=[0, 55])
     first.network.set_weights([w + 0.01 for w in first.network.get_weights()])
     model.init_from(first)

@@ -1,4 +1,4 @@
-"""The enhancer: its curves, what its losses and its damage are by plain loops, and that training mends the damage."""
+"""Tests of the enhancer: curves, losses and degradations against plain loops, scores, training and the command."""
 
 import random
 
@@ -25,7 +25,7 @@ numpy = keras.ops.convert_to_numpy
 
 
 def awake(**config):
-    """An enhancer whose last layer has random weights, where it would begin with zeros."""
+    """Returns an enhancer with random weights in the last layer, instead of the initial zeros."""
     keras.utils.set_random_seed(1)
     model = cnnzoo.build("enhancer", **config)
     last = model.network.layers[-1]
@@ -34,14 +34,14 @@ def awake(**config):
 
 
 def with_curves(a: float):
-    """An enhancer whose curves all have this parameter."""
+    """Returns an enhancer with the parameter `a` in all curves."""
     model = cnnzoo.build("enhancer")
     kernel, bias = model.network.layers[-1].get_weights()
     model.network.layers[-1].set_weights([kernel, np.full_like(bias, np.arctanh(a))])
     return model
 
 
-def test_it_has_a_few_thousand_parameters_and_begins_with_the_identity():
+def test_enhancer_is_small_and_starts_as_identity():
     model = cnnzoo.build("enhancer")
     assert 2_000 < model.count_params() < 9_000
     np.testing.assert_array_equal(model.enhance(PHOTO), PHOTO)
@@ -52,7 +52,7 @@ def test_it_has_a_few_thousand_parameters_and_begins_with_the_identity():
 
 @pytest.mark.parametrize("a", [-0.6, 0.3, 0.9])
 @pytest.mark.parametrize("strength", [0.5, 1.0, 2.0])
-def test_the_curves_are_those_of_the_paper(a, strength):
+def test_enhance_matches_curve_formula(a, strength):
     x = rng.random((5, 7, 3), dtype=np.float32)
     expected, used = x.astype(np.float64), np.clip(strength * a, -1, 1)
     for _ in range(8):
@@ -60,14 +60,14 @@ def test_the_curves_are_those_of_the_paper(a, strength):
     np.testing.assert_allclose(with_curves(a).enhance(x, strength), expected, atol=2e-6)
 
 
-def test_at_the_ends_of_the_dial_they_are_powers():
-    """x + x (1 - x) is 1 - (1 - x)^2, and x - x (1 - x) is x^2; eight of them have the power 256."""
+def test_enhance_at_maximum_strength_is_power_of_256():
+    """x + x (1 - x) = 1 - (1 - x)^2 and x - x (1 - x) = x^2; eight iterations give the power 256."""
     x = np.linspace(0, 1, 60, dtype=np.float32).reshape(4, 5, 3)
     np.testing.assert_allclose(with_curves(0.9).enhance(x, 2.0), 1 - (1 - x.astype(float)) ** 256, atol=1e-5)
     np.testing.assert_allclose(with_curves(-0.9).enhance(x, 2.0), x.astype(float) ** 256, atol=1e-5)
 
 
-def test_without_strength_nothing_changes_in_any_type():
+def test_enhance_with_zero_strength_is_identity_in_any_dtype():
     model = awake()
     for photo in (PHOTO, PHOTO.astype(np.uint16) * 257, PHOTO / np.float32(255)):
         np.testing.assert_array_equal(model.enhance(photo, 0.0), photo)
@@ -75,8 +75,8 @@ def test_without_strength_nothing_changes_in_any_type():
 
 
 @pytest.mark.parametrize("strength", [0.3, 1.0, 2.0])
-def test_what_was_lighter_stays_lighter(strength):
-    """At each place the curves rise and keep black and white."""
+def test_curves_are_monotonic_and_preserve_black_and_white(strength):
+    """The curves increase at every position and map 0 to 0 and 1 to 1."""
     curves = np.tanh(rng.normal(0, 2, (1, 1, 30, 24))).astype(np.float32)
     grays = np.linspace(0, 1, 101, dtype=np.float32)
     made = numpy(
@@ -89,16 +89,16 @@ def test_what_was_lighter_stays_lighter(strength):
     np.testing.assert_array_equal(made[-1], 1.0)
 
 
-def test_a_larger_strength_changes_more():
+def test_enhance_brightens_more_at_larger_strength():
     model = with_curves(0.1)
     means = [model.enhance(PHOTO, strength).mean() for strength in (0.0, 0.5, 1.0, 1.5, 2.0)]
     assert np.diff(means).min() > 3
 
 
-# -- photographs of any size and type ----------------------------------------------------------------------------------
+# -- photographs of any size and dtype ---------------------------------------------------------------------------------
 
 
-def test_bytes_words_floats_batches_and_files_give_the_same(tmp_path):
+def test_enhance_matches_across_dtypes_batches_and_files(tmp_path):
     model = awake()
     made = model.enhance(PHOTO)
     floats = model.enhance(PHOTO / np.float32(255))
@@ -113,7 +113,7 @@ def test_bytes_words_floats_batches_and_files_give_the_same(tmp_path):
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (3, 260), (150, 200), (300, 7)])
-def test_in_strips_it_is_the_graph_at_once(shape, monkeypatch):
+def test_enhance_in_strips_matches_whole_image(shape, monkeypatch):
     model = awake()
     photo = rng.random((*shape, 3), dtype=np.float32)
     whole = numpy(model.enhanced(photo[None], 0.7))[0]
@@ -122,7 +122,7 @@ def test_in_strips_it_is_the_graph_at_once(shape, monkeypatch):
 
 
 @pytest.mark.parametrize("size", [1, 40, 128, 333])
-def test_the_small_picture_is_pillows(size):
+def test_bilinear_matches_pillow(size):
     plane = rng.random((size, 90), dtype=np.float32)
     expected = Image.fromarray(plane).resize((50, 128), Image.Resampling.BILINEAR)
     made = weighted(bilinear(50, 90), weighted(bilinear(128, size), plane[None, :, :, None], 1), 2)
@@ -145,13 +145,13 @@ def test_the_small_picture_is_pillows(size):
         (PHOTO.astype(np.float32), 1.0, r"Received: values in \[0, 255\]"),
     ],
 )
-def test_bad_input_is_refused_by_what_is_allowed(x, strength, message):
+def test_enhance_rejects_invalid_input(x, strength, message):
     with pytest.raises(ValueError, match=message):
         cnnzoo.build("enhancer").enhance(x, strength)
 
 
 @pytest.mark.parametrize("config", [{"reference": 1.5}, {"reference": "all"}, {"image_shape": (None, None, 1)}])
-def test_bad_configuration_is_refused(config):
+def test_enhancer_rejects_invalid_configuration(config):
     with pytest.raises(ValueError, match=r"`(reference|image_shape)` must be .*Received: .*"):
         cnnzoo.build("enhancer", **config)
 
@@ -160,7 +160,7 @@ def test_bad_configuration_is_refused(config):
 
 
 def regions(image: np.ndarray, side: int) -> np.ndarray:
-    """The mean gray values of squares, by a plain loop."""
+    """Returns the mean gray values of square regions, by a plain loop."""
     height, width = image.shape[:2]
     return np.array(
         [
@@ -170,7 +170,7 @@ def regions(image: np.ndarray, side: int) -> np.ndarray:
     )
 
 
-def test_spatial_consistency():
+def test_spatial_consistency_matches_loop():
     before, after = rng.random((2, 2, 12, 16, 3), dtype=np.float32)
     expected = []
     for i, o in zip(before, after, strict=True):
@@ -184,13 +184,13 @@ def test_spatial_consistency():
     np.testing.assert_allclose(numpy(losses.spatial_consistency(before, after)), expected, rtol=1e-4)
 
 
-def test_exposure_error():
-    images = rng.random((2, 40, 33, 3), dtype=np.float32)  # the last 8 rows and the last column do not count
+def test_exposure_error_matches_loop():
+    images = rng.random((2, 40, 33, 3), dtype=np.float32)  # the last 8 rows and the last column are ignored
     expected = [np.abs(regions(image, 16) - 0.6).mean() for image in images]
     np.testing.assert_allclose(numpy(losses.exposure_error(images)), expected, rtol=1e-5)
 
 
-def test_color_cast():
+def test_color_cast_matches_formula_and_is_zero_for_gray():
     images = rng.random((2, 5, 7, 3), dtype=np.float32)
     r, g, b = images.mean(axis=(1, 2)).T
     expected = (r - g) ** 2 + (g - b) ** 2 + (b - r) ** 2
@@ -198,7 +198,7 @@ def test_color_cast():
     np.testing.assert_allclose(numpy(losses.color_cast(np.repeat(images[..., :1], 3, axis=3))), 0.0, atol=1e-12)
 
 
-def test_illumination_smoothness():
+def test_illumination_smoothness_matches_loop():
     curves = rng.normal(size=(2, 4, 5, 8, 3)).astype(np.float32)
     expected = []
     for each in curves:
@@ -210,13 +210,13 @@ def test_illumination_smoothness():
     np.testing.assert_allclose(numpy(losses.illumination_smoothness(curves)), expected, rtol=1e-5)
 
 
-# -- wrong exposure ----------------------------------------------------------------------------------------------------
+# -- mis-exposure ------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
     ("stops", "gamma", "cast"), [(0.0, 1.0, 1.0), (-2.0, 1.0, 1.0), (1.0, 0.8, 1.0), (0.5, 1.2, (1.1, 1.0, 0.9))]
 )
-def test_exposure_is_a_factor_in_linear_light(stops, gamma, cast):
+def test_exposed_matches_scaling_in_linear_light(stops, gamma, cast):
     expected = np.empty(PHOTO[:9, :9].shape)
     for y, x, c in np.ndindex(expected.shape):
         v = PHOTO[y, x, c] / 255
@@ -225,17 +225,17 @@ def test_exposure_is_a_factor_in_linear_light(stops, gamma, cast):
         v = 12.92 * light if light <= 0.0031308 else 1.055 * light ** (1 / 2.4) - 0.055
         expected[y, x, c] = 255 * v**gamma
     made = 255 * numpy(exposed(PHOTO[None, :9, :9] / np.float32(255), stops, gamma, np.float32(cast)))[0]
-    np.testing.assert_allclose(made, np.rint(made), atol=1e-4)  # 8 bits
-    np.testing.assert_allclose(made, expected, atol=0.51)  # rounded
+    np.testing.assert_allclose(made, np.rint(made), atol=1e-4)  # rounded to 8 bits
+    np.testing.assert_allclose(made, expected, atol=0.51)  # rounding
 
 
-def test_wrong_exposures_are_drawn_by_their_seed_for_each_image():
+def test_misexposed_is_deterministic_and_draws_per_image():
     images = np.repeat(PHOTO[None, :8, :8] // 2 / np.float32(255), 400, axis=0)
     drawn = numpy(misexposed(images, 3, well=0.2))
     np.testing.assert_array_equal(drawn, numpy(misexposed(images, 3, well=0.2)))
     assert not np.array_equal(drawn, numpy(misexposed(images, 4, well=0.2)))
     same = np.abs(drawn - images).max(axis=(1, 2, 3)) < 1e-6
-    assert 0.14 < same.mean() < 0.26  # 0.2, three standard deviations each way
+    assert 0.14 < same.mean() < 0.26  # 0.2, plus or minus three standard deviations
     darkest, lightest = (
         numpy(exposed(images[:1], stops, 1.35**-side, 1.15**side)).mean() for stops, side in ((-3.0, -1), (1.5, 1))
     )
@@ -243,7 +243,7 @@ def test_wrong_exposures_are_drawn_by_their_seed_for_each_image():
     assert darkest < means.min() < darkest + 0.1 and lightest - 0.1 < means.max() < lightest
 
 
-def test_a_wrong_number_is_refused():
+def test_exposed_and_misexposed_reject_invalid_arguments():
     with pytest.raises(ValueError, match=r"`well` must be between 0 and 1.*Received: 2"):
         misexposed(PHOTO[None] / np.float32(255), 0, well=2)
     for given in ({"stops": float("nan")}, {"stops": 0, "gamma": 0.0}, {"stops": 0, "cast": -1.0}):
@@ -254,11 +254,11 @@ def test_a_wrong_number_is_refused():
 # -- baselines and scores ----------------------------------------------------------------------------------------------
 
 
-def test_equalisation_spreads_the_luma_and_keeps_the_chroma():
+def test_equalized_matches_skimage_luma_and_preserves_chroma():
     weights = np.array([0.299, 0.587, 0.114])
     dim = (PHOTO // 4).astype(np.uint8)
     made = classical.equalized(dim)
-    inside = (made > 0).all(axis=2) & (made < 1).all(axis=2)  # where nothing was clipped
+    inside = (made > 0).all(axis=2) & (made < 1).all(axis=2)  # pixels without clipping
     luma, before = (made @ weights)[inside], (dim / 255 @ weights)
     np.testing.assert_allclose(luma, exposure.equalize_hist(before)[inside], atol=1e-5)
     chroma = made - (made @ weights)[..., None] - dim / 255 + before[..., None]
@@ -268,14 +268,14 @@ def test_equalisation_spreads_the_luma_and_keeps_the_chroma():
     np.testing.assert_allclose(classical.equalized(gray), expected, atol=1e-6)
 
 
-def test_clahe_is_the_librarys():
+def test_clahe_matches_skimage():
     np.testing.assert_allclose(classical.clahe(PHOTO), exposure.equalize_adapthist(PHOTO), atol=1e-6)
     gray = data.camera()[::4, ::4, None]
     expected = exposure.equalize_adapthist(gray[..., 0])[..., None]
     np.testing.assert_allclose(classical.clahe(gray), expected, atol=1e-6)
 
 
-def test_scores_are_those_of_files_with_the_unchanged_picture_beside(tmp_path, monkeypatch):
+def test_evaluate_reports_psnr_of_model_and_baselines(tmp_path, monkeypatch):
     save_png(tmp_path / "bsds500/val/photo/a.png", PHOTO[:80, :90])
     save_png(tmp_path / "bsds500/val/photo/b.png", PHOTO[80:, :100])
     monkeypatch.setenv("CNNZOO_DATA_DIR", str(tmp_path))
@@ -300,7 +300,7 @@ def test_scores_are_those_of_files_with_the_unchanged_picture_beside(tmp_path, m
 
 
 @pytest.mark.parametrize("reference", [0.0, 1.0])
-def test_training_lowers_its_loss(reference):
+def test_training_lowers_paired_and_zero_reference_loss(reference):
     random.seed(0)
     keras.utils.set_random_seed(0)
     model = cnnzoo.build("enhancer", reference=reference, width=4)
@@ -315,13 +315,13 @@ def test_training_lowers_its_loss(reference):
 
 @pytest.fixture
 def command(tmp_path, monkeypatch):
-    """`cnnzoo enhance` in a folder of its own, with curves that lighten."""
+    """Runs `cnnzoo enhance` in an empty folder, with brightening curves."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("cnnzoo.cli.models.load_with_method", lambda name, verb: with_curves(0.2))
     return lambda *words: main(["enhance", *map(str, words)])
 
 
-def test_the_command_keeps_what_else_a_file_holds(command):
+def test_enhance_command_preserves_alpha_icc_and_exif(command):
     rgba = np.dstack([PHOTO, np.full(PHOTO.shape[:2], 77, np.uint8)])
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     exif = Image.Exif()
@@ -334,7 +334,7 @@ def test_the_command_keeps_what_else_a_file_holds(command):
     assert after.icc == profile and after.exif == before.exif
 
 
-def test_the_command_takes_sixteen_bits_grey_and_folders(command, tmp_path):
+def test_enhance_command_accepts_16_bit_gray_and_folders(command, tmp_path):
     deep = (data.camera()[::4, ::4].astype(np.uint16) * 257) + 5
     Image.fromarray(deep).save("in.png")
     assert command("in.png", "out.png") == 0
@@ -346,7 +346,7 @@ def test_the_command_takes_sixteen_bits_grey_and_folders(command, tmp_path):
     assert sorted(path.name for path in (tmp_path / "better").iterdir()) == ["a.png", "b.png"]
 
 
-def test_the_command_refuses_another_strength(command, capsys):
+def test_enhance_command_rejects_strength_out_of_range(command, capsys):
     save_png("in.png", PHOTO)
     with pytest.raises(SystemExit, match="2"):
         command("in.png", "out.png", "--strength", "3")

@@ -1,4 +1,4 @@
-"""Enlarging by sub-pixel convolution, through the public face."""
+"""Tests of ESPCN: super-resolution by sub-pixel convolution, through the public API."""
 
 import keras
 import numpy as np
@@ -11,7 +11,7 @@ import cnnzoo
 from cnnzoo.imaging.resampling import downscale, upscale
 from cnnzoo.models.espcn import CollapsibleConv2D
 
-PUBLISHED = {2: 21_284, 3: 22_729, 4: 24_752}  # 64 of 5x5, 32 of 3x3 and scale^2 of 3x3, with biases
+PUBLISHED = {2: 21_284, 3: 22_729, 4: 24_752}  # 64 filters of 5x5, 32 of 3x3 and scale^2 of 3x3, with biases
 
 
 @pytest.fixture(scope="module")
@@ -20,17 +20,17 @@ def photograph() -> np.ndarray:
 
 
 @pytest.mark.parametrize("scale", [2, 3, 4])
-def test_its_size_is_that_of_the_published_network_or_little_more(scale):
+def test_espcn_size_is_close_to_published_network(scale):
     classic = cnnzoo.build("espcn_classic", scale=scale)
     assert classic.count_params() == PUBLISHED[scale]
     small = cnnzoo.build("espcn", scale=scale).reparameterized()
     assert small.count_params() <= 25_000
-    # As many multiplications for a pixel as there are weights, since no layer has a stride.
+    # The multiplications per input pixel equal the number of kernel weights, since no layer has a stride.
     weights = [sum(w.numpy().size for w in m.trainable_weights if len(w.shape) == 4) for m in (small, classic)]
     assert weights[0] <= 1.04 * weights[1]
 
 
-def test_a_linear_block_is_its_three_parts_one_after_the_other():
+def test_collapsible_conv_matches_scipy_composition():
     block = CollapsibleConv2D(6, 3, expansion=20)
     x = np.random.default_rng(0).normal(size=(1, 9, 8, 6)).astype(np.float32)
     made = ops.convert_to_numpy(block(x))
@@ -45,7 +45,7 @@ def test_a_linear_block_is_its_three_parts_one_after_the_other():
 
 
 @pytest.mark.parametrize("scale", [2, 3])
-def test_fused_it_gives_the_same_image_from_fewer_parameters(photograph, scale):
+def test_reparameterized_matches_model_with_fewer_parameters(photograph, scale):
     model = cnnzoo.build("espcn", scale=scale)
     fused = model.reparameterized()
     assert fused.count_params() < 0.3 * model.count_params()
@@ -53,8 +53,8 @@ def test_fused_it_gives_the_same_image_from_fewer_parameters(photograph, scale):
     assert fused.get_config()["expansion"] == 0
 
 
-def test_training_can_begin_with_what_is_shipped(photograph):
-    """A fused network unfolds into one that is trained as a product, and is the same function."""
+def test_init_from_accepts_fused_weights_and_other_scale(photograph):
+    """A fused network is unfolded into linear blocks that compute the same function."""
     shipped = cnnzoo.build("espcn", scale=3, expansion=0)
     model, larger = cnnzoo.build("espcn", scale=3), cnnzoo.build("espcn", scale=4)
     model.init_from(shipped)
@@ -69,7 +69,7 @@ def test_training_can_begin_with_what_is_shipped(photograph):
 
 @pytest.mark.parametrize("name", ["espcn", "espcn_classic"])
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
-def test_what_comes_in_is_what_goes_out_at_any_size(name, dtype, photograph):
+def test_upscale_preserves_dtype_for_any_size(name, dtype, photograph):
     model = cnnzoo.build(name, scale=3)
     largest = {np.uint8: 255, np.uint16: 65535, np.float32: 1}[dtype]
     image = (photograph / 255 * largest).astype(dtype)
@@ -82,8 +82,8 @@ def test_what_comes_in_is_what_goes_out_at_any_size(name, dtype, photograph):
     assert off.max() <= (1 if largest > 1 else 1e-5) and (off > 1e-5).mean() < 0.02  # rounding
 
 
-def test_the_colour_is_enlarged_bicubically(photograph):
-    """Cb and Cr of the result are those of bicubic enlargement, wherever clipping to [0, 1] left it alone."""
+def test_upscale_chroma_matches_bicubic(photograph):
+    """Cb and Cr of the result match bicubic upscaling, except in pixels clipped to [0, 1]."""
     from skimage.color import rgb2ycbcr
 
     image = (0.3 + 0.4 * photograph / 255).astype(np.float32)
@@ -95,7 +95,7 @@ def test_the_colour_is_enlarged_bicubically(photograph):
     np.testing.assert_allclose(rgb2ycbcr(made)[inside][:, 1:], expected[inside][:, 1:], atol=2e-2)
 
 
-def test_large_pictures_are_the_same_in_tiles():
+def test_upscale_tiling_matches_whole_image():
     image = np.tile(astronaut(), (1, 2, 1))[:430, :700]
     model = cnnzoo.build("espcn", scale=2)
     whole = np.rint(np.asarray(model(image[None, :, :, :1])) * 255)[0]
@@ -103,16 +103,16 @@ def test_large_pictures_are_the_same_in_tiles():
     assert np.abs(tiled.astype(int) - whole).max() <= 1
 
 
-def test_the_mean_over_eight_views_turns_with_the_picture(photograph):
+def test_ensemble_is_equivariant_to_rotation(photograph):
     model, image = cnnzoo.build("espcn", scale=2), photograph[:64, :64].astype(np.float32) / 255
     turned = model.upscale(np.rot90(image), ensemble=True)
     np.testing.assert_allclose(turned, np.rot90(model.upscale(image, ensemble=True)), atol=1e-5)
     plain = model.upscale(np.rot90(image))
-    assert np.abs(plain - np.rot90(model.upscale(image))).max() > 1e-3  # one view alone does not
+    assert np.abs(plain - np.rot90(model.upscale(image))).max() > 1e-3  # a single view is not equivariant
 
 
-def test_training_beats_the_nearest_neighbour(photograph):
-    """What it starts from is about the small image repeated; a few steps bring it nearer to the photograph."""
+def test_training_beats_nearest_neighbor(photograph):
+    """The initial output is close to nearest-neighbor upscaling. A few steps bring it closer to the photograph."""
     import keras
 
     model = cnnzoo.build("espcn", scale=2, width=8, depth=2)
@@ -125,7 +125,7 @@ def test_training_beats_the_nearest_neighbour(photograph):
     assert errors[0] < 0.8 * errors[1]
 
 
-def test_what_it_cannot_take_is_refused():
+def test_espcn_rejects_invalid_configuration_and_images():
     with pytest.raises(ValueError, match=r"`scale` must be one of 2, 3, 4.*Received: 5"):
         cnnzoo.build("espcn", scale=5)
     with pytest.raises(ValueError, match=r"`degradation` must be one of bicubic, real. Received: 'jpeg'"):
@@ -144,7 +144,7 @@ def test_what_it_cannot_take_is_refused():
         model.fit(np.zeros((2, 16, 17, 1), np.uint8), verbose=0)
 
 
-def test_real_degradation_is_drawn_anew_in_training_and_fixed_in_evaluation(photograph):
+def test_real_degradation_is_random_only_in_training(photograph):
     model = cnnzoo.build("espcn", scale=2, width=4, depth=1, degradation="real")
     images = photograph[None, :96, :96, :1] / np.float32(255)
     first, second = (ops.convert_to_numpy(model.small(images, training=True)) for _ in range(2))
@@ -157,10 +157,10 @@ def test_real_degradation_is_drawn_anew_in_training_and_fixed_in_evaluation(phot
 
 
 @pytest.mark.parametrize("name", ["espcn", "espcn_gan"])
-def test_the_loss_for_real_degradation_is_the_negative_psnr_and_with_a_discriminator_the_absolute_error(name):
+def test_real_degradation_loss_is_negative_psnr_or_mae(name):
     model = cnnzoo.build(name, scale=2, width=4, depth=1, degradation="real")
     images = np.random.default_rng(0).random((3, 8, 8, 1), np.float32)
     made = images + np.array([0.02, 0.1, 0.3], np.float32)[:, None, None, None]
     loss, logs = model.pixel_loss((images, made))
     expected = [0.02, 0.1, 0.3] if name == "espcn_gan" else -np.log(10) / 10 * ops.convert_to_numpy(logs["psnr"])
-    np.testing.assert_allclose(loss, expected, rtol=0.03)  # the least error is 1 / 40 of the first
+    np.testing.assert_allclose(loss, expected, rtol=0.03)  # 1e-5 in the logarithm is 1 / 40 of the first error

@@ -1,4 +1,4 @@
-"""ESPCN against a discriminator, and the dial between faithful and sharp."""
+"""Tests of ESPCN with a discriminator, and of the interpolation between faithful and sharp."""
 
 import keras
 import numpy as np
@@ -11,7 +11,7 @@ import cnnzoo
 
 @pytest.fixture(scope="module")
 def trained():
-    """A model that began with an ESPCN, after a few steps, and that ESPCN."""
+    """A model initialized from an ESPCN, after a few training steps, and that ESPCN."""
     start = cnnzoo.build("espcn", scale=2, expansion=0, width=8, depth=2)
     model = cnnzoo.build("espcn_gan", scale=2, width=8, depth=2, judge_width=8)
     model.init_from(start)
@@ -25,7 +25,7 @@ def photograph() -> np.ndarray:
     return astronaut()[100:140, 200:243]
 
 
-def test_the_dial_goes_from_where_it_began_to_where_it_ended(trained, photograph):
+def test_sharpness_endpoints_are_initial_and_trained_network(trained, photograph):
     model, start = trained
     np.testing.assert_array_equal(model.upscale(photograph, sharpness=0.0), start.upscale(photograph))
     sharp = model.upscale(photograph)
@@ -36,7 +36,7 @@ def test_the_dial_goes_from_where_it_began_to_where_it_ended(trained, photograph
     np.testing.assert_array_equal(np.asarray(model(gray)), np.asarray(model.between(1.0)(gray)))
 
 
-def test_the_faithful_network_is_kept_when_it_is_saved(trained, tmp_path, photograph):
+def test_save_preserves_faithful_network(trained, tmp_path, photograph):
     model, _ = trained
     model.save(tmp_path / "model.keras")
     again = keras.saving.load_model(tmp_path / "model.keras")
@@ -45,7 +45,7 @@ def test_the_faithful_network_is_kept_when_it_is_saved(trained, tmp_path, photog
         np.testing.assert_array_equal(again.upscale(photograph, sharpness=sharpness), expected)
 
 
-def test_neither_the_classifier_nor_the_faithful_network_is_trained(trained):
+def test_classifier_and_faithful_network_are_not_trained(trained):
     model, start = trained
     for weight, kept in zip(start.network.get_weights(), model.faithful.get_weights(), strict=True):
         np.testing.assert_array_equal(kept, weight)
@@ -54,8 +54,8 @@ def test_neither_the_classifier_nor_the_faithful_network_is_trained(trained):
     assert {id(v) for v in model.trainable_variables} == trained_ones
 
 
-def test_its_weights_follow_from_what_is_asked(photograph):
-    """Without content and game it is an ESPCN: the same step from the same weights."""
+def test_zero_loss_weights_match_plain_espcn_training(photograph):
+    """Without content and adversarial loss, the model is an ESPCN: equal weights after equal steps."""
     plain = cnnzoo.build("espcn", scale=2, expansion=0, width=8, depth=1)
     model = cnnzoo.build(
         "espcn_gan", scale=2, width=8, depth=1, judge_width=8, content_weight=0.0, adversarial_weight=0.0
@@ -68,7 +68,7 @@ def test_its_weights_follow_from_what_is_asked(photograph):
         np.testing.assert_allclose(a, b, atol=1e-6)
 
 
-def test_what_makes_no_sense_is_refused(trained):
+def test_espcn_gan_rejects_invalid_arguments(trained):
     model, _ = trained
     with pytest.raises(ValueError, match=r"`sharpness` must be between 0 and 1.*Received: 1.5"):
         model.between(1.5)

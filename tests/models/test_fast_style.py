@@ -1,4 +1,4 @@
-"""Painting in one pass: the normalization against NumPy, styles and their mixtures, tiles against the whole."""
+"""Tests of fast style transfer: normalization against NumPy, styles and mixtures, strips against the whole."""
 
 import keras
 import numpy as np
@@ -12,7 +12,7 @@ from cnnzoo.tasks import painting_strips
 
 STYLES = ("tissue", "coins")
 PICTURES = {"tissue": data.immunohistochemistry()[:160, :200], "coins": np.repeat(data.coins()[:160, :200, None], 3, 2)}
-FACE = data.astronaut()[60:158, 160:287]  # (98, 127, 3): no multiples of the stride
+FACE = data.astronaut()[60:158, 160:287]  # (98, 127, 3): sides are not multiples of the stride
 rng = np.random.default_rng(0)
 
 
@@ -22,7 +22,7 @@ def numpy(x):
 
 @pytest.fixture(scope="module")
 def model():
-    """Trained for some steps, so that its styles differ."""
+    """A model after a short training, so that styles differ."""
     keras.utils.set_random_seed(0)
     made = cnnzoo.build("fast_style", styles=STYLES, width=8, blocks=1, network="lenet.cifar10")
     made.set_style_targets(PICTURES)
@@ -32,7 +32,7 @@ def model():
     return made
 
 
-def test_maps_are_normalised_and_then_as_a_mixture_of_styles_wants_them():
+def test_instance_normalization_matches_numpy_for_mixed_styles():
     layer = ConditionalInstanceNormalization(3)
     x, mix = rng.standard_normal((2, 5, 7, 4)).astype(np.float32), np.array([[0, 1, 0], [0.5, 0, 0.5]], np.float32)
     layer.build(x.shape)
@@ -44,7 +44,7 @@ def test_maps_are_normalised_and_then_as_a_mixture_of_styles_wants_them():
         np.testing.assert_allclose(made, normal * (weights @ scale) + weights @ shift, atol=1e-5)
 
 
-def test_training_brings_the_styles_nearer(model):
+def test_training_reduces_error_of_each_style(model):
     fresh = cnnzoo.build("fast_style", **{key: getattr(model, key) for key in ("styles", "width", "blocks", "network")})
 
     def error(painter, index):
@@ -56,7 +56,7 @@ def test_training_brings_the_styles_nearer(model):
         assert error(model, index) < 0.9 * error(fresh, index), name
 
 
-def test_against_a_discriminator_both_learn_and_the_painter_alone_is_shipped():
+def test_adversarial_discriminator_learns_and_is_not_shipped():
     keras.utils.set_random_seed(0)
     config = {"styles": STYLES, "width": 8, "blocks": 1, "network": "lenet.cifar10"}
     game = cnnzoo.build("fast_style", **config, adversarial_weight=1.0)
@@ -64,8 +64,8 @@ def test_against_a_discriminator_both_learn_and_the_painter_alone_is_shipped():
     game.compile({name: keras.optimizers.Adam(1e-3) for name in ("discriminator", "painter")})
     images = np.stack([FACE[i : i + 32, j : j + 32] for i in (0, 32, 64) for j in (0, 32, 64, 95)])
     logs = game.fit(images, batch_size=6, epochs=8, verbose=0).history
-    assert logs["discriminator_loss"][-1] < logs["discriminator_loss"][0] < 2.5  # the hinge loss of equal verdicts is 2
-    # What it learnt to tell apart: the middle of each painting as such, and not as the other one.
+    assert logs["discriminator_loss"][-1] < logs["discriminator_loss"][0] < 2.5  # the hinge loss of equal logits is 2
+    # The logit of each style is higher for the center of its own painting than for that of the other one.
     tissue, coins = numpy(game.discriminator(2 * game.canvas - 1)).mean((1, 2))
     assert tissue[0] > coins[0] and coins[1] > tissue[1]
     alone = game.reparameterized()
@@ -73,7 +73,7 @@ def test_against_a_discriminator_both_learn_and_the_painter_alone_is_shipped():
     assert alone.count_params() < game.count_params() and len(alone.phases()) == 1
 
 
-def test_a_mixture_lies_between_its_styles(model):
+def test_style_mixture_lies_between_styles(model):
     first, second = (model.stylize(FACE, name).astype(float) for name in STYLES)
     assert np.abs(first - second).mean() > 2
     half = model.stylize(FACE, {"tissue": 2, "coins": 2}).astype(float)
@@ -82,17 +82,17 @@ def test_a_mixture_lies_between_its_styles(model):
     np.testing.assert_array_equal(model.stylize(FACE), first)
 
 
-def test_pictures_of_any_type_and_size_come_back_in_it(model):
+def test_stylize_preserves_shape_and_dtype(model):
     as_bytes = model.stylize(FACE, "coins")
     assert as_bytes.shape == FACE.shape and as_bytes.dtype == np.uint8
     deep = model.stylize(FACE.astype(np.uint16) * 257, "coins")
     floats = model.stylize(FACE / np.float32(255), "coins")
     assert (deep.dtype, floats.dtype) == (np.uint16, np.float32)
-    np.testing.assert_allclose(deep / 257, as_bytes, atol=0.6)  # a rounding to 8 bits
+    np.testing.assert_allclose(deep / 257, as_bytes, atol=0.6)  # rounding to 8 bits
     np.testing.assert_allclose(255 * floats, as_bytes, atol=0.6)
 
 
-def test_where_the_mask_is_0_the_photograph_stays_and_its_colours_may(model):
+def test_mask_preserves_photograph_and_keep_color_preserves_gray(model):
     mask = np.zeros(FACE.shape[:2], bool)
     mask[20:60, 30:80] = True
     made = model.stylize(FACE, mask=mask)
@@ -103,15 +103,15 @@ def test_where_the_mask_is_0_the_photograph_stays_and_its_colours_may(model):
     assert np.abs(kept.astype(int) - kept[..., :1]).max() <= 1  # still gray
 
 
-def test_a_large_photograph_in_strips_is_as_the_whole(model, monkeypatch):
-    photo = data.astronaut()[:301, :203]  # no multiples of the stride
+def test_stylize_in_strips_matches_whole_photograph(model, monkeypatch):
+    photo = data.astronaut()[:301, :203]  # sides are not multiples of the stride
     whole = model.stylize(photo / np.float32(255), "tissue")
     monkeypatch.setattr(fast_style, "WHOLE", 0)
-    monkeypatch.setattr(painting_strips, "STRIP", 5000)  # some 25 rows of the largest map
+    monkeypatch.setattr(painting_strips, "STRIP", 5000)  # about 25 rows of the largest map
     done = []
     strips = model.stylize(photo / np.float32(255), "tissue", progress=lambda *parts: done.append(parts))
     assert done == [(i, 7) for i in range(1, 8)]
-    np.testing.assert_allclose(strips, whole, atol=2e-4)  # 0.05 gray levels: sums in another order
+    np.testing.assert_allclose(strips, whole, atol=2e-4)  # 0.05 gray levels: different summation order
 
 
 @pytest.mark.parametrize(
@@ -124,12 +124,12 @@ def test_a_large_photograph_in_strips_is_as_the_whole(model, monkeypatch):
         (np.ones(3), "must be one of tissue, coins"),
     ],
 )
-def test_styles_that_it_does_not_have_are_refused(model, style, complaint):
+def test_stylize_rejects_invalid_styles(model, style, complaint):
     with pytest.raises(ValueError, match=complaint):
         model.stylize(FACE, style)
 
 
-def test_paintings_that_are_missing_or_twice_are_named(model):
+def test_fast_style_rejects_missing_and_duplicate_styles(model):
     with pytest.raises(ValueError, match=r"`pictures` must have one of each style. Received: none of coins"):
         model.set_style_targets({"tissue": PICTURES["tissue"]})
     with pytest.raises(ValueError, match=r"`styles` must be different names. Received: "):

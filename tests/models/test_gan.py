@@ -1,4 +1,4 @@
-"""The adversarial game: its settings, and what each does to it."""
+"""Tests of the GANs: the effect of each configuration field on training and generation."""
 
 import keras
 import numpy as np
@@ -20,7 +20,7 @@ def floats(model) -> np.ndarray:
 
 
 @pytest.mark.parametrize("name", gan_losses.OBJECTIVES)
-def test_every_objective_is_what_is_trained_and_what_is_saved(name, tmp_path):
+def test_objective_matches_logged_losses_and_is_saved(name, tmp_path):
     model = tiny(loss=name)
     model.compile(run_eagerly=True)
     images = samples.images(model)
@@ -39,11 +39,11 @@ def test_every_objective_is_what_is_trained_and_what_is_saved(name, tmp_path):
 
 @pytest.mark.parametrize("regularizer", gan_losses.REGULARIZERS)
 @pytest.mark.parametrize("name", ["gan", "dcgan", "wgan_gp", "sngan"])
-def test_any_network_takes_any_regularizer(name, regularizer):
+def test_regularizer_adds_weighted_penalty_in_any_network(name, regularizer):
     width = {} if name == "gan" else {"width": 2}
     model = samples.fresh(name, loss="hinge", regularizer=regularizer, regularizer_weight=3.0, critic_steps=1, **width)
     last = model.discriminator.trainable_variables[-1]
-    last.assign(1e5 * last)  # a fresh network is too flat for a one-sided penalty
+    last.assign(1e5 * last)  # the gradients of a fresh network are too small for a one-sided penalty
     game = model.forward(floats(model), None, training=False)
     plain = float(gan_losses.OBJECTIVES["hinge"].discriminator(game.real_logits, game.fake_logits))
     added = float(model.discriminator_loss(game)) - plain
@@ -54,7 +54,7 @@ def test_any_network_takes_any_regularizer(name, regularizer):
     assert added > 0 or model.spectral
 
 
-def test_where_the_slope_is_taken():
+def test_slope_points_are_images_fakes_and_interpolations():
     model = tiny(loss="hinge")
     game = model.forward(floats(model), None, training=False)
     seen, logits = {}, game.logits
@@ -71,16 +71,16 @@ def test_where_the_slope_is_taken():
     share = (np.asarray(seen["between"]) - game.fakes) / (game.reals - game.fakes)
     share = np.asarray(share).reshape(len(share), -1)
     np.testing.assert_allclose(share, np.broadcast_to(np.median(share, axis=1, keepdims=True), share.shape), atol=1e-2)
-    assert share.min() + 1e-2 >= 0 and share.max() <= 1 + 1e-2 and np.ptp(share[:, 0]) > 0.1  # one for each image
+    assert share.min() + 1e-2 >= 0 and share.max() <= 1 + 1e-2 and np.ptp(share[:, 0]) > 0.1  # one share per image
 
 
 @pytest.mark.parametrize("points", ["images", "fakes"])
-def test_the_estimated_slope_has_the_mean_of_the_squared_gradient(points):
+def test_estimated_slope_matches_mean_squared_gradient(points):
     model = samples.fresh("gan", image_shape=(4, 4, 1), latent_dim=2)
     image = np.tile(np.random.default_rng(0).uniform(0, 1, (1, 4, 4, 1)).astype("float32"), (4000, 1, 1, 1))
     game = model.forward(image, None, training=True)
     if points == "fakes":
-        game.fakes = game.fakes[:1] * np.ones((4000, 1, 1, 1), "float32")  # one fake, along many directions
+        game.fakes = game.fakes[:1] * np.ones((4000, 1, 1, 1), "float32")  # one fake, many directions
     estimates = np.square(game.estimated_slope(points)[:, 0])
     exact = np.sum(np.square(game.slope(points)[0]))
     standard_error = estimates.std() / np.sqrt(len(estimates))
@@ -126,7 +126,7 @@ def test_the_estimated_slope_has_the_mean_of_the_squared_gradient(points):
         ({"image_shape": (30, 30, 1)}, r"`image_shape` must be \(side, side, channels\).*Received: \(30, 30, 1\)"),
     ],
 )
-def test_settings_that_make_no_game_are_refused(config, complaint):
+def test_gan_rejects_invalid_configuration(config, complaint):
     with pytest.raises(ValueError, match=complaint):
         cnnzoo.build("dcgan", **config)
 
@@ -141,12 +141,12 @@ def test_settings_that_make_no_game_are_refused(config, complaint):
         ("wgan_gp", {}, 0.0),
     ],
 )
-def test_labels_of_real_images_are_smoothed_where_asked_for(name, config, smoothing):
+def test_label_smoothing_applies_only_if_configured(name, config, smoothing):
     model = samples.fresh(name, latent_dim=4, **config)
     game = model.forward(floats(model), None, training=False)
     loss = gan_losses.OBJECTIVES[model.loss].discriminator
     smooth = {"smoothing": smoothing} if smoothing else {}
-    model.regularizer = None  # the loss alone
+    model.regularizer = None  # only the loss
     expected = loss(game.real_logits, game.fake_logits, **smooth)
     np.testing.assert_allclose(model.discriminator_loss(game), expected, rtol=1e-5)
 
@@ -156,22 +156,22 @@ def conditional():
     return samples.fresh("cgan", width=2, latent_dim=4, classes=3)
 
 
-def test_the_classes_come_in_turn_unless_asked_for(conditional):
+def test_generate_cycles_through_classes_by_default(conditional):
     in_turn = conditional.generate(7, seed=2)
     np.testing.assert_array_equal(conditional.generate(7, seed=2, labels=[0, 1, 2, 0, 1, 2, 0]), in_turn)
     all_ones = conditional.generate(7, seed=2, labels=1)
     np.testing.assert_array_equal(conditional.generate(7, seed=2, labels=np.ones(7, int)), all_ones)
     np.testing.assert_array_equal(all_ones[[1, 4]], in_turn[[1, 4]])
-    assert not np.allclose(all_ones[0], in_turn[0])  # the same noise as another class
+    assert not np.allclose(all_ones[0], in_turn[0])  # the same noise, another class
 
 
 @pytest.mark.parametrize("labels", [[0, 1], [0, 1, 3], [0, -1, 2], [0.0, 1.0, 2.0], 3, [[0, 1, 2]]])
-def test_labels_outside_the_classes_are_refused(conditional, labels):
+def test_generate_rejects_invalid_labels(conditional, labels):
     with pytest.raises(ValueError, match=r"`labels` must be 3 integers in \[0, 3\), or one. Received: "):
         conditional.generate(3, labels=labels)
 
 
-def test_noise_is_cut_off_where_asked(conditional):
+def test_generate_truncation_matches_scipy_and_rejects_zero(conditional):
     expected = truncnorm(-0.5, 0.5).rvs((6, 4), random_state=np.random.default_rng(5)).astype("float32")
     assert np.abs(expected).max() <= 0.5
     told = conditional.with_labels(expected, np.arange(6) % 3)
@@ -182,10 +182,10 @@ def test_noise_is_cut_off_where_asked(conditional):
 
 @pytest.mark.parametrize("way", ["concatenation", "projection"])
 @pytest.mark.parametrize("name", ["gan", "dcgan", "sngan"])
-def test_any_network_can_be_told_labels_in_either_way(name, way):
+def test_conditioning_affects_generator_and_discriminator(name, way):
     settings = {} if name == "gan" else {"width": 2, "critic_steps": 1}
     model = samples.fresh(name, classes=3, conditioning=way, latent_dim=4, **settings)
-    if way == "projection":  # it starts with the same scale and shift for all classes
+    if way == "projection":  # the initial scale and shift are equal for all classes
         for weight in model.average.weights:
             if weight.name in ("scale", "shift"):
                 weight.assign(weight + np.arange(3)[:, None])
@@ -198,7 +198,7 @@ def test_any_network_can_be_told_labels_in_either_way(name, way):
     assert np.isfinite(model.fit(images, labels, batch_size=8, shuffle=False, verbose=0).history["loss"]).all()
 
 
-def test_a_projection_adds_the_inner_product_of_features_and_class():
+def test_projection_adds_inner_product_of_features_and_class():
     model = tiny(classes=3, conditioning="projection")
     image, labels = floats(model), np.arange(samples.BATCH) % 3
     dense = [layer for layer in model.discriminator.layers if isinstance(layer, keras.layers.Dense)]
@@ -211,7 +211,7 @@ def test_a_projection_adds_the_inner_product_of_features_and_class():
     )
 
 
-def test_images_and_fakes_are_augmented_before_they_are_judged():
+def test_augmentation_applies_to_real_images_only_in_training():
     model = tiny(augmentation=["translation", "cutout"])
     game = model.forward(floats(model), None, training=True)
     assert not np.allclose(game.reals, 2 * floats(model) - 1)
@@ -220,10 +220,10 @@ def test_images_and_fakes_are_augmented_before_they_are_judged():
     model.compile(run_eagerly=True)
     before = model.generator.get_weights()
     samples.steps(model, 1)
-    assert not np.array_equal(before[0], model.generator.get_weights()[0])  # the gradient came through
+    assert not np.array_equal(before[0], model.generator.get_weights()[0])  # the gradient passes through
 
 
-def test_fakes_have_the_labels_of_the_images_beside_them(conditional):
+def test_fakes_have_labels_of_real_images(conditional):
     images, labels = np.zeros((6, 28, 28, 1), "float32"), np.array([2, 2, 0, 0, 1, 1])
     found = conditional.forward(images, labels, training=False).fakes
     z = conditional.random((6, 4), training=False)
@@ -231,6 +231,6 @@ def test_fakes_have_the_labels_of_the_images_beside_them(conditional):
     np.testing.assert_allclose(found, expected, atol=1e-6)
 
 
-def test_a_model_without_classes_takes_no_labels():
+def test_generate_rejects_labels_without_classes():
     with pytest.raises(ValueError, match=r"`labels` must be None with a dcgan without classes. Received: labels"):
         tiny().generate(2, labels=1)

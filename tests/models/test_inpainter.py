@@ -1,4 +1,4 @@
-"""The inpainter against plain loops, SciPy and what a restorer of holes owes its user."""
+"""Tests of the inpainter: components against plain loops and SciPy, the public API, and training."""
 
 import math
 
@@ -23,7 +23,7 @@ LARGEST = {"uint8": 255, "uint16": 65535, "float32": 1}
 
 
 def fresh(**config):
-    """A narrow model whose network says a lot: as built it would say little more than the smooth filling."""
+    """Returns a narrow model with random weights. A new model adds nothing to the smooth filling."""
     model = samples.fresh("inpainter", **{"width": 4, **config})
     rng = np.random.default_rng(0)
     for layer in model.network.layers:
@@ -36,11 +36,11 @@ def picture(height: int, width: int, channels: int = 3, dtype: str = "uint8", n:
     return x if dtype == "float32" else (x * LARGEST[dtype]).astype(dtype)
 
 
-# -- its parts --------------------------------------------------------------------------------------------------------
+# -- components -------------------------------------------------------------------------------------------------------
 
 
 def halved(image: np.ndarray) -> np.ndarray:
-    """The means of blocks of 2x2, and of what there is of them at odd sides."""
+    """Returns the means of 2x2 blocks, and of partial blocks at odd sides."""
     rows, columns = (range(0, side, 2) for side in image.shape)
     return np.array([[image[row : row + 2, column : column + 2].mean() for column in columns] for row in rows])
 
@@ -50,7 +50,7 @@ def laplacian(image: np.ndarray) -> np.ndarray:
 
 
 def filling_by_hand(total: np.ndarray, share: np.ndarray, level: int = 0) -> np.ndarray:
-    """The smooth filling of an image (height, width) times its mask, from its definition."""
+    """Returns the smooth filling of a premultiplied image (height, width) with its known fractions, by definition."""
     mean = np.divide(total, share, out=np.zeros_like(total), where=share > 0)
     if mean.size == 1:
         return mean
@@ -66,7 +66,7 @@ def filling_by_hand(total: np.ndarray, share: np.ndarray, level: int = 0) -> np.
 
 @pytest.mark.parametrize("kind", ["strokes", "pixels", "centre"])
 @pytest.mark.parametrize("size", [(32, 64), (21, 13), (1, 6)])
-def test_holes_are_first_filled_smoothly(kind, size):
+def test_smooth_filling_matches_definition(kind, size):
     image = np.random.default_rng(0).random(size)
     known = 1 - masks.draw(kind, (1, *size), 3)[0, :, :, 0].astype(np.float64)
     filled = smooth_filling(*(x[None, :, :, None].astype(np.float32) for x in (image, known)))
@@ -75,13 +75,13 @@ def test_holes_are_first_filled_smoothly(kind, size):
     np.testing.assert_allclose(filled[known > 0], image[known > 0], atol=1e-6)
 
 
-def test_one_known_pixel_fills_all():
+def test_smooth_filling_of_one_known_pixel_is_constant():
     known = np.zeros((1, 300, 200, 1), np.float32)
     known[0, 5, 7] = 1
     np.testing.assert_allclose(smooth_filling(np.full_like(known, 0.7), known), 0.7, rtol=1e-5)
 
 
-def test_a_gated_convolution_is_its_formula():
+def test_gated_conv_matches_formula():
     layer = GatedConv2D(2, dilation=2)
     x = np.random.default_rng(0).normal(size=(1, 9, 8, 1)).astype(np.float32)
     layer.build(x.shape)
@@ -99,25 +99,25 @@ def test_a_gated_convolution_is_its_formula():
 
 
 @pytest.mark.parametrize("depth", [1, 2, 3])
-def test_it_sees_no_further_than_its_margin(depth):
+def test_margin_bounds_receptive_field(depth):
     model = fresh(depth=depth, image_shape=(None, None, 1))
     length = 4 * (-(-model.margin // model.stride)) * model.stride
     farthest = 0
     for at in range(length // 2, length // 2 + model.stride):
         image = np.zeros((1, model.stride, length, 1), np.float32)
-        image[:, :, at] = np.nan  # reaches all that depends on it, however little
+        image[:, :, at] = np.nan  # NaN propagates to every dependent output, however weak the dependence
         made = ops.convert_to_numpy(model.refined(image, np.zeros_like(image), np.zeros_like(image)))
         reached = np.flatnonzero(np.isnan(made).any(axis=(0, 1, 3)))
         farthest = max(farthest, at - reached.min(), reached.max() - at)
     assert model.margin - model.stride < farthest <= model.margin
 
 
-# -- what it gives ----------------------------------------------------------------------------------------------------
+# -- inference --------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("size", [(1, 2), (3, 5), (33, 47), (64, 64)])
 @pytest.mark.parametrize("dtype", LARGEST)
-def test_known_pixels_come_back_bit_for_bit_in_the_type_that_came_in(size, dtype):
+def test_inpaint_preserves_known_pixels_and_dtype(size, dtype):
     model, x = fresh(), picture(*size, dtype=dtype, n=2)
     mask = masks.draw("pixels", (2, *size), 5)
     whole = model.restore(x, mask)
@@ -130,7 +130,7 @@ def test_known_pixels_come_back_bit_for_bit_in_the_type_that_came_in(size, dtype
 
 
 @pytest.mark.parametrize("size", [(30, 40), (32, 32)])
-def test_what_stands_in_a_hole_does_not_matter(size):
+def test_inpaint_is_invariant_to_pixels_in_holes(size):
     model, x = fresh(), picture(*size)[0]
     mask = masks.draw("strokes", (1, *size), 0)[0, :, :, 0]
     other = np.where(mask[:, :, None] > 0, 255 - x, x)
@@ -140,7 +140,7 @@ def test_what_stands_in_a_hole_does_not_matter(size):
     assert not np.array_equal(model.restore(x, mask), model.restore(255 - x, mask))
 
 
-def test_equal_pictures_of_other_types_are_filled_equally():
+def test_inpaint_matches_across_dtypes():
     model, x, mask = fresh(), picture(33, 20)[0], masks.draw("box", (1, 33, 20), 0)[0]
     as_bytes = model.restore(x, mask)
     as_floats = model.restore(x.astype(np.float32) / 255, mask)
@@ -149,13 +149,13 @@ def test_equal_pictures_of_other_types_are_filled_equally():
     np.testing.assert_allclose(as_words, 65535 * as_floats, atol=0.6)
 
 
-def test_grey_pictures_may_have_no_axis_of_channels():
+def test_inpaint_accepts_gray_without_channel_axis():
     model, x = fresh(image_shape=(None, None, 1)), picture(20, 30, 1)[0]
     np.testing.assert_array_equal(model.restore(x[:, :, 0], np.eye(20, 30)), model.restore(x, np.eye(20, 30)))
 
 
 @pytest.mark.parametrize("length", [1500, 1491])
-def test_a_large_picture_is_filled_as_though_at_once(length, monkeypatch):
+def test_inpaint_tiling_matches_whole_image(length, monkeypatch):
     model, x = fresh(), picture(40, length, dtype="float32")[0]
     mask = masks.draw("strokes", (1, 40, length), 0)[0] + masks.draw("box", (1, 40, length), 0)[0]
     monkeypatch.setattr(inpainter, "TILE", 128)
@@ -165,10 +165,10 @@ def test_a_large_picture_is_filled_as_though_at_once(length, monkeypatch):
     assert np.abs(np.rint(255 * tiled) - np.rint(255 * whole)).max() <= 1
     for margin in ("margin", "smooth_margin"):
         monkeypatch.setattr(type(model), margin, 0)
-    assert np.abs(model.restore(x, mask) - whole).max() > 1 / 255  # there would be seams
+    assert np.abs(model.restore(x, mask) - whole).max() > 1 / 255  # without margins there are seams
 
 
-def test_only_tiles_with_a_hole_go_through_the_network(monkeypatch):
+def test_inpaint_runs_network_only_on_tiles_with_holes(monkeypatch):
     model, x = fresh(), picture(8, 30000)[0]
     mask = np.zeros((8, 30000), bool)
     mask[3:5, 100:120] = True
@@ -186,7 +186,7 @@ def test_only_tiles_with_a_hole_go_through_the_network(monkeypatch):
     np.testing.assert_allclose(filled[:, :1000], model.restore(x[:, :1000], mask[:, :1000]), atol=1)
 
 
-def test_a_mask_is_for_each_image_or_for_all():
+def test_inpaint_accepts_one_mask_per_image_or_for_all():
     model, x = fresh(), picture(16, 24, n=3)
     each = masks.draw("box", (3, 16, 24), 0)
     together = model.restore(x, each)
@@ -206,7 +206,7 @@ def test_a_mask_is_for_each_image_or_for_all():
         (np.full((8, 9, 3), np.nan, np.float32), np.eye(8, 9), "Received: values in"),
     ],
 )
-def test_what_it_cannot_restore_is_refused(x, mask, complaint):
+def test_inpaint_rejects_invalid_images_and_masks(x, mask, complaint):
     with pytest.raises(ValueError, match=complaint):
         fresh().restore(x, mask)
 
@@ -221,12 +221,12 @@ def test_what_it_cannot_restore_is_refused(x, mask, complaint):
         ({"content": -1.0}, "`content` must be 0 to leave it out.*Received: -1.0"),
     ],
 )
-def test_a_configuration_that_makes_no_sense_is_refused(config, complaint):
+def test_inpainter_rejects_invalid_configuration(config, complaint):
     with pytest.raises(ValueError, match=complaint):
         cnnzoo.build("inpainter", **config)
 
 
-def test_pictures_before_and_after():
+def test_before_after_hides_and_fills_only_holes():
     model = fresh()
     images = picture(28, 20, n=4)
     shown, whole, same = model.before_after(images)
@@ -237,10 +237,10 @@ def test_pictures_before_and_after():
     assert not np.array_equal(whole, images)
 
 
-# -- how it is trained ------------------------------------------------------------------------------------------------
+# -- training ---------------------------------------------------------------------------------------------------------
 
 
-def test_the_loss_and_the_score_are_of_missing_pixels():
+def test_loss_and_hole_psnr_cover_only_missing_pixels():
     model = fresh()
     images = ops.convert_to_tensor(picture(32, 32, dtype="float32", n=4))
     filled = model.forward(images, None, False)
@@ -255,20 +255,20 @@ def test_the_loss_and_the_score_are_of_missing_pixels():
 
 
 @pytest.mark.slow
-def test_a_few_steps_of_training_fill_stripes_better_than_the_smooth_filling():
+def test_training_beats_smooth_filling_on_stripes():
     model = samples.fresh("inpainter", width=8, depth=1, masks=("pixels",), image_shape=(None, None, 1))
     rng = np.random.default_rng(0)
     waves = np.sin(2 * np.pi * np.arange(24) / 3 + rng.uniform(0, 2 * np.pi, (64, 1)))
     stripes = np.broadcast_to(0.5 + 0.4 * waves[:, None, :, None], (64, 24, 24, 1)).astype(np.float32)
     model.compile(adam_cosine(4e-3, "restoration", warmup=0.1)({"restoration": 60}))
-    before = model.evaluate(stripes, verbose=0, return_dict=True)  # as built it adds nothing to the smooth filling
+    before = model.evaluate(stripes, verbose=0, return_dict=True)  # the initial correction is zero
     model.fit(stripes, batch_size=16, epochs=15, shuffle=False, verbose=0)
     after = model.evaluate(stripes, verbose=0, return_dict=True)
     assert after["loss"] < 0.7 * before["loss"]
     assert after["hole_psnr"] > before["hole_psnr"] + 3
 
 
-def test_there_is_a_discriminator_only_if_asked_for():
+def test_discriminator_exists_only_with_adversarial_weight():
     alone, game = fresh(), fresh(adversarial=0.1)
     assert [phase.name for phase in alone.phases()] == ["restoration"]
     assert not hasattr(alone, "discriminator")
@@ -280,12 +280,12 @@ def test_there_is_a_discriminator_only_if_asked_for():
     history = samples.steps(game, 2)
     assert set(history) == {"loss", "restoration_loss", "discriminator_loss", "hole_psnr"}
     for variable, old in zip(game.trainable_variables, before, strict=True):
-        if variable.name == "kernel":  # what the last bias says of images it says of fakes
+        if variable.name == "kernel":  # the last bias adds the same to real and fake logits
             assert not np.array_equal(variable.numpy(), old), variable.path
 
 
 @pytest.mark.parametrize("channels", [1, 3])
-def test_the_content_counts_as_it_is_weighted(channels):
+def test_content_loss_matches_weighted_perceptual_distance(channels):
     images = ops.convert_to_tensor(picture(32, 32, channels, dtype="float32", n=4))
     plain, model = (fresh(image_shape=(None, None, channels), content=weight) for weight in (0.0, 0.7))
     filled = model.forward(images, None, False)
@@ -299,7 +299,7 @@ def test_the_content_counts_as_it_is_weighted(channels):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("phase", ["discriminator", "restoration"])
-def test_each_side_of_the_game_lowers_its_own_loss(phase):
+def test_adversarial_phases_lower_own_loss(phase):
     model = fresh(adversarial=1.0, masks=("centre",))
     model.compile(samples.optimizers(model, lambda: keras.optimizers.Adam(1e-3), only=phase))
     losses = samples.steps(model, 12)[f"{phase}_loss"]

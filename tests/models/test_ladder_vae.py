@@ -1,4 +1,4 @@
-"""The ladder VAE: its likelihood and its bound against SciPy and arithmetic by hand."""
+"""Tests of the ladder VAE: likelihood and bound against SciPy and hand computation."""
 
 import numpy as np
 import pytest
@@ -9,7 +9,7 @@ from scipy.special import expit, logsumexp
 import cnnzoo
 
 TINY = {"image_shape": (8, 8, 1), "width": 4, "latent_channels": 1, "depth": 1}
-FLOOR = np.log(0.5 / 255)  # of the log-scale, half a gray value
+FLOOR = np.log(0.5 / 255)  # of the log-scale: half a gray level
 rng = np.random.default_rng(0)
 GRAY = rng.integers(0, 256, (2, 8, 8, 1)).astype(np.float32) / 255
 
@@ -24,20 +24,20 @@ def log_scales(logits):
 
 
 def of_value(values, mean, log_scale):
-    """log P of gray values in [0, 1] by SciPy's logistic distribution, with the outer bins open."""
+    """Returns log P of gray values in [0, 1], by SciPy's logistic distribution with open outer bins."""
     law = stats.logistic(mean, np.exp(log_scale))
     upper = np.where(values > 254.5 / 255, 1.0, law.cdf(values + 0.5 / 255))
     lower = np.where(values < 0.5 / 255, 0.0, law.cdf(values - 0.5 / 255))
     return np.log(upper - lower)
 
 
-def test_gray_likelihood_is_scipys(tiny):
+def test_gray_likelihood_matches_scipy(tiny):
     logits = rng.normal(size=(2, 8, 8, 2)).astype(np.float32)
     expected = of_value(np.float64(GRAY[..., 0]), expit(logits[..., 0]), log_scales(logits[..., 1])).sum((1, 2))
     np.testing.assert_allclose(tiny.log_likelihood(GRAY, logits), expected, rtol=1e-4)  # float32 sums of 64 terms
 
 
-def test_color_likelihood_depends_on_the_channels_before():
+def test_color_likelihood_matches_scipy_with_channel_dependence():
     model = cnnzoo.build("ladder_vae", **{**TINY, "image_shape": (8, 8, 3)})
     images = rng.integers(0, 256, (1, 8, 8, 3)).astype(np.float32) / 255
     logits = 0.3 * rng.normal(size=(1, 8, 8, 9)).astype(np.float32)  # so that no probability rounds to 0
@@ -52,11 +52,11 @@ def test_color_likelihood_depends_on_the_channels_before():
 
 
 def test_likelihood_far_from_the_mean_is_finite(tiny):
-    logits = np.full((2, 8, 8, 2), -30.0, np.float32)  # means of 0, of the smallest scale
+    logits = np.full((2, 8, 8, 2), -30.0, np.float32)  # means of 0 with the smallest scale
     assert np.isfinite(tiny.log_likelihood(np.ones_like(GRAY), logits)).all()
 
 
-def test_latents_of_a_pass_decode_to_its_logits(tiny):
+def test_passed_latents_decode_to_returned_logits(tiny):
     noise = rng.standard_normal((2, tiny.latent_dim), dtype=np.float32)
     z, mean, log_variance, logits = (np.asarray(part) for part in tiny.passed(GRAY, noise))
     np.testing.assert_allclose(z, mean + np.exp(0.5 * log_variance) * noise, atol=1e-6)
@@ -66,39 +66,39 @@ def test_latents_of_a_pass_decode_to_its_logits(tiny):
 
 def test_finer_posteriors_depend_on_coarser_latents(tiny):
     coarse = np.zeros((2, tiny.latent_dim), np.float32)
-    coarse[:, 0] = 3.0  # the only latent at an eighth of the sides
+    coarse[:, 0] = 3.0  # the only latent at an eighth of the resolution
     _, still, *_ = tiny.passed(GRAY, np.zeros_like(coarse))
     _, moved, *_ = tiny.passed(GRAY, coarse)
     np.testing.assert_array_equal(np.asarray(still)[:, :1], np.asarray(moved)[:, :1])
     assert not np.allclose(np.asarray(still)[:, 1:], np.asarray(moved)[:, 1:], atol=1e-6)
 
 
-def test_evidence_is_that_of_samples_from_the_prior_whatever_the_posterior():
+def test_log_weights_evidence_matches_prior_sampling():
     model = samples.fresh("ladder_vae", **TINY)
-    for posterior in model.posteriors:  # a mean of 0.3, a variance of 0.9
+    for posterior in model.posteriors:  # mean 0.3 and variance 0.9
         kernel, bias = posterior.layers[-1].weights
         kernel.assign(np.zeros_like(kernel))
         bias.assign([0.3, np.log(np.expm1(-np.log(0.9)))])
-    for decoder in model.decoders:  # a likelihood that depends little on latents, for weights of small variance
+    for decoder in model.decoders:  # a weak dependence on the latents, for weights of small variance
         kernel, _ = next(layer for layer in decoder.layers if layer.weights).weights
         kernel.assign(0.3 * kernel)
     n, image = 4000, np.full_like(GRAY[:1], 0.5)
     weights = model.log_weights(np.repeat(image, n, axis=0), seed=1)[0]
     z = np.random.default_rng(2).standard_normal((n, model.latent_dim), dtype=np.float32)
     plain = np.asarray(model.log_likelihood(np.repeat(image, n, axis=0), model.logits(z)))
-    # Means of 4,000 weights, with a standard error of 0.05 nats and less.
+    # Means of 4,000 weights, with standard errors of at most 0.05 nats.
     assert logsumexp(weights) == pytest.approx(logsumexp(plain), abs=0.15)
 
 
-def test_elbo_in_training_is_that_of_log_weights():
+def test_evaluate_loss_matches_elbo_of_log_weights():
     model = samples.fresh("ladder_vae", **TINY)
-    for posterior in model.posteriors:  # means of about 2: a KL of some 40 nats
+    for posterior in model.posteriors:  # means of about 2: a KL of about 40 nats
         bias = posterior.layers[-1].bias
         bias.assign([2.0, 0.0])
     model.compile(run_eagerly=True)
     logs = model.evaluate((255 * GRAY).astype(np.uint8), verbose=0, return_dict=True)
     elbo = np.mean([model.elbo(GRAY, seed) for seed in range(40)])
-    # One draw of the likelihood against 40: a deviation of 2 nats or so.
+    # One sample of the likelihood against 40: a standard deviation of about 2 nats.
     assert -logs["loss"] == pytest.approx(elbo, abs=12.0)
     assert logs["kl"] > 36.0
 
@@ -112,11 +112,11 @@ def test_elbo_in_training_is_that_of_log_weights():
         ({"warmup": -1}, "`warmup` must be an integer >= 0. Received: -1"),
     ],
 )
-def test_settings_out_of_range_are_refused(config, message):
+def test_ladder_vae_rejects_invalid_configuration(config, message):
     with pytest.raises(ValueError, match=message):
         cnnzoo.build("ladder_vae", **config)
 
 
-def test_log_weights_refuse_no_samples(tiny):
+def test_log_weights_rejects_zero_samples(tiny):
     with pytest.raises(ValueError, match=r"`samples` must be an integer >= 1\. Received: 0"):
         tiny.log_weights(GRAY, samples=0)

@@ -1,4 +1,4 @@
-"""Style transfer: its statistics against NumPy, its search, and what stays of a content."""
+"""Tests of style transfer: statistics against NumPy, feature networks, optimization, output and the command."""
 
 import threading
 import urllib.request
@@ -30,11 +30,11 @@ IMAGE, STYLE = FACE / np.float32(255), TISSUE / np.float32(255)
 
 @pytest.fixture(scope="module")
 def model():
-    return cnnzoo.build("style_transfer", network="lenet.cifar10")  # a small one
+    return cnnzoo.build("style_transfer", network="lenet.cifar10")  # a small network
 
 
 def evaluation(model):
-    """Of a picture of the face the loss, painted as the tissue is, and its gradient."""
+    """Returns a function from an image to its loss and gradient, with content IMAGE and style STYLE."""
     function = value_and_gradient(model.objective(ops.convert_to_tensor(IMAGE[None]), [STYLE[None]], [1.0]))
     return lambda x: tuple(ops.convert_to_numpy(y) for y in function(ops.convert_to_tensor(x[None], "float32")))
 
@@ -43,11 +43,11 @@ def numpy(x):
     return ops.convert_to_numpy(x).astype(np.float64)
 
 
-# -- what styles are compared by --------------------------------------------------------------------------------------
+# -- style statistics -------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("weighted", [False, True])
-def test_statistics_are_those_of_numpy(weighted):
+def test_gram_matrix_and_moments_match_numpy(weighted):
     maps = rng.standard_normal((2, 5, 7, 3)).astype(np.float32)
     weights = rng.random((2, 5, 7, 1), dtype=np.float32) if weighted else np.ones((2, 5, 7, 1), np.float32)
     weights /= weights.sum((1, 2, 3), keepdims=True)
@@ -62,7 +62,7 @@ def test_statistics_are_those_of_numpy(weighted):
         np.testing.assert_allclose(moment, [*mean, *deviation], atol=1e-6)
 
 
-def test_total_variation_is_a_plain_loop():
+def test_total_variation_matches_loop():
     images = rng.random((2, 4, 5, 3)).astype(np.float32)
     for image, found in zip(images.astype(np.float64), numpy(total_variation(images)), strict=True):
         down = [image[i + 1, j] - image[i, j] for i in range(3) for j in range(5)]
@@ -72,7 +72,7 @@ def test_total_variation_is_a_plain_loop():
     assert float(total_variation(np.ones((1, 4, 5, 3), np.float32))[0]) == 0.0
 
 
-# -- what sees the pictures -------------------------------------------------------------------------------------------
+# -- feature networks -------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -83,7 +83,7 @@ def test_total_variation_is_a_plain_loop():
         ("lenet.cifar10", 2, "conv1_1", 14),
     ],
 )
-def test_each_network_has_maps_by_the_names_of_vgg(network, style_layers, content_layer, least):
+def test_feature_maps_have_vgg_layer_names(network, style_layers, content_layer, least):
     maps = FeatureMaps(network)
     found = maps.features(IMAGE[None])
     assert tuple(found) == maps.layers
@@ -94,12 +94,12 @@ def test_each_network_has_maps_by_the_names_of_vgg(network, style_layers, conten
 
 
 @pytest.mark.parametrize("make", [random.random_vgg, random.random_scales])
-def test_random_weights_are_always_the_same(make):
+def test_random_networks_are_deterministic(make):
     for a, b in zip(make().get_weights(), make().get_weights(), strict=True):
         np.testing.assert_array_equal(a, b)
 
 
-def test_random_layers_are_normalised():
+def test_random_vgg_responses_are_normalized():
     x = random._picture()[None].astype(np.float32)
     for layer in random.random_vgg().layers[1:]:
         if isinstance(layer, keras.layers.Conv2D):
@@ -112,8 +112,8 @@ def test_random_layers_are_normalised():
             x = layer(x)
 
 
-def test_vgg19_is_shown_what_it_was_trained_on(monkeypatch):
-    """No weights are needed to see that its layers are found, and that colors come in their order."""
+def test_vgg19_layers_and_preprocessing_match_keras(monkeypatch):
+    """Layer names and the channel order can be checked without the trained weights."""
     vgg19 = keras.applications.VGG19
     monkeypatch.setattr("cnnzoo.features.vgg19._unreachable", lambda: "")
     monkeypatch.setattr(keras.applications, "VGG19", lambda include_top, weights: vgg19(include_top, weights=None))
@@ -127,7 +127,7 @@ def test_vgg19_is_shown_what_it_was_trained_on(monkeypatch):
     np.testing.assert_allclose(numpy(maps.features(FACE[None])["conv1_1"])[0, 10, 10], expected, rtol=1e-4, atol=1e-3)
 
 
-def test_without_a_network_vgg19_is_refused_and_nothing_hangs(monkeypatch, tmp_path):
+def test_vgg19_raises_without_hanging_for_unresponsive_host(monkeypatch, tmp_path):
     monkeypatch.setenv("KERAS_HOME", str(tmp_path))
     answer = threading.Event()
 
@@ -141,12 +141,12 @@ def test_without_a_network_vgg19_is_refused_and_nothing_hangs(monkeypatch, tmp_p
     answer.set()
 
 
-# -- the search -------------------------------------------------------------------------------------------------------
+# -- optimization -----------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("statistic", ["gram", "moments"])
-def test_the_gradient_is_that_of_finite_differences(statistic):
-    """Along random directions, and along the gradient itself; the loss is of single precision."""
+def test_gradient_matches_finite_differences(statistic):
+    """Compares slopes along random directions and along the gradient. The loss is in single precision."""
     evaluate = evaluation(cnnzoo.build("style_transfer", network="random_vgg", statistic=statistic))
     picture = (0.5 * IMAGE + 0.25 + 0.05 * rng.standard_normal(IMAGE.shape)).astype(np.float32)
     gradient = evaluate(picture)[1][0].astype(np.float64)
@@ -159,7 +159,7 @@ def test_the_gradient_is_that_of_finite_differences(statistic):
         assert (ahead - behind) / (2 * step) == pytest.approx(slope, rel=0.02, abs=1e-3 * scale)
 
 
-def test_lbfgs_gets_further_than_adam(model):
+def test_lbfgs_reaches_lower_loss_than_adam(model):
     evaluate = evaluation(model)
     losses = {
         name: float(evaluate(model.stylize(IMAGE, STYLE, optimizer=name, steps=25, scales=1))[0])
@@ -168,7 +168,7 @@ def test_lbfgs_gets_further_than_adam(model):
     assert losses["lbfgs"] < losses["adam"] < 0.5 * float(evaluate(IMAGE)[0])
 
 
-def test_fit_trains_the_picture_of_the_model():
+def test_fit_lowers_loss_and_keeps_picture_in_range():
     own = StyleTransfer(network="lenet.cifar10")
     own.compile({"picture": keras.optimizers.Adam(0.05)})
     many = (np.repeat(x[None], 20, axis=0) for x in (IMAGE, STYLE))
@@ -181,14 +181,14 @@ def test_fit_trains_the_picture_of_the_model():
     assert last["loss"] == pytest.approx(terms, rel=1e-5)
 
 
-# -- what comes out ---------------------------------------------------------------------------------------------------
+# -- output -----------------------------------------------------------------------------------------------------------
 
 
 def paint(model, content=FACE, style=TISSUE, **options):
     return model.stylize(content, style, **{"steps": 4, **options})
 
 
-def test_what_comes_in_goes_out(model):
+def test_stylize_preserves_shape_and_dtype(model):
     floats = paint(model, IMAGE, STYLE)
     assert floats.dtype == np.float32 and floats.shape == IMAGE.shape and 0 <= floats.min() <= floats.max() <= 1
     for dtype, largest in ((np.uint8, 255), (np.uint16, 65535)):
@@ -200,7 +200,7 @@ def test_what_comes_in_goes_out(model):
     np.testing.assert_allclose(both[0], paint(model), atol=1)
 
 
-def test_several_styles_are_mixed_by_their_weights(model):
+def test_stylize_mixes_styles_by_weights(model):
     other = data.coffee()[100:164, 100:164]
     alone = paint(model)
     np.testing.assert_array_equal(paint(model, style=[TISSUE, other], weights=[3, 1e-9]), alone)
@@ -208,7 +208,7 @@ def test_several_styles_are_mixed_by_their_weights(model):
     assert np.abs(mixed.astype(int) - alone).mean() > 1
 
 
-def test_outside_of_a_mask_the_content_stays_bit_for_bit(model):
+def test_mask_preserves_content_outside_bit_for_bit(model):
     mask = np.zeros((64, 64), np.uint8)
     mask[8:40, 20:60] = 200
     for content in (FACE, IMAGE):
@@ -217,14 +217,14 @@ def test_outside_of_a_mask_the_content_stays_bit_for_bit(model):
         assert (found[mask > 0] != content[mask > 0]).mean() > 0.9
 
 
-def test_the_luma_of_one_picture_and_the_chroma_of_another():
+def test_with_luma_replaces_luma():
     luma = rng.random((6, 6, 1))
     made = rgb_to_full_ycbcr(with_luma(rng.random((6, 6, 3)), luma))
     np.testing.assert_allclose(made[..., :1], luma, atol=1e-12)
 
 
-def test_kept_colours_are_those_of_the_content(model):
-    soft = 0.4 + 0.2 * IMAGE  # so that all colors can be had
+def test_keep_color_preserves_chroma_of_content(model):
+    soft = 0.4 + 0.2 * IMAGE  # so that all colors fit in the RGB gamut
     found = paint(model, soft, keep_color=True, steps=12)
     made, before = (rgb_to_full_ycbcr(x.astype(np.float64)) for x in (found, soft))
     inside = ((found > 0) & (found < 1)).all(axis=2)
@@ -233,7 +233,7 @@ def test_kept_colours_are_those_of_the_content(model):
     assert np.abs(made - before)[..., 0].mean() > 0.004
 
 
-def test_a_large_content_is_painted_small(model):
+def test_side_limits_size_of_optimized_image(model):
     sizes = []
     progress = lambda done, total, picture: sizes.append((done, total, picture.shape))  # noqa: E731
     assert paint(model, np.tile(FACE, (2, 3, 1)), side=64, progress=progress).shape == (128, 192, 3)
@@ -241,7 +241,7 @@ def test_a_large_content_is_painted_small(model):
     assert sizes[-1][:2] == (4, 4)
 
 
-# -- what is refused --------------------------------------------------------------------------------------------------
+# -- invalid arguments ------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -261,12 +261,12 @@ def test_a_large_content_is_painted_small(model):
         ({"mask": np.ones((3, 3))}, r"Masks must have shape .*Received: \(3, 3\)"),
     ],
 )
-def test_what_cannot_be_painted_is_said(model, options, complaint):
+def test_stylize_rejects_invalid_arguments(model, options, complaint):
     with pytest.raises(ValueError, match=complaint):
         paint(model, **options)
 
 
-def test_what_cannot_be_built_is_said():
+def test_style_transfer_rejects_unknown_statistic_and_network():
     with pytest.raises(ValueError, match=r"`statistic` must be one of gram, moments.*Received: 'median'"):
         cnnzoo.build("style_transfer", statistic="median")
     with pytest.raises(registry.UnknownName, match=r"Unknown network 'random_vg'. Did you mean random_vgg"):
@@ -278,7 +278,7 @@ def test_what_cannot_be_built_is_said():
 
 @pytest.fixture
 def files(tmp_path, monkeypatch):
-    """A folder with a photograph, a picture to paint after, and a painting with a name."""
+    """A folder with a photograph, a style image, and a named painting."""
     monkeypatch.setenv("CNNZOO_DATA_DIR", str(tmp_path))
     (tmp_path / "style/train/style").mkdir(parents=True)
     Image.fromarray(FACE).save(tmp_path / "in.png")
@@ -287,7 +287,7 @@ def files(tmp_path, monkeypatch):
     return tmp_path
 
 
-def test_the_command_paints_after_a_name_and_after_a_file(files, capsys):
+def test_stylize_command_accepts_style_name_and_file(files, capsys):
     for style in ("tissue", str(files / "mine.png")):
         words = [files / "in.png", files / "out.png", "--style", style, "--frames", files / "frames"]
         assert main(["stylize", *map(str, words), "--steps", "5", "--network", "lenet.cifar10"]) == 0
@@ -304,7 +304,7 @@ def test_the_command_paints_after_a_name_and_after_a_file(files, capsys):
         ("notes.txt", "The style must be one of tissue, or the path of a picture. Received: no picture: "),
     ],
 )
-def test_the_command_says_which_styles_there_are(files, capsys, monkeypatch, style, complaint):
+def test_stylize_command_rejects_unknown_style(files, capsys, monkeypatch, style, complaint):
     monkeypatch.chdir(files)
     (files / "notes.txt").write_text("no picture")
     assert main(["stylize", "in.png", "out.png", "--style", style]) == 2

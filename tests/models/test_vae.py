@@ -1,4 +1,4 @@
-"""The variational autoencoders: bounds, objectives and priors against closed forms, SciPy and arithmetic by hand."""
+"""Tests of the VAEs: bounds, objectives and priors against closed forms, SciPy and hand computation."""
 
 import json
 import os
@@ -29,11 +29,11 @@ FLOATS = IMAGES.astype(np.float32) / 255
 rng = np.random.default_rng(0)
 DIRECTIONS = np.linalg.qr(rng.normal(size=(16, 2)))[0].astype(np.float32) * np.float32([3.0, 0.5])  # (16, 2)
 SIGMA = np.float32(0.8)
-PRECISION = 1 + np.sum(DIRECTIONS**2, axis=0) / SIGMA**2  # of p(z|x): diagonal, as the directions are orthogonal
+PRECISION = 1 + np.sum(DIRECTIONS**2, axis=0) / SIGMA**2  # of p(z|x): diagonal, since the directions are orthogonal
 
 
 class Linear(VAE):
-    """x = W z + noise with z ~ N(0, I), where log p(x) and p(z|x) are known. q is p(z|x), moved by `shift`."""
+    """x = W z + noise with z ~ N(0, I); log p(x) and p(z|x) are known. q is p(z|x), shifted by `shift`."""
 
     architecture = "linear"
 
@@ -62,7 +62,7 @@ def log_evidence(x):
 
 
 def loss(model, x, labels=None):
-    model.noise.state.assign([1, 2])  # the same draws every time
+    model.noise.state.assign([1, 2])  # the same samples in every call
     value, logs = model.phases()[0].evaluate(model.forward(x, labels, training=True))
     return float(value), {name: float(log) for name, log in logs.items()}
 
@@ -71,27 +71,27 @@ def loss(model, x, labels=None):
 
 
 @pytest.mark.parametrize("k", [1, 2, 5])
-def test_with_the_true_posterior_every_weight_is_the_evidence(k):
+def test_log_weights_equal_evidence_for_true_posterior(k):
     x = points(6)
     model = Linear(importance_samples=k)
     weights = model.log_weights(x, 4, seed=3)
     np.testing.assert_allclose(weights, np.tile(log_evidence(x), (4, 1)), rtol=1e-5)
-    if k > 1:  # with one draw the KL is in closed form, and the likelihood alone still varies
+    if k > 1:  # for k = 1 the KL is in closed form, and only the likelihood varies
         assert loss(model, x)[0] == pytest.approx(-log_evidence(x).mean(), rel=1e-5)
 
 
-def test_the_loss_of_one_draw_is_the_elbo_in_closed_form():
+def test_loss_with_one_sample_matches_closed_form_elbo():
     model, n = Linear(shift=0.4), 20_000
     x = points(1)
     many = np.repeat(x, n, axis=0)
     bound = log_evidence(x)[0] - 0.5 * np.sum(PRECISION * 0.4**2)  # log p(x) - KL(q(z|x) || p(z|x))
-    spread = model.log_weights(many, 1, seed=5).std() + 5  # the closed KL leaves the likelihood to vary by itself
+    spread = model.log_weights(many, 1, seed=5).std() + 5  # with a closed-form KL, only the likelihood varies
     assert -loss(model, many)[0] == pytest.approx(bound, abs=5 * spread / np.sqrt(n))
     estimates = model.log_weights(many, 1, seed=5)[0]
     assert estimates.mean() == pytest.approx(bound, abs=5 * estimates.std() / np.sqrt(n))
 
 
-def test_more_draws_tighten_the_bound_as_a_plain_loop_says():
+def test_importance_samples_tighten_bound_and_match_loop():
     x, n = points(1), 4000
     many = np.repeat(x, n, axis=0)
     found = {k: -loss(Linear(shift=0.4, importance_samples=k), many)[0] for k in (2, 10)}
@@ -103,14 +103,14 @@ def test_more_draws_tighten_the_bound_as_a_plain_loop_says():
     assert elbo < found[2] < found[10] < evidence
 
 
-def test_the_bound_of_one_draw_is_its_weight_and_of_two_their_mean():
+def test_importance_weighted_bound_is_log_mean_of_weights():
     weights = np.array([[-3.0], [2.0], [0.5]], np.float32)
     np.testing.assert_array_equal(losses.importance_weighted_bound(weights), weights[:, 0])
     pair = np.log([[2.0, 6.0], [1e-30, 10.0]]).astype(np.float32)
     np.testing.assert_allclose(losses.importance_weighted_bound(pair), np.log([4.0, 5.0]), rtol=1e-6)
 
 
-def test_the_gradient_of_the_bound_weighs_the_draws_by_their_importance():
+def test_importance_weighted_bound_gradient_is_softmax():
     import tensorflow as tf
 
     weights = tf.constant([[-1.0, 0.5, 2.0]])
@@ -130,36 +130,36 @@ def kl_by_latent(model):
 
 
 def far(**config):
-    """A tiny model whose posterior is far from the prior, by another distance in each latent."""
+    """Returns a tiny model with a posterior far from the prior, at a different distance in each latent."""
     model = samples.fresh("vae", **TINY, **config)
     model.encoder.layers[-1].bias.assign([0.1, 1.0, -2.0, 0.0, -1.0, 0.5])
     return model
 
 
 @pytest.mark.parametrize("beta", [0.0, 0.25, 4.0])
-def test_beta_weighs_the_kl(beta):
+def test_beta_scales_kl_in_loss(beta):
     found, logs = loss(far(beta=beta), FLOATS)
     assert logs["kl"] == pytest.approx(kl_by_latent(far()).sum(), rel=1e-5)
     assert found == pytest.approx(logs["negative_log_likelihood"] + beta * logs["kl"], rel=1e-6)
     assert logs == loss(far(), FLOATS)[1]
 
 
-def test_free_bits_are_charged_whether_they_are_used_or_not():
+def test_free_bits_set_minimum_kl_per_latent():
     by_latent = kl_by_latent(far())
     assert by_latent[0] < 0.3 < by_latent[1:].min()
     found, logs = loss(far(free_bits=0.3, beta=2.0), FLOATS)
     expected = logs["negative_log_likelihood"] + 2.0 * (0.3 + by_latent[1:].sum())
     assert found == pytest.approx(expected, rel=1e-6)
-    assert logs["kl"] == pytest.approx(by_latent.sum(), rel=1e-5)  # what is logged is the KL itself
+    assert logs["kl"] == pytest.approx(by_latent.sum(), rel=1e-5)  # the logged KL excludes free bits
 
 
-def test_the_kl_is_phased_in_over_the_steps_of_the_warm_up():
+def test_warmup_raises_kl_weight_linearly():
     model = far(beta=2.0, warmup=4)
     model.compile(keras.optimizers.SGD(0.0))
     for weight in (0.0, 0.5, 1.0, 1.5, 2.0, 2.0):
         logs = {name: values[0] for name, values in samples.steps(model, 1).items()}
         assert logs["loss"] == pytest.approx(logs["negative_log_likelihood"] + weight * logs["kl"], rel=1e-6)
-        held_out = model.evaluate(samples.images(model), verbose=0, return_dict=True)  # always as at the end
+        held_out = model.evaluate(samples.images(model), verbose=0, return_dict=True)  # uses the final weight
         assert held_out["loss"] == pytest.approx(held_out["negative_log_likelihood"] + 2 * held_out["kl"], rel=1e-6)
 
 
@@ -167,7 +167,7 @@ def arrays(model):
     return [ops.convert_to_numpy(v) for v in (*model.variables, *model.optimizer.variables)]
 
 
-def test_a_warm_up_goes_on_where_it_was_saved(tmp_path):
+def test_warmup_resumes_bit_for_bit_after_save(tmp_path):
     config = TINY | {"warmup": 5, "free_bits": 0.1}
     model = samples.fresh("vae", **config)
     model.compile()
@@ -191,11 +191,11 @@ class Interrupt(keras.callbacks.Callback):
             os.kill(os.getpid(), signal.SIGINT)
 
 
-def test_a_run_that_is_interrupted_in_its_warm_up_ends_in_the_same_bits(tmp_path):
+def test_run_interrupted_in_warmup_resumes_bit_for_bit(tmp_path):
     config = TINY | {"warmup": 9, "prior": "vampprior", "pseudo_inputs": 4}
     run = {"data": "digits", "epochs": 2, "batch_size": 256, "config": config, "verbose": 0}
     cnnzoo.train("vae", out=tmp_path / "straight", **run)
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background inherits it ignored
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # background jobs inherit an ignored SIGINT
     try:
         with pytest.raises(KeyboardInterrupt):
             cnnzoo.train("vae", out=tmp_path / "stopped", callbacks=[Interrupt()], **run)
@@ -211,7 +211,7 @@ def test_a_run_that_is_interrupted_in_its_warm_up_ends_in_the_same_bits(tmp_path
 
 
 def learned(**config):
-    """A model whose prior has four components that lie apart: four digits seen by a network of large weights."""
+    """Returns a model with four distant components in its prior: four digits, encoded by a network of large weights."""
     model = samples.fresh("vae", prior="vampprior", pseudo_inputs=4, **TINY, **config)
     model.pseudo.logits.assign(12.0 * FLOATS[:4] - 6.0)
     last = model.encoder.layers[-1]
@@ -221,24 +221,24 @@ def learned(**config):
 
 
 def components(model):
-    """Means and standard deviations, (4, 3), by way of the encoder's own layers."""
+    """Returns the means and standard deviations of the prior, each (4, 3), from the encoder."""
     x = expit(ops.convert_to_numpy(model.pseudo.logits))
     numbers = ops.convert_to_numpy(model.encoder(x)).astype(float)
     return numbers[:, :3], np.exp(numbers[:, 3:] / 2)
 
 
-def test_the_density_of_a_learned_prior_is_that_of_its_mixture():
+def test_vampprior_log_density_matches_mixture():
     model = learned()
     means, deviations = components(model)
     z = (means[rng.integers(4, size=50)] + rng.normal(size=(50, 3))).astype(np.float32)
     each = stats.norm.logpdf(z[:, None], means, deviations).sum(axis=2)  # (50, 4)
     found = ops.convert_to_numpy(model.log_prior(z))
-    # The square is multiplied out in float32, whose terms may be a hundred times their sum.
+    # The expanded square is computed in float32. Its terms may be a hundred times their sum.
     np.testing.assert_allclose(found, logsumexp(each, axis=1) - np.log(4), rtol=1e-5, atol=1e-4)
     np.testing.assert_allclose(ops.convert_to_numpy(model.log_prior(z.reshape(5, 10, 3))).ravel(), found, rtol=1e-5)
 
 
-def test_a_mixture_of_normals_integrates_to_one():
+def test_normal_mixture_density_integrates_to_one():
     means, log_variances = np.array([[-1.0], [2.0]], np.float32), np.array([[0.3], [-1.5]], np.float32)
 
     def density(x):
@@ -247,7 +247,7 @@ def test_a_mixture_of_normals_integrates_to_one():
     assert integrate.quad(density, -9, 9, points=[2.0], epsabs=1e-5)[0] == pytest.approx(1.0, abs=1e-4)
 
 
-def test_draws_from_a_learned_prior_have_the_moments_of_its_mixture():
+def test_vampprior_draw_matches_moments_and_is_deterministic():
     model, n = learned(), 40_000
     means, deviations = components(model)
     z = model.draw(n, seed=2)
@@ -260,14 +260,14 @@ def test_draws_from_a_learned_prior_have_the_moments_of_its_mixture():
     assert (np.abs(products.mean(axis=0) - covariance) < 5 * products.std(axis=0) / np.sqrt(n)).all()
 
 
-def test_images_are_made_from_the_learned_prior():
+def test_generate_decodes_draws_from_prior():
     model = learned()
     np.testing.assert_array_equal(model.generate(5, seed=1), model.decode(model.draw(5, seed=1)))
     plain = far()
     np.testing.assert_array_equal(plain.draw(5, seed=1), np.random.default_rng(1).standard_normal((5, 3), np.float32))
 
 
-def test_the_kl_to_a_learned_prior_is_estimated_from_the_draws():
+def test_vampprior_kl_matches_monte_carlo_estimate():
     model, n = learned(), 4000
     found, logs = loss(model, np.repeat(FLOATS[:1], n, axis=0))
     mean, log_variance = (np.asarray(part, float)[0] for part in model.posterior(FLOATS[:1]))
@@ -284,7 +284,7 @@ def test_the_kl_to_a_learned_prior_is_estimated_from_the_draws():
 
 
 @pytest.mark.parametrize("config", [{"importance_samples": 3, "binarize": True}, {"beta": 0.5, "warmup": 1}], ids=str)
-def test_a_learned_prior_is_trained_with_everything_else(config):
+def test_vampprior_training_updates_all_variables(config):
     model = samples.fresh("vae", prior="vampprior", pseudo_inputs=4, **TINY, **config)
     model.compile(keras.optimizers.SGD(1e-2))
     before = [v.numpy() for v in model.trainable_variables]
@@ -294,7 +294,7 @@ def test_a_learned_prior_is_trained_with_everything_else(config):
         assert np.isfinite(variable.numpy()).all() and not np.array_equal(variable, old), variable.path
 
 
-# -- one backend against the other, and two replicas against one -------------------------------------------------------
+# -- backends and replicas ---------------------------------------------------------------------------------------------
 
 VARIANTS = [
     {"warmup": 3, "beta": 2.0, "free_bits": 0.05},
@@ -334,7 +334,7 @@ CHILD = """
 
 @pytest.fixture(scope="module")
 def here(tmp_path_factory):
-    """A folder with the weights of each variant, and the logs of five steps from them."""
+    """A folder with the weights of each variant, and the logs of five training steps from these weights."""
     folder, logs = tmp_path_factory.mktemp("here"), []
     with pytest.MonkeyPatch.context() as patch:
         noise.replace(patch.setattr)
@@ -348,7 +348,7 @@ def here(tmp_path_factory):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("backend", "replicas"), [("jax", False), ("tensorflow", True)])
-def test_each_objective_is_the_same_elsewhere(backend, replicas, here):
+def test_vae_training_matches_across_backends_and_replicas(backend, replicas, here):
     pytest.importorskip(backend)
     weights, logs = here
     tests = Path(__file__).parents[1]
@@ -361,21 +361,21 @@ def test_each_objective_is_the_same_elsewhere(backend, replicas, here):
     for expected, found in zip(logs, json.loads(done.stdout.splitlines()[-1]), strict=True):
         assert found.keys() == expected.keys()
         for name, values in expected.items():
-            np.testing.assert_allclose(found[name], values, rtol=1e-5, atol=1e-5, err_msg=name)  # other sums
+            np.testing.assert_allclose(found[name], values, rtol=1e-5, atol=1e-5, err_msg=name)  # summation order
 
 
-# -- the conditional one -----------------------------------------------------------------------------------------------
+# -- conditional VAE ---------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
 def conditional():
     model = samples.fresh("cvae", classes=3, **TINY)
-    for weight in model.trainable_variables:  # larger, for labels to matter
+    for weight in model.trainable_variables:  # larger, so that labels matter
         weight.assign(weight.numpy() * 2)
     return model
 
 
-def test_both_networks_see_the_label(conditional):
+def test_cvae_encoder_and_decoder_depend_on_label(conditional):
     of = [conditional.generate(4, seed=1, labels=label) for label in range(3)]
     assert np.abs(of[0] - of[1]).max() > 1e-3
     mixed = conditional.generate(4, seed=1, labels=[0, 1, 2, 0])
@@ -388,7 +388,7 @@ def test_both_networks_see_the_label(conditional):
     np.testing.assert_allclose(conditional.reconstruct(FLOATS[3], 2), again[3], atol=1e-6)
 
 
-def test_a_missing_label_is_the_one_under_which_the_image_is_most_likely(conditional):
+def test_cvae_infers_most_likely_label(conditional):
     bounds = []
     for label in range(3):
         z = conditional.encode(IMAGES, label)
@@ -405,7 +405,7 @@ def test_a_missing_label_is_the_one_under_which_the_image_is_most_likely(conditi
     np.testing.assert_allclose(conditional(FLOATS), conditional.reconstruct(FLOATS, labels), atol=1e-6)
 
 
-def test_trained_it_makes_and_knows_what_it_is_asked_for():
+def test_trained_cvae_generates_and_infers_classes():
     digits = load("digits")
     pair = np.isin(digits.labels, (0, 1))
     x, labels = digits.images[pair], digits.labels[pair]
@@ -422,7 +422,7 @@ def test_trained_it_makes_and_knows_what_it_is_asked_for():
     assert np.mean(found == truth) > 0.9
 
 
-def test_a_learned_prior_takes_no_label(conditional):
+def test_cvae_vampprior_is_independent_of_label(conditional):
     model = samples.fresh("cvae", classes=3, prior="vampprior", pseudo_inputs=4, importance_samples=2, **TINY)
     assert ops.convert_to_numpy(model.pseudo()).shape == (4, 28, 28, 1 + 3)
     model.compile()
@@ -430,10 +430,10 @@ def test_a_learned_prior_takes_no_label(conditional):
     np.testing.assert_array_equal(model.generate(3, labels=1), model.decode(model.draw(3), 1))
 
 
-# -- scores, and what is refused ---------------------------------------------------------------------------------------
+# -- scores and invalid arguments --------------------------------------------------------------------------------------
 
 
-def test_a_conditional_one_is_scored_given_the_labels():
+def test_evaluate_scores_cvae_given_labels():
     model = samples.fresh("cvae", **TINY)
     report = evaluate(model, "digits", samples=20, images=10)
     test = load("digits", "test")
@@ -444,7 +444,7 @@ def test_a_conditional_one_is_scored_given_the_labels():
     assert report["negative_elbo"].n == 360
 
 
-def test_a_logistic_likelihood_is_given_in_bits_per_dimension():
+def test_evaluate_reports_bits_per_dim_only_for_logistic():
     model = samples.fresh("vae", likelihood="logistic", **TINY)
     report = evaluate(model, "digits", samples=10, images=10)
     bits = report["bits_per_dim"]
@@ -453,7 +453,7 @@ def test_a_logistic_likelihood_is_given_in_bits_per_dimension():
     assert "bits_per_dim" not in {score.name for score in evaluate(far(), "digits", samples=2, images=2).scores}
 
 
-def test_binary_images_are_said_to_be_drawn_already(tfds_data):
+def test_evaluate_reports_static_binarization(tfds_data):
     report = evaluate(far(), "mnist/static", limit=20, samples=2, images=2)
     assert report["iw_nll"].protocol["binarisation"] == "static: the data are binary"
 
@@ -480,12 +480,12 @@ def test_binary_images_are_said_to_be_drawn_already(tfds_data):
         ),
     ],
 )
-def test_settings_that_make_no_sense_are_refused(config, complaint):
+def test_vae_rejects_invalid_configuration(config, complaint):
     with pytest.raises(ValueError, match=complaint):
         cnnzoo.build("vae", **TINY, **config)
 
 
-def test_labels_that_are_none_are_refused(conditional):
+def test_cvae_rejects_invalid_classes_and_labels(conditional):
     with pytest.raises(ValueError, match=r"`classes` must be an integer >= 2.*Received: 1"):
         cnnzoo.build("cvae", classes=1)
     with pytest.raises(ValueError, match=r"`labels` must come with the images.*Received: None"):
@@ -499,7 +499,7 @@ def test_labels_that_are_none_are_refused(conditional):
             conditional.elbo(FLOATS, labels=labels)
 
 
-def test_log_weights_refuse_what_they_would_ignore():
+def test_log_weights_rejects_invalid_arguments_but_accepts_uint8():
     model = samples.fresh("vae", **TINY)
     with pytest.raises(ValueError, match=r"`labels` must be None with a vae, which is told none. Received: labels"):
         model.log_weights(FLOATS, labels=np.eye(8))

@@ -1,4 +1,4 @@
-"""The compiled graphs of the verbs: against the layers one by one, with new weights, and in bounded number."""
+"""Tests of the compiled graphs of the verbs: against uncompiled layers, with new weights, in bounded number."""
 
 import subprocess
 import sys
@@ -29,7 +29,7 @@ def espcn():
 
 @pytest.mark.parametrize("channels", [1, 3])
 @pytest.mark.parametrize("size", [(1, 1), (1, 9), (33, 20)])
-def test_upscale_is_the_network_and_bicubic_color(espcn, channels, size):
+def test_upscale_matches_network_and_bicubic_color(espcn, channels, size):
     image = rng.integers(0, 256, (*size, channels), np.uint8)
     expected = ops.convert_to_numpy(with_bicubic_color(espcn, 2)(ops.convert_to_tensor(image[None] / np.float32(255))))
     expected = expected[0].clip(0, 1)
@@ -40,7 +40,7 @@ def test_upscale_is_the_network_and_bicubic_color(espcn, channels, size):
         np.testing.assert_allclose(made / largest, expected, atol=0.501 / largest + 1e-5)
 
 
-def test_an_ensemble_is_the_mean_over_eight_views(espcn):
+def test_ensemble_is_mean_over_eight_views(espcn):
     image = rng.random((7, 10, 1), np.float32)
     views = [np.rot90(side, turns) for side in (image, image[:, ::-1]) for turns in range(4)]
     made = [ops.convert_to_numpy(espcn(np.ascontiguousarray(view)[None]))[0] for view in views]
@@ -49,7 +49,7 @@ def test_an_ensemble_is_the_mean_over_eight_views(espcn):
     np.testing.assert_allclose(espcn.upscale(image, ensemble=True), expected, atol=1e-5)
 
 
-def test_pictures_of_many_sizes_share_a_graph(espcn):
+def test_graph_is_shared_across_image_sizes(espcn):
     espcn.upscale(np.zeros((5, 6, 3), np.uint8))
     before = len(graphs(espcn))
     for side in range(8, 20):
@@ -58,7 +58,7 @@ def test_pictures_of_many_sizes_share_a_graph(espcn):
     assert len(graphs(espcn)) == before
 
 
-def test_the_number_of_graphs_is_bounded(monkeypatch):
+def test_graph_count_is_bounded(monkeypatch):
     monkeypatch.setattr(compiled, "KEPT", 2)
     model = cnnzoo.build("espcn", scale=2, width=4, depth=1)
     for dtype in (np.uint8, np.uint16, np.float32):
@@ -75,7 +75,7 @@ def small_classifier():
     return cnnzoo.build("cnn", classes=3)
 
 
-def test_new_weights_are_seen_at_once(tmp_path):
+def test_graph_uses_new_weights(tmp_path):
     model, images = small_classifier(), rng.random((5, 28, 28, 1), np.float32)
 
     def check() -> np.ndarray:
@@ -109,12 +109,12 @@ def test_graphs_are_neither_saved_nor_copied(tmp_path):
     np.testing.assert_allclose(loaded.classify(images), expected, atol=1e-6)
 
 
-def test_a_batch_of_any_length_is_the_rows_one_by_one():
+def test_classify_batch_matches_single_images():
     model, images = small_classifier(), rng.integers(0, 256, (300, 28, 28, 1), np.uint8)
     made = model.classify(images)
     np.testing.assert_allclose(made[[0, 299]], [model.classify(images[i])[0] for i in (0, 299)], atol=1e-5)
     assert made.shape == (300, 3) and made.dtype == np.float32
 
 
-def test_on_jax_the_same_holds():
+def test_compiled_verbs_match_layers_on_jax():
     subprocess.run([sys.executable, SCRIPT], check=True, timeout=300)

@@ -1,4 +1,4 @@
-"""The vector-quantised autoencoder against SciPy, gradients put together by hand and the information in its codes."""
+"""Tests of the VQ-VAE: against SciPy, gradients computed by hand, and the information content of codes."""
 
 import zlib
 
@@ -33,18 +33,18 @@ def numbers(x) -> np.ndarray:
 
 
 def prior(model, codes) -> np.ndarray:
-    """Logits (n, rows, columns, codes)."""
+    """Returns the logits of the prior, (n, rows, columns, codes)."""
     return numbers(model.prior(codes)).astype(np.float64)
 
 
 def wide_awake(model):
-    """The model with a prior that has opinions: fresh, it has hardly any."""
+    """Returns the model with large random weights in the prior. A fresh prior has nearly uniform probabilities."""
     for weight in model.prior.weights:
         weight.assign(np.random.default_rng(1).normal(0, 0.7, weight.shape))
     return model
 
 
-def test_codes_name_the_nearest_vectors(model, images):
+def test_encode_and_decode_use_nearest_codebook_vectors(model, images):
     points = numbers(model.encoder(images.astype(np.float32) / 255))
     distances = cdist(points.reshape(-1, model.code_dim), numbers(model.codebook.vectors))
     codes = model.encode(images)
@@ -57,7 +57,7 @@ def test_codes_name_the_nearest_vectors(model, images):
     assert model.reconstruct(images[0]).shape == (16, 16, 1) and model.reconstruct(images).dtype == np.uint8
 
 
-def test_the_loss_is_distortion_codebook_and_commitment(model, images):
+def test_losses_and_perplexity_match_numpy(model, images):
     truth = images.astype(np.float32) / 255
     made, points = model.reconstruct(truth), numbers(model.encoder(truth))
     vectors = numbers(model.codebook.vectors)[model.encode(truth)]
@@ -75,7 +75,7 @@ def test_the_loss_is_distortion_codebook_and_commitment(model, images):
     assert logs["prior_loss"] == pytest.approx(-chosen.mean(), rel=1e-5)
 
 
-def test_the_gradient_of_the_decoder_passes_straight_to_the_encoder(model, images):
+def test_straight_through_gradient_matches_hand_computation(model, images):
     truth = tf.constant(images.astype(np.float32) / 255)
     model.commitment = 0.0
     weights = [w.value for w in model.encoder.trainable_variables]
@@ -93,7 +93,7 @@ def test_the_gradient_of_the_decoder_passes_straight_to_the_encoder(model, image
         np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5)
 
 
-def test_the_codebook_moves_to_the_middle_of_its_points_and_the_points_to_it(model, images):
+def test_codebook_and_commitment_gradients_match_formula(model, images):
     truth = images.astype(np.float32) / 255
     with tf.GradientTape(persistent=True) as tape:
         passed = model.forward(truth, None, training=True)
@@ -109,7 +109,7 @@ def test_the_codebook_moves_to_the_middle_of_its_points_and_the_points_to_it(mod
     np.testing.assert_allclose(pull, 0.5 * 2 * (points - vectors[codes]) / len(images), rtol=1e-3, atol=1e-5)
 
 
-def test_the_prior_sees_what_stands_above_and_to_the_left_all_of_it_and_nothing_else(model):
+def test_prior_is_causal_without_blind_spot(model):
     wide_awake(model)
     codes = np.random.default_rng(0).integers(0, CODES, (1, 4, 4))
     before = prior(model, codes)
@@ -120,13 +120,13 @@ def test_the_prior_sees_what_stands_above_and_to_the_left_all_of_it_and_nothing_
         assert not moved[: place + 1].any(), place
         if place < 15:
             assert moved[place + 1 :].any(), place
-    # Two layers reach two rows up and two columns to each side beyond the first step.
+    # Beyond the first step, two layers reach two rows up and two columns to each side.
     corner = codes.copy()
     corner[0, 1, 3] = (corner[0, 1, 3] + 1) % CODES
     assert np.abs(prior(model, corner) - before)[0, 2, 1].max() > 0, "blind to what stands above and to the right"
 
 
-def test_the_prior_teaches_nobody_but_itself(model, images):
+def test_prior_training_has_no_effect_on_autoencoder(model, images):
     model.compile({"autoencoder": keras.optimizers.SGD(0.0), "prior": keras.optimizers.SGD(1.0)})
     theirs = [model.encoder, model.codebook, model.decoder]
     before = [numbers(w) for layer in theirs for w in layer.trainable_weights]
@@ -135,7 +135,7 @@ def test_the_prior_teaches_nobody_but_itself(model, images):
         np.testing.assert_array_equal(numbers(weight), old)
 
 
-def test_grids_are_drawn_from_the_prior(model, monkeypatch):
+def test_generate_samples_codes_from_prior(model, monkeypatch):
     chances = softmax(np.linspace(-2, 1, CODES))
     model.prior.head.kernel.assign(np.zeros(model.prior.head.kernel.shape))
     model.prior.head.bias.assign(np.log(chances))
@@ -148,7 +148,7 @@ def test_grids_are_drawn_from_the_prior(model, monkeypatch):
     assert not np.array_equal(model.generate(400, seed=4), codes)
 
 
-def test_each_place_is_drawn_in_sight_of_those_before_it(model, monkeypatch):
+def test_generate_conditions_on_previous_codes(model, monkeypatch):
     wide_awake(model)
     monkeypatch.setattr(type(model), "decode", lambda self, codes: codes)
     codes = model.generate(300, seed=0)
@@ -159,7 +159,7 @@ def test_each_place_is_drawn_in_sight_of_those_before_it(model, monkeypatch):
     assert -own.mean() == pytest.approx(entropy.mean(), abs=5 * spread)
 
 
-def test_images_come_out_of_their_bytes_as_they_come_out_of_their_codes(model, images):
+def test_compress_decompress_equals_encode_decode(model, images):
     wide_awake(model)
     data = model.compress(images)
     assert isinstance(data, bytes)
@@ -167,16 +167,16 @@ def test_images_come_out_of_their_bytes_as_they_come_out_of_their_codes(model, i
     np.testing.assert_array_equal(model.decompress(model.compress(images[0])), model.decode(model.encode(images[0])))
 
 
-def test_the_bytes_are_as_many_as_the_prior_needs(model, images):
+def test_compress_size_matches_prior_log_likelihood(model, images):
     wide_awake(model)
     codes = model.encode(images)
     likely = np.take_along_axis(log_softmax(prior(model, codes), axis=-1), codes[..., None], -1)
     bits = -likely.sum() / np.log(2)
-    # 24 bytes of frame and state; the codes' frequencies are rounded to 2^-16.
+    # 24 bytes of header and coder state. The frequencies of the codes are rounded to 2^-16.
     assert 8 * len(model.compress(images)) == pytest.approx(bits + 8 * 24, abs=8 + 0.01 * codes.size)
 
 
-def test_bytes_that_are_not_its_own_are_refused(model, images):
+def test_decompress_rejects_altered_bytes_and_other_weights(model, images):
     data = model.compress(images)
     for bad in (b"", data[:-1], data[:10], data[:30] + bytes([data[30] ^ 4]) + data[31:]):
         with pytest.raises(ValueError, match=r"cut short or altered|holds no compressed images"):
@@ -190,7 +190,7 @@ def test_bytes_that_are_not_its_own_are_refused(model, images):
         model.decompress(data)
 
 
-def test_numbers_that_round_otherwise_are_noticed(model, images, monkeypatch):
+def test_decompress_rejects_different_probabilities(model, images, monkeypatch):
     wide_awake(model)
     data = model.compress(images)
     frequencies = entropy_coding.frequencies
@@ -199,7 +199,7 @@ def test_numbers_that_round_otherwise_are_noticed(model, images, monkeypatch):
         model.decompress(data)
 
 
-def test_what_it_cannot_take_is_said(model):
+def test_vqvae_rejects_invalid_arguments(model):
     for codes, complaint in (
         (np.zeros((1, 4, 3), int), r"`codes` must be integers \(n, 4, 4\) with n >= 1. Received: int64 \(1, 4, 3\)"),
         (np.zeros((0, 4, 4), int), r"Received: int64 \(0, 4, 4\)"),
@@ -218,7 +218,7 @@ def test_what_it_cannot_take_is_said(model):
 
 
 @pytest.mark.parametrize("count", [0, 2, 2**32 - 1])
-def test_decompress_refuses_a_forged_count_of_images(model, images, count):
+def test_decompress_rejects_forged_image_count(model, images, count):
     data = bytearray(model.compress(images[:1]))
     data[4:8] = count.to_bytes(4, "little")
     data[-4:] = zlib.crc32(bytes(data[:-4])).to_bytes(4, "little")
