@@ -1,4 +1,4 @@
-"""Sets of tensorflow-datasets by `tfds:NAME`, on sets that are written here."""
+"""Data sets of tensorflow-datasets, loaded by `tfds:NAME`; the tests write the sets."""
 
 import numpy as np
 import pytest
@@ -23,7 +23,7 @@ def rows(images, *keys):
 
 @pytest.fixture(scope="module", autouse=True)
 def written(tmp_path_factory):
-    """Sets prepared as tensorflow-datasets keeps them, in TFDS_DATA_DIR."""
+    """The folder of sets in the format of tensorflow-datasets, in TFDS_DATA_DIR."""
     import tensorflow as tf
 
     folder = tmp_path_factory.mktemp("tfds")
@@ -55,7 +55,7 @@ def written(tmp_path_factory):
         yield folder
 
 
-def test_features_are_found_by_their_types():
+def test_tfds_finds_features_by_type():
     found = load("tfds:split_animals", "train")
     np.testing.assert_array_equal(found.images, np.stack(EQUAL))
     assert found.labels.tolist() == [i % 3 for i in range(30)]
@@ -63,7 +63,7 @@ def test_features_are_found_by_their_types():
     assert len(load("tfds:split_animals", "test").images) == 6
 
 
-def test_the_test_split_is_validation_or_a_fifth_of_train():
+def test_tfds_test_split_is_validation_or_a_fifth_of_train():
     assert len(load("tfds:tuned_animals", "test").images) == 4
     train, test = (load("tfds:whole_animals", split, (28, 28, 3)) for split in ("train", "test"))
     assert (len(train.images), len(test.images)) == (24, 6)
@@ -72,14 +72,14 @@ def test_the_test_split_is_validation_or_a_fifth_of_train():
     assert len(np.unique(together, axis=0)) == 30  # no image is in both
 
 
-def test_images_of_several_sizes_are_fitted_as_those_of_a_folder():
+def test_tfds_fits_mixed_sizes_and_rejects_missing_shape():
     found = load("tfds:whole_animals", "fit", (28, 28, 1))
     assert found.images.shape[1:] == (28, 28, 1)
     with pytest.raises(ValueError, match=r"tfds:whole_animals must have one shape, .* Received: 3 shapes"):
         load("tfds:whole_animals", "train")
 
 
-def test_a_feature_among_several_is_named():
+def test_tfds_keys_select_features_and_reject_invalid_keys():
     np.testing.assert_array_equal(load("tfds:masked_animals#mask", "fit").images[0].shape, (28, 28, 3))
     with pytest.raises(ValueError, match=r"one feature of type Image; name one by #IMAGE.* Received: mask, picture"):
         load("tfds:masked_animals", "train")
@@ -89,14 +89,14 @@ def test_a_feature_among_several_is_named():
         load("tfds:masked_animals#picture,kind", "train")
 
 
-def test_bad_names_say_what_there_is():
+def test_tfds_rejects_unknown_names_and_sets_without_images():
     with pytest.raises(ValueError, match=r"tfds:notes must have an Image feature. Received: note \(Text\)"):
         load("tfds:notes", "train")
     with pytest.raises(ValueError, match=r"Unknown data set tfds:svhn_croped. Did you mean tfds:svhn_cropped"):
         load("tfds:svhn_croped", "train")
 
 
-def test_a_model_trains_on_a_builder(tmp_path, monkeypatch):
+def test_train_accepts_tfds_data(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     config = {"image_shape": (28, 28, 3), "width": 4, "hidden": 16, "latent_dim": 4}
     run = cnnzoo.train("autoencoder", data="tfds:whole_animals", config=config, epochs=1, batch_size=8, verbose=0)
@@ -104,7 +104,7 @@ def test_a_model_trains_on_a_builder(tmp_path, monkeypatch):
     assert (run / "model.weights.h5").is_file()
 
 
-def test_rows_are_those_of_the_builder_in_both_formats(written, tmp_path, monkeypatch):
+def test_rows_equal_tfds_examples_in_tfrecord_and_arrayrecord(written, tmp_path, monkeypatch):
     rows = rows_of("tfds:whole_animals", "train")
     assert len(rows) == 24
     assert rows.labels is None
@@ -129,7 +129,7 @@ def test_rows_are_those_of_the_builder_in_both_formats(written, tmp_path, monkey
         assert rows.labels[i] == which % 3
 
 
-def test_images_have_the_channels_of_the_feature(monkeypatch, tmp_path):
+def test_rows_image_has_the_channels_of_the_tfds_feature(monkeypatch, tmp_path):
     import tensorflow as tf
 
     features = tfds.features.FeaturesDict({"image": IMAGE, "label": np.int64})
@@ -147,4 +147,4 @@ def test_images_have_the_channels_of_the_feature(monkeypatch, tmp_path):
     monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path))
     rows = rows_of("tfds:gray", "train")
     np.testing.assert_array_equal(rows.image(0), np.repeat(EQUAL[0][..., :1], 3, axis=2))
-    assert rows.labels is None  # a number is no class
+    assert rows.labels is None  # an integer feature is not a ClassLabel

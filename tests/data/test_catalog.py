@@ -12,7 +12,7 @@ from cnnzoo.data.photographs import photographs
 
 
 @pytest.mark.parametrize("known", CATALOG.values(), ids=CATALOG)
-def test_entry_of_the_catalog_is_consistent(known):
+def test_catalog_entry_is_consistent(known):
     assert known.homepage.startswith("https://") and known.license
     assert bool(known.builder) == (known.source == "tfds")
     assert bool(known.files) == (known.source in ("folder", "photographs", "paintings"))
@@ -24,7 +24,7 @@ def test_entry_of_the_catalog_is_consistent(known):
     assert not known.test_for or known.splits == ("test",)
 
 
-def test_docstrings_of_the_readers_list_the_catalog():
+def test_load_and_photographs_docstrings_list_the_catalog():
     assert [name for name in NAMES if f'"{name}"' not in load.__doc__] == []
     assert [name for name in (*TRAINING, *TESTING) if f'"{name}"' not in photographs.__doc__] == []
 
@@ -53,7 +53,7 @@ def test_default_test_sets_depend_on_the_task(task, channels, sets):
         ("/folder/of/mine", "not known"),
     ],
 )
-def test_license_of_several_sets_names_each_once(data, text):
+def test_license_of_returns_each_license_once_or_not_known(data, text):
     assert catalog.license_of(data) == text
 
 
@@ -75,10 +75,10 @@ def test_class_names_of_unknown_data_are_numbers(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("of_run", "classes", "names"),
     [
-        (("cat", "dog"), 2, ["cat", "dog"]),  # the folder may be gone, or have other classes since
+        (("cat", "dog"), 2, ["cat", "dog"]),  # the folder may be missing, or have other classes now
         ((), 10, list(CATALOG["cifar10"].classes)),
         (("cat", "dog"), 3, ["0", "1", "2"]),
     ],
 )
-def test_class_names_of_a_model_are_those_of_its_run_first(of_run, classes, names):
+def test_class_names_prefer_run_then_catalog_then_numbers(of_run, classes, names):
     assert class_names(SimpleNamespace(class_names=of_run, classes=classes), "cifar10") == names

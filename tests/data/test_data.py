@@ -1,4 +1,4 @@
-"""Data sets and the batches made of them."""
+"""Data sets and their batches."""
 
 import hashlib
 import os
@@ -16,7 +16,7 @@ from cnnzoo import data
 from cnnzoo.imaging.files import save_png
 
 
-def test_digits_are_the_scans_that_scikit_learn_ships():
+def test_digits_match_scikit_learn_scans():
     train, test = data.load("digits"), data.load("digits", "test")
     assert train.images.shape == (1437, 28, 28, 1) and test.images.shape == (360, 28, 28, 1)
     scans = load_digits()
@@ -28,26 +28,26 @@ def test_digits_are_the_scans_that_scikit_learn_ships():
     assert scans.target[nearest] == train.labels[0]
 
 
-def test_photographs_are_cut_without_mixing_train_and_test():
+def test_photos_train_and_test_classes_are_disjoint():
     train, test = (data.load("photos", split, shape=(32, 32, 3)) for split in ("train", "test"))
     assert train.images.shape[1:] == (32, 32, 3) and train.images.dtype == np.uint8
     assert not set(train.classes) & set(test.classes)
     assert train.images.std(axis=(1, 2, 3)).min() > 0
 
 
-def test_fit_and_validation_are_train():
+def test_fit_and_validation_partition_train():
     train, fit, held_out = (data.load("digits", split) for split in ("train", "fit", "validation"))
     assert len(held_out.images) == 143 and len(fit.images) == 1437 - 143
     together = sorted(i.tobytes() for i in (*fit.images, *held_out.images))
     assert together == sorted(i.tobytes() for i in train.images)
 
 
-def test_images_come_in_the_shape_that_a_model_takes():
+def test_load_returns_requested_shape():
     assert data.load("digits", shape=(32, 32, 3)).images.shape == (1437, 32, 32, 3)
 
 
 @pytest.mark.parametrize("start", [0, 13, 30])
-def test_the_stream_reaches_any_step_and_numpy_gives_the_same(start):
+def test_stream_from_any_step_equals_numpy_batches(start):
     images = data.load("digits")
     stream = images.stream(100, seed=5, start_step=start)
     steps = images.batches(100, seed=5)
@@ -58,7 +58,7 @@ def test_the_stream_reaches_any_step_and_numpy_gives_the_same(start):
         np.testing.assert_array_equal(y, expected_y)
 
 
-def test_an_epoch_repeats_no_image_and_labels_stay_with_theirs():
+def test_batches_repeat_no_image_in_an_epoch_and_keep_labels():
     images = data.load("digits")
     label_of = {i.tobytes(): label for i, label in zip(images.images, images.labels, strict=True)}
     seen = set()
@@ -70,7 +70,7 @@ def test_an_epoch_repeats_no_image_and_labels_stay_with_theirs():
     assert len(seen) == 1400
 
 
-def test_a_pipeline_takes_the_next_epoch_at_each_pass():
+def test_pipeline_advances_one_epoch_per_pass():
     pipeline = cnnzoo.pipeline("digits", batch_size=100, seed=2)
     assert pipeline.cardinality() == 14
     passes = [np.concatenate([y for _, y in pipeline]) for _ in range(2)]
@@ -79,46 +79,46 @@ def test_a_pipeline_takes_the_next_epoch_at_each_pass():
         np.testing.assert_array_equal(labels, np.concatenate([next(steps)[1] for _ in range(14)]))
 
 
-def test_the_test_pipeline_is_whole_and_in_order():
+def test_pipeline_of_test_split_is_complete_and_in_order():
     labels = np.concatenate([y for _, y in cnnzoo.pipeline("digits", "test", batch_size=100)])
     np.testing.assert_array_equal(labels, data.load("digits", "test").labels)
 
 
-def test_a_pipeline_is_found_by_the_name_of_a_recipe(tfds_data):
+def test_pipeline_accepts_recipe_name(tfds_data):
     x, y = next(iter(cnnzoo.pipeline("lenet.mnist", batch_size=7)))
     assert x.shape == (7, 28, 28, 1) and y.shape == (7,)
 
 
-def test_mnist_is_the_official_one(tfds_data):
+def test_mnist_matches_published_counts_and_mean(tfds_data):
     train, test = data.load("mnist"), data.load("mnist", "test")
     assert train.images.shape == (60_000, 28, 28, 1) and test.images.shape == (10_000, 28, 28, 1)
     np.testing.assert_array_equal(np.bincount(test.labels), [980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009])
-    assert round(train.images.mean() / 255, 4) == 0.1307  # as published everywhere
+    assert round(train.images.mean() / 255, 4) == 0.1307  # the published mean
 
 
 @pytest.mark.parametrize("split", ["train", "test"])
-def test_static_mnist_is_drawn_once_from_the_grey_images(split, tfds_data):
+def test_static_mnist_matches_gray_levels_and_stored_hash(split, tfds_data):
     gray, drawn = data.load("mnist", split), data.load("mnist/static", split)
     np.testing.assert_array_equal(drawn.labels, gray.labels)
     assert drawn.images.dtype == np.uint8 and drawn.images.shape == gray.images.shape
     counts = np.bincount(gray.images.ravel(), minlength=256)
     white = np.bincount(gray.images[drawn.images == 255], minlength=256)
-    assert np.count_nonzero(drawn.images) == white.sum()  # nothing but 0 and 255
+    assert np.count_nonzero(drawn.images) == white.sum()  # only 0 and 255
     chance = np.arange(256) / 255
     deviation = np.sqrt(counts * chance * (1 - chance))
-    assert (np.abs(white - counts * chance) <= 5 * deviation).all()  # binomial; 5 sigma of 256 counts: one in 7,000
-    digest = {"train": "a0600f7dc7868e95", "test": "5de02e2364b76da4"}[split]  # the same bits, now and ever
+    assert (np.abs(white - counts * chance) <= 5 * deviation).all()  # binomial, 5 sigma, 256 counts: chance 1 in 7,000
+    digest = {"train": "a0600f7dc7868e95", "test": "5de02e2364b76da4"}[split]  # pins the bits
     assert hashlib.sha256(drawn.images.tobytes()).hexdigest().startswith(digest)
 
 
-def test_static_mnist_draws_train_and_test_from_different_streams(tfds_data):
+def test_static_mnist_uses_independent_draws_for_train_and_test(tfds_data):
     agree = []
     for split in ("train", "test"):
         gray, drawn = data.load("mnist", split).images[:1000], data.load("mnist/static", split).images[:1000]
-        agree.append(np.where((gray > 100) & (gray < 155), drawn // 255, 2))  # where the draw decides
+        agree.append(np.where((gray > 100) & (gray < 155), drawn // 255, 2))  # decided by the random draw
     both = (agree[0] < 2) & (agree[1] < 2)
     assert both.sum() > 500
-    assert np.mean(agree[0][both] == agree[1][both]) < 0.7  # 0.5 for independent draws, nearly 1 for the same one
+    assert np.mean(agree[0][both] == agree[1][both]) < 0.7  # 0.5 for independent draws, nearly 1 for equal draws
 
 
 @pytest.fixture
@@ -131,7 +131,7 @@ def folder(tmp_path):
     return tmp_path / "pets"
 
 
-def test_a_folder_is_a_data_set(folder):
+def test_load_reads_images_and_classes_of_folder(folder):
     images = data.load(folder, shape=(4, 4, 1))
     assert images.images.shape == (6, 4, 4, 1)
     assert images.classes == ("cat", "dog")
@@ -139,7 +139,7 @@ def test_a_folder_is_a_data_set(folder):
     assert data.load(folder).images.shape == (6, 6, 8, 3)
 
 
-def test_a_corrupt_image_is_named_and_left_out_when_asked(folder):
+def test_load_raises_for_corrupt_image_or_skips_with_warning(folder):
     bad = folder / "train" / "dog" / "1.png"
     bad.write_bytes(bad.read_bytes()[:50])
     with pytest.raises(ValueError, match=r"dog.1\.png cannot be read.*corrupt='skip'"):
@@ -149,7 +149,7 @@ def test_a_corrupt_image_is_named_and_left_out_when_asked(folder):
     np.testing.assert_array_equal(images.labels, [0, 0, 0, 1, 1])
 
 
-def test_what_cannot_be_loaded_is_said_plainly(folder):
+def test_load_rejects_invalid_arguments_and_folders(folder):
     with pytest.raises(ValueError, match=r"`data` must be one of mnist, .*\. Received: 'mnits'"):
         data.load("mnits")
     with pytest.raises(ValueError, match=r"`split` must be one of train, test, fit, validation\. Received: 'dev'"):
@@ -168,7 +168,7 @@ def test_what_cannot_be_loaded_is_said_plainly(folder):
         data.load(folder)
 
 
-def test_a_folder_without_test_images_holds_out_a_fifth(tmp_path):
+def test_folder_without_test_images_holds_out_a_fifth(tmp_path):
     values = iter(range(30))
     for label in ("cat", "dog", "eel"):
         for i in range(10):
@@ -180,7 +180,7 @@ def test_a_folder_without_test_images_holds_out_a_fifth(tmp_path):
         np.testing.assert_array_equal(part.labels, part.images[:, 0, 0, 0] // 10)
     both = [*train.images[:, 0, 0, 0], *test.images[:, 0, 0, 0]]
     assert sorted(both) == list(range(30))
-    # A file that cannot be read changes nothing for the others.
+    # An unreadable file does not change the split of the other files.
     (tmp_path / "train" / "cat" / f"{train.images[0, 0, 0, 0]}.png").write_bytes(b"no picture")
     with pytest.warns(UserWarning, match="left out"):
         fewer = data.load(tmp_path, corrupt="skip")
@@ -188,19 +188,19 @@ def test_a_folder_without_test_images_holds_out_a_fifth(tmp_path):
     np.testing.assert_array_equal(data.load(tmp_path, "test").images, test.images)
 
 
-def test_a_limit_takes_the_same_few_from_anywhere():
+def test_few_is_deterministic_nested_and_spread_over_the_set():
     whole = data.load("digits")
     few, more, all_of_them = (whole.few(n) for n in (100, 300, 10_000))
     position = {image.tobytes(): i for i, image in enumerate(whole.images)}
     places = [position[image.tobytes()] for image in few.images]
-    assert len(set(places)) == 100 and min(places) < 144 and max(places) > 1293  # a tenth from either end
+    assert len(set(places)) == 100 and min(places) < 144 and max(places) > 1293  # within a tenth of either end
     np.testing.assert_array_equal(few.labels, whole.labels[places])
     assert set(places) < {position[image.tobytes()] for image in more.images}
     assert all_of_them is whole.few(None) is whole
     np.testing.assert_array_equal(data.load("digits").few(100).images, few.images)
 
 
-def test_signs_are_found_in_the_folder_of_the_environment(tmp_path, monkeypatch):
+def test_signs_load_from_cnnzoo_data_dir(tmp_path, monkeypatch):
     monkeypatch.setenv("CNNZOO_DATA_DIR", str(tmp_path))
     with pytest.raises(data.DataNotFound, match=r"signs is not in .*sign_digits.*CNNZOO_DATA_DIR"):
         data.load("signs")
@@ -213,7 +213,7 @@ def test_signs_are_found_in_the_folder_of_the_environment(tmp_path, monkeypatch)
     assert train.classes == ("0", "1") and train.name == "signs"
 
 
-def test_without_network_a_missing_set_is_reported_at_once(tmp_path):
+def test_load_reports_missing_set_within_a_second_offline(tmp_path):
     script = """
         import socket, time
         import tensorflow_datasets
@@ -234,7 +234,7 @@ def test_without_network_a_missing_set_is_reported_at_once(tmp_path):
     assert "mnist is not prepared" in out and "TFDS_DATA_DIR" in out and "digits" in out
 
 
-def test_it_is_light_to_import():
+def test_data_import_loads_no_heavy_packages():
     script = (
         "import sys, cnnzoo.data, cnnzoo.data.catalog, cnnzoo.imaging.arrays\n"
         "heavy = {'tensorflow', 'tensorflow_datasets', 'keras', 'jax', 'sklearn', 'skimage', 'pooch', 'requests'}\n"
@@ -244,11 +244,11 @@ def test_it_is_light_to_import():
     assert out.strip() == "set()"
 
 
-# -- folders as people have them ---------------------------------------------------------------------------------------
+# -- folders of users --------------------------------------------------------------------------------------------------
 
 
 def picture_folder(root, **counts):
-    """<root>/<split>/<label>/0.png ... for split__label=count; the gray level of a picture is that of its label."""
+    """Writes <root>/<split>/<label>/0.png ... for split__label=count, with a gray level per label; returns `root`."""
     for key, count in counts.items():
         split, label = key.split("__")
         for i in range(count):
@@ -258,29 +258,29 @@ def picture_folder(root, **counts):
     return root
 
 
-def test_folder_classes_are_those_of_train_for_every_split(tmp_path):
+def test_folder_classes_follow_train_for_every_split(tmp_path):
     picture_folder(tmp_path, train__bar=2, train__dot=2, train__sky=2, test__sky=3)
     train, test = data.load(tmp_path), data.load(tmp_path, "test")
     assert train.classes == test.classes == ("bar", "dot", "sky")
     assert test.labels.tolist() == [2, 2, 2]
 
 
-def test_folder_refuses_a_class_that_train_lacks(tmp_path):
+def test_folder_rejects_test_class_absent_from_train(tmp_path):
     picture_folder(tmp_path, train__bar=2, test__bar=1, test__dot=1)
     with pytest.raises(ValueError, match=r"test must have only the classes of train, bar.*. Received: dot"):
         data.load(tmp_path, "test")
 
 
-def test_folder_classes_that_are_numbers_are_in_their_order(tmp_path):
+def test_folder_numeric_classes_sort_by_number(tmp_path):
     picture_folder(tmp_path, **{f"train__{label}": 1 for label in (10, 0, 9, 1)})
     assert data.load(tmp_path).classes == ("0", "1", "9", "10")
 
 
-def test_folder_passes_over_hidden_entries_and_says_what_else_it_passes_over(tmp_path):
+def test_folder_ignores_hidden_entries_and_warns_of_others(tmp_path):
     picture_folder(tmp_path, train__a=3, train__b=3, test__a=1, test__b=1)
     (tmp_path / "train" / ".ipynb_checkpoints").mkdir()
     (tmp_path / "train" / "a" / "._0.png").write_bytes(b"not a picture")
-    assert len(data.load(tmp_path).images) == 6  # a warning would be an error here
+    assert len(data.load(tmp_path).images) == 6  # no warning: warnings are errors in the tests
     (tmp_path / "train" / "a" / "notes.txt").write_text("of no use")
     with pytest.warns(UserWarning, match=r"a: passed over 1 entry that is no picture \(1 \.txt\)"):
         assert data.load(tmp_path).classes == ("a", "b")
@@ -294,7 +294,7 @@ def test_folder_passes_over_hidden_entries_and_says_what_else_it_passes_over(tmp
     assert any(line.endswith("c holds no pictures") for line in said)
 
 
-def test_folder_of_photographs_passes_over_hidden_folders(tmp_path):
+def test_photographs_ignores_hidden_folders(tmp_path):
     from cnnzoo.data.photographs import photographs
 
     picture_folder(tmp_path, train__a=2, **{"train__.ipynb_checkpoints": 0})

@@ -1,4 +1,4 @@
-"""Fetching public image sets, from a server of these tests in place of the network."""
+"""Downloads of public image sets, from a local server instead of the network."""
 
 import gzip
 import hashlib
@@ -49,7 +49,7 @@ def packed(files: dict[str, bytes]) -> bytes:
 
 
 def inside(pictures: dict[str, bytes]) -> dict[str, bytes]:
-    """The files of an archive that holds the pictures, and others."""
+    """Returns the files of an archive: the pictures and unrelated files."""
     wanted = {f"{TOP}/Test/{name.replace('.png', '_GT.png')}": data for name, data in pictures.items()}
     return {f"{TOP}/README.md": b"text", f"{TOP}/Test/Thumbs.db": b"no", f"{TOP}/Test/x_small.png": png(1), **wanted}
 
@@ -69,7 +69,7 @@ def tarred(files: dict[str, bytes]) -> bytes:
 
 @pytest.fixture
 def server():
-    """A server whose files and faults a test chooses; `asked` are the paths that were."""
+    """A local HTTP server with configurable files and faults; `asked` lists the requested paths."""
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self):
@@ -101,7 +101,7 @@ def folder(tmp_path, monkeypatch):
 
 @pytest.fixture
 def known(server, folder, monkeypatch):
-    """A set5 of five tiny pictures in an archive, and two paintings by themselves."""
+    """A catalog of two public sets: set5, five tiny pictures in an archive, and paintings, two single files."""
     base = f"http://127.0.0.1:{server.server_port}"
     digests = {name: hashlib.sha256(data).hexdigest() for name, data in PICTURES.items()}
     content = Packed(
@@ -126,11 +126,11 @@ def known(server, folder, monkeypatch):
 
 
 def left(folder: Path) -> set[str]:
-    """The files below a folder but those of the lock and the kept archives."""
+    """Returns the files below a folder, except the lock and the kept set.zip."""
     return {str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file() and p.name not in (".lock", "set.zip")}
 
 
-def test_a_set_of_an_archive_is_fetched_once_and_read(server, folder, known, capsys):
+def test_data_get_downloads_archive_set_only_once(server, folder, known, capsys):
     assert cli.main(["data", "get", "set5"]) == 0
     assert capsys.readouterr().out == f"set5: 5 pictures in {folder / 'set5' / 'test'}\n"
     assert left(folder) == {f"set5/test/hr/{name}" for name in PICTURES}
@@ -141,7 +141,7 @@ def test_a_set_of_an_archive_is_fetched_once_and_read(server, folder, known, cap
     assert server.asked == ["/set.zip"] and told == []
 
 
-def test_progress_ends_at_the_size(server, known):
+def test_data_get_progress_ends_at_total_size(server, known):
     told = []
     cnnzoo.data.get("set5", lambda *at: told.append(at))
     assert told[-1] == (len(server.files["/set.zip"]),) * 2
@@ -150,7 +150,7 @@ def test_progress_ends_at_the_size(server, known):
     assert told[-1] == (known["paintings"].bytes,) * 2
 
 
-def test_an_archive_that_is_kept_serves_without_a_network(server, folder, known):
+def test_data_get_reuses_kept_archive_offline(server, folder, known):
     cnnzoo.data.get("set5")
     for path in sorted((folder / "set5").rglob("*"), reverse=True):
         path.unlink() if path.is_file() else path.rmdir()
@@ -159,7 +159,7 @@ def test_an_archive_that_is_kept_serves_without_a_network(server, folder, known)
     assert len(left(folder)) == 5
 
 
-def test_single_files_are_checked_each(server, folder, known, capsys):
+def test_data_get_rejects_altered_single_file(server, folder, known, capsys):
     server.files["/img_2.png"] = png(99)
     assert cli.main(["data", "get", "paintings"]) == 2
     assert "img_2.png is not what it was: other bytes" in capsys.readouterr().err
@@ -169,7 +169,7 @@ def test_single_files_are_checked_each(server, folder, known, capsys):
     assert left(folder) == {"style/train/style/img_1.png", "style/train/style/img_2.png"}
 
 
-def test_single_files_come_beside_those_of_ones_own(server, folder, known):
+def test_data_get_adds_missing_files_next_to_user_files(server, folder, known):
     mine = folder / "style" / "train" / "style" / "mine.png"
     mine.parent.mkdir(parents=True)
     mine.write_bytes(png(7))
@@ -193,25 +193,25 @@ SAME_SIZE = {**PICTURES, "img_4.png": PICTURES["img_4.png"][:-1] + b"!"}
         (packed({**inside(PICTURES), f"{TOP}/Test/../../../evil_GT.png": b"evil"}), "a file named '../../../evil.png'"),
         (packed({**inside(PICTURES), f"{TOP}/Test//tmp/evil_GT.png": b"evil"}), "a file named '/tmp/evil.png'"),
         (packed({**inside(PICTURES), f"{TOP}/Test/.hidden_GT.png": b"evil"}), "a file named '.hidden.png'"),
-        (packed(inside({**PICTURES, "img_4.png": bytes(10**7)})), "holds more than 5 files"),  # a bomb of 10 MB
+        (packed(inside({**PICTURES, "img_4.png": bytes(10**7)})), "holds more than 5 files"),  # a zip bomb of 10 MB
         (b"no archive at all", "not a zip file"),
         (packed(inside(PICTURES))[:700], "not a zip file"),
         (bytes(100_000), "more than"),
     ],
     ids=["bytes", "more", "fewer", "upwards", "absolute", "hidden", "bomb", "text", "cut", "endless"],
 )
-def test_an_archive_that_is_another_is_refused_and_leaves_nothing(data, reason, server, folder, known, capsys):
+def test_data_get_rejects_unexpected_zip_and_leaves_no_files(data, reason, server, folder, known, capsys):
     good, server.files["/set.zip"] = server.files["/set.zip"], data
     assert cli.main(["data", "get", "set5"]) == 2
     told = capsys.readouterr()
     assert told.out == "" and told.err.count("\n") == 1
     assert reason in told.err and "is not what it was" in told.err and "set5/test/hr yourself" in told.err
     assert left(folder.parent) == set()
-    server.files["/set.zip"] = good  # nothing of the bad one is kept
+    server.files["/set.zip"] = good  # the bad archive is not kept
     assert cli.main(["data", "get", "set5"]) == 0
 
 
-def test_a_download_that_breaks_off_begins_anew(server, folder, known, capsys):
+def test_data_get_restarts_broken_download(server, folder, known, capsys):
     server.most = 500
     assert cli.main(["data", "get", "set5"]) == 2
     assert "broke off" in capsys.readouterr().err
@@ -220,7 +220,7 @@ def test_a_download_that_breaks_off_begins_anew(server, folder, known, capsys):
     assert cli.main(["data", "get", "set5"]) == 0
 
 
-def test_ctrl_c_leaves_nothing_and_a_killed_download_is_swept_up(server, folder, known):
+def test_data_get_cleans_up_after_ctrl_c_and_killed_downloads(server, folder, known):
     def stop(done, total):
         raise KeyboardInterrupt
 
@@ -234,11 +234,11 @@ def test_ctrl_c_leaves_nothing_and_a_killed_download_is_swept_up(server, folder,
     assert left(folder) == {f"set5/test/hr/{name}" for name in PICTURES}
 
 
-def test_no_server_and_no_file_end_in_a_line_that_says_how_to_do_it_by_hand(server, folder, known, capsys):
+def test_data_get_explains_manual_download_if_server_fails(server, folder, known, capsys):
     server.files = {}
     assert cli.main(["data", "get", "set5"]) == 2
     assert "answers 404" in capsys.readouterr().err
-    with socket.socket() as free:  # bound, and not listening
+    with socket.socket() as free:  # bound, but not listening
         free.bind(("127.0.0.1", 0))
         archive = replace(known["set5"].content.archive, url=f"http://127.0.0.1:{free.getsockname()[1]}/set.zip")
         known["set5"] = replace(known["set5"], content=replace(known["set5"].content, archive=archive))
@@ -248,7 +248,7 @@ def test_no_server_and_no_file_end_in_a_line_that_says_how_to_do_it_by_hand(serv
     assert f"put its 5 pictures into {folder / 'set5' / 'test' / 'hr'} yourself: those of Test in" in told
 
 
-def test_what_lies_in_its_place_is_left_alone(server, folder, known, capsys):
+def test_data_get_preserves_existing_user_files(server, folder, known, capsys):
     mine = folder / "set5" / "test" / "mine" / "a.png"
     mine.parent.mkdir(parents=True)
     mine.write_bytes(png(3))
@@ -263,7 +263,7 @@ def test_what_lies_in_its_place_is_left_alone(server, folder, known, capsys):
     assert (folder / "set5" / "test" / "hr" / "notes.txt").read_text() == "mine"
 
 
-def test_sets_are_listed_with_what_is_here(folder, known, capsys):
+def test_data_get_lists_sets_with_local_availability(folder, known, capsys):
     cnnzoo.data.get("paintings")
     assert cli.main(["data", "get"]) == 0
     rows = capsys.readouterr().out.splitlines()
@@ -271,7 +271,7 @@ def test_sets_are_listed_with_what_is_here(folder, known, capsys):
     assert re.search(r"paintings +2 .* yes +public domain", "\n".join(rows))
 
 
-def test_an_unknown_set_is_refused_before_any_is_fetched(server, known, capsys):
+def test_data_get_rejects_unknown_set_before_download(server, known, capsys):
     assert cli.main(["data", "get", "set5", "set6"]) == 2
     assert "The set must be one of set5, paintings" in capsys.readouterr().err
     assert server.asked == []
@@ -279,7 +279,7 @@ def test_an_unknown_set_is_refused_before_any_is_fetched(server, known, capsys):
 
 @pytest.fixture
 def as_tgz(server, known):
-    """The same set5, of a .tgz file."""
+    """Puts the same set5 into a .tgz archive."""
     server.files["/set.tgz"] = tarred(inside(PICTURES))
     content = known["set5"].content
     archive = replace(content.archive, url=content.archive.url.replace(".zip", ".tgz"), name="set.tgz", bytes=20_000)
@@ -287,7 +287,7 @@ def as_tgz(server, known):
 
 
 @pytest.mark.parametrize("on_the_way", [bytes, gzip.decompress], ids=["as it is", "unpacked by HTTP"])
-def test_a_tgz_is_read_as_well(on_the_way, server, folder, as_tgz):
+def test_data_get_unpacks_tgz_archive(on_the_way, server, folder, as_tgz):
     server.files["/set.tgz"] = on_the_way(server.files["/set.tgz"])
     cnnzoo.data.get("set5")
     assert left(folder) - {"downloads/set.tgz"} == {f"set5/test/hr/{name}" for name in PICTURES}
@@ -306,7 +306,7 @@ def test_a_tgz_is_read_as_well(on_the_way, server, folder, as_tgz):
     ],
     ids=["upwards", "bomb", "other bomb", "cut", "text", "gzip", "bytes"],
 )
-def test_a_tgz_that_is_another_is_refused_and_leaves_nothing(data, reason, server, folder, as_tgz, capsys):
+def test_data_get_rejects_unexpected_tgz_and_leaves_no_files(data, reason, server, folder, as_tgz, capsys):
     server.files["/set.tgz"] = data
     assert cli.main(["data", "get", "set5"]) == 2
     told = capsys.readouterr().err
@@ -314,11 +314,11 @@ def test_a_tgz_that_is_another_is_refused_and_leaves_nothing(data, reason, serve
     assert left(folder.parent) == set()
 
 
-# -- the table ---------------------------------------------------------------------------------------------------------
+# -- the catalog of public sets ----------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", catalog.PUBLIC_SETS)
-def test_what_is_known_of_a_set_is_whole(name):
+def test_public_set_has_pinned_sources_hashes_and_license(name):
     known = catalog.CATALOG[name]
     content = known.files.content
     sources = [content.archive] if isinstance(content, Packed) else content
@@ -333,7 +333,7 @@ def test_what_is_known_of_a_set_is_whole(name):
     assert known.files.folder == places.get(name, f"{name}/{known.splits[0]}")
 
 
-def test_every_set_of_a_recipe_or_a_score_can_be_fetched(folder):
+def test_public_sets_cover_all_recipes_and_test_sets(folder):
     wanted = {part for name in list_recipes() for part in recipe(name).data.split("+")}
     by_others = {"mnist", "fashion_mnist", "cifar10", "cmaterdb", "digits", "photos"}  # TFDS and scikit-learn
     wanted = {name for name in wanted if name.partition("/")[0] not in by_others}
@@ -346,7 +346,7 @@ def test_every_set_of_a_recipe_or_a_score_can_be_fetched(folder):
                 read(name, split)
 
 
-def test_asking_what_there_is_imports_neither_networks_nor_pooch():
+def test_data_get_listing_imports_no_heavy_packages():
     program = (
         "import sys; from cnnzoo.cli import main; main(['data', 'get'])\n"
         "assert not {'tensorflow', 'keras', 'sklearn', 'pooch', 'requests'} & set(sys.modules)"
@@ -354,10 +354,10 @@ def test_asking_what_there_is_imports_neither_networks_nor_pooch():
     subprocess.run([sys.executable, "-c", program], check=True, capture_output=True)
 
 
-# -- pictures to try things on -----------------------------------------------------------------------------------------
+# -- example pictures --------------------------------------------------------------------------------------------------
 
 
-def test_the_examples_are_what_the_documents_say(tmp_path, monkeypatch, capsys):
+def test_data_examples_writes_documented_files(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     assert cli.main(["data", "examples"]) == 0
     assert "three.png, eight.png, photo.jpg, noisy.png, torn.png, mask.png, photos" in capsys.readouterr().out
@@ -369,7 +369,7 @@ def test_the_examples_are_what_the_documents_say(tmp_path, monkeypatch, capsys):
     assert set(np.unique(mask)) == {0, 255} and (torn[mask[..., 0] == 255] == 255).all()
     assert np.abs(torn[mask[..., 0] == 0].astype(int) - photograph[mask[..., 0] == 0]).mean() < 3
     crops = cnnzoo.data.load(str(tmp_path / "photos"), "train")
-    assert len(crops.images) == 128 and crops.images.shape[1:] == (64, 64, 3)  # a batch by default
+    assert len(crops.images) == 128 and crops.images.shape[1:] == (64, 64, 3)  # one batch of the default size
     digits = cnnzoo.build("lenet.mnist").classify(["three.png", "eight.png"])
     assert digits.argmax(axis=1).tolist() == [3, 8]
     before = {path: path.read_bytes() for path in tmp_path.rglob("*.*")}

@@ -1,4 +1,4 @@
-"""Sets of the Hugging Face Hub by `hf:NAME`, on folders and a cache that are written here."""
+"""Data sets of the Hugging Face Hub, loaded by `hf:NAME`; the tests write the folders and the cache."""
 
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -39,7 +39,7 @@ def table(columns, n=30):
 
 
 def write(folder, columns, **splits):
-    """A folder of Parquet files, one for each split of n rows."""
+    """Writes a folder of Parquet files, one per split of n rows; returns its `hf:` name."""
     (folder / "data").mkdir(parents=True, exist_ok=True)
     for split, n in splits.items():
         table(columns, n).to_parquet(folder / "data" / f"{split}-00000-of-00001.parquet")
@@ -48,13 +48,13 @@ def write(folder, columns, **splits):
 
 @pytest.fixture(autouse=True)
 def cache(tmp_path, monkeypatch):
-    """An empty cache."""
+    """An empty cache folder of datasets, with offline mode off."""
     monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "cache")
     monkeypatch.setattr(datasets.config, "HF_HUB_OFFLINE", False)
     return tmp_path / "cache"
 
 
-def test_columns_are_found_by_their_types(tmp_path):
+def test_hf_finds_columns_by_type(tmp_path):
     name = write(tmp_path / "set", ["word", "picture", "number", "kind"], train=30, test=6)
     train, test = load(name, "train"), load(name, "test")
     np.testing.assert_array_equal(train.images, np.stack(PICTURES))
@@ -65,7 +65,7 @@ def test_columns_are_found_by_their_types(tmp_path):
     np.testing.assert_array_equal(rows.image(5), PICTURES[5])
 
 
-def test_the_test_split_is_validation_or_a_fifth_of_train(tmp_path):
+def test_hf_test_split_is_validation_or_a_fifth_of_train(tmp_path):
     name = write(tmp_path / "a", ["picture"], train=30, validation=4)
     assert (len(load(name).images), len(load(name, "test").images)) == (30, 4)
     name = write(tmp_path / "b", ["picture"], train=30)
@@ -77,7 +77,7 @@ def test_the_test_split_is_validation_or_a_fifth_of_train(tmp_path):
         load(write(tmp_path / "c", ["picture"], test=4))
 
 
-def test_a_column_among_several_is_named(tmp_path):
+def test_hf_keys_select_columns_and_invalid_keys_are_rejected(tmp_path):
     name = write(tmp_path / "set", [*COLUMNS], train=30, test=5)
     found = load(f"{name}#mask,color", "test")
     np.testing.assert_array_equal(found.images, np.stack(PICTURES[:5])[..., :1])
@@ -99,13 +99,13 @@ def test_a_column_among_several_is_named(tmp_path):
         load(write(tmp_path / "words", ["word"], train=3))
 
 
-def test_a_model_of_labels_says_how_they_are_named(tmp_path):
+def test_train_rejects_hf_without_labels_and_explains_keys(tmp_path):
     name = write(tmp_path / "set", ["picture", "number"], train=30)
     with pytest.raises(ValueError, match=r"must have labels for cnn: .*; name one by #IMAGE or #IMAGE,LABEL"):
         cnnzoo.train("cnn", data=name, epochs=1, config={"image_shape": (28, 28, 3)}, verbose=0)
 
 
-def test_folders_of_pictures_are_read_from_their_files(tmp_path):
+def test_hf_loads_picture_folders_and_rejects_broken_file(tmp_path):
     for split, numbers in {"train": range(10), "test": range(10, 14)}.items():
         for i in numbers:
             path = tmp_path / "set" / split / ("bee" if i % 2 else "ant") / f"{i:03d}.png"
@@ -121,7 +121,7 @@ def test_folders_of_pictures_are_read_from_their_files(tmp_path):
         load(f"hf:{tmp_path}/set", "test")
 
 
-def test_empty_cells_are_named(tmp_path):
+def test_hf_rejects_empty_image_or_label(tmp_path):
     features = datasets.Features({key: COLUMNS[key] for key in ("picture", "kind")})
     (tmp_path / "a").mkdir()
     rows = {"picture": [Image.fromarray(PICTURES[0]), None], "kind": [0, 1]}
@@ -135,7 +135,7 @@ def test_empty_cells_are_named(tmp_path):
         load(f"hf:{tmp_path}/b")
 
 
-def test_without_a_network_a_set_is_taken_from_the_cache(tmp_path, cache, monkeypatch):
+def test_hf_without_network_loads_only_from_cache(tmp_path, cache, monkeypatch):
     monkeypatch.setattr("cnnzoo.data.huggingface.is_reachable", lambda host: False)
     with pytest.raises(DataNotFound, match=r"hf:org/animals is not prepared in .*cache, and there is no network") as e:
         load("hf:org/animals")
@@ -157,7 +157,7 @@ def test_without_a_network_a_set_is_taken_from_the_cache(tmp_path, cache, monkey
         load("hf:org/plants")
 
 
-def test_bad_names_are_answered_in_one_line(tmp_path, monkeypatch):
+def test_hf_rejects_invalid_names_and_files_in_one_line(tmp_path, monkeypatch):
     with pytest.raises(DataNotFound, match=r"hf:\./none must be a folder or the name of a data set. Received: no such"):
         load("hf:./none")
     (tmp_path / "a").mkdir()
@@ -181,7 +181,7 @@ def test_bad_names_are_answered_in_one_line(tmp_path, monkeypatch):
         load("hf:mnist")
 
 
-def test_a_script_in_a_folder_is_not_run(tmp_path):
+def test_hf_does_not_run_dataset_scripts(tmp_path):
     (tmp_path / "set").mkdir()
     (tmp_path / "set" / "set.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')")
     with pytest.raises(ValueError, match=r"cannot be loaded: Dataset scripts are no longer supported"):
@@ -189,7 +189,7 @@ def test_a_script_in_a_folder_is_not_run(tmp_path):
     assert not (tmp_path / "ran").exists()
 
 
-def test_a_model_trains_on_a_folder_that_its_plan_names_in_full(tmp_path, monkeypatch):
+def test_train_on_hf_folder_stores_absolute_path_in_plan(tmp_path, monkeypatch):
     write(tmp_path / "animals", ["picture"], train=30)
     monkeypatch.chdir(tmp_path)
     config = {"image_shape": (28, 28, 3), "width": 4, "hidden": 16, "latent_dim": 4}
@@ -198,7 +198,7 @@ def test_a_model_trains_on_a_folder_that_its_plan_names_in_full(tmp_path, monkey
     assert f'"hf:{tmp_path}/animals"' in (run / "run.json").read_text()
 
 
-def test_rows_are_read_by_many_threads_in_any_order(tmp_path):
+def test_rows_random_access_is_thread_safe(tmp_path):
     rows = rows_of(write(tmp_path / "set", ["picture"], train=30, test=1), "train")
 
     def wrong(seed):

@@ -1,4 +1,4 @@
-"""A user's own pictures: folders to train on, one way of fitting, and what is drawn dark on light."""
+"""A user's own pictures: folders for training, fitting to a shape, and dark-on-light images."""
 
 import io
 import json
@@ -23,7 +23,7 @@ from cnnzoo.training import shape
 
 
 def fill(folder, count, size=(60, 40), color=True, suffix=".jpg", start=0):
-    """Pictures that differ, (width, height), in color or with three equal channels."""
+    """Writes distinct pictures of a size (width, height), in color or with three equal channels; returns the folder."""
     folder.mkdir(parents=True, exist_ok=True)
     for i in range(start, start + count):
         noise = np.random.default_rng(i).integers(0, 255, (4, 6, 3 if color else 1), np.uint8)
@@ -36,11 +36,11 @@ def shape_in(run):
     return json.loads((run / "run.json").read_text())["config"]["image_shape"]
 
 
-# -- the shape is taken from the pictures ---------------------------------------------------------------------------
+# -- the image shape, derived from the pictures ---------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("arch", ["gan", pytest.param("dcgan", marks=pytest.mark.slow)])
-def test_train_makes_color_photographs_into_color_images_and_says_so(arch, tmp_path, capsys):
+def test_train_derives_color_shape_from_folder_and_reports_shape(arch, tmp_path, capsys):
     folder = fill(tmp_path / "mine", 23, (600, 400))
     run = cnnzoo.train(arch, data=folder, epochs=1, config={"latent_dim": 4}, out=tmp_path / "run", verbose=2)
     assert shape_in(run) == [64, 64, 3]
@@ -54,7 +54,7 @@ def test_train_makes_color_photographs_into_color_images_and_says_so(arch, tmp_p
     assert cnnzoo.build(arch, weights=run).generate(1).shape == (1, 64, 64, 3)
 
 
-def test_resume_takes_the_shape_of_the_run(tmp_path, monkeypatch):
+def test_resume_keeps_the_shape_of_the_run(tmp_path, monkeypatch):
     import keras
 
     class Stop(keras.callbacks.Callback):
@@ -71,7 +71,7 @@ def test_resume_takes_the_shape_of_the_run(tmp_path, monkeypatch):
     assert shape_in(out) == [40, 40, 1]
 
 
-def test_a_shape_that_is_asked_for_is_taken_without_a_word(tmp_path, capsys):
+def test_train_uses_requested_image_shape_silently(tmp_path, capsys):
     folder = fill(tmp_path / "mine", 10)
     config = {"width": 2, "hidden": 4, "image_shape": [8, 12, 1]}
     run = cnnzoo.train("autoencoder", data=folder, epochs=1, batch_size=8, config=config, out=tmp_path / "run")
@@ -79,7 +79,7 @@ def test_a_shape_that_is_asked_for_is_taken_without_a_word(tmp_path, capsys):
     assert "image_shape" not in capsys.readouterr().out
 
 
-def test_the_recipe_of_a_checkpoint_takes_the_shape_of_other_pictures(tmp_path):
+def test_recipe_on_other_data_derives_shape_from_pictures(tmp_path):
     folder = fill(tmp_path / "mine", 10, (32, 32))
     run = cnnzoo.train("autoencoder.mnist", data=folder, epochs=1, out=tmp_path / "run", verbose=0)
     assert shape_in(run) == [32, 32, 3]
@@ -100,12 +100,12 @@ def test_the_recipe_of_a_checkpoint_takes_the_shape_of_other_pictures(tmp_path):
         ("vgg_small", (10, 20), 10),
     ],
 )
-def test_choose_takes_the_nearest_side_of_the_architecture(arch, size, side, tmp_path):
+def test_choose_returns_nearest_supported_side(arch, size, side, tmp_path):
     fill(tmp_path / "train" / "one", 5, size, suffix=".png")
     assert shape.choose(architecture(arch), tmp_path, "train").shape == (side, side, 3)
 
 
-def test_every_side_that_may_be_chosen_can_be_built():
+def test_build_accepts_smallest_and_largest_sides():
     for name in list_models():
         cls = architecture(name)
         for side in {cls.sides[0], cls.sides[-1]} if cls.sides else ():
@@ -114,7 +114,7 @@ def test_every_side_that_may_be_chosen_can_be_built():
             assert tuple(model.image_shape) == (side, side, 3)
 
 
-def test_choose_keeps_gray_gray_and_says_what_is_mixed(tmp_path):
+def test_choose_keeps_gray_and_reports_mixed_gray_and_color(tmp_path):
     gray = fill(tmp_path / "gray", 10, color=False)
     chosen = shape.choose(architecture("dcgan"), gray, "train")
     assert chosen.shape == (32, 32, 1) and "8 gray images" in chosen.line
@@ -127,7 +127,7 @@ def test_choose_keeps_gray_gray_and_says_what_is_mixed(tmp_path):
     assert sum(counts) == 12 and min(counts) > 0 and "color and" in chosen.line
 
 
-def test_choose_takes_the_channels_for_models_of_any_size(tmp_path):
+def test_choose_derives_channels_for_models_of_any_size(tmp_path):
     gray, color = fill(tmp_path / "gray", 5, color=False), fill(tmp_path / "color", 5)
     assert [shape.choose(architecture("denoiser"), f, "train").shape[2] for f in (gray, color)] == [1, 3]
     assert [shape.choose(architecture("inpainter"), f, "train").shape[2] for f in (gray, color)] == [1, 3]
@@ -138,7 +138,7 @@ def test_choose_takes_the_channels_for_models_of_any_size(tmp_path):
 
 
 @pytest.mark.parametrize("within", [".", "train"])
-def test_load_takes_pictures_without_class_folders(within, tmp_path):
+def test_load_accepts_pictures_without_class_folders(within, tmp_path):
     fill(tmp_path / within, 10)
     (tmp_path / within / "notes.txt").write_text("of the journey")
     with pytest.warns(UserWarning, match="passed over 1 entry that is no picture"):
@@ -150,20 +150,20 @@ def test_load_takes_pictures_without_class_folders(within, tmp_path):
     assert not {image.tobytes() for image in train.images} & {image.tobytes() for image in test.images}
 
 
-def test_load_takes_test_pictures_without_class_folders(tmp_path):
+def test_load_accepts_test_pictures_without_class_folders(tmp_path):
     fill(tmp_path / "train", 5)
     fill(tmp_path / "test", 2, start=5)
     assert [len(data.load(tmp_path, split, (8, 8, 3)).images) for split in ("train", "test")] == [5, 2]
 
 
-def test_photographs_takes_pictures_without_class_folders(tmp_path):
+def test_photographs_accepts_pictures_without_class_folders(tmp_path):
     fill(tmp_path, 10)
     train, test = (photographs(tmp_path, split).names for split in ("train", "test"))
     assert len(train) == 8 and len(test) == 2 and not set(train) & set(test)
 
 
 @pytest.mark.parametrize("arch", ["cnn", "cvae", "cgan"])
-def test_train_refuses_pictures_without_labels_for_what_needs_them(arch, tmp_path, monkeypatch):
+def test_train_rejects_unlabeled_pictures_before_decoding(arch, tmp_path, monkeypatch):
     fill(tmp_path, 5)
     monkeypatch.setattr(data, "training_images", lambda *_: pytest.fail("decoded before the refusal"))
     with pytest.raises(
@@ -173,7 +173,7 @@ def test_train_refuses_pictures_without_labels_for_what_needs_them(arch, tmp_pat
     assert not (tmp_path / "run").exists()
 
 
-def test_a_folder_with_the_name_of_a_data_set_is_told_apart(tmp_path, monkeypatch, capsys):
+def test_train_reads_string_as_data_set_and_path_as_folder(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     folder = fill(tmp_path / "digits", 10, (16, 16))
     settings = {"epochs": 1, "batch_size": 8, "limit": 8, "config": {"width": 2, "hidden": 4}}
@@ -186,7 +186,7 @@ def test_a_folder_with_the_name_of_a_data_set_is_told_apart(tmp_path, monkeypatc
     assert data.load(folder.relative_to(tmp_path), shape=(16, 16, 3)).images.shape == (8, 16, 16, 3)
 
 
-def test_train_tells_a_wrong_name_and_missing_data_apart():
+def test_train_raises_for_unknown_architecture_or_missing_data():
     with pytest.raises(ValueError, match="Unknown architecture 'nosuch'"):
         cnnzoo.train("nosuch")
     with pytest.raises(ValueError, match=r"Unknown architecture 'dcgna'. Did you mean dcgan"):
@@ -195,10 +195,10 @@ def test_train_tells_a_wrong_name_and_missing_data_apart():
         cnnzoo.train("dcgan")
 
 
-# -- one way of fitting ---------------------------------------------------------------------------------------------
+# -- fitting to a shape ---------------------------------------------------------------------------------------------
 
 
-def test_fit_to_keeps_the_middle_and_the_proportions():
+def test_fit_to_crops_center_and_preserves_aspect_ratio():
     wide = np.zeros((40, 100, 3), np.uint8)
     wide[:, 30:70] = 200  # the middle square
     assert (fit_to(wide[None], (20, 20, 3)) == 200).all()
@@ -209,7 +209,7 @@ def test_fit_to_keeps_the_middle_and_the_proportions():
     assert fit_to(np.zeros((1, 1, 90, 3), np.uint8), (4, 4, 3)).shape == (1, 4, 4, 3)
 
 
-def test_verbs_commands_demo_and_explanations_fit_a_photograph_alike(tmp_path, monkeypatch, capsys):
+def test_classify_command_gallery_and_explain_share_fit_to(tmp_path, monkeypatch, capsys):
     path = tmp_path / "cat.png"
     Image.fromarray(cat := cat_of_scikit_image()).save(path)
     model = cnnzoo.build("vgg_small.cifar10")
@@ -227,7 +227,7 @@ def test_verbs_commands_demo_and_explanations_fit_a_photograph_alike(tmp_path, m
 
 @pytest.mark.parametrize("size", [(451, 300), (300, 451), (33, 29), (29, 28), (7, 300)])
 @pytest.mark.parametrize("sides", [(28, 28), (20, 33)])
-def test_exports_fit_a_picture_as_the_verbs_do(size, sides):
+def test_export_image_codec_matches_fit_to(size, sides):
     from cnnzoo.export.image_codec import from_bytes
 
     buffer = io.BytesIO()
@@ -248,14 +248,14 @@ def cat_of_scikit_image():
 
 @pytest.fixture
 def three(tmp_path):
-    """A 3 in ink on gray paper, 600x800."""
+    """The path of a picture of a dark 3 on light gray paper, 600x800."""
     paper = Image.new("L", (600, 800), 200)
     ImageDraw.Draw(paper).text((150, 130), "3", 40, font=ImageFont.load_default(500))
     paper.save(tmp_path / "three.png")
     return tmp_path / "three.png"
 
 
-def test_classify_hints_at_a_digit_that_is_dark_on_light(three):
+def test_classify_warns_about_dark_on_light_digit(three):
     model = cnnzoo.build("lenet.mnist")
     with pytest.warns(UserWarning, match=r"the image looks dark on light; lenet was trained on light on dark") as told:
         model.classify(three)
@@ -264,10 +264,10 @@ def test_classify_hints_at_a_digit_that_is_dark_on_light(three):
         warnings.simplefilter("error")
         assert model.classify(255 - fit_to(read_image(three)[None], (28, 28, 1))).argmax() == 3
         model.classify(data.load("digits", "test", (28, 28, 1)).images)
-        cnnzoo.build("lenet").classify(fit_to(read_image(three)[None], (32, 32, 3)))  # nothing is known of its data
+        cnnzoo.build("lenet").classify(fit_to(read_image(three)[None], (32, 32, 3)))  # fresh weights, unknown data
 
 
-def test_commands_invert_what_is_dark_on_light(three, capsys):
+def test_classify_and_explain_commands_suggest_and_apply_invert(three, capsys):
     def best(*words):
         assert main(["classify", "lenet.mnist", str(three), "--top", "1", "--json", *words]) == 0
         return json.loads(capsys.readouterr().out)[0]["classes"][0]["name"]
@@ -282,20 +282,20 @@ def test_commands_invert_what_is_dark_on_light(three, capsys):
     assert not np.array_equal(dark, light)
 
 
-def test_a_command_hints_once_and_in_one_line(three):
+def test_explain_command_warns_once_in_one_line(three):
     words = [sys.executable, "-m", "cnnzoo", "explain", "lenet.mnist", three.name, "--method", "saliency"]
     ended = subprocess.run(words, cwd=three.parent, capture_output=True, text=True, check=True)
     assert ended.stderr.startswith("cnnzoo: the image looks dark on light; lenet was trained on light on dark: try --")
     assert ended.stderr.count("\n") == 1
 
 
-def test_interpolate_refuses_to_invert_no_images(capsys):
+def test_interpolate_command_rejects_invert_without_images(capsys):
     assert main(["interpolate", "dcgan.mnist", "--invert"]) == 2
     assert "--invert must be given with images. Received: no images" in capsys.readouterr().err
 
 
-def test_a_run_knows_the_ground_of_its_own_images(tmp_path):
-    """Ink on paper is what this model is for, and light on dark is not."""
+def test_classify_warning_uses_ground_of_the_training_run(tmp_path):
+    """The model is trained on dark-on-light images, so that only light-on-dark images cause the warning."""
     for label in ("a", "b"):
         for i in range(6):
             paper = Image.new("L", (28, 28), 230)
@@ -310,14 +310,14 @@ def test_a_run_knows_the_ground_of_its_own_images(tmp_path):
         model.classify(255 - images)
 
 
-def test_the_ground_of_digits_is_that_of_their_images():
+def test_ground_of_digits_matches_catalog_and_photos_have_none():
     assert ground_of(data.load("digits", "test")) == CATALOG["digits"].ground
     assert ground_of(data.load("photos", "test", (28, 28, 1))) == ""
     assert ground_of(data.load("photos", "test", (28, 28, 3))) == ""
 
 
 @pytest.mark.slow
-def test_the_grounds_of_data_sets_are_those_of_their_images(tfds_data):
+def test_catalog_ground_matches_test_images(tfds_data):
     grounds = {name: known.ground for name, known in CATALOG.items() if known.ground}
     assert len(grounds) == 4
     for name, ground in grounds.items():

@@ -1,4 +1,4 @@
-"""Folders packed into shards: the same pictures, whole shards only, and checks of folders."""
+"""Folders packed into shards: equal pictures, verified shards, and checks of folders."""
 
 import json
 
@@ -54,7 +54,7 @@ def same(one, other):
 
 
 @pytest.mark.parametrize("split", ["train", "test", "fit", "validation"])
-def test_packed_pictures_are_those_of_the_folder(folder, split, tmp_path, small_shards):
+def test_packed_set_equals_folder_in_every_split(folder, split, tmp_path, small_shards):
     done = []
     build(folder, tmp_path / "packed", progress=lambda n, of: done.append((n, of)))
     total = len(list(folder.rglob("*.*")))
@@ -64,13 +64,13 @@ def test_packed_pictures_are_those_of_the_folder(folder, split, tmp_path, small_
     same(data.load(folder, split, SHAPE), stream.in_memory())
 
 
-def test_pictures_packed_in_a_size_are_those_of_fit_to(tmp_path):
+def test_build_with_size_equals_fit_to(tmp_path):
     folder = fill(tmp_path / "own", 10)
     build(folder, tmp_path / "packed", (8, 10))
     same(data.load(folder, "train", SHAPE), data.load(tmp_path / "packed", "train"))
 
 
-def test_a_record_is_the_file_itself(tmp_path):
+def test_packed_record_equals_file_bytes(tmp_path):
     folder = fill(tmp_path / "own", 6)
     build(folder, tmp_path / "packed")
     rows = packed.PackedRows(tmp_path / "packed", "train")
@@ -78,7 +78,7 @@ def test_a_record_is_the_file_itself(tmp_path):
 
 
 @pytest.mark.parametrize(("at", "left"), [(10, 4), (12, 3)])
-def test_build_goes_on_where_it_was_stopped(at, left, tmp_path, small_shards, monkeypatch):
+def test_build_resumes_at_the_next_shard_with_equal_bytes(at, left, tmp_path, small_shards, monkeypatch):
     folder, out = fill(tmp_path / "own", 21), tmp_path / "packed"
     expected = build(folder, tmp_path / "expected")
 
@@ -98,7 +98,7 @@ def test_build_goes_on_where_it_was_stopped(at, left, tmp_path, small_shards, mo
     }
 
 
-def test_build_begins_anew_when_the_folder_has_changed(tmp_path, small_shards):
+def test_build_after_interruption_includes_added_pictures(tmp_path, small_shards):
     folder, out = fill(tmp_path / "own", 21), tmp_path / "packed"
 
     def stop(done, total):
@@ -112,7 +112,7 @@ def test_build_begins_anew_when_the_folder_has_changed(tmp_path, small_shards):
     same(data.load(folder, "train", SHAPE), data.load(out, "train", SHAPE))
 
 
-def test_build_refuses_bad_input_in_one_line(tmp_path):
+def test_build_rejects_existing_out_empty_folder_and_bad_files(tmp_path):
     folder = fill(tmp_path / "own", 5)
     (tmp_path / "there").mkdir()
     with pytest.raises(ValueError, match=r"`out` must be a new folder\. Received: .*there, which exists"):
@@ -127,7 +127,7 @@ def test_build_refuses_bad_input_in_one_line(tmp_path):
 
 
 @pytest.mark.parametrize("damage", ["missing", "shorter", "altered"])
-def test_a_shard_that_is_missing_or_altered_is_named_with_both_hashes(damage, tmp_path, small_shards):
+def test_train_and_check_reject_missing_or_altered_shard(damage, tmp_path, small_shards):
     out = tmp_path / "packed"
     manifest = build(fill(tmp_path / "own", 21), out)
     path, expected = out / "train-00002.array_record", manifest["splits"]["train"][2]["sha256"]
@@ -144,17 +144,17 @@ def test_a_shard_that_is_missing_or_altered_is_named_with_both_hashes(damage, tm
     assert not (tmp_path / "run").exists()
 
 
-def test_hashes_are_compared_in_bounded_time(tmp_path, small_shards, monkeypatch):
+def test_check_shards_obeys_time_limit_and_hashes_once(tmp_path, small_shards, monkeypatch):
     manifest = build(fill(tmp_path / "own", 21), tmp_path / "packed")
     hashed, sha256 = [], packed.sha256
     monkeypatch.setattr(packed, "sha256", lambda path: hashed.append(path.name) or sha256(path))
     packed.check_shards(tmp_path / "packed", manifest["splits"]["train"], 0.0)
     assert len(hashed) == 1
     packed.check_shards(tmp_path / "packed", manifest["splits"]["train"])
-    assert len(set(hashed)) == len(hashed) == 5  # none twice
+    assert len(set(hashed)) == len(hashed) == 5  # no shard twice
 
 
-def test_a_manifest_that_is_not_ours_is_refused(tmp_path):
+def test_load_rejects_manifest_with_path_outside_folder(tmp_path):
     out = tmp_path / "packed"
     build(fill(tmp_path / "own", 5), out)
     manifest = json.loads((out / "manifest.json").read_text())
@@ -164,7 +164,7 @@ def test_a_manifest_that_is_not_ours_is_refused(tmp_path):
         data.load(out, "train", SHAPE)
 
 
-def test_train_on_packed_pictures_gives_the_weights_of_the_folder(tmp_path, small_shards):
+def test_train_on_packed_set_matches_folder_bit_for_bit(tmp_path, small_shards):
     folder = fill(tmp_path / "own", 21)
     build(folder, tmp_path / "packed")
     settings = {"epochs": 1, "batch_size": 6, "config": CONFIG, "verbose": 0}
@@ -177,7 +177,7 @@ def test_train_on_packed_pictures_gives_the_weights_of_the_folder(tmp_path, smal
         np.testing.assert_array_equal(left, right)
 
 
-def test_train_takes_the_shape_and_the_labels_of_packed_pictures(tmp_path):
+def test_train_uses_classes_of_packed_set_and_requires_labels(tmp_path):
     for label in ("cat", "dog"):
         fill(tmp_path / "own" / "train" / label, 8)
     build(tmp_path / "own", tmp_path / "packed")
@@ -203,7 +203,7 @@ def spoilt(tmp_path):
     return folder
 
 
-def test_check_names_what_is_wrong(spoilt):
+def test_check_reports_unreadable_duplicate_and_off_size_files(spoilt):
     found = check(spoilt)
     assert (found.pictures, found.size, found.is_clean) == (12, (16, 12), False)
     assert (
@@ -213,7 +213,7 @@ def test_check_names_what_is_wrong(spoilt):
     assert found.off_size == {"train/cat/small.png": (7, 5)}
 
 
-def test_check_finds_nothing_in_a_sound_folder_and_its_shards(tmp_path):
+def test_check_is_clean_for_valid_folder_and_shards(tmp_path):
     folder = fill(tmp_path / "own", 4)
     assert check(folder).is_clean and check(folder).size is None
     build(folder, tmp_path / "packed")

@@ -1,4 +1,4 @@
-"""Whole photographs, and crops of them as a pure function of (seed, step)."""
+"""Whole photographs, and their crops as a pure function of (seed, step)."""
 
 import hashlib
 import itertools
@@ -19,7 +19,7 @@ from cnnzoo.imaging.files import save_png
 
 @pytest.fixture
 def folder(tmp_path):
-    """Three photographs of different sizes for training, whose pixels are all different, and one for testing."""
+    """Three training photographs of different sizes with distinct pixels, and one test photograph."""
     rng = np.random.default_rng(0)
     for name, height, width in (("a", 12, 20), ("b", 9, 8), ("c", 6, 30)):
         save_png(tmp_path / f"train/any/{name}.png", rng.integers(0, 256, (height, width, 3), np.uint8))
@@ -32,7 +32,7 @@ def symmetries(square: np.ndarray) -> set[bytes]:
     return {np.ascontiguousarray(x).tobytes() for t in turned for x in (t, t[:, ::-1])}
 
 
-def test_a_folder_is_read_in_the_order_of_its_names(folder):
+def test_photographs_of_folder_are_sorted_by_name(folder):
     found = photographs(folder)
     assert found.names == ("a", "b", "c")
     assert [image.shape for image in found.images] == [(12, 20, 3), (9, 8, 3), (6, 30, 3)]
@@ -40,12 +40,12 @@ def test_a_folder_is_read_in_the_order_of_its_names(folder):
     assert photographs(folder).few(2).names == ("a", "b")
 
 
-def test_fit_and_validation_are_train(folder):
+def test_photographs_fit_and_validation_partition_train(folder):
     parts = [photographs(folder, split).names for split in ("fit", "validation")]
     assert sorted(parts[0] + parts[1]) == ["a", "b", "c"] and len(parts[1]) == 1
 
 
-def test_an_epoch_of_single_pixels_comes_from_everywhere(folder):
+def test_crops_of_one_pixel_cover_most_pixels_in_an_epoch(folder):
     crops = Crops(photographs(folder), 1)
     everywhere = np.concatenate([image.reshape(-1, 3) for image in photographs(folder).images])
     epoch = len(everywhere) // 6
@@ -53,10 +53,10 @@ def test_an_epoch_of_single_pixels_comes_from_everywhere(folder):
     known = {pixel.tobytes() for pixel in everywhere}
     drawn = [pixel.tobytes() for pixel in taken.reshape(-1, 3)]
     assert set(drawn) <= known
-    assert len(set(drawn)) > 0.55 * len(known)  # about 1 - 1/e: a place comes again turned
+    assert len(set(drawn)) > 0.55 * len(known)  # about 1 - 1/e: positions recur in other symmetries
 
 
-def test_every_crop_is_a_symmetry_of_a_square_of_a_photograph(folder):
+def test_crops_are_symmetries_of_squares_of_photographs(folder):
     images, size = photographs(folder).images, 6
     squares = set()
     for image in images:
@@ -69,7 +69,7 @@ def test_every_crop_is_a_symmetry_of_a_square_of_a_photograph(folder):
     assert len(set(taken)) > 100
 
 
-def test_the_stream_reaches_any_step_and_numpy_gives_the_same(folder):
+def test_crops_stream_from_any_step_equals_numpy_batches(folder):
     crops = Crops(photographs(folder), 5)
     for start in (0, 7):
         stream = crops.stream(4, seed=3, start_step=start)
@@ -77,20 +77,20 @@ def test_the_stream_reaches_any_step_and_numpy_gives_the_same(folder):
             np.testing.assert_array_equal(x, expected)
 
 
-def test_the_middles_of_photographs_stay_the_same(folder):
+def test_crops_images_are_center_crops(folder):
     middle = Crops(photographs(folder), 6).images
     assert middle.shape == (3, 6, 6, 3)
     np.testing.assert_array_equal(middle[0], photographs(folder).images[0][3:9, 7:13])
 
 
-def test_a_pipeline_of_crops_is_for_training(folder):
+def test_training_images_returns_crops_of_given_size(folder):
     images = training_images(folder, "train", (None, None, 1), crop=6)
     assert images.steps_per_epoch(2) == (12 * 20 + 9 * 8 + 6 * 30) // 36 // 2
     (batch,) = next(iter(images.stream(2, 0)))
     assert batch.shape == (2, 6, 6, 1)
 
 
-def test_what_is_not_there_or_too_small_is_refused(folder, monkeypatch, tmp_path):
+def test_photographs_and_crops_reject_invalid_arguments(folder, monkeypatch, tmp_path):
     monkeypatch.setenv("CNNZOO_DATA_DIR", str(tmp_path / "none"))
     with pytest.raises(DataNotFound, match=r"t91 is not in .*CNNZOO_DATA_DIR"):
         photographs("t91")
@@ -108,7 +108,7 @@ def test_what_is_not_there_or_too_small_is_refused(folder, monkeypatch, tmp_path
         Crops(photographs(folder), 6).steps_per_epoch(100)
 
 
-def test_training_by_crops_leaves_its_side_in_the_plan(folder, tmp_path):
+def test_train_accepts_crop_only_for_models_of_any_size(folder, tmp_path):
     run = cnnzoo.train("espcn", data=folder, epochs=1, batch_size=4, crop=6, out=tmp_path / "run", verbose=0)
     assert cnnzoo.build("espcn", weights=run).scale == 3
     with pytest.raises(
@@ -117,26 +117,26 @@ def test_training_by_crops_leaves_its_side_in_the_plan(folder, tmp_path):
         cnnzoo.train("cnn", data="digits", crop=6, out=tmp_path / "other")
 
 
-def test_no_photograph_for_testing_is_among_those_for_training(photograph_sets):
-    """By their pixels, and by small gray copies, which also tell one that was resized or compressed anew."""
+def test_train_and_test_photographs_are_disjoint(photograph_sets):
+    """Compares hashes of pixels, and gray thumbnails, which also detect resized or recompressed copies."""
     train, test = ([photographs(x, split, 1) for x in sets] for sets, split in ((TRAINING, "train"), (TESTING, "test")))
     hashes = [{hashlib.sha256(x.tobytes()).digest() for part in parts for x in part.images} for parts in (train, test)]
     assert not hashes[0] & hashes[1]
     small = [np.stack([_thumbnail(x) for part in parts for x in part.images]) for parts in (train, test)]
     alike = small[0] @ small[1].T
-    # The most alike that are not the same, a sky above an edge, come to 0.92; one at another size comes to 0.97.
+    # The most similar pair of different photographs, a sky above an edge, correlates at 0.92; a resized copy at 0.97.
     assert alike.max() < 0.95, "a photograph for testing is nearly one for training"
 
 
 @pytest.mark.slow
-def test_no_crop_of_a_photograph_for_testing_is_among_those_for_training(photograph_sets):
+def test_train_and_test_photographs_share_no_crop(photograph_sets):
     for name in TESTING:
         test = photographs(name, "test", channels=1)
         for other in TRAINING:
             assert not _shared(test, photographs(other, channels=1))
 
 
-def test_the_photographs_left_out_are_found_by_their_crops(photograph_sets, monkeypatch):
+def test_crop_search_finds_left_out_photographs(photograph_sets, monkeypatch):
     for name in ("bsds500", "train400"):
         monkeypatch.setitem(CATALOG, name, replace(CATALOG[name], left_out=()))
     test = _named(photographs("set12", "test"), "04", "05")
@@ -144,7 +144,7 @@ def test_the_photographs_left_out_are_found_by_their_crops(photograph_sets, monk
     assert _shared(test, train) == {("04", "12003"), ("04", "test_020")}
 
 
-def test_the_crops_of_train400_are_where_the_table_says(photograph_sets, monkeypatch):
+def test_train400_crops_match_origin_table(photograph_sets, monkeypatch):
     for name in ("bsds500", "train400"):
         monkeypatch.setitem(CATALOG, name, replace(CATALOG[name], left_out=()))
     whole, crops = photographs("bsds500", channels=1), photographs("train400")
@@ -154,11 +154,11 @@ def test_the_crops_of_train400_are_where_the_table_says(photograph_sets, monkeyp
     for (name, row, column), image in pairs:
         height, width, _ = image.shape
         there = wholes[name][row : row + height, column : column + width]
-        assert np.abs(there.astype(int) - image).mean() < 0.01  # decoders of JPEG differ by a gray value here and there
+        assert np.abs(there.astype(int) - image).mean() < 0.01  # JPEG decoders differ by 1 in some pixels
 
 
 @pytest.mark.parametrize("name", ["t91", "bsds500+train400", "t91+bsds500+train400"])
-def test_no_photograph_is_in_fit_and_in_validation(photograph_sets, name):
+def test_fit_and_validation_photographs_are_disjoint(photograph_sets, name):
     def shown(split):
         return {CROPS[stem][0] if stem in CROPS else stem for stem in photographs(name, split).names}
 
@@ -169,13 +169,13 @@ def test_no_photograph_is_in_fit_and_in_validation(photograph_sets, name):
 
 
 @pytest.mark.slow
-def test_fit_and_validation_share_no_crop(photograph_sets):
+def test_fit_and_validation_photographs_share_no_crop(photograph_sets):
     fit, held_out = (photographs("t91+bsds500+train400", split, channels=1) for split in ("fit", "validation"))
     assert not _shared(held_out, fit)
 
 
 def _thumbnail(image: np.ndarray) -> np.ndarray:
-    """48x48 numbers of mean 0 and length 1."""
+    """Returns the thumbnail of 48x48 pixels, flattened, with mean 0 and norm 1."""
     from PIL import Image
 
     small = np.asarray(Image.fromarray(image[:, :, 0]).resize((48, 48), Image.Resampling.BOX), np.float64).ravel()
@@ -183,13 +183,13 @@ def _thumbnail(image: np.ndarray) -> np.ndarray:
     return small / np.linalg.norm(small)
 
 
-# At least this many pixels of the small pictures have to overlap, and correlate so much. The most alike that show
-# different things, two plain skies above an edge, come to 0.88; "04" of Set12 and its photograph come to 0.94.
+# Minimum overlap of the small pictures in pixels, and minimum correlation. The most similar pair of different scenes,
+# two plain skies above an edge, correlates at 0.88; "04" of Set12 and its photograph at 0.94.
 OVERLAP, ALIKE = 256, 0.92
 
 
 def _shared(some: Photographs, others: Photographs) -> set[tuple[str, str]]:
-    """The names of the pairs that show the same somewhere: at an eighth of the size, at every offset."""
+    """Returns the names of the pairs with shared content, searched at an eighth of the size and at every offset."""
     details = [_detail(image) for image in others.images]
     found = set()
     for name, image in zip(some.names, some.images, strict=True):
@@ -202,7 +202,7 @@ def _shared(some: Photographs, others: Photographs) -> set[tuple[str, str]]:
         for other, detail, total in zip(others.names, details, sums, strict=True):
             (rows, down), (columns, across) = (_overlaps(mine.shape[i], detail.shape[i], sides[i]) for i in (0, 1))
             area = np.outer(rows, columns)
-            # A sum over n pixels of pictures that have nothing in common grows with the root of n.
+            # For unrelated pictures, a sum over n pixels grows with the square root of n.
             best = np.unravel_index(np.where(area >= OVERLAP, total / np.sqrt(np.maximum(area, 1)), 0).argmax(), sides)
             y, x = down[best[0]], across[best[1]]
             a = mine[max(0, -y) : detail.shape[0] - y, max(0, -x) : detail.shape[1] - x]
@@ -213,14 +213,14 @@ def _shared(some: Photographs, others: Photographs) -> set[tuple[str, str]]:
 
 
 def _detail(image: np.ndarray) -> np.ndarray:
-    """An eighth of the size, without what is even, and of equal contrast everywhere."""
+    """Returns the band-pass filtered image at an eighth of the size, with normalized local contrast."""
     small = gaussian_filter(image[:, :, 0].astype(np.float32), 4)[3::8, 3::8]
     band = gaussian_filter(small, 0.7) - gaussian_filter(small, 2)
-    return band / (np.sqrt(gaussian_filter(np.square(band), 4)) + 2)  # 2: noise stays noise
+    return band / (np.sqrt(gaussian_filter(np.square(band), 4)) + 2)  # 2: does not amplify noise
 
 
 def _overlaps(mine: int, theirs: int, side: int) -> tuple[np.ndarray, np.ndarray]:
-    """For each shift of a circular correlation, how many pixels overlap, and the shift with its sign."""
+    """Returns the number of overlapping pixels and the signed shift, for each shift of a circular correlation."""
     shift = np.arange(side)
     shift = np.where(shift < theirs, shift, shift - side)
     return np.clip(np.minimum(theirs, shift + mine) - np.maximum(0, shift), 0, None), shift

@@ -1,4 +1,4 @@
-"""TFRecord and ArrayRecord files by `tfrecord:PATH` and `arrayrecord:PATH`, on files that are written here."""
+"""TFRecord and ArrayRecord files, loaded by `tfrecord:PATH` and `arrayrecord:PATH`; the tests write the files."""
 
 from concurrent.futures import ThreadPoolExecutor
 
@@ -41,7 +41,7 @@ def labeled(numbers):
 
 
 def write(path, records):
-    """A file of records, of the kind of its suffix."""
+    """Writes records to a TFRecord or ArrayRecord file, by the file name; returns the path."""
     path.parent.mkdir(parents=True, exist_ok=True)
     if "tfrecord" in path.name:
         with tf.io.TFRecordWriter(str(path)) as file:
@@ -56,7 +56,7 @@ def write(path, records):
 
 
 @both
-def test_a_folder_is_read_and_a_fifth_is_for_testing(tmp_path, kind):
+def test_records_folder_and_pattern_load_with_a_fifth_for_test(tmp_path, kind):
     for k in range(3):
         write(tmp_path / f"set{KINDS[kind]}-{k:05d}-of-00003", labeled(range(10 * k, 10 * k + 10)))
     for name in (f"{kind}{tmp_path}", f"{kind}{tmp_path}/set*"):
@@ -73,7 +73,7 @@ def test_a_folder_is_read_and_a_fifth_is_for_testing(tmp_path, kind):
 
 
 @both
-def test_splits_are_those_in_the_names_and_features_are_named(tmp_path, kind):
+def test_records_splits_follow_file_names_and_keys_pick_features(tmp_path, kind):
     write(tmp_path / f"x-train{KINDS[kind]}", labeled(range(9)))
     write(tmp_path / f"x-test{KINDS[kind]}", labeled(range(10, 14)))
     np.testing.assert_array_equal(load(f"{kind}{tmp_path}", "train").images, np.stack(PICTURES[:9]))
@@ -87,7 +87,7 @@ def test_splits_are_those_in_the_names_and_features_are_named(tmp_path, kind):
     np.testing.assert_array_equal(load(f"{kind}{path}#mask").images, np.stack([PICTURES[0]] * 4))
 
 
-def test_records_are_those_of_tensorflow_datasets(tmp_path):
+def test_tfrecord_loads_files_written_by_tensorflow_datasets(tmp_path):
     tfds = pytest.importorskip("tensorflow_datasets")
     signature = {"image": tf.TensorSpec((28, 28, 3), tf.uint8), "label": tf.TensorSpec((), tf.int64)}
     rows = [{"image": picture, "label": i % 3} for i, picture in enumerate(PICTURES)]
@@ -107,7 +107,7 @@ def test_records_are_those_of_tensorflow_datasets(tmp_path):
 
 
 @both
-def test_rows_are_read_by_many_threads_in_any_order(tmp_path, kind):
+def test_rows_random_access_is_thread_safe(tmp_path, kind):
     for k in range(2):
         write(tmp_path / f"part-{k}{KINDS[kind]}", labeled(range(15 * k, 15 * k + 15)))
     rows, expected = rows_of(f"{kind}{tmp_path}", "train"), load(f"{kind}{tmp_path}", "train").images
@@ -136,16 +136,16 @@ def test_rows_are_read_by_many_threads_in_any_order(tmp_path, kind):
         ([], "", r"must have images. Received: none"),
     ],
 )  # fmt: skip
-def test_bad_records_are_named(tmp_path, kind, records, keys, message):
+def test_load_rejects_invalid_or_missing_records(tmp_path, kind, records, keys, message):
     path = write(tmp_path / f"a{KINDS[kind]}", records)
     with pytest.raises(ValueError, match=message):
         load(f"{kind}{path}{keys}")
 
 
-def test_a_damaged_tfrecord_is_named(tmp_path):
+def test_tfrecord_rejects_damaged_file(tmp_path):
     path = write(tmp_path / "a.tfrecord", labeled(range(10)))
     raw = path.read_bytes()
-    length = 16 + int.from_bytes(raw[:8], "little")  # of the first record in the file
+    length = 16 + int.from_bytes(raw[:8], "little")  # bytes of the first record, with its header and checksums
 
     def altered(at):
         changed = bytearray(raw)
@@ -166,7 +166,7 @@ def test_a_damaged_tfrecord_is_named(tmp_path):
             load(f"tfrecord:{path}")
 
 
-def test_a_damaged_array_record_is_named(tmp_path):
+def test_arrayrecord_rejects_damaged_file(tmp_path):
     path = write(tmp_path / "a.array_record", labeled(range(30)))
     raw = bytearray(path.read_bytes())
     for content in (b"", b"x" * 100_000, raw[: len(raw) // 2]):
@@ -179,7 +179,7 @@ def test_a_damaged_array_record_is_named(tmp_path):
         load(f"arrayrecord:{path}")
 
 
-def test_a_model_trains_on_records(tmp_path, monkeypatch):
+def test_train_accepts_tfrecord_data(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     write(tmp_path / "own.tfrecord", labeled(range(30)))
     config = {"image_shape": (28, 28, 3), "width": 4, "hidden": 16, "latent_dim": 4}

@@ -1,4 +1,4 @@
-"""Crops of photographs that stay on the disk: the same pixels, in the same order, as from photographs in memory."""
+"""Crops of photographs on disk: the same pixels in the same order as crops of photographs in memory."""
 
 import itertools
 import json
@@ -17,11 +17,11 @@ from cnnzoo.data.permutation import order
 from cnnzoo.data.photographs import StoredPhotographs, photographs
 
 COLOR, GRAY = (None, None, 3), (None, None, 1)
-LEAST = 12 * 12 * 3  # bytes of the smallest of the pictures, decoded in color
+LEAST = 12 * 12 * 3  # bytes of a picture of the smallest size, decoded in color
 
 
 def fill(folder, count, start=0):
-    """Pictures of several sizes, kinds and orientations."""
+    """Writes pictures of several sizes, modes, file formats and EXIF orientations; returns the folder."""
     folder.mkdir(parents=True, exist_ok=True)
     for i in range(start, start + count):
         rng = np.random.default_rng(i)
@@ -38,7 +38,7 @@ def folder(request, tmp_path):
     top = tmp_path / "own"
     if request.param == "flat":
         return fill(top, 23)
-    for label, count in (("2", 12), ("10", 9)):  # by name and by number in other orders
+    for label, count in (("2", 12), ("10", 9)):  # sorted differently as text and as numbers
         fill(top / "train" / label, count, 40 * (label == "10"))
         if request.param == "divided":
             fill(top / "test" / label, 4, 100 + 40 * (label == "10"))
@@ -52,7 +52,7 @@ def flat(tmp_path):
 
 @pytest.fixture
 def decoded(monkeypatch):
-    """The numbers of the pictures that were decoded."""
+    """The indices of the decoded pictures."""
     seen, image = [], FileRows.image
     monkeypatch.setattr(FileRows, "image", lambda rows, i: seen.append(i) or image(rows, i))
     return seen
@@ -64,7 +64,7 @@ def same(one, other, steps=9):
 
 
 @pytest.mark.parametrize(("shape", "split"), [(COLOR, "train"), (GRAY, "fit")])
-def test_crops_from_the_disk_and_from_shards_are_those_from_memory(folder, shape, split, tmp_path):
+def test_crops_from_disk_and_shards_equal_crops_from_memory(folder, shape, split, tmp_path):
     build(folder, tmp_path / "packed")
     whole = training_images(folder, split, shape, 9)
     assert whole.on_disk is None
@@ -73,12 +73,12 @@ def test_crops_from_the_disk_and_from_shards_are_those_from_memory(folder, shape
         assert isinstance(crops.on_disk, StoredPhotographs) == (memory == 0)
         assert crops.epoch == whole.epoch and crops.images.shape == whole.images.shape
         np.testing.assert_array_equal(crops.images, np.asarray(whole.images))
-        for start in (0, whole.steps_per_epoch(7) - 2):  # over an epoch
+        for start in (0, whole.steps_per_epoch(7) - 2):  # the second start crosses an epoch
             same(whole.batches(7, 3, start), crops.batches(7, 3, start))
             same(whole.batches(7, 3, start), crops.stream(7, 3, start).as_numpy_iterator())
 
 
-def test_packed_photographs_have_the_splits_of_their_folder(folder, tmp_path):
+def test_packed_photographs_keep_the_splits_of_the_folder(folder, tmp_path):
     build(folder, tmp_path / "packed")
     if not (folder / "test").is_dir() and (folder / "train").is_dir():
         for place in (folder, tmp_path / "packed"):
@@ -92,8 +92,8 @@ def test_packed_photographs_have_the_splits_of_their_folder(folder, tmp_path):
             np.testing.assert_array_equal(left, right)
 
 
-def test_crops_are_the_places_of_all_photographs_in_a_shuffled_order(flat):
-    """A reference that lists all crops, in all symmetries."""
+def test_crops_equal_shuffled_list_of_positions_and_symmetries(flat):
+    """The reference is a list of all crops in all symmetries, indexed by `order`."""
     size, every = 10, []
     for image in photographs(flat, "train", 3).images:
         height, width = image.shape[:2]
@@ -109,17 +109,17 @@ def test_crops_are_the_places_of_all_photographs_in_a_shuffled_order(flat):
     np.testing.assert_array_equal(batch, expected)
 
 
-def test_a_part_of_a_batch_decodes_its_own_photographs_alone(flat, decoded):
+def test_crops_stream_decodes_only_the_requested_batch_rows(flat, decoded):
     crops, steps = training_images(flat, "train", COLOR, 9, memory=0), 20
     whole = [batch for (batch,) in itertools.islice(crops.batches(8, 1), steps)]
     for rows in (slice(0, 2), slice(2, 8)):
         del decoded[:]
         parts = [batch.numpy() for (batch,) in crops.stream(8, 1, 0, rows).take(steps)]
         np.testing.assert_array_equal(parts, [batch[rows] for batch in whole])
-        assert len(decoded) <= (rows.stop - rows.start) * (steps + 5)  # with those that are made ahead
+        assert len(decoded) <= (rows.stop - rows.start) * (steps + 5)  # with prefetched batches
 
 
-def test_photographs_are_kept_as_far_as_they_fit(flat, decoded):
+def test_photographs_are_cached_up_to_the_memory_limit(flat, decoded):
     expected = training_images(flat, "train", COLOR, 9)
     most = expected.photographs.sides.prod(axis=1).sum() * 3
     for memory, fewest, least in ((0, 19, 19), (most - 1, 1, 4), (LEAST, 18, 19)):
@@ -131,13 +131,13 @@ def test_photographs_are_kept_as_far_as_they_fit(flat, decoded):
         assert fewest <= len(decoded) <= least
 
 
-def test_few_photographs_of_a_stream_are_the_first(flat, decoded):
+def test_crops_few_of_stream_equals_few_in_memory(flat, decoded):
     few = training_images(flat, "train", COLOR, 9, memory=0).few(3)
     assert few.images.shape[0] == 3 and set(decoded) <= {0}
     same(training_images(flat, "train", COLOR, 9).few(3).batches(4, 0), few.batches(4, 0))
 
 
-def test_pictures_that_cannot_be_read_or_have_changed_are_named(flat):
+def test_crops_reject_changed_or_unreadable_pictures(flat):
     crops = training_images(flat, "train", COLOR, 9, memory=0)
     files = crops.on_disk.rows.files
     Image.new("RGB", (13, 14)).save(files[2])
@@ -149,7 +149,7 @@ def test_pictures_that_cannot_be_read_or_have_changed_are_named(flat):
         training_images(flat, "train", COLOR, 9, memory=0)
 
 
-def test_fingerprints_of_crops_from_the_disk_and_from_memory_compare(flat):
+def test_crops_fingerprints_on_disk_and_in_memory_are_comparable(flat):
     def both():
         return [fingerprint(training_images(flat, "train", COLOR, 9, memory)) for memory in (None, 0)]
 
@@ -169,7 +169,7 @@ def trained(folder, out, **settings):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["folder", "packed"])
-def test_runs_on_crops_go_on_from_the_disk_and_from_memory_with_the_same_bits(kind, flat, tmp_path, capsys):
+def test_resume_on_crops_from_disk_or_memory_is_bit_for_bit(kind, flat, tmp_path, capsys):
     place = flat
     if kind == "packed":
         place = tmp_path / "packed"
@@ -188,8 +188,8 @@ def test_runs_on_crops_go_on_from_the_disk_and_from_memory_with_the_same_bits(ki
         np.testing.assert_array_equal(left, right)
 
 
-def test_gray_crops_of_colors_between_two_values_are_rounded_as_in_memory(tmp_path):
-    """Colors whose brightness is half an integer, which another order of the sum could round otherwise."""
+def test_gray_crops_from_disk_round_half_values_as_in_memory(tmp_path):
+    """The gray values of these colors end in .5, so that another order of summation could round differently."""
     red, green, blue = np.indices((256, 256, 256), np.int32)
     between = (299 * red + 587 * green + 114 * blue) % 1000 == 500
     colors = np.stack([red[between], green[between], blue[between]], axis=1).astype(np.uint8)

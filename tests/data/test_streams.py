@@ -1,4 +1,4 @@
-"""Pictures that are read from the disk whenever they are used: the same pixels, in the same order, as in memory."""
+"""Streamed sets, decoded from disk on use: the same pixels in the same order as sets in memory."""
 
 import threading
 import warnings
@@ -24,7 +24,7 @@ SHAPE = (12, 16, 3)
 
 @pytest.fixture
 def folder(tmp_path):
-    """40 pictures of two classes, of several sizes and kinds."""
+    """A folder of 40 pictures in two classes, with several sizes, modes and file formats."""
     rng = np.random.default_rng(0)
     for i in range(40):
         height, width = rng.integers(10, 40, 2)
@@ -37,7 +37,7 @@ def folder(tmp_path):
 
 @pytest.fixture
 def decoded(monkeypatch):
-    """The numbers of the pictures that were decoded, in order."""
+    """The indices of the decoded pictures, in decoding order."""
     seen, fitted = [], FolderRows.fitted
     monkeypatch.setattr(FolderRows, "fitted", lambda rows, i, shape: seen.append(i) or fitted(rows, i, shape))
     return seen
@@ -54,7 +54,7 @@ def same(one, other):
 
 @pytest.mark.parametrize("split", ["train", "test", "fit", "validation"])
 @pytest.mark.parametrize("shape", [SHAPE, (9, 9, 1)])
-def test_a_stream_has_the_pixels_and_labels_of_the_set_in_memory(folder, split, shape):
+def test_stream_matches_pixels_and_labels_of_in_memory_set(folder, split, shape):
     whole, stream = both(folder, split, shape)
     assert isinstance(stream, StreamedSet) and not isinstance(whole, StreamedSet)
     assert stream.images.shape == whole.images.shape and stream.epoch == whole.epoch
@@ -65,24 +65,24 @@ def test_a_stream_has_the_pixels_and_labels_of_the_set_in_memory(folder, split, 
     np.testing.assert_array_equal(stream.images[-1], whole.images[-1])
 
 
-def test_pictures_are_those_of_fit_to(folder):
+def test_load_images_equal_fit_to(folder):
     rows = FolderRows(folder, "train")
     expected = [fit_to(read_image(path)[None], SHAPE)[0] for path in rows.files]
     np.testing.assert_array_equal(data.load(folder, "train", SHAPE).images, expected)
 
 
 @pytest.mark.parametrize("start", [0, 5])
-def test_a_stream_has_the_batches_of_the_set_in_memory_from_any_step(folder, start):
+def test_stream_batches_equal_in_memory_batches_from_any_step(folder, start):
     whole, stream = both(folder)
     expected = whole.batches(7, 3, start)
     on_jax, on_tensorflow = stream.batches(7, 3, start), stream.stream(7, 3, start).as_numpy_iterator()
-    for _ in range(9):  # over two epochs
+    for _ in range(9):  # more than two epochs
         batch = next(expected)
         same(batch, next(on_jax))
         same(batch, next(on_tensorflow))
 
 
-def test_a_stream_has_the_same_few_images_and_other_labels(folder):
+def test_stream_few_and_relabeled_match_in_memory_set(folder):
     whole, stream = both(folder)
     same((whole.few(9).images, whole.few(9).labels), (stream.few(9).in_memory().images, stream.few(9).labels))
     np.testing.assert_array_equal(stream.relabeled(("dog", "cat")).labels, whole.relabeled(("dog", "cat")).labels)
@@ -90,13 +90,13 @@ def test_a_stream_has_the_same_few_images_and_other_labels(folder):
         stream.steps_per_epoch(33)
 
 
-def test_a_stream_decodes_only_what_is_asked_for(folder, decoded):
+def test_stream_decodes_only_indexed_images(folder, decoded):
     stream = data.load(folder, "train", SHAPE, memory=0)
     assert stream.few(10).epoch == 10 and decoded == []
     assert stream.images[3:5].shape == (2, *SHAPE) and sorted(decoded) == [3, 4]
 
 
-def test_pipeline_gives_a_stream_in_order_and_in_epochs(folder, monkeypatch):
+def test_pipeline_of_stream_matches_in_memory_pipeline(folder, monkeypatch):
     expected = [[np.concatenate(parts) for parts in zip(*_pipeline(folder, split), strict=True)] for split in SPLITS]
     monkeypatch.setattr(memory, "free", lambda: 0)
     found = [[np.concatenate(parts) for parts in zip(*_pipeline(folder, split), strict=True)] for split in SPLITS]
@@ -108,7 +108,7 @@ SPLITS = ("train", "test")
 
 
 def _pipeline(folder, split):
-    for name in folder.rglob("*.*"):  # `pipeline` fits no pictures of its own
+    for name in folder.rglob("*.*"):  # `pipeline` does not resize pictures
         read = Image.open(name).convert("RGB").resize((6, 6))
         read.save(name.with_suffix(".png"))
         if name.suffix != ".png":
@@ -116,7 +116,7 @@ def _pipeline(folder, split):
     return list(cnnzoo.pipeline(str(folder), split, 8).as_numpy_iterator())
 
 
-def test_the_memory_that_is_asked_for_decides(folder):
+def test_training_images_streams_above_memory_limit(folder):
     needed = data.load(folder, "train", SHAPE).images.nbytes
     kinds = [
         isinstance(data.training_images(folder, "train", SHAPE, memory=most), StreamedSet)
@@ -127,7 +127,7 @@ def test_the_memory_that_is_asked_for_decides(folder):
         data.training_images(folder, "train", SHAPE, memory=-1)
 
 
-def test_a_stream_names_all_pictures_that_cannot_be_read(folder):
+def test_stream_reports_unreadable_pictures_or_skips_on_request(folder):
     for number in ("02", "04"):
         (folder / "train" / "cat" / f"{number}.png").write_bytes(b"no picture")
     with pytest.raises(ValueError, match=r"cannot be read as an image.* \(and 1 more\); .*corrupt='skip'"):
@@ -137,31 +137,31 @@ def test_a_stream_names_all_pictures_that_cannot_be_read(folder):
     np.testing.assert_array_equal(whole.images, stream.in_memory().images)
 
 
-def test_pictures_of_several_sizes_need_a_shape(folder):
+def test_stream_without_shape_rejects_mixed_sizes(folder):
     with pytest.raises(ValueError, match=r"must have one shape, .*\. Received: \d+ shapes"):
         np.asarray(data.load(folder, "train", memory=0).images)
 
 
-def test_fingerprints_of_a_stream_and_of_the_set_in_memory_compare(folder, decoded):
+def test_fingerprints_of_stream_and_in_memory_set_are_comparable(folder, decoded):
     whole, stream = (fingerprint(images) for images in both(folder))
     assert changes(whole, stream) == changes(stream, whole) == changes(stream, stream) == ""
     path = folder / "train" / "cat" / "02.png"
     Image.new("RGB", (20, 20)).save(path)
     now, then = (fingerprint(images) for images in both(folder))
     assert changes(whole, now) == "other pixels or labels" and changes(stream, then) == "other files"
-    assert changes(whole, then) and changes(stream, now)  # the picture is one of the sample
+    assert changes(whole, then) and changes(stream, now)  # the changed picture is in the sample
     for name in ("cat/04.png", "cat/08.png", "dog/01.png"):
         (folder / "train" / name).unlink()
     assert "images instead of" in changes(stream, fingerprint(both(folder)[1]))
 
 
-def test_fingerprint_of_a_stream_decodes_a_sample(folder, decoded, monkeypatch):
+def test_fingerprint_of_stream_decodes_only_a_sample(folder, decoded, monkeypatch):
     monkeypatch.setattr("cnnzoo.data.fingerprint.SAMPLE", 5)
     fingerprint(data.load(folder, "train", SHAPE, memory=0))
     assert len(decoded) == 5
 
 
-def test_the_ground_of_a_stream_is_that_of_its_images(folder):
+def test_ground_of_stream_equals_ground_of_in_memory_set(folder):
     for path in (folder / "train").rglob("*.*"):
         Image.new("L", (9, 9)).save(path)
         page = Image.new("L", (9, 9), 255)
@@ -171,7 +171,7 @@ def test_the_ground_of_a_stream_is_that_of_its_images(folder):
 
 
 @pytest.mark.parametrize("arch", ["dcgan", "denoiser"])
-def test_choose_looks_at_a_sample(arch, folder, decoded, monkeypatch):
+def test_choose_decodes_only_a_sample_of_pictures(arch, folder, decoded, monkeypatch):
     monkeypatch.setattr(shape, "LOOKED_AT", 6)
     read = []
     monkeypatch.setattr(FileRows, "image", lambda rows, i: read.append(i) or read_image(rows.files[i]))
@@ -181,14 +181,14 @@ def test_choose_looks_at_a_sample(arch, folder, decoded, monkeypatch):
     assert chosen.line.startswith(f"own/: {count} (") and "gray of 6) images" in chosen.line
 
 
-def test_parsed_sizes():
+def test_parsed_returns_bytes_and_rejects_invalid_sizes():
     assert [memory.parsed(text) for text in ("2GB", "1.5 MiB", "500kb", "7")] == [2 * 10**9, 3 * 2**19, 500_000, 7]
     for text in ("two", "-1GB", "2 G B", ""):
         with pytest.raises(ValueError, match=r"`memory` must be a size such as 2GB or 500MB\. Received"):
             memory.parsed(text)
 
 
-def test_free_memory_is_within_the_limits_of_cgroups(tmp_path, monkeypatch):
+def test_free_memory_respects_cgroup_limits(tmp_path, monkeypatch):
     before = memory.free()
     monkeypatch.setattr(memory, "CGROUPS", tmp_path)
     (tmp_path / "memory.max").write_text("5000000\n")
@@ -198,7 +198,7 @@ def test_free_memory_is_within_the_limits_of_cgroups(tmp_path, monkeypatch):
     assert memory.free() > 3_000_000
 
 
-def test_decoders_on_threads_leave_the_filters_of_warnings_as_they_were(folder):
+def test_read_image_on_threads_preserves_warning_filters(folder):
     with warnings.catch_warnings():
         before = list(warnings.filters)
         started = threading.Barrier(8)
@@ -218,7 +218,7 @@ def test_decoders_on_threads_leave_the_filters_of_warnings_as_they_were(folder):
 
 @pytest.mark.parametrize("channels", [1, 3])
 @pytest.mark.parametrize("mode", ["L", "RGB", "RGBA", "LA", "P", "1", "I;16", "CMYK", "turned", "fitting"])
-def test_read_fitted_has_the_pixels_of_fit_to(mode, channels, tmp_path):
+def test_read_fitted_equals_fit_to(mode, channels, tmp_path):
     pixels = Image.fromarray(np.random.default_rng(0).integers(0, 256, (21, 30, 4), np.uint8))
     path, options = tmp_path / "a.png", {}
     if mode == "turned":

@@ -1,4 +1,4 @@
-"""WebDataset tar files by `wds:PATH`, on files that are written here."""
+"""WebDataset tar files, loaded by `wds:PATH`; the tests write the files."""
 
 import io
 import json
@@ -25,7 +25,7 @@ def encoded(picture, kind="PNG"):
 
 
 def write(path, members):
-    """A tar file of (name, bytes)."""
+    """Writes a tar file of (name, bytes) members; returns the path."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with tarfile.open(path, "w") as tar:
         for name, content in members:
@@ -36,7 +36,7 @@ def write(path, members):
 
 
 def samples(numbers, labels=True):
-    """The members of samples: a PNG and its label, which is the number modulo 3."""
+    """Yields the members of samples: a PNG and its label, the number modulo 3."""
     for i in numbers:
         yield f"a/{i:03d}.png", encoded(PICTURES[i])
         if labels:
@@ -44,14 +44,14 @@ def samples(numbers, labels=True):
 
 
 def three(folder, **kwargs):
-    """Three tar files of ten samples each."""
+    """Writes three tar files of ten samples each; returns the folder."""
     for k in range(3):
         write(folder / f"part-{k:03d}.tar", samples(range(10 * k, 10 * k + 10), **kwargs))
     return folder
 
 
 @pytest.mark.parametrize("pattern", ["", "/part-{000..002}.tar", "/part-*.tar", "/part-{000,001,002}.tar"])
-def test_a_folder_or_a_pattern_names_the_files(tmp_path, pattern):
+def test_wds_loads_files_of_folder_or_pattern(tmp_path, pattern):
     name = f"wds:{three(tmp_path)}{pattern}"
     train, test = load(name, "train"), load(name, "test")
     assert (len(train.images), len(test.images)) == (24, 6)
@@ -64,7 +64,7 @@ def test_a_folder_or_a_pattern_names_the_files(tmp_path, pattern):
 
 
 @pytest.mark.parametrize("names", [("train/0.tar", "test/0.tar"), ("set-train-0.tar", "set-val-0.tar")])
-def test_splits_are_those_in_the_names(tmp_path, names):
+def test_wds_splits_follow_file_names(tmp_path, names):
     for name, numbers in zip(names, [range(9), range(10, 14)], strict=True):
         write(tmp_path / name, samples(numbers))
     train, test = (load(f"wds:{tmp_path}", split) for split in ("train", "test"))
@@ -75,7 +75,7 @@ def test_splits_are_those_in_the_names(tmp_path, names):
         load(f"wds:{tmp_path}", "train")
 
 
-def test_labels_are_optional_or_a_field_of_json(tmp_path):
+def test_wds_labels_are_optional_or_from_a_json_field(tmp_path):
     write(tmp_path / "a.tar", samples(range(10), labels=False))
     assert load(f"wds:{tmp_path}/a.tar").labels is None
     members = [(f"{i}.{end}", content) for i in range(10) for end, content in (
@@ -93,7 +93,7 @@ def test_labels_are_optional_or_a_field_of_json(tmp_path):
         load(f"wds:{tmp_path}/b.tar#jpg,cls")
 
 
-def test_rows_are_read_by_many_threads_in_any_order(tmp_path):
+def test_rows_random_access_is_thread_safe(tmp_path):
     rows = rows_of(f"wds:{three(tmp_path)}", "train")
     expected = load(f"wds:{tmp_path}", "train").images
     assert len(rows) == 24
@@ -107,7 +107,7 @@ def test_rows_are_read_by_many_threads_in_any_order(tmp_path):
     assert rows_of("digits", "train") is None
 
 
-def test_rows_notice_files_that_change(tmp_path):
+def test_rows_detect_changed_files(tmp_path):
     rows = rows_of(f"wds:{three(tmp_path)}", "train")
     before = rows.stamp()
     assert before == rows_of(f"wds:{tmp_path}/part*", "train").stamp()
@@ -121,7 +121,7 @@ def test_rows_notice_files_that_change(tmp_path):
         rows.image(5)
 
 
-def test_images_of_several_sizes_are_fitted(tmp_path):
+def test_wds_fits_images_of_mixed_sizes_to_shape(tmp_path):
     large = np.zeros((40, 60, 3), np.uint8)
     write(tmp_path / "a.tar", [*samples(range(9), labels=False), ("z.webp", encoded(large, "WEBP"))])
     assert load(f"wds:{tmp_path}", "train", (16, 16, 1)).images.shape == (8, 16, 16, 1)
@@ -129,7 +129,7 @@ def test_images_of_several_sizes_are_fitted(tmp_path):
     assert 0 in np.concatenate(both)
 
 
-def test_a_missing_shard_is_named(tmp_path):
+def test_wds_raises_for_missing_shard_or_path(tmp_path):
     three(tmp_path)
     with pytest.raises(DataNotFound, match=r"part-003.tar is missing, which wds:.*part-\{000..003\}.tar names"):
         load(f"wds:{tmp_path}/part-{{000..003}}.tar")
@@ -141,7 +141,7 @@ def test_a_missing_shard_is_named(tmp_path):
         load(f"wds:{tmp_path}/b")
 
 
-def test_damaged_files_are_named(tmp_path):
+def test_wds_rejects_damaged_files_or_skips_corrupt_images(tmp_path):
     path = write(tmp_path / "a.tar", samples(range(10)))
     raw = path.read_bytes()
     with tarfile.open(path) as tar:
@@ -172,7 +172,7 @@ def test_damaged_files_are_named(tmp_path):
         load(f"wds:{tmp_path}")
 
 
-def test_an_image_larger_than_the_limit_is_not_read(tmp_path, monkeypatch):
+def test_wds_rejects_image_above_size_limit(tmp_path, monkeypatch):
     monkeypatch.setattr("cnnzoo.data.webdataset.LARGEST_PICTURE", 1 << 10)
     path = write(tmp_path / "a.tar", samples([0]))
     with pytest.raises(ValueError, match=r"An image must have at most 1024 bytes. Received: \d+ in .*a.tar: a/000"):
@@ -192,25 +192,25 @@ def test_an_image_larger_than_the_limit_is_not_read(tmp_path, monkeypatch):
         ([], r"must have images. Received: none for 'train'"),
     ],
 )  # fmt: skip
-def test_bad_samples_are_named(tmp_path, members, message):
+def test_wds_rejects_invalid_or_missing_samples(tmp_path, members, message):
     with pytest.raises(ValueError, match=message):
         load(f"wds:{write(tmp_path / 'a.tar', members)}")
 
 
-def test_labels_of_the_test_split_are_those_of_train(tmp_path):
+def test_wds_rejects_test_label_absent_from_train(tmp_path):
     write(tmp_path / "train.tar", samples([0, 1, 3, 4]))
     write(tmp_path / "test.tar", samples([0, 2]))
     with pytest.raises(ValueError, match=r"Labels of .* must be in \[0, 1\], as those of train. Received: 2"):
         load(f"wds:{tmp_path}", "test")
 
 
-def test_names_of_timm_are_told_ours():
+def test_load_suggests_wds_and_tfds_for_timm_names():
     for theirs, ours in (("wds/shards", "wds:shards"), ("tfds/mnist", "tfds:mnist")):
         with pytest.raises(ValueError, match=f"Unknown data set '{theirs}'. Did you mean {ours}?"):
             load(theirs)
 
 
-def test_a_run_on_a_relative_path_resumes_elsewhere(tmp_path, monkeypatch):
+def test_resume_finds_relative_wds_path_from_another_folder(tmp_path, monkeypatch):
     three(tmp_path / "shards")
     monkeypatch.chdir(tmp_path)
     config = {"image_shape": (28, 28, 3), "width": 4, "hidden": 16, "latent_dim": 4}
@@ -224,11 +224,11 @@ def test_a_run_on_a_relative_path_resumes_elsewhere(tmp_path, monkeypatch):
     (tmp_path / "elsewhere").mkdir()
     monkeypatch.chdir(tmp_path / "elsewhere")
     (run / "model.weights.h5").unlink()
-    cnnzoo.train(resume=run, verbose=0)  # compares the data with those of the beginning
+    cnnzoo.train(resume=run, verbose=0)  # compares the data with the fingerprint in the plan
     assert (run / "model.weights.h5").is_file()
 
 
-def test_a_model_of_any_size_takes_crops(tmp_path, monkeypatch):
+def test_crop_training_and_photographs_accept_wds(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     pictures = [RNG.integers(256, size=(40 + i, 50, 3), dtype=np.uint8) for i in range(10)]
     write(tmp_path / "own.tar", [(f"{i}.png", encoded(picture)) for i, picture in enumerate(pictures)])
@@ -241,7 +241,7 @@ def test_a_model_of_any_size_takes_crops(tmp_path, monkeypatch):
     assert [len(part) for part in parts] == [7, 1]
 
 
-def test_a_split_without_pictures_is_said(tmp_path):
+def test_wds_rejects_test_split_of_fewer_than_five_images(tmp_path):
     path = write(tmp_path / "a.tar", samples(range(3)))
     with pytest.raises(ValueError, match=r"wds:.*a.tar must have at least five images for a split test. Received: 3"):
         load(f"wds:{path}", "test")

@@ -1,4 +1,4 @@
-"""The site of the documents in Chromium, for those who do not see it or use no mouse: what axe-core finds."""
+"""Accessibility of the documentation site for blind and keyboard users, checked by axe-core in Chromium."""
 
 import importlib.util
 import subprocess
@@ -17,7 +17,7 @@ PAGES = ("index", "terminal", "tasks/upscale", "checkpoints", "benchmarks")
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
-    """The site without the pages that are written from docstrings and notebooks, which take the most time."""
+    """The folder of the site without pages from docstrings and notebooks, since these take the most time."""
     folder = tmp_path_factory.mktemp("site")
     without = "exclude_patterns=reference,architectures,notebooks"
     command = [sys.executable, "-m", "sphinx", "--quiet", "-D", without, str(DOCS), str(folder)]
@@ -26,7 +26,7 @@ def site(tmp_path_factory):
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "light"), (1280, "dark"), (390, "dark")])
-def test_axe_finds_no_violation(site, width, scheme):
+def test_site_pages_have_no_axe_violations(site, width, scheme):
     found = {}
     with browser.browser() as driver:
         for page in PAGES:

@@ -1,4 +1,4 @@
-"""What the documents say is so: their programs run, what is linked exists, the table is that of the cards."""
+"""Checks of the documents: programs run, links are valid, tables match the cards and the catalog."""
 
 import ast
 import importlib.util
@@ -34,7 +34,7 @@ def programs(document):
 
 
 def run(document, folder):
-    """Runs its programs one after the other in one process, each with names of its own; gives what they print."""
+    """Runs the programs of a document in one process, each in its own namespace; returns their output."""
     script = "import sys\nfor program in sys.argv[1:]:\n    exec(compile(program, 'program', 'exec'), {})"
     command = [sys.executable, "-c", script, *programs(document)]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
@@ -42,7 +42,7 @@ def run(document, folder):
     return done.stdout
 
 
-def test_first_page_upscales_a_photograph(tmp_path):
+def test_index_page_program_upscales_a_photograph(tmp_path):
     assert run(FIRST, tmp_path) == "(128, 128, 3) (384, 384, 3)\n"
 
 
@@ -54,14 +54,14 @@ def test_readme_programs_write_their_files(tmp_path):
 
 
 @pytest.mark.slow
-def test_python_page_reads_digits(tmp_path):
+def test_python_page_programs_classify_digits_and_save_dcgan(tmp_path):
     assert float(run(PYTHON, tmp_path).split()[0]) > 0.9
     assert (tmp_path / "dcgan.keras").stat().st_size > 100_000
 
 
 @pytest.mark.slow
-def test_the_programs_of_all_pages_run(tmp_path):
-    """In one process, as the import of TensorFlow takes longer than most of them; each page in a folder of its own."""
+def test_programs_of_remaining_pages_run(tmp_path):
+    """Runs in one process, since importing TensorFlow takes longer than most programs; each page has its own folder."""
     script = "import json, os, sys\nfor name, folder, program in json.load(sys.stdin):\n    print(name, flush=True)\n"
     script += "    os.chdir(folder)\n    exec(compile(program, name, 'exec'), {})"
     found = []
@@ -76,8 +76,8 @@ def test_the_programs_of_all_pages_run(tmp_path):
 
 
 @pytest.mark.parametrize("document", [each for each in DOCUMENTS if programs(each)], ids=lambda document: document.stem)
-def test_what_the_programs_take_from_the_zoo_is_there(document):
-    """Without running them: the modules that they import, and the names of these and of the package."""
+def test_document_programs_use_existing_cnnzoo_names(document):
+    """Without running the programs: resolves their imports from cnnzoo, and attributes of the package."""
     for program in programs(document):
         for node in ast.walk(ast.parse(program)):
             if isinstance(node, ast.ImportFrom) and node.module.partition(".")[0] == "cnnzoo":
@@ -86,7 +86,7 @@ def test_what_the_programs_take_from_the_zoo_is_there(document):
                 assert hasattr(cnnzoo, node.attr), node.attr
 
 
-def test_the_architecture_of_the_guide_is_built_by_name_and_trains(tmp_path, monkeypatch):
+def test_contributing_example_architecture_builds_and_trains(tmp_path, monkeypatch):
     (tmp_path / "tiny.py").write_text(programs(CONTRIBUTING)[0])
     monkeypatch.syspath_prepend(tmp_path)
     __import__("tiny")
@@ -99,14 +99,14 @@ def test_the_architecture_of_the_guide_is_built_by_name_and_trains(tmp_path, mon
 
 
 @pytest.mark.parametrize("name", registry.list_models())
-def test_an_architecture_tells_its_loss_where_it_is_from_and_what_it_looks_like(name):
+def test_architecture_documents_loss_source_and_picture(name):
     cls = registry.architecture(name)
     family = [each for each in cls.__mro__ if each.__module__.startswith(("cnnzoo.models.", "cnnzoo.tasks."))]
-    described = " ".join(inspect.getdoc(each).partition("\nArgs:")[0] for each in family)  # a "loss" is an argument too
+    described = " ".join(inspect.getdoc(each).partition("\nArgs:")[0] for each in family)  # skips an argument "loss"
     assert re.search(r"\b(loss|losses|objective|(min|max)imi[sz]\w+)\b", described, re.IGNORECASE)
     modules = " ".join(sys.modules[each.__module__].__doc__ for each in family)
     assert "Source" in modules or all(recipe(each).published.startswith("none: ") for each in list_recipes(name))
-    if hub.list_checkpoints(name):  # python docs/pictures.py makes it
+    if hub.list_checkpoints(name):  # written by python docs/pictures.py
         assert (ROOT / "docs" / "pictures" / f"{name}.webp").exists()
 
 
@@ -114,11 +114,11 @@ def test_checkpoint_table_equals_the_cards():
     assert table.with_table(CHECKPOINTS.read_text()) == CHECKPOINTS.read_text()
 
 
-def test_readme_fits_two_screens():
+def test_readme_does_not_exceed_line_limit():
     assert len(README.read_text().splitlines()) <= LONGEST_README
 
 
-def test_the_documents_that_are_linked_exist():
+def test_document_links_point_to_existing_files():
     for document in DOCUMENTS:
         for link in re.findall(r"\]\(([^)#]+)\)", document.read_text()):
             assert link.startswith("https://") or (document.parent / link).exists(), link
@@ -130,7 +130,7 @@ NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 
 
 def addresses(text):
-    """All that begins as an address of the web, outside of code."""
+    """Returns all strings outside of code that start like a web address, even malformed ones."""
     text = re.sub(r"```.*?```", "", text, flags=re.DOTALL)
     return re.findall(r"https?:[^\s)>\"']*", re.sub(r"`[^`\n]*`|^    .*$", "", text, flags=re.MULTILINE))
 
@@ -147,7 +147,7 @@ def check_address(address):
 
 @pytest.fixture(scope="module")
 def pages():
-    """docs/generated.py"""
+    """The module docs/generated.py."""
     sys.path.insert(0, str(ROOT / "docs"))
     found = importlib.util.spec_from_file_location("pages", ROOT / "docs" / "generated.py")
     module = importlib.util.module_from_spec(found)
@@ -157,13 +157,13 @@ def pages():
 
 
 @pytest.mark.parametrize("document", [*DOCUMENTS, *NOTEBOOKS], ids=lambda document: document.name)
-def test_the_addresses_of_a_document_are_well_formed(document):
+def test_document_addresses_are_well_formed(document):
     for address in addresses(document.read_text()):
         check_address(address)
 
 
 @pytest.mark.parametrize("name", registry.list_models())
-def test_the_page_of_an_architecture_links_its_sources_and_data(name, pages):
+def test_architecture_page_links_sources_and_data(name, pages):
     page = pages.page(name)
     found = addresses(page)
     assert found
@@ -181,7 +181,7 @@ def test_the_page_of_an_architecture_links_its_sources_and_data(name, pages):
             assert f"[{part}]({CATALOG[part].homepage})" in page
 
 
-def test_papers_in_a_text_become_links(pages):
+def test_linked_turns_papers_into_links(pages):
     told = pages.linked("A, 2016, arXiv:1511.06434; B, doi:10.1109/5.726791, section 2; C, https://a.org/b-C.html.")
     assert told == (
         "A, 2016, [arXiv:1511.06434](https://arxiv.org/abs/1511.06434); B, "
@@ -189,7 +189,7 @@ def test_papers_in_a_text_become_links(pages):
     )
 
 
-def test_the_page_of_the_data_has_each_set_with_its_licence_and_source():
+def test_data_page_lists_sets_with_license_source_and_size():
     rows = re.findall(r"^\| \[`(\w+)`\]\((\S+)\)[^|]*\| ([\d,]+) \| (\S+) \|[^|]*\| ([^|]*) \|", DATA.read_text(), re.M)
     told = {name: rest for name, *rest in rows}
     for name, files in PUBLIC_SETS.items():
@@ -200,7 +200,7 @@ def test_the_page_of_the_data_has_each_set_with_its_licence_and_source():
 
 
 @pytest.mark.parametrize("name", registry.list_models())
-def test_papers_page_lists_the_sources_of_an_architecture(name):
+def test_papers_page_lists_the_sources_of_each_architecture(name):
     page = (ROOT / "docs" / "papers.md").read_text()
     documented = sys.modules[registry.architecture(name).__module__].__doc__
     source = re.search(r"^Sources?: .*?(\n\n|\Z)|\Z", documented, re.DOTALL | re.MULTILINE)[0]
@@ -210,7 +210,7 @@ def test_papers_page_lists_the_sources_of_an_architecture(name):
     assert f"`{name}`" in page
 
 
-def test_the_reference_has_each_public_name():
+def test_reference_documents_each_public_name():
     reference = "".join(page.read_text() for page in (ROOT / "docs" / "reference").glob("*.md"))
     documented = re.findall(r"^\.\. autofunction:: cnnzoo\.(\w+)$", reference, re.M)
     assert set(cnnzoo.__all__) - {"__version__"} <= set(documented)
@@ -220,7 +220,7 @@ def test_the_reference_has_each_public_name():
 
 
 @pytest.mark.parametrize("name", registry.list_models())
-def test_the_page_of_an_architecture_has_its_losses_as_equations(name, pages):
+def test_architecture_page_has_losses_as_equations(name, pages):
     from latex2mathml.converter import convert
 
     text = pages.equations()[name]
@@ -230,22 +230,22 @@ def test_the_page_of_an_architecture_has_its_losses_as_equations(name, pages):
 
 
 @pytest.mark.parametrize("name", ["adain", "cgan", "denoiser", "espcn", "fast_style", "ladder_vae", "lenet", "vqvae"])
-def test_the_drawing_of_a_model_has_all_its_parameters_and_shapes(name, pages):
+def test_network_drawing_has_parameters_and_shapes(name, pages):
     model = cnnzoo.build(name)
     drawing = pages.drawn.networks(model)
     figures = re.findall(r"<figcaption>(.*?) <span>(.*?) parameters</span>.*?</figure>", drawing)
     drawn = {title.replace(" ", "_"): parameters for title, parameters in figures}
     for layer in model.layers:
-        if layer.name in drawn and layer.name not in ("backbone", "encoder"):  # which have layers of the model below
+        if layer.name in drawn and layer.name not in ("backbone", "encoder"):  # drawn with further layers of the model
             assert drawn[layer.name] == pages.drawn.amount(layer.count_params())
     if name == "lenet":
         assert drawn == {"backbone": "62 k"} and ">28\u00d728\u00d76<" in drawing and ">10<" in drawing
-    if name == "denoiser":  # the same network for any size, with skip connections
+    if name == "denoiser":  # images of any size, skip connections
         assert ">h/4\u00d7w/4\u00d748<" in drawing and len(re.findall(r'<path d="M[\d.]+ [\d.]+ H', drawing)) == 7
 
 
 @pytest.mark.slow
-def test_the_first_program_of_each_kind_of_page_runs(pages, tmp_path):
+def test_page_example_of_each_task_runs(pages, tmp_path):
     from cnnzoo.data.examples import write_examples
 
     write_examples(tmp_path)

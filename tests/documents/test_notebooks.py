@@ -1,4 +1,4 @@
-"""The notebooks run from a clean kernel, warn of nothing, leave something to keep, and are stored with outputs."""
+"""Notebooks run in a clean kernel without warnings, write files, and are stored with their outputs."""
 
 import ast
 import base64
@@ -13,15 +13,15 @@ from PIL import Image
 FOLDER = Path(__file__).parents[2] / "notebooks"
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
 PICTURES = ("image/png", "image/jpeg")
-SILENT = {"save", "savefig", "save_png", "compile", "write_bytes"}  # calls of which a cell shows nothing
+SILENT = {"save", "savefig", "save_png", "compile", "write_bytes"}  # calls without a displayed value
 
-# The quickstart is run by every test run, the others take as long each.
+# Only the quickstart is among the fast tests; each of the others takes as long.
 RUN = [pytest.param(path, marks=[] if "quickstart" in path.stem else pytest.mark.slow) for path in NOTEBOOKS]
 
 
 @pytest.fixture(scope="module")
 def runner():
-    """notebooks/run.py"""
+    """The module notebooks/run.py."""
     spec = importlib.util.spec_from_file_location("run", FOLDER / "run.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
@@ -39,13 +39,13 @@ def code(notebook):
 
 
 def pictures(notebook):
-    """The pictures in the outputs."""
+    """Returns the pictures in the outputs."""
     data = [output.get("data", {}) for cell in code(notebook) for output in cell.outputs]
     return [Image.open(io.BytesIO(base64.b64decode(each[kind]))) for each in data for kind in PICTURES if kind in each]
 
 
 def outline(notebook):
-    """What the outputs are, but for numbers, which differ between processors."""
+    """Returns the types and texts of the outputs, with masked numbers, since these differ between processors."""
 
     def words(text):
         return re.sub(r"\s+", " ", re.sub(r"[-+]?\d+(\.\d+)?(e[-+]?\d+)?", "#", text))
@@ -60,21 +60,21 @@ def outline(notebook):
 
 
 @pytest.mark.parametrize("path", RUN, ids=lambda path: path.stem)
-def test_it_runs_without_a_warning_to_the_outputs_that_are_stored(path, runner, tmp_path, monkeypatch):
-    monkeypatch.delenv("TF_CPP_MIN_LOG_LEVEL")  # which no reader has set
+def test_notebook_run_matches_stored_outputs_without_warnings(path, runner, tmp_path, monkeypatch):
+    monkeypatch.delenv("TF_CPP_MIN_LOG_LEVEL")  # not set by readers
     kept = read(path)
     made = runner.executed(kept, tmp_path)
     outputs = [output for cell in code(made) for output in cell.outputs]
     told = "".join(output["text"] for output in outputs if output.output_type == "stream" and output.name == "stderr")
     assert told == ""
     assert not [output for output in outputs if "Warning" in output.get("text", "")]
-    assert outline(made) == outline(kept)  # else: python notebooks/run.py
+    assert outline(made) == outline(kept)  # to update: python notebooks/run.py
     assert [picture.size for picture in pictures(made)] == [picture.size for picture in pictures(kept)]
-    assert list(tmp_path.iterdir())  # something to keep
+    assert list(tmp_path.iterdir())  # the notebook writes files
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_it_is_stored_with_small_pictures_and_nothing_of_its_run(path, runner):
+def test_notebook_file_has_small_pictures_and_no_run_metadata(path, runner):
     text, notebook = path.read_text(encoding="utf-8"), read(path)
     assert text == runner.stored(notebook) and len(text.encode()) < 1e6
     assert set(notebook.metadata) == {"kernelspec", "language_info"} and set(notebook.metadata.language_info) == {
@@ -90,7 +90,7 @@ def test_it_is_stored_with_small_pictures_and_nothing_of_its_run(path, runner):
 
 
 def shows(source):
-    """Whether a cell has an output: it prints, or ends in a value."""
+    """Returns whether a cell has an output: a call of print, or a value at its end."""
     tree = ast.parse(source)
     calls = [node.func for node in ast.walk(tree) if isinstance(node, ast.Call)]
     if any(getattr(call, "id", "") == "print" for call in calls):
@@ -105,11 +105,11 @@ def called(call):
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_its_first_lines_say_how_it_runs_elsewhere(path):
+def test_notebook_first_cell_gives_install_command(path):
     assert re.search(r"`pip install 'cnnzoo\[[\w,]+\]'` and no other file", read(path).cells[0].source)
 
 
-def test_more_samples_tighten_the_bound_of_the_likelihood():
+def test_notebook_likelihood_bound_tightens_with_samples():
     notebook = read(next(path for path in NOTEBOOKS if path.stem.startswith("02")))
     text = "".join(output.get("text", "") for cell in code(notebook) for output in cell.outputs)
     bounds = [float(found) for found in re.findall(r"(?:ELBO|draws) (-\d+\.\d) nats", text)]
@@ -117,11 +117,11 @@ def test_more_samples_tighten_the_bound_of_the_likelihood():
 
 
 @pytest.mark.slow
-def test_restoring_takes_the_path_of_an_own_photograph(tmp_path):
+def test_restoring_notebook_accepts_path_of_own_photograph(tmp_path):
     from nbclient import NotebookClient
     from skimage.data import coffee
 
-    Image.fromarray(coffee()).resize((151, 100)).convert("L").save(tmp_path / "me.jpg")  # neither a multiple of 3
+    Image.fromarray(coffee()).resize((151, 100)).convert("L").save(tmp_path / "me.jpg")  # no side is a multiple of 3
     notebook = read(next(path for path in NOTEBOOKS if path.stem.startswith("04")))
     first = notebook.cells[1]
     assert "path = None" in first.source

@@ -1,4 +1,4 @@
-"""What the documents have one type: each command is one and runs, each program and extra is there."""
+"""Shell blocks of the documents: commands parse and run; programs, files and extras exist."""
 
 import importlib.metadata
 import importlib.util
@@ -20,7 +20,7 @@ DOCUMENTS = (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *PAGES)
 
 
 def shell(document, fenced=False):
-    """The commands of its indented blocks, or of its fenced ones, as lists of words without the variables before."""
+    """Yields the commands of indented or fenced blocks as lists of words, without leading variable assignments."""
     text, indent = document.read_text(), "" if fenced else " " * 4
     if fenced:
         text = "".join(re.findall(r"^```bash\n(.*?)^```", text, re.DOTALL | re.MULTILINE))
@@ -35,7 +35,7 @@ def shell(document, fenced=False):
 
 
 def mentioned():
-    """What is said of commands between backquotes, in the text of documents and notebooks."""
+    """Returns the inline code that starts with `cnnzoo`, in the text of documents and notebooks."""
     texts = [document.read_text() for document in (*DOCUMENTS, ROOT / "saved_models" / "README.md")]
     for notebook in sorted((ROOT / "notebooks").glob("*.ipynb")):
         cells = json.loads(notebook.read_text())["cells"]
@@ -44,12 +44,12 @@ def mentioned():
 
 
 COMMANDS = [words[1:] for document in DOCUMENTS for words in shell(document) if words[0] == "cnnzoo"]
-# These need a network, shards or a run of their own; only their grammar is tested here.
+# These need a network, shards or a run of their own; only their parsing is tested here.
 FENCED = [words[1:] for document in DOCUMENTS for words in shell(document, fenced=True) if words[:1] == ["cnnzoo"]]
 
 
 @pytest.mark.parametrize("command", COMMANDS + FENCED, ids=" ".join)
-def test_each_command_of_the_documents_is_one(command):
+def test_document_commands_parse_with_known_architectures(command):
     asked = parser().parse_args(command)
     names = getattr(asked, "name", None) or []
     for name in names if isinstance(names, list) else [names]:
@@ -58,15 +58,15 @@ def test_each_command_of_the_documents_is_one(command):
 
 
 @pytest.mark.parametrize("said", mentioned())
-def test_each_command_that_is_mentioned_is_one(said, capsys):
+def test_inline_commands_parse(said, capsys):
     command, *rest = shlex.split(said)[1:]
     with pytest.raises(SystemExit) as ended:
-        parser().parse_args([command, *rest, "--help"])  # complains of what it does not know
+        parser().parse_args([command, *rest, "--help"])  # exits with 2 for an unknown command or choice
     assert ended.value.code == 0
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda document: document.stem)
-def test_whatever_else_is_to_be_typed_is_there(document):
+def test_document_commands_use_existing_files_modules_and_extras(document):
     extras = importlib.metadata.metadata("cnnzoo").get_all("Provides-Extra")
     for program, *words in shell(document):
         if program == "pip":
@@ -85,8 +85,9 @@ def test_whatever_else_is_to_be_typed_is_there(document):
             assert program in ("cnnzoo", "pytest", "npm", "docker", "curl", "export")
 
 
-# A few images and one epoch stand for all, and these have tests of their own that run them: every checkpoint at work, a
-# server, several processes, and what the documents say of checkpoints in general.
+# CHEAPER limits commands to a few images and one epoch. ELSEWHERE maps commands to the test files that run them: every
+# checkpoint at work, a server. Commands of several processes, and examples with a placeholder for a checkpoint, are
+# tested elsewhere as well.
 CHEAPER = {
     "train": ["--epochs", "1", "--limit", "256"],
     "tune": ["--data", "digits", "--trials", "1", "--epochs", "1", "--limit", "256"],
@@ -96,8 +97,8 @@ ELSEWHERE = {"app": "test_page.py", "demo": "test_gallery.py", "serve": "test_se
 
 
 @pytest.mark.slow
-def test_the_commands_of_the_documents_run(tmp_path, monkeypatch, tfds_data, photograph_sets, capsys):
-    """One after the other, as they stand there, in an empty folder: `cnnzoo data examples` is among the first."""
+def test_document_commands_run(tmp_path, monkeypatch, tfds_data, photograph_sets, capsys):
+    """Runs the commands in the order of the documents in an empty folder; `cnnzoo data examples` is among the first."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "queue.txt").write_text("lenet --data digits --epochs 1 --limit 256 --out queued")
     ran = []
@@ -107,7 +108,7 @@ def test_the_commands_of_the_documents_run(tmp_path, monkeypatch, tfds_data, pho
             cheaper = [] if {"--resume", "--queue"} & set(command) else CHEAPER.get(command[0], [])
             assert cli.main([*command, *cheaper]) == 0, (command, capsys.readouterr().err)
             ran.append(command)
-    # and the programs of the repository that take what these made
+    # Programs of the repository that read the output of the commands.
     for part in ("benchmarks", "docs"):
         (tmp_path / part).symlink_to(ROOT / part)
     for words in (words for document in DOCUMENTS for words in shell(document)):

@@ -1,4 +1,4 @@
-"""Pages whose commands need several processes at once run in a shell, line by line."""
+"""How-to pages with several processes at once: their commands run in a shell, line by line."""
 
 import os
 import re
@@ -13,25 +13,25 @@ import pytest
 from cnnzoo.data.examples import write_examples
 
 HOW_TO = Path(__file__).parents[2] / "docs" / "howto"
-LEAST_PICTURE = 10_000  # bytes of an enlarged photograph
+LEAST_PICTURE = 10_000  # bytes, minimum of an enlarged photograph
 
 
 @pytest.fixture
 def shell(tmp_path, monkeypatch):
-    """Runs lines of a shell in an empty folder, with the commands of this environment first."""
+    """A function that runs shell lines in an empty folder, with the commands of this environment first in PATH."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}:{os.environ['PATH']}")
     return lambda lines, **options: subprocess.run(["bash", "-ec", lines], text=True, check=True, **options)
 
 
 def typed(page: str, program: str) -> list[str]:
-    """The lines of a page's indented blocks that begin with a program."""
+    """Returns the lines of a page's indented blocks that start with a program name."""
     lines = re.findall(r"^    (\S(?:.*\\\n)*.*)$", (HOW_TO / page).read_text(), re.MULTILINE)
     return [line for line in lines if line.startswith(program)]
 
 
 @pytest.mark.slow
-def test_the_server_and_the_clients_of_its_page_run(shell, tmp_path):
+def test_serve_page_server_and_clients_run(shell, tmp_path):
     write_examples(tmp_path)
     export, serve = typed("serve.md", "cnnzoo")
     shell(export)
@@ -50,7 +50,7 @@ def test_the_server_and_the_clients_of_its_page_run(shell, tmp_path):
 
 
 @pytest.mark.slow
-def test_two_workers_train_as_their_page_says(shell, tmp_path):
+def test_several_machines_page_trains_with_two_workers(shell, tmp_path):
     (block,) = re.findall(
         r"^```bash\n(.*?)^```", (HOW_TO / "several_machines.md").read_text(), re.MULTILINE | re.DOTALL
     )

@@ -1,4 +1,4 @@
-"""The site's own drawings and sliders in a browser, as wide as a phone; `sphinx-build` itself is run by .ci/run."""
+"""Drawings and sliders of the site in a browser at phone width; .ci/run runs `sphinx-build` itself."""
 
 import importlib.util
 import shutil
@@ -18,7 +18,7 @@ needs_chromium = pytest.mark.skipif(bool(browser.MISSING), reason=f"needs Chromi
 
 @pytest.fixture(scope="module")
 def generated():
-    """docs/generated.py"""
+    """The module docs/generated.py."""
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(DOCS)
         found = importlib.util.spec_from_file_location("generated", DOCS / "generated.py")
@@ -28,7 +28,7 @@ def generated():
         sys.modules.pop("drawn", None)
 
 
-def test_each_task_of_the_front_page_has_its_page_and_its_pictures(generated):
+def test_front_page_tasks_have_pages_and_pictures(generated):
     front = generated.front()
     for name, (title, _) in generated.FRONT.items():
         assert (DOCS / "tasks" / f"{name}.md").exists() and f'href="tasks/{name}.html">{title}<' in front
@@ -38,7 +38,7 @@ def test_each_task_of_the_front_page_has_its_page_and_its_pictures(generated):
 
 
 @needs_chromium
-def test_sliders_move_and_a_drawing_fits_a_phone(generated, tmp_path):
+def test_site_sliders_move_and_drawing_fits_phone(generated, tmp_path):
     shutil.copytree(DOCS / "pictures" / "front", tmp_path / "_static")
     for name in ("style.css", "compare.js"):
         shutil.copy(DOCS / name, tmp_path)
@@ -64,4 +64,4 @@ def test_sliders_move_and_a_drawing_fits_a_phone(generated, tmp_path):
             const boxes = [...document.querySelectorAll('.networks text')].map(text => text.getBoundingClientRect());
             return boxes.some((a, i) => boxes.some((b, j) => j > i && a.left < b.right && b.left < a.right
                 && a.top + 3 < b.bottom && b.top + 3 < a.bottom))"""
-        assert not ask(texts)  # no text covers another
+        assert not ask(texts)  # texts do not overlap

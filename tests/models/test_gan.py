@@ -211,12 +211,13 @@ def test_projection_adds_inner_product_of_features_and_class():
     )
 
 
-def test_augmentation_applies_to_real_images_only_in_training():
+def test_augmentation_applies_to_images_and_fakes_only_in_training():
     model = tiny(augmentation=["translation", "cutout"])
     game = model.forward(floats(model), None, training=True)
     assert not np.allclose(game.reals, 2 * floats(model) - 1)
     still = model.forward(floats(model), None, training=False)
     np.testing.assert_allclose(still.reals, 2 * floats(model) - 1, atol=1e-6)
+    assert np.mean(np.equal(game.fakes, 0)) > 0.1 and not np.any(np.equal(still.fakes, 0))  # the pixels cut out
     model.compile(run_eagerly=True)
     before = model.generator.get_weights()
     samples.steps(model, 1)

@@ -217,10 +217,11 @@ def test_mask_preserves_content_outside_bit_for_bit(model):
         assert (found[mask > 0] != content[mask > 0]).mean() > 0.9
 
 
-def test_with_luma_replaces_luma():
-    luma = rng.random((6, 6, 1))
-    made = rgb_to_full_ycbcr(with_luma(rng.random((6, 6, 3)), luma))
+def test_with_luma_replaces_luma_and_preserves_chroma():
+    image, luma = rng.random((6, 6, 3)), rng.random((6, 6, 1))
+    made = rgb_to_full_ycbcr(with_luma(image, luma))
     np.testing.assert_allclose(made[..., :1], luma, atol=1e-12)
+    np.testing.assert_allclose(made[..., 1:], rgb_to_full_ycbcr(image)[..., 1:], atol=1e-12)
 
 
 def test_keep_color_preserves_chroma_of_content(model):

@@ -130,7 +130,9 @@ def test_prior_training_has_no_effect_on_autoencoder(model, images):
     model.compile({"autoencoder": keras.optimizers.SGD(0.0), "prior": keras.optimizers.SGD(1.0)})
     theirs = [model.encoder, model.codebook, model.decoder]
     before = [numbers(w) for layer in theirs for w in layer.trainable_weights]
+    prior = numbers(model.prior.head.kernel)
     model.fit(images, batch_size=8, shuffle=False, verbose=0)
+    assert not np.array_equal(numbers(model.prior.head.kernel), prior)
     for old, weight in zip(before, [w for layer in theirs for w in layer.trainable_weights], strict=True):
         np.testing.assert_array_equal(numbers(weight), old)
 
