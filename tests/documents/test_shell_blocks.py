@@ -63,6 +63,8 @@ def test_inline_commands_parse(said, capsys):
     with pytest.raises(SystemExit) as ended:
         parser().parse_args([command, *rest, "--help"])  # exits with 2 for an unknown command or choice
     assert ended.value.code == 0
+    known = set(re.findall(r"(?<![\w-])--?\w[\w-]*", capsys.readouterr().out))
+    assert {word for word in rest if re.match("--?[a-z]", word)} <= known
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda document: document.stem)
