@@ -72,7 +72,7 @@ def load(path: str | Path) -> Any:
 
 
 def as_trained(model: Any, plan: Mapping[str, Any]) -> Any:
-    """A model of a run, with what the plan of the run tells of its data: their class names and their ground."""
+    """A model of a run with the class names and the ground of its training data, from the plan of the run."""
     model.ground = plan.get("ground", "")
     model.class_names = tuple(plan.get("fingerprint", {}).get("classes", ()))
     return model
@@ -83,7 +83,7 @@ def _build(description: Mapping[str, Any], weights: Path) -> Any:
     try:
         model.load_weights(weights)
     except (OSError, KeyError, ValueError) as error:
-        raise CheckpointError(f"{weights} does not suit {description['architecture']!r}: {error}") from error
+        raise CheckpointError(f"{weights} does not match the architecture {description['architecture']!r}: {error}") from error
     return model
 
 

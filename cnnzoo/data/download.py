@@ -92,7 +92,7 @@ def _fetch_archive(wanted: PublicSet, packed: Packed, into: Path, progress: Prog
         _unpack(packed, archive, into)
     except DAMAGED as error:
         archive.unlink()
-        reason = f"{packed.archive.url} is not what it was: {error}"
+        reason = f"{packed.archive.url} has changed: {error}"
         raise ValueError(f"{reason}. Try it once more, or {_by_hand(wanted)}") from None
 
 
@@ -137,7 +137,7 @@ def _download(wanted: PublicSet, source: Archive | Single, path: Path, progress:
         raise ConnectionError(f"{reason}. Try it with a network, or {_by_hand(wanted)}") from None
     except ValueError as error:  # another hash, or too long
         reason = str(error) if bar.done > bar.most else "other bytes"
-        raise ValueError(f"{source.url} is not what it was: {reason}; {_by_hand(wanted)}") from None
+        raise ValueError(f"{source.url} has changed: {reason}; {_by_hand(wanted)}") from None
     return path
 
 

@@ -348,5 +348,5 @@ def _filled_at_once(model: Inpainter, images: Any, missing: Any) -> Any:
 
 
 def _in_holes(images: Any, missing: Any, made: Any) -> Any:
-    """The images, with what was made in their dtype at missing pixels."""
+    """The images with the missing pixels replaced by generated ones, in the dtype of the images."""
     return ops.where(missing, levels(made, keras.backend.standardize_dtype(images.dtype)), images)

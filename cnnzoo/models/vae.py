@@ -228,7 +228,7 @@ class VAE(Reconstructor):
             ValueError: For images of another dtype, samples < 1, or labels for an unconditional model.
         """
         if labels is not None and not self.needs_labels:
-            raise ValueError(f"`labels` must be None with a {self.architecture}, which is told none. Received: labels")
+            raise ValueError(f"`labels` must be None for the unconditional {self.architecture}. Received: labels")
         if samples < 1:
             raise ValueError(f"`samples` must be an integer >= 1. Received: {samples!r}")
         images = unit_range(ops.convert_to_tensor(images))

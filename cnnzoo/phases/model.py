@@ -88,7 +88,7 @@ class PhasedModel(inputs.Checking, Compiling, Logging, keras.Model):
 
     def phases(self) -> list[Phase]:
         """The phases of a training step, in order."""
-        raise TypeError(f"{type(self).__name__} must define phases(), which says what it optimizes")
+        raise TypeError(f"{type(self).__name__} must define phases(), the parts of its training step")
 
     def forward(self, images: Any, labels: Any, training: bool) -> Any:
         """One pass over a batch: float32 images in [0, 1] of shape (n, height, width, channels), labels or None."""

@@ -147,7 +147,7 @@ class Run:
             shutil.rmtree(other)
 
     def sweep(self) -> None:
-        """Deletes what a process left that was killed while it wrote; for the process that has the lock."""
+        """Deletes unfinished files of a killed process; the caller must hold the lock."""
         for path in (self.path, self.path / "samples"):
             for left in unfinished(path):
                 left.unlink(missing_ok=True)

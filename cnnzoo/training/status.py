@@ -11,7 +11,7 @@ from cnnzoo.training.run_dir import CURVE, DIVERGED, HISTORY, WEIGHTS, has_run
 from cnnzoo.utils.atomic_files import in_use
 
 LARGEST = 64 * 2**20  # bytes of a file that is read
-ABOUT = ("epoch", "step", "core_hours")  # what an entry of a curve holds beside its scores
+ABOUT = ("epoch", "step", "core_hours")  # fields of a curve entry next to its scores
 
 
 @dataclass(frozen=True)

@@ -501,7 +501,7 @@ def test_cvae_rejects_invalid_classes_and_labels(conditional):
 
 def test_log_weights_rejects_invalid_arguments_but_accepts_uint8():
     model = samples.fresh("vae", **TINY)
-    with pytest.raises(ValueError, match=r"`labels` must be None with a vae, which is told none. Received: labels"):
+    with pytest.raises(ValueError, match=r"`labels` must be None for the unconditional vae. Received: labels"):
         model.log_weights(FLOATS, labels=np.eye(8))
     with pytest.raises(ValueError, match=r"`samples` must be an integer >= 1.*Received: 0"):
         model.log_weights(FLOATS, samples=0)
