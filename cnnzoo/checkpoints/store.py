@@ -83,7 +83,7 @@ def _build(description: Mapping[str, Any], weights: Path) -> Any:
     try:
         model.load_weights(weights)
     except (OSError, KeyError, ValueError) as error:
-        raise CheckpointError(f"{weights} does not match the architecture {description['architecture']!r}: {error}") from error
+        raise CheckpointError(f"{weights} does not match {description['architecture']!r}: {error}") from error
     return model
 
 

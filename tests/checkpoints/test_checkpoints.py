@@ -108,7 +108,7 @@ def test_load_rejects_damaged_or_missing_file(saved, name, damage):
         (lambda card: card["files"].pop("golden.npz"), "`files` must be golden.npz and .*. Received: model.weights.h5"),
         (lambda card: card["scores"][0].pop("protocol"), "scores must have the field 'protocol'"),
         (lambda card: card.update(config={"color": 1}), "Unknown configuration field 'color' of lenet"),
-        (lambda card: card.update(config={"image_shape": [28, 28, 3]}), "does not match the architecture 'lenet'"),
+        (lambda card: card.update(config={"image_shape": [28, 28, 3]}), "does not match 'lenet'"),
     ],
 )
 def test_load_rejects_invalid_card(saved, change, complaint):

@@ -187,7 +187,7 @@ def test_publish_rejects_folder_without_run(tmp_path):
 def test_publish_rejects_weights_of_other_architecture(runs, tmp_path):
     run = altered(runs["lenet.digits"], tmp_path / "run")
     cnnzoo.build("cnn").save_weights(run / "model.weights.h5", overwrite=True)
-    with pytest.raises(CheckpointError, match=r"model\.weights\.h5 does not match the architecture 'lenet'"):
+    with pytest.raises(CheckpointError, match=r"model\.weights\.h5 does not match 'lenet'"):
         publish(run, tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
