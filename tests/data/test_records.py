@@ -105,6 +105,7 @@ def test_tfrecord_loads_files_written_by_tensorflow_datasets(tmp_path):
     kept = [next(i for i, picture in enumerate(PICTURES) if np.array_equal(picture, image)) for image in found.images]
     assert len(set(kept)) == len(kept) == 24
     assert found.labels.tolist() == [i % 3 for i in kept]
+    assert len(load(f"tfrecord:{tmp_path}/own/1.0.0", "fit", (28, 28, 3)).images) == 22
 
 
 @both

@@ -27,7 +27,7 @@ def make_generator(shape) -> keras.Model:
     for _ in range(2):  # (n, 14, 14, 128), (n, 28, 28, 128)
         model.add(layers.Conv2DTranspose(128, 4, 2, "same"))
         model.add(layers.LeakyReLU(0.2))
-    model.add(layers.Conv2D(shape[-1], 7, padding="same", activation="sigmoid"))  # (n, 28, 28, 1)
+    model.add(layers.Conv2D(shape[-1], 7, padding="same", activation="sigmoid"))  # (n, 28, 28, c)
     return model
 
 

@@ -28,7 +28,7 @@ def make_generator(shape) -> keras.Model:
         model.add(layers.Conv2DTranspose(filters, 5, stride, "same", use_bias=False))
         model.add(layers.BatchNormalization())
         model.add(layers.LeakyReLU(0.3))
-    model.add(layers.Conv2DTranspose(shape[-1], 5, 2, "same", use_bias=False, activation="tanh"))  # (n, 28, 28, 1)
+    model.add(layers.Conv2DTranspose(shape[-1], 5, 2, "same", use_bias=False, activation="tanh"))  # (n, 28, 28, c)
     return model
 
 
