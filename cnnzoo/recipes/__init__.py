@@ -59,7 +59,7 @@ class Recipe:
 
 
 def adam_cosine(
-    rate: float, *phases: str, beta_1: float = 0.9, beta_2: float = 0.999, warmup: float = 0.0
+    rate: float, *phases: str, beta_1: float = 0.9, beta_2: float = 0.999, warmup: float = 0.0, end: float = 0.0
 ) -> Callable[[Mapping[str, int]], dict[str, Any]]:
     """Makes `Recipe.optimizers`: Adam with cosine decay for each phase.
 
@@ -68,6 +68,7 @@ def adam_cosine(
         phases: Names of the phases.
         beta_1, beta_2: As in Adam.
         warmup: Share of the updates in [0, 1) with a linear warmup from 0, before the decay.
+        end: Final learning rate as a share of the initial one.
     """
 
     def optimizers(updates: Mapping[str, int]) -> dict[str, Any]:
@@ -76,8 +77,8 @@ def adam_cosine(
         def falling(count: int) -> Any:
             if rising := round(warmup * count):
                 decay = {"decay_steps": count - rising, "warmup_target": rate, "warmup_steps": rising}
-                return keras.optimizers.schedules.CosineDecay(0.0, **decay)
-            return keras.optimizers.schedules.CosineDecay(rate, count)
+                return keras.optimizers.schedules.CosineDecay(0.0, alpha=end, **decay)
+            return keras.optimizers.schedules.CosineDecay(rate, count, alpha=end)
 
         return {p: keras.optimizers.Adam(falling(updates[p]), beta_1=beta_1, beta_2=beta_2) for p in phases}
 

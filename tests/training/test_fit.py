@@ -188,16 +188,17 @@ def test_train_on_split_fit_logs_validation_loss(tmp_path, monkeypatch):
     np.testing.assert_allclose([entry["val_first_loss"] for entry in history], after, rtol=1e-5)
 
 
-def test_learning_rate_decay_is_invariant_to_phase_repeats(tmp_path, monkeypatch):
+@pytest.mark.parametrize("end", [0.0, 0.25])
+def test_learning_rate_decay_is_invariant_to_phase_repeats(end, tmp_path, monkeypatch):
     class Note(keras.callbacks.Callback):
         def on_train_batch_end(self, batch, logs=None):
             seen.append([float(optimizer.learning_rate) for optimizer in self.model.optimizer.by_phase.values()])
 
-    seen, falling = [], adam_cosine(0.1, "first", "second")
+    seen, falling = [], adam_cosine(0.1, "first", "second", end=end)
     often = Recipe("digits", 3, "", "toy.often", batch_size=BATCH, config={"repeats": 5}, optimizers=falling)
     monkeypatch.setattr(planning, "recipe", lambda name: often)
     cnnzoo.train("toy.often", out=tmp_path / "run", callbacks=[Note()], verbose=0)
-    cosine = 0.05 * (1 + np.cos(np.pi * np.arange(1, 7) / 6))
+    cosine = 0.1 * (end + (1 - end) * (1 + np.cos(np.pi * np.arange(1, 7) / 6)) / 2)
     np.testing.assert_allclose(seen, np.stack([cosine, cosine], axis=1), atol=1e-7)
 
 
