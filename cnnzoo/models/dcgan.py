@@ -34,7 +34,12 @@ class DCGAN(GAN):
         image_shape: (side, side, channels) with a side of 28, 32 or 64.
         latent_dim, updates: See `GAN`.
         width: Filters at half the full resolution, doubled at each downsampling.
+        hidden: Units of a dense layer between the noise and the first feature maps of the generator (Chen et al.,
+            "InfoGAN", 2016, appendix C), against shapes that no class has; 0 for none, as published.
         **config: See `GAN`.
+
+    Raises:
+        ValueError: For an unknown setting or an invalid combination.
     """
 
     sides = tuple(FIRST_SIDES)
@@ -47,10 +52,13 @@ class DCGAN(GAN):
         latent_dim: int = 32,
         updates: str = "simultaneous",
         width: int = 32,
+        hidden: int = 0,
         **config: Any,
     ) -> None:
         check_square(image_shape)
-        self.width = width
+        if hidden < 0:
+            raise ValueError(f"`hidden` must be an integer >= 0. Received: {hidden}")
+        self.width, self.hidden = width, hidden
         super().__init__(image_shape=image_shape, latent_dim=latent_dim, updates=updates, **config)
 
     def make_generator(self, name: str) -> keras.Model:
@@ -60,6 +68,9 @@ class DCGAN(GAN):
         first, *rest = (self.width * 2**i for i in reversed(range(steps)))
         z, label = self.labels.inputs((self.latent_dim,))
         x = self.labels.append(z, label)
+        if self.hidden:
+            x = layers.Dense(self.hidden, use_bias=False)(x)  # (n, hidden)
+            x = layers.ReLU()(self.labels.batch_norm(x, label, MOMENTUM))
         x = layers.Dense(start * start * first, use_bias=False, kernel_initializer=published())(x)
         x = layers.Reshape((start, start, first))(x)  # (n, 7, 7, 64)
         for filters in rest:

@@ -124,6 +124,7 @@ def test_estimated_slope_matches_mean_squared_gradient(points):
         ({"conditioning": "telling"}, "`conditioning` must be one of concatenation, projection.*Received: 'telling'"),
         ({"ema_decay": 1.0}, "`ema_decay` must be at least 0 and below 1.*Received: 1.0"),
         ({"image_shape": (30, 30, 1)}, r"`image_shape` must be \(side, side, channels\).*Received: \(30, 30, 1\)"),
+        ({"hidden": -1}, "`hidden` must be an integer >= 0. Received: -1"),
     ],
 )
 def test_gan_rejects_invalid_configuration(config, complaint):
@@ -223,6 +224,27 @@ def test_augmentation_applies_to_images_and_fakes_only_in_training():
     before = model.generator.get_weights()
     samples.steps(model, 1)
     assert not np.array_equal(before[0], model.generator.get_weights()[0])  # the gradient passes through
+
+
+@pytest.mark.parametrize("name", ["dcgan", "cgan"])
+def test_hidden_layer_precedes_feature_maps_of_dcgan_generator(name, tmp_path):
+    def dense_units(model):
+        networks = (model.generator, model.average, model.discriminator)
+        return [[layer.units for layer in network.layers if isinstance(layer, keras.layers.Dense)] for network in networks]
+
+    maps = 7 * 7 * 4
+    assert dense_units(tiny(name)) == [[maps], [maps], [1]]
+    model = tiny(name, hidden=5)
+    assert dense_units(model) == [[5, maps], [5, maps], [1]]
+    first = next(layer for layer in model.generator.layers if isinstance(layer, keras.layers.Dense))
+    assert first.kernel.shape[0] == 4 + (10 if name == "cgan" else 0)  # the noise, and the label
+    before = [np.array(w) for w in model.generator.trainable_weights]
+    model.compile()
+    samples.steps(model, 1)
+    after = model.generator.trainable_weights
+    assert all(not np.array_equal(a, b) for a, b in zip(before, after, strict=True))
+    model.save(tmp_path / "model.keras")
+    assert dense_units(keras.saving.load_model(tmp_path / "model.keras")) == dense_units(model)
 
 
 def test_fakes_have_labels_of_real_images(conditional):
