@@ -28,6 +28,7 @@ COMMIT = re.compile(r"[0-9a-f]{40}")
 NAME = re.compile(r"\w+\.\w[\w.-]*")  # of a card: "arch.tag", also the name of a folder
 LARGEST_CARD = 2**22  # bytes
 LARGEST = 2**30  # bytes of all files of a checkpoint
+SHARED = 2  # the bytes of decoded weights over those of their file, at most: a network and its equal average
 TIMEOUT = 5.0  # seconds for an answer of the Hub
 
 
@@ -214,7 +215,7 @@ def _checked(found: Checkpoint) -> Path:
     verify(found)
     for name, decoded in ((WEIGHTS, _weights_bytes), (GOLDEN, _golden_bytes)):
         file = found.path / name
-        limit = file.stat().st_size if name == WEIGHTS else LARGEST
+        limit = SHARED * file.stat().st_size if name == WEIGHTS else LARGEST
         try:
             size = decoded(file)
         except (OSError, ValueError, zipfile.BadZipFile) as error:
@@ -225,12 +226,17 @@ def _checked(found: Checkpoint) -> Path:
 
 
 def _weights_bytes(file: Path) -> int:
-    """The bytes of all arrays in a weights file. Keras itself refuses links to other files."""
+    """The bytes of all arrays in a weights file, once for each name. Keras itself refuses links to other files."""
     import h5py
 
     sizes: list[int] = []
+
+    def add(_: str, item: Any) -> None:
+        if isinstance(item, h5py.Dataset):
+            sizes.append(item.nbytes * h5py.h5o.get_info(item.id).rc)
+
     with h5py.File(file) as content:
-        content.visititems(lambda _, item: sizes.append(item.nbytes if isinstance(item, h5py.Dataset) else 0))
+        content.visititems(add)
     return sum(sizes)
 
 

@@ -213,18 +213,22 @@ def round_to_half(model: Any) -> None:
 
 
 def _store_as_half(file: Path) -> None:
-    """Rewrites the float32 datasets of a weights file as float16; Keras reads either."""
+    """Rewrites a weights file with float16 in place of float32, and equal arrays stored once; Keras reads it alike."""
     import h5py
 
-    smaller = file.with_name(f".{file.name}")
+    smaller, stored = file.with_name(f".{file.name}"), {}
     with h5py.File(file) as source, h5py.File(smaller, "w") as target:
 
         def copy(path: str, item: Any) -> None:
             if isinstance(item, h5py.Group):
-                group = target.require_group(path)
+                target.require_group(path).attrs.update(item.attrs)
+                return
+            array = item[()].astype("f2") if item.dtype == "f4" else item[()]
+            first = stored.setdefault((array.dtype.str, array.shape, array.tobytes()), path)
+            if first == path:
+                target.create_dataset(path, data=array).attrs.update(item.attrs)
             else:
-                group = target.create_dataset(path, data=item[()].astype("f2") if item.dtype == "f4" else item[()])
-            group.attrs.update(item.attrs)
+                target[path] = target[first]  # a hard link
 
         target.attrs.update(source.attrs)
         source.visititems(copy)

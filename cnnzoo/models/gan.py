@@ -253,6 +253,12 @@ class GAN(ImageGenerator):
         draw = getattr(keras.random, distribution)
         return each_row(lambda n, s: draw((n, *shape[1:]), seed=s), shape[0], self.noise if training else 0)
 
+    def reparameterized(self) -> "GAN":
+        """A model with the average as its generator as well; a checkpoint stores equal weights once."""
+        model = self.inference_copy()
+        model.generator.set_weights(model.average.get_weights())
+        return model
+
     def averages(self) -> list[tuple[Any, Any]]:
         return [(self.generator, self.average)]
 

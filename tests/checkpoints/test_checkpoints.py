@@ -76,6 +76,23 @@ def test_save_half_rounds_weights_to_float16(model, tmp_path):
     assert checkpoints.check_golden(half, loaded) == 0.0
 
 
+def test_save_half_stores_equal_generators_once(tmp_path):
+    model = cnnzoo.build("gan", image_shape=(8, 8, 1), latent_dim=4)
+    model.average.set_weights([w + 0.25 for w in model.generator.get_weights()])
+    about = {**ABOUT, "name": "gan.tiny"}
+    two = checkpoints.save(model, tmp_path / "two", half=True, **about)
+    one = checkpoints.save(model.reparameterized(), tmp_path / "one", half=True, **about)
+    generator = sum(w.numpy().nbytes for w in model.generator.weights) // 2
+    assert one.card["files"]["model.weights.h5"]["bytes"] < two.card["files"]["model.weights.h5"]["bytes"] - 0.99 * generator
+    assert one.card["parameters"] == two.card["parameters"]
+    loaded = cnnzoo.build("gan", weights=one.path)
+    expected = [model.average.get_weights(), model.average.get_weights(), model.discriminator.get_weights()]
+    for network, weights in zip((loaded.generator, loaded.average, loaded.discriminator), expected, strict=True):
+        for stored, weight in zip(network.get_weights(), weights, strict=True):
+            np.testing.assert_array_equal(stored, weight.astype(np.float16).astype(np.float32))
+    np.testing.assert_array_equal(loaded.generate(3, seed=1), cnnzoo.build("gan", weights=two.path).generate(3, seed=1))
+
+
 @pytest.mark.parametrize("name", ["model.weights.h5", "golden.npz"])
 @pytest.mark.parametrize("damage", ["cut", "altered", "gone"])
 def test_load_rejects_damaged_or_missing_file(saved, name, damage):

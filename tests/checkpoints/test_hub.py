@@ -200,16 +200,22 @@ def test_hub_build_rejects_invalid_card_in_one_line(server, pushed, changes, mes
     assert "\n" not in str(caught.value)
 
 
-def test_hub_build_rejects_weights_with_decompression_bomb(server, pushed, tmp_path):
+@pytest.mark.parametrize("kind", ["compressed", "linked"])
+def test_hub_build_rejects_weights_with_decompression_bomb(kind, server, pushed, tmp_path):
     with h5py.File(tmp_path / "bomb.h5", "w") as file:
-        file.create_dataset("zeros", (2**24,), "f4", chunks=(2**20,), compression="gzip")
+        if kind == "compressed":
+            file.create_dataset("zeros", (2**24,), "f4", chunks=(2**20,), compression="gzip")
+        else:
+            file.create_dataset("0", (2**18,), "f4")[:] = 0.0
+            for i in range(1, 2**6):
+                file[str(i)] = file["0"]
     bomb = (tmp_path / "bomb.h5").read_bytes()
     files = files_of(server)
     entry = {"sha256": sha256(bomb).hexdigest(), "bytes": len(bomb)}
     card = json.loads(files["card.json"])
     card["files"]["model.weights.h5"] = entry
     server.commit("me/digits", {**files, "model.weights.h5": bomb, "card.json": json.dumps(card).encode()})
-    with pytest.raises(CheckpointError, match=rf"must decode to at most {len(bomb)} bytes. Received: {2**26}"):
+    with pytest.raises(CheckpointError, match=rf"must decode to at most {2 * len(bomb)} bytes. Received: {2**26}"):
         cnnzoo.build("hf://me/digits")
 
 
