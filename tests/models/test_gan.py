@@ -229,8 +229,8 @@ def test_augmentation_applies_to_images_and_fakes_only_in_training():
 @pytest.mark.parametrize("name", ["dcgan", "cgan"])
 def test_hidden_layer_precedes_feature_maps_of_dcgan_generator(name, tmp_path):
     def dense_units(model):
-        networks = (model.generator, model.average, model.discriminator)
-        return [[layer.units for layer in network.layers if isinstance(layer, keras.layers.Dense)] for network in networks]
+        networks = [network.layers for network in (model.generator, model.average, model.discriminator)]
+        return [[layer.units for layer in every if isinstance(layer, keras.layers.Dense)] for every in networks]
 
     maps = 7 * 7 * 4
     assert dense_units(tiny(name)) == [[maps], [maps], [1]]
