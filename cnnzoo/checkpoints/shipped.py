@@ -41,3 +41,12 @@ def card(name: str) -> dict[str, Any]:
         CheckpointError: Its card cannot be read.
     """
     return open_checkpoint(checkpoint_path(name)).card
+
+
+def cards(pattern: str = "*") -> list[dict[str, Any]]:
+    """The cards of shipped checkpoints, in the order of `list_checkpoints`.
+
+    Raises:
+        CheckpointError: A card cannot be read.
+    """
+    return [card(name) for name in list_checkpoints(pattern)]

@@ -131,9 +131,8 @@ def table() -> str:
     """The shipped checkpoints as a Markdown table."""
     rows = ["| checkpoint | task | trained on | measured on its test split | parameters | files |"]
     rows.append("| --- | --- | --- | --- | ---: | ---: |")
-    for name in shipped.list_checkpoints():
-        card = shipped.card(name)
-        cells = [f"`{name}`", card["task"], card["data"]["name"], headline(card)]
+    for card in shipped.cards():
+        cells = [f"`{card['name']}`", card["task"], card["data"]["name"], headline(card)]
         cells += [size(card["parameters"], ""), size(card["bytes"], "B")]
         rows.append("| " + " | ".join(cells) + " |")
     return "\n".join(rows) if len(rows) > 2 else "None is shipped yet."

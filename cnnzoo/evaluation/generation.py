@@ -7,6 +7,7 @@ from typing import Any, Literal
 import numpy as np
 
 from cnnzoo import hub
+from cnnzoo.checkpoints import shipped
 from cnnzoo.data import ImageSet
 from cnnzoo.data.catalog import CATALOG
 from cnnzoo.evaluation.options import Progress
@@ -35,9 +36,8 @@ def default_extractor(image_shape: Sequence[int | None], data: str | Path) -> st
 
 def classifiers(image_shape: Sequence[int | None]) -> list[str]:
     """The shipped classifiers of images of a shape."""
-    cards = {name: hub.card(name) for name in hub.list_checkpoints()}
-    shape = list(image_shape)
-    return [n for n, card in cards.items() if card["task"] == "classify" and card["config"]["image_shape"] == shape]
+    cards = [card for card in shipped.cards() if card["task"] == "classify"]
+    return [card["name"] for card in cards if card["config"]["image_shape"] == list(image_shape)]
 
 
 def judge_of(model: Any, extractor: str) -> Any:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from cnnzoo import hub
-from cnnzoo.checkpoints import table
+from cnnzoo.checkpoints import shipped, table
 from cnnzoo.checkpoints.labels import class_names
 from cnnzoo.data import load
 from cnnzoo.data.catalog import CATALOG
@@ -138,8 +138,8 @@ def _digits(shape: Shape, count: int) -> Images:
 def _samples(data: str, count: int) -> Images:
     """Samples of the generator of a data set with the least Fréchet distance; with labels if it takes them."""
     distances = {
-        name: table.scores(card)["frechet"].value
-        for name, card in ((name, hub.card(name)) for name in hub.list_checkpoints())
+        card["name"]: table.scores(card)["frechet"].value
+        for card in shipped.cards()
         if card["task"] == "generate" and card["data"]["name"] == data
     }
     name = min(distances, key=lambda name: distances[name])

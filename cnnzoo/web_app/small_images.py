@@ -11,6 +11,7 @@ import numpy as np
 from PIL import Image
 
 from cnnzoo import hub
+from cnnzoo.checkpoints import shipped
 from cnnzoo.data.catalog import class_names
 from cnnzoo.explain.report import sheet
 from cnnzoo.imaging.arrays import contact_sheet, enlarged, fit_to, to_channels, to_uint8
@@ -28,14 +29,13 @@ CODEC = "vqvae.cifar10"
 @cache
 def generators() -> tuple[str, ...]:
     """The shipped checkpoints that generate images."""
-    cards = {name: hub.card(name) for name in hub.list_checkpoints()}
-    return tuple(name for name, card in cards.items() if any(s["name"] == "frechet" for s in card["scores"]))
+    return tuple(card["name"] for card in shipped.cards() if any(s["name"] == "frechet" for s in card["scores"]))
 
 
 @cache
 def classifiers() -> tuple[str, ...]:
     """The shipped classifiers."""
-    return tuple(name for name in hub.list_checkpoints() if hub.card(name)["task"] == "classify")
+    return tuple(card["name"] for card in shipped.cards() if card["task"] == "classify")
 
 
 def classes_of(name: str) -> list[str]:

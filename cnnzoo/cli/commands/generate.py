@@ -3,7 +3,7 @@
 import argparse
 from math import ceil, sqrt
 
-from cnnzoo import hub
+from cnnzoo.checkpoints import shipped
 from cnnzoo.cli import arguments, models
 from cnnzoo.cli.pictures import check_sheet, save_sheet
 from cnnzoo.utils.terminal import progress
@@ -63,5 +63,4 @@ def _check(args: argparse.Namespace) -> None:
 
 def _conditional() -> list[str]:
     """The shipped conditional checkpoints."""
-    cards = ((name, hub.card(name)) for name in hub.list_checkpoints())
-    return [name for name, card in cards if card["task"] != "classify" and card["config"].get("classes")]
+    return [c["name"] for c in shipped.cards() if c["task"] != "classify" and c["config"].get("classes")]

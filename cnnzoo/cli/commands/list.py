@@ -70,9 +70,10 @@ def run(args: argparse.Namespace) -> None:
 
 def _found(args: argparse.Namespace) -> list[dict[str, Any]]:
     """The cards of the selection, in its order."""
-    from cnnzoo import hub, registry
+    from cnnzoo import registry
+    from cnnzoo.checkpoints import shipped
 
-    found = [hub.card(name) for name in hub.list_checkpoints(args.pattern)]
+    found = shipped.cards(args.pattern)
     if args.data:
         sets = {name: set(name.split("+")) for name in sorted({card["data"]["name"] for card in found})}
         known = {part for name, parts in sets.items() for part in (name, *parts)}
