@@ -85,6 +85,10 @@ class RunCheckpointer(keras.callbacks.Callback):
     def _is_within_epoch(self) -> bool:
         return self.step % self.run.plan["steps_per_epoch"] != 0
 
+    def on_train_begin(self, logs: Logs = None) -> None:
+        # All callbacks share these; for the rest of an unfinished epoch, `fit` was asked for one epoch.
+        self.params["epochs"] = self.run.plan["epochs"]
+
     def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
         if self.means is not None:  # restore the running means of an unfinished epoch; `fit` has just reset them
             for variable, value in zip(self.model.metrics_variables, self.means, strict=True):

@@ -10,7 +10,9 @@ import sys
 from pathlib import Path
 
 import h5py
+import keras
 import pytest
+from callbacks import StopAt
 from skimage.data import camera
 
 from cnnzoo import train
@@ -142,6 +144,17 @@ def test_resume_of_finished_run_returns_without_training(tmp_path, capsys):
     (folder / "model.weights.h5").write_bytes(b"done")
     assert train(resume=folder) == Path(folder)
     assert "is finished: 4 epochs" in capsys.readouterr().out
+
+
+def test_resume_within_epoch_prints_all_epochs_of_the_run(tmp_path, capsys):
+    folder, seen = tmp_path / "run", []
+    with pytest.raises(KeyboardInterrupt, match="stopped after step 6"):
+        train("lenet", data="digits", epochs=3, batch_size=330, out=folder, callbacks=[StopAt(6)], verbose=2)
+    count = keras.callbacks.LambdaCallback(on_epoch_begin=lambda *_: seen.append(count.params["epochs"]))
+    train(resume=folder, callbacks=[count], verbose=2)
+    lines = [line.split()[1] for line in capsys.readouterr().out.splitlines() if line.startswith("epoch ")]
+    assert lines == ["1/3", "2/3", "3/3"]
+    assert seen == [3, 3]
 
 
 def test_resume_with_random_degradation_is_bit_for_bit(tmp_path):
