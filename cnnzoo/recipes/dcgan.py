@@ -48,7 +48,7 @@ RECIPES = {
         optimizers=adam_cosine(1e-3, "discriminator", "generator", beta_1=0.0, beta_2=0.9, end=0.25),
     ),
     # `benchmarks/quality/signs_augmentation.py` measures the effect of the augmentation: with a fifth of the
-    # photographs and 300 epochs, the Fréchet distance is 177 with it and 259 without.
+    # photographs and 300 epochs, the coverage is 0.60 with it and 0.53 without, the Fréchet distance 162 and 164.
     "signs": Recipe(
         summary="The DCGAN on photographs of hand signs: few images, and so differentiable augmentation",
         cost="Fifteen minutes on one core",
