@@ -62,9 +62,12 @@ def opened(driver, app):
 
 
 def until(driver, ready):
+    from selenium.common.exceptions import StaleElementReferenceException
     from selenium.webdriver.support.ui import WebDriverWait
 
-    return WebDriverWait(driver, PATIENCE).until(lambda _: ready())
+    # The page replaces elements while it loads.
+    wait = WebDriverWait(driver, PATIENCE, ignored_exceptions=[StaleElementReferenceException])
+    return wait.until(lambda _: ready())
 
 
 def seen(driver, selector):
@@ -240,9 +243,10 @@ def every_tab(driver):
     shown = "return [...document.querySelectorAll('[role=tabpanel]')].filter(p => p.offsetParent)[0].innerText"
     click = "[...document.querySelectorAll(arguments[1])].find(b => b.textContent.trim() == arguments[0]).click()"
 
+    texts = "return [...document.querySelectorAll(arguments[0])].map(b => b.textContent.trim())"
+
     def names():
-        tabs = driver.find_elements("css selector", TABS)
-        return sorted({each.get_attribute("textContent").strip() for each in tabs})
+        return sorted(set(driver.execute_script(texts, TABS)))
 
     until(driver, lambda: len(names()) == 8)
     panels = set()
@@ -270,11 +274,12 @@ GRADIOS = {"label-content-name-mismatch", "aria-prohibited-attr"}
 @pytest.mark.skipif(bool(browser.WITHOUT_AXE), reason=f"needs {browser.WITHOUT_AXE}")
 @pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])
 def test_app_page_has_no_axe_violations_in_any_tab(app, width, scheme):
+    closed = "[...document.querySelectorAll('button.label-wrap:not(.open)')].filter(b => b.offsetParent)"
+    open_all = f"{closed}.forEach(b => b.click())"
     with browser.browser() as driver:
         browser.look(driver, app, width, scheme=scheme)
         found = {}
         for name in every_tab(driver):
-            for closed in seen(driver, "button.label-wrap:not(.open)"):
-                driver.execute_script("arguments[0].click()", closed)
+            driver.execute_script(open_all)
             found[name] = browser.violations(driver, besides=GRADIOS)
         assert len(found) == 8 and not any(found.values()), found
