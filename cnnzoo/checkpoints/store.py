@@ -216,7 +216,8 @@ def _store_as_half(file: Path) -> None:
     """Rewrites a weights file with float16 in place of float32, and equal arrays stored once; Keras reads it alike."""
     import h5py
 
-    smaller, stored = file.with_name(f".{file.name}"), {}
+    smaller = file.with_name(f".{file.name}")
+    stored: dict[tuple[str, tuple[int, ...], bytes], str] = {}
     with h5py.File(file) as source, h5py.File(smaller, "w") as target:
 
         def copy(path: str, item: Any) -> None:
