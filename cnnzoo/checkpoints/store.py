@@ -123,7 +123,8 @@ def save(
     with _written_aside(folder) as aside:
         if half:
             round_to_half(model)
-        save_weights(model.inference_copy(), aside / WEIGHTS)
+        copy = model.inference_copy()
+        save_weights(copy, aside / WEIGHTS)
         if half:
             _store_as_half(aside / WEIGHTS)
         write_golden(model, aside / GOLDEN)
@@ -141,7 +142,7 @@ def save(
             "data": dict(data),
             "recipe": dict(recipe),
             "scores": [dict(score) for score in scores],
-            "parameters": sum(int(w.numpy().size) for w in model.inference_copy().weights),
+            "parameters": sum(int(w.numpy().size) for w in copy.weights),
             "bytes": sum(entry["bytes"] for entry in files.values()),
             "files": files,
         }

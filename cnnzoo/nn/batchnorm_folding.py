@@ -44,7 +44,9 @@ def for_inference(model: Any) -> Any:
     policy = keras.config.dtype_policy()
     keras.config.set_dtype_policy("float32")  # bfloat16 models are shipped in the precision of their weights
     try:
-        copy = model.inference_copy().reparameterized()
+        copy = model.reparameterized()
+        if copy is model:
+            copy = model.inference_copy()
         for name, network in list(vars(copy).items()):
             if isinstance(network, keras.Model) and any(map(is_normalization, network.layers)):
                 # Keras refuses to replace a layer of a built model, because of its weight tracking.
