@@ -35,7 +35,7 @@ class DCGAN(GAN):
         latent_dim, updates: See `GAN`.
         width: Filters at half the full resolution, doubled at each downsampling.
         hidden: Units of a dense layer between the noise and the first feature maps of the generator (Chen et al.,
-            "InfoGAN", 2016, appendix C), against shapes that no class has; 0 for none, as published.
+            "InfoGAN", 2016, appendix C), which improves the global structure of samples; 0 for none, as published.
         **config: See `GAN`.
 
     Raises:

@@ -86,7 +86,7 @@ class RunCheckpointer(keras.callbacks.Callback):
         return self.step % self.run.plan["steps_per_epoch"] != 0
 
     def on_train_begin(self, logs: Logs = None) -> None:
-        # All callbacks share these; for the rest of an unfinished epoch, `fit` was asked for one epoch.
+        # All callbacks share `params`. `fit` has the epochs until the end of an unfinished epoch there, not of the run.
         self.params["epochs"] = self.run.plan["epochs"]
 
     def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:

@@ -242,7 +242,6 @@ def every_tab(driver):
     """Opens each of the eight tabs in turn and yields its name."""
     shown = "return [...document.querySelectorAll('[role=tabpanel]')].filter(p => p.offsetParent)[0].innerText"
     click = "[...document.querySelectorAll(arguments[1])].find(b => b.textContent.trim() == arguments[0]).click()"
-
     texts = "return [...document.querySelectorAll(arguments[0])].map(b => b.textContent.trim())"
 
     def names():
