@@ -193,7 +193,7 @@ def test_queue_rejects_empty_or_missing_file_and_other_options(queue, capfd):
 
 @pytest.mark.slow
 def test_queue_resumes_real_training_after_sigterm(tmp_path):
-    begins = "lenet --data digits --batch-size 200 --epochs 40 --score-every 20 --out run"
+    begins = "lenet --data digits --limit 200 --epochs 40 --score-every 20 --out run"
     (tmp_path / "queue.txt").write_text(
         f"{begins}\nlenet --data nowhere/ --out bad\n".replace("nowhere/", str(tmp_path))
     )
