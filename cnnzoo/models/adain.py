@@ -11,7 +11,9 @@ import keras
 import numpy as np
 from keras import ops
 
-from cnnzoo.imaging.arrays import in_unit_range, to_channels, to_uint8
+from cnnzoo.imaging.arrays import in_type, in_unit_range, to_channels, to_uint8
+from cnnzoo.imaging.color import with_luma
+from cnnzoo.imaging.given_masks import as_missing
 from cnnzoo.imaging.resampling import mirror_to_multiple
 from cnnzoo.imaging.tiling import tiled
 from cnnzoo.nn.batchnorm_folding import fold_batch_norm
@@ -204,7 +206,9 @@ class AdaIN(Shared):
 
     # -- photographs of any size --------------------------------------------------------------------------------------
 
-    def stylize(self, content: Any, style: Any, strength: float = 1.0) -> np.ndarray:
+    def stylize(
+        self, content: Any, style: Any, strength: float = 1.0, *, mask: Any = None, keep_color: bool = False
+    ) -> np.ndarray:
         """Stylizes one photograph or a batch, of any size, by a style image, in the input dtype.
 
         Above 512 pixels a side, moments are accumulated over tiles, and tiles are stylized with the moments of the
@@ -215,11 +219,13 @@ class AdaIN(Shared):
             style: One image of the same dtypes, (height, width, 1 or 3), of any size, or a batch with one per
                 photograph. Larger images are resized to a shorter side of 256 pixels.
             strength: From 0, the reconstruction of the photograph, to 1, the full style (equation 14).
+            mask, keep_color: See `cnnzoo.models.fast_style.FastStyle.stylize`.
 
         Raises:
-            ValueError: For another type, shape or range, another number of styles, or a strength outside [0, 1].
+            ValueError: For another type, shape, range or mask, another number of styles, or a strength outside [0, 1].
         """
         batch, single = as_photographs(content, (3,))
+        masks = None if mask is None else as_missing(mask, batch.shape[:3])
         if not 0 <= strength <= 1:
             raise ValueError(f"`strength` must be between 0 and 1. Received: {strength!r}")
         goals = self._moments_of_style(style, len(batch))
@@ -233,6 +239,10 @@ class AdaIN(Shared):
                 return run(self, _painted, part, own, mixed)
 
             made[i] = tiled(painted, photo, margin=MARGIN, stride=STRIDE, tile=TILE, grain=GRAIN)
+            if keep_color:
+                luma = to_channels(in_unit_range(made[i : i + 1]), 1)
+                made[i] = in_type(with_luma(in_unit_range(photo[None]), luma)[0].clip(0.0, 1.0), batch.dtype)
+        made = made if masks is None else np.where(masks, made, batch)
         return made[0] if single else made
 
     def _moments_of_style(self, style: Any, n: int) -> np.ndarray:

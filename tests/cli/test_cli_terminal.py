@@ -74,6 +74,7 @@ REFUSED = {
     "stylize three.png out.png --style starry_night --weight 1 --weight 2": "must be given once for each of 1",
     "stylize three.png out.png --style starry_night --network vgg91": "Did you mean vgg19?",
     "stylize three.png out.png --style starry_night --optimizer lbgfs": "Did you mean lbfgs?",
+    "stylize three.png out.png --style starry_night --strength 2": "--strength must be between 0 and 1. Received: 2",
     "generate dcgan.mnist -n 0": "-n must be an integer >= 1. Received: 0",
     "generate dcgan.mnits": "Did you mean dcgan.mnist",
     "generate dcgan.mnist --out sheet.bmp": "must end in one of .png, .jpg, .jpeg, .webp. Received: sheet.bmp",

@@ -372,7 +372,7 @@ def test_commands_hide_transparent_colors_from_model(command, cutout, words, spy
     model = spy()
     monkeypatch.setattr("cnnzoo.cli.models.load_with_method", lambda name, verb: model)
     monkeypatch.setattr("cnnzoo.cli.models.check", lambda name, verb: None)
-    monkeypatch.setattr("cnnzoo.cli.models.config", lambda name: {"scale": 2})
+    monkeypatch.setattr("cnnzoo.cli.models.config", lambda name: {"scale": 2, "styles": ["wave"]})
     monkeypatch.setattr("cnnzoo.hub.build", lambda name: model)
     monkeypatch.setattr("cnnzoo.hub.list_checkpoints", lambda pattern="*": ["fast_style.paintings"])
     photo, path = cutout(dtype, edge=0.5)

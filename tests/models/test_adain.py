@@ -97,6 +97,18 @@ def test_stylize_preserves_shape_and_dtype(model):
     np.testing.assert_array_equal(batch[1], model.stylize(PHOTO[5:10, :7], STYLE))
 
 
+def test_mask_preserves_photograph_and_keep_color_preserves_gray(model):
+    mask = np.zeros(PHOTO.shape[:2], bool)
+    mask[20:60, 30:80] = True
+    made = model.stylize(PHOTO, STYLE, mask=mask)
+    np.testing.assert_array_equal(made[~mask], PHOTO[~mask])
+    np.testing.assert_array_equal(made[mask], model.stylize(PHOTO, STYLE)[mask])
+    gray = np.repeat(PHOTO[..., :1], 3, axis=2)
+    kept = model.stylize(gray, STYLE, keep_color=True)
+    assert np.ptp(kept.astype(int), axis=2).max() <= 1  # still gray
+    assert np.ptp(model.stylize(gray, STYLE).astype(int), axis=2).max() > 10
+
+
 def test_stylize_tiling_matches_whole_with_equal_moments(model, monkeypatch):
     whole = model.stylize(PHOTO, STYLE).astype(float)
     monkeypatch.setattr(adain, "TILE", 16)

@@ -1,7 +1,7 @@
 """`cnnzoo stylize`"""
 
 import argparse
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,6 +22,7 @@ EXAMPLES = (
     "cnnzoo stylize photo.jpg out.png --style starry_night --optimizer lbfgs    # better, and slower",
     "cnnzoo stylize photo.jpg out.png --style my_painting.jpg --keep-color --frames frames/",
     "cnnzoo stylize photo.jpg out.png --style wave --weight 2 --style udnie --weight 1 --mask sky.png",
+    "cnnzoo stylize photo.jpg out.png --style my_painting.jpg --model RUN --strength 0.7    # a trained adain",
 )
 FAST, SLOW = "fast_style.paintings", "style_transfer"
 NETWORKS = ("random_vgg", "random_scales", "vgg19")  # besides classifiers
@@ -36,6 +37,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--weight", action="append", type=float, help="the weight of each style (default: equal)")
     parser.add_argument("--mask", type=Path, help="an image of the same size: bright is stylized, black is kept")
     parser.add_argument("--keep-color", action="store_true", help="stylize the luma alone")
+    arguments.other_model(parser, f"{FAST} for its styles, else optimization")
+    parser.add_argument(
+        "--strength", type=arguments.number(0, 1), help="of an adain by --model: 0 (no style) to 1 (default: 1)"
+    )
     by_itself = parser.add_argument_group(
         "optimization", "optimize each image, for other styles or with one of these options"
     )
@@ -56,9 +61,12 @@ def run(args: argparse.Namespace) -> None:
 
     slow = {key: getattr(args, key) for key in ("network", "optimizer", "steps", "side", "frames")}
     slow = {key: value for key, value in slow.items() if value is not None}
-    shipped = FAST in hub.list_checkpoints() and not slow
-    fast = tuple(hub.card(FAST)["config"]["styles"]) if shipped else ()
+    any_style = _checked_any_style(args, slow)
+    one_pass = args.model or (FAST if FAST in hub.list_checkpoints() and not slow else "")
+    fast = tuple(models.config(one_pass)["styles"]) if one_pass and not any_style else ()
     in_one_pass = set(args.style) <= set(fast)
+    if args.model and not any_style and not in_one_pass:
+        raise ValueError(f"--style must be of {', '.join(fast)} for {args.model!r}. Received: {', '.join(args.style)}")
     masks = [] if args.mask is None else [args.mask]
     plan = plan_files(args, *map(Path, args.style), *masks)
     checks.pictures(*masks)
@@ -69,14 +77,41 @@ def run(args: argparse.Namespace) -> None:
     if args.frames is not None:
         checks.folder(args.frames, "--frames")
     styles = [] if in_one_pass else _paintings(args.style, fast)
-    painted = _in_one_pass(args) if in_one_pass else _by_optimization(args, styles, **slow)
+    if any_style:
+        painted = _by_moments(args, styles[0])
+    elif in_one_pass:
+        painted = _in_one_pass(args, one_pass)
+    else:
+        painted = _by_optimization(args, styles, **slow)
     mask = None if args.mask is None else mask_of(args.mask)
 
     def work(photo: "Photo", path: Path, tell: Callable[[int, int], None]) -> "Photo":
         return edits.painted(partial(painted, path=path, tell=tell), photo, mask=mask, keep_color=args.keep_color)
 
-    name = FAST if in_one_pass else SLOW
+    name = args.model or (FAST if in_one_pass else SLOW)
     process_files(args, plan, work, lambda photo, path: name, stepwise=True)
+
+
+def _checked_any_style(args: argparse.Namespace, slow: Mapping[str, Any]) -> bool:
+    """Whether --model is one of any style.
+
+    Raises:
+        ValueError: It does not exist or does not stylize, or an option is not for it.
+    """
+    any_style = False
+    if args.model is not None:
+        models.check(args.model, "stylize")
+        any_style = models.accepts(args.model, "stylize", "strength")
+        if not any_style and "styles" not in models.config(args.model):
+            raise ValueError(f"--model must be a fast_style or an adain. Received: {args.model!r}")
+        if slow:
+            flags = ", ".join(f"--{option}" for option in slow)
+            raise ValueError(f"{flags} must not be given with --model. Received: --model {args.model}")
+    if any_style and len(args.style) > 1:
+        raise ValueError(f"--style must be given once with {args.model!r}. Received: {', '.join(args.style)}")
+    if args.strength is not None and not any_style:
+        raise ValueError(f"--strength must be given with an adain, by --model. Received: {args.model or 'none'}")
+    return any_style
 
 
 def _paintings(names: Sequence[str], fast: Sequence[str]) -> list["np.ndarray"]:
@@ -100,14 +135,24 @@ def _paintings(names: Sequence[str], fast: Sequence[str]) -> list["np.ndarray"]:
         raise ValueError(f"{error}{also}") from None
 
 
-def _in_one_pass(args: argparse.Namespace) -> Callable[..., "np.ndarray"]:
-    model = models.load_with_method(FAST, "stylize")
-    in_strips = cache(lambda: models.load_by_keras(FAST))
+def _in_one_pass(args: argparse.Namespace, name: str) -> Callable[..., "np.ndarray"]:
+    model = models.load_with_method(name, "stylize")
+    in_strips = cache(lambda: models.load_by_keras(name))
     style = dict(zip(args.style, args.weight or [1.0] * len(args.style), strict=True))
 
     def painted(pixels: "np.ndarray", path: Path, tell: Callable[[int, int], None], **options: Any) -> "np.ndarray":
         small = pixels.shape[0] * pixels.shape[1] <= getattr(model, "largest", pixels.size)
         return (model if small else in_strips()).stylize(pixels, style, progress=tell, **options)
+
+    return painted
+
+
+def _by_moments(args: argparse.Namespace, style: "np.ndarray") -> Callable[..., "np.ndarray"]:
+    model = models.load_with_method(args.model, "stylize")
+    strength = 1.0 if args.strength is None else args.strength
+
+    def painted(pixels: "np.ndarray", path: Path, tell: Callable[[int, int], None], **options: Any) -> "np.ndarray":
+        return model.stylize(pixels, style, strength, **options)
 
     return painted
 
