@@ -38,7 +38,7 @@ def write(app: object) -> None:
         shutil.copy(notebook, HERE / "notebooks")
 
 
-# {task: example call with the files of `cnnzoo data examples`}.
+# {task or architecture: example call with the files of `cnnzoo data examples`}.
 CALLS = {
     "classify": 'print(model.classify("three.png"))  # probabilities, (1, classes)',
     "enhance": 'better = model.enhance("photo.jpg", strength=0.7)',
@@ -48,6 +48,7 @@ CALLS = {
     "restore": 'clean = model.restore("noisy.png")',
     "stylize": 'painted = model.stylize("photo.jpg", "starry_night")',
     "upscale": 'larger = model.upscale("photo.jpg")',
+    "adain": 'painted = model.stylize("photo.jpg", "photos/flower.jpg")',
 }
 LEGEND = (
     "Drawn from the model with its default configuration. The width of a box is the side of its maps, its height the "
@@ -101,7 +102,7 @@ def example(name: str) -> str:
     fitting = [each for each in checkpoints if each.endswith((".mnist", ".photos64"))]  # for the example files
     shown = next(iter(fitting or checkpoints), None)
     lines = ["import cnnzoo", "", f'model = cnnzoo.build("{shown or name}")']
-    lines += [CALLS[hub.card(shown)["task"]]] if shown else []
+    lines += [CALLS.get(name, CALLS[hub.card(shown)["task"]])] if shown else []
     return "```python\n" + "\n".join(lines) + "\n```"
 
 

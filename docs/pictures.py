@@ -45,7 +45,10 @@ def main(names: list[str]) -> None:
             SHEETS[name]().save(HERE / f"{name}.webp", quality=82, method=6)
         else:
             checkpoints = hub.list_checkpoints(name)
-            rows = rows_of(checkpoints[-1]) if checkpoints else rows_without_checkpoint(name)
+            if name == "adain" and checkpoints:
+                rows = rows_of_any_style(checkpoints[-1])
+            else:
+                rows = rows_of(checkpoints[-1]) if checkpoints else rows_without_checkpoint(name)
             save(picture(rows), HERE / f"{name}.webp")
 
 
@@ -214,6 +217,18 @@ def rows_of(checkpoint: str) -> list[Row]:
         rows.append(Row(pairs[0].was, np.stack([middle(pair.before) for pair in pairs])))
         rows.append(Row("after", np.stack([middle(pair.after) for pair in pairs])))
         rows = [replace(row, side=MIDDLE) for row in rows]
+    return rows
+
+
+def rows_of_any_style(checkpoint: str) -> list[Row]:
+    """Returns paintings, and center crops of two photographs in the style of each."""
+    model, names = cnnzoo.build(checkpoint), ("starry_night", "composition_vii", "the_scream")
+    styles = [painting(name).pixels for name in names]
+    squares = [square(style, 0, 0, min(style.shape[:2]), MIDDLE) for style in styles]
+    rows = [Row("style", squares, side=MIDDLE)]
+    for photograph in (chelsea(), load_sample_image("china.jpg")):
+        painted = [middle(model.stylize(photograph, style)) for style in styles]
+        rows.append(Row("painted", painted, side=MIDDLE))
     return rows
 
 

@@ -46,6 +46,7 @@ CALLS = {
     "upscale": 'larger = model.upscale("photo.png")',
     "enhance": 'better = model.enhance("photo.jpg")',
     "stylize": 'painted = model.stylize("photo.jpg")',
+    "adain": 'painted = model.stylize("photo.jpg", "painting.jpg")',
 }
 
 
@@ -242,7 +243,7 @@ def _body(card: Mapping[str, Any], repository: str, scores: list[Score]) -> str:
         "import cnnzoo",
         "",
         f'model = cnnzoo.build("{PREFIX}{repository}")  # pip install "cnnzoo[hub]"',
-        CALLS[card["task"]],
+        CALLS.get(card["architecture"], CALLS[card["task"]]),
         "```",
         "",
         "`card.json` has the SHA-256 of each file, which is checked before the weights are read. No file is a pickle.",

@@ -17,6 +17,7 @@ from cnnzoo.imaging.degradations import exposed
 
 NOISE = {"flower": 35, "coffee": 50, "cat": 25}  # sigma, for models of a range of sigmas
 STOPS = {"coffee": -2, "astronaut": 1, "china": -3}  # of exposure
+STYLES = ("flower", "china", "coffee")  # for a model of any style
 
 
 @dataclass(frozen=True)
@@ -131,10 +132,10 @@ def _enhanced(model: Any, card: Mapping[str, Any]) -> Sequence[Job]:
 
 
 def _painted(model: Any, card: Mapping[str, Any]) -> Sequence[Job]:
-    """A photograph in each style."""
+    """A photograph in each style, or after other photographs by a model of any style."""
     full = photograph("cat")
-
-    def job(style: str) -> Job:
-        return f"cat after {style.replace('_', ' ')}", full, "photograph", lambda: model.stylize(full, {style: 1.0})
-
-    return [job(style) for style in card["config"]["styles"]]
+    styles: dict[str, Any] = {name: {name: 1.0} for name in card["config"].get("styles", ())}
+    return [
+        (f"cat after {name.replace('_', ' ')}", full, "photograph", partial(model.stylize, full, style))
+        for name, style in (styles or {name: photograph(name) for name in STYLES}).items()
+    ]

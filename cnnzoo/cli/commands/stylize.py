@@ -22,7 +22,7 @@ EXAMPLES = (
     "cnnzoo stylize photo.jpg out.png --style starry_night --optimizer lbfgs    # better, and slower",
     "cnnzoo stylize photo.jpg out.png --style my_painting.jpg --keep-color --frames frames/",
     "cnnzoo stylize photo.jpg out.png --style wave --weight 2 --style udnie --weight 1 --mask sky.png",
-    "cnnzoo stylize photo.jpg out.png --style my_painting.jpg --model RUN --strength 0.7    # a trained adain",
+    "cnnzoo stylize photo.jpg out.png --style my_painting.jpg --model adain.photographs --strength 0.7",
 )
 FAST, SLOW = "fast_style.paintings", "style_transfer"
 NETWORKS = ("random_vgg", "random_scales", "vgg19")  # besides classifiers
