@@ -65,6 +65,7 @@ def test_stylize_model_of_paintings_matches_default(stylize):
             "style.png --model adain --optimizer adam",
             "--optimizer must not be given with --model. Received: --model",
         ),
+        ("style.png --model adain --weight 2", "--weight must not be given with 'adain', of one style. Received: 2"),
         ("wave --strength 0.5", "--strength must be given with an adain, by --model. Received: none"),
         ("wave --model espcn.x3", "must be one that can stylize. Received: 'espcn.x3', whose task is 'upscale'"),
         ("nowhere.png --model adain", "nowhere.png"),

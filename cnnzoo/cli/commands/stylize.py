@@ -109,6 +109,8 @@ def _checked_any_style(args: argparse.Namespace, slow: Mapping[str, Any]) -> boo
             raise ValueError(f"{flags} must not be given with --model. Received: --model {args.model}")
     if any_style and len(args.style) > 1:
         raise ValueError(f"--style must be given once with {args.model!r}. Received: {', '.join(args.style)}")
+    if any_style and args.weight:
+        raise ValueError(f"--weight must not be given with {args.model!r}, of one style. Received: {args.weight[0]:g}")
     if args.strength is not None and not any_style:
         raise ValueError(f"--strength must be given with an adain, by --model. Received: {args.model or 'none'}")
     return any_style
