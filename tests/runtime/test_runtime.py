@@ -22,7 +22,10 @@ from cnnzoo.runtime import open_model
 
 ROOT = Path(__file__).parents[2]
 TASKS = ("upscale", "restore", "inpaint", "enhance", "stylize")
-WITH_GRAPHS = [name for name in cnnzoo.list_checkpoints() if cnnzoo.card(name)["task"] in TASKS]
+# `adain` has none: it takes the moments of a whole photograph before it paints a part.
+WITH_GRAPHS = [
+    name for name in cnnzoo.list_checkpoints() if cnnzoo.card(name)["task"] in TASKS and not name.startswith("adain.")
+]
 
 PHOTO = data.astronaut()[60:161, 100:393]  # (101, 293, 3): prime sides, two tiles per row
 HOLE = np.zeros(PHOTO.shape[:2], bool)
