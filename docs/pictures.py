@@ -45,10 +45,7 @@ def main(names: list[str]) -> None:
             SHEETS[name]().save(HERE / f"{name}.webp", quality=82, method=6)
         else:
             checkpoints = hub.list_checkpoints(name)
-            if name == "adain" and checkpoints:
-                rows = rows_of_any_style(checkpoints[-1])
-            else:
-                rows = rows_of(checkpoints[-1]) if checkpoints else rows_without_checkpoint(name)
+            rows = rows_of(checkpoints[-1]) if checkpoints else rows_without_checkpoint(name)
             save(picture(rows), HERE / f"{name}.webp")
 
 
@@ -207,6 +204,8 @@ SHEETS = {"front": front, "real": real, "app": app}
 
 def rows_of(checkpoint: str) -> list[Row]:
     """Returns the sheets of a model for small images, or center crops of three photographs before and after."""
+    if checkpoint.startswith("adain."):
+        return rows_of_any_style(checkpoint)
     shown = exhibit(checkpoint, whole=True)
     rows = []
     for row in shown.sheets[0] if shown.sheets else ():
@@ -240,16 +239,10 @@ def middle(photograph: np.ndarray) -> np.ndarray:
 
 def rows_without_checkpoint(arch: str) -> list[Row]:
     """Returns results of an architecture without checkpoint; the rows state the amount of training."""
-    if hub.build(arch).task == "stylize":
-        photographs, style = astronaut()[None, ::2, ::2], immunohistochemistry()[::2, ::2]
-        if arch == "style_transfer":  # needs no training
-            painted, made_by = cnnzoo.build(arch).stylize(photographs[0], style, steps=100), "100 steps"
-        else:
-            with tempfile.TemporaryDirectory() as folder:
-                run = cnnzoo.train(f"{arch}.photographs", out=Path(folder) / "run")
-                painted, made_by = cnnzoo.build(arch, weights=run).stylize(photographs[0], style), "its recipe"
-        captions = ("photograph", "style", f"after {made_by}")
-        return [Row("painted", [photographs[0], style, painted], captions, LARGE)]
+    if arch == "style_transfer":  # needs no training
+        photograph, style = astronaut()[::2, ::2], immunohistochemistry()[::2, ::2]
+        painted = cnnzoo.build(arch).stylize(photograph, style, steps=100)
+        return [Row("painted", [photograph, style, painted], ("photograph", "style", "after 100 steps"), LARGE)]
     with tempfile.TemporaryDirectory() as folder:
         settings = {"epochs": SCANS, "batch_size": 64, "out": Path(folder) / "run"}
         run = cnnzoo.train(arch, data="digits", **settings)

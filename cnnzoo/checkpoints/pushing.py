@@ -37,7 +37,7 @@ KEPT = (
 )
 SETTINGS = ("epochs", "batch_size", "seed", "start", "frozen")  # of those, in the README
 PIPELINES = {"classify": "image-classification", "generate": "unconditional-image-generation"}  # others: image-to-image
-CALLS = {
+CALLS = {  # by task, or by architecture
     "classify": "chances = model.classify(images)",
     "reconstruct": "images = model.reconstruct(images)",
     "generate": "images = model.generate(16, seed=0)",
