@@ -70,7 +70,7 @@ def kill_one(run: Path, killed: int, after: float = 0.0, number: int = signal.SI
     problem = ""
     if seconds > MINUTE:
         problem = "it took longer than a minute"
-    elif other.returncode == 0 or f"another worker was lost; to go on: cnnzoo train --resume {run}" not in err:
+    elif other.returncode == 0 or f"another worker was lost; resume with: cnnzoo train --resume {run}" not in err:
         problem = f"it said: {err[-500:]}"
     elif said or state is None or (run / "model.weights.h5").exists():
         problem = f"it left a damaged state: {[str(each.message) for each in said]}"

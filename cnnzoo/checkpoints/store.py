@@ -63,7 +63,7 @@ def load(path: str | Path) -> Any:
         return model
     if (path / "run.json").exists():
         if not (path / WEIGHTS).exists():
-            raise CheckpointError(f"the run in {path} is not finished; go on with it by: cnnzoo train --resume {path}")
+            raise CheckpointError(f"the run in {path} is not finished; resume it with: cnnzoo train --resume {path}")
         plan = json.loads((path / "run.json").read_text())
         model = as_trained(_build(plan, path / WEIGHTS), plan)
         model.origin = path

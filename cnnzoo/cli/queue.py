@@ -144,7 +144,7 @@ def _take(line: Line, core: int | None, stop: threading.Event) -> str:
     say(f"cnnzoo train {shlex.join(words)}")
     code = _trained(words, core, stop)
     if stop.is_set():
-        say("stopped; the same queue goes on from here")
+        say("stopped; the same command resumes the queue")
         raise KeyboardInterrupt
     if line.is_finished:
         return "finished"

@@ -49,7 +49,7 @@ def _hash(arrays: Iterable[np.ndarray]) -> str:
 def changes(before: dict[str, Any], now: dict[str, Any]) -> str:
     """The first difference of two fingerprints, for an error message; "" if they are equal.
 
-    Of the hashes, those are compared that both have: a run that began in memory may go on with a stream.
+    Of the hashes, those are compared that both have: a run that began in memory may resume with a stream.
     """
     if before["classes"] != now["classes"]:
         return f"the classes {', '.join(now['classes']) or 'none'} instead of {', '.join(before['classes']) or 'none'}"

@@ -78,8 +78,8 @@ def given_images(name: str, split: str = "train") -> Given:
         raise ValueError(f"{name} is images that a program gave to train on, without a split test; name other data")
     if name not in _GIVEN:
         raise ValueError(
-            f"{name} is images that a program gave to cnnzoo.train, which are not kept; name other data, or, to go on "
-            "with the run: cnnzoo.train(resume=..., data=...)"
+            f"{name} is images that a program gave to cnnzoo.train, which are not kept; name other data, or "
+            "resume the run with: cnnzoo.train(resume=..., data=...)"
         )
     return _GIVEN[name]
 

@@ -28,7 +28,7 @@ def build(
 ) -> dict[str, Any]:
     """Packs the pictures of a folder into shards, which `cnnzoo.train` and `cnnzoo.data.load` take as they do a folder.
 
-    All pictures are decoded once, so that none fails later. A build that was stopped goes on at the next shard, if the
+    All pictures are decoded once, so that none fails later. A stopped build resumes at the next shard, if the
     folder and the size are the same. It is made beside `out` and renamed at the end.
 
     Args:

@@ -152,7 +152,7 @@ def train(
         given.pop("memory", None)
         if extra := [key for key, value in {"name": name, "out": out, **given}.items() if value is not None]:
             raise ValueError(
-                f"{', '.join(f'`{key}`' for key in extra)} must not be given with `resume`; a run goes on with the "
+                f"{', '.join(f'`{key}`' for key in extra)} must not be given with `resume`; a run resumes with the "
                 f"settings it began with. Received: resume={str(resume)!r}"
             )
         with replicas.losses():
@@ -221,14 +221,14 @@ def _train(run: Run, own: Run, model: Any, images: Any, replicas: Strategy, call
             own.finish(model)
             replicas.any(False)  # wait for the chief to finish
     except KeyboardInterrupt as stopped:
-        message = f"{str(stopped) or 'stopped at once'}; to go on: {run.resume_command}"
+        message = f"{str(stopped) or 'stopped'}; resume with: {run.resume_command}"
         _say(verbose, f"\n{message}")
         raise KeyboardInterrupt(message) from None
     except OSError as error:
         if error.errno not in NO_ROOM:
             raise
         raise OSError(
-            error.errno, f"{error.strerror}; once there is room, to go on: {run.resume_command}", str(run.path)
+            error.errno, f"{error.strerror}; free some space and resume with: {run.resume_command}", str(run.path)
         ) from error
     return run.path
 

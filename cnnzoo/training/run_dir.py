@@ -115,7 +115,7 @@ class Run:
             except (OSError, ValueError, KeyError, TypeError, AttributeError):
                 damaged.append(folder.name)
         if damaged:
-            whole = f"the run goes on from step {state.step}" if state else "the run begins anew"
+            whole = f"the run resumes from step {state.step}" if state else "the run starts again"
             warnings.warn(f"{self.path}/state has damaged states, {', '.join(damaged)}; {whole}", stacklevel=2)
         return state
 
@@ -191,6 +191,6 @@ def check_vacant(path: Path) -> None:
         ValueError: It holds a run, or is a file.
     """
     if has_run(path):
-        raise ValueError(f"{path} holds a run already; go on with it by --resume {path}, or give another folder")
+        raise ValueError(f"{path} already holds a run; resume it with --resume {path}, or give another folder")
     if path.exists() and not path.is_dir():
         raise ValueError(f"{path} must be a folder, new or without a run. Received: a file")

@@ -134,7 +134,7 @@ class Strategy:
         try:
             yield
         except lost as error:
-            remedy = f"; to go on: {run.resume_command}" if run else ""
+            remedy = f"; resume with: {run.resume_command}" if run else ""
             raise WorkerLost(f"another worker was lost{remedy}") from error
 
     def _sum(self, number: int) -> int:

@@ -41,7 +41,7 @@ def tune(
     Every trial is a run of `cnnzoo.train` with the same seed on the same number of images of the split "fit", and is
     scored by `objective` on the split "validation"; the test split is never used. The first trial has the default
     settings of the architecture, so that the others compare with it at equal cost. A trial that diverges, or has
-    invalid settings, fails, and the search goes on.
+    invalid settings, fails, and the search continues.
 
     The folder always holds the current results; the same call resumes a search that was killed. Several processes
     share a search and its folder if keras-tuner's `KERASTUNER_TUNER_ID`, `KERASTUNER_ORACLE_IP` and

@@ -165,7 +165,7 @@ def open_or_create(path: Path, settings: Mapping[str, Any]) -> Search | None:
         other = [key for key in settings if there.get(key) != settings[key]]
         if other:
             raise ValueError(
-                f"The arguments must be those of {path}, {_described(there, other)}, to go on with it; for others give "
+                f"The arguments must be those of {path}, {_described(there, other)}, to resume it; for others give "
                 f"another folder. Received: {_described(settings, other)}"
             )
         return Search.open(path) if (path / "trials.json").exists() else None

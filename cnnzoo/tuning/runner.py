@@ -66,7 +66,7 @@ class SearchRunner:
         except FatalError as error:
             raise (error.__cause__ or error) from None
         except KeyboardInterrupt:
-            self._say("\nstopped; the same call goes on from here")
+            self._say("\nstopped; the same call resumes the search")
             raise
         if self.role != "worker":
             self._record(oracle, finished=True)

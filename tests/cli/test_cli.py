@@ -303,9 +303,7 @@ def test_resume_of_finished_run_has_no_effect(command, runs):
 
 def test_train_out_rejects_existing_run_or_file(refusal, runs, tmp_path):
     before = contents(runs["lenet"])
-    assert f"{runs['lenet']} holds a run already; go on with it by --resume" in refusal(
-        *training("lenet", runs["lenet"])
-    )
+    assert f"{runs['lenet']} already holds a run; resume it with --resume" in refusal(*training("lenet", runs["lenet"]))
     assert contents(runs["lenet"]) == before
     (tmp_path / "mine").write_text("mine")
     assert "--out must be a folder, new or not" in refusal(*training("lenet", tmp_path / "mine"))
@@ -330,13 +328,13 @@ def test_train_on_sigint_exits_130_and_prints_resume_command(command, tmp_path):
         over.set()
         hand.join()
         signal.signal(signal.SIGINT, before)
-    assert out.rstrip().endswith(f"to go on: cnnzoo train --resume {run}") and err == ""
+    assert out.rstrip().endswith(f"resume with: cnnzoo train --resume {run}") and err == ""
     assert list(run.glob("state/step-*")) and not (run / "model.weights.h5").exists()
 
 
 def test_evaluate_rejects_unfinished_run(refusal, runs, tmp_path):
     (tmp_path / "run.json").write_bytes((runs["lenet"] / "run.json").read_bytes())
-    assert f"the run in {tmp_path} is not finished; go on with it by: cnnzoo train --resume" in refusal(
+    assert f"the run in {tmp_path} is not finished; resume it with: cnnzoo train --resume" in refusal(
         "evaluate", tmp_path
     )
 

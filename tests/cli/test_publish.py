@@ -166,7 +166,7 @@ def test_publish_main_requires_either_run_or_rescore(line, capsys):
 def test_publish_rejects_unfinished_run(runs, tmp_path):
     run = altered(runs["lenet.digits"], tmp_path / "run")
     (run / "model.weights.h5").unlink()
-    with pytest.raises(CheckpointError, match=r"is not finished; go on with it by: cnnzoo train --resume"):
+    with pytest.raises(CheckpointError, match=r"is not finished; resume it with: cnnzoo train --resume"):
         publish(run, tmp_path / "out")
     assert not (tmp_path / "out").exists()
 

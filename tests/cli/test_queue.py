@@ -136,7 +136,7 @@ def test_queue_stops_on_signal_and_sends_run_one_sigterm(queue, tmp_path, number
         hand.join()
         signal.signal(signal.SIGINT, before)
     assert (tmp_path / "run/signals").read_text() == "1"
-    assert len(started) == 1 and "line 1, run: stopped; the same queue goes on from here" in out
+    assert len(started) == 1 and "line 1, run: stopped; the same command resumes the queue" in out
 
 
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="this system has no affinity")

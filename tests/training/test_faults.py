@@ -120,7 +120,7 @@ def test_resume_skips_damaged_state_with_warning(folder, tmp_path, spoil):
     expected = outcome(run)
     (run / "model.weights.h5").unlink()
     spoil(run / "state/step-00000012")
-    with pytest.warns(UserWarning, match=r"damaged states, step-00000012; the run goes on from step 8$"):
+    with pytest.warns(UserWarning, match=r"damaged states, step-00000012; the run resumes from step 8$"):
         cnnzoo.train(resume=run, verbose=0)
     assert outcome(run) == expected
 
@@ -131,7 +131,7 @@ def test_resume_restarts_and_saves_if_all_states_are_damaged(folder, tmp_path):
     for state in (run / "state").iterdir():
         spoil_weights(state)
     with (
-        pytest.warns(UserWarning, match=r"damaged states, step-00000012, step-00000008; the run begins anew$"),
+        pytest.warns(UserWarning, match=r"damaged states, step-00000012, step-00000008; the run starts again$"),
         pytest.raises(PowerCut),
     ):
         cnnzoo.train(resume=run, verbose=0, callbacks=[Fault(5, cut)])
@@ -148,7 +148,7 @@ def test_train_raises_at_file_size_limit_and_resumes_bit_for_bit(folder, tmp_pat
     full = Fault(6, lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (2**13, before[1])))
     try:
         with pytest.raises(
-            OSError, match="File too large; once there is room, to go on: cnnzoo train --resume"
+            OSError, match="File too large; free some space and resume with: cnnzoo train --resume"
         ) as error:
             train(folder, tmp_path / "run", callbacks=[full])
     finally:
@@ -171,7 +171,7 @@ def test_train_command_reports_full_disk_in_one_line(folder, tmp_path):
     )
     done = subprocess.run(["unshare", "-rm", "sh", "-c", script], capture_output=True, text=True)
     said = [line for line in done.stderr.splitlines() if any(word in line for word in ("cnnzoo", "h5py", "Error"))]
-    full = f"cnnzoo train: {run}: No space left on device; once there is room, to go on: cnnzoo train --resume {run}"
+    full = f"cnnzoo train: {run}: No space left on device; free some space and resume with: cnnzoo train --resume {run}"
     assert said == [full]
     assert done.stdout.splitlines()[-2:] == ["2", f"{run}/.lock"]
 

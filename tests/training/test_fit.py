@@ -271,7 +271,7 @@ def test_train_infers_number_of_classes_from_folder(tmp_path):
 
 
 def test_train_does_not_overwrite_existing_run_or_file(run, tmp_path, monkeypatch):
-    with pytest.raises(ValueError, match=r"holds a run already; go on with it by --resume"):
+    with pytest.raises(ValueError, match=r"already holds a run; resume it with --resume"):
         toy(run)
     (tmp_path / "file").write_text("mine")
     with pytest.raises(ValueError, match=r"must be a folder, new or without a run\. Received: a file"):

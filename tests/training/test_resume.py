@@ -104,7 +104,7 @@ def test_resume_after_kill_or_interrupt_is_bit_for_bit(tmp_path, backend, arch):
         flags=flags,
     )
     assert printed.splitlines() == [
-        f"stopped: stopped after step {step}; to go on: cnnzoo train --resume interrupted" for step in (20, 23)
+        f"stopped: stopped after step {step}; resume with: cnnzoo train --resume interrupted" for step in (20, 23)
     ]
     expected = outcome(tmp_path / "straight")
     assert [entry["step"] for entry in expected[1]] == [per_epoch, 2 * per_epoch, 3 * per_epoch]
@@ -130,7 +130,7 @@ def test_resume_uses_newest_undamaged_state(tmp_path):
     with pytest.warns(UserWarning, match="has damaged states"):
         assert Run.open(folder).newest_state().step == expected[1][0]["step"]
     assert Run.open(barren).newest_state() is None
-    with pytest.warns(UserWarning, match=f"damaged states, {newest.name}; the run goes on from step"):
+    with pytest.warns(UserWarning, match=f"damaged states, {newest.name}; the run resumes from step"):
         train(resume=folder, verbose=0)
     train(resume=barren, verbose=0)
     assert outcome(folder) == outcome(barren) == expected

@@ -158,7 +158,7 @@ def test_tune_resumes_interrupted_search(search, tmp_path):
 def test_tune_rejects_file_and_folder_of_another_search(search, tmp_path):
     before = (search.path / "trials.json").read_bytes()
     with pytest.raises(
-        ValueError, match=r"search of shade on digits with trials=3, to go on .* on digits with trials=5"
+        ValueError, match=r"search of shade on digits with trials=3, to resume it.* on digits with trials=5"
     ):
         cnnzoo.tune(**{**ASKED, "trials": 5}, out=search.path)
     with pytest.raises(ValueError, match=r"a search of shade on digits with .*. Received: a search of cnn on digits"):

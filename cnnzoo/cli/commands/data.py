@@ -33,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = actions.add_parser("examples", help="write the example images of the README; no download")
     add.add_argument("folder", nargs="?", default=".", help="the output folder (default: here)")
     add.set_defaults(action=_examples)
-    add = actions.add_parser("build", help="pack a folder of pictures into shards; goes on where it was stopped")
+    add = actions.add_parser("build", help="pack a folder of pictures into shards; resumes a stopped build")
     add.add_argument("folder", type=Path, help="<folder>/<split>/<label>/<image>, or images")
     add.add_argument("out", type=Path, help="a new folder, which --data takes")
     add.add_argument(
