@@ -142,7 +142,8 @@ def save(
             "data": dict(data),
             "recipe": dict(recipe),
             "scores": [dict(score) for score in scores],
-            "parameters": sum(int(w.numpy().size) for w in copy.weights),
+            # Of a network and its average, only the average is for use.
+            "parameters": copy.count_params() - sum(network.count_params() for network, _ in copy.averages()),
             "bytes": sum(entry["bytes"] for entry in files.values()),
             "files": files,
         }
