@@ -242,7 +242,7 @@ def _body(card: Mapping[str, Any], repository: str, scores: list[Score]) -> str:
         "```python",
         "import cnnzoo",
         "",
-        f'model = cnnzoo.build("{PREFIX}{repository}")  # pip install "cnnzoo[hub]"',
+        f'model = cnnzoo.build("{PREFIX}{repository}")  # in a clone: pip install -e ".[hub]"',
         CALLS.get(card["architecture"], CALLS[card["task"]]),
         "```",
         "",
