@@ -215,7 +215,7 @@ _ALL = (
         _RESEARCH,
         splits=("test",),
         files=public.BSD100,
-        test_for=("upscale", "restore", "enhance", "inpaint"),
+        test_for=("upscale", "restore", "enhance", "inpaint", "stylize"),
     ),
     DataSet(
         "bsd68",

@@ -9,24 +9,24 @@ from cnnzoo import hub
 from cnnzoo.data.paintings import painting, paintings
 from cnnzoo.data.photographs import Photographs, photographs
 from cnnzoo.evaluation.options import Options
+from cnnzoo.evaluation.restoration import evaluation_sets
 from cnnzoo.metrics.scores import Score
 from cnnzoo.tasks.stylizer import StyleOutputs, Targets
 
-TEST_SET = "bsd100"
 PHOTOGRAPHS = 12  # stylized in each style
 
 
 def measure(model: Any, data: str, split: str, options: Options) -> list[Score]:
     """The content and style losses (see `cnnzoo.tasks.stylizer.Stylizer`) of stylized photographs and of the originals.
 
-    The photographs are those of BSD100, or of `data` if that is not the training data. The styles are all of the model,
+    The photographs are those of `cnnzoo.evaluation.restoration.evaluation_sets`. The styles are all of the model,
     or all paintings for a model of any style, whose losses are taken in the network of `fast_style`.
 
     Raises:
         ValueError: A painting is not on this machine.
     """
-    trained_on = split == "test" and "+" in data
-    found, pictures = images(model, TEST_SET if trained_on else data, split, options.limit)
+    (test_set,) = evaluation_sets(model, data, split)
+    found, pictures = images(model, test_set, split, options.limit)
     judge = model if hasattr(model, "styles") else hub.build("fast_style", styles=tuple(pictures))
     judge.set_style_targets(pictures)
     losses: dict[str, list[list[float]]] = {"": [], "photograph": []}  # (content, style) of each picture

@@ -37,6 +37,7 @@ def test_load_and_photographs_docstrings_list_the_catalog():
         ("restore", 3, ("bsd100",)),
         ("inpaint", 1, ("bsd100",)),
         ("enhance", 3, ("bsd100",)),
+        ("stylize", 3, ("bsd100",)),
         ("classify", 3, ()),
     ],
 )

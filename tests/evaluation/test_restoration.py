@@ -100,6 +100,16 @@ def test_evaluate_inpainter_matches_hand_computed_hole_psnr(sets):
     assert headline({"scores": [s.to_json() for s in report.scores]}).startswith("PSNR in holes ")
 
 
+def test_evaluate_stylizer_of_one_training_set_scores_test_photographs(sets):
+    save_png(sets / "style/train/style/wave.png", astronaut()[:64, :64])
+    model = cnnzoo.build("fast_style", styles=("wave",), network="lenet.cifar10", width=4, blocks=1)
+    model.stylize = lambda photograph, style: photograph
+    report = cnnzoo.evaluate(model, data="t91")
+    assert (report["content_loss"].protocol["data"], report["content_loss"].n) == ("bsd100", 1)
+    assert report["content_loss"].value == pytest.approx(0, abs=1e-6)
+    assert report["style_loss"].value == report["photograph_style_loss"].value > 0
+
+
 def test_evaluate_accepts_one_photograph_set_or_a_folder(sets):
     model = as_bicubic(cnnzoo.build("espcn", scale=2))
     report = cnnzoo.evaluate(model, data="set14", limit=1)
