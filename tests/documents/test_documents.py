@@ -25,7 +25,7 @@ LONGEST_README = 150  # lines
 PAGES = sorted(page for folder in ("docs", "docs/tasks", "docs/howto") for page in (ROOT / folder).glob("*.md"))
 FIRST = ROOT / "docs" / "index.md"
 CHECKPOINTS, DATA, PYTHON = (ROOT / "docs" / name for name in ("checkpoints.md", "data.md", "python.md"))
-DOCUMENTS = (README, CONTRIBUTING, *PAGES)
+DOCUMENTS = (*sorted(ROOT.glob("*.md")), ROOT / "saved_models/README.md", ROOT / "benchmarks/serving.md", *PAGES)
 
 
 def programs(document):
@@ -118,10 +118,20 @@ def test_readme_does_not_exceed_line_limit():
     assert len(README.read_text().splitlines()) <= LONGEST_README
 
 
-def test_document_links_point_to_existing_files():
-    for document in DOCUMENTS:
-        for link in re.findall(r"\]\(([^)#]+)\)", document.read_text()):
-            assert link.startswith("https://") or (document.parent / link).exists(), link
+def anchors(document):
+    """Returns the addresses of the headings of a document, as GitHub writes them."""
+    headings = re.findall(r"^#+ (.*)$", document.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w\s-]", "", heading).strip().lower().replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda document: document.name)
+def test_document_links_point_to_existing_files_and_headings(document):
+    for link in re.findall(r"\]\(([^)\s]+)\)", document.read_text()):
+        if not link.startswith("https://"):
+            file, _, anchor = link.partition("#")
+            target = document.parent / file if file else document
+            assert target.exists(), link
+            assert not anchor or anchor in anchors(target), link
 
 
 # -- links -------------------------------------------------------------------------------------------------------------
