@@ -20,17 +20,17 @@ def exists(path: Path) -> None:
 
 
 def pictures(*paths: Path) -> None:
-    """Image files, by their headers.
+    """Image files, by their headers alone.
 
     Raises:
         OSError: One is missing or unreadable.
-        ValueError: One is not an image.
+        ValueError: One is not an image, or too large.
     """
-    from cnnzoo.imaging.decoding import contents, open_image
+    from cnnzoo.imaging.decoding import contents, open_header
 
     for path in paths:
         exists(path)
-        open_image(*contents(path))
+        open_header(*contents(path))
 
 
 def folder(path: Path, argument: str) -> None:

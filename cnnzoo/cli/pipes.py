@@ -8,7 +8,6 @@ from functools import wraps
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-MOST = 2**30  # bytes of stdin
 PIPE = Path("-")
 SUFFIXES = {"JPEG": ".jpg", "MPO": ".jpg", "WEBP": ".webp", "GIF": ".gif", "TIFF": ".tif"}  # others: .png
 
@@ -33,6 +32,8 @@ def _files(args: argparse.Namespace) -> Iterator[None]:
     Raises:
         ValueError: A terminal is in place of a pipe, or there is too much on stdin.
     """
+    from cnnzoo.imaging import decoding
+
     from_pipe, to_pipe = args.input == PIPE, args.output == PIPE
     if not (from_pipe or to_pipe):
         yield
@@ -44,9 +45,9 @@ def _files(args: argparse.Namespace) -> Iterator[None]:
     with TemporaryDirectory(prefix="cnnzoo-") as aside:
         if from_pipe:
             args.input = Path(aside) / "stdin"
-            raw = sys.stdin.buffer.read(MOST + 1)
-            if len(raw) > MOST:
-                raise ValueError(f"stdin must have at most {MOST} bytes. Received: more")
+            raw = sys.stdin.buffer.read(decoding.MOST + 1)
+            if len(raw) > decoding.MOST:
+                raise ValueError(f"stdin must have at most {decoding.MOST} bytes. Received: more")
             args.input.write_bytes(raw)
         if to_pipe:
             args.output = Path(aside) / f"stdout{_suffix(args.input)}"
@@ -66,10 +67,9 @@ def _files(args: argparse.Namespace) -> Iterator[None]:
 
 def _suffix(path: Path) -> str:
     """The suffix for the format of a file; .png if it is none that is written, or no image."""
-    from PIL import Image
+    from cnnzoo.imaging.decoding import contents, open_header
 
     try:
-        with Image.open(path) as image:
-            return SUFFIXES.get(image.format or "", ".png")
-    except Exception:  # of any decoder; the command refuses the file, with the reason
+        return SUFFIXES.get(open_header(*contents(path)).format or "", ".png")
+    except (ValueError, OSError):  # the command refuses the file, with the reason
         return ".png"

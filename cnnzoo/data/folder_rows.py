@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from cnnzoo.data.folders import files_of, layouts
-from cnnzoo.imaging.decoding import decoding
+from cnnzoo.imaging.decoding import READ, decoding
 from cnnzoo.imaging.exif import orientation
 from cnnzoo.imaging.files import read_fitted, read_image
 
@@ -80,7 +80,8 @@ def sides_of(source: Path | bytes, name: str) -> tuple[int, int] | None:
     from PIL import Image
 
     try:
-        with decoding(name), Image.open(io.BytesIO(source) if isinstance(source, bytes) else source) as image:
+        file = io.BytesIO(source) if isinstance(source, bytes) else source
+        with decoding(name), Image.open(file, formats=READ) as image:
             return image.size[::-1] if orientation(image) > 4 else image.size
     except ValueError:
         return None

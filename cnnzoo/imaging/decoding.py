@@ -1,6 +1,7 @@
 """Decoding of image files with Pillow, bounded in size, with errors that name the file."""
 
 import io
+import os
 import re
 import threading
 import warnings
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
     import PIL.Image
 
 LARGEST = 178_000_000  # pixels per image, against decompression bombs; the limit of Pillow
+MOST = 2**30  # bytes of a file
+# Formats of Pillow that are read. Others run programs, such as Ghostscript, or decoders that few have tested.
+READ = ("PNG", "JPEG", "GIF", "BMP", "WEBP", "TIFF")
 
 # The number of decoders at work, over all threads.
 _lock = threading.Lock()
@@ -38,14 +42,25 @@ def is_jpeg(path: Path) -> bool:
 
 
 def contents(source: str | Path | bytes | bytearray) -> tuple[bytes, str]:
-    """The bytes of a file, given its path or the bytes themselves, and its name for errors."""
+    """The bytes of a file, given its path or the bytes themselves, and its name for errors.
+
+    Raises:
+        OSError: The file cannot be read.
+        ValueError: It has more than `MOST` bytes.
+    """
     if isinstance(source, (bytes, bytearray)):
         return bytes(source), "the bytes given"
-    return Path(source).read_bytes(), str(source)
+    with Path(source).open("rb") as file:
+        size = os.fstat(file.fileno()).st_size
+        # Pipes and devices have no size, and may have no end.
+        raw = file.read(MOST + 1) if size == 0 else file.read() if size <= MOST else b""
+    if max(size, len(raw)) > MOST:
+        raise ValueError(f"{source} must have at most {MOST} bytes. Received: {size or 'more'}")
+    return raw, str(source)
 
 
 def opened(
-    source: "str | Path | bytes | bytearray | PIL.Image.Image", name: str | None = None
+    source: "str | Path | bytes | bytearray | PIL.Image.Image", name: str | None = None, largest: int = LARGEST
 ) -> "tuple[PIL.Image.Image, str]":
     """The decoded Pillow image of a source and its name for errors, the path by default; see `open_image`."""
     from PIL import Image
@@ -53,24 +68,33 @@ def opened(
     if isinstance(source, Image.Image):
         return source, name or "the Pillow image"
     raw, found = contents(source)
-    return open_image(raw, name or found), name or found
+    return open_image(raw, name or found, largest), name or found
 
 
-def open_image(raw: bytes, name: str) -> "PIL.Image.Image":
-    """The decoded Pillow image from the bytes of a file.
+def open_header(raw: bytes, name: str, largest: int = LARGEST) -> "PIL.Image.Image":
+    """The Pillow image from the bytes of a file, not decoded yet.
 
     Raises:
-        ValueError: For unknown formats, truncated or damaged files, or more than `LARGEST` pixels (checked before
-            decoding); the message gives the name.
+        ValueError: For unknown formats, a damaged header, or more than `largest` pixels; the message gives the name.
     """
     from PIL import Image
 
     with decoding(name):
-        image = Image.open(io.BytesIO(raw))
-    if image.width * image.height > LARGEST:
+        image = Image.open(io.BytesIO(raw), formats=READ)
+    if image.width * image.height > largest:
         raise ValueError(
-            f"{name} must have at most {LARGEST / 1e6:g} megapixels. Received: {image.width}x{image.height} pixels"
+            f"{name} must have at most {largest / 1e6:g} megapixels. Received: {image.width}x{image.height} pixels"
         )
+    return image
+
+
+def open_image(raw: bytes, name: str, largest: int = LARGEST) -> "PIL.Image.Image":
+    """The decoded Pillow image from the bytes of a file.
+
+    Raises:
+        ValueError: As in `open_header`, before decoding, or for a truncated or damaged file.
+    """
+    image = open_header(raw, name, largest)
     with decoding(name):
         image.load()
     return image
@@ -120,6 +144,15 @@ def decoding(name: str) -> Iterator[None]:
         raise ValueError(f"{name} must have at most {most:g} megapixels. Received: more") from None
     except Exception as error:
         raise ValueError(f"{name} cannot be read as an image: {error}") from error
+
+
+def frames_in(image: "PIL.Image.Image") -> tuple[int, int]:
+    """The number of frames of an opened image, and the index of the first: 1 for a PNG whose still picture is no frame.
+
+    The further pictures of an MPO, such as those for the other eye, are no frames.
+    """
+    hidden = int(getattr(image, "default_image", False))
+    return 1 if image.format == "MPO" else getattr(image, "n_frames", 1) - hidden, hidden
 
 
 def pixels_of(image: "PIL.Image.Image", name: str) -> np.ndarray:

@@ -13,7 +13,17 @@ import numpy as np
 
 from cnnzoo.imaging import exif
 from cnnzoo.imaging.arrays import fit_to, middle_box, to_channels, to_uint8
-from cnnzoo.imaging.decoding import contents, decoding, is_picture, open_image, opened, pixels_of, split
+from cnnzoo.imaging.decoding import (
+    LARGEST,
+    contents,
+    decoding,
+    frames_in,
+    is_picture,
+    open_image,
+    opened,
+    pixels_of,
+    split,
+)
 from cnnzoo.imaging.exif import exif_tag, orientation, upright
 from cnnzoo.imaging.transparency import flattened
 from cnnzoo.utils.atomic_files import write_bytes
@@ -59,7 +69,7 @@ class Photo:
 # -- reading ----------------------------------------------------------------------------------------------------------
 
 
-def read_image(source: Any, channels: int | None = None, name: str | None = None) -> np.ndarray:
+def read_image(source: Any, channels: int | None = None, name: str | None = None, largest: int = LARGEST) -> np.ndarray:
     """An image as an array (height, width, channels); files are rotated upright and converted to 8 bits.
 
     Transparency is composited on white, or on black for light content; see `cnnzoo.imaging.transparency.flattened`. For
@@ -69,15 +79,15 @@ def read_image(source: Any, channels: int | None = None, name: str | None = None
         source: A path, the bytes of a file, a Pillow image or an array (height, width[, channels]).
         channels: 1 or 3 to convert to gray or color; None for no conversion.
         name: Name of a source without a path, for errors.
+        largest: Pixels of a file, at most; checked before decoding.
 
     Raises:
-        ValueError: For unknown formats, truncated or damaged files, more than
-            `cnnzoo.imaging.decoding.LARGEST` pixels, or pixels of 32 bits or
-            CIELAB; the message names the file.
+        ValueError: For unknown formats, truncated or damaged files, too many pixels, or pixels of 32 bits or CIELAB;
+            the message names the file.
         FileNotFoundError: For a missing file.
     """
     if is_picture(source):
-        image, name = opened(source, name)
+        image, name = opened(source, name, largest)
         array = upright(pixels_of(image, name), image)
         if array.dtype == np.uint16:
             array = np.rint(array / 257).astype(np.uint8)
@@ -120,7 +130,7 @@ def read_fitted(source: Path | bytes, shape: tuple[int, int, int], name: str | N
     return np.asarray(image).reshape(shape)
 
 
-def read_photo(source: "str | Path | bytes | Image.Image") -> Photo:
+def read_photo(source: "str | Path | bytes | Image.Image", largest: int = LARGEST) -> Photo:
     """A photograph from a file, rotated upright by its EXIF or XMP orientation.
 
     16-bit PNGs and 16-bit gray images keep 16 bits; all others have 8. Palettes become RGB, a transparent color becomes
@@ -130,10 +140,11 @@ def read_photo(source: "str | Path | bytes | Image.Image") -> Photo:
 
     Args:
         source: The path of a file, its bytes, or a Pillow image (16 bits only if gray).
+        largest: Pixels of a file, at most; checked before decoding.
 
     Raises:
-        ValueError: For unknown formats, truncated, damaged or animated files, more than
-            `cnnzoo.imaging.decoding.LARGEST` pixels, or pixels other than 8 or 16 bits; the message names the file.
+        ValueError: For unknown formats, truncated, damaged or animated files, too many pixels, or pixels other than 8
+            or 16 bits; the message names the file.
         FileNotFoundError: For a missing file.
     """
     from PIL import Image
@@ -142,10 +153,10 @@ def read_photo(source: "str | Path | bytes | Image.Image") -> Photo:
         raw, name, image = b"", "the Pillow image", source
     else:
         raw, name = contents(source)
-        image = open_image(raw, name)
+        image = open_image(raw, name, largest)
     with decoding(name):
-        animated = image.format != "MPO" and getattr(image, "is_animated", False)
-    if animated:
+        frames, _ = frames_in(image)
+    if frames > 1:
         raise ValueError(f"{name} must be a still picture. Received: several frames")
     if raw.startswith(b"\x89PNG") and raw[24] == 16:  # the bit depth, hidden by Pillow
         with decoding(name):
@@ -230,14 +241,15 @@ def format_for(
             + f". Received: {path} with {sides[1]}x{sides[0]} pixels"
         )
     if found == "JPEG" and like is not None:
+        others = ", ".join(suffix for suffix, kind in formats.items() if kind != "JPEG")
         if like.alpha is not None:
             raise ValueError(
-                "The name of a picture with transparency must end in .png or .webp, since JPEG cannot keep it. "
+                f"The name of a picture with transparency must end in one of {others}, since JPEG cannot keep it. "
                 f"Received: {path}"
             )
         if like.exif is not None and len(like.exif) > SEGMENT:
             raise ValueError(
-                f"The name of a picture with more than {SEGMENT} bytes of EXIF must end in .png or .webp. Received: "
+                f"The name of a picture with more than {SEGMENT} bytes of EXIF must end in one of {others}. Received: "
                 f"{path} with {len(like.exif)} bytes"
             )
     return found

@@ -1,6 +1,5 @@
 """Animations and TIFF files of several pages: read and written frame by frame, with their times and repetitions."""
 
-import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -8,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cnnzoo.imaging.decoding import LARGEST, contents, decoding, pixels_of
+from cnnzoo.imaging.decoding import LARGEST, contents, decoding, frames_in, open_header, pixels_of
 from cnnzoo.imaging.exif import of_changed
 from cnnzoo.imaging.files import Photo, carried_by, encoded, image_of, joined, photo_of
 from cnnzoo.utils.atomic_files import write_bytes
@@ -31,12 +30,14 @@ class Clip:
         name: Of the file, for errors.
         count: Number of frames.
         plays: How often an animation is shown, 0 for endlessly; None for pages.
+        first: Index of the first frame in the file; 1 for a PNG whose still picture is no frame.
     """
 
     image: "Image.Image"
     name: str
     count: int
     plays: int | None
+    first: int = 0
 
     @property
     def sides(self) -> tuple[int, int]:
@@ -52,7 +53,7 @@ class Clip:
             ValueError: A frame is damaged, or all together have more than `LARGEST` pixels.
         """
         total = 0
-        for i in range(self.count):
+        for i in range(self.first, self.first + self.count):
             with decoding(self.name):
                 self.image.seek(i)
             total += self.image.width * self.image.height
@@ -73,12 +74,10 @@ def open_clip(path: Path) -> Clip | None:
     Raises:
         ValueError: It is not an image; or it has more than `MOST` frames, or more than `LARGEST` pixels in all of them.
     """
-    from PIL import Image
-
     raw, name = contents(path)
+    image = open_header(raw, name)
     with decoding(name):
-        image = Image.open(io.BytesIO(raw))
-        count = 1 if image.format == "MPO" else getattr(image, "n_frames", 1)
+        count, first = frames_in(image)
     if count == 1:
         return None
     if count > MOST:
@@ -89,7 +88,7 @@ def open_clip(path: Path) -> Clip | None:
     loop = image.info.get("loop")
     if image.format == "GIF":  # which counts the repetitions, and has no count for one play
         return Clip(image, name, count, 1 if loop is None else loop and loop + 1)
-    return Clip(image, name, count, 0 if loop is None else loop)
+    return Clip(image, name, count, 0 if loop is None else loop, first)
 
 
 def check_pixels(name: str, pixels: int) -> None:

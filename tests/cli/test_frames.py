@@ -70,6 +70,19 @@ def test_enhance_gif_preserves_loop_count(plays, gif, webp, tmp_path, command):
     np.testing.assert_array_equal(frames[1], alone(command, tmp_path, shown, "enhance"))
 
 
+@pytest.mark.parametrize("count", [1, 2])
+def test_enhance_png_drops_still_picture_that_is_no_frame(count, tmp_path, command):
+    """Viewers of animations do not show it; with a single frame, it is the picture."""
+    frames = FRAMES[: 1 + count]
+    times = {"duration": TIMES[:count], "default_image": True}
+    first, *rest = map(Image.fromarray, frames)
+    first.save(tmp_path / "in.png", save_all=True, append_images=rest, **times)
+    command("enhance", tmp_path / "in.png", tmp_path / "out.png")
+    shown = frames[1:] if count > 1 else frames[:1]
+    for frame, made in zip(shown, read(tmp_path / "out.png")[0], strict=True):
+        np.testing.assert_array_equal(made, alone(command, tmp_path, frame, "enhance"))
+
+
 def test_enhance_animation_preserves_alpha_of_each_frame(tmp_path, command):
     frames = [np.dstack([frame, np.full(frame.shape[:2], 255, np.uint8)]) for frame in FRAMES]
     for i, frame in enumerate(frames):
@@ -164,7 +177,7 @@ def test_enhance_accepts_pipe_at_either_end(pipe, tmp_path):
 def test_enhance_pipe_rejects_invalid_or_oversized_stdin(pipe, monkeypatch):
     out, err = pipe(b"text", "enhance", "-", "-", code=2)
     assert out == b"" and err == "cnnzoo enhance: stdin cannot be read as an image: no known format\n"
-    monkeypatch.setattr("cnnzoo.cli.pipes.MOST", 3)
+    monkeypatch.setattr("cnnzoo.imaging.decoding.MOST", 3)
     assert pipe(b"text", "enhance", "-", "-", code=2)[1] == (
         "cnnzoo enhance: stdin must have at most 3 bytes. Received: more\n"
     )

@@ -225,7 +225,10 @@ def test_restore_commands_reject_bad_input_in_one_line(refusal, path, gray, mask
         (["upscale", tmp_path / "x.png", out, "--scale", 2], f"{tmp_path / 'x.png'}: No such file or directory"),
         (["upscale", tmp_path / "broken.png", out, "--scale", 2], "broken.png cannot be read as an image"),
         (["upscale", path, tmp_path / "out.bmp", "--scale", 2], "must end in one of .png, .jpg, .jpeg, .webp"),
-        (["upscale", path, tmp_path / "out.jpg", "--scale", 2], "must end in .png or .webp, since JPEG cannot keep it"),
+        (
+            ["upscale", path, tmp_path / "out.jpg", "--scale", 2],
+            "must end in one of .png, .webp, .gif, .tif, .tiff, since",
+        ),
         (["upscale", tmp_path / "empty", tmp_path / "new", "--scale", 2], "empty must hold files of .png"),
         (["upscale", tmp_path, tmp_path, "--scale", 2], "The result must not replace "),
         (["upscale", tmp_path, path, "--scale", 2], "must go to a folder. Received: the file "),
@@ -459,7 +462,7 @@ def test_upscale_rejects_output_above_format_limits_before_work(refusal, monkeyp
     exif[270] = 70000 * "x"
     Image.new("L", (2, 2)).save(tmp_path / "told.png", exif=exif)
     complaint = refusal("upscale", tmp_path / "told.png", tmp_path / "told.jpg", "--scale", 2)
-    assert "more than 65533 bytes of EXIF must end in .png or .webp" in complaint
+    assert "more than 65533 bytes of EXIF must end in one of .png, .webp, .gif, .tif, .tiff" in complaint
 
 
 def test_denoise_rejects_invalid_output_path(refusal, path, tmp_path):

@@ -199,6 +199,9 @@ def test_read_photo_rejects_missing_and_invalid_files(tmp_path, monkeypatch):
     (tmp_path / "text.png").write_text("not a picture")
     with pytest.raises(ValueError, match=r"text\.png cannot be read as an image: no known format"):
         read_photo(tmp_path / "text.png")
+    (tmp_path / "trick.jpg").write_bytes(encoded(Image.new("RGB", (8, 8)), "EPS"))  # for which Pillow runs Ghostscript
+    with pytest.raises(ValueError, match=r"trick\.jpg cannot be read as an image: no known format"):
+        read_photo(tmp_path / "trick.jpg")
     with pytest.raises(FileNotFoundError, match="nowhere"):
         read_photo(tmp_path / "nowhere.png")
     with pytest.raises(
@@ -302,7 +305,7 @@ def test_save_photo_keeps_metadata_and_rejects_alpha_mismatch(picture, tmp_path)
             "photo.jpg",
             (4, 4, 3),
             {"alpha": np.zeros((4, 4), np.uint8)},
-            r"must end in \.png or \.webp, since JPEG cannot keep it. Received: ",
+            r"must end in one of \.png, \.webp, \.gif, \.tif, \.tiff, since JPEG cannot keep it. Received: ",
         ),
         ("photo.png", (4, 4, 2), {}, r"Pixels must be uint8 or uint16 .*Received: uint8 \(4, 4, 2\)"),
         ("photo.png", (4, 4), {}, r"Received: uint8 \(4, 4\)"),
@@ -485,11 +488,17 @@ def test_reading_large_images_raises_no_pillow_warning(picture, read, monkeypatc
 
 @pytest.mark.parametrize("read", [read_photo, read_image])
 def test_reading_rejects_too_many_pixels_before_decoding(picture, read, monkeypatch, tmp_path):
-    monkeypatch.setattr("cnnzoo.imaging.decoding.LARGEST", 100)
     for kind in ("PNG", "JPEG", "TIFF", "BMP"):
         (tmp_path / "large").write_bytes(encoded(Image.fromarray(picture), kind))
         monkeypatch.setattr("PIL.ImageFile.ImageFile.load", lambda image: pytest.fail("it was decoded"))
         with pytest.raises(ValueError, match=r"large must have at most 0\.0001 megapixels. Received: 10x12 pixels"):
-            read(tmp_path / "large")
+            read(tmp_path / "large", largest=100)
         monkeypatch.undo()
-        monkeypatch.setattr("cnnzoo.imaging.decoding.LARGEST", 100)
+
+
+def test_reading_limits_bytes_of_files_and_devices(monkeypatch, tmp_path):
+    monkeypatch.setattr("cnnzoo.imaging.decoding.MOST", 40)
+    (tmp_path / "large.png").write_bytes(bytes(41))
+    for path, received in ((tmp_path / "large.png", "41"), ("/dev/zero", "more")):
+        with pytest.raises(ValueError, match=rf"{path} must have at most 40 bytes. Received: {received}"):
+            read_photo(path)
