@@ -23,6 +23,7 @@ ORIENTATION = 0x0112  # the tag, CIPA DC-008 (EXIF 2.32), 4.6.4
 _UPRIGHT = {2: (True, 0), 3: (False, 2), 4: (True, 2), 5: (True, 1), 6: (False, 3), 7: (True, 3), 8: (False, 1)}
 WIDTHS, HEIGHTS = (0x0100, 0xA002, 0x1001), (0x0101, 0xA003, 0x1002)  # ImageWidth, PixelXDimension, RelatedImageWidth
 DIRECTORIES = (0x8769, 0x8825, 0xA005)  # Exif, GPS, Interoperability
+DEPTH = 3  # of directories: the first, Exif, Interoperability
 # Tags of the pixel layout and storage, and of possible thumbnails, such as XMP and Photoshop resources. Values with an
 # embedded JPEG are removed as well, for any tag.
 OF_PIXELS = frozenset(
@@ -117,25 +118,30 @@ class _Kept:
         self._put(0, old[:8])
         self._seen: set[int] = set()
 
-    def copy(self, at: int) -> int:
+    def copy(self, at: int, levels: int = DEPTH) -> int:
         """Copies a directory with its values and subdirectories, but not the next directory (thumbnails).
+
+        Args:
+            at: Its offset.
+            levels: Of directories to copy, with this one.
 
         Returns:
             The number of kept entries.
 
         Raises:
             struct.error: For a truncated directory.
-            ValueError: For a directory already copied (a cycle).
+            ValueError: For a directory already copied (a cycle), or below the last level.
         """
-        if at in self._seen:
+        if at in self._seen or levels == 0:
             raise ValueError
         self._seen.add(at)
         (count,) = struct.unpack_from(f"{self.order}H", self.old, at)
-        entries = [entry for i in range(count) if (entry := self._entry(self.old[at + 2 + 12 * i : at + 14 + 12 * i]))]
+        starts = range(at + 2, at + 2 + 12 * count, 12)
+        entries = [entry for start in starts if (entry := self._entry(self.old[start : start + 12], levels - 1))]
         self._put(at, struct.pack(f"{self.order}H", len(entries)) + b"".join(entries) + bytes(4))
         return len(entries)
 
-    def _entry(self, entry: bytes) -> bytes | None:
+    def _entry(self, entry: bytes, levels: int) -> bytes | None:
         """The new twelve bytes of an entry, or None to drop it; copies its value."""
         tag, kind, count, start = struct.unpack(f"{self.order}HHII", entry)
         size = SIZES.get(kind, 0) * count
@@ -147,7 +153,7 @@ class _Kept:
             return struct.pack(f"{self.order}HHII", tag, 4, 1, self.sides[tag])
         if tag in DIRECTORIES:
             try:
-                self.copy(start)
+                self.copy(start, levels)
             except (struct.error, ValueError):
                 return None
         elif size > 4:

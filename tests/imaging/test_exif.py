@@ -90,6 +90,12 @@ def test_of_changed_drops_cyclic_directories(thumbnail):
     assert ExifTags.IFD.Exif not in read(of_changed(bytes(before), 5, 5))
 
 
+def test_of_changed_drops_directories_below_third_level():
+    directory = [struct.pack("<HHHIII", 1, 0x8769, 4, 1, 8 + 18 * (i + 1), 0) for i in range(600)]
+    after = of_changed(b"Exif\0\0II*\0\x08\0\0\0" + b"".join(directory), 5, 5)
+    assert len(after) == 6 + 8 + 3 * 18 - 12  # the third has no entry
+
+
 def test_of_changed_drops_thumbnail_of_damaged_exif(thumbnail):
     rng, before = np.random.default_rng(0), camera_exif("<", thumbnail)
     for _ in range(3000):
