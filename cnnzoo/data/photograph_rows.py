@@ -92,7 +92,9 @@ class _Known(FileRows):
 
 @lru_cache(maxsize=1024)
 def _decoded(path: Path) -> np.ndarray:
-    return read_image(path)
+    image = read_image(path)
+    image.flags.writeable = False  # a caller who wrote into it would change the data of the whole process
+    return image
 
 
 def _known(name: str, split: str) -> Found:

@@ -80,7 +80,7 @@ def _from_builder(name: str, split: str) -> Arrays:
     builder = opened(CATALOG[name].builder, NEAR)
     whole = rows(builder, split, batch_size=-1)
     labels = builder.info.features["label"]
-    return whole["image"].numpy(), whole["label"].numpy().astype(np.int64), tuple(labels.names)
+    return _constant(whole["image"].numpy(), whole["label"].numpy().astype(np.int64), tuple(labels.names))
 
 
 @lru_cache(maxsize=2)
@@ -89,7 +89,7 @@ def _static_mnist(split: str) -> Arrays:
     images, labels, classes = _from_builder("mnist", split)
     seed = {"train": 1, "test": 2}[split]
     below = np.random.default_rng(seed).integers(255, size=images.shape, dtype=np.uint8)  # uniform over 0 to 254
-    return 255 * (below < images).astype(np.uint8), labels, classes
+    return _constant(255 * (below < images).astype(np.uint8), labels, classes)
 
 
 @lru_cache(maxsize=2)
@@ -100,7 +100,13 @@ def _digits(split: str) -> Arrays:
     scans = load_digits()
     chosen = part_of(len(scans.images), 360, split)
     images = np.rint(scans.images[chosen] * (255 / 16)).astype(np.uint8)[..., None]
-    return _framed(images), scans.target[chosen].astype(np.int64), CATALOG["digits"].classes
+    return _constant(_framed(images), scans.target[chosen].astype(np.int64), CATALOG["digits"].classes)
+
+
+def _constant(images: np.ndarray, labels: np.ndarray, classes: tuple[str, ...]) -> Arrays:
+    """Read-only arrays: a caller who wrote into cached ones would change the data of the whole process."""
+    images.flags.writeable = labels.flags.writeable = False
+    return images, labels, classes
 
 
 def _framed(scans: np.ndarray) -> np.ndarray:

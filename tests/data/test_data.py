@@ -28,6 +28,13 @@ def test_digits_match_scikit_learn_scans():
     assert scans.target[nearest] == train.labels[0]
 
 
+def test_load_rejects_writes_into_shared_arrays():
+    found = data.load("digits")
+    for array in (found.images, found.labels):
+        with pytest.raises(ValueError, match="read-only"):
+            array[0] = 0
+
+
 def test_photos_train_and_test_classes_are_disjoint():
     train, test = (data.load("photos", split, shape=(32, 32, 3)) for split in ("train", "test"))
     assert train.images.shape[1:] == (32, 32, 3) and train.images.dtype == np.uint8

@@ -40,6 +40,14 @@ def test_photographs_of_folder_are_sorted_by_name(folder):
     assert photographs(folder).few(2).names == ("a", "b")
 
 
+def test_photographs_of_catalog_reject_writes(tmp_path, monkeypatch):
+    monkeypatch.setenv("CNNZOO_DATA_DIR", str(tmp_path))
+    known = CATALOG[TESTING[0]]
+    save_png(known.folder() / "any" / "a.png", np.zeros((8, 8, 3), np.uint8))
+    with pytest.raises(ValueError, match="read-only"):
+        photographs(known.name, "test").images[0][0] = 1
+
+
 def test_photographs_fit_and_validation_partition_train(folder):
     parts = [photographs(folder, split).names for split in ("fit", "validation")]
     assert sorted(parts[0] + parts[1]) == ["a", "b", "c"] and len(parts[1]) == 1
