@@ -17,7 +17,7 @@ import numpy as np
 from cnnzoo.data.addresses import OPTION, Address, of_type
 from cnnzoo.data.image_set import DataNotFound
 from cnnzoo.data.network import is_reachable
-from cnnzoo.data.shards import TESTS, Encoded, EncodedRows, rows_of_split
+from cnnzoo.data.shards import TESTS, Encoded, EncodedRows, bytes_at, check_size, rows_of_split
 from cnnzoo.utils.optional import require
 
 
@@ -130,10 +130,11 @@ class Table:
             raise ValueError(f"{place} must have an image. Received: none")
         if cell["bytes"] is not None:
             return cell["bytes"], place
-        try:
-            return Path(cell["path"]).read_bytes(), f"{place}, {cell['path']}"
-        except OSError as error:
-            raise ValueError(f"{place} cannot be read: {error}") from None
+        path, place = Path(cell["path"]), f"{place}, {cell['path']}"
+        if not path.is_file():  # a device or pipe might never end
+            raise ValueError(f"{place} must be a file. Received: {'another kind' if path.exists() else 'none'}")
+        check_size(size := path.stat().st_size, place)
+        return bytes_at(path, 0, size), place
 
     def stamp(self) -> str:
         return str(self._rows._fingerprint)

@@ -3,10 +3,11 @@
 import hashlib
 import re
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from glob import glob
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -85,9 +86,11 @@ class EncodedRows:
 
     def _encoded(self, i: int) -> tuple[bytes, str]:
         try:
-            return self.whole.encoded(int(self.index[i]))
+            raw, place = self.whole.encoded(int(self.index[i]))
         except OSError as error:
             raise ValueError(f"{self.name} cannot be read: {error}") from None
+        check_size(len(raw), place)
+        return raw, place
 
 
 def rows_of_split(name: str, splits: Mapping[str, Callable[[], Encoded]], split: str) -> EncodedRows:
@@ -128,17 +131,32 @@ def rows_of_split(name: str, splits: Mapping[str, Callable[[], Encoded]], split:
     return EncodedRows(name, None if whole.labels is None else whole.labels[index], classes, whole, index)
 
 
-def whole_number(value: str | bytes, place: str) -> int:
-    """A label.
+def check_size(size: int, place: str) -> None:
+    """Checks the bytes of an encoded picture.
 
     Raises:
-        ValueError: It is not an integer; the message has the place.
+        ValueError: There are more than `LARGEST_PICTURE`; the message has the place.
     """
-    try:
-        return int(value)
-    except ValueError:
-        shown = value if isinstance(value, str) else value.decode("utf-8", "replace")
-        raise ValueError(f"Labels must be integers; {OPTION}. Received: {shown[:40]!r} in {place}") from None
+    if size > LARGEST_PICTURE:
+        raise ValueError(f"An image must have at most {LARGEST_PICTURE} bytes. Received: {size} in {place}")
+
+
+def label_of(value: Any, place: str) -> int:
+    """A label from an integer, or from the bytes of its text.
+
+    Raises:
+        ValueError: It is no integer in [0, `LARGEST_LABEL`]; the message has the place.
+    """
+    shown = value.decode("utf-8", "replace") if isinstance(value, bytes) else value
+    number = None
+    if isinstance(value, int | bytes) and not isinstance(value, bool):
+        with suppress(ValueError):
+            number = int(value)
+    if number is None:
+        raise ValueError(f"Labels must be integers; {OPTION}. Received: {shown!r:.40} in {place}")
+    if not 0 <= number <= LARGEST_LABEL:
+        raise ValueError(f"Labels must be in [0, {LARGEST_LABEL}]. Received: {shown!r:.40} in {place}")
+    return number
 
 
 def stamp_of_files(files: Sequence[Path]) -> str:

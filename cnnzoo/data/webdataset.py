@@ -17,14 +17,14 @@ import numpy as np
 
 from cnnzoo.data.addresses import OPTION, Address
 from cnnzoo.data.shards import (
-    LARGEST_PICTURE,
     Encoded,
     EncodedRows,
     bytes_at,
+    check_size,
     files_of_splits,
+    label_of,
     rows_of_split,
     stamp_of_files,
-    whole_number,
 )
 
 PICTURES = ("jpg", "jpeg", "png", "webp")
@@ -53,11 +53,14 @@ def rows(address: Address, split: str) -> EncodedRows:
 
     Raises:
         DataNotFound, ValueError: As `files_of_splits` and `rows_of_split`; or a damaged file, a sample without its
-            image or label, or several images.
+            image or label, or several images; or a label too long or out of range.
     """
     files = files_of_splits(address, _NAMES, "train-{000..004}.tar")
+    extension, point, field = address.label.partition(".")
+    # Extensions ignore the case; the field of a JSON object does not.
+    label = f"json.{field}" if point and extension.lower() == "json" else address.label.lower()
     splits: dict[str, Callable[[], Encoded]] = {
-        each: partial(Tars, found, address.image, address.label) for each, found in files.items()
+        each: partial(Tars, found, address.image.lower(), label) for each, found in files.items()
     }
     return rows_of_split(str(address), splits, split)
 
@@ -67,8 +70,8 @@ class Tars:
 
     Args:
         files: The tar files.
-        image: The extension of the images, or "".
-        label: The extension of the labels, or "".
+        image: The extension of the images, in lower case, or "".
+        label: The extension of the labels, in lower case, or "json.KEY", or "".
     """
 
     labels: np.ndarray | None
@@ -164,7 +167,7 @@ def _members(path: Path, label: str) -> Iterator[Member]:
 
 def _image_of(members: dict[str, Member], asked: str, place: str) -> Member:
     """The member with the image of a sample."""
-    found = [each for each in members if (each == asked.lower() if asked else each in PICTURES)]
+    found = [each for each in members if (each == asked if asked else each in PICTURES)]
     have = ", ".join(members)
     if not found:
         wanted = asked or f"one of {', '.join(PICTURES)}"
@@ -175,27 +178,25 @@ def _image_of(members: dict[str, Member], asked: str, place: str) -> Member:
     if len(found) > 1:
         raise ValueError(f"A sample must have one image; {OPTION}. Received: {have} in {place}")
     picture = members[found[0]]
-    if picture.size > LARGEST_PICTURE:
-        raise ValueError(f"An image must have at most {LARGEST_PICTURE} bytes. Received: {picture.size} in {place}")
+    check_size(picture.size, place)
     return picture
 
 
 def _label_of(members: dict[str, Member], asked: str, place: str) -> int | None:
     """The label of a sample; None if it has no member `cls` and no other is asked for."""
-    extension = _member_of(asked.lower())
+    extension = _member_of(asked)
     if extension not in members:
         if not asked:
             return None
         raise ValueError(f"A sample must have a member {extension}. Received: {', '.join(members)} in {place}")
-    raw = members[extension].content
+    size, raw = members[extension].size, members[extension].content
+    if size > LARGEST_LABEL_FILE:
+        raise ValueError(f"A label must have at most {LARGEST_LABEL_FILE} bytes. Received: {size} in {place}")
     if not asked.startswith("json."):
-        return whole_number(raw, place)
+        return label_of(raw, place)
     try:
         fields = json.loads(raw)
     except (ValueError, RecursionError):
         raise ValueError(f"A member json must be a JSON object. Received: another in {place}") from None
     field = asked.removeprefix("json.")
-    value = fields.get(field) if isinstance(fields, dict) else None
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise ValueError(f"Labels must be integers; {OPTION}. Received: {value!r:.40} in {place}, {field}")
-    return value
+    return label_of(fields.get(field) if isinstance(fields, dict) else None, f"{place}, {field}")

@@ -12,6 +12,7 @@ from cnnzoo.data import DataNotFound, load
 from cnnzoo.data.sources import rows_of
 
 datasets = pytest.importorskip("datasets")
+parquet = pytest.importorskip("pyarrow.parquet")
 
 RNG = np.random.default_rng(0)
 PICTURES = [RNG.integers(256, size=(28, 28, 3), dtype=np.uint8) for _ in range(30)]
@@ -133,6 +134,26 @@ def test_hf_rejects_empty_image_or_label(tmp_path):
     datasets.Dataset.from_dict(rows, features=features).to_parquet(tmp_path / "b" / "train.parquet")
     with pytest.raises(ValueError, match=r"Labels of hf:.*b must be in every row. Received: 1 rows without"):
         load(f"hf:{tmp_path}/b")
+
+
+@pytest.mark.parametrize(
+    ("path", "message"),
+    [
+        ("/dev/zero", "row 0, /dev/zero must be a file. Received: another kind"),
+        ("/none", "row 0, /none must be a file. Received: none"),
+        ("large.png", "An image must have at most 1024 bytes. Received: 2000 in .*row 0, .*large.png"),
+        (None, "An image must have at most 1024 bytes. Received: 2000 in .*row 0"),
+    ],
+)
+def test_hf_rejects_large_images_and_paths_without_file(tmp_path, monkeypatch, path, message):
+    monkeypatch.setattr("cnnzoo.data.shards.LARGEST_PICTURE", 1 << 10)
+    (tmp_path / "large.png").write_bytes(bytes(2000))
+    cell = {"bytes": bytes(2000) if path is None else None, "path": path and str(tmp_path / path)}
+    (tmp_path / "a").mkdir()
+    rows = datasets.Dataset.from_dict({"picture": [cell]}, features=datasets.Features({"picture": datasets.Image()}))
+    parquet.write_table(rows.data.table, tmp_path / "a" / "train.parquet")  # `to_parquet` would read the file
+    with pytest.raises(ValueError, match=message):
+        load(f"hf:{tmp_path}/a")
 
 
 def test_hf_without_network_loads_only_from_cache(tmp_path, cache, monkeypatch):

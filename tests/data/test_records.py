@@ -144,6 +144,14 @@ def test_load_rejects_invalid_or_missing_records(tmp_path, kind, records, keys, 
         load(f"{kind}{path}{keys}")
 
 
+@both
+def test_records_reject_image_above_size_limit(tmp_path, kind, monkeypatch):
+    monkeypatch.setattr("cnnzoo.data.shards.LARGEST_PICTURE", 1 << 10)
+    write(tmp_path / f"a{KINDS[kind]}", labeled([0]))
+    with pytest.raises(ValueError, match=r"An image must have at most 1024 bytes. Received: \d+ in .*record 0"):
+        load(f"{kind}{tmp_path}")
+
+
 def test_tfrecord_rejects_damaged_file(tmp_path):
     path = write(tmp_path / "a.tfrecord", labeled(range(10)))
     raw = path.read_bytes()

@@ -91,6 +91,11 @@ def test_wds_labels_are_optional_or_from_a_json_field(tmp_path):
         load(f"wds:{tmp_path}/b.tar#jpg,json.text")
     with pytest.raises(ValueError, match=r"must have a member cls. Received: jpg, seg.png, json in .*b.tar: 0"):
         load(f"wds:{tmp_path}/b.tar#jpg,cls")
+    write(tmp_path / "c.tar", [(f"{i}.{end}", raw) for i in range(10) for end, raw in (
+        ("png", encoded(PICTURES[i])), ("Label", b"%d" % i), ("json", json.dumps({"Y": i}).encode()),
+    )])  # fmt: skip
+    for label in ("Label", "label", "JSON.Y", "json.Y"):
+        assert load(f"wds:{tmp_path}/c.tar#PNG,{label}").labels.max() == 9
 
 
 def test_rows_random_access_is_thread_safe(tmp_path):
@@ -173,7 +178,7 @@ def test_wds_rejects_damaged_files_or_skips_corrupt_images(tmp_path):
 
 
 def test_wds_rejects_image_above_size_limit(tmp_path, monkeypatch):
-    monkeypatch.setattr("cnnzoo.data.webdataset.LARGEST_PICTURE", 1 << 10)
+    monkeypatch.setattr("cnnzoo.data.shards.LARGEST_PICTURE", 1 << 10)
     path = write(tmp_path / "a.tar", samples([0]))
     with pytest.raises(ValueError, match=r"An image must have at most 1024 bytes. Received: \d+ in .*a.tar: a/000"):
         load(f"wds:{path}")
@@ -186,8 +191,9 @@ def test_wds_rejects_image_above_size_limit(tmp_path, monkeypatch):
         ([("a.png", b"x"), ("a.jpg", b"x")], r"must have one image; name one by #IMAGE.* Received: png, jpg in .*: a"),
         ([("a.png", b"x"), ("a.png", b"x")], r"must have one member png. Received: two in .*a.tar: a"),
         ([("a.png", b"x"), ("a.cls", b"cat")], r"Labels must be integers; .* Received: 'cat' in .*a.tar: a"),
-        ([("a.png", b"x"), ("a.cls", b"-1")], r"Labels of .* must be in \[0, 0\], .* Received: -1"),
-        ([("a.png", b"x"), ("a.cls", b"999999")], r"Labels of .* must be in \[0, 99999\], .* Received: 999999"),
+        ([("a.png", b"x"), ("a.cls", b"-1")], r"Labels must be in \[0, 99999\]. Received: '-1' in .*: a"),
+        ([("a.png", b"x"), ("a.cls", b"9" * 30)], r"Labels must be in \[0, 99999\]. Received: '9{30}' in .*a.tar: a"),
+        ([("a.png", b"x"), ("a.cls", bytes(1 << 21))], r"must have at most 1048576 bytes. Received: 2097152 in .*: a"),
         ([("a.png", b"x"), ("a.cls", b"1"), ("b.png", b"x")], r"All samples or none must have a member cls.* in .*: b"),
         ([], r"must have images. Received: none for 'train'"),
     ],
