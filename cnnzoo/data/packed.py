@@ -48,18 +48,20 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     """The manifest of packed pictures.
 
     Raises:
-        ValueError: It cannot be read, or lacks an entry.
+        ValueError: It cannot be read, lacks an entry, or has numbers out of range.
     """
     path = folder / MANIFEST
     try:
         manifest = json.loads(path.read_text("utf-8"))
-        for shards in manifest["splits"].values():
+        classes = [str(name) for name in manifest["classes"]]
+        for shards in (manifest["splits"]["train"], *manifest["splits"].values()):
             for shard in shards:
-                count = sum(int(n) for _, n in shard["labels"])
-                wrong = Path(shard["file"]).name != shard["file"] or int(shard["records"]) != count
+                groups = [(int(label), int(n)) for label, n in shard["labels"]]
+                wrong = any(n < 1 or not 0 <= label < max(1, len(classes)) for label, n in groups)
+                wrong = wrong or int(shard["records"]) != sum(n for _, n in groups)
+                wrong = wrong or Path(shard["file"]).name != shard["file"]
                 if wrong or not {"bytes", "sha256"} <= shard.keys():
                     raise ValueError(f"a wrong entry for {shard['file']}")
-        classes = [str(name) for name in manifest["classes"]]
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{path} must be a manifest written by cnnzoo data build. Received: {error}") from None
     return {**manifest, "classes": classes}
@@ -77,7 +79,8 @@ class PackedRows:
 
     Raises:
         ModuleNotFoundError: The package array_record is not installed.
-        ValueError: The manifest cannot be read, or a shard is missing or altered; see `check_shards`.
+        ValueError: The manifest cannot be read or has other counts, or a shard is missing or altered; see
+            `check_shards`.
     """
 
     def __init__(self, folder: Path, split: str, is_shared: bool = True):
@@ -90,7 +93,12 @@ class PackedRows:
         check_shards(folder, shards, SECONDS)
         self.name, self.folder, self.classes = str(folder), folder, tuple(manifest["classes"])
         self._source = ArrayRecordDataSource([str(folder / shard["file"]) for shard in shards])
-        self._starts = np.cumsum([0, *(shard["records"] for shard in shards)])
+        counts, there = [int(shard["records"]) for shard in shards], len(self._source)
+        if sum(counts) != there:
+            raise ValueError(
+                f"{folder / MANIFEST} must have the {there} records of its shards. Received: {sum(counts)}"
+            )
+        self._starts = np.cumsum([0, *counts])
         self._shards = shards
         labels = np.concatenate([np.repeat(*np.array(shard["labels"], np.int64).T) for shard in shards])
         whole = np.arange(len(labels))

@@ -157,13 +157,24 @@ def test_check_shards_obeys_time_limit_and_hashes_once(tmp_path, small_shards, m
     assert len(set(hashed)) == len(hashed) == 5  # no shard twice
 
 
-def test_load_rejects_manifest_with_path_outside_folder(tmp_path):
+@pytest.mark.parametrize(
+    ("entry", "message"),
+    [
+        ({"file": "../own/00.jpg"}, "be a manifest written by cnnzoo data build"),
+        ({"labels": [[1, 5]]}, "be a manifest written by cnnzoo data build"),
+        ({"labels": [[-1, 5]]}, "be a manifest written by cnnzoo data build"),
+        ({"labels": [[0, 6], [0, -1]]}, "be a manifest written by cnnzoo data build"),
+        ({"labels": [[0, 2]], "records": 2}, r"have the 5 records of its shards\. Received: 2"),
+        ({"labels": [[0, 10**12]], "records": 10**12}, r"have the 5 records of its shards\. Received: 1000000000000"),
+    ],
+)
+def test_load_rejects_manifest_with_wrong_entries(tmp_path, entry, message):
     out = tmp_path / "packed"
     build(fill(tmp_path / "own", 5), out)
     manifest = json.loads((out / "manifest.json").read_text())
-    manifest["splits"]["train"][0]["file"] = "../own/00.jpg"
+    manifest["splits"]["train"][0].update(entry)
     (out / "manifest.json").write_text(json.dumps(manifest))
-    with pytest.raises(ValueError, match=r"manifest\.json must be a manifest written by cnnzoo data build"):
+    with pytest.raises(ValueError, match=rf"manifest\.json must {message}"):
         data.load(out, "train", SHAPE)
 
 
