@@ -5,6 +5,7 @@ arXiv:1609.04802; the dial between sharp and faithful is that of Wang et al., "E
 Generative Adversarial Networks", 2018, arXiv:1809.00219, section 3.4.
 """
 
+from threading import Lock
 from typing import Any, ClassVar
 
 import keras
@@ -39,6 +40,14 @@ class UpscalingPass:
     @lazy
     def real_logits(self) -> Any:
         return self.model.discriminator(self.images, training=self.training)
+
+
+class _Kept:
+    """The network of `upscale` with mixed weights. Keras would save one in an attribute of the model."""
+
+    def __init__(self) -> None:
+        self.model: ESPCN | None = None
+        self.lock = Lock()
 
 
 @register("espcn_gan")
@@ -88,6 +97,7 @@ class ESPCNGAN(ESPCN):
             self.faithful.trainable = False
             self.faithful.set_weights(self.network.get_weights())
             self._features = FeatureMaps()
+            self._kept = _Kept()
         super().build(input_shape)
 
     @property
@@ -137,13 +147,18 @@ class ESPCNGAN(ESPCN):
         Raises:
             ValueError: For a sharpness outside [0, 1].
         """
+        weights, mixed = self._mixed(sharpness), self._plain()
+        mixed.network.set_weights(weights)
+        return mixed
+
+    def _mixed(self, sharpness: float) -> list[np.ndarray]:
         if not 0.0 <= sharpness <= 1.0:
             raise ValueError(f"`sharpness` must be between 0 and 1. Received: {sharpness!r}")
-        kept = {key: value for key, value in self.get_config().items() if key in ESPCN.config_fields()}
-        mixed = ESPCN(**kept)
         pairs = zip(self.faithful.get_weights(), self.network.get_weights(), strict=True)
-        mixed.network.set_weights([(1.0 - sharpness) * a + sharpness * b for a, b in pairs])
-        return mixed
+        return [(1.0 - sharpness) * a + sharpness * b for a, b in pairs]
+
+    def _plain(self) -> ESPCN:
+        return ESPCN(**{key: value for key, value in self.get_config().items() if key in ESPCN.config_fields()})
 
     def upscale(self, x: Any, ensemble: bool = False, sharpness: float = 1.0) -> np.ndarray:
         """Upscales one image or a batch; see `cnnzoo.tasks.upscaler.SubPixelModel.upscale`.
@@ -152,5 +167,15 @@ class ESPCNGAN(ESPCN):
             x: As there.
             ensemble: As there.
             sharpness: From 0, the initial network of the training, to 1, the trained one.
+
+        Raises:
+            ValueError: As there, or for a sharpness outside [0, 1].
         """
-        return self.between(sharpness).upscale(x, ensemble)
+        if sharpness == 1.0:
+            return super().upscale(x, ensemble)
+        weights, kept = self._mixed(sharpness), self._kept
+        with kept.lock:
+            kept.model = kept.model or self._plain()  # one model, whose graph is traced once
+            kept.model.network.set_weights(weights)
+            kept.model.verb_precision = self.verb_precision
+            return kept.model.upscale(x, ensemble)

@@ -7,6 +7,7 @@ from conformance import samples
 from skimage.data import astronaut
 
 import cnnzoo
+from cnnzoo.tasks import compiled
 
 
 @pytest.fixture(scope="module")
@@ -34,6 +35,22 @@ def test_sharpness_endpoints_are_initial_and_trained_network(trained, photograph
     assert np.abs(sharp.astype(int) - start.upscale(photograph)).max() > 0
     gray = photograph[None, :, :, :1]
     np.testing.assert_array_equal(np.asarray(model(gray)), np.asarray(model.between(1.0)(gray)))
+
+
+def test_upscale_traces_once_and_follows_the_weights(trained, photograph, monkeypatch):
+    model, traced = cnnzoo.build("espcn_gan", scale=2, width=8, depth=2, judge_width=8), []
+    graph = compiled.Graph
+    monkeypatch.setattr(compiled, "Graph", lambda *given: traced.append(1) or graph(*given))
+    model.upscale(photograph, sharpness=0.5)
+    model.network.set_weights(trained[0].network.get_weights())
+    for sharpness in (0.5, 0.7):
+        made, counted = model.upscale(photograph, sharpness=sharpness), len(traced)
+        np.testing.assert_array_equal(made, model.between(sharpness).upscale(photograph))
+        assert counted == 1
+        traced.pop()  # of `between`
+    model.upscale(photograph)
+    model.upscale(photograph, sharpness=1.0)
+    assert len(traced) == 2
 
 
 def test_save_preserves_faithful_network(trained, tmp_path, photograph):
