@@ -61,16 +61,22 @@ def mask_of(path: Path) -> "np.ndarray":
     Raises:
         ValueError: All pixels are missing, or none.
     """
-    from cnnzoo.imaging.given_masks import read_mask
+    from cnnzoo.imaging.given_masks import check_partly, read_mask
 
     missing = read_mask(path)
-    if missing.all() or not missing.any():
-        extent = "everything is missing" if missing.all() else "nothing is missing"
-        raise ValueError(
-            "The mask must be black where pixels are kept, else at least half of white. "
-            f"Received: {path}, by which {extent}"
-        )
+    check_partly(missing, str(path))
     return missing
+
+
+def check_mask(path: Path, mask: "np.ndarray", photo: "Photo") -> None:
+    """Checks that a mask (height, width) has the size of a photograph.
+
+    Raises:
+        ValueError: It has another.
+    """
+    if mask.shape != photo.pixels.shape[:2]:
+        sizes = ["{1}x{0}".format(*shape) for shape in (photo.pixels.shape, mask.shape)]
+        raise ValueError(f"--mask must be of {sizes[0]} pixels, as the picture. Received: {path} of {sizes[1]}")
 
 
 # -- the files ------------------------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from cnnzoo.imaging.batch import as_array
+from cnnzoo.imaging.decoding import LARGEST
 from cnnzoo.imaging.files import read_photo
 
 
@@ -32,13 +33,22 @@ def as_missing(mask: Any, shape: tuple[int, int, int]) -> np.ndarray:
         raise ValueError(f"Masks must be booleans or numbers. Received: {array.dtype}")
     missing = painted(array) if array.dtype in (np.uint8, np.uint16) else array != 0
     missing = np.broadcast_to(missing.reshape(-1, height, width, 1), (count, height, width, 1))
-    for what, wrong in (("nothing", ~missing.any(axis=(1, 2, 3))), ("everything", missing.all(axis=(1, 2, 3)))):
-        if wrong.any():
-            raise ValueError(
-                "A mask must not be 0 where pixels are missing, of a picture at least half of white, and 0 where "
-                f"they are kept. Received: one by which {what} is missing in image {wrong.argmax()}"
-            )
+    for i, each in enumerate(missing):
+        check_partly(each, f"the mask of image {i}")
     return missing
+
+
+def check_partly(missing: np.ndarray, name: str) -> None:
+    """Checks that some pixels of an image are missing and some are kept; the name of the mask is for errors.
+
+    Raises:
+        ValueError: All are missing, or none.
+    """
+    if missing.all() or not missing.any():
+        raise ValueError(
+            "A mask must not be 0 where pixels are missing, of a picture at least half of white, and 0 where they are "
+            f"kept. Received: {name}, by which {'everything' if missing.all() else 'nothing'} is missing"
+        )
 
 
 def painted(values: np.ndarray) -> np.ndarray:
@@ -52,19 +62,19 @@ def painted(values: np.ndarray) -> np.ndarray:
     return values > np.iinfo(values.dtype).max // 2
 
 
-def read_mask(source: Any) -> np.ndarray:
+def read_mask(source: Any, largest: int = LARGEST) -> np.ndarray:
     """A mask from an image file, bool (height, width), true for pixels painted in any color.
 
     The brightest channel is thresholded by `painted`. In a mask with transparency, the opaque pixels (alpha of at least
     1/2) are missing, if they are all painted or all black.
 
     Args:
-        source: As in `cnnzoo.imaging.files.read_photo`, with the same errors.
+        source, largest: As in `cnnzoo.imaging.files.read_photo`, with the same errors.
 
     Raises:
         ValueError: For a mask with transparency and both painted and black opaque pixels, which is ambiguous.
     """
-    photo = read_photo(source)
+    photo = read_photo(source, largest)
     brightest = photo.pixels.max(axis=2)
     if photo.alpha is None or (opaque := photo.alpha > np.iinfo(photo.alpha.dtype).max // 2).all():
         return painted(brightest)

@@ -71,6 +71,9 @@ REFUSED = {
     "inpaint three.png out.png --mask nowhere.png": "nowhere.png: No such file or directory",
     "denoise three.png out.png --model denoiser.grey_s25": "Did you mean denoiser.gray_s25",
     "stylize three.png out.png --style starry_nite": "Unknown style 'starry_nite'. ",
+    "stylize three.png out.png --style wave --style udnie --style wave": "each style once. Received: wave, udnie, wave",
+    "stylize three.png out.png --style wave --mask row.png": "must be of 28x28 pixels, as the picture. Received: row.p",
+    "inpaint three.png out.png --mask row.png": "--mask must be of 28x28 pixels, as the picture. Received: row.png",
     "stylize three.png out.png --style starry_night --weight 1 --weight 2": "must be given once for each of 1",
     "stylize three.png out.png --style starry_night --network vgg91": "Did you mean vgg19?",
     "stylize three.png out.png --style starry_night --optimizer lbgfs": "Did you mean lbfgs?",
@@ -113,6 +116,7 @@ REFUSED = {
 def test_commands_reject_bad_input_before_importing_tensorflow(tmp_path):
     """Each error is one line, with exit code 2 and no file written."""
     Image.new("L", (28, 28)).save(tmp_path / "three.png")
+    Image.frombytes("L", (28, 1), bytes(14) + 14 * b"\xff").save(tmp_path / "row.png")
     (tmp_path / "text.png").write_text("no picture")
     (tmp_path / "photos").mkdir()
     Image.new("L", (28, 28)).save(tmp_path / "photos" / "one.png")

@@ -227,7 +227,7 @@ def test_restore_commands_reject_bad_input_in_one_line(refusal, path, gray, mask
         (["upscale", path, tmp_path / "out.bmp", "--scale", 2], "must end in one of .png, .jpg, .jpeg, .webp"),
         (
             ["upscale", path, tmp_path / "out.jpg", "--scale", 2],
-            "must end in one of .png, .webp, .gif, .tif, .tiff, since",
+            "must end in one of .png, .webp, .gif, .tif, .tiff",
         ),
         (["upscale", tmp_path / "empty", tmp_path / "new", "--scale", 2], "empty must hold files of .png"),
         (["upscale", tmp_path, tmp_path, "--scale", 2], "The result must not replace "),

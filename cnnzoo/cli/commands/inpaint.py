@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cnnzoo.cli import arguments, checks
-from cnnzoo.cli.photographs import mask_of, plan_files, process_files, restorer_of
+from cnnzoo.cli.photographs import check_mask, mask_of, plan_files, process_files, restorer_of
 from cnnzoo.cli.pipes import with_pipes
 
 if TYPE_CHECKING:
@@ -36,11 +36,7 @@ def run(args: argparse.Namespace) -> None:
     mask = mask_of(args.mask)
 
     def whole(photo: "Photo") -> "Photo":
-        if photo.pixels.shape[:2] != mask.shape:
-            sizes = ["{1}x{0}".format(*shape) for shape in (mask.shape, photo.pixels.shape)]
-            raise ValueError(
-                f"--mask must be of {sizes[1]} pixels, as the picture. Received: {args.mask} of {sizes[0]}"
-            )
+        check_mask(args.mask, mask, photo)
         return restorer(photo, mask)
 
     process_files(args, plan, whole, lambda photo, path: name)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from cnnzoo import hub, registry
 from cnnzoo.cli import arguments, checks, models
-from cnnzoo.cli.photographs import mask_of, plan_files, process_files
+from cnnzoo.cli.photographs import check_mask, mask_of, plan_files, process_files
 from cnnzoo.cli.pipes import with_pipes
 
 if TYPE_CHECKING:
@@ -86,6 +86,8 @@ def run(args: argparse.Namespace) -> None:
     mask = None if args.mask is None else mask_of(args.mask)
 
     def work(photo: "Photo", path: Path, tell: Callable[[int, int], None]) -> "Photo":
+        if mask is not None:
+            check_mask(args.mask, mask, photo)
         return edits.painted(partial(painted, path=path, tell=tell), photo, mask=mask, keep_color=args.keep_color)
 
     name = args.model or (FAST if in_one_pass else SLOW)
@@ -93,7 +95,7 @@ def run(args: argparse.Namespace) -> None:
 
 
 def _checked_any_style(args: argparse.Namespace, slow: Mapping[str, Any]) -> bool:
-    """Whether --model is one of any style.
+    """Whether --model is one of any style, after a check of it and of --style.
 
     Raises:
         ValueError: It does not exist or does not stylize, or an option is not for it.
@@ -107,6 +109,8 @@ def _checked_any_style(args: argparse.Namespace, slow: Mapping[str, Any]) -> boo
         if slow:
             flags = ", ".join(f"--{option}" for option in slow)
             raise ValueError(f"{flags} must not be given with --model. Received: --model {args.model}")
+    if len(set(args.style)) < len(args.style):
+        raise ValueError(f"--style must name each style once. Received: {', '.join(args.style)}")
     if any_style and len(args.style) > 1:
         raise ValueError(f"--style must be given once with {args.model!r}. Received: {', '.join(args.style)}")
     if any_style and args.weight:
