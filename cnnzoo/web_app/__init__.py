@@ -31,7 +31,7 @@ def app(
         host: The address to listen on; by default not reachable from other machines.
         port: 0 takes a free port.
         megabytes: The largest file that is taken, in units of 2**20 bytes.
-        megapixels: The largest photograph, in units of 10**6 pixels.
+        megapixels: The largest picture that is taken, in units of 10**6 pixels.
         open_browser: Whether to open the page in the browser.
         block: Whether to wait for the interruption; False returns the running `gradio.Blocks`, with `close()`.
 

@@ -1,7 +1,6 @@
 """The page of the app: a tab for each task, with Gradio."""
 
 import os
-import threading
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -122,7 +121,7 @@ def blocks(desk: Desk) -> gr.Blocks:
             _paint(desk)
             _light(desk)
             _generate(desk)
-            _explain()
+            _explain(desk)
             _compress(desk)
     page.queue(max_size=WAITING, api_open=False)
     return page
@@ -184,20 +183,14 @@ def _paint(desk: Desk) -> None:
     named = [(name.replace("_", " "), name) for name in hub.card(photographs.PAINTER)["config"]["styles"]]
 
     def paint(request: gr.Request, progress: gr.Progress, *inputs: Any) -> photographs.Edited:
-        visitor = str(request.session_hash)
-        ended = desk.running[visitor] = threading.Event()
-
         def tell(done: int, total: int) -> None:
             progress((done, total), desc="painting", unit="steps")
 
-        try:
+        with desk.slow_work(str(request.session_hash)) as ended:
             return photographs.paint(desk, ended, tell, *inputs)
-        finally:
-            del desk.running[visitor]
 
     def end(request: gr.Request) -> None:
-        if (event := desk.running.get(str(request.session_hash))) is not None:
-            event.set()
+        desk.end(str(request.session_hash))
 
     with _tab("Paint", "Paints a photograph after a painting, after two of them, or after any picture."):
         with gr.Row():
@@ -338,7 +331,7 @@ def _generate(desk: Desk) -> None:
     name.change(chosen, name, [label, truncation, about], show_progress="hidden")
 
 
-def _explain() -> None:
+def _explain(desk: Desk) -> None:
     names = small_images.classifiers()
     with _tab("Explain", "Names what a small picture shows, and marks what the answer rests on."):
         with gr.Row():
@@ -351,7 +344,7 @@ def _explain() -> None:
                 classes = gr.Label(label="Classes", num_top_classes=5)
         report = gr.Image(label="Red speaks for the answer, blue against it", format="png", interactive=False)
         about = _described(names[0])
-    work.runs(small_images.explain, [name, picture, invert], [classes, report])
+    work.runs(partial(small_images.explain, desk), [name, picture, invert], [classes, report])
     name.change(_described, name, about, show_progress="hidden")
 
 
@@ -361,7 +354,7 @@ def _compress(desk: Desk) -> None:
             with gr.Column():
                 picture = _upload("Picture: cropped, and reduced to 32x32 pixels")
                 work = _Work("Compress")
-            _result(desk, work, partial(small_images.compress, desk.folder), [picture])
+            _result(desk, work, partial(small_images.compress, desk), [picture])
         _cards(small_images.CODEC)
 
 

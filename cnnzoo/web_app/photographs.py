@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from time import monotonic, sleep
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from PIL import Image
@@ -18,8 +18,8 @@ from PIL import Image
 from cnnzoo import hub
 from cnnzoo.imaging.arrays import to_channels
 from cnnzoo.imaging.decoding import is_jpeg
-from cnnzoo.imaging.files import FORMATS, Photo, read_photo, save_photo
-from cnnzoo.imaging.given_masks import read_mask
+from cnnzoo.imaging.files import Photo, format_for, read_photo, save_photo
+from cnnzoo.imaging.given_masks import check_partly, read_mask
 from cnnzoo.imaging.transparency import flattened
 from cnnzoo.runtime import edits, open_model
 from cnnzoo.utils.atomic_files import write_bytes
@@ -51,6 +51,13 @@ class Edited:
     note: str
 
 
+class Upload(NamedTuple):
+    """The file of a visitor, and the photograph in it."""
+
+    file: Path
+    photo: Photo
+
+
 @dataclass(frozen=True)
 class Desk:
     """The limits of the app, its folder of results, and an event to end each slow work, by visitor."""
@@ -58,6 +65,26 @@ class Desk:
     folder: Path
     megapixels: float
     running: dict[str, threading.Event] = field(default_factory=dict)
+
+    @property
+    def largest(self) -> int:
+        """Pixels of a picture that is taken, at most."""
+        return int(self.megapixels * 1e6)
+
+    @contextmanager
+    def slow_work(self, visitor: str) -> Iterator[threading.Event]:
+        """A slow work of a visitor, with the event that ends it; a cancelled one may still run beside the next."""
+        ended = self.running[visitor] = threading.Event()
+        try:
+            yield ended
+        finally:
+            if self.running.get(visitor) is ended:
+                del self.running[visitor]
+
+    def end(self, visitor: str) -> None:
+        """Ends the last slow work of a visitor, if it runs."""
+        if (event := self.running.get(visitor)) is not None:
+            event.set()
 
     def end_all(self, patience: float = 10.0) -> None:
         """Ends all slow work, and waits for it: a library in the middle of a step aborts the process at its end."""
@@ -67,8 +94,8 @@ class Desk:
                 event.set()
             sleep(0.05)
 
-    def read(self, path: str | None) -> Photo:
-        """The photograph of a visitor.
+    def read(self, path: str | None) -> Upload:
+        """The photograph of a visitor; its size is checked before it is decoded.
 
         Raises:
             ValueError: There is none, it cannot be read, or it is too large; the message has its name alone.
@@ -76,21 +103,18 @@ class Desk:
         if path is None:
             raise ValueError("Choose a photograph first.")
         with by_name(path):
-            photo = read_photo(path)
-        height, width = photo.pixels.shape[:2]
-        if height * width > self.megapixels * 1e6:
-            raise ValueError(
-                f"{Path(path).name} must have at most {self.megapixels:g} megapixels. Received: {width}x{height} pixels"
-            )
-        return photo
+            return Upload(Path(path), read_photo(path, self.largest))
 
-    def finish(self, before: Photo, after: Photo, path: str, done: str, note: str) -> Edited:
-        """Writes a result; `done` is added to the name of the file."""
-        suffix = Path(path).suffix.lower()
-        known = suffix in FORMATS and not (after.alpha is not None and FORMATS[suffix] == "JPEG")
-        file = self.folder / uuid.uuid4().hex / f"{Path(path).stem}-{done}{suffix if known else '.png'}"
-        save_photo(file, after.pixels, after)
+    def finish(self, before: Photo, after: Photo, source: Path, done: str, note: str) -> Edited:
+        """Writes a result in the format of its source, or PNG; `done` is added to the name of the file."""
         height, width = after.pixels.shape[:2]
+        folder, name = self.folder / uuid.uuid4().hex, f"{source.stem}-{done}"
+        file = folder / f"{name}{source.suffix.lower()}"
+        try:
+            format_for(file, (height, width), after)
+        except ValueError:
+            file = folder / f"{name}.png"
+        save_photo(file, after.pixels, after)
         note = f"{note} {width}x{height} pixels, {file.stat().st_size / 1e6:.2g} MB."
         return Edited(shown(before), shown(after), file, note)
 
@@ -149,8 +173,7 @@ def enlarge(desk: Desk, path: str | None, scale: int, kind: str, sharpness: floa
         kind: One of `KINDS`: whether the file is noisy or compressed; "by the file" takes this of JPEG files.
         sharpness: Of 4 times, 0 (faithful) to 1 (sharp, with invented texture).
     """
-    photo = desk.read(path)
-    assert path is not None
+    file, photo = desk.read(path)
     if photo.pixels[..., 0].size * scale**2 > LARGEST:
         raise ValueError(
             f"The result must have at most {LARGEST / 1e6:g} megapixels; choose a smaller factor. Received: {scale}"
@@ -159,20 +182,19 @@ def enlarge(desk: Desk, path: str | None, scale: int, kind: str, sharpness: floa
     if scale == 4 and sharpness > 0:
         name, model, options = "espcn_gan.x4", by_keras("espcn_gan.x4"), {"sharpness": sharpness}
     else:
-        is_real = kind == KINDS[2] or (kind == KINDS[0] and is_jpeg(Path(path)))
+        is_real = kind == KINDS[2] or (kind == KINDS[0] and is_jpeg(file))
         name = f"espcn.x{scale}_real" if is_real else f"espcn.x{scale}"
         model = opened(name)
     made = edits.enlarged(model, photo, scale, **options)
     plain = replace(made, pixels=edits.resized(photo.pixels, made.pixels.shape[:2], "BICUBIC"))
-    return desk.finish(plain, made, path, f"x{scale}", f"Enlarged by {name}, beside bicubic resizing:")
+    return desk.finish(plain, made, file, f"x{scale}", f"Enlarged by {name}, beside bicubic resizing:")
 
 
 def denoise(desk: Desk, path: str | None) -> Edited:
     """A photograph without its noise, of unknown strength."""
-    photo = desk.read(path)
-    assert path is not None
+    file, photo = desk.read(path)
     name = "denoiser.gray_blind" if photo.pixels.shape[2] == 1 else "denoiser.color_blind"
-    return desk.finish(photo, edits.denoised(opened(name), photo), path, "clean", f"Denoised by {name}:")
+    return desk.finish(photo, edits.denoised(opened(name), photo), file, "clean", f"Denoised by {name}:")
 
 
 def repair(desk: Desk, path: str | None, drawn: dict[str, Any] | None, mask: str | None) -> Edited:
@@ -184,12 +206,12 @@ def repair(desk: Desk, path: str | None, drawn: dict[str, Any] | None, mask: str
         drawn: The layers of the drawing over it; the value of a `gradio.ImageEditor` of Pillow images.
         mask: The file of a mask of the same size, instead of the drawing: bright is filled.
     """
-    photo = desk.read(path)
-    assert path is not None
+    file, photo = desk.read(path)
     height, width = photo.pixels.shape[:2]
     if mask is not None:
         with by_name(mask):
-            missing = read_mask(mask)
+            missing = read_mask(mask, desk.largest)
+        check_partly(missing, Path(mask).name)
         if missing.shape != (height, width):
             size = f"{missing.shape[1]}x{missing.shape[0]}"
             raise ValueError(f"The mask must be of {width}x{height} pixels, as the photograph. Received: {size}")
@@ -198,18 +220,18 @@ def repair(desk: Desk, path: str | None, drawn: dict[str, Any] | None, mask: str
         for layer in (drawn or {}).get("layers", ()):
             opacity = layer.convert("RGBA").getchannel("A").resize((width, height))
             missing |= np.asarray(opacity) > 0
-    if not missing.any() or missing.all():
-        raise ValueError("Draw over the parts to fill, with the brush; not over the whole photograph.")
+        if not missing.any() or missing.all():
+            raise ValueError("Draw over the parts to fill, with the brush; not over the whole photograph.")
     made = edits.filled(opened("inpainter.photos64"), photo, missing)
     holed = replace(photo, pixels=np.where(missing[..., None], np.iinfo(photo.pixels.dtype).max, photo.pixels))
     note = f"Filled {missing.mean():.1%} by inpainter.photos64:"
-    return desk.finish(holed, made, path, "whole", note)
+    return desk.finish(holed, made, file, "whole", note)
 
 
 def to_draw_on(desk: Desk, path: str | None) -> np.ndarray | None:
     """The photograph to draw a mask on, reduced; None if there is none, or it cannot be read."""
     try:
-        return _at_most(shown(desk.read(path)), DRAWN_ON)
+        return _at_most(shown(desk.read(path).photo), DRAWN_ON)
     except ValueError:  # told when the work is asked for
         return None
 
@@ -240,8 +262,7 @@ def paint(
     Raises:
         Cancelled: `ended` was set.
     """
-    photo = desk.read(path)
-    assert path is not None
+    file, photo = desk.read(path)
 
     def told(done: int, total: int, *_: Any) -> None:
         if ended.is_set():
@@ -249,7 +270,7 @@ def paint(
         progress(done, total)
 
     if picture is not None:
-        style = shown(desk.read(picture))
+        style = shown(desk.read(picture).photo)
         options: dict[str, Any] = {"side": PAINTED_SIDE, "steps": STEPS}
         model, like = by_keras("style_transfer"), Path(picture).stem
 
@@ -266,12 +287,11 @@ def paint(
             return fast.stylize(pixels, mix, progress=told, **more)
 
     made = edits.painted(stylize, photo, keep_color=keep_color)
-    return desk.finish(photo, made, path, like, f"Painted after {like.replace('-', ' and ')}:")
+    return desk.finish(photo, made, file, like, f"Painted after {like.replace('-', ' and ')}:")
 
 
 def light(desk: Desk, path: str | None, strength: float) -> Edited:
     """A photograph with its exposure, contrast and color corrected; `strength` is from 0 (unchanged) to 2."""
-    photo = desk.read(path)
-    assert path is not None
+    file, photo = desk.read(path)
     made = edits.enhanced(opened("enhancer.photos"), photo, strength)
-    return desk.finish(photo, made, path, "light", "Corrected by enhancer.photos:")
+    return desk.finish(photo, made, file, "light", "Corrected by enhancer.photos:")

@@ -18,7 +18,7 @@ from cnnzoo.imaging.arrays import contact_sheet, enlarged, fit_to, to_channels, 
 from cnnzoo.imaging.files import png_bytes, read_image
 from cnnzoo.latent.space import interpolate
 from cnnzoo.utils.atomic_files import write_bytes
-from cnnzoo.web_app.photographs import Edited, by_keras, by_name
+from cnnzoo.web_app.photographs import Desk, Edited, by_keras, by_name
 
 SIDE = 640  # of a small image on the page, in pixels, about
 MOST = 64  # images at once
@@ -100,42 +100,42 @@ def _whole(what: str, value: float, least: int, most: int) -> int:
     return int(value)
 
 
-def explain(name: str, path: str | None, invert: bool) -> tuple[dict[str, float], np.ndarray]:
+def explain(desk: Desk, name: str, path: str | None, invert: bool) -> tuple[dict[str, float], np.ndarray]:
     """The probabilities of the classes of a picture by a classifier, and maps of what it looks at.
 
     Args:
+        desk: Of the app.
         name: The checkpoint.
         path: The file; it is cropped and resized to the images of the model.
         invert: Whether light and dark are swapped.
     """
-    image, model, names = read(path, name, invert), by_keras(name), classes_of(name)
+    (_, image), model, names = read(desk, path, name, invert), by_keras(name), classes_of(name)
     chances = model.classify(image[None])[0]
     return dict(zip(names, map(float, chances), strict=True)), sheet(model, image, names=names)
 
 
-def compress(folder: Path, path: str | None) -> Edited:
+def compress(desk: Desk, path: str | None) -> Edited:
     """A picture of 32x32 pixels, and the one from its compressed bytes, which are the file."""
-    image, model = read(path, CODEC, False), by_keras(CODEC)
+    (source, image), model = read(desk, path, CODEC, False), by_keras(CODEC)
     packed = model.compress(image[None])
     again = to_uint8(model.decompress(packed))[0]
-    assert path is not None
-    file = _written(folder, f"{Path(path).stem}.vq", packed)
+    file = _written(desk.folder, f"{source.stem}.vq", packed)
     note = f"{len(packed)} bytes by {CODEC}; {image.size} in memory, {len(png_bytes(image))} as a PNG of 32x32 pixels."
     return Edited(_enlarged(image), _enlarged(again), file, note)
 
 
-def read(path: str | None, name: str, invert: bool) -> np.ndarray:
-    """A picture in the image shape of a model, uint8 (height, width, channels).
+def read(desk: Desk, path: str | None, name: str, invert: bool) -> tuple[Path, np.ndarray]:
+    """The file of a visitor, and its picture in the image shape of a model, uint8 (height, width, channels).
 
     Raises:
-        ValueError: There is none, or it cannot be read; the message has its name alone.
+        ValueError: There is none, it cannot be read, or it is too large; the message has its name alone.
     """
     if path is None:
         raise ValueError("Choose a picture first.")
     with by_name(path):
-        image = read_image(path)
+        image = read_image(path, largest=desk.largest)
     image = fit_to(image[None], tuple(hub.card(name)["config"]["image_shape"]))[0]
-    return 255 - image if invert else image
+    return Path(path), 255 - image if invert else image
 
 
 def _enlarged(picture: np.ndarray) -> np.ndarray:

@@ -5,6 +5,7 @@ import runpy
 import subprocess
 import sys
 import threading
+from contextlib import ExitStack
 from importlib.util import find_spec
 from inspect import signature
 from pathlib import Path
@@ -12,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
-from PIL import Image
+from PIL import Image, ImageFile
 from skimage import data
 
 import cnnzoo
@@ -68,6 +69,8 @@ def test_app_enlarge_of_jpeg_uses_real_model_and_writes_jpeg(desk, tmp_path):
 def test_app_writes_png_for_unsupported_output_format(desk, tmp_path):
     Image.fromarray(PICTURE).save(tmp_path / "face.tif")
     assert photographs.light(desk, str(tmp_path / "face.tif"), 1.0).file.name == "face-light.png"
+    Image.new("L", (8200, 2)).save(tmp_path / "wide.webp")  # WebP has at most 16383 pixels a side
+    assert photographs.enlarge(desk, str(tmp_path / "wide.webp"), 2, "clean", 0.0).file.name == "wide-x2.png"
 
 
 @pytest.mark.parametrize("channels", [1, 3])
@@ -122,16 +125,16 @@ def test_app_paint_after_any_picture_can_be_cancelled(desk, photo):
 
 def test_app_functions_reject_invalid_inputs(desk, photo, tmp_path):
     (tmp_path / "notes.png").write_text("no picture")
-    Image.new("L", (1001, 1000)).save(tmp_path / "large.png")
-    Image.new("L", (8, 8)).save(tmp_path / "mask.png")
+    Image.fromarray(np.eye(8) > 0).save(tmp_path / "mask.png")
+    Image.new("L", (80, 64)).save(tmp_path / "black.png")
     cases = [
         (lambda: photographs.denoise(desk, None), "^Choose a photograph first.$"),
         (lambda: photographs.denoise(desk, str(tmp_path / "notes.png")), "^notes.png "),
-        (lambda: photographs.light(desk, str(tmp_path / "large.png"), 1.0), "1 megapixels. Received: 1001x1000"),
         (lambda: photographs.repair(desk, photo, drawn((0, 0, 0, 0)), None), "^Draw over the parts to fill"),
         (lambda: photographs.repair(desk, photo, None, None), "^Draw over the parts to fill"),
         (lambda: photographs.repair(desk, photo, None, str(tmp_path / "mask.png")), "80x64 pixels.* Received: 8x8"),
-        (lambda: small_images.explain("lenet.mnist", str(tmp_path / "notes.png"), False), "^notes.png "),
+        (lambda: photographs.repair(desk, photo, None, str(tmp_path / "black.png")), "Received: black.png, by which"),
+        (lambda: small_images.explain(desk, "lenet.mnist", str(tmp_path / "notes.png"), False), "^notes.png "),
         (lambda: small_images.generate(tmp_path, "dcgan.mnist", 65, 0, "", 4.0), "from 1 to 64. Received: 65"),
         (lambda: small_images.generate(tmp_path, "dcgan.mnist", 4, -1, "", 4.0), "The seed must be .* Received: -1"),
         (lambda: small_images.generate(tmp_path, "cgan.mnist", 4, 0, "ten", 4.0), "The label must be one of 0, 1"),
@@ -140,6 +143,36 @@ def test_app_functions_reject_invalid_inputs(desk, photo, tmp_path):
         with pytest.raises(ValueError, match=message):
             work()
     assert not desk.folder.exists()
+
+
+def test_app_rejects_large_pictures_before_decoding(desk, photo, tmp_path, monkeypatch):
+    large, load = str(tmp_path / "large.png"), ImageFile.ImageFile.load
+    Image.new("L", (1001, 1000)).save(large)
+
+    def small(image):
+        assert image.size != (1001, 1000), "it was decoded"
+        return load(image)
+
+    monkeypatch.setattr(ImageFile.ImageFile, "load", small)
+    for work in (
+        lambda: photographs.light(desk, large, 1.0),
+        lambda: photographs.repair(desk, photo, None, large),
+        lambda: small_images.explain(desk, "lenet.mnist", large, False),
+        lambda: small_images.compress(desk, large),
+    ):
+        with pytest.raises(ValueError, match=r"^large\.png must have at most 1 megapixels. Received: 1001x1000 pixels"):
+            work()
+
+
+def test_app_ends_only_the_last_of_overlapping_works(desk):
+    with ExitStack() as later:
+        with desk.slow_work("visitor") as first:
+            desk.end("visitor")
+            second = later.enter_context(desk.slow_work("visitor"))
+        assert first.is_set() and not second.is_set()
+        desk.end("visitor")
+        assert second.is_set()
+    assert not desk.running
 
 
 def test_app_generate_matches_model(tmp_path):
@@ -164,18 +197,18 @@ def test_app_walk_goes_to_second_seed_and_back(tmp_path, name):
     np.testing.assert_array_equal(frames[2], frames[3])  # the last frame is adjacent to the first
 
 
-def test_app_explain_returns_class_names_and_report(tmp_path):
+def test_app_explain_returns_class_names_and_report(desk, tmp_path):
     from sklearn.datasets import load_digits
 
     scan = load_digits().images[3].repeat(4, axis=0).repeat(4, axis=1)
     Image.fromarray((scan * 15.9).astype(np.uint8)).save(tmp_path / "three.png")
-    chances, report = small_images.explain("lenet.mnist", str(tmp_path / "three.png"), False)
+    chances, report = small_images.explain(desk, "lenet.mnist", str(tmp_path / "three.png"), False)
     assert list(chances) == list("0123456789") and max(chances, key=chances.get) == "3"
     assert report.ndim == 3 and report.dtype == np.uint8
 
 
-def test_app_compress_file_decompresses_to_preview(tmp_path, photo):
-    made = small_images.compress(tmp_path, photo)
+def test_app_compress_file_decompresses_to_preview(desk, photo):
+    made = small_images.compress(desk, photo)
     before, after, file, note = made.before, made.after, made.file, made.note
     model = cnnzoo.build("vqvae.cifar10")
     assert before.shape == after.shape == (640, 640, 3) and note.startswith(f"{file.stat().st_size} bytes by ")

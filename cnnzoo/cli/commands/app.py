@@ -21,7 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--megabytes", **most, default=web_app.MEGABYTES, help="the largest file (default: %(default)g)"
     )
     parser.add_argument(
-        "--megapixels", **most, default=web_app.MEGAPIXELS, help="the largest photograph (default: %(default)g)"
+        "--megapixels", **most, default=web_app.MEGAPIXELS, help="the largest picture (default: %(default)g)"
     )
 
 
