@@ -41,9 +41,9 @@ def bounds(
         protocol["given"] = "the label of each image"
     if model.binarize:
         truth = (np.random.default_rng(0).random(truth.shape) < truth).astype(np.float32)
-        protocol["binarisation"] = "each pixel drawn once, NumPy default_rng(0)"
+        protocol["binarization"] = "each pixel drawn once, NumPy default_rng(0)"
     elif np.isin(images, (0, 255)).all():
-        protocol["binarisation"] = "static: the data are binary"
+        protocol["binarization"] = "static: the data are binary"
 
     def part(start: int, stop: int) -> dict[str, Any]:
         given = {} if labels is None else {"labels": labels[start:stop]}

@@ -35,7 +35,7 @@ class Recipe:
         config: Keyword arguments of the architecture.
         learning_rate: Constant learning rate of all optimizers; None for their own.
         optimizers: Function from {phase name: number of updates}, which schedules need, to {phase name: optimizer};
-            None for the published optimizers.
+            None for the default optimizers.
     """
 
     data: str

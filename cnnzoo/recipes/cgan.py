@@ -10,7 +10,7 @@ RECIPES = {
         epochs=36,
         split="fit",
         batch_size=64,
-        expects="a Fréchet distance of 5.2 (12 times the train-test distance), 56 % of samples of the class asked for",
+        expects="a Fréchet distance of 5.2 (12 times the train-test distance), 56 % of samples of their label",
         published=(
             "none that compares: Mirza and Osindero, 2014, have no CIFAR-10, and the Fréchet distance here is in the "
             "features of a shipped classifier"
@@ -25,7 +25,7 @@ RECIPES = {
         epochs=24,
         split="fit",
         batch_size=64,
-        expects="a Fréchet distance of 2.1 (6 times the train-test distance), 89.5 % of samples of the class asked for",
+        expects="a Fréchet distance of 2.1 (6 times the train-test distance), 89.5 % of samples of their label",
         published=(
             "none that compares: Mirza and Osindero, 2014, have no Fashion-MNIST, which is younger, and the Fréchet "
             "distance here is in the features of a shipped classifier"
@@ -39,7 +39,7 @@ RECIPES = {
         data="mnist",
         epochs=25,
         batch_size=64,
-        expects="a Fréchet distance of 1.8 times the train-test distance, 99.3 % of samples of the class asked for",
+        expects="a Fréchet distance of 1.8 times the train-test distance, 99.3 % of samples of their label",
         published=(
             "none that compares: Mirza and Osindero, 2014, report log-likelihoods by Parzen windows, which say "
             "little of images (Theis et al., 2016)"

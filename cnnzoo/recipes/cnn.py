@@ -4,9 +4,7 @@ from cnnzoo.recipes import Recipe, adam_cosine
 
 RECIPES = {
     "fashion_mnist": Recipe(
-        summary=(
-            "The small CNN on Fashion-MNIST. It is also the feature extractor that scores the generators of clothes"
-        ),
+        summary="The small CNN on Fashion-MNIST. It is also the feature network of scores of generated clothes",
         cost="Twelve minutes on one core",
         data="fashion_mnist",
         epochs=60,
@@ -27,8 +25,7 @@ RECIPES = {
     ),
     "signs": Recipe(
         summary=(
-            "The small CNN on photographs of hand signs. It is also the feature extractor that scores the "
-            "generators of signs"
+            "The small CNN on photographs of hand signs. It is also the feature network of scores of generated signs"
         ),
         cost="A few minutes on one core",
         data="signs",

@@ -4,7 +4,7 @@ from cnnzoo.recipes import Recipe, adam_cosine
 
 RECIPES = {
     "mnist": Recipe(
-        summary="The conditional VAE on dynamically binarised MNIST",
+        summary="The conditional VAE on dynamically binarized MNIST",
         cost="Ten minutes on one core",
         data="mnist",
         epochs=25,

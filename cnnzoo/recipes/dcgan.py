@@ -41,7 +41,7 @@ RECIPES = {
         batch_size=64,
         expects="a Fréchet distance of 1.9 (3.1 times the train-test distance), density 0.81, coverage 0.87",
         published=(
-            "none that compares: Radford et al., 2016, report the error of a nearest-neighbour classifier on "
+            "none that compares: Radford et al., 2016, report the error of a nearest-neighbor classifier on "
             "samples, and the Fréchet distance here is in the features of a shipped classifier"
         ),
         config={"hidden": 256},

@@ -5,7 +5,7 @@ from cnnzoo.recipes import Recipe, adam_cosine
 RECIPES = {
     "gray_s25": Recipe(
         summary="The large denoiser for gray photographs with noise of sigma 25",
-        cost="Twenty-five minutes on one core, beside another training",
+        cost="Twenty-five minutes on one core",
         data="t91+bsds500+train400",
         epochs=16,
         expects="PSNR of 29.09 dB on BSD68, 30.22 on Set12",

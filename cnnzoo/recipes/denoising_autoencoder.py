@@ -7,7 +7,7 @@ RECIPES = {
         summary="The denoising autoencoder on MNIST, a quarter of the pixels masked",
         data="mnist",
         epochs=30,
-        expects="no number yet, since no checkpoint of it is shipped",
+        expects="not measured",
         published=(
             "none that compares: Vincent et al., 2008, report the error of a classifier that begins with the encoder"
         ),

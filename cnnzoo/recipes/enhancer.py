@@ -7,11 +7,8 @@ RECIPES = {
     # 16.16 dB with the no-reference losses alone (`reference=0`), 19.83 and 24.31 with both at equal weight, 22.35 and
     # 32.43 with the supervised loss alone, and 22.64 and 32.55 with that on crops of 256 pixels.
     "photos": Recipe(
-        summary=(
-            "The enhancer for photographs, trained to undo wrong exposure, tone and color of photographs that it "
-            "also has right"
-        ),
-        cost="A quarter of an hour on a shared core",
+        summary="The enhancer for photographs, trained on pairs of misexposed photographs and their originals",
+        cost="A quarter of an hour on one core",
         data="t91+bsds500",
         epochs=24,
         expects="PSNR of 22.39 dB on BSD100 in drawn exposures, 23.58 at -2 EV, 19.03 at +1 EV, 36.93 well exposed",

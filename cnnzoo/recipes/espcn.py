@@ -25,7 +25,7 @@ def real(scale: int, **settings: Any) -> Recipe:
 RECIPES = {
     "x2": Recipe(
         summary="ESPCN that enlarges 2 times",
-        cost="Eighty minutes on one core, beside another training",
+        cost="Eighty minutes on one core",
         data="t91+bsds500+train400",
         epochs=110,
         expects="PSNR (Y-shave) of 37.32 dB on Set5, 32.84 on Set14, 31.75 on BSD100",
@@ -87,7 +87,7 @@ RECIPES = {
     ),
     "x4": Recipe(
         summary="ESPCN that enlarges 4 times",
-        cost="Half an hour on one core, beside another training",
+        cost="Half an hour on one core",
         data="t91+bsds500+train400",
         epochs=120,
         expects="PSNR (Y-shave) of 30.98 dB on Set5, 27.78 on Set14, 27.13 on BSD100",

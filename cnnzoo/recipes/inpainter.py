@@ -5,7 +5,7 @@ from cnnzoo.recipes import Recipe, adam_cosine
 RECIPES = {
     "cifar10": Recipe(
         summary="The inpainter on CIFAR-10",
-        cost="An hour on a shared core",
+        cost="An hour on one core",
         data="cifar10",
         epochs=12,
         expects="PSNR over missing pixels of 22.5 dB on 2000 test images, 21.2 by biharmonic filling",
@@ -18,7 +18,7 @@ RECIPES = {
     ),
     "fashion_mnist": Recipe(
         summary="The inpainter on Fashion-MNIST",
-        cost="About 40 minutes on a shared core",
+        cost="About 40 minutes on one core",
         data="fashion_mnist",
         epochs=6,
         expects="PSNR over missing pixels of 19.9 dB on 2000 test images, 15.6 by biharmonic filling",

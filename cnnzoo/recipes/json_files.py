@@ -1,12 +1,12 @@
 """Recipes as JSON files: results of `cnnzoo.tune`, as input of `cnnzoo.train`."""
 
-import json
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
 from cnnzoo.recipes import Recipe
 from cnnzoo.utils.atomic_files import write_json
+from cnnzoo.utils.json_content import content
 
 NAME = "recipe.json"
 # Fields that a search does not set: code, other checkpoints, and text on the literature.
@@ -23,8 +23,8 @@ def write_recipe(folder: Path, recipe: Recipe) -> None:
         recipe: Recipe with the name of an architecture as `checkpoint`.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    content = asdict(recipe)
-    kept = {key: content[key] for key, default in KEPT.items() if key in SHOWN or content[key] != default}
+    values = asdict(recipe)
+    kept = {key: values[key] for key, default in KEPT.items() if key in SHOWN or values[key] != default}
     write_json(folder / NAME, {"architecture": recipe.checkpoint, **kept})
 
 
@@ -43,23 +43,23 @@ def read_recipe(path: Path) -> Recipe:
         ValueError: The file does not exist, or is not a recipe.
     """
     file = path if path.suffix == ".json" else path / NAME
+    if not file.exists():
+        raise ValueError(f"{path} must be a recipe of cnnzoo tune. Received: no {file}")
     try:
-        return _recipe(json.loads(file.read_text()))
-    except FileNotFoundError:
-        raise ValueError(f"{path} must be a recipe of cnnzoo tune. Received: no {file}") from None
-    except (json.JSONDecodeError, TypeError) as error:
+        return _recipe(content(file, dict))
+    except (ValueError, TypeError) as error:
         raise ValueError(f"{file} holds no recipe: {error}") from None
 
 
-def _recipe(content: Any) -> Recipe:
-    """The recipe of a decoded JSON file.
+def _recipe(given: dict[str, Any]) -> Recipe:
+    """The recipe of a JSON object.
 
     Raises:
         TypeError: It is not a recipe.
     """
-    if not isinstance(content, dict) or "architecture" not in content:
+    if "architecture" not in given:
         raise TypeError(f"it must be an object with architecture, {', '.join(KEPT)}. Received: no architecture")
-    rest = {key: value for key, value in content.items() if key != "architecture"}
+    rest = {key: value for key, value in given.items() if key != "architecture"}
     if unknown := sorted(set(rest) - set(KEPT)):
         raise TypeError(f"its fields must be architecture, {', '.join(KEPT)}. Received: {', '.join(unknown)}")
-    return Recipe(checkpoint=content["architecture"], **rest)
+    return Recipe(checkpoint=given["architecture"], **rest)

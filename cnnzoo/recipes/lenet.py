@@ -14,7 +14,7 @@ RECIPES = {
         optimizers=adam_cosine(2e-3, "classifier"),
     ),
     "mnist": Recipe(
-        summary="LeNet on MNIST. It is also the feature extractor that scores the generators of digits",
+        summary="LeNet on MNIST. It is also the feature network of scores of generated digits",
         cost="Three minutes on two cores",
         data="mnist",
         epochs=30,

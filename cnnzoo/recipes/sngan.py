@@ -5,7 +5,7 @@ from cnnzoo.recipes import Recipe, adam_cosine
 RECIPES = {
     # The published networks took 50,000 updates, with four times the filters.
     "cifar10": Recipe(
-        summary="The spectrally normalized GAN on CIFAR-10, told the class by projection",
+        summary="The spectrally normalized GAN on CIFAR-10, with labels by projection",
         cost="7,800 updates of the generator, forty minutes on one core",
         data="cifar10",
         epochs=20,

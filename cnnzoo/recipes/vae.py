@@ -4,17 +4,17 @@ from cnnzoo.recipes import Recipe, adam_cosine
 
 RECIPES = {
     "fashion_mnist": Recipe(
-        summary="The VAE on Fashion-MNIST, with a discretised logistic likelihood of the 256 gray values",
+        summary="The VAE on Fashion-MNIST, with a discretized logistic likelihood of the 256 gray values",
         cost="A quarter of an hour on one core",
         data="fashion_mnist",
         epochs=40,
-        expects="reconstructions closer than those of a PCA with as many components",
+        expects="at most 3.95 bits per value by importance weighting (K = 5000); MSE of 0.46 of a 32-component PCA's",
         published="none: Kingma and Welling, 2014, have no Fashion-MNIST, which is younger",
         config={"latent_dim": 32, "likelihood": "logistic"},
         optimizers=adam_cosine(1e-3, "elbo"),
     ),
     "mnist": Recipe(
-        summary="The VAE with a learned prior, a VampPrior, on dynamically binarised MNIST",
+        summary="The VAE with a learned prior, a VampPrior, on dynamically binarized MNIST",
         cost="Half an hour on one core",
         data="mnist",
         epochs=50,

@@ -455,7 +455,7 @@ def test_evaluate_reports_bits_per_dim_only_for_logistic():
 
 def test_evaluate_reports_static_binarization(tfds_data):
     report = evaluate(far(), "mnist/static", limit=20, samples=2, images=2)
-    assert report["iw_nll"].protocol["binarisation"] == "static: the data are binary"
+    assert report["iw_nll"].protocol["binarization"] == "static: the data are binary"
 
 
 @pytest.mark.parametrize(
