@@ -10,7 +10,10 @@ from cnnzoo.utils.json_content import content
 from cnnzoo.utils.optional import require
 
 Curve = Sequence[tuple[float, float]]
-NAMES = {"frechet": "Fréchet distance", "frechet_over_floor": "Fréchet / train-validation distance"}  # of scores
+NAMES = {  # of scores
+    "frechet": "Fréchet distance, validation images",
+    "frechet_over_floor": "Fréchet / train-validation distance",
+}
 
 
 def points(path: Path, score: str | None = None) -> list[tuple[float, float]]:
@@ -63,7 +66,9 @@ def chart(curves: Mapping[str, Curve], score: str | None = None) -> bytes:
         axes.yaxis.minorticks_off()
     axes.set_xlim(left=0)
     axes.set_xlabel("epoch" if score is None else "core-hours of training")
-    axes.set_ylabel("loss, training images" if score is None else f"{NAMES.get(score, score.replace('_', ' '))}, validation images")
+    axes.set_ylabel(
+        "loss, training images" if score is None else NAMES.get(score, f"{score.replace('_', ' ')}, validation images")
+    )
     axes.grid(alpha=0.3)
     axes.spines[["top", "right"]].set_visible(False)
     figure.legend(loc="outside upper left", ncols=2, frameon=False)
