@@ -25,6 +25,7 @@ from typing import Any
 
 from cnnzoo.data.addresses import GIVEN
 from cnnzoo.utils.atomic_files import json_text, publish, sha256, unfinished, write_json
+from cnnzoo.utils.json_content import content
 from cnnzoo.utils.weight_files import save_weights
 
 WEIGHTS = "model.weights.h5"
@@ -87,11 +88,11 @@ class Run:
         """
         path = Path(path)
         try:
-            return cls(path, json.loads((path / "run.json").read_text()))
-        except FileNotFoundError:
-            raise ValueError(f"{path} must be the folder of a training run. Received: no run.json") from None
-        except json.JSONDecodeError as error:
-            raise ValueError(f"{path / 'run.json'} is not JSON: {error}") from None
+            if not has_run(path):
+                raise ValueError("no run.json")
+            return cls(path, content(path / "run.json", dict))
+        except ValueError as error:
+            raise ValueError(f"{path} must be the folder of a training run. Received: {error}") from None
 
     @property
     def finished(self) -> bool:

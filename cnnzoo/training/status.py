@@ -1,6 +1,5 @@
 """How far the runs in a folder are, read from their files without a network library."""
 
-import json
 import math
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -9,8 +8,8 @@ from typing import Any
 from cnnzoo.checkpoints.table import key_name
 from cnnzoo.training.run_dir import CURVE, DIVERGED, HISTORY, WEIGHTS, has_run
 from cnnzoo.utils.atomic_files import in_use
+from cnnzoo.utils.json_content import content
 
-LARGEST = 64 * 2**20  # bytes of a file that is read
 ABOUT = ("epoch", "step", "core_hours")  # fields of a curve entry next to its scores
 
 
@@ -100,28 +99,6 @@ def status(folder: Path, score: str | None = None) -> RunStatus:
         return replace(found, state="damaged", problem=f"{error.filename or folder}: {error.strerror}")
     except (ValueError, TypeError, AttributeError) as error:
         return replace(found, state="damaged", problem=" ".join(str(error).split()))
-
-
-def content(file: Path, kind: type) -> Any:
-    """The JSON in a file, at most 64 MB.
-
-    Raises:
-        OSError: It cannot be read.
-        ValueError: It is too large, not JSON, or of another kind.
-    """
-    if not file.is_file():  # a pipe would never end
-        raise ValueError(f"{file.name} is not a file")
-    with file.open("rb") as stream:
-        data = stream.read(LARGEST + 1)
-    if len(data) > LARGEST:
-        raise ValueError(f"{file.name} is larger than {LARGEST // 2**20} MB")
-    try:
-        found = json.loads(data)
-    except (ValueError, RecursionError) as error:
-        raise ValueError(f"{file.name} is not JSON: {error}") from None
-    if not isinstance(found, kind):
-        raise ValueError(f"{file.name} must hold a {kind.__name__}. Received: a {type(found).__name__}")
-    return found
 
 
 def _state(folder: Path) -> tuple[str, str]:

@@ -16,6 +16,7 @@ from typing import Any
 from cnnzoo.metrics.scores import Score
 from cnnzoo.recipes.json_files import read_recipe, write_recipe
 from cnnzoo.utils.atomic_files import write_bytes, write_json
+from cnnzoo.utils.json_content import content
 from cnnzoo.utils.terminal import print_table
 
 COMPLETED, FAILED = "completed", "failed"
@@ -72,15 +73,17 @@ class Search:
         """The search in a folder, finished or not.
 
         Raises:
-            ValueError: There is none.
+            ValueError: There is none, or its `trials.json` is damaged.
         """
         path = Path(path)
         try:
-            content = json.loads((path / "trials.json").read_text())
-        except FileNotFoundError:
-            raise ValueError(f"{path} must be the folder of a search. Received: no trials.json") from None
-        trials = (Trial(**{**t, "score": t["score"] and Score.from_json(t["score"])}) for t in content["trials"])
-        return cls(path, content["search"], tuple(trials), content["finished"])
+            if not (path / "trials.json").exists():
+                raise ValueError("no trials.json")
+            found = content(path / "trials.json", dict)
+            trials = (Trial(**{**t, "score": t["score"] and Score.from_json(t["score"])}) for t in found["trials"])
+            return cls(path, found["search"], tuple(trials), found["finished"])
+        except (ValueError, KeyError, TypeError) as error:
+            raise ValueError(f"{path} must be the folder of a search. Received: {error}") from None
 
     def to_json(self) -> dict[str, Any]:
         """The search as plain JSON values; `open` reads them back."""
@@ -161,7 +164,7 @@ def open_or_create(path: Path, settings: Mapping[str, Any]) -> Search | None:
     if path.exists() and not path.is_dir():
         raise ValueError(f"{path} must be a folder, new or of the same search. Received: a file")
     if (path / "search.json").exists():
-        there = json.loads((path / "search.json").read_text())
+        there = content(path / "search.json", dict)
         other = [key for key in settings if there.get(key) != settings[key]]
         if other:
             raise ValueError(

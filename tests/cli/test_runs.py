@@ -10,8 +10,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cnnzoo.training.status import LARGEST, status
+from cnnzoo.training.run_dir import Run
+from cnnzoo.training.status import status
 from cnnzoo.utils.atomic_files import in_use, locked, write_json
+from cnnzoo.utils.json_content import LARGEST
 
 PLAN = {"name": "dcgan.mnist", "architecture": "dcgan", "data": "mnist", "epochs": 12}
 CURVE = [
@@ -115,7 +117,7 @@ def large(path):
         (large, "is larger than 64 MB"),
         (os.mkfifo, "is not a file"),
         (lambda path: path.write_bytes(b"\xff\xfe"), "is not JSON"),
-        (lambda path: path.write_text("{}"), "must hold a list. Received: a dict"),
+        (lambda path: path.write_text("{}"), "holds a dict, not a list"),
         (lambda path: path.write_text("[3]"), "not subscriptable"),
         (lambda path: path.write_text('[{"step": 1}]'), "epoch is missing"),
     ],
@@ -127,6 +129,13 @@ def test_status_is_damaged_for_invalid_history(tmp_path, damage, problem):
     found = status(run)
     assert found.state == "damaged" and problem in found.problem
     assert found.name == "dcgan.mnist"
+
+
+@pytest.mark.parametrize("content", [b"[]", b"\xff", b"{"])
+def test_run_open_rejects_damaged_plan(tmp_path, content):
+    (tmp_path / "run.json").write_bytes(content)
+    with pytest.raises(ValueError, match=r"the folder of a training run. Received: run.json (holds|is not JSON)"):
+        Run.open(tmp_path)
 
 
 def test_runs_plot_writes_chart_and_warns_of_missing_curve(runs, command, tmp_path):
