@@ -92,18 +92,24 @@ class RandomAffine(keras.layers.Layer):
     """Random rotation, translation, zoom and optional flip of each image, in training only.
 
     Args:
-        rotation: The largest angle, in degrees.
-        shift: The largest shift along each axis, as a fraction of the side.
-        zoom: The largest change of scale, as a fraction.
+        rotation: The largest angle, in degrees, from 0 to 180.
+        shift: The largest shift along each axis, as a fraction of the side, from 0 to 1.
+        zoom: The largest change of scale, as a fraction, from 0 to 1.
         mirror: Whether half of the images are flipped left to right.
 
     Maps float images (n, height, width, channels) to the same shape; pixels outside the frame are 0.
+
+    Raises:
+        ValueError: An argument out of range.
     """
 
     def __init__(
         self, rotation: float = 0.0, shift: float = 0.0, zoom: float = 0.0, mirror: bool = False, **kwargs: Any
     ) -> None:
         super().__init__(**kwargs)
+        for name, value, most in (("rotation", rotation, 180), ("shift", shift, 1), ("zoom", zoom, 1)):
+            if not (isinstance(value, int | float) and 0 <= value <= most):
+                raise ValueError(f"`{name}` must be a number between 0 and {most}. Received: {value!r}")
         self.rotation, self.shift, self.zoom, self.mirror = rotation, shift, zoom, mirror
         self.noise = ReplicaSeedGenerator()
 
@@ -270,7 +276,7 @@ class _Spectral(keras.layers.Layer):
         return kernel / ops.cast(self.sigma, kernel.dtype)
 
     def call(self, x: Any, training: bool = False) -> Any:
-        if training:
+        if training and self.trainable:
             matrix = ops.stop_gradient(self._matrix())
             self.u.assign(ops.nn.normalize(ops.matmul(ops.matmul(matrix, self.u), matrix)))
         return super().call(x)

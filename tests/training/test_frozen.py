@@ -9,7 +9,7 @@ import pytest
 
 import cnnzoo
 from cnnzoo.cli import main
-from cnnzoo.training.frozen import parts
+from cnnzoo.training.frozen import freeze, parts
 
 SETTINGS = {"data": "digits", "limit": 64, "batch_size": 32, "verbose": 0}
 # For dcgan, with batch statistics, two optimizers and an EMA of the generator.
@@ -80,6 +80,17 @@ class _Given:
 
     def __exit__(self, *_):
         pass
+
+
+def test_frozen_spectral_layer_keeps_its_vector():
+    model = cnnzoo.build("sngan", image_shape=(28, 28, 1), latent_dim=4, width=4)
+    freeze(model, ["discriminator/spectral_conv2d"])
+    model.compile()
+    before = {name: layer.get_weights() for name, layer in parts(model).items() if "/spectral" in name}
+    model.fit(cnnzoo.data.load("digits").images[:32], batch_size=32, verbose=0)
+    for name, old in before.items():
+        equal = [np.array_equal(x, y) for x, y in zip(old, parts(model)[name].get_weights(), strict=True)]
+        assert all(equal) if name == "discriminator/spectral_conv2d" else not all(equal), name
 
 
 def test_run_json_records_frozen_patterns(tuned):
