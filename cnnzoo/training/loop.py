@@ -104,7 +104,8 @@ def train(
             A run may resume with another strategy.
         start: The trained model to begin with, a checkpoint or the folder of a finished run, instead of random weights.
             Without `name`, its architecture and the settings of its training are taken, at a tenth of its learning
-            rates, for 10 epochs (fine-tuning). With `name`, that decides, and must have equal layers.
+            rates, for 10 epochs (fine-tuning), but not its `clip_norm` and `accumulate`. With `name`, that decides, and
+            must have equal layers.
         frozen: With `start`: the names of layers that stay as they are, as "encoder" or "encoder/conv2d*", in a
             sequence or with commas between them; see `cnnzoo.training.frozen.parts`. The error about an unknown name
             lists all.

@@ -65,8 +65,13 @@ def recipe_of(start: str) -> Recipe:
 
 
 def _gentler(config: dict[str, Any], updates: int) -> Any:
-    """The optimizer of a configuration, at a share of its rate and with cosine decay over a number of updates."""
+    """The optimizer of a configuration, at a share of its rate and with cosine decay over a number of updates.
+
+    Clipping and accumulation were options of the first run. The second one sets its own.
+    """
     settings = dict(config["config"])
+    for option in ("global_clipnorm", "gradient_accumulation_steps"):
+        settings.pop(option, None)
     rate = settings.pop("learning_rate")
     if isinstance(rate, dict):
         schedule = rate["config"]

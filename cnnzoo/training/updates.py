@@ -41,7 +41,7 @@ def configured(
         optimizer: The optimizer.
         clip_norm: Largest norm of the gradient of all variables of the phase together; a longer one is scaled down
             (Pascanu et al., "On the difficulty of training recurrent neural networks", 2013, arXiv:1211.5063).
-        accumulate: Number of gradients averaged for each update.
+        accumulate: Number of gradients averaged for each update; None to keep that of the optimizer.
 
     Raises:
         ValueError: `clip_norm` with an optimizer that clips by itself already.
@@ -54,6 +54,6 @@ def configured(
                 f"Received: {clip_norm}"
             )
         config["global_clipnorm"] = float(clip_norm)
-    if accumulate is not None and accumulate > 1:
-        config["gradient_accumulation_steps"] = accumulate
+    if accumulate is not None:
+        config["gradient_accumulation_steps"] = accumulate if accumulate > 1 else None
     return type(optimizer).from_config(config)

@@ -51,6 +51,19 @@ def test_start_scales_peak_learning_rate_of_warmup(tmp_path):
     assert optimizer["config"]["learning_rate"]["config"]["initial_learning_rate"] == pytest.approx(2e-4)
 
 
+def test_start_does_not_inherit_clipping_and_accumulation(tmp_path):
+    settings = {"limit": 64, "batch_size": 32, "epochs": 1, "verbose": 0}
+    config = {"latent_dim": 2, "width": 2, "hidden": 8}
+    first = cnnzoo.train(
+        "autoencoder", data="digits", config=config, clip_norm=1.0, accumulate=2, out=tmp_path / "a", **settings
+    )
+    for name, own, expected in (("b", {}, (None, None)), ("c", {"clip_norm": 0.5, "accumulate": 1}, (0.5, None))):
+        run = cnnzoo.train(start=first, data="digits", out=tmp_path / name, **own, **settings)
+        (optimizer,) = plan(run)["optimizers"].values()
+        found = optimizer["config"]
+        assert (found["global_clipnorm"], found["gradient_accumulation_steps"]) == expected
+
+
 def test_start_accepts_run_folder_and_stores_absolute_path(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     config = {"latent_dim": 4, "width": 4}
