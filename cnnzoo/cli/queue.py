@@ -19,6 +19,7 @@ from pathlib import Path
 from cnnzoo.checkpoints.remote import is_remote
 from cnnzoo.data.addresses import absolute
 from cnnzoo.recipes.json_files import find_recipe
+from cnnzoo.training.frozen import names_of
 from cnnzoo.training.run_dir import Run, has_run
 from cnnzoo.training.signals import stop_on_signals
 from cnnzoo.utils.atomic_files import in_use, locked
@@ -31,12 +32,12 @@ Parse = Callable[[list[str]], argparse.Namespace]
 
 @dataclass(frozen=True)
 class Line:
-    """A line of a queue: its number from 1, its words, the folder of its run, and the memory for its data."""
+    """A line of a queue: its number from 1, its words, the folder of its run, and its words for resuming the run."""
 
     number: int
     words: tuple[str, ...]
     folder: Path
-    memory: int | None
+    resuming: tuple[str, ...]
 
     @property
     def has_begun(self) -> bool:
@@ -74,7 +75,10 @@ def read(file: Path, parse: Parse) -> list[Line]:
                 raise ValueError("a run must have its folder, --out, and neither --resume nor --queue")
             if (folder := args.out.resolve()) in lines:
                 raise ValueError(f"--out must be a folder of its own. Received: that of line {lines[folder].number}")
-            lines[folder] = Line(number, tuple(words), args.out, args.memory)
+            # A run does not keep these two.
+            kept = [(key, getattr(args, key)) for key in ("memory", "strategy")]
+            again = [word for key, value in kept if value is not None for word in (f"--{key}", str(value))]
+            lines[folder] = Line(number, tuple(words), args.out, ("--resume", str(args.out), *again))
         except ValueError as error:
             raise ValueError(f"{file}, line {number}: {error}") from None
     if not lines:
@@ -95,7 +99,7 @@ def check_settings(args: argparse.Namespace) -> None:
     given["start"] = str(Path(args.start).resolve()) if args.start and Path(args.start).is_dir() else args.start
     if is_remote(args.start) and str(plan.get("start")).startswith(f"{args.start}@"):
         given["start"] = plan["start"]  # the commit that the run began with
-    given["frozen"] = args.frozen and [name.strip() for name in args.frozen.split(",")]
+    given["frozen"] = args.frozen and names_of(args.frozen)
     given["precision"] = None if args.precision == "auto" else args.precision
     addresses = args.data and (str(Path(args.data).resolve()), absolute(args.data))
     given["data"] = plan["data"] if args.data and plan["data"] in addresses else args.data
@@ -138,9 +142,7 @@ def _take(line: Line, core: int | None, stop: threading.Event) -> str:
     if line.is_in_use:
         say("in use by another process")
         return "in use"
-    words = line.words
-    if line.has_begun:
-        words = ("--resume", str(line.folder), *(() if line.memory is None else ("--memory", str(line.memory))))
+    words = line.resuming if line.has_begun else line.words
     say(f"cnnzoo train {shlex.join(words)}")
     code = _trained(words, core, stop)
     if stop.is_set():

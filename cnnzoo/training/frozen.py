@@ -4,16 +4,26 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from fnmatch import fnmatchcase
-from typing import Any
-
-import keras
+from typing import TYPE_CHECKING, Any
 
 from cnnzoo.registry import suggestion
 
+if TYPE_CHECKING:
+    import keras
+
 
 def names_of(frozen: str | Iterable[str]) -> list[str]:
-    """The names in an argument: a sequence of them, or a text with commas between them."""
-    return [name.strip() for name in frozen.split(",")] if isinstance(frozen, str) else list(frozen)
+    """The names in an argument: a sequence of them, or a text with commas between them.
+
+    Raises:
+        ValueError: It is neither.
+    """
+    if isinstance(frozen, str):
+        return [name.strip() for name in frozen.split(",")]
+    names = list(frozen) if isinstance(frozen, Iterable) else [None]
+    if all(isinstance(name, str) for name in names):
+        return names
+    raise ValueError(f"`frozen` (--freeze) must be names of layers. Received: {frozen!r}")
 
 
 def freeze(model: Any, names: Iterable[str]) -> None:
@@ -46,7 +56,7 @@ def freeze(model: Any, names: Iterable[str]) -> None:
             )
 
 
-def parts(model: Any) -> dict[str, keras.Layer]:
+def parts(model: Any) -> "dict[str, keras.Layer]":
     """The layers with weights that a model trains, by name: "encoder", "encoder/conv2d_2".
 
     A name begins with the attribute of the model. Layers that Keras has named, by counters of the process, are counted
@@ -62,8 +72,10 @@ def parts(model: Any) -> dict[str, keras.Layer]:
     }
 
 
-def _layers(name: str, value: Any) -> Iterator[tuple[str, keras.Layer]]:
+def _layers(name: str, value: Any) -> "Iterator[tuple[str, keras.Layer]]":
     """A layer, or the layers of a list, and those inside, with their names."""
+    import keras
+
     if isinstance(value, list | tuple):
         for i, each in enumerate(value):
             yield from _layers(f"{name}/{i}", each)

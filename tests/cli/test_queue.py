@@ -211,8 +211,9 @@ def test_queue_resumes_real_training_after_sigterm(tmp_path):
     assert [entry["epoch"] for entry in curve] == [20, 40] and {"accuracy", "core_hours"} < set(curve[0])
 
 
-def test_queue_resume_preserves_memory_option(queue, tmp_path):
+def test_queue_resume_preserves_memory_and_strategy(queue, tmp_path):
     begun(tmp_path / "half")
-    _, _, started = queue(line("half", "--memory 2GB"))
-    assert [each["words"] for each in started] == [["--resume", "half", "--memory", "2000000000"]]
+    _, _, started = queue(line("half", "--memory 2GB --strategy mirrored"))
+    words = ["--resume", "half", "--memory", "2000000000", "--strategy", "mirrored"]
+    assert [each["words"] for each in started] == [words]
     queue(line("half", "--memory lots"), code=2)
