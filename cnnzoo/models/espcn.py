@@ -57,7 +57,7 @@ class CollapsibleConv2D(keras.layers.Layer):
     def factors(self, kernel: np.ndarray) -> list[np.ndarray]:
         """Weights `wide` and `narrow` for a given collapsed kernel, with unchanged `narrow`.
 
-        `narrow` has more rows than columns, so that it is inverted by its pseudo-inverse.
+        `narrow` has no fewer rows than columns, so that it is inverted by its pseudo-inverse.
         """
         narrow = ops.convert_to_numpy(self.narrow)
         return [(kernel - self.identity) @ np.linalg.pinv(narrow), narrow]
@@ -86,8 +86,12 @@ class ESPCN(SubPixelModel):
     Args:
         width: Channels of the convolutions.
         depth: Convolutions between the first and the last.
-        expansion: Inner channels of the linear blocks in training; 0 for plain convolutions, as in `reparameterized`.
+        expansion: Inner channels of the linear blocks in training, at least `width` and scale^2, so that they can have
+            any kernel; 0 for plain convolutions, as in `reparameterized`.
         **config: See `cnnzoo.tasks.upscaler.SubPixelModel`.
+
+    Raises:
+        ValueError: For another `expansion`, or as there.
     """
 
     search_space: ClassVar[dict] = {**SubPixelModel.search_space, "width": [8, 16, 24], "depth": [5, 7, 9]}
@@ -95,6 +99,11 @@ class ESPCN(SubPixelModel):
     def __init__(self, *, width: int = 16, depth: int = 9, expansion: int = 64, **config: Any) -> None:
         self.width, self.depth, self.expansion = width, depth, expansion
         super().__init__(**config)
+        if expansion and expansion < (least := max(width, self.scale**2)):
+            raise ValueError(
+                f"`expansion` must be 0, or an integer >= {least}, the larger of `width` and scale^2. "
+                f"Received: {expansion!r}"
+            )
 
     def _convolution(self, filters: int, kernel_size: int) -> keras.layers.Layer:
         if self.expansion:

@@ -132,6 +132,9 @@ def test_espcn_rejects_invalid_configuration_and_images():
         cnnzoo.build("espcn", degradation="jpeg")
     with pytest.raises(ValueError, match=r"`image_shape` must be \(None, None, 1\).*Received: .*"):
         cnnzoo.build("espcn", image_shape=(32, 32, 3))
+    for config in ({"scale": 2, "width": 16, "expansion": 15}, {"scale": 4, "width": 8, "expansion": 15}):
+        with pytest.raises(ValueError, match=r"`expansion` must be 0, or an integer >= 16.*Received: 15"):
+            cnnzoo.build("espcn", **config)
     model = cnnzoo.build("espcn_classic")
     for bad in (np.zeros((4, 4, 2), np.uint8), np.zeros((0, 4, 3), np.uint8), np.zeros((4, 4), np.int32)):
         with pytest.raises(ValueError, match=r"Images must be uint8, uint16 or float32.*Received: "):
