@@ -250,7 +250,7 @@ class AdaIN(Shared):
         picture, single = as_photographs(style, (1, 3))
         if not single and len(picture) != n:
             raise ValueError(
-                f"`styles` must be one picture, or one for each of {n} images. Received: shape {picture.shape}"
+                f"`style` must be one picture, or one for each of {n} images. Received: shape {picture.shape}"
             )
         picture = to_channels(in_unit_range(picture), 3)
         ratio = min(1.0, STYLE / min(picture.shape[1:3]))

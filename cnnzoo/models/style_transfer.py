@@ -230,8 +230,10 @@ def _shares_of_places(places: Any, like: Any) -> Any:
 def _checked_styles(style: Any, weights: Any) -> tuple[list[np.ndarray], list[float]]:
     """The styles as float32 (1, height, width, 3) each, and their normalized weights."""
     listed = style if isinstance(style, (list, tuple)) else [style]
+    if not listed:
+        raise ValueError(f"`style` must be one picture, or a list of them. Received: {style!r}")
     weights = [1.0] * len(listed) if weights is None else list(weights)
-    if len(listed) == 0 or len(weights) != len(listed) or not all(weight > 0 for weight in weights):
+    if len(weights) != len(listed) or not all(weight > 0 for weight in weights):
         raise ValueError(
             f"`weights` must be one number > 0 for each style. Received: {weights} for {len(listed)} styles"
         )
@@ -240,7 +242,7 @@ def _checked_styles(style: Any, weights: Any) -> tuple[list[np.ndarray], list[fl
         batch, single = as_photographs(picture, (1, 3))
         if not single:
             raise ValueError(
-                f"`styles` must be one picture, or a list of them. Received: style {i} of shape {batch.shape}"
+                f"`style` must be one picture, or a list of them. Received: style {i} of shape {batch.shape}"
             )
         styles.append(to_channels(in_unit_range(batch), 3))
     return styles, [weight / sum(weights) for weight in weights]

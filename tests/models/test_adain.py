@@ -132,7 +132,7 @@ def test_tiling_preserves_moments_of_constant_image(model, monkeypatch):
     [
         (PHOTO, STYLE, 1.5, r"`strength` must be between 0 and 1.*Received: 1.5"),
         (PHOTO, STYLE, float("nan"), r"`strength` must be between 0 and 1.*Received: nan"),
-        (PHOTO, np.stack([STYLE, STYLE]), 1.0, r"`styles` must be one .*Received: shape \(2, 160, 200, 3\)"),
+        (PHOTO, np.stack([STYLE, STYLE]), 1.0, r"`style` must be one .*Received: shape \(2, 160, 200, 3\)"),
         (PHOTO, STYLE[:0], 1.0, r"Images must be .*Received: "),
         (PHOTO[..., :1], STYLE, 1.0, r"Images must be .*Received: "),
     ],

@@ -251,7 +251,7 @@ def test_side_limits_size_of_optimized_image(model):
         ({"content": FACE[:12]}, r"for 'lenet.cifar10' must have 14 pixels or more a side. Received: 64x12 pixels"),
         ({"side": 12}, "Received: 64x64 pixels and side=12"),
         ({"scales": 4}, r"`scales` must be between 1 and 3.*Received: 4"),
-        ({"style": []}, "for 0 styles"),
+        ({"style": []}, r"`style` must be one picture, or a list of them. Received: \[\]"),
         (
             {"style": [FACE, FACE], "weights": [1, 0]},
             r"`weights` must be one number > 0 for each style. Received: \[1, 0\]",
