@@ -134,7 +134,8 @@ def unpack(data: bytes, digest: bytes) -> tuple[bytes, int, int]:
             "images"
         )
     body, end = bytes(data[:-4]), bytes(data[-4:])
-    if len(body) < _HEADER.size or zlib.crc32(body) != int.from_bytes(end, "little"):
+    whole = len(body) >= _HEADER.size and zlib.crc32(body) == int.from_bytes(end, "little")
+    if not whole or not _HEADER.unpack_from(body)[1]:  # a count of 0 is none of `compress`
         raise ValueError(
             f"`data` must be bytes that compress() gave. Received: {len(data)} bytes that were cut short or altered"
         )

@@ -101,3 +101,5 @@ def test_unpack_inverts_pack_and_rejects_altered_data():
         entropy_coding.unpack(data, b"xyz0")
     with pytest.raises(ValueError, match="Received: str"):
         entropy_coding.unpack("CNZ1", b"abcd")
+    with pytest.raises(ValueError, match="cut short or altered"):
+        entropy_coding.unpack(entropy_coding.pack(b"stream", 0, b"abcd", symbols), b"abcd")
