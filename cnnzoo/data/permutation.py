@@ -30,7 +30,7 @@ def order(n: int, seed: int, epoch: Any, positions: Any) -> Any:
     b = -(-n // a)
     keys = _keys(seed, epoch)
     index = _permute(positions, a, b, keys)
-    # Fewer than a - 1 <= sqrt(n) of the a * b values are outside, so that more than a few steps of cycle walking are
+    # At most a - 1 < sqrt(n) of the a * b values are outside, so that more than a few steps of cycle walking are
     # rare. The number of steps is bounded by the number of these values.
     return _walk(index, n, lambda i: _permute(i, a, b, keys))
 

@@ -83,7 +83,8 @@ class Objective(NamedTuple):
     discriminator: Callable[..., Any]  # of real and fake logits
     generator: Callable[..., Any]  # of fake logits; of fake and real logits if paired
     has_labels: bool  # whether the discriminator has targets 1 and 0, open to smoothing
-    has_sigmoid: bool  # whether a sigmoid follows the logits, so that they are no distance
+    # Whether the loss applies a sigmoid to the logits, which rules out gradient penalties with target norm 1.
+    has_sigmoid: bool
     is_bounded: bool = True  # whether the discriminator's loss has a lower bound for any slope
     is_paired: bool = False  # whether the generator's loss compares each fake with an image
 

@@ -35,7 +35,7 @@ def _context() -> Any:
 
 @contextmanager
 def counting(weight: Any) -> Iterator[None]:
-    """Within it, the rows of this replica count with a weight in the statistics: 0 for the stand-in of no rows."""
+    """Weights this replica's rows in batch statistics; 0 for the placeholder row of an empty replica."""
     _counted.weight = weight
     try:
         yield

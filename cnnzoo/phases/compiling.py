@@ -5,7 +5,7 @@ from typing import Any
 
 import keras
 
-from cnnzoo.phases.optimizer import PhaseOptimizer, refuse_what_strategies_cannot_do
+from cnnzoo.phases.optimizer import PhaseOptimizer, check_strategy_support
 from cnnzoo.phases.precision import resolved, with_precision
 
 METRICS = ("metrics", "weighted_metrics")
@@ -54,7 +54,7 @@ class Compiling(keras.Model):
             )
         optimizer = self._phase_optimizer(optimizer)
         if keras.backend.backend() == "tensorflow":
-            refuse_what_strategies_cannot_do(optimizer, jit_compile, settings.get("steps_per_execution", 1))
+            check_strategy_support(optimizer, jit_compile, settings.get("steps_per_execution", 1))
         optimizer.groups = lambda: {phase.name: phase.variables for phase in self.phases()}
         self._jit_request = jit_compile
         settings["auto_scale_loss"] = False  # the optimizers of the phases are already wrapped

@@ -107,10 +107,12 @@ class _Rate:
         self._optimizer.learning_rate = value
 
 
-def refuse_what_strategies_cannot_do(
-    optimizer: PhaseOptimizer, jit_compile: bool | str, steps_per_execution: int
-) -> None:
-    """Raises a ValueError for settings unsupported by Keras with several replicas."""
+def check_strategy_support(optimizer: PhaseOptimizer, jit_compile: bool | str, steps_per_execution: int) -> None:
+    """Checks that Keras supports the settings with the replicas of the current strategy.
+
+    Raises:
+        ValueError: It does not.
+    """
     import tensorflow as tf
 
     if tf.distribute.get_strategy().num_replicas_in_sync == 1:

@@ -1,4 +1,4 @@
-"""What is watched in a run: its logs, the images per second, and the share of the time that it waits for data."""
+"""Logs of a run: quantities per epoch, throughput, and time spent waiting for data."""
 
 import json
 import time
