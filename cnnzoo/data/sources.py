@@ -103,9 +103,11 @@ def _digits(split: str) -> Arrays:
     return _constant(_framed(images), scans.target[chosen].astype(np.int64), CATALOG["digits"].classes)
 
 
-def _constant(images: np.ndarray, labels: np.ndarray, classes: tuple[str, ...]) -> Arrays:
+def _constant(images: np.ndarray, labels: np.ndarray | None, classes: tuple[str, ...]) -> Arrays:
     """Read-only arrays: a caller who wrote into cached ones would change the data of the whole process."""
-    images.flags.writeable = labels.flags.writeable = False
+    for array in (images, labels):
+        if array is not None:
+            array.flags.writeable = False
     return images, labels, classes
 
 
