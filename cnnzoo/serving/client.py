@@ -12,15 +12,18 @@ tensorflow-serving-api`:
 
 import argparse
 import base64
+import http.client
 import json
 import sys
 import urllib.error
 import urllib.request
 from pathlib import Path
 
+NO_FILES = "The signature must be one of files to files. Received: {!r}, with other outputs"
+
 
 class Refused(Exception):
-    """The server refused a request; the message is the server's."""
+    """The server refused a request, with its message, or does not answer as one of exports."""
 
 
 def by_rest(files: list[bytes], address: str, model: str, signature: str, timeout: float = 60.0) -> list[bytes]:
@@ -32,9 +35,12 @@ def by_rest(files: list[bytes], address: str, model: str, signature: str, timeou
         timeout: Seconds.
 
     Raises:
-        Refused: The server refused the request.
+        Refused: The server refused the request, it is no server of exports, or the signature gives no files.
         OSError: There is no such server, or the request timed out.
+        ValueError: The address is no URL.
     """
+    if not address.startswith(("http://", "https://")):
+        raise ValueError(f"The address must start with http:// or https://. Received: {address}")
     images = [{"b64": base64.b64encode(file).decode()} for file in files]
     body = json.dumps({"signature_name": signature, "inputs": {"image_bytes": images}}).encode()
     request = urllib.request.Request(f"{address}/v1/models/{model}:predict", body, {"Content-Type": "application/json"})
@@ -42,15 +48,28 @@ def by_rest(files: list[bytes], address: str, model: str, signature: str, timeou
         with urllib.request.urlopen(request, timeout=timeout) as response:
             outputs = json.load(response)["outputs"]
     except urllib.error.HTTPError as error:
-        raise Refused(f"{error.code}: {json.load(error)['error']}") from None
-    return [base64.b64decode(image["b64"]) for image in outputs]
+        raise Refused(f"{error.code}: {_reason(error)}") from None
+    except (http.client.HTTPException, ValueError, KeyError, TypeError):
+        raise Refused(f"{address} must be a server of exports. Received: another answer") from None
+    try:
+        return [base64.b64decode(image["b64"]) for image in outputs]
+    except (KeyError, TypeError):
+        raise Refused(NO_FILES.format(signature)) from None
+
+
+def _reason(error: urllib.error.HTTPError) -> str:
+    """The message of the server, or the standard one of the status for a page of another server."""
+    try:
+        return json.load(error)["error"]
+    except (ValueError, KeyError, TypeError):
+        return error.reason
 
 
 def by_grpc(files: list[bytes], address: str, model: str, signature: str, timeout: float = 60.0) -> list[bytes]:
     """PNG or JPEG files to PNG files, over gRPC, at an address such as localhost:8500.
 
     Raises:
-        Refused: The server refused the request, or there is none.
+        Refused: The server refused the request, there is none, or the signature gives no files.
     """
     import grpc
     import tensorflow as tf
@@ -65,6 +84,8 @@ def by_grpc(files: list[bytes], address: str, model: str, signature: str, timeou
             response = prediction_service_pb2_grpc.PredictionServiceStub(channel).Predict(request, timeout)
         except grpc.RpcError as error:
             raise Refused(f"{error.code().name}: {error.details()}") from None
+    if "image_bytes" not in response.outputs:
+        raise Refused(NO_FILES.format(signature))
     return list(response.outputs["image_bytes"].string_val)
 
 
@@ -86,7 +107,7 @@ def main() -> int:
     try:
         (made,) = send([args.picture.read_bytes()], address, args.model, args.signature)
         args.out.write_bytes(made)
-    except (Refused, OSError) as error:
+    except (Refused, OSError, ValueError) as error:
         print(f"client: {error}", file=sys.stderr)
         return 2
     return 0

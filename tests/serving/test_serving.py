@@ -233,6 +233,10 @@ def test_example_client_works_over_rest(address, loaded, tmp_path):
     assert made == loaded["espcn"]("upscale_bytes", image_bytes=files)["image_bytes"].tolist()
     with pytest.raises(client["Refused"], match="400: Invalid PNG"):
         client["by_rest"]([PNG[:50]], f"http://{address}", "espcn", "upscale_bytes")
+    with pytest.raises(client["Refused"], match=r"must be one of files to files. Received: 'classify_bytes'"):
+        client["by_rest"]([PNG], f"http://{address}", "lenet", "classify_bytes")
+    with pytest.raises(ValueError, match=r"must start with http:// or https://. Received: localhost8501"):
+        client["by_rest"]([PNG], "localhost8501", "espcn", "upscale_bytes")
     (tmp_path / "in.png").write_bytes(PNG)
     command = [sys.executable, CLIENT, "in.png", "out.png", "--rest", f"http://{address}"]
     subprocess.run([*command], cwd=tmp_path, check=True)

@@ -11,6 +11,7 @@ import socket
 import threading
 from concurrent import futures
 from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from types import SimpleNamespace
 from typing import ClassVar
@@ -336,6 +337,27 @@ class Double(prediction_service_pb2_grpc.PredictionServiceServicer):
             context.abort(grpc.StatusCode.INVALID_ARGUMENT, error.message)
         outputs = {key: tf.make_tensor_proto(value) for key, value in made.items()}
         return predict_pb2.PredictResponse(outputs=outputs)
+
+
+@pytest.mark.parametrize(
+    ("status", "reason"), [(404, "404: Not Found"), (200, "must be a server of exports. Received: another answer")]
+)
+def test_example_client_reports_answers_of_other_servers(status, reason):
+    class Page(BaseHTTPRequestHandler):
+        def do_POST(self):
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self.send_response(status)
+            self.end_headers()
+            self.wfile.write(b"<html>not JSON</html>")
+
+        def log_message(self, *_):
+            pass
+
+    client = runpy.run_path(str(Path(cnnzoo.__file__).parent / "serving" / "client.py"))
+    with HTTPServer(("127.0.0.1", 0), Page) as server:
+        threading.Thread(target=server.handle_request).start()
+        with pytest.raises(client["Refused"], match=reason):
+            client["by_rest"]([PNG], f"http://127.0.0.1:{server.server_port}", "espcn", "upscale_bytes")
 
 
 def test_example_client_works_over_grpc(tmp_path):
