@@ -83,6 +83,12 @@ def version_of(folder: str | Path) -> Path:
     return path
 
 
+def last_words(ended: subprocess.CompletedProcess[str]) -> str:
+    """Why a process failed: the last line of its stderr, or its exit code if it was killed before it wrote one."""
+    lines = ended.stderr.strip().splitlines()
+    return lines[-1] if lines else f"exit code {ended.returncode}"
+
+
 def verify(*folders: str | Path) -> dict[str, dict[str, float]]:
     """Compares exports with their goldens, in a process that can import neither cnnzoo nor Keras.
 
@@ -98,7 +104,7 @@ def verify(*folders: str | Path) -> dict[str, dict[str, float]]:
     script = Path(__file__).with_name("isolated_runner.py")
     done = subprocess.run([sys.executable, "-I", str(script), *paths], capture_output=True, text=True, check=False)
     if done.returncode:
-        raise ValueError(f"{', '.join(paths)} cannot be loaded: {done.stderr.strip().splitlines()[-1]}")
+        raise ValueError(f"{', '.join(paths)} cannot be loaded: {last_words(done)}")
     found = json.loads(done.stdout.splitlines()[-1])
     wrong = [
         f"{path}: {name} is off by {value:.2g}"

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from cnnzoo import checkpoints
+from cnnzoo.export.loader import last_words
 from cnnzoo.export.saved_model import check_name
 from cnnzoo.utils.atomic_files import write_json
 
@@ -29,5 +30,5 @@ def write(model: Any, root: Path, name: str | None, litert: bool, onnx: bool, da
         environment = {**os.environ, "KERAS_BACKEND": "tensorflow"}
         done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     if done.returncode:
-        raise ValueError(done.stderr.strip().splitlines()[-1])
+        raise ValueError(last_words(done))
     return Path(done.stdout.strip().splitlines()[-1])

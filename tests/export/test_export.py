@@ -147,6 +147,13 @@ def test_verify_export_passes_and_detects_changed_golden(folder, tmp_path, capsy
         verify(tmp_path)
 
 
+def test_verify_export_reports_exit_code_of_killed_process(folder, monkeypatch):
+    killed = subprocess.CompletedProcess([], -9, stdout="", stderr="")
+    monkeypatch.setattr(subprocess, "run", lambda *words, **options: killed)
+    with pytest.raises(ValueError, match="cannot be loaded: exit code -9"):
+        verify(folder / "lenet")
+
+
 def test_export_onnx_and_litert_accept_other_image_sizes(folder, tmp_path):
     denoiser = cnnzoo.export("denoiser.gray_s25", tmp_path, litert=True, onnx=True, data="photos")
     for version, verb in ((folder / "espcn" / "1", "upscale"), (denoiser, "restore")):
