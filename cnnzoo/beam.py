@@ -33,6 +33,7 @@ from cnnzoo.imaging.arrays import fit_to
 from cnnzoo.imaging.files import FORMATS, Photo, format_for, read_image, read_photo, save_photo
 from cnnzoo.registry import architecture
 from cnnzoo.runtime import edits, open_model
+from cnnzoo.runtime.photographs import check_strength
 from cnnzoo.training.trained import described
 
 OPTIONS = {
@@ -58,7 +59,8 @@ class Edit(beam.PTransform):
 
     Raises:
         UnknownName: There is no such model.
-        ValueError: It edits no photographs, or an option is not one of its task; when run: two pictures have one name.
+        ValueError: It edits no photographs, or an option is not one of its task or out of range; when run: two pictures
+            have one name.
     """
 
     def __init__(self, model: str, out: str, **options: Any) -> None:
@@ -74,6 +76,8 @@ class Edit(beam.PTransform):
             )
         if task == "stylize" and "style" not in options:
             raise ValueError(f"`style` must be given with {model!r}. Received: none")
+        if task == "enhance":
+            check_strength(options.get("strength", 1.0))
         factor = about["config"].get("scale", 1)
         scale = options.setdefault("scale", factor) if task == "upscale" else 1
         if not factor - 1 < scale <= factor:
@@ -96,7 +100,7 @@ class Classify(beam.PTransform):
 
     Raises:
         UnknownName: There is no such model.
-        ValueError: It is no classifier.
+        ValueError: It is no classifier, or `top` is below 1.
     """
 
     def __init__(self, model: str, top: int = 3) -> None:
@@ -105,6 +109,8 @@ class Classify(beam.PTransform):
         task = architecture(described(model)[1]["architecture"]).task
         if task != "classify":
             raise ValueError(f"`model` must be one to classify. Received: {model!r}, to {task}")
+        if top < 1:
+            raise ValueError(f"`top` must be an integer >= 1. Received: {top!r}")
         self._classifying = _Classifying(model, top)
 
     def expand(self, names: Any) -> Any:

@@ -18,6 +18,7 @@ from cnnzoo.imaging.tiling import tiled
 from cnnzoo.runtime.session import Graph, available
 
 GRID, SIDE, ITERATIONS = 16, 128, 8  # of the enhancer: curves and pixels a side, and curves in a row
+STRONGEST = 2.0  # strength of the enhancer
 STRIP = 2**18  # pixels per strip
 
 
@@ -163,7 +164,12 @@ class Enhancer(Model):
     """Correction of exposure, contrast and color by tone curves."""
 
     def enhance(self, x: np.ndarray, strength: float = 1.0) -> np.ndarray:
-        """Enhances a photograph, in strips; `strength` is from 0 (unchanged) to 2."""
+        """Enhances a photograph, in strips; see `cnnzoo.models.enhancer.Enhancer.enhance`.
+
+        Raises:
+            ValueError: For a strength outside [0, 2].
+        """
+        check_strength(strength)
         height, width = x.shape[:2]
         step = max(1, STRIP // width)
         strips = [slice(top, min(top + step, height)) for top in range(0, height, step)]
@@ -184,6 +190,16 @@ class Enhancer(Model):
 
     def __call__(self, images: np.ndarray) -> np.ndarray:
         return np.stack([self.enhance(image) for image in in_unit_range(images)])
+
+
+def check_strength(strength: float) -> None:
+    """Checks the strength of an enhancer.
+
+    Raises:
+        ValueError: It is outside [0, 2].
+    """
+    if not 0 <= strength <= STRONGEST:
+        raise ValueError(f"`strength` must be a number between 0 and {STRONGEST:g}. Received: {strength!r}")
 
 
 def bilinear(size: int, of: int) -> np.ndarray:

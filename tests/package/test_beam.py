@@ -124,6 +124,8 @@ def test_beam_transforms_reject_invalid_arguments():
         (lambda: edit("lenet.mnist", "out"), "`model` must be one to upscale, restore, .* Received: 'lenet.mnist', to"),
         (lambda: edit("espcn.x2", "out", strength=1), "Options of 'espcn.x2' must be of scale, .* Received: strength"),
         (lambda: edit("espcn.x2", "out", scale=3), "`scale` must be 2, or a fraction above 1. Received: 3"),
+        (lambda: edit("enhancer.photos", "out", strength=3), "`strength` must be .* between 0 and 2. Received: 3"),
+        (lambda: classify("lenet.mnist", top=0), "`top` must be an integer >= 1. Received: 0"),
         (lambda: edit("fast_style.paintings", "out"), "`style` must be given"),
         (lambda: classify("espcn.x2"), "`model` must be one to classify. Received: 'espcn.x2', to upscale"),
     ):

@@ -107,6 +107,13 @@ def test_runtime_verbs_match_keras_within_one_gray_level(name, verb):
     check_close(verb(open_model(hub.checkpoint_path(name))), verb(cnnzoo.build(name)))
 
 
+@pytest.mark.parametrize("strength", [-0.1, 2.1, float("nan")])
+def test_runtime_enhance_rejects_strength_out_of_range(strength):
+    model = open_model(hub.checkpoint_path("enhancer.photos"))
+    with pytest.raises(ValueError, match=rf"`strength` must be a number between 0 and 2. Received: {strength}"):
+        model.enhance(PHOTO, strength)
+
+
 def test_tiling_of_large_photographs_is_seamless(monkeypatch):
     model = open_model(hub.checkpoint_path("espcn.x2"))
     shapes = []
