@@ -73,7 +73,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader, such as `head`, has closed
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
-    except (ValueError, OSError, ModuleNotFoundError) as error:
+    except (ValueError, OSError, ModuleNotFoundError, MemoryError) as error:
         print(f"cnnzoo {args.command}: {_one_line(error)}", file=sys.stderr)
         return 2
     finally:
@@ -109,4 +109,5 @@ def _one_line(error: Exception) -> str:
     if isinstance(error, ModuleNotFoundError) and error.name:  # of a package that an installation for photographs lacks
         package = error.name.partition(".")[0]
         return f"needs {PACKAGES.get(package, package)}; install it by: pip install -e ., where cnnzoo was cloned"
-    return " ".join(str(error).split()) or type(error).__name__
+    what = "too little memory" if isinstance(error, MemoryError) else type(error).__name__
+    return " ".join(str(error).split()) or what

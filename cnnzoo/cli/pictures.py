@@ -1,6 +1,7 @@
 """Input images of commands, and their output images and contact sheets."""
 
 from collections.abc import Sequence
+from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,17 +23,24 @@ def read(paths: Sequence[Path], model: Any, invert: bool = False) -> "np.ndarray
 
 
 def check_sheet(path: Path, n: int, columns: int, model: Any) -> None:
-    """Checks that the format of a file can hold a contact sheet of n images of a model.
+    """Checks that a file can hold a contact sheet of n images of a model.
 
     Raises:
-        ValueError: It cannot.
+        ValueError: Its format cannot, or the sheet has more than `cnnzoo.imaging.decoding.LARGEST` pixels.
     """
     from cnnzoo.imaging.arrays import sheet_sides
+    from cnnzoo.imaging.decoding import LARGEST
     from cnnzoo.imaging.files import format_for
 
     height, width = model.image_shape[:2]
     if n > 0 and height and width:
-        format_for(path, sheet_sides(n, height, width, columns))
+        sides = sheet_sides(n, height, width, columns)
+        format_for(path, sides)
+        if prod(sides) > LARGEST:
+            raise ValueError(
+                f"A sheet must have at most {LARGEST / 1e6:g} megapixels. Received: {n} images, of "
+                f"{prod(sides) / 1e6:.0f} megapixels"
+            )
 
 
 def save_sheet(path: Path, images: "np.ndarray", columns: int, pixels: bool = False, quiet: bool = False) -> None:

@@ -139,6 +139,14 @@ def test_import_silences_tensorflow_log_by_default():
     assert said[0] == "seen\n" and len(said[1]) > len(said[0])
 
 
+def test_command_reports_lack_of_memory_in_one_line(refusal, monkeypatch):
+    def run(args):
+        raise MemoryError
+
+    monkeypatch.setattr("cnnzoo.cli.commands.list.run", run)
+    assert refusal("list") == "cnnzoo list: too little memory\n"
+
+
 def test_list_into_closed_pipe_exits_1_without_message():
     env = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
     reader, writer = os.pipe()
@@ -388,6 +396,7 @@ def test_generate_writes_a_contact_sheet(command, runs, tmp_path):
     [
         (["-n", "0"], "-n must be an integer >= 1. Received: 0"),
         (["--seed", "-1"], "--seed must be an integer >= 0. Received: -1"),
+        (["-n", "999999999"], "A sheet must have at most 178 megapixels. Received: 999999999 images, of 900"),
         (["--label", "3"], "which takes none; conditional models take one: cgan."),
     ],
 )
