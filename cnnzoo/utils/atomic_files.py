@@ -27,8 +27,17 @@ def write_bytes(path: Path, data: bytes | memoryview) -> None:
     """Writes a file atomically, also with concurrent writers or a power cut.
 
     A symbolic link is followed. A new file has the permissions of the umask; a replaced file keeps its own.
+
+    Raises:
+        OSError: It cannot be written; the error has its path, not that of the file aside.
     """
-    path = Path(os.path.realpath(path))
+    try:
+        _write_and_rename(Path(os.path.realpath(path)), data)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from error
+
+
+def _write_and_rename(path: Path, data: bytes | memoryview) -> None:
     aside = path.with_name(f".{secrets.token_hex(8)}.tmp")
     descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
     try:

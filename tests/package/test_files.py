@@ -75,6 +75,10 @@ def test_atomic_write_failure_preserves_old_file(tmp_path, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "replace", full)
-    with pytest.raises(OSError, match="No space left"):
+    with pytest.raises(OSError, match="No space left") as error:
         write_bytes(path, b"new")
+    assert (error.value.errno, error.value.filename) == (28, str(path))
+    with pytest.raises(NotADirectoryError) as error:  # when the file aside is opened
+        write_bytes(path / "below", b"new")
+    assert error.value.filename == str(path / "below")
     assert [(found.name, found.read_bytes()) for found in tmp_path.iterdir()] == [("file", b"old")]
