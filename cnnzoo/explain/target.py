@@ -180,9 +180,8 @@ class LogitExplainer:
                 f"`classes` must be integers in [0, {model.classes}) with a {model.architecture}, which judges an "
                 "image as one of a class. Received: None"
             )
-        return inference.one_hot(
-            model, len(batch), model.classify(batch).argmax(axis=1) if classes is None else classes
-        )
+        chosen = model.classify(batch).argmax(axis=1) if classes is None else classes
+        return inference.one_hot(model, len(batch), chosen, "classes")
 
 
 def network(model: Any) -> keras.Model:

@@ -93,13 +93,14 @@ def one_hot_in_turn(n: int, classes: int) -> np.ndarray:
     return np.eye(classes, dtype=np.float32)[np.arange(n) % classes]
 
 
-def one_hot(model: Any, n: int, labels: Any = None) -> np.ndarray:
+def one_hot(model: Any, n: int, labels: Any = None, name: str = "labels") -> np.ndarray:
     """One-hot labels for n images, float32 (n, classes).
 
     Args:
         model: With `classes`.
         n: Number of images.
         labels: n integers in [0, classes), or one for all; by default the classes in turn.
+        name: Of the argument with the labels, for errors.
 
     Raises:
         ValueError: For invalid labels.
@@ -107,5 +108,6 @@ def one_hot(model: Any, n: int, labels: Any = None) -> np.ndarray:
     labels = np.arange(n) % model.classes if labels is None else np.asarray(labels)
     whole = np.issubdtype(labels.dtype, np.integer) and labels.shape in ((), (n,))
     if not whole or labels.min() < 0 or labels.max() >= model.classes:
-        raise ValueError(f"`labels` must be {n} integers in [0, {model.classes}), or one. Received: {labels.tolist()}")
+        count, or_one = ("one integer", "") if n == 1 else (f"{n} integers", ", or one")
+        raise ValueError(f"`{name}` must be {count} in [0, {model.classes}){or_one}. Received: {labels.tolist()}")
     return np.eye(model.classes, dtype=np.float32)[np.broadcast_to(labels, n)]

@@ -286,7 +286,7 @@ SMALL = np.zeros((8, 8, 1), np.uint8)
             "`method` must be one of saliency, .*, grad_cam, grad_cam_plus.*Received: 'gradcam'",
         ),
         (lambda m: explain.saliency(m, SMALL), r"Images must .*Received: shape \(8, 8, 1\)"),
-        (lambda m: explain.saliency(m, DIGITS[0], 10), r"must be 1 integers in \[0, 10\).*Received: 10"),
+        (lambda m: explain.saliency(m, DIGITS[0], 10), r"`classes` must be one integer in \[0, 10\). Received: 10"),
         (lambda m: explain.smooth_grad(m, DIGITS[0], noise=-1), "`noise` must be a number >= 0.*Received: -1"),
         (lambda m: explain.smooth_grad(m, DIGITS[0], samples=0), "`samples` must be an integer >= 1.*Received: 0"),
         (lambda m: explain.integrated_gradients(m, DIGITS[0], steps=0), "`steps` must be an integer >= 1.*Received: 0"),
@@ -370,7 +370,12 @@ def test_explain_command_writes_report(words, tmp_path, capsys):
         (["vae.mnist"], "`model` must be a classifier or a GAN. Received: vae"),
         (["cnn.mnist", "--method", "gradcam"], "Received: 'gradcam'. "),
         (["gan.mnist", "--method", "grad_cam"], "Received: gan, which has no feature maps"),
-        (["cgan.mnist"], "`classes` must be integers in [0, 10) with a cgan"),
+        (["cgan.mnist"], "--label must be an integer in [0, 10) with 'cgan.mnist', which judges"),
+        (["lenet.mnist", "--label", "10"], "--label must be an integer in [0, 10). Received: 10"),
+        (
+            ["gan.mnist", "--label", "3"],
+            "--label must not be given with 'gan.mnist', which has no classes. Received: 3",
+        ),
     ],
 )
 def test_explain_command_reports_errors_in_one_line(words, complaint, tmp_path, capsys):

@@ -42,14 +42,35 @@ def run(args: argparse.Namespace) -> None:
     from cnnzoo.checkpoints.labels import class_names
 
     checks.pictures(args.image)
+    if args.label is not None:
+        _check_label(args)
     with progress(f"looking into {args.name}"):
         model = models.load_with_method(args.name)
         names = class_names(model, models.resolve(args.name)[1]) if getattr(model, "classes", 0) else None
         from cnnzoo.explain.report import sheet  # with Keras
 
+        if args.label is None and model.task == "generate" and model.needs_labels:
+            raise ValueError(
+                f"--label must be an integer in [0, {model.classes}) with {args.name!r}, which judges an image as one "
+                "of a class. Received: none"
+            )
         made = sheet(model, _read(args.image, model, args.invert), args.method, args.label, names)
     save(args.out, made)
     print(args.out)
+
+
+def _check_label(args: argparse.Namespace) -> None:
+    """Checks --label.
+
+    Raises:
+        ValueError: The model has no classes, or fewer.
+    """
+    models.check(args.name)
+    classes = models.config(args.name).get("classes")
+    if not classes:
+        raise ValueError(f"--label must not be given with {args.name!r}, which has no classes. Received: {args.label}")
+    if args.label >= classes:
+        raise ValueError(f"--label must be an integer in [0, {classes}). Received: {args.label}")
 
 
 def _read(path: Path, model: Any, invert: bool) -> "np.ndarray":
