@@ -103,7 +103,7 @@ def push_to_hub(
     description: str = "",
     data: str = "",
     scores: Iterable[Score] = (),
-    licence: str = "Apache-2.0",
+    licence: str | None = None,
     private: bool = False,
 ) -> str:
     """Writes a trained model to a repository of the Hugging Face Hub, for `build("hf://USER/NAME")`.
@@ -118,7 +118,7 @@ def push_to_hub(
         description: One line, for a run or a model.
         data: The name of the training data, for a model.
         scores: Of a run or a model: `cnnzoo.evaluate(model, data).scores`.
-        licence: Of the weights of a run or a model, as the Hub names it.
+        licence: Of the weights of a run or a model, as the Hub names it; by default "Apache-2.0".
         private: Whether a new repository is private.
 
     Returns:
@@ -132,8 +132,8 @@ def push_to_hub(
     """
     pushing.check_repository(repository)
     about: dict[str, Any] = {"description": description, "scores": list(scores)}
-    about |= {"licence": licence} if licence != "Apache-2.0" else {}
-    given = [key for key, value in {**about, "data": data}.items() if value]
+    about |= {} if licence is None else {"licence": licence}
+    given = {key: value for key, value in {**about, "data": data}.items() if value}
     origin = model if isinstance(model, str | Path) else None
     if origin is None and not given and _is_as_loaded(model):
         origin = model.origin
@@ -141,9 +141,10 @@ def push_to_hub(
         folder = Path(origin) if Path(origin).is_dir() else checkpoint_path(str(origin))
         is_run = not (folder / checkpoints.CARD).exists()
         if refused := [key for key in given if key == "data" or not is_run]:
+            what = f"whose {'run' if is_run else 'card'} has {'it' if len(refused) == 1 else 'them'}"
             raise ValueError(
-                f"{', '.join(f'`{key}`' for key in refused)} must not be given with {str(origin)!r}, which says it "
-                "itself. Received: also that"
+                f"{', '.join(f'`{key}`' for key in refused)} must not be given with {str(origin)!r}, {what}. "
+                f"Received: {', '.join(f'{key}={given[key]!r}' for key in refused)}"
             )
         if not is_run:
             return pushing.upload(checkpoints.open_checkpoint(folder), repository, private=private)

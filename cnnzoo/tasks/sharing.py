@@ -17,7 +17,7 @@ class Shared(PhasedModel):
         description: str = "",
         data: str = "",
         scores: Iterable[Score] = (),
-        licence: str = "Apache-2.0",
+        licence: str | None = None,
         private: bool = False,
     ) -> str:
         """Writes this model to "USER/NAME" and returns its name there; see `cnnzoo.hub.push_to_hub`."""

@@ -1,6 +1,7 @@
 """Tests of checkpoints on the Hugging Face Hub, with a local server in its place."""
 
 import json
+import re
 import socket
 from hashlib import sha256
 from pathlib import Path
@@ -113,8 +114,10 @@ def test_push_to_hub_preserves_shipped_checkpoint_files(server):
     assert files_of(server, "me/mnist").keys() == {path.name for path in folder.iterdir()} | added
     for name, content in files_of(server, "me/mnist").items():
         assert name in added or content == (folder / name).read_bytes()
-    with pytest.raises(ValueError, match=r"`description` must not be given with 'lenet\.mnist'"):
-        cnnzoo.push_to_hub("lenet.mnist", "me/mnist", description="mine")
+    for key, value in (("description", "mine"), ("licence", "Apache-2.0")):
+        refused = f"`{key}` must not be given with 'lenet.mnist', whose card has it. Received: {key}='{value}'"
+        with pytest.raises(ValueError, match=re.escape(refused)):
+            cnnzoo.push_to_hub("lenet.mnist", "me/mnist", **{key: value})
 
 
 def test_keras_load_model_from_hub_matches_pushed_model(server, model, pushed):

@@ -18,9 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("repository", metavar="USER/NAME", help="the repository, created if it does not exist")
     parser.add_argument("--evaluate", action="store_true", help="score a run first, as cnnzoo evaluate does")
     parser.add_argument("--description", default="", metavar="TEXT", help="one line about a run, for the model card")
-    parser.add_argument(
-        "--license", default="Apache-2.0", metavar="NAME", help="of the weights of a run (default: Apache-2.0)"
-    )
+    parser.add_argument("--license", metavar="NAME", help="of the weights of a run (default: Apache-2.0)")
     parser.add_argument("--private", action="store_true", help="make a new repository private")
     arguments.json_flag(parser)
 
