@@ -31,6 +31,13 @@ class CNN(Classifier):
         super().__init__(**config)
         if pooling not in POOLING:
             raise ValueError(f"`pooling` must be one of {', '.join(POOLING)}. Received: {pooling!r}")
+        least = 1  # pixels a side, from the last layer to the first
+        for i in reversed(range(len(self.filters))):
+            least = (2 * least if i < self.pooled else least) + 2
+        if min(self.image_shape[:2]) < least:
+            raise ValueError(
+                f"`image_shape` must be (height, width, channels) with sides >= {least}. Received: {self.image_shape}"
+            )
         self.pooling, self.dropout = pooling, dropout
         self.backbone = keras.Sequential([keras.Input(self.image_shape)], name="backbone")  # (n, 28, 28, 1)
         for i, filters in enumerate(self.filters):

@@ -56,8 +56,6 @@ class DCGAN(GAN):
         **config: Any,
     ) -> None:
         check_square(image_shape)
-        if hidden < 0:
-            raise ValueError(f"`hidden` must be an integer >= 0. Received: {hidden}")
         self.width, self.hidden = width, hidden
         super().__init__(image_shape=image_shape, latent_dim=latent_dim, updates=updates, **config)
 

@@ -13,6 +13,8 @@ from cnnzoo.phases import Phase
 from cnnzoo.tasks import inference
 from cnnzoo.tasks.sharing import Shared
 
+AUGMENTATIONS = ("rotation", "shift", "zoom", "mirror")  # keywords of `RandomAffine`
+
 
 class ClassifierOutputs(NamedTuple):
     """Logits and labels of a batch."""
@@ -63,6 +65,10 @@ class Classifier(Shared):
         self.classes = classes
         self.l1, self.l2 = l1, l2
         self.augmentation = augmentation
+        if unknown := [key for key in augmentation or () if key not in AUGMENTATIONS]:
+            raise ValueError(
+                f"`augmentation` must have keywords of {', '.join(AUGMENTATIONS)}. Received: {', '.join(unknown)}"
+            )
         self.augment = RandomAffine(**augmentation) if augmentation else None
 
     def phases(self) -> list[Phase]:

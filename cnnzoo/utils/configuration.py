@@ -20,6 +20,10 @@ _ACCEPTED: dict[str, tuple[tuple[type, ...], str]] = {
     "dict": ((Mapping,), "an object"),
     "None": ((type(None),), "null"),
 }
+# Lower bounds by name. A size is at least 1, or 0 if its default is 0, without that part.
+_SIZES = ("classes", "code_dim", "hidden", "judge_width", "latent_dim", "prior_width", "width")
+_AMOUNTS = ("adversarial_weight", "blocks", "content_weight", "depth", "l1", "l2", "prior_depth", "style_weight",
+            "variation_weight")  # fmt: skip
 _SAME = {"tuple": "Sequence", "list": "Sequence", "Mapping": "dict"}
 
 
@@ -56,7 +60,7 @@ def check(arch: str, fields: Mapping[str, Field], config: Mapping[str, Any]) -> 
     """The configuration, checked, with Python numbers in place of NumPy's.
 
     Raises:
-        ValueError: An unknown field, or a value of another type.
+        ValueError: An unknown field, or a value of another type or out of range.
     """
     for name in sorted(set(config) - set(fields)):
         near = difflib.get_close_matches(name, fields, n=3, cutoff=0.6)
@@ -69,7 +73,18 @@ def check(arch: str, fields: Mapping[str, Field], config: Mapping[str, Any]) -> 
             default = fields[name].default
             such = f", such as {default!r}" if default not in (None, (), "") else ""
             raise ValueError(f"`{name}` must be {words}{such}. Received: {value!r}")
+        _check_range(name, value, fields[name].default)
     return {name: value.item() if _is_numpy_scalar(value) else value for name, value in config.items()}
+
+
+def _check_range(name: str, value: Any, default: Any) -> None:
+    if name == "image_shape" and not (len(value) == 3 and all(side is None or side >= 1 for side in value)):
+        raise ValueError(f"`image_shape` must be (height, width, channels), each >= 1. Received: {value!r}")
+    least = int(default != 0) if name in _SIZES else 0
+    is_bounded = name in (*_SIZES, *_AMOUNTS) and isinstance(value, Real)
+    if is_bounded and not value >= least:  # negated, so that NaN is rejected
+        number = "an integer" if isinstance(default, Integral) else "a number"
+        raise ValueError(f"`{name}` must be {number} >= {least}. Received: {value!r}")
 
 
 def _is_numpy_scalar(value: Any) -> bool:

@@ -65,11 +65,55 @@ def test_list_and_card_import_no_deep_learning_library():
             lambda: cnnzoo.build("gan", updates="random"),
             "`updates` must be one of alternating, simultaneous.*Received: 'random'",
         ),
+        (
+            lambda: cnnzoo.build("cnn", image_shape=(8, 8, 1)),
+            r"`image_shape` must be .*sides >= 18\. Received: \(8, 8, 1\)",
+        ),
+        (
+            lambda: cnnzoo.build("cnn", augmentation={"rotate": 5}),
+            "`augmentation` must have keywords of rotation, .*Received: rotate",
+        ),
+        (
+            lambda: cnnzoo.build("cnn", augmentation={"zoom": -3}),
+            "`zoom` must be a number between 0 and 1. Received: -3",
+        ),
     ],
 )
 def test_build_and_card_reject_invalid_names_and_fields(ask, answer):
     with pytest.raises(ValueError, match=answer):
         ask()
+
+
+@pytest.mark.parametrize(
+    ("name", "config", "allowed"),
+    [
+        ("gan", {"latent_dim": 0}, "an integer >= 1"),
+        ("vae", {"latent_dim": 0}, "an integer >= 1"),
+        ("dcgan", {"width": 0}, "an integer >= 1"),
+        ("dcgan", {"hidden": -1}, "an integer >= 0"),
+        ("autoencoder", {"hidden": 0}, "an integer >= 1"),
+        ("cnn", {"classes": 0}, "an integer >= 1"),
+        ("denoiser", {"depth": -1}, "an integer >= 0"),
+        ("vqvae", {"prior_depth": -1}, "an integer >= 0"),
+        ("fast_style", {"blocks": -1}, "an integer >= 0"),
+        ("fast_style", {"adversarial_weight": -1.0}, "a number >= 0"),
+        ("adain", {"style_weight": -5.0}, "a number >= 0"),
+        ("cnn", {"l2": float("nan")}, "a number >= 0"),
+        ("dcgan", {"image_shape": (28, 28)}, r"\(height, width, channels\), each >= 1"),
+        ("gan", {"image_shape": (28, 28, 0)}, r"\(height, width, channels\), each >= 1"),
+    ],
+)
+def test_build_rejects_numbers_out_of_range(name, config, allowed):
+    (field,) = config
+    with pytest.raises(ValueError, match=f"`{field}` must be {allowed}. Received: "):
+        cnnzoo.build(name, **config)
+
+
+def test_cnn_accepts_the_least_side():
+    for name, side in (("cnn", 18), ("cnn_wide", 22)):
+        with pytest.raises(ValueError, match=f"sides >= {side}"):
+            cnnzoo.build(name, image_shape=(28, side - 1, 1))
+        assert cnnzoo.build(name, image_shape=(side, side, 1)).built
 
 
 def test_register_rejects_duplicate_name():
