@@ -147,8 +147,6 @@ class GAN(ImageGenerator):
         **config: Any,
     ) -> None:
         super().__init__(**config)
-        if regularizer_weight is None and regularizer in gan_losses.REGULARIZERS:
-            regularizer_weight = gan_losses.REGULARIZERS[regularizer].weight
         self.image_shape = tuple(image_shape)
         self.latent_dim, self.classes, self.conditioning = latent_dim, classes, conditioning
         self.loss, self.regularizer, self.regularizer_weight = loss, regularizer, regularizer_weight
@@ -241,7 +239,14 @@ class GAN(ImageGenerator):
             return loss
         regularizer = gan_losses.REGULARIZERS[self.regularizer]
         slope = outputs.estimated_slope if regularizer.estimated else outputs.slope
-        return loss + self.regularizer_weight * sum(regularizer.penalty(slope(at)) for at in regularizer.points)
+        return loss + self.penalty_weight * sum(regularizer.penalty(slope(at)) for at in regularizer.points)
+
+    @property
+    def penalty_weight(self) -> float:
+        """The weight of the regularizer: the configured one, or its default; 0 without a regularizer."""
+        if self.regularizer_weight is not None:
+            return self.regularizer_weight
+        return gan_losses.REGULARIZERS[self.regularizer].weight if self.regularizer else 0.0
 
     def generator_loss(self, outputs: AdversarialPass) -> Any:
         objective = gan_losses.OBJECTIVES[self.loss]

@@ -212,6 +212,17 @@ def test_projection_adds_inner_product_of_features_and_class():
     )
 
 
+def test_default_weight_of_regularizer_follows_it():
+    config = cnnzoo.build("gan").get_config()
+    assert config["regularizer_weight"] is None
+    fields = {key: value for key, value in config.items() if key != "name"}
+    for regularizer in ("approximate_r1", "r1", None):
+        model = cnnzoo.build("gan", **{**fields, "regularizer": regularizer, "spectral": True})
+        expected = gan_losses.REGULARIZERS[regularizer].weight if regularizer else 0.0
+        assert model.penalty_weight == expected
+    assert cnnzoo.build("gan", regularizer_weight=3.0).penalty_weight == 3.0
+
+
 def test_augmentation_applies_to_images_and_fakes_only_in_training():
     model = tiny(augmentation=["translation", "cutout"])
     game = model.forward(floats(model), None, training=True)
