@@ -92,7 +92,8 @@ def taken(data: Iterable[Any]) -> Given:
             floats in [0, 1], which are rounded to 8 bits, or a Pillow image. A label is an integer from 0.
 
     Raises:
-        ValueError: `data` is infinite, empty or no iterable, or has elements of other kinds.
+        ValueError: `data` is empty, no iterable, or an infinite `tf.data.Dataset`, or has elements of other kinds.
+            Another endless iterable is not recognized.
     """
     if not isinstance(data, Iterable) or isinstance(data, (bytes, dict)):
         raise ValueError(
@@ -130,7 +131,8 @@ def _image(image: Any, i: int) -> np.ndarray:
     if array.ndim == 2:
         array = array[..., None]
     if array.ndim != 3 or array.shape[2] not in (1, 3) or not array.size:
-        hint = " (of batches, unbatch() makes images; of two arrays, zip(images, labels))" if array.ndim == 4 else ""
+        batches = array.ndim == 4 or (array.ndim == 3 and array.shape[2] > 4)  # the latter of (n, height, width)
+        hint = " (of batches, unbatch() makes images; of two arrays, zip(images, labels))" if batches else ""
         raise ValueError(
             f"Images of `data` must be (height, width) or (height, width, 1 or 3){hint}. Received: {np.shape(image)} "
             f"at {i}"

@@ -276,11 +276,12 @@ def every_class(model: Any, class_weight: Any) -> dict[int, float] | None:
     """
     if class_weight is None:
         return None
-    if not isinstance(class_weight, Mapping):
+    try:
+        weights = {int(key): float(value) for key, value in class_weight.items()}
+    except (AttributeError, TypeError, ValueError):
         raise ValueError(
             f"`class_weight` must be a dictionary of classes and their weights. Received: {class_weight!r}"
-        )
-    weights = {int(key): float(value) for key, value in class_weight.items()}
+        ) from None
     classes = getattr(model, "classes", 0)
     if classes and not set(weights) <= set(range(classes)):
         raise ValueError(

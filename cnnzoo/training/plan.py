@@ -141,6 +141,8 @@ def _settings(base: Recipe, arch: str, given: Mapping[str, Any]) -> Plan:
     if given.get("watch"):
         plan["watch"] = True
     plan["limit"] = given.get("limit", base.limit)
+    if plan["limit"] is not None and (not isinstance(plan["limit"], int) or plan["limit"] < 1):
+        raise ValueError(f"`limit` must be an integer >= 1. Received: {plan['limit']!r}")
     if base.start is not None:
         plan["start"] = base.start
     if "frozen" in given:

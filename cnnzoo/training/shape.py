@@ -166,6 +166,6 @@ def of_given(cls: type[Any], images: Sequence[np.ndarray]) -> Shape:
             f"Received: {len(shapes)} shapes, {sorted(shapes)[:2]}…"
         )
     height, width, _ = images[0].shape
-    side = min(cls.sides, key=lambda side: (abs(side - min(height, width)), -side)) if cls.sides else None
+    side = _nearest(cls.sides, [(width, height)]) if cls.sides else None
     sides = (side, side) if side else default[:2]
     return (*sides, _channels(allowed, channels == 3))

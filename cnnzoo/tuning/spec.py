@@ -77,6 +77,8 @@ def search_spec(
     if not allowed:
         known = ", ".join(n for n in list_models() if objectives(architecture(n)))
         raise ValueError(f"`name` must be one of {known}. Received: {name!r}, which has nothing to search")
+    if not isinstance(data, str | Path):
+        raise ValueError(f"`data` must be the name of a data set, or a folder. Received: a {type(data).__name__}")
     if tuner not in TUNERS:
         raise ValueError(f"`tuner` must be one of {', '.join(TUNERS)}. Received: {tuner!r}")
     if objective is not None and objective not in allowed:

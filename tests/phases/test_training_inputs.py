@@ -167,6 +167,7 @@ def test_fit_rejects_sample_weight_for_loss_of_whole_batch(name, config, phase):
     ("settings", "complaint"),
     [
         ({"class_weight": {0: 1.0, 7: 2.0}}, r"`class_weight` must have classes in \[0, 3\)\. Received: 0, 7"),
+        ({"class_weight": {"a": 1}}, r"`class_weight` must be a dictionary.*Received: \{'a': 1\}"),
         ({"class_weight": [1.0, 2.0]}, r"`class_weight` must be a dictionary.*Received: \[1.0, 2.0\]"),
         (
             {"class_weight": {0: 1.0}, "sample_weight": WEIGHTS},

@@ -287,6 +287,8 @@ def test_train_does_not_overwrite_existing_run_or_file(run, tmp_path, monkeypatc
         ({"data": "nowhere"}, "arrayrecord:PATH, or an existing folder. Received: 'nowhere'"),
         ({"epochs": 0}, "`epochs` must be an integer >= 1. Received: 0"),
         ({"epochs": 1.5}, "`epochs` must be an integer >= 1. Received: 1.5"),
+        ({"limit": 1.5}, "`limit` must be an integer >= 1. Received: 1.5"),
+        ({"frozen": 3}, r"`frozen` \(--freeze\) must be names of layers. Received: 3"),
         ({"batch_size": -3}, "`batch_size` must be an integer >= 1. Received: -3"),
         ({"seed": -1}, "`seed` must be an integer >= 0. Received: -1"),
         ({"config": {"depth": 3}}, "Unknown configuration field 'depth' of toy. Available: image_shape="),

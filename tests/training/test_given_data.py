@@ -70,6 +70,7 @@ def test_taken_copies_images():
         (dataset().repeat(), r"must be finite. Received: an infinite tf.data.Dataset; take\(n\) makes it finite"),
         (dataset().batch(10), r"\(of batches, unbatch\(\) makes images; .*\). Received: \(10, 28, 28, 3\) at 0"),
         ((IMAGES, LABELS), r"of two arrays, zip\(images, labels\)\). Received: \(30, 28, 28, 3\) at 0"),
+        ((IMAGES[..., 0], LABELS), r"of two arrays, zip\(images, labels\)\). Received: \(30, 28, 28\) at 0"),
         (np.zeros((3, 8, 8, 4), np.uint8), r"must be \(height, width\) or .* Received: \(8, 8, 4\) at 0"),
         ([0, 1], r"must be \(height, width\) or \(height, width, 1 or 3\). Received: \(\) at 0"),
         (IMAGES.astype(np.int64), r"must be uint8 in \[0, 255\] or floats in \[0, 1\]. Received: int64 at 0"),
