@@ -164,11 +164,12 @@ def _role() -> str:
     Raises:
         ValueError: Only some of them are set, or the port is invalid.
     """
-    if VARIABLES[0] not in os.environ:
+    missing = [name for name in VARIABLES if not os.environ.get(name)]
+    if len(missing) == len(VARIABLES):
         return "alone"
-    if missing := [name for name in VARIABLES if not os.environ.get(name)]:
+    if missing:
         raise ValueError(f"{', '.join(VARIABLES)} must be set together. Received: no {', '.join(missing)}")
     port = os.environ[VARIABLES[1]]
-    if not (port.isdigit() and 0 < int(port) < 2**16):
+    if not (port.isascii() and port.isdigit() and 0 < int(port) < 2**16):
         raise ValueError(f"{VARIABLES[1]} must be between 1 and 65535. Received: {port!r}")
     return "chief" if "chief" in os.environ[VARIABLES[2]] else "worker"

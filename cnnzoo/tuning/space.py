@@ -6,6 +6,7 @@ A field is one of the configuration, `learning_rate` or `batch_size`. A domain i
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -56,17 +57,16 @@ def parse(text: str) -> tuple[str, list | tuple]:
     """Parses KEY=[…] or KEY=LOW..HIGH of the command line.
 
     Raises:
-        ValueError: It is neither.
+        ValueError: It is neither, or an impossible domain.
     """
     key, _, domain = text.partition("=")
     low, dots, high = domain.partition("..")
-    try:
+    found: Any = None
+    with suppress(ValueError):
         found = (json.loads(low), json.loads(high)) if dots else json.loads(domain)
-        if key.isidentifier():
-            return key, _domain(key, found)
-    except ValueError:
-        pass
-    raise ValueError(f"`text` must be KEY=[16, 32, 64] or KEY=LOW..HIGH. Received: {text!r}")
+    if not isinstance(found, list | tuple) or not key.isidentifier():
+        raise ValueError(f"`text` must be KEY=[16, 32, 64] or KEY=LOW..HIGH. Received: {text!r}")
+    return key, _domain(key, found)
 
 
 def to_json(space: Space) -> dict[str, Any]:

@@ -99,13 +99,21 @@ def test_train_rejects_invalid_recipe_files(tmp_path):
         cnnzoo.train("runs/search/best")
     file = tmp_path / "recipe.json"
     for content, message in {
-        "{": "holds no recipe: Expecting",
-        "[]": "it must be an object with architecture, data, .*. Received: no architecture",
-        '{"architecture": "cnn", "rate": 1}': "its fields must be architecture, data, .*. Received: rate",
+        b"{": "holds no recipe: recipe.json is not JSON: Expecting",
+        b"\xff": "holds no recipe: recipe.json is not JSON: ",
+        b"[]": "holds no recipe: recipe.json holds a list, not a dict",
+        b"{}": "it must be an object with architecture, data, .*. Received: no architecture",
+        b'{"architecture": "cnn", "rate": 1}': "its fields must be architecture, data, .*. Received: rate",
     }.items():
-        file.write_text(content)
+        file.write_bytes(content)
         with pytest.raises(ValueError, match=message):
             cnnzoo.train(file)
+    with pytest.raises(ValueError, match=r"must be a recipe of cnnzoo tune. Received: no .*json/x/recipe\.json"):
+        cnnzoo.train(file / "x")
+    for content in (b"[]", b"\xff", b"{}", b'{"trials": [{}]}'):
+        (tmp_path / "trials.json").write_bytes(content)
+        with pytest.raises(ValueError, match=r"must be the folder of a search. Received: \S"):
+            Search.open(tmp_path)
 
 
 def test_search_open_and_repeated_tune_return_same_search(search):
@@ -232,6 +240,7 @@ def test_tune_command_runs_bayesian_search_within_space(tmp_path, capsys):
         ({"limit": 9}, "`batch_size` must be between 1 and 9, the size of digits. Received: 64"),
         ({"seed": -1}, "`seed` must be an integer >= 0. Received: -1"),
         ({"crop": 64}, "`crop` must not be given with 'shade', .*. Received: crop=64"),
+        ({"data": [0.5]}, "`data` must be the name of a data set, or a folder. Received: a list"),
         ({"data": "nowhere"}, "`data` must be one of .*. Received: 'nowhere'"),
         ({"name": "dcgan", "config": {"image_shape": [32, 32, 1]}}, "no shipped classifier judges images"),
     ],
@@ -249,9 +258,13 @@ def test_tune_rejects_unknown_names_and_malformed_space(tmp_path, capsys):
         cnnzoo.tune("autoencodr", data="digits")
     with pytest.raises(ValueError, match=r"must be the folder of a search. Received: no trials\.json"):
         Search.open(tmp_path)
-    with pytest.raises(SystemExit):
-        main(["tune", "vae", "--data", "digits", "--space", "latent_dim=8"])
-    assert "--space must be KEY=[16, 32, 64] or KEY=LOW..HIGH. Received: 'latent_dim=8'" in capsys.readouterr().err
+    for domain, message in (
+        ("latent_dim=8", "--space must be KEY=[16, 32, 64] or KEY=LOW..HIGH. Received: 'latent_dim=8'"),
+        ("learning_rate=1e-2..1e-4", "(low, high) with low < high. Received: (0.01, 0.0001)"),
+    ):
+        with pytest.raises(SystemExit):
+            main(["tune", "vae", "--data", "digits", "--space", domain])
+        assert message in capsys.readouterr().err
 
 
 def test_tune_rejects_invalid_distributed_environment(tmp_path, monkeypatch):
@@ -259,9 +272,14 @@ def test_tune_rejects_invalid_distributed_environment(tmp_path, monkeypatch):
     with pytest.raises(ValueError, match=r"must be set together\. Received: no KERASTUNER_ORACLE_PORT, KERA"):
         cnnzoo.tune(**ASKED, out=tmp_path / "search")
     monkeypatch.setenv("KERASTUNER_TUNER_ID", "chief")
-    monkeypatch.setenv("KERASTUNER_ORACLE_PORT", "70000")
-    with pytest.raises(ValueError, match=r"KERASTUNER_ORACLE_PORT must be between 1 and 65535\. Received: '70000'"):
+    for port in ("70000", "²"):
+        monkeypatch.setenv("KERASTUNER_ORACLE_PORT", port)
+        with pytest.raises(ValueError, match=rf"_ORACLE_PORT must be between 1 and 65535\. Received: '{port}'"):
+            cnnzoo.tune(**ASKED, out=tmp_path / "search")
+    monkeypatch.delenv("KERASTUNER_ORACLE_IP")
+    with pytest.raises(ValueError, match=r"must be set together\. Received: no KERASTUNER_ORACLE_IP$"):
         cnnzoo.tune(**ASKED, out=tmp_path / "search")
+    monkeypatch.setenv("KERASTUNER_ORACLE_IP", "127.0.0.1")
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         monkeypatch.setenv("KERASTUNER_ORACLE_PORT", str(taken.getsockname()[1]))
