@@ -1,7 +1,9 @@
 """Photographs: reading and writing of pixels and metadata."""
 
 import io
+import os
 import struct
+import threading
 import zlib
 from dataclasses import replace
 
@@ -496,9 +498,11 @@ def test_reading_rejects_too_many_pixels_before_decoding(picture, read, monkeypa
         monkeypatch.undo()
 
 
-def test_reading_limits_bytes_of_files_and_devices(monkeypatch, tmp_path):
+def test_reading_limits_bytes_of_files_and_pipes(monkeypatch, tmp_path):
     monkeypatch.setattr("cnnzoo.imaging.decoding.MOST", 40)
     (tmp_path / "large.png").write_bytes(bytes(41))
-    for path, received in ((tmp_path / "large.png", "41"), ("/dev/zero", "more")):
-        with pytest.raises(ValueError, match=rf"{path} must have at most 40 bytes. Received: {received}"):
-            read_photo(path)
+    os.mkfifo(tmp_path / "pipe")
+    threading.Thread(target=(tmp_path / "pipe").write_bytes, args=[bytes(50)], daemon=True).start()
+    for name, received in (("large.png", "41"), ("pipe", "more")):
+        with pytest.raises(ValueError, match=rf"{name} must have at most 40 bytes. Received: {received}"):
+            read_photo(tmp_path / name)
