@@ -50,6 +50,7 @@ CALLS = {
     "upscale": 'larger = model.upscale("photo.jpg")',
     "adain": 'painted = model.stylize("photo.jpg", "photos/flower.jpg")',
 }
+FITTING = (".mnist", ".photos64", ".color_blind", ".x3")  # checkpoints for the files of `cnnzoo data examples`
 LEGEND = (
     "Drawn from the model with its default configuration. The width of a box is the side of its maps, its height the "
     "number of channels (logarithmic). Right: the shape of the output, and below it the number of parameters."
@@ -62,7 +63,7 @@ FRONT = {
     "denoise": ("Denoise", "noise of unknown level"),
     "inpaint": ("Repair", "lettering removed"),
     "enhance": ("Correct the light", "two stops underexposed"),
-    "stylize": ("Paint", "after The Starry Night"),
+    "stylize": ("Paint", "The Starry Night, by optimization"),
     "generate": ("Generate", "digits and clothes"),
 }
 
@@ -86,7 +87,7 @@ def page(name: str, figure: str = "") -> str:
     about = table.architecture_card(name)
     parts = [f"# {name}", linked(source.module_docstring(name))]
     if (PICTURES / f"{name}.webp").exists():
-        parts.append(f"![Results of {name}](../pictures/{name}.webp)")
+        parts.append(f"![Results of {shown(name) or name}](../pictures/{name}.webp)")
     parts += [example(name), "## Network"]
     parts += [html(figure), LEGEND] if figure else ["It has none of its own: it optimizes the pixels of a picture."]
     parts += ["## Losses", equations()[name], scores(name), "## Configuration fields", fields(about["config"])]
@@ -98,12 +99,19 @@ def page(name: str, figure: str = "") -> str:
 
 def example(name: str) -> str:
     """Returns a program that runs a checkpoint of an architecture, or builds it with random weights."""
-    checkpoints = table.architecture_card(name)["checkpoints"]
-    fitting = [each for each in checkpoints if each.endswith((".mnist", ".photos64"))]  # for the example files
-    shown = next(iter(fitting or checkpoints), None)
-    lines = ["import cnnzoo", "", f'model = cnnzoo.build("{shown or name}")']
-    lines += [CALLS.get(name, CALLS[hub.card(shown)["task"]])] if shown else []
+    checkpoint = shown(name)
+    lines = ["import cnnzoo", "", f'model = cnnzoo.build("{checkpoint or name}")']
+    if checkpoint:
+        call = CALLS.get(name, CALLS[hub.card(checkpoint)["task"]])
+        lines.append(call.replace("three.png", "photo.jpg") if checkpoint.endswith(".cifar10") else call)
     return "```python\n" + "\n".join(lines) + "\n```"
+
+
+def shown(name: str) -> str | None:
+    """Returns the checkpoint in the example and the picture of an architecture; None if it has none."""
+    checkpoints = table.architecture_card(name)["checkpoints"]
+    fitting = [each for each in checkpoints if each.endswith(FITTING)]
+    return next(iter(fitting or checkpoints), None)
 
 
 def html(text: str) -> str:
@@ -131,7 +139,7 @@ def scores(name: str) -> str:
         mine = recipe(checkpoint)
         parts += [f"### {checkpoint}", f"{mine.summary}. {mine.cost}." if mine.cost else f"{mine.summary}."]
         parts.append(f"    cnnzoo train {checkpoint}")
-        obtained = "nothing yet: no checkpoint is bundled"
+        obtained = f"no checkpoint is bundled; expected: {mine.expects}"
         if checkpoint in hub.list_checkpoints(name):
             card = hub.card(checkpoint)
             sets = "+".join(f"[{part}]({CATALOG[part].homepage})" for part in card["data"]["name"].split("+"))

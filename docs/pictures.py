@@ -4,6 +4,7 @@ python docs/pictures.py             # all pictures
 python docs/pictures.py wgan_gp     # for some architectures
 python docs/pictures.py front       # for the README and the front page; needs `cnnzoo data get paintings`
 python docs/pictures.py real        # enlarged JPEG file
+python docs/pictures.py explained   # attribution maps of a digit
 python docs/pictures.py app         # screenshot of the app; needs Chromium and the extra "test"
 """
 
@@ -13,30 +14,31 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from pathlib import Path
 from time import sleep
 from typing import NamedTuple
 
 import numpy as np
+from generated import shown
 from PIL import Image, ImageChops, ImageDraw
-from skimage.data import astronaut, chelsea, coffee, immunohistochemistry
+from skimage.data import astronaut, chelsea, coffee
 from sklearn.datasets import load_sample_image
 
 import cnnzoo
-from cnnzoo import hub, registry
+from cnnzoo import registry
 from cnnzoo.data import load
-from cnnzoo.data.paintings import painting
+from cnnzoo.data.paintings import painting, paintings
+from cnnzoo.explain.report import sheet as sheet_of_maps
 from cnnzoo.gallery.exhibits import exhibit
 from cnnzoo.imaging import degradations, masks
 from cnnzoo.imaging.arrays import to_uint8
-from cnnzoo.imaging.grid import COLUMNS, Row, font, picture
+from cnnzoo.imaging.grid import COLUMNS, GAP, SIDE, Row, font, picture
 
 HERE = Path(__file__).parent / "pictures"
 WIDEST = 900  # width of a picture, in pixels
 SCANS = 40  # epochs of training on the scans of scikit-learn, for an architecture without a checkpoint
-LARGE = 176  # side of a photograph, in pixels
-MIDDLE = 300  # side of the center crop of a photograph, in pixels
+PART = 300  # side of the shown part of a photograph, in pixels
+INSET = 80  # side of a style in a corner of its result
 
 
 def main(names: list[str]) -> None:
@@ -44,8 +46,8 @@ def main(names: list[str]) -> None:
         if name in SHEETS:
             SHEETS[name]().save(HERE / f"{name}.webp", quality=82, method=6)
         else:
-            checkpoints = hub.list_checkpoints(name)
-            rows = rows_of(checkpoints[-1]) if checkpoints else rows_without_checkpoint(name)
+            checkpoint = shown(name)
+            rows = rows_of(checkpoint) if checkpoint else rows_without_checkpoint(name)
             save(picture(rows), HERE / f"{name}.webp")
 
 
@@ -110,15 +112,20 @@ def cells() -> Iterator[Cell]:
     filled = cnnzoo.build("inpainter.photos64").restore(portrait, mask)
     yield Cell("inpaint", "lettering removed", damaged, filled)
 
-    dark = square(coffee(), 0, 100, 400, CELL) // 4
+    cup = square(coffee(), 0, 100, 400, CELL)
+    dark = to_uint8(np.asarray(degradations.exposed(cup[None] / np.float32(255), -2)))[0]
     yield Cell("enhance", "two stops underexposed", dark, cnnzoo.build("enhancer.photos").enhance(dark))
 
-    tower = square(load_sample_image("china.jpg"), 0, 0, 420, CELL)
-    style = painting("starry_night").pixels
-    painted = cnnzoo.build("style_transfer").stylize(tower, style, steps=150)
-    yield Cell("stylize", "after The Starry Night", tower, painted)
+    tower, _, painted = optimized()
+    yield Cell("stylize", "The Starry Night, by optimization", tower, painted)
 
     yield Cell("generate", "digits and clothes", None, generated())
+
+
+def optimized() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Returns a photograph, a painting and the photograph in its style, by optimization."""
+    tower, style = square(load_sample_image("china.jpg"), 0, 0, 420, CELL), painting("starry_night").pixels
+    return tower, style, cnnzoo.build("style_transfer").stylize(tower, style, steps=150)
 
 
 def square(photograph: np.ndarray, top: int, left: int, side: int, pixels: int) -> np.ndarray:
@@ -167,6 +174,12 @@ def real() -> Image.Image:
     return sheet(made, columns=3)
 
 
+def explained() -> Image.Image:
+    """Returns the report of `cnnzoo explain` about a scanned digit."""
+    scans = load("digits", "test", shape=(28, 28, 1))
+    return Image.fromarray(sheet_of_maps(cnnzoo.build("lenet.mnist"), scans.images[scans.labels == 3][0]))
+
+
 def app() -> Image.Image:
     """Returns a screenshot of the app in Chromium with an enlarged portrait."""
     from selenium import webdriver
@@ -196,53 +209,58 @@ def app() -> Image.Image:
         served.close()
 
 
-SHEETS = {"front": front, "real": real, "app": app}
+SHEETS = {"front": front, "real": real, "explained": explained, "app": app}
 
 
 # -- the pictures of architectures -------------------------------------------------------------------------------------
 
 
 def rows_of(checkpoint: str) -> list[Row]:
-    """Returns the sheets of a model for small images, or center crops of three photographs before and after."""
-    if checkpoint.startswith("adain."):
-        return rows_of_any_style(checkpoint)
-    shown = exhibit(checkpoint, whole=True)
+    """Returns the sheets of a model for small images, or parts of three photographs before and after."""
+    if checkpoint.startswith(("adain.", "fast_style.")):
+        return rows_in_styles(checkpoint)
+    found = exhibit(checkpoint, whole=True)
     rows = []
-    for row in shown.sheets[0] if shown.sheets else ():
-        for start in range(0, len(row.images), COLUMNS):
-            part = slice(start, start + COLUMNS)
-            rows.append(Row(row.name if not start else "", row.images[part], row.captions[part]))
-    if pairs := shown.pairs[:3]:
-        rows.append(Row(pairs[0].was, np.stack([middle(pair.before) for pair in pairs])))
-        rows.append(Row("after", np.stack([middle(pair.after) for pair in pairs])))
-        rows = [replace(row, side=MIDDLE) for row in rows]
+    for row in found.sheets[0] if found.sheets else ():
+        large = max(map(len, row.captions), default=0) > 10  # letters, for which a small image has no room
+        count, side = (COLUMNS // 2, 2 * SIDE + GAP) if large else (COLUMNS, SIDE)
+        for start in range(0, len(row.images), count):
+            part = slice(start, start + count)
+            rows.append(Row(row.name if not start else "", row.images[part], row.captions[part], side))
+    before = [(top_center(pair.before), pair.was) for pair in found.pairs[:3]]
+    after = [(top_center(pair.after), pair.became) for pair in found.pairs[:3]]
+    shots = [before, after] if len(before) > 1 else [before + after] if before else []
+    return [*rows, *(Row("", *zip(*row, strict=True), side=PART) for row in shots)]
+
+
+def rows_in_styles(checkpoint: str) -> list[Row]:
+    """Returns parts of two photographs, and of each in three styles, with the painting in a corner."""
+    model, names = cnnzoo.build(checkpoint), list(paintings())
+    rows = []
+    for photograph, chosen in ((chelsea(), names[:3]), (load_sample_image("china.jpg"), names[3:6])):
+        shots = [top_center(photograph)]
+        for name in chosen:
+            style = painting(name).pixels
+            shots.append(top_center(model.stylize(photograph, name if hasattr(model, "styles") else style)))
+            shots[-1][-INSET:, -INSET:] = 255
+            shots[-1][4 - INSET :, 4 - INSET :] = square(style, 0, 0, min(style.shape[:2]), INSET - 4)
+        captions = ("photograph", *(name.replace("_", " ") for name in chosen))
+        rows.append(Row("", shots, captions, COLUMNS * (SIDE + GAP) // 4 - GAP))
     return rows
 
 
-def rows_of_any_style(checkpoint: str) -> list[Row]:
-    """Returns paintings, and center crops of two photographs in the style of each."""
-    model, names = cnnzoo.build(checkpoint), ("starry_night", "composition_vii", "the_scream")
-    styles = [painting(name).pixels for name in names]
-    squares = [square(style, 0, 0, min(style.shape[:2]), MIDDLE) for style in styles]
-    rows = [Row("style", squares, side=MIDDLE)]
-    for photograph in (chelsea(), load_sample_image("china.jpg")):
-        painted = [middle(model.stylize(photograph, style)) for style in styles]
-        rows.append(Row("painted", painted, side=MIDDLE))
-    return rows
-
-
-def middle(photograph: np.ndarray) -> np.ndarray:
-    """Returns the center crop of a photograph, at most `MIDDLE` pixels a side."""
-    top, left = (max(0, side - MIDDLE) // 2 for side in photograph.shape[:2])
-    return photograph[top : top + MIDDLE, left : left + MIDDLE]
+def top_center(photograph: np.ndarray) -> np.ndarray:
+    """Returns the middle of the top of a photograph, where heads and towers are, at most `PART` pixels a side."""
+    left = max(0, photograph.shape[1] - PART) // 2
+    return photograph[:PART, left : left + PART].copy()
 
 
 def rows_without_checkpoint(arch: str) -> list[Row]:
     """Returns results of an architecture without checkpoint; the rows state the amount of training."""
     if arch == "style_transfer":  # needs no training
-        photograph, style = astronaut()[::2, ::2], immunohistochemistry()[::2, ::2]
-        painted = cnnzoo.build(arch).stylize(photograph, style, steps=100)
-        return [Row("painted", [photograph, style, painted], ("photograph", "style", "after 100 steps"), LARGE)]
+        tower, style, painted = optimized()
+        style = square(style, 0, 0, min(style.shape[:2]), CELL)
+        return [Row("", [tower, style, painted], ("photograph", "style", "after 150 steps"), PART)]
     with tempfile.TemporaryDirectory() as folder:
         settings = {"epochs": SCANS, "batch_size": 64, "out": Path(folder) / "run"}
         run = cnnzoo.train(arch, data="digits", **settings)

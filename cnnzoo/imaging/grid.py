@@ -32,13 +32,14 @@ class Row:
 
 
 def picture(rows: Sequence[Row]) -> Image.Image:
-    """Rows of images with their names on the left."""
-    sheet = Image.new("RGB", (MARGIN + COLUMNS * (SIDE + GAP), sum(row.height for row in rows)), PAPER)
+    """Rows of images with their names, if any, on the left."""
+    margin = MARGIN if any(row.name for row in rows) else 0
+    sheet = Image.new("RGB", (margin + COLUMNS * (SIDE + GAP), sum(row.height for row in rows)), PAPER)
     pen, top = ImageDraw.Draw(sheet), 0
     for row in rows:
         pen.multiline_text((0, top), row.name.replace(" ", "\n"), FAINT, font(15))
         for i, image in enumerate(to_uint8(row.images)):
-            left = MARGIN + i * (row.side + GAP)
+            left = margin + i * (row.side + GAP)
             shown = Image.fromarray(image.squeeze(2) if image.shape[2] == 1 else image).convert("RGB")
             sheet.paste(shown.resize((row.side, row.side), Image.Resampling.NEAREST), (left, top))
             if row.captions:
