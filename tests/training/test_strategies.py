@@ -119,7 +119,7 @@ def together(count, *words):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["lenet", "vae", "dcgan"])
+@pytest.mark.parametrize("name", ["vae", "dcgan"])  # three workers and JAX train lenet
 def test_two_devices_and_two_workers_match_one_device(tmp_path, name):
     finish(start("one", name, tmp_path / "one", 2))
     finish(start("two", name, tmp_path / "two", 2))
