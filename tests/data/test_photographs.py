@@ -43,7 +43,7 @@ def test_photographs_of_folder_are_sorted_by_name(folder):
 def test_photographs_of_catalog_reject_writes(tmp_path, monkeypatch):
     monkeypatch.setenv("CNNZOO_DATA_DIR", str(tmp_path))
     known = CATALOG[TESTING[0]]
-    save_png(known.folder() / "any" / "a.png", np.zeros((8, 8, 3), np.uint8))
+    save_png(known.folder() / "any" / "a.png", np.zeros((8, 8, 4), np.uint8))  # opaque ones are read-only anyway
     with pytest.raises(ValueError, match="read-only"):
         photographs(known.name, "test").images[0][0] = 1
 
