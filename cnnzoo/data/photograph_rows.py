@@ -93,7 +93,7 @@ class _Known(FileRows):
 @lru_cache(maxsize=1024)
 def _decoded(path: Path) -> np.ndarray:
     image = read_image(path)
-    image.flags.writeable = False  # a caller who wrote into it would change the data of the whole process
+    image.setflags(write=False)  # a caller who wrote into it would change the data of the whole process
     return image
 
 

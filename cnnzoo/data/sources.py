@@ -107,7 +107,7 @@ def _constant(images: np.ndarray, labels: np.ndarray | None, classes: tuple[str,
     """Read-only arrays: a caller who wrote into cached ones would change the data of the whole process."""
     for array in (images, labels):
         if array is not None:
-            array.flags.writeable = False
+            array.setflags(write=False)
     return images, labels, classes
 
 
