@@ -221,7 +221,7 @@ def test_invert_rejects_conditional_and_unsuitable_models():
     image = np.zeros((28, 28, 1), np.uint8)
     with pytest.raises(ValueError, match=r"a generator that takes no labels, or an autoencoder .*Received: cgan"):
         latent.invert(conditional, image)
-    with pytest.raises(ValueError, match=r"`labels` must be 1 integers in \[0, 10\), or one. Received: 10"):
+    with pytest.raises(ValueError, match=r"`labels` must be one integer in \[0, 10\). Received: 10"):
         latent.images_of(conditional, np.zeros((1, 4), np.float32), label=10)
     grid = SimpleNamespace(architecture="grid", task="reconstruct", image_shape=(28, 28, 1), latent_dim=4)
     with pytest.raises(ValueError, match=r"must be a generator .*Received: grid"):
