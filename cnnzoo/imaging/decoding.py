@@ -53,7 +53,7 @@ def contents(source: str | Path | bytes | bytearray) -> tuple[bytes, str]:
     with Path(source).open("rb") as file:
         size = os.fstat(file.fileno()).st_size
         # Pipes and devices have no size, and may have no end.
-        raw = file.read(MOST + 1) if size == 0 else file.read() if size <= MOST else b""
+        raw = b"" if size > MOST else file.read(size or MOST + 1)
     if max(size, len(raw)) > MOST:
         raise ValueError(f"{source} must have at most {MOST} bytes. Received: {size or 'more'}")
     return raw, str(source)
