@@ -234,9 +234,11 @@ class Crops:
     classes: ClassVar[tuple[str, ...]] = ()
 
     def __post_init__(self) -> None:
-        if not 1 <= self.size <= self.photographs.sides.min(axis=1).max(initial=0):
+        largest = self.photographs.sides.min(axis=1).max(initial=0)
+        if not 1 <= self.size <= largest:
             raise ValueError(
-                f"`crop` must be between 1 and the shorter side of a photograph of {self.name}. Received: {self.size}"
+                f"`crop` must be between 1 and {largest}, the largest shorter side of the photographs of {self.name}. "
+                f"Received: {self.size}"
             )
 
     @property

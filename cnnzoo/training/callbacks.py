@@ -19,6 +19,7 @@ from cnnzoo.metrics.features import density_coverage
 from cnnzoo.training.run_dir import DIVERGED, HISTORY, Run, State
 from cnnzoo.training.strategies import Strategy
 from cnnzoo.training.tensorboard import EventFile
+from cnnzoo.training.watching import numbers
 from cnnzoo.utils.atomic_files import write_json
 
 Logs = dict[str, Any] | None
@@ -108,7 +109,7 @@ class RunCheckpointer(keras.callbacks.Callback):
                 self._interrupt()
 
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
-        self.history.append({"epoch": epoch + 1, "step": self.step, **(logs or {})})
+        self.history.append({"epoch": epoch + 1, "step": self.step, **numbers(logs)})
         self._save()
         write_json(self.run.path / HISTORY, self.history)
         if self.replicas.any(self.stop.is_set()):

@@ -2,6 +2,7 @@
 
 import errno
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from itertools import count
 from pathlib import Path
@@ -294,7 +295,9 @@ def _sheet_images(plan: Plan, model: Any) -> Any:
     """The validation images of the contact sheets, never test images; None if the sheets need none."""
     if model.task in ("generate", "classify"):
         return None
-    images = load_split(plan, "validation", memory=0).images  # a stream, of which only these are decoded
+    images: Any = ()
+    with suppress(ValueError):  # all validation photographs may be smaller than the crops
+        images = load_split(plan, "validation", memory=0).images  # a stream, of which only these are decoded
     return (images if len(images) else load_split(plan, plan["split"], memory=0).images)[:SHEET_IMAGES]
 
 

@@ -20,6 +20,7 @@ from cnnzoo.data.fingerprint import changes, fingerprint
 from cnnzoo.data.given import given_images
 from cnnzoo.data.ground import ground_of
 from cnnzoo.data.loading import why_streamed
+from cnnzoo.data.photograph_rows import is_photographs
 from cnnzoo.data.sources import NAMES
 from cnnzoo.evaluation import check
 from cnnzoo.phases.precision import resolved
@@ -304,7 +305,7 @@ def warn_if_changed(run: Run, images: Any) -> None:
 
 def _address(data: str | Path) -> str:
     """The name of a data set as it is; a path as an absolute one, so that a run resumes from any directory."""
-    named = isinstance(data, str) and data in NAMES
+    named = isinstance(data, str) and (data in NAMES or is_photographs(data))
     return str(Path(data).resolve()) if not named and Path(data).is_dir() else absolute(str(data))
 
 

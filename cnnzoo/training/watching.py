@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,21 @@ import keras
 from cnnzoo.training.run_dir import SCALARS
 from cnnzoo.training.tensorboard import EventFile
 from cnnzoo.utils.atomic_files import write_bytes
+
+
+def numbers(logs: Mapping[str, Any] | None) -> dict[str, float]:
+    """The logs of an epoch as numbers of Python, which JSON files can hold; a callback may add those of NumPy.
+
+    Raises:
+        ValueError: A value is not a number.
+    """
+    found = {}
+    for name, value in (logs or {}).items():
+        try:
+            found[name] = float(value)
+        except (TypeError, ValueError):
+            raise ValueError(f"Callbacks must log numbers. Received: {name}={value!r}") from None
+    return found
 
 
 class Waiting:
@@ -87,7 +102,7 @@ class Scalars(keras.callbacks.Callback):
         self.end = time.monotonic()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        values = dict(logs or {})
+        values = numbers(logs)
         if self.steps:
             taken = self.end - self.start
             values["images_per_second"] = self.steps * self.batch_size / taken

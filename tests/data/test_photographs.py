@@ -2,7 +2,9 @@
 
 import hashlib
 import itertools
+import json
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -110,10 +112,31 @@ def test_photographs_and_crops_reject_invalid_arguments(folder, monkeypatch, tmp
         photographs(tmp_path / "nothing")
     with pytest.raises(ValueError, match=r"`split` must be one of .*. Received: 'all'"):
         photographs(folder, "all")
-    with pytest.raises(ValueError, match=r"`crop` must be between 1 and .*. Received: 13"):
+    with pytest.raises(ValueError, match=r"`crop` must be between 1 and 12, .*. Received: 13"):
         Crops(photographs(folder), 13)
     with pytest.raises(ValueError, match=r"`batch_size` must be between 1 and .*. Received: 100"):
         Crops(photographs(folder), 6).steps_per_epoch(100)
+
+
+def test_train_reads_string_as_photograph_set_and_path_as_folder(folder, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("CNNZOO_DATA_DIR", str(tmp_path / "sets"))
+    save_png(CATALOG["t91"].folder() / "any" / "e.png", np.zeros((12, 12, 3), np.uint8))
+    (tmp_path / "here").mkdir()
+    (tmp_path / "here" / "t91").symlink_to(folder)
+    monkeypatch.chdir(tmp_path / "here")
+    settings = {"epochs": 1, "batch_size": 1, "crop": 6, "config": {"width": 4, "depth": 2}, "verbose": 2}
+    named, own = (cnnzoo.train("espcn", data=data, out=type(data).__name__, **settings) for data in ("t91", Path("t91")))
+    assert [json.loads((run / "run.json").read_text())["data"] for run in (named, own)] == ["t91", str(folder)]
+    assert "t91 is the data set of that name; for the folder: ./t91" in capsys.readouterr().out
+
+
+def test_train_accepts_validation_photograph_smaller_than_crops(folder, tmp_path):
+    (name,) = photographs(folder, "validation").names
+    save_png(folder / f"train/any/{name}.png", np.zeros((5, 5, 3), np.uint8))
+    assert photographs(folder, "validation").names == (name,)
+    settings = {"epochs": 1, "batch_size": 1, "crop": 6, "config": {"width": 4, "depth": 2}, "verbose": 0}
+    run = cnnzoo.train("espcn", data=folder, out=tmp_path / "run", **settings)
+    assert (run / "samples" / "epoch-0001.png").exists()
 
 
 def test_train_accepts_crop_only_for_models_of_any_size(folder, tmp_path):

@@ -130,6 +130,12 @@ def test_plot_history_of_run_has_one_panel_per_quantity(tmp_path):
         assert list(figure.axes[1].lines[0].get_xdata()) == [1, 2]
 
 
+def test_plot_history_of_run_leaves_gap_for_infinite_loss(tmp_path):
+    (tmp_path / "history.json").write_text('[{"epoch": 1, "loss": 2.0}, {"epoch": 2, "loss": null}]')
+    (line,) = cnnzoo.plot_history(tmp_path).axes[0].lines
+    np.testing.assert_array_equal(line.get_ydata(), [2.0, np.nan])
+
+
 def test_plot_history_draws_learning_rates_in_one_panel():
     figure = cnnzoo.plot_history(
         {"loss": [1.0], "learning_rate_generator": [0.1], "learning_rate_discriminator": [0.2]}

@@ -219,6 +219,22 @@ def test_train_runs_callbacks_and_respects_stop_training(tmp_path):
     assert (run / "model.weights.h5").exists()
 
 
+def test_callbacks_may_log_numbers_of_numpy(tmp_path):
+    class Log(keras.callbacks.Callback):
+        value = np.float32(0.5)
+
+        def on_epoch_end(self, epoch, logs=None):
+            logs["mine"] = self.value
+
+    log = Log()
+    run = toy(tmp_path / "run", epochs=1, callbacks=[log])
+    scalars = [json.loads(line) for line in (run / "scalars.jsonl").read_text().splitlines()]
+    assert scalars[0]["mine"] == json.loads((run / "history.json").read_text())[0]["mine"] == 0.5
+    log.value = "half"
+    with pytest.raises(ValueError, match="Callbacks must log numbers. Received: mine='half'"):
+        toy(tmp_path / "other", epochs=1, callbacks=[log])
+
+
 def test_train_restores_signal_handlers_and_random_state(tmp_path):
     import random
 
