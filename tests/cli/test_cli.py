@@ -600,6 +600,6 @@ def test_evaluate_inception_rejects_missing_network_file(refusal, runs, tmp_path
         raise OSError("no network")
 
     monkeypatch.setenv("CNNZOO_DATA_DIR", str(tmp_path))
-    monkeypatch.setattr("urllib.request.getproxies", dict)
+    monkeypatch.setattr("cnnzoo.data.network.getproxies", dict)
     monkeypatch.setattr("socket.create_connection", cut)
     assert "The Inception network of 2015 must be at" in refusal("evaluate", runs["dcgan"], "--inception")
