@@ -23,7 +23,11 @@ class UnknownName(ValueError):
     """An unknown name; the message has the nearest ones."""
 
     def __init__(self, kind: str, name: str, known: Iterable[str]):
-        super().__init__(f"Unknown {kind} {name!r}. {suggestion(name, known, 'cnnzoo list names all')}")
+        super().__init__(kind, name, list(known))  # from which pickle makes it again
+
+    def __str__(self) -> str:
+        kind, name, known = self.args
+        return f"Unknown {kind} {name!r}. {suggestion(name, known, 'cnnzoo list names all')}"
 
 
 def suggestion(name: str, known: Iterable[str], where: str = "") -> str:

@@ -14,11 +14,14 @@ def latent_model(name: str) -> Any:
     """A trained model with latent vectors.
 
     Raises:
-        ValueError: It is a classifier.
+        ValueError: It has none.
     """
     model = models.load_with_method(name)
-    if model.task == "classify":
-        raise ValueError(f"The model must generate or reconstruct. Received: {name!r}, whose task is 'classify'")
+    if not hasattr(model, "latent_dim") or hasattr(model, "codebook"):  # whose codes are integers
+        raise ValueError(
+            f"The model must have latent vectors, as generators and autoencoders have. Received: {name!r}, whose task "
+            f"is {model.task!r}"
+        )
     return model
 
 
@@ -45,7 +48,5 @@ def noise(args: argparse.Namespace, model: Any, n: int) -> "np.ndarray":
     if args.invert:
         raise ValueError("--invert must be given with images. Received: no images")
     if not hasattr(model, "draw"):
-        raise ValueError(
-            f"Images must be given with a model that cannot draw latents. Received: no images for {args.name!r}"
-        )
+        raise ValueError(f"{args.name} needs images: it cannot draw random codes")
     return model.draw(n, args.seed)

@@ -1,5 +1,6 @@
 """The catalog of data sets: one `DataSet` each, with everything that the package knows about it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -272,9 +273,14 @@ def class_names(data: str | Path | None, classes: int) -> list[str]:
     Returns:
         The names, or "0", "1", … where the names are unknown or not as many as `classes`.
     """
-    known = CATALOG.get(str(data))
-    names = known.classes if known else class_folders(Path(data) / "train") if data else ()
-    return list(names) if len(names) == classes else [str(i) for i in range(classes)]
+    names: Sequence[str] = ()
+    if str(data) in CATALOG:
+        names = CATALOG[str(data)].classes
+    elif data:
+        names = class_folders(Path(data) / "train")
+    if len(names) == classes:
+        return list(names)
+    return [str(i) for i in range(classes)]
 
 
 def license_of(data: str) -> str:

@@ -87,7 +87,7 @@ def get(name: str, progress: Progress | None = None) -> Path:
 
 def _fetch_archive(wanted: PublicSet, packed: Packed, into: Path, progress: Progress) -> None:
     """Downloads an archive and extracts the files of a set into an empty folder."""
-    archive = _download(wanted, packed.archive, into.parent / packed.archive.name, progress)
+    archive = fetch(packed.archive, into.parent / packed.archive.name, _by_hand(wanted), progress)
     try:
         _unpack(packed, archive, into)
     except DAMAGED as error:
@@ -105,15 +105,21 @@ def _fetch_files(wanted: PublicSet, files: Sequence[Single], into: Path, progres
         progress(before + done, total)
 
     for each in files:
-        _download(wanted, each, into / each.name, so_far)
+        fetch(each, into / each.name, _by_hand(wanted), so_far)
         before += each.bytes
 
 
-def _download(wanted: PublicSet, source: Archive | Single, path: Path, progress: Progress) -> Path:
-    """Downloads a file to `path` and returns it.
+def fetch(source: Archive | Single, path: Path, by_hand: str, progress: Progress = lambda done, total: None) -> Path:
+    """Downloads a file to `path`, unless it is there, and returns it; several processes may do so at a time.
+
+    Args:
+        source: Its address, size and, for a single file, SHA-256.
+        path: The new file.
+        by_hand: The instruction for a manual download, for errors.
+        progress: Called with (bytes so far, approximate total).
 
     Raises:
-        ValueError: Another hash, or more bytes than expected.
+        ValueError: Another hash, or far more bytes than expected.
         ConnectionError: The host cannot be reached or does not deliver the file.
     """
     import pooch
@@ -129,15 +135,15 @@ def _download(wanted: PublicSet, source: Archive | Single, path: Path, progress:
     except requests.HTTPError as error:
         status = error.response.status_code if error.response is not None else "an error"
         reason = f"{host} answers {status} for {source.url}"
-        raise ConnectionError(f"{reason}. Try it later, or {_by_hand(wanted)}") from None
+        raise ConnectionError(f"{reason}. Try it later, or {by_hand}") from None
     except (requests.exceptions.ChunkedEncodingError, requests.exceptions.ContentDecodingError):
         raise ConnectionError(f"{host} broke off in the middle of {source.url}; try it once more") from None
     except requests.RequestException as error:
         reason = f"{host} cannot be reached ({type(error).__name__})"
-        raise ConnectionError(f"{reason}. Try it with a network, or {_by_hand(wanted)}") from None
+        raise ConnectionError(f"{reason}. Try it with a network, or {by_hand}") from None
     except ValueError as error:  # another hash, or too long
         reason = str(error) if bar.done > bar.most else "other bytes"
-        raise ValueError(f"{source.url} has changed: {reason}; {_by_hand(wanted)}") from None
+        raise ValueError(f"{source.url} has changed: {reason}; {by_hand}") from None
     return path
 
 

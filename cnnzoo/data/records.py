@@ -31,6 +31,7 @@ _NUMBERED = r"^[^.]*-\d{5,}-of-\d{5,}$"
 _TFRECORD = re.compile(rf"\.tfrec(ords?)?(?=[-.]|$)|{_NUMBERED}")
 _ARRAY_RECORD = re.compile(rf"\.array_?records?(?=[-.]|$)|{_NUMBERED}")
 HEADER, FOOTER = 12, 4  # bytes of a length and its CRC before a record, and of a CRC after it
+BLOCK = 4096  # headers of records that are checked at a time
 
 
 class Records(Protocol):
@@ -203,26 +204,45 @@ def _places(path: Path) -> np.ndarray:
     Raises:
         ValueError: It is damaged, cut short or compressed.
     """
-    headers, offsets, at = [], [], 0
+    found, number, at = [np.zeros((0, 2), np.int64)], 0, 0
     end = path.stat().st_size
     with path.open("rb", buffering=0) as file:
         while at < end:
-            file.seek(at)
-            header = file.read(HEADER)
-            headers.append(header.ljust(HEADER, b"\0"))
-            offsets.append(at + HEADER)
-            size = int.from_bytes(header[:8], "little")
-            at += HEADER + size + FOOTER
-    raw = np.frombuffer(b"".join(headers), np.uint8).reshape(-1, HEADER)
+            headers: list[bytes] = []
+            offsets: list[int] = []
+            while at < end and len(headers) < (BLOCK if number else 1):  # the first alone shows most other files
+                file.seek(at)
+                headers.append(file.read(HEADER).ljust(HEADER, b"\0"))
+                offsets.append(at + HEADER)
+                at += HEADER + int.from_bytes(headers[-1][:8], "little") + FOOTER
+            sizes = _sizes(b"".join(headers), path, number, cut=at > end)
+            found.append(np.stack([np.array(offsets, np.int64), sizes], axis=1))
+            number += len(sizes)
+    return np.concatenate(found)
+
+
+def _sizes(headers: bytes, path: Path, first: int, cut: bool) -> np.ndarray:
+    """The sizes in the headers of successive records, int64 (n,).
+
+    Args:
+        headers: `HEADER` bytes for each record.
+        path: The file, for errors.
+        first: The number of the first record.
+        cut: Whether the last record goes beyond the end of the file.
+
+    Raises:
+        ValueError: A wrong CRC, a record that is cut short, or one that is too large.
+    """
+    raw = np.frombuffer(headers, np.uint8).reshape(-1, HEADER)
     wrong = np.flatnonzero(masked_crc32c(raw[:, :8]) != raw[:, 8:].copy().view("<u4").reshape(-1))
-    if len(wrong) or at > end:
-        number = int(wrong[0]) if len(wrong) else len(raw) - 1
+    if len(wrong) or cut:
+        number = first + (int(wrong[0]) if len(wrong) else len(raw) - 1)
         what = "a length with a wrong CRC" if len(wrong) else "the end of the file"
         raise ValueError(f"{path} must be an uncompressed TFRecord file, whole. Received: {what} in record {number}")
     sizes = raw[:, :8].copy().view("<i8").reshape(-1)
     if large := [int(size) for size in sizes if size > LARGEST_PICTURE]:
         raise ValueError(f"A record must have at most {LARGEST_PICTURE} bytes. Received: {large[0]} in {path}")
-    return np.stack([np.array(offsets, np.int64), sizes], axis=1)
+    return sizes
 
 
 def _table() -> np.ndarray:

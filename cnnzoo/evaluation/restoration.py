@@ -27,7 +27,8 @@ from cnnzoo.metrics.reconstruction import (
     ssim_per_image,
 )
 from cnnzoo.metrics.scores import Score
-from cnnzoo.tasks.inference import called, in_batches
+from cnnzoo.tasks.compiled import in_batches
+from cnnzoo.tasks.inference import called
 
 CROP = 64  # side in pixels of the central crops for inpainting
 HOLES = 2000  # images for inpainting, at most

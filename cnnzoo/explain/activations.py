@@ -84,7 +84,10 @@ def activation_maximization(
     shape = (len(units), height or SIDE, width or SIDE, channels)
     noise = np.random.default_rng(seed).uniform(-0.2, 0.2, shape).astype(np.float32)
     x = np.clip(baseline + noise, 0.0, 1.0)
-    target = LogitExplainer(model, x, (list(units) if layer is None else 0) if has_classes(model) else None)
+    plain = np.full(shape, baseline, np.float32)  # not `x`, whose ground may be the opposite of the training images
+    target = LogitExplainer(model, plain, (list(units) if layer is None else 0) if has_classes(model) else None)
+    if layer is None and not has_classes(model) and any(units):
+        raise ValueError(f"`units` must be [0] with a {model.architecture}, of one logit. Received: {list(units)}")
     answer, chosen = target.logit, ops.convert_to_tensor(target.chosen)
     if layer is not None:
         answer, chosen = _channels(target, units, layer), chosen * 0

@@ -8,6 +8,8 @@ from scipy.stats import rankdata
 
 from cnnzoo.explain.gradients import check_baseline
 from cnnzoo.explain.target import LogitExplainer
+from cnnzoo.tasks.compiled import in_batches
+from cnnzoo.tasks.inference import called
 
 
 def deletion(
@@ -60,7 +62,7 @@ def _area(
 
     def chance(moved: float) -> np.ndarray:
         shown = np.where(is_there(rank, moved), x, np.float32(baseline))
-        return np.sum(model.classify(shown) * target.chosen, axis=1)
+        return np.sum(in_batches(model, called, shown) * target.chosen, axis=1)  # without a hint about the ground
 
     curve = [chance(moved) for moved in np.linspace(0, order.shape[1], steps + 1)]
     return np.trapezoid(curve, dx=1 / steps, axis=0).astype(np.float32)
@@ -78,8 +80,7 @@ def randomized(model: Any, seed: int = 0) -> Any:
     Source: Adebayo et al., "Sanity Checks for Saliency Maps", 2018, section 3 (model parameter randomization test).
     """
     rng = np.random.default_rng(seed)
-    copy = type(model).from_config(model.get_config())
-    copy.set_weights(model.get_weights())
+    copy = model.inference_copy()
     for weight in copy.trainable_weights:
         weight.assign(rng.permutation(np.ravel(weight.numpy())).reshape(weight.shape))
     return copy

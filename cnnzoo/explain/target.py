@@ -12,6 +12,7 @@ from cnnzoo.features.maps import activates
 from cnnzoo.nn.gradients import input_gradient
 from cnnzoo.nn.layers import BatchSpread, unit_range
 from cnnzoo.tasks import inference
+from cnnzoo.tasks.compiled import BATCH
 
 PIXELS = 2**20  # maximum pixels per pass, beyond a single image
 
@@ -61,8 +62,8 @@ class LogitExplainer:
     def each(self, function: Callable) -> np.ndarray:
         """`function` of images and their rows of `chosen` (tensors), batch by batch, as one float32 array."""
         parts = []
-        for start in range(0, len(self.images), inference.BATCH):
-            rows = (x[start : start + inference.BATCH] for x in (self.images, self.chosen))
+        for start in range(0, len(self.images), BATCH):
+            rows = (x[start : start + BATCH] for x in (self.images, self.chosen))
             parts.append(ops.convert_to_numpy(function(*map(ops.convert_to_tensor, rows))))
         return np.concatenate(parts).astype(np.float32, copy=False)
 
@@ -79,7 +80,7 @@ class LogitExplainer:
             The g rows of a pass, and the result (g, n, ...).
         """
         n, height, width, _ = images.shape
-        size = max(min(inference.BATCH, PIXELS // (height * width)) // n, 1)
+        size = max(min(BATCH, PIXELS // (height * width)) // n, 1)
         for i in range(0, len(variants), size):
             rows = variants[i : i + size]
             made = ops.reshape(make(rows), (-1, *images.shape[1:]))  # (g * n, height, width, channels)

@@ -8,10 +8,6 @@ the archive `inception-2015-12-05.tgz`, which Heusel et al., "GANs Trained by a 
 Local Nash Equilibrium", 2017, used for the FID.
 """
 
-import os
-import shutil
-import socket
-import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -20,11 +16,16 @@ from urllib.parse import urlsplit
 import numpy as np
 
 from cnnzoo.data import DataNotFound
+from cnnzoo.data.download import fetch
+from cnnzoo.data.network import is_reachable
+from cnnzoo.data.public import Single
 from cnnzoo.imaging.arrays import to_channels
 from cnnzoo.utils.atomic_files import data_dir, sha256
 
 URL = "https://openaipublic.blob.core.windows.net/diffusion/jul-2021/ref_batches/classify_image_graph_def.pb"
 SHA256 = "009d6814d1bc560d4e7b236e170e9b2d5ca6f4b57bd8037f6db05776204415c6"
+BYTES = 95_673_916
+FOLDER = "inception-2015-12-05"
 SPLITS = 10  # of the Inception score
 BATCH = 50  # images per pass
 
@@ -37,9 +38,9 @@ def graph_file() -> Path:
 
     Raises:
         DataNotFound: For a missing file without network access, within a second.
-        ValueError: For a file with another SHA-256; it is neither read nor deleted.
+        ValueError: For a file with another SHA-256; it is neither read nor deleted. Or for such a download.
     """
-    path = data_dir() / "inception-2015-12-05" / Path(urlsplit(URL).path).name
+    path = data_dir() / FOLDER / Path(urlsplit(URL).path).name
     if not path.exists():
         _fetch(path)
     _check(path)
@@ -47,25 +48,14 @@ def graph_file() -> Path:
 
 
 def _fetch(path: Path) -> None:
-    aside = path.with_name(f".{path.name}")
+    host = str(urlsplit(URL).hostname)
+    by_hand = f"put the file from {URL} there yourself, or name the folder with {FOLDER} in CNNZOO_DATA_DIR"
     try:
-        if not urllib.request.getproxies():  # fail fast if the host is unreachable
-            socket.create_connection((urlsplit(URL).hostname, 443), timeout=0.5).close()
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with urllib.request.urlopen(URL, timeout=30) as source, aside.open("wb") as target:
-            shutil.copyfileobj(source, target)
-    except OSError as error:
-        aside.unlink(missing_ok=True)
-        raise DataNotFound(
-            f"The Inception network of 2015 must be at {path}, and cannot be fetched ({error}). Put the file from "
-            f"{URL} there, or name the folder with inception-2015-12-05 in CNNZOO_DATA_DIR"
-        ) from None
-    try:
-        _check(aside)
-    except ValueError:
-        aside.unlink()
-        raise
-    os.replace(aside, path)
+        if not is_reachable(host):
+            raise ConnectionError(f"{host} cannot be reached. Try it with a network, or {by_hand}")
+        fetch(Single(path.name, URL, BYTES, SHA256), path, by_hand)
+    except ConnectionError as error:
+        raise DataNotFound(f"The Inception network of 2015 must be at {path}, and cannot be fetched: {error}") from None
 
 
 def _check(path: Path) -> None:

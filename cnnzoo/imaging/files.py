@@ -119,7 +119,7 @@ def read_fitted(source: Path | bytes, shape: tuple[int, int, int], name: str | N
 
     height, width, channels = shape
     image, name = opened(source, name)
-    is_plain = image.mode == {1: "L", 3: "RGB"}[channels] and orientation(image) == 1
+    is_plain = image.mode == {1: "L", 3: "RGB"}.get(channels) and orientation(image) == 1
     if not is_plain or image.has_transparency_data:
         return fit_to(read_image(image, name=name)[None], shape)[0]
     top, left, bottom, right = middle_box(image.height, image.width, height, width)

@@ -44,10 +44,14 @@ def check_partly(missing: np.ndarray, name: str) -> None:
     Raises:
         ValueError: All are missing, or none.
     """
-    if missing.all() or not missing.any():
+    if not missing.any():
         raise ValueError(
-            "A mask must not be 0 where pixels are missing, of a picture at least half of white, and 0 where they are "
-            f"kept. Received: {name}, by which {'everything' if missing.all() else 'nothing'} is missing"
+            "Each mask must mark at least one pixel as missing, in a picture by half of white or more. Received: "
+            f"{name}, by which nothing is missing"
+        )
+    if missing.all():
+        raise ValueError(
+            f"Each mask must be 0 for at least one pixel. Received: {name}, by which everything is missing"
         )
 
 

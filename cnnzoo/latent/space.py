@@ -44,9 +44,17 @@ def interpolate(
     """
     if steps < 2:
         raise ValueError(f"`steps` must be an integer >= 2. Received: {steps}")
-    a, b = (inference.latents(model, np.asarray(end, np.float32)[None])[0] for end in (a, b))
+    a, b = _vector(model, a), _vector(model, b)
     share = np.linspace(0.0, 1.0, steps)[:, None]  # (steps, 1)
     return images_of(model, _slerp(a, b, share) if spherical else (1 - share) * a + share * b, label)
+
+
+def _vector(model: Any, z: Any) -> np.ndarray:
+    """A latent vector, float32 (latent_dim,), checked."""
+    z = np.asarray(z, np.float32)
+    if z.shape != (model.latent_dim,):
+        raise ValueError(f"A latent vector must be float32 ({model.latent_dim},). Received: {z.dtype} {z.shape}")
+    return inference.latents(model, z[None])[0]
 
 
 def _slerp(a: np.ndarray, b: np.ndarray, share: np.ndarray) -> np.ndarray:
@@ -75,7 +83,7 @@ def traverse(model: Any, z: Any, dimension: int, values: Sequence[float], label:
     """
     if not 0 <= dimension < model.latent_dim:
         raise ValueError(f"`dimension` must be between 0 and {model.latent_dim - 1}. Received: {dimension}")
-    moved = np.repeat(np.asarray(z, np.float32)[None], len(values), axis=0)
+    moved = np.repeat(_vector(model, z)[None], len(values), axis=0)
     moved[:, dimension] = values
     return images_of(model, moved, label)
 

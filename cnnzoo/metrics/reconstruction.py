@@ -163,5 +163,5 @@ def hole_ssim_per_image(images: Images, reconstructions: Images, masks: Images) 
 def _in_hole(values: np.ndarray, mask: np.ndarray) -> float:
     missing = np.asarray(mask)[..., 0] != 0
     if not missing.any():
-        raise ValueError("Masks must not be 0 somewhere. Received: a mask by which nothing is missing")
+        raise ValueError("Each mask must mark at least one pixel as missing. Received: a mask of zeros")
     return float(values[missing].mean())

@@ -14,6 +14,7 @@ from cnnzoo.nn import losses
 from cnnzoo.nn.layers import unit_range, with_label
 from cnnzoo.registry import register
 from cnnzoo.tasks import inference
+from cnnzoo.tasks.compiled import in_batches
 
 
 @register("cvae")
@@ -97,7 +98,7 @@ class CVAE(VAE):
         """
         z = inference.latents(self, z)
         labels = inference.one_hot(self, len(z), labels)
-        return inference.in_batches(self, type(self).decoded, z, labels)
+        return in_batches(self, type(self).decoded, z, labels)
 
     def reconstruct(self, x: Any, labels: Any = None) -> np.ndarray:
         """decode(encode(x)) for one image or a batch, in the input dtype; arguments as in `encode`."""
@@ -123,11 +124,12 @@ class CVAE(VAE):
         """As in `VAE`, with required labels: n integers in [0, classes), or one for all."""
         if labels is None:
             raise ValueError("`labels` must come with the images, as the bound is on log p(x|label). Received: None")
-        return super().log_weights(images, samples, seed, inference.one_hot(self, len(images), labels))
+        batch, _ = inference.checked(self, images)
+        return super().log_weights(batch, samples, seed, inference.one_hot(self, len(batch), labels))
 
     def _known(self, x: Any, labels: Any) -> np.ndarray:
         """The one-hot labels (n, classes) of images, inferred by default."""
         images, _ = inference.checked(self, x)
         if labels is None:
-            return inference.in_batches(self, type(self).inferred, images)
+            return in_batches(self, type(self).inferred, images)
         return inference.one_hot(self, len(images), labels)

@@ -16,7 +16,7 @@ from cnnzoo.features.maps import FeatureMaps, unit_distance
 from cnnzoo.models.espcn import ESPCN
 from cnnzoo.nn import gan_losses
 from cnnzoo.nn.layers import SpectralConv2D
-from cnnzoo.phases import Phase
+from cnnzoo.phases import Phase, PhasedModel
 from cnnzoo.registry import register
 from cnnzoo.tasks.upscaler import SubPixelModel
 from cnnzoo.utils.lazy import lazy
@@ -112,7 +112,7 @@ class ESPCNGAN(ESPCN):
             stack += [SpectralConv2D(self.judge_width * min(2**i, 2), 4, 2, "same"), layers.LeakyReLU(0.2)]
         return keras.Sequential([*stack, SpectralConv2D(1, 3, 1, "same", dtype="float32")], name="discriminator")
 
-    def init_from(self, other: ESPCN) -> None:
+    def init_from(self, other: PhasedModel) -> None:
         super().init_from(other)
         self.faithful.set_weights(self.network.get_weights())
 

@@ -248,7 +248,8 @@ class LadderVAE(Reconstructor):
         """log p(x, z) - log q(z|x) in nats, (samples, n), for z sampled from q(z|x); see `VAE.log_weights`."""
         if samples < 1:
             raise ValueError(f"`samples` must be an integer >= 1. Received: {samples!r}")
-        images = unit_range(ops.convert_to_tensor(images))
+        batch, _ = inference.checked(self, images)
+        images = unit_range(ops.convert_to_tensor(batch))
         rng, found = np.random.default_rng(seed), []
         for _ in range(samples):
             noise = rng.standard_normal((images.shape[0], self.latent_dim), dtype=np.float32)

@@ -218,20 +218,21 @@ class VAE(Reconstructor):
         al., "Importance Weighted Autoencoders", 2016, equation 8).
 
         Args:
-            images: float32 (n, height, width, channels) in [0, 1], or uint8; already binarized for a model
-                of binary images.
+            images: One image or n, uint8 or float32 in [0, 1], of the model's shape; already binarized for a model of
+                binary images.
             samples: Samples per image, >= 1.
             seed: Of the samples.
             labels: One-hot (n, classes), for a conditional model; the bounds are then on log p(x|label).
 
         Raises:
-            ValueError: For images of another dtype, samples < 1, or labels for an unconditional model.
+            ValueError: For images of another shape, type or range, samples < 1, or labels for an unconditional model.
         """
         if labels is not None and not self.needs_labels:
             raise ValueError(f"`labels` must be None for the unconditional {self.architecture}. Received: labels")
         if samples < 1:
             raise ValueError(f"`samples` must be an integer >= 1. Received: {samples!r}")
-        images = unit_range(ops.convert_to_tensor(images))
+        batch, _ = inference.checked(self, images)
+        images = unit_range(ops.convert_to_tensor(batch))
         mean, log_variance = self.posterior(images, labels)  # (n, d)
         shape = (samples, *mean.shape)
         z = np.random.default_rng(seed).standard_normal(shape, dtype=np.float32)

@@ -19,6 +19,7 @@ from cnnzoo.phases import Phase
 from cnnzoo.registry import register
 from cnnzoo.tasks import inference
 from cnnzoo.tasks.autoencoder import SIDES, check_sides
+from cnnzoo.tasks.compiled import BATCH, in_batches
 from cnnzoo.tasks.sharing import Shared
 
 
@@ -217,7 +218,7 @@ class VQVAE(Shared):
             raise ValueError(
                 f"`codes` must be in [0, {self.codes}). Received: values in [{codes.min()}, {codes.max()}]"
             )
-        return inference.in_batches(self, type(self).decoded, codes.astype(np.int32))
+        return in_batches(self, type(self).decoded, codes.astype(np.int32))
 
     def reconstruct(self, x: Any) -> np.ndarray:
         """decode(encode(x)) for one image or a batch, in the input dtype."""
@@ -277,8 +278,8 @@ class VQVAE(Shared):
             choose: From a position, an index of (n, rows, columns), and its probabilities (m, codes) to codes (m,).
         """
         parts = []  # the count may be forged: memory grows only with decoded codes
-        for start in range(0, n, inference.BATCH):
-            part = np.zeros((min(inference.BATCH, n - start), *self.grid), np.int32)
+        for start in range(0, n, BATCH):
+            part = np.zeros((min(BATCH, n - start), *self.grid), np.int32)
             some = slice(start, start + len(part))
             for row, column in np.ndindex(*self.grid):
                 logits = ops.convert_to_numpy(self.prior(part[:, : row + 1]))[:, row, column]  # (m, codes)

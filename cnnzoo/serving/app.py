@@ -159,9 +159,12 @@ def decompressor(encoding: str) -> Callable[[bytes, int], bytes]:
         if not chunk and not unpacker.eof:
             raise invalid("The gzip body must be complete. Received: one that ends early")
         try:
-            return unpacker.decompress(chunk, limit) if chunk else b""
+            unpacked = unpacker.decompress(chunk, limit) if chunk else b""
         except zlib.error as error:
             raise invalid(f"The body must be gzip. Received: {error}") from None
+        if unpacker.unused_data:
+            raise invalid("The gzip body must end with its stream. Received: bytes after it")
+        return unpacked
 
     return unpack
 

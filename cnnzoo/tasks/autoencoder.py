@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from cnnzoo.tasks import inference
+from cnnzoo.tasks.compiled import in_batches
 from cnnzoo.tasks.sharing import Shared
 
 SIDES = range(8, 65, 4)  # for images of a folder; other multiples of 4 may be configured
@@ -48,7 +49,7 @@ class Reconstructor(Shared):
 
     def decode(self, z: Any) -> np.ndarray:
         """float32 images in [0, 1], (n, height, width, channels), from codes (n, latent_dim)."""
-        return inference.in_batches(self, type(self).decoded, inference.latents(self, z))
+        return in_batches(self, type(self).decoded, inference.latents(self, z))
 
     def reconstruct(self, x: Any) -> np.ndarray:
         """decode(encode(x)) for one image or a batch, in the input dtype."""

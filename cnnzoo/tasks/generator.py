@@ -6,6 +6,7 @@ import numpy as np
 from keras import ops
 
 from cnnzoo.tasks import inference
+from cnnzoo.tasks.compiled import in_batches
 from cnnzoo.tasks.sharing import Shared
 
 FIRST_SIDES = {28: 7, 32: 4, 64: 4}  # side of the first feature map of a convolutional generator, by image side
@@ -65,10 +66,10 @@ class ImageGenerator(Shared):
         """
         z = inference.latents(self, z)
         if self.classes:
-            return inference.in_batches(self, type(self).decoded, z, inference.one_hot(self, len(z), labels))
+            return in_batches(self, type(self).decoded, z, inference.one_hot(self, len(z), labels))
         if labels is not None:
             raise ValueError(f"`labels` must be None with a {self.architecture} without classes. Received: labels")
-        return inference.in_batches(self, type(self).decoded, z)
+        return in_batches(self, type(self).decoded, z)
 
     def generate(self, n: int, seed: int = 0, labels: Any = None, truncation: float | None = None) -> np.ndarray:
         """n images, determined by the arguments.

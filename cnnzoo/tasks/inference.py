@@ -8,12 +8,9 @@ import numpy as np
 
 from cnnzoo.data.ground import hint
 from cnnzoo.imaging.batch import as_batch
-from cnnzoo.tasks.compiled import BATCH, in_batches
+from cnnzoo.tasks.compiled import in_batches
 from cnnzoo.tasks.photo_inference import levels
 from cnnzoo.utils.caller import warn
-
-__all__ = ["BATCH", "called", "checked", "images_to_images", "images_to_rows", "in_batches", "latents", "noise"]
-__all__ += ["one_hot", "one_hot_in_turn"]
 
 
 def called(model: Any, images: Any) -> Any:

@@ -14,7 +14,7 @@ from cnnzoo.imaging.resampling import downscale, mirrored, upscaling_weights
 from cnnzoo.imaging.self_ensemble import self_ensemble
 from cnnzoo.nn.layers import DepthToSpace, ReplicaSeedGenerator, unit_range
 from cnnzoo.nn.losses import psnr
-from cnnzoo.phases import Phase
+from cnnzoo.phases import Phase, PhasedModel
 from cnnzoo.tasks.photo_inference import LARGEST, each_photograph, levels, rounded, units
 from cnnzoo.tasks.sharing import Shared
 
@@ -69,14 +69,15 @@ class SubPixelModel(Shared):
         """Small images (n, height, width, 1) to float32 (n, height, width, scale^2)."""
         raise TypeError(f"{type(self).__name__} must define make_network()")
 
-    def init_from(self, other: "SubPixelModel") -> None:
+    def init_from(self, other: PhasedModel) -> None:
         """Copies the weights of another network; for another scale, without the scale-dependent layer.
 
         Raises:
-            ValueError: For different layers.
+            ValueError: For different layers, or a model of another kind.
         """
-        pairs = list(zip(self.convolutions, other.convolutions, strict=False))
-        if len(self.convolutions) != len(other.convolutions) or any(
+        convolutions = other.convolutions if isinstance(other, SubPixelModel) else []
+        pairs = list(zip(self.convolutions, convolutions, strict=False))
+        if len(self.convolutions) != len(convolutions) or any(
             mine.kernel.shape[:-1] != theirs.kernel.shape[:-1] for mine, theirs in pairs
         ):
             raise ValueError(

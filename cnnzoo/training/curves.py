@@ -36,8 +36,12 @@ def points(path: Path, score: str | None = None) -> list[tuple[float, float]]:
         found = [(float(entry[x]), entry[y]) for entry in entries if finite(entry.get(y)) is not None]
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"{file} must be written by cnnzoo train{option}. Received: {error}") from None
+    if not found and score is None:
+        raise ValueError(f"{file} must have the loss of an epoch. Received: {', '.join(names) or 'no epochs'}")
     if not found:
-        raise ValueError(f"The curve of {path} must be one of {', '.join(names) or 'none yet'}. Received: {y}")
+        raise ValueError(
+            f"--score must be one of {', '.join(names) or 'none yet'}, the scores in {path}. Received: {y}"
+        )
     return found
 
 

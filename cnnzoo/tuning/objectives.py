@@ -6,11 +6,9 @@ from typing import Any, Literal
 
 import numpy as np
 
-from cnnzoo import hub
 from cnnzoo.data import ImageSet, load
-from cnnzoo.data.photographs import photographs
 from cnnzoo.evaluation import bounds, evaluate, restoration
-from cnnzoo.evaluation.generation import default_extractor
+from cnnzoo.evaluation.generation import default_extractor, judge_of
 from cnnzoo.metrics import features, reconstruction
 from cnnzoo.metrics.scores import Score
 
@@ -76,8 +74,7 @@ def _generation(model: Any, objective: str, found: ImageSet, data: str) -> tuple
     extractor = default_extractor(model.image_shape, data)
     if extractor is None:
         raise ValueError(f"no shipped classifier judges images {tuple(model.image_shape)} beside those of {data}")
-    judge = hub.build(extractor)
-    judge.ground = ""  # no hint to invert samples: they are not a user's images
+    judge = judge_of(model, extractor)
     real, fake = judge.features(found.images), judge.features(model.generate(len(found.images), seed=SEED))
     protocol = {"extractor": extractor, "generated": len(found.images), "generation seed": SEED}
     return float(OF_FEATURES[objective](real, fake)), protocol
@@ -101,11 +98,10 @@ def _bounds(model: Any, found: ImageSet, samples: int, count: int) -> dict[str, 
 
 
 def _restoration(model: Any, objective: str, data: str) -> Score:
+    found = restoration.images(model, data, "validation")
     if model.task == "inpaint":
-        found = restoration.inpainting_images(model, data, "validation")
         scores = restoration.inpainting(model, found.name, found.images, baselines=False)
         return next(score for score in scores if score.name == objective)
-    found = photographs(data, "validation", None if model.task == "upscale" else model.image_shape[2])
     measured = restoration.BY_TASK[model.task]
     scores = [score for score in measured(model, found, baselines=False) if score.name.startswith(f"{objective}_")]
     if model.task == "upscale":

@@ -6,12 +6,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from cnnzoo.evaluation import check
 from cnnzoo.evaluation.generation import default_extractor
 from cnnzoo.recipes import Recipe
 from cnnzoo.registry import architecture, list_models, split_name
 from cnnzoo.training.plan import make_plan
 from cnnzoo.tuning.objectives import objectives
 from cnnzoo.tuning.space import Space, check_space, to_json, within
+from cnnzoo.utils.configuration import check as check_config
+from cnnzoo.utils.configuration import fields_of
 
 TUNERS = ("random", "hyperband", "bayesian")
 
@@ -86,7 +89,7 @@ def search_spec(
     objective = objective or next(iter(allowed))
     if not isinstance(trials, int) or trials < 1:
         raise ValueError(f"`trials` must be an integer >= 1. Received: {trials!r}")
-    config = dict(config or {})
+    config = check_config(name, fields_of(cls), config or {})
     own_space = {key: domain for key, domain in getattr(cls, "search_space", {}).items() if key not in config}
     domains = check_space(cls, own_space if space is None else space)
     if both := sorted(set(domains) & set(config)):
@@ -115,6 +118,7 @@ def search_spec(
             f"no shipped classifier judges images {tuple(model.image_shape)} beside those of {plan['data']}, and "
             f"{objective} needs one"
         )
+    check(model, plan["data"], "validation")
     if "batch_size" in domains:
         own["batch_size"] = Recipe.batch_size
         if space is None:

@@ -555,8 +555,15 @@ def test_latent_commands_reject_bad_input_in_one_line(refusal, runs, digits, tmp
     monkeypatch.chdir(tmp_path)
     image, dcgan, coder = digits[0][0], runs["dcgan"], runs["autoencoder"]
     for line, complaint in (
-        (["interpolate", "lenet.mnist"], "The model must generate or reconstruct. Received: 'lenet.mnist'"),
-        (["interpolate", coder], "Images must be given with a model that cannot draw latents"),
+        (
+            ["interpolate", "lenet.mnist"],
+            "The model must have latent vectors, as generators and autoencoders have. Received: 'lenet.mnist', whose",
+        ),
+        (["interpolate", "espcn.x2"], "The model must have latent vectors, "),
+        (["traverse", "espcn.x2", image], "The model must have latent vectors, "),
+        (["invert", "espcn.x2", image], "The model must have latent vectors, "),
+        (["interpolate", "vqvae.cifar10"], "The model must have latent vectors, "),
+        (["interpolate", coder], f"{coder} needs images: it cannot draw random codes"),
         (["interpolate", coder, image], "Images must be none, or two or more. Received: one"),
         (
             ["interpolate", dcgan, image, image],
@@ -593,6 +600,6 @@ def test_evaluate_inception_rejects_missing_network_file(refusal, runs, tmp_path
         raise OSError("no network")
 
     monkeypatch.setenv("CNNZOO_DATA_DIR", str(tmp_path))
-    monkeypatch.setattr("urllib.request.getproxies", dict)
+    monkeypatch.setattr("cnnzoo.data.network.getproxies", dict)
     monkeypatch.setattr("socket.create_connection", cut)
     assert "The Inception network of 2015 must be at" in refusal("evaluate", runs["dcgan"], "--inception")

@@ -159,7 +159,10 @@ def test_runs_plot_writes_chart_and_warns_of_missing_curve(runs, command, tmp_pa
         (["nowhere"], "nowhere must be the folder of a run, or a folder of them. Received: a path without one"),
         (["--sort", "speed"], "--sort must be one of run, model, data, epochs, state, loss, score, hours."),
         (["finished", "--plot", "a.jpg"], "--plot must be a .png file. Received: a.jpg"),
-        (["finished", "--plot", "a.png", "--score", "fid"], "one of coverage, frechet, frechet_over_floor."),
+        (
+            ["finished", "--plot", "a.png", "--score", "fid"],
+            "--score must be one of coverage, frechet, frechet_over_floor, the ",
+        ),
         (["something"], "something must have runs. Received: an empty folder"),
     ],
 )

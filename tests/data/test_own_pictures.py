@@ -17,7 +17,7 @@ from cnnzoo.data.catalog import CATALOG
 from cnnzoo.data.ground import ground_of
 from cnnzoo.data.photographs import photographs
 from cnnzoo.imaging.arrays import fit_to
-from cnnzoo.imaging.files import read_image
+from cnnzoo.imaging.files import read_image, save_png
 from cnnzoo.registry import architecture, list_models
 from cnnzoo.training import shape
 
@@ -148,6 +148,12 @@ def test_load_accepts_pictures_without_class_folders(within, tmp_path):
     assert train.images.shape == (8, 8, 8, 3) and test.images.shape == (2, 8, 8, 3)
     assert train.labels is None and train.classes == ()
     assert not {image.tobytes() for image in train.images} & {image.tobytes() for image in test.images}
+
+
+def test_load_rejects_two_channels(tmp_path):
+    save_png(tmp_path / "0.png", np.zeros((16, 16, 3), np.uint8))
+    with pytest.raises(ValueError, match=r"must have 1 or 3 channels.*Received: 3 channels for a model of 2"):
+        data.load(tmp_path, shape=(16, 16, 2))
 
 
 def test_load_accepts_test_pictures_without_class_folders(tmp_path):

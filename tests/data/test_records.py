@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 
 import cnnzoo
-from cnnzoo.data import DataNotFound, load
+from cnnzoo.data import DataNotFound, load, records
 from cnnzoo.data.sources import rows_of
 
 array_record = pytest.importorskip("array_record.python.array_record_module")
@@ -174,6 +174,31 @@ def test_tfrecord_rejects_damaged_file(tmp_path):
         path.write_bytes(content)
         with pytest.raises(ValueError, match=wrong + message):
             load(f"tfrecord:{path}")
+
+
+def test_tfrecord_rejects_other_file_by_its_first_bytes(tmp_path, monkeypatch):
+    path = tmp_path / "a.tfrecord"
+    path.write_bytes(bytes(100_000))
+    walked = []
+    monkeypatch.setattr(
+        records, "masked_crc32c", lambda rows, of=records.masked_crc32c: walked.append(rows) or of(rows)
+    )
+    with pytest.raises(ValueError, match="a length with a wrong CRC in record 0"):
+        load(f"tfrecord:{path}")
+    assert sum(map(len, walked)) == 1
+
+
+def test_tfrecord_with_more_records_than_a_block(tmp_path, monkeypatch):
+    monkeypatch.setattr(records, "BLOCK", 4)
+    path = write(tmp_path / "a.tfrecord", labeled(range(10)))
+    found = [load(f"tfrecord:{path}", split).images for split in ("train", "test")]
+    assert {image.tobytes() for image in np.concatenate(found)} == {image.tobytes() for image in PICTURES[:10]}
+    raw = bytearray(path.read_bytes())
+    raw[-1 - 16 - len(labeled([9])[0])] ^= 1  # the checksum of the ninth record's contents is not looked at
+    raw[-16 - len(labeled([9])[0])] ^= 1
+    path.write_bytes(raw)
+    with pytest.raises(ValueError, match="a length with a wrong CRC in record 9"):
+        load(f"tfrecord:{path}")
 
 
 def test_arrayrecord_rejects_damaged_file(tmp_path):

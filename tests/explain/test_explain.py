@@ -318,6 +318,22 @@ def test_explain_functions_reject_invalid_arguments(call, complaint):
         call(trained())
 
 
+def test_activation_maximization_rejects_units_of_unconditional_discriminator():
+    model = samples.fresh("dcgan")
+    assert len(explain.activation_maximization(model, [0], steps=1)) == 1
+    for units in ([1], [0, -1]):
+        with pytest.raises(ValueError, match=r"`units` must be \[0\] with a dcgan, .*Received: \[-?[01]"):
+            explain.activation_maximization(model, units, steps=1)
+
+
+def test_explain_does_not_warn_of_light_ground_in_its_own_images():
+    assert trained().ground == "dark"  # a warning would be an error
+    explain.deletion(trained(), DIGITS[:1], DIGITS[:1, ..., 0], baseline=1.0, steps=2)
+    explain.activation_maximization(trained(), [3], baseline=1.0, steps=1)
+    with pytest.warns(UserWarning, match="dark on light"):
+        explain.insertion(trained(), 255 - DIGITS[:1], DIGITS[:1, ..., 0], steps=1)
+
+
 def test_saliency_rejects_images_smaller_than_receptive_field():
     backbone = [layers.Conv2D(2, 5, activation="relu"), layers.Conv2D(2, 5), layers.GlobalAveragePooling2D()]
     model = Toy((None, None, 1), *backbone)

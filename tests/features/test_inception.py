@@ -3,7 +3,10 @@
 The real network is not available to the tests. A graph of three nodes with the same names replaces it.
 """
 
+import http.server
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -97,23 +100,63 @@ def test_inception_rejects_file_with_wrong_sha256(place):
     assert place.read_bytes() == before
 
 
-def test_graph_file_is_downloaded_only_once(place, tmp_path, monkeypatch):
+@pytest.fixture
+def server(place, tmp_path, monkeypatch):
+    """A local HTTP server of the graph of three nodes; with `stalls`, the first answer waits in the middle."""
     source = tmp_path / "elsewhere" / place.name
     write_graph(source)
-    monkeypatch.setattr(inception, "URL", source.as_uri())
-    monkeypatch.setattr(inception, "SHA256", sha256(source))
-    monkeypatch.setattr("socket.create_connection", lambda *a, **k: source.open("rb"))  # any object with a close method
-    assert inception.graph_file() == place and place.read_bytes() == source.read_bytes()
-    source.unlink()
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.server.asked.append(self.path)
+            data, stalls = source.read_bytes(), self.server.stalls and len(self.server.asked) == 1
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(data)))
+            self.end_headers()
+            self.wfile.write(data[:100])
+            self.wfile.flush()
+            if stalls:
+                self.server.begun.set()
+                self.server.go.wait(60)
+            self.wfile.write(data[100:])
+
+        def log_message(self, *_):
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        server.asked, server.stalls = [], False
+        server.begun, server.go = threading.Event(), threading.Event()
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        monkeypatch.setattr(inception, "URL", f"http://127.0.0.1:{server.server_port}/{place.name}")
+        monkeypatch.setattr(inception, "SHA256", sha256(source))
+        monkeypatch.setattr(inception, "is_reachable", lambda host: True)
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+def test_graph_file_is_downloaded_only_once(place, server):
+    assert inception.graph_file() == place and sha256(place) == inception.SHA256
     assert inception.graph_file() == place
+    assert server.asked == [f"/{place.name}"] and list(place.parent.iterdir()) == [place]
 
 
-def test_graph_file_deletes_download_with_wrong_sha256(place, tmp_path, monkeypatch):
-    source = tmp_path / "elsewhere" / place.name
-    write_graph(source)
-    monkeypatch.setattr(inception, "URL", source.as_uri())
-    monkeypatch.setattr("socket.create_connection", lambda *a, **k: source.open("rb"))
-    with pytest.raises(ValueError, match="must be the Inception network of 2015"):
+def test_graph_file_may_be_downloaded_twice_at_a_time(place, server):
+    server.stalls = True
+    with ThreadPoolExecutor() as pool:
+        first = pool.submit(inception.graph_file)
+        assert server.begun.wait(60)
+        assert inception.graph_file() == place
+        server.go.set()
+        assert first.result() == place
+    assert sha256(place) == inception.SHA256 and list(place.parent.iterdir()) == [place]
+
+
+@pytest.mark.parametrize(("name", "value", "reason"), [("SHA256", "0" * 64, "other bytes"), ("BYTES", -40_000, "more")])
+def test_graph_file_deletes_download_with_other_bytes(place, server, monkeypatch, name, value, reason):
+    monkeypatch.setattr(inception, name, value)
+    with pytest.raises(ValueError, match=f"has changed: {reason}.*; put the file from .* there yourself"):
         inception.graph_file()
     assert list(place.parent.iterdir()) == []
 
@@ -125,7 +168,7 @@ def test_evaluate_inception_fails_quickly_without_internet(place, monkeypatch):
     monkeypatch.setattr("socket.create_connection", cut)
     began = time.monotonic()
     with pytest.raises(
-        DataNotFound, match=r"must be at .*classify_image_graph_def\.pb, and cannot be fetched .*CNNZOO_DATA"
+        DataNotFound, match=r"must be at .*classify_image_graph_def\.pb, and cannot be fetched: .*CNNZOO_DATA"
     ):
         evaluate("dcgan.mnist", "digits", inception=True)
     assert time.monotonic() - began < 30  # a bound for slow machines; most of the time is for building the model

@@ -174,7 +174,7 @@ def test_hole_metrics_score_only_missing_pixels():
     np.testing.assert_allclose(hole_mse_per_image(images, made, hidden), squared)
     np.testing.assert_allclose(hole_ssim_per_image(images, made, hidden), ssim)
     with pytest.raises(
-        ValueError, match=r"Masks must not be 0 somewhere. Received: a mask by which nothing is missing"
+        ValueError, match=r"Each mask must mark at least one pixel as missing. Received: a mask of zeros"
     ):
         hole_mse_per_image(images[:1], made[:1], [np.zeros((19, 17, 1))])
 
@@ -195,7 +195,7 @@ def test_as_missing_accepts_masks_of_all_shapes_and_dtypes(given, dtype):
         (np.eye(6, 7), r"Masks must have shape \(6, 8\[, 1\]\) or \(2, 6, 8\[, 1\]\). Received: \(6, 7\)"),
         (np.ones((3, 6, 8)), r"Received: \(3, 6, 8\)"),
         (np.eye(6, 8, dtype=complex), "Masks must be booleans or numbers. Received: complex128"),
-        (np.zeros((6, 8)), "must not be 0 where .*Received: the mask of image 0, by which nothing is missing"),
+        (np.zeros((6, 8)), "Each mask must mark at least one pixel as .*: the mask of image 0, by which nothing is"),
         (np.stack([np.eye(6, 8), np.ones((6, 8))]), "the mask of image 1, by which everything is missing"),
     ],
 )
@@ -305,5 +305,5 @@ def test_read_mask_rejects_partly_erased_photograph(strokes, tmp_path):
 def test_as_missing_rejects_dark_mask_image(strokes):
     dim = np.where(strokes, 90, 0).astype(np.uint8)
     dim[0, 0] = 40  # a third value, so the threshold is half of white
-    with pytest.raises(ValueError, match=r"of a picture at least half of white, .*by which nothing is missing"):
+    with pytest.raises(ValueError, match=r"in a picture by half of white or more.*by which nothing is missing"):
         given_masks.as_missing(file_of(Image.fromarray(dim)), (1, 60, 80))

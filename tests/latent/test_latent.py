@@ -194,7 +194,15 @@ def test_nearest_ratio_separates_copies_from_new_images():
         (lambda m: latent.interpolate(m, [0.0] * 4, [0.0] * 4, 1), "`steps` must be an integer >= 2.*Received: 1"),
         (
             lambda m: latent.interpolate(m, [0.0] * 3, [0.0] * 4),
-            r"Latents must be float32 \(n, 4.*Received: float32 \(1, 3\)",
+            r"A latent vector must be float32 \(4,\). Received: float32 \(3,\)",
+        ),
+        (
+            lambda m: latent.interpolate(m, [0.0] * 4, [[0.0] * 4]),
+            r"A latent vector must be float32 \(4,\). Received: float32 \(1, 4\)",
+        ),
+        (
+            lambda m: latent.traverse(m, [[0.0] * 4], 0, [0.0]),
+            r"A latent vector must be float32 \(4,\). Received: float32 \(1, 4\)",
         ),
         (
             lambda m: latent.interpolate(m, [0.0] * 4, [0.0] * 4, label=1),

@@ -67,6 +67,12 @@ def test_init_from_accepts_fused_weights_and_other_scale(photograph):
     assert last[0].kernel.shape[:-1] == last[1].kernel.shape[:-1]
 
 
+@pytest.mark.parametrize("name", ["espcn", "espcn_gan"])
+def test_init_from_rejects_model_of_another_kind(name):
+    with pytest.raises(ValueError, match=f"'{name}' must begin with a model of equal layers. Received: 'lenet'"):
+        cnnzoo.build(name, scale=2).init_from(cnnzoo.build("lenet"))
+
+
 @pytest.mark.parametrize("name", ["espcn", "espcn_classic"])
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
 def test_upscale_preserves_dtype_for_any_size(name, dtype, photograph):

@@ -199,8 +199,8 @@ def test_inpaint_accepts_one_mask_per_image_or_for_all():
     ("x", "mask", "complaint"),
     [
         (picture(8, 9)[0], np.eye(9, 8), r"Masks must have shape \(8, 9\[, 1\]\) or \(1, 8, 9.*Received: \(9, 8\)"),
-        (picture(8, 9)[0], np.zeros((8, 9)), "must not be 0 .*image 0, by which nothing is missing"),
-        (picture(8, 9)[0], np.ones((8, 9)), "must not be 0 .*image 0, by which everything is missing"),
+        (picture(8, 9)[0], np.zeros((8, 9)), "must mark at least one pixel .*image 0, by which nothing is missing"),
+        (picture(8, 9)[0], np.ones((8, 9)), "must be 0 for at .*image 0, by which everything is missing"),
         (picture(8, 9, 1)[0], np.eye(8, 9), r"3\) or .*Received: shape \(8, 9, 1\)"),
         (picture(8, 9)[0].astype(np.int32), np.eye(8, 9), "Received: int32"),
         (np.full((8, 9, 3), np.nan, np.float32), np.eye(8, 9), "Received: values in"),

@@ -120,3 +120,9 @@ def test_ladder_vae_rejects_invalid_configuration(config, message):
 def test_log_weights_rejects_zero_samples(tiny):
     with pytest.raises(ValueError, match=r"`samples` must be an integer >= 1\. Received: 0"):
         tiny.log_weights(GRAY, samples=0)
+
+
+def test_log_weights_check_images_and_take_a_single_one(tiny):
+    with pytest.raises(ValueError, match=r"Images must be uint8 in \[0, 255\] or float32 in \[0, 1\].*Received: "):
+        tiny.elbo(GRAY.astype(np.float32) + 2)
+    np.testing.assert_array_equal(tiny.log_weights(GRAY[0], 2), tiny.log_weights(GRAY[:1], 2))

@@ -53,7 +53,7 @@ class Linear(VAE):
 
 
 def points(n):
-    return np.random.default_rng(1).normal(size=(n, 4, 4, 1)).astype(np.float32)
+    return np.random.default_rng(1).random((n, 4, 4, 1), dtype=np.float32)
 
 
 def log_evidence(x):
@@ -505,5 +505,16 @@ def test_log_weights_rejects_invalid_arguments_but_accepts_uint8():
         model.log_weights(FLOATS, labels=np.eye(8))
     with pytest.raises(ValueError, match=r"`samples` must be an integer >= 1.*Received: 0"):
         model.log_weights(FLOATS, samples=0)
+    with pytest.raises(
+        ValueError, match=r"Images must be uint8 in \[0, 255\] or float32 in \[0, 1\].*values in \[0, 255"
+    ):
+        model.elbo(255 * FLOATS)
     gray = np.rint(255 * FLOATS).astype(np.uint8)
     np.testing.assert_allclose(model.elbo(gray), model.elbo(gray.astype(np.float32) / 255), rtol=1e-6)
+
+
+def test_log_weights_of_single_image_are_those_of_a_batch_of_one(conditional):
+    model = samples.fresh("vae", **TINY)
+    np.testing.assert_array_equal(model.log_weights(FLOATS[0], 3), model.log_weights(FLOATS[:1], 3))
+    assert model.elbo(FLOATS[0]).shape == (1,)
+    np.testing.assert_array_equal(conditional.elbo(FLOATS[0], labels=2), conditional.elbo(FLOATS[:1], labels=2))

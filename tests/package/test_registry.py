@@ -1,5 +1,6 @@
 """The registry: names, and the models built from them."""
 
+import pickle
 import subprocess
 import sys
 
@@ -23,6 +24,13 @@ def test_list_and_card_import_no_deep_learning_library():
     """
     out = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
     assert out.strip() == "set()"
+
+
+def test_unknown_name_survives_pickling():
+    with pytest.raises(UnknownName) as caught:
+        cnnzoo.build("dcgann")
+    copy = pickle.loads(pickle.dumps(caught.value))
+    assert type(copy) is UnknownName and str(copy) == str(caught.value)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import gzip
 import json
 import re
 import runpy
@@ -9,6 +10,7 @@ import shlex
 import shutil
 import socket
 import threading
+from collections.abc import Sequence
 from concurrent import futures
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -57,7 +59,9 @@ def catalog(folder):
 # -- application -------------------------------------------------------------------------------------------------------
 
 
-async def call(app, path: str, *chunks: bytes, method: str = "POST", then: str = "") -> tuple[int, bytes]:
+async def call(
+    app, path: str, *chunks: bytes, method: str = "POST", then: str = "", headers: Sequence[tuple[bytes, bytes]] = ()
+) -> tuple[int, bytes]:
     """Returns status and body of the response to a chunked request, which may stall or end in a disconnection."""
     messages = [{"type": "http.request", "body": chunk, "more_body": True} for chunk in chunks]
     if not then:
@@ -72,9 +76,18 @@ async def call(app, path: str, *chunks: bytes, method: str = "POST", then: str =
     async def send(message):
         sent.append(message)
 
-    scope = {"type": "http", "method": method, "path": path, "raw_path": path.encode(), "headers": []}
+    scope = {"type": "http", "method": method, "path": path, "raw_path": path.encode(), "headers": [*headers]}
     await app({**scope, "query_string": b"", "root_path": ""}, receive, send)
     return sent[0]["status"], sent[1]["body"]
+
+
+def test_server_refuses_bytes_after_gzip_body_at_once(catalog):
+    app = application(catalog, Workers(Held(), 1, 3), 1000)
+    body = gzip.compress(b"{}")
+    encoded = [(b"content-encoding", b"gzip")]
+    for chunks in ([body + b"more"], [body, b"more"], [body, gzip.compress(b"{}")]):
+        status, content = asyncio.run(call(app, PATH, *chunks, then="stall", headers=encoded))
+        assert status == 400 and "must end with its stream. Received: bytes after it" in json.loads(content)["error"]
 
 
 class Held:

@@ -86,3 +86,12 @@ def test_measure_matches_psnr_on_held_out_photographs(name, tmp_path):
     objective = next(iter(objectives(type(model))))
     found = measure(model, objective, folder)
     assert found.value == pytest.approx(scores[0].value) and found.unit == "dB" and found.better == "higher"
+
+
+def test_measure_rejects_photographs_too_small_for_ssim(tmp_path):
+    from cnnzoo.imaging.files import save_png
+
+    for i in range(10):
+        save_png(tmp_path / f"train/any/{i}.png", np.full((12, 12, 1), 9 * i, np.uint8))
+    with pytest.raises(ValueError, match=r"Sides of photographs must be 15 pixels or more. Received: fewer in "):
+        measure(cnnzoo.build("espcn.x2"), "psnr", str(tmp_path))

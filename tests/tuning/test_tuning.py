@@ -16,6 +16,7 @@ from toys import Shade
 import cnnzoo
 from cnnzoo import registry
 from cnnzoo.data import load
+from cnnzoo.imaging.files import save_png
 from cnnzoo.registry import UnknownName, register
 from cnnzoo.tuning import Search, oracles
 from cnnzoo.tuning.space import to_hyperparameters
@@ -240,6 +241,7 @@ def test_tune_command_runs_bayesian_search_within_space(tmp_path, capsys):
         ({"limit": 9}, "`batch_size` must be between 1 and 9, the size of digits. Received: 64"),
         ({"seed": -1}, "`seed` must be an integer >= 0. Received: -1"),
         ({"crop": 64}, "`crop` must not be given with 'shade', .*. Received: crop=64"),
+        ({"config": {"slope": "steep"}}, "`slope` must be a number, such as .*. Received: 'steep'"),
         ({"data": [0.5]}, "`data` must be the name of a data set, or a folder. Received: a list"),
         ({"data": "nowhere"}, "`data` must be one of .*. Received: 'nowhere'"),
         ({"name": "dcgan", "config": {"image_shape": [32, 32, 1]}}, "no shipped classifier judges images"),
@@ -249,6 +251,20 @@ def test_tune_rejects_invalid_arguments(tmp_path, change, message):
     with pytest.raises(ValueError, match=message):
         cnnzoo.tune(**{**ASKED, **change}, out=tmp_path / "search")
     assert not (tmp_path / "search").exists()
+
+
+def test_tune_rejects_data_without_validation_images_before_training(tmp_path):
+    for i in range(9):  # a tenth is none
+        save_png(tmp_path / f"own/{i}.png", np.full((8, 8, 1), 9 * i, np.uint8))
+    asked = {**ASKED, "data": tmp_path / "own", "limit": None, "space": {"batch_size": [2]}}
+    with pytest.raises(ValueError, match=r"must have 1 images or more in the split 'validation'. Received: 0"):
+        cnnzoo.tune(**asked, out=tmp_path / "search")
+    assert not (tmp_path / "search").exists()
+
+
+def test_tune_takes_numpy_numbers_in_config(search):
+    again = cnnzoo.tune(**{**ASKED, "config": {"slope": np.float32(2)}}, out=search.path)
+    assert again == search
 
 
 def test_tune_rejects_unknown_names_and_malformed_space(tmp_path, capsys):

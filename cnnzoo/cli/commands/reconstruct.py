@@ -24,7 +24,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    from cnnzoo.imaging.arrays import to_uint8
     from cnnzoo.imaging.files import format_for, save_png
 
     stems = [path.stem for path in args.image]
@@ -45,5 +44,5 @@ def run(args: argparse.Namespace) -> None:
         model = models.load_with_method(args.name, "reconstruct")
         made = model.reconstruct(read(args.image, model, args.invert))
     for target, image in zip(targets, made, strict=True):
-        save_png(target, to_uint8(image) if args.pixels else enlarged(to_uint8(image)))
+        save_png(target, image if args.pixels else enlarged(image))
         print(target)
