@@ -1,6 +1,5 @@
 """Saving, verifying and loading checkpoints."""
 
-import json
 import secrets
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,11 +13,13 @@ from cnnzoo.checkpoints.card import (
     FORMAT,
     GOLDEN,
     GRAPHS,
+    PLAN,
     WEIGHTS,
     Checkpoint,
     CheckpointError,
     check_card,
     open_checkpoint,
+    read_plan,
 )
 from cnnzoo.checkpoints.golden import write_golden
 from cnnzoo.data.catalog import CATALOG
@@ -61,14 +62,14 @@ def load(path: str | Path) -> Any:
         model.class_names = tuple(map(str, about.get("classes", ())))
         model.origin = path
         return model
-    if (path / "run.json").exists():
+    if (path / PLAN).exists():
         if not (path / WEIGHTS).exists():
             raise CheckpointError(f"the run in {path} is not finished; resume it with: cnnzoo train --resume {path}")
-        plan = json.loads((path / "run.json").read_text())
+        plan = read_plan(path)
         model = as_trained(_build(plan, path / WEIGHTS), plan)
         model.origin = path
         return model
-    raise CheckpointError(f"{path} must be a checkpoint or a finished run. Received: neither {CARD} nor run.json")
+    raise CheckpointError(f"{path} must be a checkpoint or a finished run. Received: neither {CARD} nor {PLAN}")
 
 
 def as_trained(model: Any, plan: Mapping[str, Any]) -> Any:
