@@ -226,8 +226,7 @@ def _data_of(name: str | Path, split: str) -> tuple:
         return as_name(name), split, None
     if is_checkpoint(name):
         found = card(name)
-        shape = from_config(found["architecture"], found["config"]).image_shape
-        return found["data"]["name"], split, shape, found["recipe"].get("crop")
+        return found["data"]["name"], split, build(name).image_shape, found["recipe"].get("crop")
     arch, tag = split_name(name)
     if not tag or arch not in list_models() or Path(name).is_dir():
         return name, split, None

@@ -9,11 +9,13 @@
 A checkpoint is data alone: JSON, HDF5, NumPy arrays and graphs of ONNX operators, never pickled objects or code.
 """
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from cnnzoo.utils.atomic_files import json_text, write_text
 from cnnzoo.utils.json_content import content
 
 FORMAT = 1
@@ -91,6 +93,22 @@ def read_plan(folder: Path) -> dict[str, Any]:
     except (OSError, ValueError) as error:
         raise CheckpointError(f"{folder} must be the folder of a training run. Received: {error}") from None
     return plan
+
+
+def write_card(card: Mapping[str, Any], folder: Path, file: Path) -> None:
+    """Writes a card into a folder, checked as it will be read: numbers that are not finite become null.
+
+    Args:
+        card: The fields.
+        folder: Where to write it.
+        file: The final path, for the message.
+
+    Raises:
+        CheckpointError: It is malformed; nothing is written.
+    """
+    text = json_text(card)
+    check_card(json.loads(text), file)
+    write_text(folder / CARD, text + "\n")
 
 
 def check_card(card: Any, file: Path) -> None:

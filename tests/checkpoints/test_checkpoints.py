@@ -152,7 +152,7 @@ def test_load_rejects_missing_or_malformed_card(tmp_path):
         checkpoints.open_checkpoint(tmp_path / "nowhere")
 
 
-@pytest.mark.parametrize("crash", ["write_golden", "write_json", "_replace"])
+@pytest.mark.parametrize("crash", ["write_golden", "write_card", "_replace"])
 def test_save_crash_preserves_previous_checkpoint(saved, crash, monkeypatch):
     before = {p.name: p.read_bytes() for p in saved.path.iterdir()}
 
@@ -164,6 +164,30 @@ def test_save_crash_preserves_previous_checkpoint(saved, crash, monkeypatch):
         checkpoints.save(cnnzoo.build("lenet"), saved.path, **ABOUT)
     assert {p.name: p.read_bytes() for p in saved.path.iterdir()} == before
     assert os.listdir(saved.path.parent) == ["lenet.test"]
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_save_refuses_score_that_is_not_finite_and_preserves_previous_checkpoint(saved, value):
+    score = Score("psnr", value, "dB", "higher", 10).to_json()
+    with pytest.raises(CheckpointError, match=r"card.json: scores: `value` must be of type float. Received: None"):
+        checkpoints.save(cnnzoo.build("lenet"), saved.path, **{**ABOUT, "scores": [score]})
+    assert checkpoints.open_checkpoint(saved.path) == saved
+    assert os.listdir(saved.path.parent) == ["lenet.test"]
+
+
+@pytest.mark.parametrize(
+    ("arch", "field", "size"),
+    [("autoencoder", "latent_dim", 8_000_000), ("autoencoder", "width", 8_000_000), ("lenet", "classes", 1_000_000)],
+)
+def test_load_refuses_card_that_asks_for_more_than_its_weights(tmp_path, arch, field, size):
+    saved = checkpoints.save(cnnzoo.build(arch), tmp_path / "large", **ABOUT)
+    config = {**saved.card["config"], field: size}
+    (saved.path / "card.json").write_text(json.dumps({**saved.card, "config": config}))
+    with pytest.raises(
+        CheckpointError, match=rf"h5 does not match the configuration of '{arch}': its weights must fit"
+    ):
+        checkpoints.load(saved.path)
+    assert cnnzoo.build(arch).count_params()  # others are built as before
 
 
 def test_save_replaces_existing_checkpoint(saved):
