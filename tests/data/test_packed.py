@@ -157,6 +157,13 @@ def test_check_shards_obeys_time_limit_and_hashes_once(tmp_path, small_shards, m
     assert len(set(hashed)) == len(hashed) == 5  # no shard twice
 
 
+@pytest.mark.parametrize("text", ["[" * 200_000, '{"format": "cnnzoo pictures 1", "classes": [], "splits": []}'])
+def test_load_rejects_damaged_manifest(tmp_path, text):
+    (tmp_path / "manifest.json").write_text(text)
+    with pytest.raises(ValueError, match=str(tmp_path)):
+        data.load(tmp_path)
+
+
 @pytest.mark.parametrize(
     ("entry", "message"),
     [
