@@ -62,7 +62,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
                 wrong = wrong or Path(shard["file"]).name != shard["file"]
                 if wrong or not {"bytes", "sha256"} <= shard.keys():
                     raise ValueError(f"a wrong entry for {shard['file']}")
-    except (OSError, KeyError, TypeError, AttributeError, ValueError) as error:
+    except (OSError, KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{path} must be a manifest written by cnnzoo data build. Received: {error}") from None
     return {**manifest, "classes": classes}
 

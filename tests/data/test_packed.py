@@ -157,9 +157,8 @@ def test_check_shards_obeys_time_limit_and_hashes_once(tmp_path, small_shards, m
     assert len(set(hashed)) == len(hashed) == 5  # no shard twice
 
 
-@pytest.mark.parametrize("text", ["[" * 200_000, '{"format": "cnnzoo pictures 1", "classes": [], "splits": []}'])
-def test_load_rejects_damaged_manifest(tmp_path, text):
-    (tmp_path / "manifest.json").write_text(text)
+def test_load_rejects_damaged_manifest(tmp_path):
+    (tmp_path / "manifest.json").write_text("[" * 200_000)
     with pytest.raises(ValueError, match=str(tmp_path)):
         data.load(tmp_path)
 
