@@ -29,12 +29,12 @@ except ModuleNotFoundError:
 from cnnzoo import checkpoints
 from cnnzoo.checkpoints.labels import class_names
 from cnnzoo.checkpoints.remote import is_remote, pinned
+from cnnzoo.checkpoints.trained import data_of, described
 from cnnzoo.imaging.arrays import fit_to
 from cnnzoo.imaging.files import FORMATS, Photo, format_for, read_image, read_photo, save_photo
 from cnnzoo.registry import architecture
 from cnnzoo.runtime import edits, open_model
 from cnnzoo.runtime.photographs import check_strength
-from cnnzoo.training.trained import described
 
 OPTIONS = {
     "upscale": ("scale", "ensemble"),
@@ -172,9 +172,8 @@ class _Classifying(beam.DoFn):
     def setup(self) -> None:
         """Loads the model, once for a worker."""
         path, about = described(self.name)
-        data = about["data"]
         self.model = checkpoints.load(path)
-        self.classes = class_names(self.model, data if isinstance(data, str) else data["name"])
+        self.classes = class_names(self.model, data_of(about))
 
     def process(self, element: str) -> Iterator[Any]:
         try:

@@ -5,16 +5,18 @@ see `cnnzoo.checkpoints.remote`. Listing checkpoints imports no network library.
 """
 
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from cnnzoo import checkpoints
-from cnnzoo.checkpoints import pushing, remote, shipped
+from cnnzoo.checkpoints import pushing, remote
 from cnnzoo.checkpoints.shipped import list_checkpoints
+from cnnzoo.checkpoints.trained import checkpoint_path, described, folder_of, is_checkpoint
 from cnnzoo.data import ImageSet, training_images
+from cnnzoo.data.addresses import as_name
 from cnnzoo.data.catalog import license_of
 from cnnzoo.metrics.scores import Score
 from cnnzoo.recipes import recipe
@@ -23,31 +25,22 @@ from cnnzoo.registry import architecture, from_config, list_models, split_name
 __all__ = ["build", "card", "checkpoint_path", "is_checkpoint", "list_checkpoints", "pipeline", "push_to_hub"]
 
 
-def is_checkpoint(name: str) -> bool:
-    """Whether a name is that of a shipped checkpoint, or of one of the Hub, which is not asked."""
-    return remote.is_remote(name) or name in list_checkpoints()
+def card(name: str | Path) -> dict[str, Any]:
+    """The card of a checkpoint: the data, the recipe, the scores with their protocol, sizes and licenses.
 
-
-def checkpoint_path(name: str) -> Path:
-    """The folder of the checkpoint `arch.tag` or `hf://USER/NAME[@REVISION]`.
+    Args:
+        name: `arch.tag`, `hf://USER/NAME[@REVISION]`, or the folder of a checkpoint.
 
     Raises:
-        UnknownName: There is no such shipped checkpoint.
-        CheckpointError, ModuleNotFoundError, ValueError: As `cnnzoo.checkpoints.remote.fetched`.
+        UnknownName: There is no such checkpoint.
+        CheckpointError: Its card cannot be read; or it is a run, which has none; or as `checkpoint_path`.
     """
-    return remote.fetched(name) if remote.is_remote(name) else shipped.checkpoint_path(name)
-
-
-def card(name: str) -> dict[str, Any]:
-    """The card of the checkpoint `arch.tag` or `hf://USER/NAME[@REVISION]`.
-
-    It has the data, the recipe, the scores with their protocol, sizes and licenses.
-
-    Raises:
-        UnknownName: There is no such shipped checkpoint.
-        CheckpointError: Its card cannot be read; or as `checkpoint_path`.
-    """
-    return checkpoints.open_checkpoint(checkpoint_path(name)).card
+    folder, about = described(name)
+    if not _has_card(folder):
+        raise checkpoints.CheckpointError(
+            f"`name` must be of a checkpoint, which has a card. Received: the run {folder}"
+        )
+    return about
 
 
 def build(name: str, *, weights: str | Path | None = None, **config: Any) -> Any:
@@ -66,8 +59,9 @@ def build(name: str, *, weights: str | Path | None = None, **config: Any) -> Any
         UnknownName: There is no such architecture or checkpoint.
         CheckpointError: The files of the checkpoint are missing, truncated or altered; or the Hub cannot be reached, or
             does not have it.
-        ValueError: An unknown field, or a field for trained weights.
+        ValueError: An unknown field, a field for trained weights, or a folder as `name`.
     """
+    _check_no_folder(name)
     arch, tag = ("", "") if remote.is_remote(name) else split_name(name)
     is_trained = remote.is_remote(name) or bool(tag)
     if not is_trained and weights is None:
@@ -94,6 +88,22 @@ def build(name: str, *, weights: str | Path | None = None, **config: Any) -> Any
             f"Received: weights={str(weights)!r}"
         )
     return checkpoints.load(checkpoint_path(name))
+
+
+def _check_no_folder(name: str | Path) -> None:
+    """Checks that a name is not the folder of a checkpoint or run.
+
+    Raises:
+        UnknownName: It is a `Path` without a folder.
+        ValueError: It is a folder.
+    """
+    is_name = isinstance(name, str) and (is_checkpoint(name) or name in list_models() or not Path(name).is_dir())
+    if not is_name:
+        arch = described(name)[1]["architecture"]
+        raise ValueError(
+            f"`name` must be that of an architecture or checkpoint; of a folder: build({arch!r}, "
+            f"weights={str(name)!r}). Received: {name!r}"
+        )
 
 
 def push_to_hub(
@@ -131,40 +141,51 @@ def push_to_hub(
             whose card has them.
     """
     pushing.check_repository(repository)
-    about: dict[str, Any] = {"description": description, "scores": list(scores)}
-    about |= {} if licence is None else {"licence": licence}
-    given = {key: value for key, value in {**about, "data": data}.items() if value}
-    origin = model if isinstance(model, str | Path) else None
-    if origin is None and not given and _is_as_loaded(model):
-        origin = model.origin
-    if origin is not None:
-        folder = Path(origin) if Path(origin).is_dir() else checkpoint_path(str(origin))
-        is_run = not (folder / checkpoints.CARD).exists()
-        if refused := [key for key in given if key == "data" or not is_run]:
-            what = f"whose {'run' if is_run else 'card'} has {'it' if len(refused) == 1 else 'them'}"
-            raise ValueError(
-                f"{', '.join(f'`{key}`' for key in refused)} must not be given with {str(origin)!r}, {what}. "
-                f"Received: {', '.join(f'{key}={given[key]!r}' for key in refused)}"
-            )
-        if not is_run:
-            return pushing.upload(checkpoints.open_checkpoint(folder), repository, private=private)
+    about: dict[str, Any] = {"description": description, "data": data, "scores": list(scores), "licence": licence}
+    about = {key: value for key, value in about.items() if value}
+    source = model if isinstance(model, str | Path) else _origin(model)
     with tempfile.TemporaryDirectory() as aside:
-        if origin is not None:
-            made = pushing.of_run(folder, Path(aside) / "model", **about)
-        else:
-            name = f"{model.architecture}.{repository.partition('/')[2]}"
-            known = {"name": data, "licence": license_of(data)} if data else {}
-            made = pushing.of_model(model, Path(aside) / "model", name=name, data=known, **about)
+        target = Path(aside) / "model"
+        made = _of_model(model, target, repository, about) if source is None else _of_folder(source, target, about)
         return pushing.upload(made, repository, private=private)
 
 
-def _is_as_loaded(model: Any) -> bool:
-    """Whether a model has the weights of the checkpoint or run that it was loaded from."""
+def _has_card(folder: Path) -> bool:
+    return (folder / checkpoints.CARD).exists()
+
+
+def _origin(model: Any) -> Path | None:
+    """The folder of the checkpoint or run that a model was loaded from, if it still has those weights."""
     origin = getattr(model, "origin", None)
     if origin is None or not origin.is_dir():
-        return False
+        return None
     before, now = checkpoints.load(origin).get_weights(), model.get_weights()
-    return len(before) == len(now) and all(map(np.array_equal, before, now))
+    return origin if len(before) == len(now) and all(map(np.array_equal, before, now)) else None
+
+
+def _of_folder(source: str | Path, target: Path, about: Mapping[str, Any]) -> checkpoints.Checkpoint:
+    """A checkpoint as it is, or that of a run, written to `target`.
+
+    Raises:
+        ValueError: Something is given that the card, or the plan of the run, has.
+    """
+    folder = folder_of(source)
+    has_card = _has_card(folder)
+    if refused := [key for key in about if key == "data" or has_card]:
+        what = f"whose {'card' if has_card else 'run'} has {'it' if len(refused) == 1 else 'them'}"
+        raise ValueError(
+            f"{', '.join(f'`{key}`' for key in refused)} must not be given with {str(source)!r}, {what}. "
+            f"Received: {', '.join(f'{key}={about[key]!r}' for key in refused)}"
+        )
+    return checkpoints.open_checkpoint(folder) if has_card else pushing.of_run(folder, target, **about)
+
+
+def _of_model(model: Any, target: Path, repository: str, about: Mapping[str, Any]) -> checkpoints.Checkpoint:
+    """The checkpoint of a model whose weights are those of no folder, written to `target`."""
+    data = about.get("data")
+    known = {"name": data, "licence": license_of(data)} if data else {}
+    name = f"{model.architecture}.{repository.partition('/')[2]}"
+    return pushing.of_model(model, target, name=name, **{**about, "data": known})
 
 
 def pipeline(name: str | Path, split: str = "train", batch_size: int = 128, seed: int = 0) -> Any:
@@ -185,7 +206,7 @@ def pipeline(name: str | Path, split: str = "train", batch_size: int = 128, seed
     """
     import tensorflow as tf
 
-    images = training_images(*_data_of(str(name), split))
+    images = training_images(*_data_of(name, split))
     if split == "test" and isinstance(images, ImageSet):
         return images.in_order(batch_size)
     per_epoch = images.steps_per_epoch(batch_size)
@@ -199,12 +220,13 @@ def pipeline(name: str | Path, split: str = "train", batch_size: int = 128, seed
     return dataset.apply(tf.data.experimental.assert_cardinality(per_epoch))
 
 
-def _data_of(name: str, split: str) -> tuple:
+def _data_of(name: str | Path, split: str) -> tuple:
     """The arguments of `training_images` for a data set, or for the data of a checkpoint."""
+    if isinstance(name, Path):
+        return as_name(name), split, None
     if is_checkpoint(name):
         found = card(name)
-        shape = from_config(found["architecture"], found["config"]).image_shape
-        return found["data"]["name"], split, shape, found["recipe"].get("crop")
+        return found["data"]["name"], split, build(name).image_shape, found["recipe"].get("crop")
     arch, tag = split_name(name)
     if not tag or arch not in list_models() or Path(name).is_dir():
         return name, split, None

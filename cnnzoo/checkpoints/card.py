@@ -1,4 +1,4 @@
-"""The card of a checkpoint: its fields, read and checked.
+"""The card of a checkpoint and the plan of a run: their fields, read and checked.
 
     card.json           architecture, training and scores (see `FIELDS`)
     model.weights.h5    the weights, in Keras's format
@@ -15,8 +15,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from cnnzoo.utils.atomic_files import json_text, write_text
+from cnnzoo.utils.json_content import content
+
 FORMAT = 1
 CARD, WEIGHTS, GOLDEN = "card.json", "model.weights.h5", "golden.npz"
+PLAN = "run.json"
 NETWORK, COARSE = GRAPHS = "network.onnx", "coarse.onnx"
 TASKS = ("classify", "reconstruct", "generate", "restore", "inpaint", "upscale", "stylize", "enhance")
 
@@ -68,13 +72,43 @@ def open_checkpoint(path: str | Path) -> Checkpoint:
     """
     file = Path(path) / CARD
     try:
-        card = json.loads(file.read_text())
-    except OSError as error:
-        raise CheckpointError(f"{file} cannot be read: {error.strerror}") from None
-    except ValueError as error:
-        raise CheckpointError(f"{file} is not JSON: {error}") from None
+        card = content(file, dict)
+    except (OSError, ValueError) as error:
+        raise CheckpointError(f"{file} cannot be read: {error}") from None
     check_card(card, file)
     return Checkpoint(Path(path), card)
+
+
+def read_plan(folder: Path) -> dict[str, Any]:
+    """The plan of the training run in a folder.
+
+    Raises:
+        CheckpointError: There is none, or it cannot be read, or lacks the architecture, its configuration or the data.
+    """
+    try:
+        if not (folder / PLAN).exists():
+            raise ValueError(f"no {PLAN}")
+        plan = content(folder / PLAN, dict)
+        _check_fields(plan, {"architecture": str, "config": dict, "data": str}, PLAN)
+    except (OSError, ValueError) as error:
+        raise CheckpointError(f"{folder} must be the folder of a training run. Received: {error}") from None
+    return plan
+
+
+def write_card(card: Mapping[str, Any], folder: Path, file: Path) -> None:
+    """Writes a card into a folder, checked as it will be read: numbers that are not finite become null.
+
+    Args:
+        card: The fields.
+        folder: Where to write it.
+        file: The final path, for the message.
+
+    Raises:
+        CheckpointError: It is malformed; nothing is written.
+    """
+    text = json_text(card)
+    check_card(json.loads(text), file)
+    write_text(folder / CARD, text + "\n")
 
 
 def check_card(card: Any, file: Path) -> None:

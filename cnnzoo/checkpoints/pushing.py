@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from cnnzoo.checkpoints import table
-from cnnzoo.checkpoints.card import CARD, GRAPHS, Checkpoint, CheckpointError
+from cnnzoo.checkpoints.card import CARD, GRAPHS, Checkpoint, CheckpointError, read_plan
 from cnnzoo.checkpoints.remote import LARGEST, PREFIX, address_of, asking, silence
 from cnnzoo.checkpoints.store import load, save, verify
 from cnnzoo.data.addresses import GIVEN, ON_DISK, folder_name
@@ -139,19 +139,21 @@ def of_model(
         folder: The new folder.
         name: "arch.tag".
         description: One line.
-        data: name, split and licence of the training data; also its classes and its ground, if they are known.
+        data: name, split and licence of the training data. Its classes and its ground are those of the model.
         recipe: The training settings.
         scores: As from `cnnzoo.evaluate`; those that are not finite are left out.
         licence: The license of the weights.
     """
     arch = type(model).architecture
+    known: dict[str, Any] = {"classes": list(names)} if (names := getattr(model, "class_names", ())) else {}
+    known |= {"ground": model.ground} if model.ground else {}
     as_json = [score.to_json() if isinstance(score, Score) else dict(score) for score in scores]
     return save(
         model,
         folder,
         name=name,
         description=description or f"{arch} trained with cnnzoo",
-        data={**dict.fromkeys(("name", "split", "licence"), UNKNOWN), **(data or {})},
+        data={**dict.fromkeys(("name", "split", "licence"), UNKNOWN), **known, **(data or {})},
         recipe={"command": UNKNOWN, **(recipe or {})},
         scores=[score for score in as_json if math.isfinite(score["value"])],
         paper=paper(arch) if arch in own_architectures() else UNKNOWN,
@@ -171,7 +173,7 @@ def of_run(run: Path, folder: Path, **about: Any) -> Checkpoint:
         CheckpointError: The run is not finished.
     """
     model = load(run)
-    plan = json.loads((run / "run.json").read_text())
+    plan = read_plan(run)
     data = _data_of(plan["data"])
     tag = re.sub(r"[^\w.-]+", "_", folder_name(plan["data"])).strip("._-") or "run"
     name = plan["name"] if "." in plan["name"] else f"{plan['name']}.{tag}"
@@ -180,8 +182,6 @@ def of_run(run: Path, folder: Path, **about: Any) -> Checkpoint:
         recipe["start"] = Path(recipe["start"]).name
     command = f"cnnzoo train {plan['name']} --data '{data}'"
     known = {"name": data, "split": plan["split"], "licence": license_of(data)}
-    known |= {"classes": list(model.class_names)} if model.class_names else {}
-    known |= {"ground": model.ground} if model.ground else {}
     return of_model(model, folder, name=name, data=known, recipe={"command": command, **recipe}, **about)
 
 

@@ -1,6 +1,5 @@
 """Saving, verifying and loading checkpoints."""
 
-import json
 import secrets
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,15 +13,17 @@ from cnnzoo.checkpoints.card import (
     FORMAT,
     GOLDEN,
     GRAPHS,
+    PLAN,
     WEIGHTS,
     Checkpoint,
     CheckpointError,
-    check_card,
     open_checkpoint,
+    read_plan,
+    write_card,
 )
 from cnnzoo.checkpoints.golden import write_golden
 from cnnzoo.data.catalog import CATALOG
-from cnnzoo.utils.atomic_files import publish, sha256, write_json
+from cnnzoo.utils.atomic_files import publish, sha256
 from cnnzoo.utils.weight_files import save_weights
 
 
@@ -61,14 +62,14 @@ def load(path: str | Path) -> Any:
         model.class_names = tuple(map(str, about.get("classes", ())))
         model.origin = path
         return model
-    if (path / "run.json").exists():
+    if (path / PLAN).exists():
         if not (path / WEIGHTS).exists():
             raise CheckpointError(f"the run in {path} is not finished; resume it with: cnnzoo train --resume {path}")
-        plan = json.loads((path / "run.json").read_text())
+        plan = read_plan(path)
         model = as_trained(_build(plan, path / WEIGHTS), plan)
         model.origin = path
         return model
-    raise CheckpointError(f"{path} must be a checkpoint or a finished run. Received: neither {CARD} nor run.json")
+    raise CheckpointError(f"{path} must be a checkpoint or a finished run. Received: neither {CARD} nor {PLAN}")
 
 
 def as_trained(model: Any, plan: Mapping[str, Any]) -> Any:
@@ -79,11 +80,12 @@ def as_trained(model: Any, plan: Mapping[str, Any]) -> Any:
 
 
 def _build(description: Mapping[str, Any], weights: Path) -> Any:
-    model = registry.from_config(description["architecture"], description["config"])
+    arch = description["architecture"]
+    model = registry.from_config(arch, description["config"])
     try:
         model.load_weights(weights)
     except (OSError, KeyError, ValueError) as error:
-        raise CheckpointError(f"{weights} does not match {description['architecture']!r}: {error}") from error
+        raise CheckpointError(f"{weights} does not match {arch!r}: {error}") from error
     return model
 
 
@@ -100,7 +102,9 @@ def save(
     licence: str = "Apache-2.0",
     half: bool = False,
 ) -> Checkpoint:
-    """Writes a checkpoint atomically; an existing one in `folder` is replaced.
+    """Writes a checkpoint aside and renames it; an existing one in `folder` is replaced.
+
+    A kill between the two renames of a replacement leaves the old one beside it, as `.NAME-old-…`.
 
     Args:
         model: A `PhasedModel`.
@@ -147,13 +151,12 @@ def save(
             "bytes": sum(entry["bytes"] for entry in files.values()),
             "files": files,
         }
-        check_card(card, folder / CARD)
-        write_json(aside / CARD, card)
+        write_card(card, aside, folder / CARD)
     return open_checkpoint(folder)
 
 
 def attach(checkpoint: Checkpoint, files: Mapping[str, bytes]) -> Checkpoint:
-    """Replaces the graphs of a checkpoint, atomically.
+    """Replaces the graphs of a checkpoint, as `save` replaces a checkpoint.
 
     Args:
         checkpoint: The checkpoint.
@@ -172,8 +175,7 @@ def attach(checkpoint: Checkpoint, files: Mapping[str, bytes]) -> Checkpoint:
             (aside / name).write_bytes(content)
         entries = {name: _entry(aside / name) for name in (*kept, *sorted(files))}
         card = {**checkpoint.card, "bytes": sum(entry["bytes"] for entry in entries.values()), "files": entries}
-        check_card(card, folder / CARD)
-        write_json(aside / CARD, card)
+        write_card(card, aside, folder / CARD)
     return open_checkpoint(folder)
 
 
@@ -194,7 +196,7 @@ def _entry(file: Path) -> dict[str, Any]:
 
 
 def _replace(folder: Path, new: Path) -> None:
-    """Replaces a folder by another; the old one is kept until the new one is in place."""
+    """Replaces a folder by another by two renames; the old one is kept until the new one is in place."""
     if not folder.exists():
         publish(new, folder)
         return

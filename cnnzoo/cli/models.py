@@ -17,16 +17,18 @@ def resolve(name: str) -> tuple[Path, str]:
         ValueError: There is no trained model of that name.
         CheckpointError: Its card cannot be read.
     """
+    from cnnzoo.checkpoints.trained import data_of
+
     path, about = _described(name)
-    return path, about["data"] if isinstance(about["data"], str) else about["data"]["name"]
+    return path, data_of(about)
 
 
 def _described(name: str) -> tuple[Path, dict[str, Any]]:
     """The folder of a trained model, and its card or the plan of its run."""
     from cnnzoo.checkpoints.remote import is_remote
-    from cnnzoo.training.trained import described
+    from cnnzoo.checkpoints.trained import described
 
-    return described(str(_fetched(name)) if is_remote(name) else name)
+    return described(_fetched(name) if is_remote(name) else name)
 
 
 @cache

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from cnnzoo import checkpoints
+from cnnzoo.checkpoints.card import write_card
 from cnnzoo.checkpoints.pushing import KEPT
 from cnnzoo.data import DataNotFound
 from cnnzoo.data.catalog import license_of
@@ -20,7 +21,6 @@ from cnnzoo.evaluation.options import Progress
 from cnnzoo.recipes import optimizers_of, recipe
 from cnnzoo.registry import from_config
 from cnnzoo.training.run_dir import Run
-from cnnzoo.utils.atomic_files import write_json
 from cnnzoo.utils.source import paper
 
 # Larger models are stored as float16; most autoencoders and GANs are.
@@ -99,12 +99,12 @@ def rescore(name: str, out: str | Path | None = None, progress: Progress | None 
         progress: Called with (done, total) in long measurements.
 
     Raises:
-        CheckpointError: There is none, or its files differ from its card.
+        CheckpointError: There is none, its files differ from its card, or a score is not finite.
     """
     folder = Path(out or checkpoints.saved_models_dir()) / name
     card = checkpoints.open_checkpoint(folder).card
     scores = _scores(checkpoints.load(folder), card["data"]["name"], progress)
-    write_json(folder / checkpoints.CARD, {**card, "scores": scores})
+    write_card({**card, "scores": scores}, folder, folder / checkpoints.CARD)
     return checkpoints.open_checkpoint(folder)
 
 

@@ -3,6 +3,7 @@
 import os
 import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, NamedTuple
 
 OPTION = "name one by #IMAGE or #IMAGE,LABEL at the end of the name"
@@ -64,6 +65,11 @@ def of_type(name: str, noun: str, columns: Mapping[str, Any], kind: type, asked:
     if not asked and len(fitting) > 1:
         raise ValueError(f"{name} must have one {noun} of type {kind.__name__}; {OPTION}. Received: {have}")
     return asked or (fitting[0] if fitting else None)
+
+
+def as_name(data: str | Path) -> str:
+    """The name of a data set as it is; a `Path` as an absolute one, never mistaken for a data set of the same name."""
+    return str(data.absolute()) if isinstance(data, Path) else data
 
 
 def absolute(name: str) -> str:

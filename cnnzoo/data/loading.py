@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from cnnzoo.data.addresses import GIVEN, address_of
+from cnnzoo.data.addresses import GIVEN, address_of, as_name
 from cnnzoo.data.image_set import ImageSet
 from cnnzoo.data.memory import in_words, limit
 from cnnzoo.data.permutation import order
@@ -71,29 +71,28 @@ def load(
         raise ValueError(f"`split` must be one of train, test, fit, validation. Received: {split!r}")
     if corrupt not in ("raise", "skip"):
         raise ValueError(f"`corrupt` must be one of raise, skip. Received: {corrupt!r}")
-    if isinstance(name, Path) and name.is_dir():
-        name = name.absolute()  # a path is never mistaken for the data set of the same name
+    name = as_name(name)
     whole = split if split == "test" else "train"
     height, width, channels = shape or (None, None, None)
     size = None if height is None or width is None or channels is None else (height, width, channels)
-    if (rows := rows_of(str(name), whole)) is not None:
+    if (rows := rows_of(name, whole)) is not None:
         of_part = _readable(rows) if corrupt == "skip" else np.arange(len(rows))
         of_part = of_part[part(len(of_part), split)]
-        pictures = Pictures(rows, of_part, _default_shape(str(name)) if shape is None else shape)
+        pictures = Pictures(rows, of_part, _default_shape(name) if shape is None else shape)
         labels = None if rows.labels is None else rows.labels[of_part]
-        found = StreamedSet(str(name), split, pictures, labels, rows.classes)
+        found = StreamedSet(name, split, pictures, labels, rows.classes)
         return found if memory is not None and pictures.nbytes > memory else found.in_memory()
-    images, labels, classes = read(str(name), whole, size)
+    images, labels, classes = read(name, whole, size)
     kept = part(len(images), split)
     images, labels = images[kept], None if labels is None else labels[kept]
     if channels is not None:
         images = to_channels(images, channels) if size is None else fit_to(images, size)
-    return ImageSet(str(name), split, images, labels, classes)
+    return ImageSet(name, split, images, labels, classes)
 
 
-def _may_be_photographs(name: str | Path) -> bool:
+def _may_be_photographs(name: str) -> bool:
     """Whether images may be photographs of any size: those of a set of them, or any that the catalog does not have."""
-    own = Path(name).is_dir() or str(name).startswith(GIVEN) or address_of(str(name)) is not None
+    own = Path(name).is_dir() or name.startswith(GIVEN) or address_of(name) is not None
     return own or is_photographs(name)
 
 
@@ -145,6 +144,7 @@ def training_images(
     Raises:
         DataNotFound, ValueError: As in `load` and `photographs`.
     """
+    name = as_name(name)
     if shape is not None and None in shape and _may_be_photographs(name):
         return Crops(photographs(name, split, shape[2], limit(memory)[0]), crop or 64)
     return load(name, split, shape, memory=limit(memory)[0])

@@ -6,7 +6,6 @@ test-00000.array_record      if the folder had a test split
 """
 
 import hashlib
-import json
 import time
 from importlib.util import find_spec
 from pathlib import Path
@@ -18,6 +17,7 @@ from cnnzoo.data.folder_rows import sides_of
 from cnnzoo.data.folders import part_of
 from cnnzoo.imaging.files import read_fitted, read_image
 from cnnzoo.utils.atomic_files import sha256
+from cnnzoo.utils.json_content import content
 
 MANIFEST = "manifest.json"
 FORMAT = "cnnzoo pictures 1"
@@ -39,8 +39,8 @@ def check_installed() -> None:
 def is_packed(folder: Path) -> bool:
     """Whether a folder holds packed pictures, by its manifest."""
     try:
-        return json.loads((folder / MANIFEST).read_text("utf-8")).get("format") == FORMAT
-    except (OSError, ValueError, AttributeError):
+        return content(folder / MANIFEST, dict).get("format") == FORMAT
+    except (OSError, ValueError):
         return False
 
 
@@ -52,7 +52,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     """
     path = folder / MANIFEST
     try:
-        manifest = json.loads(path.read_text("utf-8"))
+        manifest = content(path, dict)
         classes = [str(name) for name in manifest["classes"]]
         for shards in (manifest["splits"]["train"], *manifest["splits"].values()):
             for shard in shards:
@@ -62,7 +62,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
                 wrong = wrong or Path(shard["file"]).name != shard["file"]
                 if wrong or not {"bytes", "sha256"} <= shard.keys():
                     raise ValueError(f"a wrong entry for {shard['file']}")
-    except (KeyError, TypeError, ValueError) as error:
+    except (OSError, KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{path} must be a manifest written by cnnzoo data build. Received: {error}") from None
     return {**manifest, "classes": classes}
 

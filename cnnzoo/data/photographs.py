@@ -11,7 +11,7 @@ from typing import Any, ClassVar, overload
 
 import numpy as np
 
-from cnnzoo.data.addresses import GIVEN
+from cnnzoo.data.addresses import GIVEN, as_name
 from cnnzoo.data.given import given_images
 from cnnzoo.data.permutation import order
 from cnnzoo.data.photograph_rows import check_split, find, held_out
@@ -365,15 +365,16 @@ def photographs(
         ValueError: An unknown name or split, or an unreadable file.
     """
     check_split(split)
-    if str(name).startswith(GIVEN):
-        images = given_images(str(name), "test" if split == "test" else "train").images
+    name = as_name(name)
+    if name.startswith(GIVEN):
+        images = given_images(name, "test" if split == "test" else "train").images
         numbers = held_out(len(images), split).tolist()
         if not numbers:
             raise ValueError(f"{name} must have images. Received: none for {split!r}")
         fitted = (images[i] if channels is None else to_channels(images[i][None], channels)[0] for i in numbers)
-        return Photographs(str(name), split, tuple(fitted), tuple(map(str, numbers)))
+        return Photographs(name, split, tuple(fitted), tuple(map(str, numbers)))
     rows, index, names = find(name, split)
     stored = StoredPhotographs(rows, index, channels, memory or 0)
     if memory is not None and stored.nbytes > memory:
-        return Photographs(str(name), split, stored, names)
-    return Photographs(str(name), split, tuple(stored.read(range(len(stored)))), names)
+        return Photographs(name, split, stored, names)
+    return Photographs(name, split, tuple(stored.read(range(len(stored)))), names)

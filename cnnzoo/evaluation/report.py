@@ -2,11 +2,15 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from numbers import Integral
+from pathlib import Path
 from typing import Any
 
-from cnnzoo import hub
+from cnnzoo import checkpoints
 from cnnzoo.checkpoints import TASKS
+from cnnzoo.checkpoints.trained import data_of, described
 from cnnzoo.data import load
+from cnnzoo.data.addresses import as_name
 from cnnzoo.data.memory import limit
 from cnnzoo.data.streamed import StreamedSet
 from cnnzoo.evaluation import classification, generation, likelihood, reconstruction, restoration, stylization
@@ -46,7 +50,7 @@ class Report:
 
 def evaluate(
     model: Any,
-    data: str | None = None,
+    data: str | Path | None = None,
     split: str = "test",
     *,
     limit: int | None = None,
@@ -59,38 +63,44 @@ def evaluate(
     """Measures a model by its task: accuracy, reconstruction, likelihood, restoration, style or sample quality.
 
     Args:
-        model: "arch.tag", or a model; a model of your own needs `data`.
-        data: The name of a data set, or a folder; by default the training data of the checkpoint, and the usual test
-            sets if that is a set of photographs (see `cnnzoo.evaluation.restoration`).
+        model: "arch.tag", the folder of a checkpoint or finished run, or a model; a model needs `data`.
+        data: The name of a data set, or a folder; by default the training data of the checkpoint or run, and the usual
+            test sets if that is a set of photographs (see `cnnzoo.evaluation.restoration`).
         split: "test", or as in `cnnzoo.data.load`.
         limit: Use at most this number of images; see `cnnzoo.data.ImageSet.few`.
-        samples: Draws per image of the importance-weighted bound; by default the `bound_samples` of the model.
-        images: The number of images of the importance-weighted bound; by default 1000 of 28x28, and fewer of larger
-            images in proportion to their values.
-        extractor: The classifier whose features judge samples: by default the `judge` of the data set in
-            `cnnzoo.data.catalog`, or `lenet.mnist` for gray 28x28 images of other data.
-        inception: Also judge samples by the Inception network of 2015; see `cnnzoo.features.inception`.
+        samples: Of a VAE: draws per image of the importance-weighted bound; by default its `bound_samples`.
+        images: Of a VAE: the number of images of the importance-weighted bound; by default 1000 of 28x28, and fewer of
+            larger images in proportion to their values.
+        extractor: Of a model that generates: the classifier whose features judge samples; by default the `judge` of the
+            data set in `cnnzoo.data.catalog`, or `lenet.mnist` for gray 28x28 images of other data.
+        inception: Of a model that generates: also judge samples by the Inception network of 2015; see
+            `cnnzoo.features.inception`.
         progress: Called with (done, total) in long measurements.
 
     Raises:
         UnknownName: There is no such checkpoint.
+        CheckpointError: Its files are missing or altered, or the run is not finished.
         DataNotFound: The data, or the Inception network, are not on this machine and cannot be fetched.
-        ValueError: No data; an option out of range; no classifier for the samples of a generator; or a model that is
-            trained for each picture.
+        ValueError: No data; an option out of range, or of another kind of model; no classifier for the samples of a
+            generator; or a model that is trained for each picture.
     """
-    name = model if isinstance(model, str) else model.architecture
-    if isinstance(model, str):
-        data = data or hub.card(model)["data"]["name"]
-        model = hub.build(model)
+    name = str(model) if isinstance(model, str | Path) else model.architecture
+    if isinstance(model, str | Path):
+        folder, about = described(model)
+        data = data or data_of(about)
+        model = checkpoints.load(folder)
     if data is None:
         raise ValueError(f"`data` must be a data set's name or a folder for a model of {name!r}. Received: None")
+    data = as_name(data)
     for option, value in (("limit", limit), ("samples", samples), ("images", images)):
-        if value is not None and value < 1:
+        if value is not None and (not isinstance(value, Integral) or isinstance(value, bool) or value < 1):
             raise ValueError(f"`{option}` must be an integer >= 1. Received: {value}")
-    extractor = _extractor(model, str(data), extractor, inception)
+    _check_used(model, "has no likelihood", hasattr(model, "log_weights"), samples=samples, images=images)
+    _check_used(model, "does not generate", hasattr(model, "generate"), extractor=extractor, inception=inception)
+    extractor = _extractor(model, data, extractor)
     options = Options(limit, samples, images, extractor, inception, progress)
-    scores = MEASURES.get(model.task, _measure_samples)(model, str(data), split, options)
-    return Report(name, str(data), split, tuple(scores))
+    scores = MEASURES.get(model.task, _measure_samples)(model, data, split, options)
+    return Report(name, data, split, tuple(scores))
 
 
 def check(model: Any, data: str, split: str) -> None:
@@ -99,7 +109,7 @@ def check(model: Any, data: str, split: str) -> None:
     Raises:
         DataNotFound, ValueError: As `evaluate`.
     """
-    extractor = _extractor(model, data, None, False)
+    extractor = _extractor(model, data, None)
     if extractor:
         generation.judge_of(model, extractor)
     if model.task in PHOTOGRAPHIC:
@@ -113,12 +123,24 @@ def _least(extractor: str | None) -> int:
     return NEIGHBORS + 1 if extractor else 1
 
 
-def _extractor(model: Any, data: str, extractor: str | None, inception: bool) -> str | None:
+def _check_used(model: Any, lacking: str, is_used: bool, **options: Any) -> None:
+    """Checks that no option is given that a model has no use for.
+
+    Raises:
+        ValueError: One is.
+    """
+    if given := [] if is_used else [(key, value) for key, value in options.items() if value]:
+        raise ValueError(
+            f"{', '.join(f'`{key}`' for key, _ in given)} must not be given with a model that {lacking}. Received: "
+            f"{', '.join(f'{key}={value!r}' for key, value in given)} for a model of the task {model.task!r}"
+        )
+
+
+def _extractor(model: Any, data: str, extractor: str | None) -> str | None:
     """The classifier that judges the samples of a model, if it generates.
 
     Raises:
-        ValueError: A generator without a classifier, Inception for a model that does not generate, or a model that is
-            trained for each picture.
+        ValueError: A generator without a classifier, or a model that is trained for each picture.
     """
     if not getattr(model, "ships", True):
         tasks = ", ".join(TASKS)
@@ -132,11 +154,6 @@ def _extractor(model: Any, data: str, extractor: str | None, inception: bool) ->
         raise ValueError(
             f"`extractor` must be the name of a classifier of images {tuple(model.image_shape)}, as none is chosen for "
             f"those of {data} (shipped: {', '.join(fitting) or 'none of this shape'}). Received: None"
-        )
-    if inception and not generates:
-        raise ValueError(
-            f"`inception` must not be given with a model that does not generate. Received: inception=True for a model "
-            f"of the task {model.task!r}"
         )
     return extractor
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from cnnzoo.export.saved_model import ABOUT, EXTRA, versions
+from cnnzoo.export.saved_model import ABOUT, EXTRA, read_about, versions
 
 # The tolerated difference between a runtime and the model; None: not checked, see `quantization_loss`.
 TOLERANCES = {
@@ -39,12 +39,12 @@ class Export:
         """Loads the highest version in the folder of a model, or the version in a folder.
 
         Raises:
-            ValueError: There is no export.
+            ValueError: There is no export, or its `export.json` is damaged.
         """
         import tensorflow as tf
 
         path = version_of(folder)
-        return cls(path, json.loads((path / EXTRA / ABOUT).read_text()), tf.saved_model.load(str(path)))
+        return cls(path, read_about(path), tf.saved_model.load(str(path)))
 
     @property
     def signatures(self) -> list[str]:

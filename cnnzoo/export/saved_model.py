@@ -5,10 +5,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cnnzoo.utils.json_content import content
+
 if TYPE_CHECKING:
     from cnnzoo.export.signatures import Signature, Tensor
 
 EXTRA, ABOUT, GOLDEN = "assets.extra", "export.json", "golden.npz"
+READ = {"model": str, "config": dict, "signatures": dict}  # what is read from it
 NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]*")  # of a model, valid in a path, in a URL and in models.config
 
 
@@ -45,6 +48,22 @@ def described(signature: "Signature") -> dict[str, Any]:
         "inputs": tensors(signature.inputs),
         "outputs": tensors(signature.outputs),
     }
+
+
+def read_about(version: Path) -> dict[str, Any]:
+    """The `export.json` of a version.
+
+    Raises:
+        ValueError: It cannot be read, or has no model, configuration or signatures.
+    """
+    file = version / EXTRA / ABOUT
+    try:
+        about = content(file, dict)
+        if missing := [key for key, kind in READ.items() if not isinstance(about.get(key), kind)]:
+            raise ValueError(f"no {', '.join(missing)}")
+    except (OSError, ValueError) as error:
+        raise ValueError(f"{file} must be a file that cnnzoo export wrote. Received: {error}") from None
+    return about
 
 
 def check_name(name: str | None) -> None:

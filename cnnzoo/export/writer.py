@@ -3,7 +3,7 @@
 import json
 import secrets
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,15 +11,17 @@ import numpy as np
 import tensorflow as tf
 
 import cnnzoo
-from cnnzoo import checkpoints, hub
+from cnnzoo import checkpoints
+from cnnzoo.checkpoints import trained
 from cnnzoo.checkpoints.labels import class_names
+from cnnzoo.data.addresses import as_name
 from cnnzoo.export import serving
 from cnnzoo.export.litert import write_litert
 from cnnzoo.export.onnx import write_onnx
-from cnnzoo.export.saved_model import ABOUT, EXTRA, GOLDEN, check_name, described, save, versions
+from cnnzoo.export.saved_model import ABOUT, EXTRA, GOLDEN, check_name, described, read_about, save, versions
 from cnnzoo.export.signatures import main, portable, signatures, verbs
 from cnnzoo.nn.batchnorm_folding import for_inference
-from cnnzoo.utils.atomic_files import locked, publish, write_json
+from cnnzoo.utils.atomic_files import json_text, locked, publish, write_json
 from cnnzoo.utils.optional import require
 
 FORMAT = 1
@@ -37,12 +39,12 @@ def write(model: Any, root: Path, name: str | None, litert: bool, onnx: bool, da
         )
     target = root / (name or model.architecture)
     source = card["name"] if card else model.architecture
-    _refuse_another(target, source)
+    _refuse_another(target, source, {} if card else _config(model))
     serving.read_models(root)  # an unreadable file raises before anything is written
     aside = target / f".export-{secrets.token_hex(8)}"
     aside.mkdir(parents=True)
     try:
-        _write_all(aside, model, card, source, target.name, str(data) if data else trained_on, litert, onnx)
+        _write_all(aside, model, card, source, target.name, as_name(data) if data else trained_on, litert, onnx)
         version = _place(aside, target)
     finally:
         shutil.rmtree(aside, ignore_errors=True)
@@ -65,25 +67,41 @@ def _opened(model: Any) -> tuple[Any, dict[str, Any] | None, str | None]:
     """A model, its card if there is one, and the name of its training data."""
     if not isinstance(model, (str, Path)):
         return model, None, None
-    path = Path(model) if Path(model).is_dir() else hub.checkpoint_path(str(model))
-    if (path / checkpoints.CARD).exists():
-        card = checkpoints.open_checkpoint(path).card
-        return checkpoints.load(path), card, card["data"]["name"]
-    loaded = checkpoints.load(path)
-    return loaded, None, json.loads((path / "run.json").read_text()).get("data")
+    path, about = trained.described(model)
+    card = about if (path / checkpoints.CARD).exists() else None
+    return checkpoints.load(path), card, trained.data_of(about) or None
 
 
-def _refuse_another(target: Path, source: str) -> None:
+def _config(model: Any) -> dict[str, Any]:
+    """The keywords that a model was built with, as JSON values."""
+    config = model.get_config()
+    return json.loads(json_text({key: config[key] for key in model.config_fields()}))
+
+
+def _refuse_another(target: Path, source: str, config: Mapping[str, Any]) -> None:
     """Checks that existing versions are of the same model.
+
+    Args:
+        target: The folder of the versions.
+        source: The name of the checkpoint, or the architecture.
+        config: The keywords of a model without a card.
 
     Raises:
         ValueError: They are not.
     """
     for version in versions(target)[-1:]:
-        known = json.loads((target / str(version) / EXTRA / ABOUT).read_text())["model"]
-        if known != source:
+        about = read_about(target / str(version))
+        if about["model"] != source:
             raise ValueError(
-                f"{target} must have versions of {known!r} only; give another model another name. Received: {source!r}"
+                f"{target} must have versions of {about['model']!r} only; give another model another name. "
+                f"Received: {source!r}"
+            )
+        known = about["config"]
+        if other := [key for key, value in config.items() if known.get(key, value) != value]:
+            raise ValueError(
+                f"{target} must have versions of {source!r} with "
+                f"{', '.join(f'{key}={known[key]!r}' for key in other)} only; give another model another name. "
+                f"Received: {', '.join(f'{key}={config[key]!r}' for key in other)}"
             )
 
 
@@ -119,7 +137,7 @@ def _write_all(
         "name": name,
         "model": source,
         "architecture": model.architecture,
-        "config": {key: model.get_config()[key] for key in model.config_fields()},
+        "config": _config(model),
         "cnnzoo": cnnzoo.__version__,
         "main": main(model),
         "signatures": {verb: described(signature) for verb, signature in exported.items()},

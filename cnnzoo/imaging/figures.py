@@ -254,7 +254,8 @@ def _history(run: Any) -> dict[str, Curve]:
             raise ValueError(f"{path} must be the history of a run. Received: {error}") from None
         found = {name: [pair for pair in zip(epochs, entries, strict=True) if name in pair[1]] for name in names}
         for name, rows in found.items():
-            curves[name] = [epoch for epoch, _ in rows], [math.nan if row[name] is None else float(row[name]) for _, row in rows]
+            values = [math.nan if row[name] is None else float(row[name]) for _, row in rows]  # null: not finite
+            curves[name] = [epoch for epoch, _ in rows], values
     else:
         logs = getattr(run, "history", run)
         if not isinstance(logs, Mapping):

@@ -23,9 +23,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from cnnzoo.checkpoints.card import PLAN, read_plan
 from cnnzoo.data.addresses import GIVEN
 from cnnzoo.utils.atomic_files import json_text, publish, sha256, unfinished, write_json
-from cnnzoo.utils.json_content import content
 from cnnzoo.utils.weight_files import save_weights
 
 WEIGHTS = "model.weights.h5"
@@ -76,7 +76,7 @@ class Run:
         """
         check_vacant(path)
         path.mkdir(parents=True, exist_ok=True)
-        write_json(path / "run.json", plan)
+        write_json(path / PLAN, plan)
         return cls(path, plan)
 
     @classmethod
@@ -84,15 +84,9 @@ class Run:
         """The run in a folder.
 
         Raises:
-            ValueError: There is none, or its `run.json` cannot be read.
+            CheckpointError: As `cnnzoo.checkpoints.card.read_plan`.
         """
-        path = Path(path)
-        try:
-            if not has_run(path):
-                raise ValueError("no run.json")
-            return cls(path, content(path / "run.json", dict))
-        except ValueError as error:
-            raise ValueError(f"{path} must be the folder of a training run. Received: {error}") from None
+        return cls(Path(path), read_plan(Path(path)))
 
     @property
     def finished(self) -> bool:
@@ -182,7 +176,7 @@ def _hash(record: dict[str, Any]) -> str:
 
 def has_run(path: Path) -> bool:
     """Whether a folder holds a training run."""
-    return (path / "run.json").exists()
+    return (path / PLAN).exists()
 
 
 def check_vacant(path: Path) -> None:

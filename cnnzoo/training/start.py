@@ -6,11 +6,10 @@ from typing import Any
 
 import keras
 
-from cnnzoo import checkpoints, hub
+from cnnzoo import checkpoints
 from cnnzoo.checkpoints.remote import is_remote, pinned
+from cnnzoo.checkpoints.trained import described, folder_of, is_checkpoint
 from cnnzoo.recipes import Recipe
-from cnnzoo.registry import UnknownName
-from cnnzoo.training.trained import described
 
 GENTLER = 0.1  # share of the learning rates of the first training
 
@@ -22,15 +21,13 @@ def address(start: str | Path) -> str:
 
     Raises:
         UnknownName: There is neither.
-        CheckpointError: As `hub.checkpoint_path`.
+        CheckpointError: As `cnnzoo.checkpoints.trained.checkpoint_path`.
     """
     if is_remote(start):
         return pinned(str(start))
-    if str(start) in hub.list_checkpoints():
-        return str(start)
-    if not Path(start).is_dir():
-        raise UnknownName("checkpoint", str(start), hub.list_checkpoints())
-    return str(Path(start).resolve())
+    if isinstance(start, str) and is_checkpoint(start):
+        return start
+    return str(folder_of(start).resolve())
 
 
 def model_of(start: str) -> Any:

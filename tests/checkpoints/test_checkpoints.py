@@ -11,6 +11,8 @@ import cnnzoo
 from cnnzoo import checkpoints
 from cnnzoo.checkpoints import CheckpointError
 from cnnzoo.metrics.scores import Score
+from cnnzoo.registry import UnknownName
+from cnnzoo.training.run_dir import Run
 
 ABOUT = {
     "name": "lenet.test",
@@ -146,11 +148,11 @@ def test_load_rejects_missing_or_malformed_card(tmp_path):
     (tmp_path / "card.json").write_text("{")
     with pytest.raises(CheckpointError, match=r"card.json is not JSON"):
         checkpoints.load(tmp_path)
-    with pytest.raises(CheckpointError, match=r"card.json cannot be read: No such file"):
+    with pytest.raises(CheckpointError, match=r"card.json cannot be read: card.json is not a file"):
         checkpoints.open_checkpoint(tmp_path / "nowhere")
 
 
-@pytest.mark.parametrize("crash", ["write_golden", "write_json", "_replace"])
+@pytest.mark.parametrize("crash", ["write_golden", "write_card", "_replace"])
 def test_save_crash_preserves_previous_checkpoint(saved, crash, monkeypatch):
     before = {p.name: p.read_bytes() for p in saved.path.iterdir()}
 
@@ -164,11 +166,56 @@ def test_save_crash_preserves_previous_checkpoint(saved, crash, monkeypatch):
     assert os.listdir(saved.path.parent) == ["lenet.test"]
 
 
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_save_refuses_score_that_is_not_finite_and_preserves_previous_checkpoint(saved, value):
+    score = Score("psnr", value, "dB", "higher", 10).to_json()
+    with pytest.raises(CheckpointError, match=r"card.json: scores: `value` must be of type float. Received: None"):
+        checkpoints.save(cnnzoo.build("lenet"), saved.path, **{**ABOUT, "scores": [score]})
+    assert checkpoints.open_checkpoint(saved.path) == saved
+    assert os.listdir(saved.path.parent) == ["lenet.test"]
+
+
 def test_save_replaces_existing_checkpoint(saved):
     other = cnnzoo.build("lenet", image_shape=(28, 28, 1))
     checkpoints.save(other, saved.path, **ABOUT)
     assert same_weights(checkpoints.load(saved.path), other)
     assert os.listdir(saved.path.parent) == ["lenet.test"]
+
+
+@pytest.fixture
+def run(saved):
+    """The folder of a run, with the weights of a checkpoint."""
+    (saved.path / "run.json").write_text(json.dumps({**saved.card, "data": "digits"}))
+    (saved.path / "card.json").unlink()
+    return saved.path
+
+
+@pytest.mark.parametrize("key", ["architecture", "config", "data"])
+def test_load_rejects_damaged_plan_of_run(run, key):
+    plan = json.loads((run / "run.json").read_text())
+    (run / "run.json").write_text(json.dumps({name: value for name, value in plan.items() if name != key}))
+    for read in (checkpoints.load, Run.open):
+        with pytest.raises(
+            CheckpointError, match=f"must be the folder of a training run. .*must have the field '{key}'"
+        ):
+            read(run)
+    (run / "run.json").write_text("{")
+    with pytest.raises(CheckpointError, match=r"Received: run.json is not JSON"):
+        checkpoints.load(run)
+
+
+def test_card_and_build_of_folders(saved, model):
+    assert cnnzoo.card(saved.path) == cnnzoo.card(str(saved.path)) == saved.card
+    for folder in (saved.path, str(saved.path)):
+        with pytest.raises(ValueError, match=r"of a folder: build\('lenet', weights='.*lenet.test'\). Received: "):
+            cnnzoo.build(folder)
+    with pytest.raises(UnknownName, match=r"Unknown checkpoint '.*nowhere'"):
+        cnnzoo.build(saved.path / "nowhere")
+
+
+def test_card_of_run_is_refused(run):
+    with pytest.raises(CheckpointError, match=r"`name` must be of a checkpoint, which has a card. Received: the run "):
+        cnnzoo.card(run)
 
 
 def test_build_rejects_weights_of_other_architecture(saved):

@@ -144,6 +144,29 @@ def test_push_to_hub_preserves_class_names_and_omits_local_paths(server, classif
     assert cnnzoo.card(name)["name"] == "lenet.letters"
 
 
+@pytest.mark.parametrize("is_loaded", [True, False])
+def test_push_to_hub_of_loaded_run_adds_to_its_card(server, classifier_run, is_loaded):
+    model = checkpoints.load(classifier_run)
+    if not is_loaded:
+        model.set_weights([weight + 1 for weight in model.get_weights()])
+    card = cnnzoo.card(model.push_to_hub("me/letters", description="Reads letters", scores=SCORES[:1]))
+    assert card["data"]["classes"] == ["alpha", "beta"]
+    assert card["description"] == "Reads letters" and len(card["scores"]) == 1
+    assert (card["data"]["name"], "train lenet" in card["recipe"]["command"]) == (
+        ("folder letters", True) if is_loaded else ("not stated", False)
+    )
+    if is_loaded:
+        with pytest.raises(ValueError, match=r"`data` must not be given with '.*', whose run has it. Received: data="):
+            model.push_to_hub("me/letters", data="mnist")
+
+
+def test_push_to_hub_name_is_checkpoint_and_path_is_folder(server, classifier_run, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("lenet.mnist").symlink_to(classifier_run)
+    assert cnnzoo.card(cnnzoo.push_to_hub("lenet.mnist", "me/named"))["name"] == "lenet.mnist"
+    assert cnnzoo.card(cnnzoo.push_to_hub(Path("lenet.mnist"), "me/folder"))["name"] == "lenet.letters"
+
+
 @pytest.mark.parametrize("name", ["golden.npz", "model.weights.h5"])
 def test_hub_build_rejects_altered_file(server, pushed, name):
     content = files_of(server)[name]

@@ -248,7 +248,7 @@ def test_version_option_matches_package_version(command):
         ("train lenet --resume nowhere", "nowhere must be the folder of a training run"),
         ("train --resume nowhere", "cnnzoo train: nowhere must be the folder of a training run. Received: no run.json"),
         ("evaluate lenet.mnits", "Unknown checkpoint 'lenet.mnits'. Did you mean lenet.mnist"),
-        ("evaluate lenet", "the folder of a run. Received: the architecture 'lenet'"),
+        ("evaluate lenet", "Unknown checkpoint 'lenet'. Did you mean lenet."),
         ("evaluate lenet.mnist --data digits --limit 0", "--limit must be an integer >= 1. Received: 0"),
         (
             "evaluate lenet.mnist --data digits --split tset",

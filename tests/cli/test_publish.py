@@ -147,6 +147,16 @@ def test_rescore_replaces_scores_in_place(runs, tmp_path, capsys):
     assert publishing.rescore("autoencoder.digits", tmp_path) == made
 
 
+def test_rescore_refuses_score_that_is_not_finite(published, tmp_path, monkeypatch):
+    made = shutil.copytree(published.path, tmp_path / "lenet.digits")
+    before = (made / "card.json").read_bytes()
+    score = {**published.card["scores"][0], "value": float("nan")}
+    monkeypatch.setattr(publishing, "_scores", lambda *_: [score])
+    with pytest.raises(CheckpointError, match=r"card\.json: scores: `value` must be of type float"):
+        publishing.rescore("lenet.digits", tmp_path)
+    assert (made / "card.json").read_bytes() == before
+
+
 def test_rescore_rejects_altered_or_missing_checkpoint(published, tmp_path):
     made = shutil.copytree(published.path, tmp_path / "lenet.digits")
     (made / "model.weights.h5").write_bytes(b"other")

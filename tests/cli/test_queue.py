@@ -36,7 +36,7 @@ with open("{log}", "a") as log:
 if "13" in words:
     sys.exit(2)
 folder.mkdir(exist_ok=True)
-(folder / "run.json").write_text(json.dumps({{"name": "cnn", "data": "digits", "config": {{}}}}))
+(folder / "run.json").write_text(json.dumps({{"name": "cnn", "architecture": "cnn", "data": "digits", "config": {{}}}}))
 if "14" in words:
     while not stopped:
         time.sleep(0.01)
@@ -73,7 +73,8 @@ def line(out, *words):
 
 def begun(folder, finished=False, **plan):
     folder.mkdir()
-    (folder / "run.json").write_text(json.dumps({"name": "cnn", "data": "digits", "config": {}, **plan}))
+    known = {"name": "cnn", "architecture": "cnn", "data": "digits", "config": {}}
+    (folder / "run.json").write_text(json.dumps({**known, **plan}))
     if finished:
         (folder / "model.weights.h5").touch()
 

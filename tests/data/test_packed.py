@@ -157,6 +157,12 @@ def test_check_shards_obeys_time_limit_and_hashes_once(tmp_path, small_shards, m
     assert len(set(hashed)) == len(hashed) == 5  # no shard twice
 
 
+def test_load_rejects_damaged_manifest(tmp_path):
+    (tmp_path / "manifest.json").write_text("[" * 200_000)
+    with pytest.raises(ValueError, match=str(tmp_path)):
+        data.load(tmp_path)
+
+
 @pytest.mark.parametrize(
     ("entry", "message"),
     [

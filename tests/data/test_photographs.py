@@ -125,7 +125,8 @@ def test_train_reads_string_as_photograph_set_and_path_as_folder(folder, tmp_pat
     (tmp_path / "here" / "t91").symlink_to(folder)
     monkeypatch.chdir(tmp_path / "here")
     settings = {"epochs": 1, "batch_size": 1, "crop": 6, "config": {"width": 4, "depth": 2}, "verbose": 2}
-    named, own = (cnnzoo.train("espcn", data=data, out=type(data).__name__, **settings) for data in ("t91", Path("t91")))
+    named = cnnzoo.train("espcn", data="t91", out="named", **settings)
+    own = cnnzoo.train("espcn", data=Path("t91"), out="own", **settings)
     assert [json.loads((run / "run.json").read_text())["data"] for run in (named, own)] == ["t91", str(folder)]
     assert "t91 is the data set of that name; for the folder: ./t91" in capsys.readouterr().out
 

@@ -1,16 +1,22 @@
 """Scores of each task from `evaluate`, against metrics computed by hand."""
 
+import json
+import shutil
 import statistics
+from pathlib import Path
 
 import numpy as np
 import pytest
 from scipy.special import logsumexp
 
 import cnnzoo
+from cnnzoo import checkpoints
 from cnnzoo.data import load
 from cnnzoo.evaluation import evaluate
 from cnnzoo.evaluation.generation import default_extractor
+from cnnzoo.imaging.files import save_png
 from cnnzoo.metrics import features, reconstruction
+from cnnzoo.registry import UnknownName
 
 
 class Oracle:
@@ -188,7 +194,16 @@ def test_evaluate_autoencoder_reports_worst_class_mse():
     [
         ({"data": None}, "`data` must be .* for a model of 'oracle'. Received: None"),
         ({"data": "digits", "limit": 0}, "`limit` must be an integer >= 1. Received: 0"),
+        ({"data": "digits", "limit": 2.5}, "`limit` must be an integer >= 1. Received: 2.5"),
         ({"data": "digits", "samples": -1}, "`samples` must be an integer >= 1. Received: -1"),
+        (
+            {"data": "digits", "samples": 3, "images": 4},
+            "`samples`, `images` must not be given .*. Received: samples=3, images=4 for a model of the task",
+        ),
+        (
+            {"data": "digits", "extractor": "lenet.mnist"},
+            "`extractor` must not be given .*. Received: extractor='lenet.mnist' for a model of the task 'classify'",
+        ),
         (
             {"data": "digits", "inception": True},
             "`inception` must not be given .*. Received: inception=True for a model of the task 'classify'",
@@ -199,6 +214,49 @@ def test_evaluate_autoencoder_reports_worst_class_mse():
 def test_evaluate_rejects_invalid_arguments(arguments, complaint):
     with pytest.raises(ValueError, match=complaint):
         evaluate(Oracle(1), **arguments)
+
+
+def test_evaluate_rejects_name_of_architecture():
+    with pytest.raises(UnknownName, match=r"Unknown checkpoint 'lenet'. Did you mean lenet"):
+        evaluate("lenet", "digits")
+
+
+@pytest.fixture
+def in_folder(tmp_path, monkeypatch):
+    """A working directory with a checkpoint, a run and a folder of pictures that have the names of others."""
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(checkpoints.saved_models_dir() / "lenet.mnist", "autoencoder.mnist")
+    card = checkpoints.open_checkpoint("autoencoder.mnist").card
+    plan = {"architecture": "lenet", "config": card["config"], "data": "digits"}
+    Path("run").mkdir()
+    shutil.copy("autoencoder.mnist/model.weights.h5", "run")
+    Path("run/run.json").write_text(json.dumps(plan))
+    for name, gray in (("zero", 0), ("one", 255)):
+        save_png(tmp_path / "digits" / "test" / name / "0.png", np.full((28, 28, 1), gray, np.uint8))
+        save_png(tmp_path / "digits" / "train" / name / "0.png", np.full((28, 28, 1), gray, np.uint8))
+    return tmp_path
+
+
+def test_evaluate_takes_folders_of_runs_and_checkpoints(in_folder):
+    report = evaluate(Path("run"), limit=20)
+    assert report.data == "digits" and report.model == "run"
+    expected = evaluate("lenet.mnist", "digits", limit=20)["accuracy"]
+    assert report["accuracy"] == evaluate("run", limit=20)["accuracy"] == expected
+    assert evaluate(Path("autoencoder.mnist"), "digits", limit=20)["accuracy"] == expected
+    assert evaluate("autoencoder.mnist", "digits", limit=20)["mse"].n == 20  # the checkpoint of that name
+    with pytest.raises(UnknownName, match="Unknown checkpoint 'nowhere'"):
+        evaluate(Path("nowhere"), "digits")
+
+
+def test_path_is_never_the_data_set_of_its_name(in_folder):
+    model = cnnzoo.build("autoencoder", latent_dim=2, width=1, hidden=2)
+    report = evaluate(model, Path("digits"))
+    assert report["mse"].n == 2 and report.data == str(in_folder / "digits")
+    assert evaluate(model, "digits")["mse"].n == 360
+    assert [len(images) for images, _ in cnnzoo.pipeline(Path("digits"), "test")] == [2]
+    assert next(len(images) for images, _ in cnnzoo.pipeline("digits", "test")) == 128
+    with pytest.raises(ValueError, match="mnist"):
+        load(Path("mnist"))
 
 
 @pytest.mark.slow

@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -19,7 +20,9 @@ from skimage.data import astronaut
 from tensorflow.core.protobuf import saved_model_pb2
 
 import cnnzoo
+from cnnzoo import checkpoints
 from cnnzoo.cli import main
+from cnnzoo.export import writer
 from cnnzoo.export.calibration import Range
 from cnnzoo.export.image_codec import from_bytes
 from cnnzoo.export.isolated_runner import Litert, Onnx
@@ -74,6 +77,32 @@ def test_export_version_increments_and_rejects_another_model(folder, tmp_path):
     assert sorted(path.name for path in (tmp_path / "lenet").iterdir()) == ["10", "11", "2", "9"]
     with pytest.raises(ValueError, match=r"Unknown checkpoint 'lenet.mnits'. Did you mean lenet.mnist"):
         cnnzoo.export("lenet.mnits", tmp_path)
+
+
+def test_export_rejects_another_configuration_and_damaged_description(tmp_path):
+    cnnzoo.export(cnnzoo.build("lenet", classes=3), tmp_path)
+    complaint = r"lenet must have versions of 'lenet' with classes=3 only; .*. Received: classes=4$"
+    with pytest.raises(ValueError, match=complaint):
+        cnnzoo.export(cnnzoo.build("lenet", classes=4), tmp_path)
+    (tmp_path / "lenet/1/assets.extra/export.json").write_text("{}")
+    for read in (cnnzoo.load_export, lambda folder: cnnzoo.export(cnnzoo.build("lenet", classes=3), folder.parent)):
+        with pytest.raises(
+            ValueError, match=r"export.json must be a file that cnnzoo export wrote. Received: no model"
+        ):
+            read(tmp_path / "lenet")
+    assert [path.name for path in (tmp_path / "lenet").iterdir()] == ["1"]
+
+
+def test_export_name_is_checkpoint_or_data_set_and_path_is_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(checkpoints.saved_models_dir() / "autoencoder.mnist", "lenet.mnist")
+    seen = []
+    monkeypatch.setattr(
+        writer, "_write_all", lambda aside, model, card, source, name, data, *_: seen.append((source, data))
+    )
+    cnnzoo.export("lenet.mnist", "exports", name="named", data="digits")
+    cnnzoo.export(Path("lenet.mnist"), "exports", name="folder", data=Path("digits"))
+    assert seen == [("lenet.mnist", "digits"), ("autoencoder.mnist", str(tmp_path / "digits"))]
 
 
 def test_export_config_parses_and_preserves_user_entries(folder, tmp_path):
@@ -369,6 +398,7 @@ def test_export_under_jax_matches_model(tmp_path):
         os.environ["KERAS_BACKEND"] = "jax"
         import cnnzoo, numpy as np
         model = cnnzoo.build("lenet.mnist")
+        model.class_names = tuple("abcdefghij")
         print(cnnzoo.export(model, {str(tmp_path)!r}, name="digits"))
         np.save({str(tmp_path / "made.npy")!r}, model.classify(np.full((1, 28, 28, 1), 0.5, np.float32)))
     """
@@ -377,6 +407,8 @@ def test_export_under_jax_matches_model(tmp_path):
     assert done.stdout.split() == [str(tmp_path / "digits" / "1")]
     made = cnnzoo.load_export(tmp_path / "digits")("classify", image=np.full((1, 28, 28, 1), 0.5, np.float32))
     np.testing.assert_allclose(made["probabilities"], np.load(tmp_path / "made.npy"), atol=1e-4)
+    made = cnnzoo.load_export(tmp_path / "digits")("classify_bytes", image_bytes=[file_of(PHOTO, "PNG")])
+    assert sorted(made["class_names"][0].tolist()) == [letter.encode() for letter in "abcdefghij"]
 
 
 # -- command -----------------------------------------------------------------------------------------------------------

@@ -231,7 +231,7 @@ def test_callbacks_may_log_numbers_of_numpy(tmp_path):
     scalars = [json.loads(line) for line in (run / "scalars.jsonl").read_text().splitlines()]
     assert scalars[0]["mine"] == json.loads((run / "history.json").read_text())[0]["mine"] == 0.5
     log.value = "half"
-    with pytest.raises(ValueError, match="Callbacks must log numbers. Received: mine='half'"):
+    with pytest.raises(ValueError, match=r"Callbacks must log numbers\. Received: mine='half'"):
         toy(tmp_path / "other", epochs=1, callbacks=[log])
 
 

@@ -140,7 +140,7 @@ def test_resume_uses_newest_undamaged_state(tmp_path):
 def test_resume_of_finished_run_returns_without_training(tmp_path, capsys):
     folder = tmp_path / "run"
     folder.mkdir()
-    (folder / "run.json").write_text(json.dumps({"epochs": 4}))
+    (folder / "run.json").write_text(json.dumps({"architecture": "lenet", "config": {}, "data": "digits", "epochs": 4}))
     (folder / "model.weights.h5").write_bytes(b"done")
     assert train(resume=folder) == Path(folder)
     assert "is finished: 4 epochs" in capsys.readouterr().out
