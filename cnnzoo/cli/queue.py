@@ -12,7 +12,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -161,9 +161,12 @@ def _trained(words: tuple[str, ...], core: int | None, stop: threading.Event) ->
     """The exit code of `cnnzoo train` in a process, terminated once when `stop` is set."""
     process = subprocess.Popen(
         [sys.executable, "-m", "cnnzoo", "train", *words],
-        process_group=0 if os.name == "posix" else None,  # so that Ctrl-C reaches it once, from here
+        start_new_session=os.name == "posix",  # so that Ctrl-C reaches it once, from here
         creationflags=getattr(subprocess, "IDLE_PRIORITY_CLASS", 0),
     )
+    # Linux may share the cores among sessions, and use priorities within one only; this is the one of the session.
+    with suppress(OSError):
+        Path(f"/proc/{process.pid}/autogroup").write_text(str(NICE))
     # Its threads, which do not exist yet, inherit both.
     if hasattr(os, "setpriority"):
         os.setpriority(os.PRIO_PROCESS, process.pid, NICE)

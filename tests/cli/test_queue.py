@@ -29,6 +29,8 @@ while os.getpriority(os.PRIO_PROCESS, 0) < 19 and time.monotonic() < until:
     time.sleep(0.001)
 time.sleep(0.01)
 about = {{"python": sys.argv[1:4], "words": words, "nice": os.getpriority(os.PRIO_PROCESS, 0)}}
+if (session := Path("/proc/self/autogroup")).exists():
+    about["session"] = session.read_text().split()[-1]
 if hasattr(os, "sched_getaffinity"):
     about["cores"] = sorted(os.sched_getaffinity(0))
 with open("{log}", "a") as log:
@@ -90,6 +92,7 @@ def test_queue_skips_resumes_and_starts_runs_despite_failure(queue, tmp_path):
         ["cnn", "--data", "digits", "--out", "a new one"],
     ]
     assert all(each["python"] == ["-m", "cnnzoo", "train"] and each["nice"] == 19 for each in started)
+    assert started[0].get("session", "19") == "19"
     assert [len(each.get("cores", [0])) for each in started] == [1, 1, 1]
     assert "line 1, bad: failed, exit code 2" in out and "line 4, done: finished" in out
     assert err == "cnnzoo train: 1 of 4 runs failed: bad\n"
