@@ -16,7 +16,6 @@ from cnnzoo.checkpoints import pushing, remote
 from cnnzoo.checkpoints.shipped import list_checkpoints
 from cnnzoo.checkpoints.trained import checkpoint_path, described, folder_of, is_checkpoint
 from cnnzoo.data import ImageSet, training_images
-from cnnzoo.data.addresses import as_name
 from cnnzoo.data.catalog import license_of
 from cnnzoo.metrics.scores import Score
 from cnnzoo.recipes import recipe
@@ -97,13 +96,13 @@ def _check_no_folder(name: str | Path) -> None:
         UnknownName: It is a `Path` without a folder.
         ValueError: It is a folder.
     """
-    is_name = isinstance(name, str) and (is_checkpoint(name) or name in list_models() or not Path(name).is_dir())
-    if not is_name:
-        arch = described(name)[1]["architecture"]
-        raise ValueError(
-            f"`name` must be that of an architecture or checkpoint; of a folder: build({arch!r}, "
-            f"weights={str(name)!r}). Received: {name!r}"
-        )
+    if isinstance(name, str) and (not Path(name).is_dir() or is_checkpoint(name) or name in list_models()):
+        return
+    arch = described(name)[1]["architecture"]
+    raise ValueError(
+        f"`name` must be that of an architecture or checkpoint; of a folder: build({arch!r}, weights={str(name)!r}). "
+        f"Received: {name!r}"
+    )
 
 
 def push_to_hub(
@@ -223,10 +222,11 @@ def pipeline(name: str | Path, split: str = "train", batch_size: int = 128, seed
 def _data_of(name: str | Path, split: str) -> tuple:
     """The arguments of `training_images` for a data set, or for the data of a checkpoint."""
     if isinstance(name, Path):
-        return as_name(name), split, None
+        return name, split, None
     if is_checkpoint(name):
         found = card(name)
-        return found["data"]["name"], split, build(name).image_shape, found["recipe"].get("crop")
+        shape = from_config(found["architecture"], found["config"]).image_shape
+        return found["data"]["name"], split, shape, found["recipe"].get("crop")
     arch, tag = split_name(name)
     if not tag or arch not in list_models() or Path(name).is_dir():
         return name, split, None
