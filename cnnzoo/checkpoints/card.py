@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cnnzoo.utils.atomic_files import json_text, write_text
+from cnnzoo.utils.atomic_files import json_text, write_json
 from cnnzoo.utils.json_content import content
 
 FORMAT = 1
@@ -106,9 +106,8 @@ def write_card(card: Mapping[str, Any], folder: Path, file: Path) -> None:
     Raises:
         CheckpointError: It is malformed; nothing is written.
     """
-    text = json_text(card)
-    check_card(json.loads(text), file)
-    write_text(folder / CARD, text + "\n")
+    check_card(json.loads(json_text(card)), file)
+    write_json(folder / CARD, card)
 
 
 def check_card(card: Any, file: Path) -> None:

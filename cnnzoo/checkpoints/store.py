@@ -79,6 +79,12 @@ def as_trained(model: Any, plan: Mapping[str, Any]) -> Any:
     return model
 
 
+def config_of(model: Any) -> dict[str, Any]:
+    """The keywords that a model was built with, as plain values."""
+    config = model.get_config()
+    return {key: config[key] for key in model.config_fields()}
+
+
 def _build(description: Mapping[str, Any], weights: Path) -> Any:
     arch = description["architecture"]
     model = registry.from_config(arch, description["config"])
@@ -133,13 +139,12 @@ def save(
             _store_as_half(aside / WEIGHTS)
         write_golden(model, aside / GOLDEN)
         files = {n: _entry(aside / n) for n in (WEIGHTS, GOLDEN)}
-        config = model.get_config()
         card = {
             "format": FORMAT,
             "name": name,
             "description": description,
             "architecture": type(model).architecture,
-            "config": {key: config[key] for key in type(model).config_fields()},
+            "config": config_of(model),
             "task": model.task,
             "paper": paper,
             "licence": licence,

@@ -9,6 +9,7 @@ from typing import Any
 
 from cnnzoo import checkpoints
 from cnnzoo.checkpoints.card import PLAN
+from cnnzoo.checkpoints.store import config_of
 from cnnzoo.data.addresses import as_name
 from cnnzoo.export.loader import last_words
 from cnnzoo.export.saved_model import check_name
@@ -35,10 +36,9 @@ def write(model: Any, root: Path, name: str | None, litert: bool, onnx: bool, da
 
 def _write_run(model: Any, folder: Path) -> None:
     """Writes a model as a finished run, with what `checkpoints.load` reads."""
-    config = model.get_config()
     plan = {
         "architecture": model.architecture,
-        "config": {key: config[key] for key in model.config_fields()},
+        "config": config_of(model),
         "data": "",  # not known
         "fingerprint": {"classes": list(getattr(model, "class_names", ()))},
         "ground": model.ground,

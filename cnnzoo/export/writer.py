@@ -14,6 +14,7 @@ import cnnzoo
 from cnnzoo import checkpoints
 from cnnzoo.checkpoints import trained
 from cnnzoo.checkpoints.labels import class_names
+from cnnzoo.checkpoints.store import config_of
 from cnnzoo.data.addresses import as_name
 from cnnzoo.export import serving
 from cnnzoo.export.litert import write_litert
@@ -74,8 +75,7 @@ def _opened(model: Any) -> tuple[Any, dict[str, Any] | None, str | None]:
 
 def _config(model: Any) -> dict[str, Any]:
     """The keywords that a model was built with, as JSON values."""
-    config = model.get_config()
-    return json.loads(json_text({key: config[key] for key in model.config_fields()}))
+    return json.loads(json_text(config_of(model)))
 
 
 def _refuse_another(target: Path, source: str, config: Mapping[str, Any]) -> None:

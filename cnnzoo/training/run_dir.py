@@ -23,12 +23,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cnnzoo.checkpoints.card import PLAN, read_plan
+from cnnzoo.checkpoints.card import PLAN, WEIGHTS, read_plan
 from cnnzoo.data.addresses import GIVEN
 from cnnzoo.utils.atomic_files import json_text, publish, sha256, unfinished, write_json
 from cnnzoo.utils.weight_files import save_weights
 
-WEIGHTS = "model.weights.h5"
 HISTORY = "history.json"
 SCALARS = "scalars.jsonl"
 CURVE = "curve.json"

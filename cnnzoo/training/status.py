@@ -5,8 +5,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from cnnzoo.checkpoints.card import PLAN, WEIGHTS
 from cnnzoo.checkpoints.table import key_name
-from cnnzoo.training.run_dir import CURVE, DIVERGED, HISTORY, WEIGHTS, has_run
+from cnnzoo.training.run_dir import CURVE, DIVERGED, HISTORY, has_run
 from cnnzoo.utils.atomic_files import in_use
 from cnnzoo.utils.json_content import content
 
@@ -71,7 +72,7 @@ def status(folder: Path, score: str | None = None) -> RunStatus:
     try:
         if not has_run(folder):
             return found
-        plan = content(folder / "run.json", dict)
+        plan = content(folder / PLAN, dict)
         found = replace(
             found,
             name=str(plan["name"]),

@@ -13,6 +13,7 @@ from keras_tuner.engine.trial import Trial as KerasTrial
 from keras_tuner.errors import FatalError
 
 from cnnzoo import checkpoints
+from cnnzoo.checkpoints.card import PLAN
 from cnnzoo.metrics.scores import Score
 from cnnzoo.recipes.json_files import write_recipe
 from cnnzoo.training.loop import train
@@ -110,7 +111,7 @@ class SearchRunner:
         run = Run.open(self._folder(earlier))
         shutil.copytree(run.path / "state", folder / "state", dirs_exist_ok=True)
         steps = recipe.epochs * run.plan["steps_per_epoch"]
-        write_json(folder / "run.json", {**run.plan, "epochs": recipe.epochs, "steps": steps})
+        write_json(folder / PLAN, {**run.plan, "epochs": recipe.epochs, "steps": steps})
 
     # -- results --------------------------------------------------------------------------------------------
 
