@@ -129,10 +129,11 @@ def _check_used(model: Any, lacking: str, is_used: bool, **options: Any) -> None
     Raises:
         ValueError: One is.
     """
-    if given := [] if is_used else [(key, value) for key, value in options.items() if value]:
+    given = {key: value for key, value in options.items() if value}
+    if given and not is_used:
         raise ValueError(
-            f"{', '.join(f'`{key}`' for key, _ in given)} must not be given with a model that {lacking}. Received: "
-            f"{', '.join(f'{key}={value!r}' for key, value in given)} for a model of the task {model.task!r}"
+            f"{', '.join(f'`{key}`' for key in given)} must not be given with a model that {lacking}. Received: "
+            f"{', '.join(f'{key}={value!r}' for key, value in given.items())} for a model of the task {model.task!r}"
         )
 
 
