@@ -79,11 +79,9 @@ def _restore(card: Mapping[str, Any], scores: Mapping[str, Score]) -> Numbers:
 
 
 def _inpaint(card: Mapping[str, Any], scores: Mapping[str, Score]) -> Numbers:
-    start, words = "hole_psnr_", {"centre": "center"}
+    start = "hole_psnr_"
     rows = [
-        (words.get(kind := name.removeprefix(start), kind), *_beside(name, scores, "biharmonic"))
-        for name in scores
-        if name.startswith(start)
+        (name.removeprefix(start), *_beside(name, scores, "biharmonic")) for name in scores if name.startswith(start)
     ]
     about = scores["hole_psnr"]
     data, (height, width, _) = about.protocol["data"], about.protocol["size"]

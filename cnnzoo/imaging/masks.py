@@ -110,7 +110,7 @@ STROKES = Brush(4, 5, (0.05, 0.3), 2.0, (0.02, 0.08), 0.75)
 SCRATCHES = Brush(6, 4, (0.1, 0.4), 0.3, (0.003, 0.01), 0.75)
 
 KINDS = {
-    "centre": Kind(lambda height, width: 1, _center),
+    "center": Kind(lambda height, width: 1, _center),
     "box": Kind(lambda height, width: 4, _box),
     "strokes": Kind(STROKES.numbers, STROKES.missing),
     "scratches": Kind(SCRATCHES.numbers, SCRATCHES.missing),
@@ -130,7 +130,7 @@ def sample(kinds: Sequence[str], shape: tuple, seed: int | keras.random.SeedGene
     """One random mask per image, of one of `kinds`; works inside a graph.
 
     Args:
-        kinds: "centre" (half of both sides), "box" (a random rectangle), "strokes" (of a brush), "scratches" (long
+        kinds: "center" (half of both sides), "box" (a random rectangle), "strokes" (of a brush), "scratches" (long
             and thin) or "pixels" (a quarter to three quarters of all); repeat a kind to raise its probability. For
             "text" see `draw`.
         shape: (n, height, width); height and width are static.

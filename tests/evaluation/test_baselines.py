@@ -28,14 +28,14 @@ def enlarged(image, scale, kernel, reach, mirrored):
     size = len(image)
     rows = []
     for i in range(scale * size):
-        centre = (i + 0.5) / scale - 0.5
+        center = (i + 0.5) / scale - 0.5
         total, weights = 0.0, 0.0
-        for j in range(int(np.floor(centre)) - reach, int(np.floor(centre)) + reach + 2):
+        for j in range(int(np.floor(center)) - reach, int(np.floor(center)) + reach + 2):
             inside = 0 <= j < size
             if inside or mirrored:
                 source = j if inside else (-1 - j if j < 0 else 2 * size - 1 - j)
-                total = total + kernel(centre - j) * image[source]
-                weights += kernel(centre - j)
+                total = total + kernel(center - j) * image[source]
+                weights += kernel(center - j)
         rows.append(total / weights)
     return np.stack(rows)
 

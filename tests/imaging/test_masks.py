@@ -39,7 +39,7 @@ def test_draw_returns_masks_with_missing_and_known_pixels(kind, size):
 def test_draw_is_deterministic_and_independent_of_mask_count(kind):
     found = masks.draw(kind, (5, 16, 24), 7)
     np.testing.assert_array_equal(masks.draw(kind, (3, 16, 24), 7), found[:3])
-    if kind != "centre":
+    if kind != "center":
         assert not np.array_equal(masks.draw(kind, (5, 16, 24), 8), found)
         assert len({mask.tobytes() for mask in found}) == 5
 
@@ -51,8 +51,8 @@ def test_draw_in_chunks_equals_draw_at_once(monkeypatch):
 
 
 def test_mask_kinds_have_expected_missing_fractions():
-    centre = masks.draw("centre", (2, 32, 48), 0)
-    assert centre[:, 8:24, 12:36].all() and centre.mean() == 0.25
+    center = masks.draw("center", (2, 32, 48), 0)
+    assert center[:, 8:24, 12:36].all() and center.mean() == 0.25
     box = shares("box")
     assert box.min() >= (7 / 32) ** 2 and box.max() <= (17 / 32) ** 2  # sides in pixels are within 1 of exact lengths
     assert box.mean() == pytest.approx((3 / 8) ** 2, abs=4 * float(box.std()) / 20)
@@ -107,13 +107,13 @@ def test_brush_masks_match_loop_over_segments(kind, brush):
 
 
 def test_sample_draws_mask_kinds_in_given_proportions():
-    centre = masks.draw("centre", (1, 16, 16), 0)[0]
-    drawn = ops.convert_to_numpy(masks.sample(("centre", "pixels", "box"), (600, 16, 16), 0))
+    center = masks.draw("center", (1, 16, 16), 0)[0]
+    drawn = ops.convert_to_numpy(masks.sample(("center", "pixels", "box"), (600, 16, 16), 0))
     assert drawn.shape == (600, 16, 16, 1) and drawn.dtype == np.float32 and set(np.unique(drawn)) == {0.0, 1.0}
-    alike = np.mean((drawn == centre).all(axis=(1, 2, 3)))
+    alike = np.mean((drawn == center).all(axis=(1, 2, 3)))
     assert alike == pytest.approx(1 / 3, abs=4 * math.sqrt(2 / 9 / 600))
-    twice = ops.convert_to_numpy(masks.sample(("centre", "pixels", "centre"), (600, 16, 16), 0))
-    assert np.mean((twice == centre).all(axis=(1, 2, 3))) == pytest.approx(2 / 3, abs=4 * math.sqrt(2 / 9 / 600))
+    twice = ops.convert_to_numpy(masks.sample(("center", "pixels", "center"), (600, 16, 16), 0))
+    assert np.mean((twice == center).all(axis=(1, 2, 3))) == pytest.approx(2 / 3, abs=4 * math.sqrt(2 / 9 / 600))
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -205,11 +205,11 @@ def test_as_missing_rejects_invalid_masks(mask, complaint):
 
 
 def test_draw_and_sample_reject_unknown_kinds_and_single_pixels():
-    with pytest.raises(ValueError, match=r"`masks` must be one or more of centre, box, strokes.*Received: \('text',\)"):
+    with pytest.raises(ValueError, match=r"`masks` must be one or more of center, box, strokes.*Received: \('text',\)"):
         masks.sample(("text",), (1, 8, 8), 0)
     with pytest.raises(ValueError, match=r"`masks` must be .*Received: \(\)"):
         masks.check_kinds(())
-    with pytest.raises(ValueError, match=r"`kind` must be one of centre, .*, text.*Received: 'round'"):
+    with pytest.raises(ValueError, match=r"`kind` must be one of center, .*, text.*Received: 'round'"):
         masks.draw("round", (1, 8, 8), 0)
     for draw in (lambda: masks.draw("box", (1, 1, 1), 0), lambda: masks.sample(("box",), (1, 1, 1), 0)):
         with pytest.raises(ValueError, match=r"Images must have two pixels or more. Received: 1x1"):

@@ -64,7 +64,7 @@ def filling_by_hand(total: np.ndarray, share: np.ndarray, level: int = 0) -> np.
     return filled if level else filled.clip(0, 1)
 
 
-@pytest.mark.parametrize("kind", ["strokes", "pixels", "centre"])
+@pytest.mark.parametrize("kind", ["strokes", "pixels", "center"])
 @pytest.mark.parametrize("size", [(32, 64), (21, 13), (1, 6)])
 def test_smooth_filling_matches_definition(kind, size):
     image = np.random.default_rng(0).random(size)
@@ -215,7 +215,7 @@ def test_inpaint_rejects_invalid_images_and_masks(x, mask, complaint):
     ("config", "complaint"),
     [
         ({"image_shape": (32, 32, 3)}, r"`image_shape` must be \(None, None, 1 or 3\).*Received: \(32, 32, 3\)"),
-        ({"masks": ("text",)}, r"`masks` must be one or more of centre.*Received: \('text',\)"),
+        ({"masks": ("text",)}, r"`masks` must be one or more of center.*Received: \('text',\)"),
         ({"depth": 0}, "`depth` must be an integer >= 1.*Received: 0"),
         ({"adversarial": -1.0}, "`adversarial` must be 0 to leave it out.*Received: -1.0"),
         ({"content": -1.0}, "`content` must be 0 to leave it out.*Received: -1.0"),
@@ -300,7 +300,7 @@ def test_content_loss_matches_weighted_perceptual_distance(channels):
 @pytest.mark.slow
 @pytest.mark.parametrize("phase", ["discriminator", "restoration"])
 def test_adversarial_phases_lower_own_loss(phase):
-    model = fresh(adversarial=1.0, masks=("centre",))
+    model = fresh(adversarial=1.0, masks=("center",))
     model.compile(samples.optimizers(model, lambda: keras.optimizers.Adam(1e-3), only=phase))
     losses = samples.steps(model, 12)[f"{phase}_loss"]
     assert losses[-1] < losses[0] - 0.01

@@ -62,8 +62,8 @@ def test_random_affine_shifts_zooms_and_flips(photograph, monkeypatch):
     mirrored = augmented(photograph, monkeypatch, [0, 0, 0, 0, -1], mirror=True)
     np.testing.assert_allclose(mirrored, plain[:, ::-1], atol=1e-5)
     small = augmented(photograph, monkeypatch, [0, 1, 0, 0, 1], zoom=0.25)
-    matrix, centre = np.eye(2) * 1.25, np.array([15.5, 15.5])
-    expected = ndimage.affine_transform(plain, matrix, offset=centre - matrix @ centre, order=1)
+    matrix, center = np.eye(2) * 1.25, np.array([15.5, 15.5])
+    expected = ndimage.affine_transform(plain, matrix, offset=center - matrix @ center, order=1)
     np.testing.assert_allclose(small[4:-4, 4:-4], expected[4:-4, 4:-4], atol=1e-4)
 
 
