@@ -18,6 +18,7 @@ from cnnzoo.imaging.files import png_bytes
 from cnnzoo.tasks.inference import one_hot_in_turn
 
 MOST = 1024  # generated images per request, at most
+FINITE = float(np.finfo(np.float32).min), float(np.finfo(np.float32).max)
 
 
 @dataclass(frozen=True)
@@ -29,12 +30,14 @@ class Tensor:
         shape: With None for a free side; the first side is the batch, unless it is a scalar.
         about: A description.
         pictures: Whether it is images or masks, which are files in `<verb>_bytes`.
+        limits: The smallest and the largest number of an input; None where its signature checks it.
     """
 
     dtype: str
     shape: tuple[int | None, ...]
     about: str
     pictures: bool = False
+    limits: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True)
@@ -62,7 +65,7 @@ def signatures(model: Any, images: np.ndarray, classes: Sequence[str] = ()) -> d
     Args:
         model, images, classes: See `verbs`.
     """
-    numeric = {verb: traced(bounded(signature, model)) for verb, signature in verbs(model, images, classes).items()}
+    numeric = {verb: traced(bounded(signature)) for verb, signature in verbs(model, images, classes).items()}
     files = {f"{verb}_bytes": traced(of_files(signature)) for verb, signature in numeric.items()}
     return {"serving_default": numeric[main(model)], **numeric, **files}
 
@@ -95,23 +98,30 @@ def traced(signature: Signature) -> Signature:
     return replace(signature, function=tf.function(function, autograph=False).get_concrete_function(**specs))
 
 
-def bounded(signature: Signature, model: Any) -> Signature:
-    """The signature with a check of the range of its images before any computation.
-
-    Noisy images of a denoiser may be in [-1, 2]; all others are in [0, 1].
-    """
-    low, high = (-1.0, 2.0) if model.task == "restore" else (0.0, 1.0)
-    slack = 1e-6  # of float32
-    names = [name for name, tensor in signature.inputs.items() if tensor.pictures and name != "mask"]
+def bounded(signature: Signature) -> Signature:
+    """The signature with a check of the limits of its inputs before any computation."""
+    limited = {name: tensor for name, tensor in signature.inputs.items() if tensor.limits}
 
     def function(**given: Any) -> dict[str, Any]:
-        for name in names:
-            holds = tf.reduce_all((given[name] >= low - slack) & (given[name] <= high + slack))  # false for NaN too
-            rule = f"`{name}` must be images in [0, 1]. Received: values outside [{low:g}, {high:g}]"
-            given[name] = checked(given[name], holds, rule)
+        for name, tensor in limited.items():
+            given[name] = within_limits(given[name], name, tensor)
         return signature.function(**given)
 
     return replace(signature, function=function)
+
+
+def within_limits(value: tf.Tensor, name: str, tensor: Tensor) -> tf.Tensor:
+    """The value of a limited input, checked."""
+    assert tensor.limits is not None
+    low, high = least, most = tensor.limits
+    if tensor.pictures:
+        least, most = low - 1e-6, high + 1e-6  # float32 is not exact
+        rule = f"images in [0, 1]. Received: values outside [{low:g}, {high:g}]"
+    elif tensor.limits == FINITE:
+        rule = "finite numbers. Received: NaN or infinity"
+    else:
+        rule = f"numbers in [{low:g}, {high:g}]. Received: other numbers"
+    return checked(value, (value >= least) & (value <= most), f"`{name}` must be {rule}")  # false for NaN too
 
 
 def portable(model: Any, images: np.ndarray) -> Signature:
@@ -163,7 +173,8 @@ def upscale(model: Any, shown: np.ndarray, classes: Sequence[str]) -> Signature:
         color = image * tf.ones(3)  # gray as three equal channels, whose chroma stays 0
         return {"image": tf.clip_by_value(model.upscaled(color), 0.0, 1.0)[..., : tf.shape(image)[3]]}
 
-    image = Tensor("float32", (None, None, None, None), "images in [0, 1], with 1 or 3 channels", True)
+    about = "images in [0, 1], with 1 or 3 channels"
+    image = Tensor("float32", (None, None, None, None), about, True, (0.0, 1.0))
     larger = replace(image, about=f"images upscaled by {model.scale}")
     about = "Upscaled images: luminance by the network, chroma bicubic"
     return Signature(about, {"image": image}, {"image": larger}, function, {"image": shown})
@@ -201,11 +212,14 @@ def stylize(model: Any, shown: np.ndarray, classes: Sequence[str]) -> Signature:
             given,
         )
     names = ", ".join(model.styles)
-    inputs["style"] = Tensor("float32", (None, max(1, len(model.styles))), f"weight of each style: {names}")
+    shape = None, max(1, len(model.styles))
+    inputs["style"] = Tensor("float32", shape, f"weight >= 0 of each style: {names}", limits=(0.0, FINITE[1]))
     example = one_hot_in_turn(len(shown), max(1, len(model.styles)))
 
     def function(image: tf.Tensor, style: tf.Tensor) -> dict[str, Any]:
-        return {"image": model.painted(image, style / tf.reduce_sum(style, axis=1, keepdims=True))}
+        total = tf.reduce_sum(style, axis=1, keepdims=True)
+        total = checked(total, total > 0.0, "`style` must have a positive weight for each image. Received: none")
+        return {"image": model.painted(image, style / total)}
 
     return Signature("Images in the style of paintings", inputs, outputs, function, {"image": shown, "style": example})
 
@@ -214,7 +228,10 @@ def enhance(model: Any, shown: np.ndarray, classes: Sequence[str]) -> Signature:
     """Enhanced images, with a strength for each."""
     inputs, outputs = from_image_to_image(model)
     inputs["strength"] = Tensor(
-        "float32", (None,), "strength for each image, from 0 (unchanged) to 2; 1 is the trained strength"
+        "float32",
+        (None,),
+        "strength for each image, from 0 (unchanged) to 2; 1 is the trained strength",
+        limits=(0.0, 2.0),
     )
     example = {"image": shown, "strength": np.linspace(0.5, 1.0, len(shown), dtype=np.float32)}
 
@@ -283,7 +300,8 @@ def has_labels(model: Any) -> bool:
 
 def images_of(model: Any) -> Tensor:
     """Images in the image shape of a model."""
-    return Tensor("float32", (None, *model.image_shape), "images in [0, 1]", True)
+    limits = (-1.0, 2.0) if model.task == "restore" else (0.0, 1.0)  # noise takes images out of [0, 1]
+    return Tensor("float32", (None, *model.image_shape), "images in [0, 1]", True, limits)
 
 
 def from_image_to_image(model: Any) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
@@ -299,8 +317,8 @@ def labels_of(model: Any) -> Tensor:
 def code_of(model: Any) -> Tensor:
     """The codes of a model: latent vectors, or indices into a codebook."""
     if hasattr(model, "codebook"):
-        return Tensor("int32", (None, *model.grid), f"codes, 0 to {model.codes - 1}")
-    return Tensor("float32", (None, model.latent_dim), "latent vectors")
+        return Tensor("int32", (None, *model.grid), f"codes, 0 to {model.codes - 1}", limits=(0, model.codes - 1))
+    return Tensor("float32", (None, model.latent_dim), "latent vectors", limits=FINITE)
 
 
 def decoded(model: Any, code: tf.Tensor, labels: tf.Tensor | None) -> tf.Tensor:

@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import functools
 import gzip
 import io
 import json
@@ -147,6 +148,37 @@ def test_denoiser_export_accepts_noise_and_rejects_other_scale(tmp_path):
     assert np.isfinite(served("restore", image=np.full((1, 16, 16, 1), -0.2, np.float32))["image"]).all()
     with pytest.raises(Exception, match=r"`image` must be images in \[0, 1\]. Received: values outside \[-1, 2\]"):
         served("restore", image=np.full((1, 16, 16, 1), 128.0, np.float32))
+
+
+@pytest.mark.parametrize(
+    ("arch", "config", "verb", "name", "values", "complaint"),
+    [
+        ("enhancer", {}, "enhance", "strength", [5.0], r"`strength` must be numbers in \[0, 2\]"),
+        ("enhancer", {}, "enhance", "strength", [np.nan], r"`strength` must be numbers in \[0, 2\]"),
+        ("fast_style", {"styles": ("a", "b")}, "stylize", "style", [[2, -1]], "`style` must be numbers in"),
+        ("fast_style", {"styles": ("a", "b")}, "stylize", "style", [[0, 0]], "`style` must have a positive weight"),
+        ("dcgan", {"latent_dim": 3}, "decode", "code", [[0, np.inf, 0]], "`code` must be finite numbers"),
+        ("vqvae", {"codes": 4}, "decode", "code", np.full((1, 7, 7), 4), r"`code` must be numbers in \[0, 3\]"),
+        ("vqvae", {"codes": 4}, "decode", "code", np.full((1, 7, 7), -1), r"`code` must be numbers in \[0, 3\]"),
+    ],
+)
+def test_export_rejects_other_inputs_out_of_range(arch, config, verb, name, values, complaint, small_exports):
+    served = small_exports(arch, config)
+    images = {} if verb == "decode" else {"image": np.zeros((1, 16, 16, 3), np.float32)}
+    with pytest.raises(Exception, match=complaint):
+        served(verb, **images, **{name: np.array(values, np.int32 if arch == "vqvae" else np.float32)})
+
+
+@pytest.fixture(scope="module")
+def small_exports(tmp_path_factory):
+    root = tmp_path_factory.mktemp("small")
+
+    @functools.cache
+    def exported(arch, *config):
+        cnnzoo.export(cnnzoo.build(arch, width=4, **dict(config)), root)
+        return cnnzoo.load_export(root / arch)
+
+    return lambda arch, config: exported(arch, *config.items())
 
 
 # -- masks -------------------------------------------------------------------------------------------------------------

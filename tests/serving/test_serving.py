@@ -172,9 +172,14 @@ def test_predict_accepts_scalar_inputs_only_in_column_format(client, loaded):
 
 
 def test_predict_reads_and_writes_nan(client):
-    code = ", ".join(["NaN"] * 5 + ["0.5"] * 27)
-    body = f'{{"signature_name": "decode", "inputs": {{"code": [[{code}]], "labels": [1]}}}}'
-    assert np.isnan(client.predict("cgan", body.encode())["outputs"]).all()
+    def decoding(*code):
+        inputs = f'{{"code": [[{", ".join(code)}]], "labels": [1]}}'
+        return f'{{"signature_name": "decode", "inputs": {inputs}}}'.encode()
+
+    status, reason = client.refused("/v1/models/cgan:predict", decoding("NaN", *["0.5"] * 31))
+    assert status == 400 and "`code` must be finite numbers. Received: NaN or infinity" in reason
+    overflowing = decoding(*["3e38", "-3e38"] * 16)
+    assert np.isnan(client.predict("cgan", overflowing)["outputs"]).any()
 
 
 def test_predict_rejects_nan_and_infinity_in_images(client):
