@@ -69,6 +69,11 @@ def seed(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=integer(0), default=0, help="the random seed (default: 0)")
 
 
+def latent_seed(parser: argparse.ArgumentParser) -> None:
+    """--seed of random latent vectors, None if it is left out: see `cnnzoo.cli.latents`."""
+    parser.add_argument("--seed", type=integer(0), help="the random seed, where latent vectors are drawn (default: 0)")
+
+
 def label(parser: argparse.ArgumentParser) -> None:
     """--label"""
     parser.add_argument("--label", type=integer(0), help="the class, for a conditional model (default: all in turn)")

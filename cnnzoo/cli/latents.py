@@ -29,12 +29,13 @@ def codes(args: argparse.Namespace, model: Any) -> "np.ndarray":
     """The latent vectors (n, latent_dim) of the images of a command.
 
     Raises:
-        ValueError: The model cannot encode.
+        ValueError: The model cannot encode, or --seed.
     """
     if not hasattr(model, "encode"):
         raise ValueError(
             f"Images must not be given with a model that cannot encode them; autoencoders can. Received: {args.name!r}"
         )
+    check_unused(args, "seed")
     images = args.image if isinstance(args.image, list) else [args.image]
     return model.encode(read(images, model, args.invert))
 
@@ -49,4 +50,15 @@ def noise(args: argparse.Namespace, model: Any, n: int) -> "np.ndarray":
         raise ValueError("--invert must be given with images. Received: no images")
     if not hasattr(model, "draw"):
         raise ValueError(f"{args.name} needs images: it cannot draw random codes")
-    return model.draw(n, args.seed)
+    return model.draw(n, args.seed or 0)
+
+
+def check_unused(args: argparse.Namespace, *names: str) -> None:
+    """Options of random latent vectors, where images are encoded.
+
+    Raises:
+        ValueError: One was given.
+    """
+    for name in names:
+        if (value := getattr(args, name)) is not None:
+            raise ValueError(f"--{name} must be left out where images are encoded. Received: {value}")

@@ -3,7 +3,7 @@
 The model is a generator from Gaussian noise, or an autoencoder with one latent vector per image.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import keras
@@ -102,8 +102,7 @@ def images_of(model: Any, z: Any, label: int | None = None) -> np.ndarray:
     z = inference.latents(model, z)
     if label is None:
         return model.decode(z)
-    if not model.needs_labels:
-        raise ValueError(f"`label` must be None with a {model.architecture}, which takes none. Received: {label}")
+    _check_takes_labels(model, label)
     return model.decode(z, labels=label)
 
 
@@ -145,54 +144,70 @@ class _Vectors(keras.layers.Layer):
         return ops.convert_to_tensor(self.vectors)
 
 
-def invert(model: Any, images: Any, steps: int = 300, rate: float = 0.05, seed: int = 0) -> Inverted:
+def invert(
+    model: Any, images: Any, steps: int = 300, rate: float = 0.05, seed: int = 0, label: int | None = None
+) -> Inverted:
     """GAN inversion: latent vectors of given images, by gradient descent on the mean squared error.
 
     The search starts at `encode(images)` if available, otherwise at the best of 256 noise vectors, and never returns a
     worse vector than its start. Deterministic.
 
     Args:
-        model: An unconditional generator, or an autoencoder.
+        model: A generator, or an autoencoder with one latent vector per image.
         images: One image or n, uint8 or float32 in [0, 1], of the model's shape.
         steps: Of Adam, with cosine decay of the learning rate from `rate` to 0.
         rate: Initial learning rate, >= 0.
         seed: Of the noise vectors.
+        label: The class of all images, in [0, classes), for a conditional model.
 
     Raises:
-        ValueError: For images of another shape, type or range, steps < 1, or another model.
+        ValueError: For images of another shape, type or range, steps < 1, another model, or a label that is missing,
+            unused or out of range.
 
     Source: Zhu et al., "Generative Visual Manipulation on the Natural Image Manifold", 2016, in pixels.
     """
     if steps < 1:
         raise ValueError(f"`steps` must be an integer >= 1. Received: {steps}")
     batch, _ = inference.checked(model, images)
-    truth, network = np.asarray(ops.convert_to_numpy(unit_range(ops.convert_to_tensor(batch)))), _network(model)
-    start = model.encode(batch) if hasattr(model, "encode") else _best_of_noise(model, truth, seed)
+    truth = np.asarray(ops.convert_to_numpy(unit_range(ops.convert_to_tensor(batch))))
+    network = _network(model, len(batch), label)
+    start = model.encode(batch) if hasattr(model, "encode") else _best_of_noise(model, truth, seed, label)
     search = _Search(network, start, model.image_shape)
     search.compile({"z": keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(rate, steps))})
     search.fit(((truth,) for _ in range(steps)), steps_per_epoch=steps, shuffle=False, verbose=0)
     found = ops.convert_to_numpy(search.z.vectors)
-    before, after = (_errors(images_of(model, z), truth) for z in (start, found))
+    before, after = (_errors(images_of(model, z, label), truth) for z in (start, found))
     better = after < before
     return Inverted(np.where(better[:, None], found, start), np.where(better, after, before))
 
 
-def _network(model: Any) -> Any:
-    """A differentiable function from latent vectors to images in [0, 1]."""
-    if model.task == "generate" and not model.needs_labels:
-        return model
-    decoder = getattr(model, "decoder", None)
-    if decoder is None or decoder.input_shape[1:] != (model.latent_dim,):
+def _network(model: Any, n: int, label: int | None) -> Callable[[Any], Any]:
+    """A differentiable function from n latent vectors to images in [0, 1]."""
+    if not hasattr(model, "latent_dim") or hasattr(model, "codebook"):  # whose codes are integers
         raise ValueError(
-            "`model` must be a generator that takes no labels, or an autoencoder with one latent vector for each "
-            f"image. Received: {model.architecture}"
+            "`model` must be a generator, or an autoencoder with one latent vector for each image. Received: "
+            f"{model.architecture}"
         )
-    return lambda z: ops.sigmoid(decoder(z))
+    if label is None and model.needs_labels:
+        raise ValueError(
+            f"`label` must be the class of the images, in [0, {model.classes}), with a {model.architecture}. "
+            "Received: None"
+        )
+    if label is None:
+        return model.decoded
+    _check_takes_labels(model, label)
+    one_hot = inference.one_hot(model, n, label, "label")
+    return lambda z: model.decoded(z, ops.convert_to_tensor(one_hot))
 
 
-def _best_of_noise(model: Any, truth: np.ndarray, seed: int) -> np.ndarray:
+def _check_takes_labels(model: Any, label: int) -> None:
+    if not model.needs_labels:
+        raise ValueError(f"`label` must be None with a {model.architecture}, which takes none. Received: {label}")
+
+
+def _best_of_noise(model: Any, truth: np.ndarray, seed: int, label: int | None) -> np.ndarray:
     z = model.draw(STARTS, seed)
-    made = images_of(model, z)
+    made = images_of(model, z, label)
     return np.stack([z[_errors(made, image).argmin()] for image in truth])
 
 

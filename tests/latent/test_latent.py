@@ -5,7 +5,6 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from types import SimpleNamespace
 
 import keras
 import numpy as np
@@ -29,7 +28,7 @@ class Mirror:
     def __call__(self, z):
         return np.asarray(z).reshape(-1, 2, 2, 1)
 
-    decode = __call__
+    decode = decoded = __call__
 
 
 def along(*arguments, **settings):
@@ -92,11 +91,11 @@ class Linear:
     latent_dim, image_shape = 4, (4, 4, 1)
     weights = np.random.default_rng(1).normal(size=(4, 16)).astype("float32") / 4
 
-    def __call__(self, z):
+    def decoded(self, z):
         return ops.reshape(0.5 + ops.matmul(z, self.weights), (-1, 4, 4, 1))
 
     def decode(self, z):
-        return ops.convert_to_numpy(self(z))
+        return ops.convert_to_numpy(self.decoded(z))
 
     def draw(self, n, seed):
         return np.random.default_rng(seed).standard_normal((n, 4), dtype=np.float32)
@@ -224,13 +223,33 @@ def test_latent_functions_reject_invalid_arguments(call, complaint):
         call(Mirror())
 
 
-def test_invert_rejects_conditional_and_unsuitable_models():
+def test_invert_conditional_model_recovers_noise_of_its_label():
+    model = cnnzoo.build("cgan", width=2, latent_dim=4)
+    image = model.generate(1, seed=0, labels=7)
+    found = latent.invert(model, image, steps=2, label=7)
+    np.testing.assert_array_equal(found.z, model.draw(1, 0))  # one of the noise vectors that the search starts from
+    np.testing.assert_allclose(found.error, 0, atol=1e-13)
+    assert latent.invert(model, image, steps=2, label=2).error[0] > 1e-11
+
+
+def test_invert_hierarchical_vae_reduces_error_of_its_code():
+    model = cnnzoo.build("ladder_vae", image_shape=(16, 16, 1), width=4, depth=1, latent_channels=1)
+    image = load("digits", "test", shape=(16, 16, 1)).images[:1]
+    begun = np.mean((model.decode(model.encode(image)) - image / 255) ** 2)
+    assert latent.invert(model, image, steps=10).error[0] < 0.99 * begun
+
+
+def test_invert_rejects_missing_labels_and_unsuitable_models():
     conditional = cnnzoo.build("cgan", width=2, latent_dim=4)
     image = np.zeros((28, 28, 1), np.uint8)
-    with pytest.raises(ValueError, match=r"a generator that takes no labels, or an autoencoder .*Received: cgan"):
+    with pytest.raises(ValueError, match=r"`label` must be the class of the images, in \[0, 10\), with a cgan.*None"):
         latent.invert(conditional, image)
+    with pytest.raises(ValueError, match=r"`label` must be one integer in \[0, 10\). Received: 10"):
+        latent.invert(conditional, image, label=10)
+    with pytest.raises(ValueError, match=r"`label` must be None with a mirror, which takes none. Received: 1"):
+        latent.invert(Mirror(), np.zeros((2, 2, 1), np.uint8), label=1)
     with pytest.raises(ValueError, match=r"`labels` must be one integer in \[0, 10\). Received: 10"):
         latent.images_of(conditional, np.zeros((1, 4), np.float32), label=10)
-    grid = SimpleNamespace(architecture="grid", task="reconstruct", image_shape=(28, 28, 1), latent_dim=4)
-    with pytest.raises(ValueError, match=r"must be a generator .*Received: grid"):
-        latent.invert(grid, image)
+    codes = cnnzoo.build("vqvae", width=2, codes=4)
+    with pytest.raises(ValueError, match=r"must be a generator, or an autoencoder with one latent vector.*vqvae"):
+        latent.invert(codes, image)

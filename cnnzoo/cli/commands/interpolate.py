@@ -4,7 +4,7 @@ import argparse
 from itertools import pairwise
 
 from cnnzoo.cli import arguments, checks
-from cnnzoo.cli.latents import codes, latent_model, noise
+from cnnzoo.cli.latents import check_unused, codes, latent_model, noise
 from cnnzoo.cli.pictures import check_sheet, save_sheet
 from cnnzoo.utils.terminal import progress
 
@@ -22,9 +22,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--steps", type=arguments.integer(2), default=9, help="images per pair, with both ends (default: 9)"
     )
-    parser.add_argument("--ways", type=arguments.integer(1), default=8, help="number of random pairs (default: 8)")
+    parser.add_argument("--ways", type=arguments.integer(1), help="number of random pairs (default: 8)")
     parser.add_argument("--straight", action="store_true", help="interpolate linearly instead of spherically")
-    arguments.seed(parser)
+    arguments.latent_seed(parser)
     arguments.label(parser)
     arguments.sheet(parser)
 
@@ -40,9 +40,11 @@ def run(args: argparse.Namespace) -> None:
         from cnnzoo.latent import interpolate  # with Keras
 
         if args.image:
+            check_unused(args, "ways")
             pairs = np.stack(list(pairwise(codes(args, model))))
         else:
-            pairs = noise(args, model, 2 * args.ways).reshape(args.ways, 2, -1)
+            ways = args.ways or 8
+            pairs = noise(args, model, 2 * ways).reshape(ways, 2, -1)
         check_sheet(args.out, len(pairs) * args.steps, args.steps, model)
         made = [interpolate(model, a, b, args.steps, not args.straight, args.label) for a, b in pairs]
     save_sheet(args.out, np.concatenate(made), args.steps, args.pixels)

@@ -45,4 +45,5 @@ def run(args: argparse.Namespace) -> None:
     if args.json:
         about = {"indices": found.indices.tolist(), "distances": found.distances.tolist(), "ratio": found.ratio}
         return print_json(about)
-    print(f"as far from the training images as test images are, times {found.ratio:.2f} (near 0: copies)")
+    told = f"{found.ratio:.2f} times that of test images (near 0: copies)"
+    print(f"median distance to the nearest training image: {told}")

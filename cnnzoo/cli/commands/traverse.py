@@ -20,11 +20,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--dimensions",
         type=arguments.integer(1),
-        default=8,
         help="number of latent dimensions (default: the first 8)",
     )
     parser.add_argument("--steps", type=arguments.integer(1), default=9, help="values per dimension (default: 9)")
-    arguments.seed(parser)
+    arguments.latent_seed(parser)
     arguments.label(parser)
     arguments.sheet(parser)
 
@@ -38,8 +37,10 @@ def run(args: argparse.Namespace) -> None:
         model = latent_model(args.name)
         from cnnzoo.latent import traverse  # with Keras
 
+        rows = args.dimensions or min(8, model.latent_dim)
+        if rows > model.latent_dim:
+            raise ValueError(f"--dimensions must be at most {model.latent_dim} with {args.name}. Received: {rows}")
         z = (codes(args, model) if args.image else noise(args, model, 1))[0]
-        rows = min(args.dimensions, model.latent_dim)
         check_sheet(args.out, rows * args.steps, args.steps, model)
         values = np.linspace(-3, 3, args.steps).tolist()
         made = [traverse(model, z, i, values, args.label) for i in range(rows)]
