@@ -1,4 +1,4 @@
-"""A wider `cnn`: 111 thousand parameters, most of them in its last convolution."""
+"""A wider `cnn`: 110 thousand parameters, most of them in its last convolution."""
 
 from cnnzoo.models.cnn import CNN
 from cnnzoo.registry import register

@@ -12,7 +12,7 @@ from cnnzoo.registry import register
 
 @register("denoiser_large")
 class DenoiserLarge(Denoiser):
-    """A `Denoiser` with 536 k parameters by default; same options."""
+    """A `Denoiser` with 522 k parameters by default; same options."""
 
     search_space: ClassVar[dict] = {**Denoiser.search_space, "width": [24, 32, 40], "depth": [1, 2, 3]}
 
