@@ -39,14 +39,15 @@ def bounded(contents: tf.Tensor) -> tf.Tensor:
 def from_bytes(contents: tf.Tensor, shape: Sequence[int | None]) -> tf.Tensor:
     """One PNG or JPEG, a scalar string, as float32 (height, width, channels) in [0, 1], upright.
 
+    Transparent parts are composited as by `cnnzoo.imaging.transparency.flattened`.
+
     Args:
         contents: The bytes of the file.
         shape: (height, width, channels) of the result: 1 or 3 channels; a side of None is the side of the image.
     """
     contents = bounded(contents)
-    # This operation reads both formats, and decodes JPEG to the same pixels as other programs.
-    image = tf.io.decode_jpeg(contents, channels=3, dct_method="INTEGER_ACCURATE")
-    image = tf.cast(upright(image, orientation(contents)), tf.float32)
+    image = flattened(*with_opacity(contents))
+    image = upright(image, orientation(contents))
     if shape[2] == 1:
         image = tf.round(tf.tensordot(image, LUMA, 1))
     return tf.ensure_shape(fitted(image, shape), shape) / 255.0
@@ -60,18 +61,9 @@ def mask_from_bytes(contents: tf.Tensor, shape: Sequence[int | None]) -> tf.Tens
     all or none of them must be painted.
     """
     contents = bounded(contents)
-
-    def opaque_jpeg() -> tf.Tensor:
-        image = tf.io.decode_jpeg(contents, channels=3, dct_method="INTEGER_ACCURATE")
-        return tf.concat([image, 255 * tf.ones_like(image[..., :1])], 2)
-
-    image = tf.cond(starts(contents, PNG), lambda: tf.io.decode_png(contents, channels=4), opaque_jpeg)
-    image = upright(tf.ensure_shape(image, (None, None, 4)), orientation(contents))
-    # Without an alpha channel, alpha is the maximum of the PNG's bit depth: 1 for one bit, 255 for eight.
-    bits = tf.cast(tf.io.decode_raw(tf.strings.substr(contents, 24, 1), tf.uint8)[0], tf.int32)
-    half = tf.bitwise.left_shift(1, tf.where(starts(contents, PNG), tf.clip_by_value(bits, 1, 8), 8) - 1)
-    opaque = tf.cast(image[..., 3:], tf.int32) >= half
-    brightest = tf.cast(tf.reduce_max(image[..., :3], 2, keepdims=True), tf.int32) * tf.cast(opaque, tf.int32)
+    image, opacity = (upright(part, orientation(contents)) for part in with_opacity(contents))
+    opaque = opacity >= 0.5
+    brightest = tf.cast(tf.reduce_max(image, 2, keepdims=True), tf.int32) * tf.cast(opaque, tf.int32)
     two = tf.reduce_all(tf.equal(brightest, 0) | tf.equal(brightest, tf.reduce_max(brightest)))
     painted = tf.where(two, brightest > 0, brightest >= 128)
     clear = tf.reduce_all(tf.equal(painted, opaque) | tf.equal(opaque, False)) | ~tf.reduce_any(painted & opaque)
@@ -83,6 +75,34 @@ def mask_from_bytes(contents: tf.Tensor, shape: Sequence[int | None]) -> tf.Tens
     )
     missing = tf.cast(tf.where(whole, painted, opaque), tf.float32)
     return tf.ensure_shape(tf.cast(fitted(missing * 255.0, shape) >= 128.0, tf.float32), shape)
+
+
+def with_opacity(contents: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """The pixels of a checked PNG or JPEG, float32 (height, width, 3) in [0, 255], and their opacity in [0, 1].
+
+    JPEG is decoded to the same pixels as by other programs.
+    """
+
+    def of_jpeg() -> tf.Tensor:
+        image = tf.io.decode_jpeg(contents, channels=3, dct_method="INTEGER_ACCURATE")
+        return tf.concat([image, 255 * tf.ones_like(image[..., :1])], 2)
+
+    is_png = starts(contents, PNG)
+    image = tf.cond(is_png, lambda: tf.io.decode_png(contents, channels=4), of_jpeg)
+    image = tf.cast(tf.ensure_shape(image, (None, None, 4)), tf.float32)
+    # Without an alpha channel, alpha is the maximum of the PNG's bit depth: 1 for one bit, 255 for eight.
+    bits = tf.cast(tf.io.decode_raw(tf.strings.substr(contents, 24, 1), tf.uint8)[0], tf.int32)
+    full = tf.cast(tf.bitwise.left_shift(1, tf.clip_by_value(bits, 1, 8)) - 1, tf.float32)
+    alpha = image[..., 3:]
+    full = tf.where(is_png & (tf.reduce_max(alpha) <= full), full, 255.0)
+    return image[..., :3], alpha / full
+
+
+def flattened(image: tf.Tensor, opacity: tf.Tensor) -> tf.Tensor:
+    """An image in [0, 255] on white, or on black if its visible part is light; see `cnnzoo.imaging.transparency`."""
+    seen, light = tf.reduce_sum(opacity), tf.reduce_sum(opacity * tf.reduce_mean(image, 2, keepdims=True))
+    ground = tf.where((seen > 0.0) & (light > 127.5 * seen), 0.0, 255.0)
+    return tf.round(opacity * image + (1.0 - opacity) * ground)
 
 
 def fitted(image: tf.Tensor, shape: Sequence[int | None]) -> tf.Tensor:

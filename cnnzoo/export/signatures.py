@@ -113,6 +113,7 @@ def bounded(signature: Signature) -> Signature:
 def within_limits(value: tf.Tensor, name: str, tensor: Tensor) -> tf.Tensor:
     """The value of a limited input, checked."""
     assert tensor.limits is not None
+    value = checked(value, tf.size(value) > 0, f"`{name}` must have one value or more. Received: none")
     low, high = least, most = tensor.limits
     if tensor.pictures:
         least, most = low - 1e-6, high + 1e-6  # float32 is not exact
@@ -170,6 +171,9 @@ def upscale(model: Any, shown: np.ndarray, classes: Sequence[str]) -> Signature:
     """Super-resolution of gray or color images, with bicubic chroma."""
 
     def function(image: tf.Tensor) -> dict[str, Any]:
+        channels = tf.shape(image)[3]
+        gray_or_color = (channels == 1) | (channels == 3)
+        image = checked(image, gray_or_color, "`image` must have 1 or 3 channels. Received: another number")
         color = image * tf.ones(3)  # gray as three equal channels, whose chroma stays 0
         return {"image": tf.clip_by_value(model.upscaled(color), 0.0, 1.0)[..., : tf.shape(image)[3]]}
 
@@ -218,6 +222,7 @@ def stylize(model: Any, shown: np.ndarray, classes: Sequence[str]) -> Signature:
 
     def function(image: tf.Tensor, style: tf.Tensor) -> dict[str, Any]:
         total = tf.reduce_sum(style, axis=1, keepdims=True)
+        total = checked(total, one_for_each(image, style), "`style` must have a row for each image. Received: others")
         total = checked(total, total > 0.0, "`style` must have a positive weight for each image. Received: none")
         return {"image": model.painted(image, style / total)}
 
@@ -236,7 +241,8 @@ def enhance(model: Any, shown: np.ndarray, classes: Sequence[str]) -> Signature:
     example = {"image": shown, "strength": np.linspace(0.5, 1.0, len(shown), dtype=np.float32)}
 
     def function(image: tf.Tensor, strength: tf.Tensor) -> dict[str, Any]:
-        return {"image": model.enhanced(image, strength)}
+        rule = "`strength` must have a number for each image. Received: others"
+        return {"image": model.enhanced(image, checked(strength, one_for_each(image, strength), rule))}
 
     return Signature("Images with corrected exposure, contrast and color", inputs, outputs, function, example)
 
@@ -296,6 +302,11 @@ def generate(model: Any, shown: np.ndarray, classes: Sequence[str]) -> Signature
 def has_labels(model: Any) -> bool:
     """Whether a model takes labels."""
     return getattr(model, "classes", 0) > 0
+
+
+def one_for_each(image: tf.Tensor, values: tf.Tensor) -> tf.Tensor:
+    """Whether there are as many values as images."""
+    return tf.shape(values)[0] == tf.shape(image)[0]
 
 
 def images_of(model: Any) -> Tensor:

@@ -283,15 +283,34 @@ def test_export_decodes_files_upright_like_pillow(kind, decode):
 
 def test_export_converts_files_to_model_input(decode, loaded):
     buffer = io.BytesIO()
-    Image.fromarray(np.dstack([PHOTO, PHOTO[..., :1]]), "RGBA").save(buffer, "PNG")
-    np.testing.assert_array_equal(decode(buffer.getvalue()), PHOTO)
-    buffer = io.BytesIO()
     Image.fromarray(PHOTO).quantize(64).save(buffer, "PNG")
     np.testing.assert_array_equal(decode(buffer.getvalue()), read_image(buffer.getvalue()))
     model, made = cnnzoo.build("lenet.mnist"), loaded["lenet"]("classify_bytes", image_bytes=[file_of(PHOTO, "PNG")])
     # Pillow resizes in fixed point: a few pixels differ by one of 255 levels.
     np.testing.assert_allclose(made["probabilities"], model.classify(fit_to(PHOTO[None], model.image_shape)), atol=5e-4)
     assert made["class_names"].tolist() == [[str(i).encode() for i in range(10)]]
+
+
+@pytest.mark.parametrize("light", [False, True], ids=["dark", "light"])
+def test_export_composites_transparent_files_like_python(decode, light):
+    pixels = PHOTO // 2 + (127 if light else 0)
+    alpha = np.random.default_rng(0).integers(0, 256, pixels.shape[:2]).astype(np.uint8)
+    alpha[:20] = 0  # and their hidden colors
+    palette = Image.fromarray(pixels).quantize(4)
+    gray = Image.fromarray(pixels[..., 0] // 64 * 64)
+    for image, more in (
+        (Image.fromarray(np.dstack([pixels, alpha])), {}),
+        (Image.fromarray(np.dstack([pixels[..., 0], alpha])), {}),
+        (Image.fromarray(np.dstack([pixels, np.zeros_like(alpha)])), {}),
+        (palette, {"transparency": 1}),  # of two bits
+        (palette, {}),
+        (gray, {"transparency": int(gray.getpixel((0, 0)))}),
+        (gray.convert("1"), {}),
+    ):
+        buffer = io.BytesIO()
+        image.save(buffer, "PNG", **more)
+        expected = read_image(buffer.getvalue(), 3)
+        np.testing.assert_array_equal(decode(buffer.getvalue()), expected, err_msg=f"{image.mode} {more}")
 
 
 def test_export_upscale_bytes_accepts_files_of_mixed_sizes(loaded):

@@ -142,6 +142,13 @@ def test_export_rejects_image_values_out_of_range(value, exports):
         exports["lenet"]("classify", image=image)
 
 
+def test_export_rejects_batch_of_none_and_two_channels(exports):
+    with pytest.raises(Exception, match="`image` must have one value or more. Received: none"):
+        exports["lenet"]("classify", image=np.zeros((0, 28, 28, 1), np.float32))
+    with pytest.raises(Exception, match="`image` must have 1 or 3 channels. Received: another number"):
+        exports["espcn"]("upscale", image=np.zeros((1, 8, 8, 2), np.float32))
+
+
 def test_denoiser_export_accepts_noise_and_rejects_other_scale(tmp_path):
     cnnzoo.export(cnnzoo.build("denoiser", width=8, image_shape=(None, None, 1)), tmp_path)
     served = cnnzoo.load_export(tmp_path / "denoiser")
@@ -155,8 +162,11 @@ def test_denoiser_export_accepts_noise_and_rejects_other_scale(tmp_path):
     [
         ("enhancer", {}, "enhance", "strength", [5.0], r"`strength` must be numbers in \[0, 2\]"),
         ("enhancer", {}, "enhance", "strength", [np.nan], r"`strength` must be numbers in \[0, 2\]"),
+        ("enhancer", {}, "enhance", "strength", [1, 1], "`strength` must have a number for each image"),
+        ("fast_style", {"styles": ("a", "b")}, "stylize", "style", [[0, 1]] * 2, "`style` must have a row for each"),
         ("fast_style", {"styles": ("a", "b")}, "stylize", "style", [[2, -1]], "`style` must be numbers in"),
         ("fast_style", {"styles": ("a", "b")}, "stylize", "style", [[0, 0]], "`style` must have a positive weight"),
+        ("dcgan", {"latent_dim": 3}, "decode", "code", np.zeros((0, 3)), "`code` must have one value or more"),
         ("dcgan", {"latent_dim": 3}, "decode", "code", [[0, np.inf, 0]], "`code` must be finite numbers"),
         ("vqvae", {"codes": 4}, "decode", "code", np.full((1, 7, 7), 4), r"`code` must be numbers in \[0, 3\]"),
         ("vqvae", {"codes": 4}, "decode", "code", np.full((1, 7, 7), -1), r"`code` must be numbers in \[0, 3\]"),
