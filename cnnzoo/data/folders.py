@@ -29,11 +29,13 @@ def files_of(folder: Path, split: str) -> Found:
     ignored with a warning.
 
     Raises:
-        ValueError: The split does not exist, or has a class that <folder>/train lacks.
+        ValueError: The split does not exist, has a class that <folder>/train lacks, or has too few images.
     """
     files, classes = whole_files(folder, split)
     if not files or is_divided(folder):
         return Found(files, classes, 0)
+    if split == "test" and len(files) < 5:
+        raise ValueError(f"{folder} must have 5 pictures or more, or a folder `test` of its own. Received: {len(files)}")
     tests = len(files) // 5
     kept = [files[i] for i in part_of(len(files), tests, split)]
     return Found(kept, classes, len(files) - len(kept))

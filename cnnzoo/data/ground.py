@@ -60,6 +60,6 @@ def hint(images: np.ndarray, ground: str, name: str) -> str:
     seen = {"dark": "light on dark", "light": "dark on light"}
     which = "the image looks" if len(images) == 1 else f"{count} of {len(images)} images look"
     return (
-        f"{which} {seen[other]}; {name} was trained on {seen[ground]}: try --invert, or in Python 255 - image "
-        "(1 - image for floats)"
+        f"{which} {seen[other]}; {name} was trained on {seen[ground]}: invert the images (--invert of the commands "
+        "that take pictures, or in Python 255 - image, or 1 - image for floats)"
     )

@@ -10,7 +10,9 @@ from cnnzoo.metrics.scores import Score
 
 
 def scores(model: Any, found: ImageSet, train: np.ndarray) -> list[Score]:
-    """MSE and PSNR on images in [0, 1], the MSE of PCA if codes are smaller than images, and that of the worst class.
+    """MSE and PSNR on images in [0, 1], the MSE of PCA if there is one, and that of the worst class.
+
+    A PCA needs codes smaller than images, or it would be exact, and as many training images as components.
 
     Args:
         model: An autoencoder.
@@ -27,7 +29,7 @@ def scores(model: Any, found: ImageSet, train: np.ndarray) -> list[Score]:
         Score("mse", mse, "", "lower", n, protocol={"range": "[0, 1]", "mean over": "images, pixels and channels"}),
         Score("psnr", psnr, "dB", "higher", n, protocol={"data range": 1, "mean over": "images"}),
     ]
-    if model.latent_dim < truth[0].size:  # else a PCA would be exact
+    if model.latent_dim < truth[0].size and model.latent_dim <= len(train):
         pca = reconstruction.pca_mse(train.astype(np.float32) / 255, truth, model.latent_dim)
         fitted = {"components": model.latent_dim, "fitted on": f"{len(train)} training images"}
         scores.append(Score("pca_mse", pca, "", "", n, protocol=fitted))

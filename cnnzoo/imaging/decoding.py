@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 LARGEST = 178_000_000  # pixels per image, against decompression bombs; the limit of Pillow
 MOST = 2**30  # bytes of a file
+INTERPRETATION = 262  # tag of a TIFF, PhotometricInterpretation
 # Formats of Pillow that are read. Others run programs, such as Ghostscript, or decoders that few have tested.
 READ = ("PNG", "JPEG", "GIF", "BMP", "WEBP", "TIFF")
 
@@ -162,10 +163,14 @@ def pixels_of(image: "PIL.Image.Image", name: str) -> np.ndarray:
     without a profile.
 
     Raises:
-        ValueError: For other pixel types, such as 32-bit numbers, which have no defined range.
+        ValueError: For no pixels, or other pixel types, such as 32-bit numbers, which have no defined range.
     """
+    if 0 in image.size:
+        raise ValueError(f"{name} must have one pixel or more. Received: {image.width}x{image.height} pixels")
     if image.mode.startswith("I;16"):
         gray = np.asarray(image).astype(np.uint16)[..., None]
+        if getattr(image, "tag_v2", {}).get(INTERPRETATION) == 0:  # white is zero; Pillow inverts 8 bits alone
+            gray = 65535 - gray
         if not isinstance(clear := image.info.get("transparency"), int):
             return gray
         return np.concatenate([gray, np.where(gray == clear, 0, 65535).astype(np.uint16)], axis=2)

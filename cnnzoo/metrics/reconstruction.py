@@ -1,4 +1,4 @@
-"""Reconstruction metrics for images in [0, 1]: MSE, PSNR, SSIM, and their variants.
+"""Reconstruction metrics for float images in [0, 1] or uint8 ones in [0, 255]: MSE, PSNR, SSIM, and their variants.
 
 Two sets of images are two batches, or two sequences of images of different sizes.
 """
@@ -21,7 +21,7 @@ def mse_per_image(images: Images, reconstructions: Images) -> np.ndarray:
     """The mean squared error of each image over its pixels and channels, (n,).
 
     Raises:
-        ValueError: For different shapes or numbers of images.
+        ValueError: For different shapes or numbers of images, or other integers than uint8.
     """
     return np.array([np.mean(np.square(a - b)) for a, b in _pairs(images, reconstructions)])
 
@@ -65,10 +65,19 @@ def _similarity(a: np.ndarray, b: np.ndarray, **options: Any) -> Any:
 
 def _pairs(images: Images, reconstructions: Images) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     for a, b in zip(images, reconstructions, strict=True):
-        a, b = np.asarray(a, np.float64), np.asarray(b, np.float64)
+        a, b = _in_unit_range(a), _in_unit_range(b)
         if a.shape != b.shape:
             raise ValueError(f"Images must come in two batches of one shape. Received: {a.shape} and {b.shape}")
         yield a, b
+
+
+def _in_unit_range(image: np.ndarray) -> np.ndarray:
+    image = np.asarray(image)
+    if image.dtype == np.uint8:
+        return image / 255.0
+    if image.dtype.kind != "f":
+        raise ValueError(f"Images must be uint8 in [0, 255] or floats in [0, 1]. Received: {image.dtype}")
+    return image.astype(np.float64)
 
 
 @dataclass(frozen=True)

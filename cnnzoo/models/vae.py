@@ -225,13 +225,16 @@ class VAE(Reconstructor):
             labels: One-hot (n, classes), for a conditional model; the bounds are then on log p(x|label).
 
         Raises:
-            ValueError: For images of another shape, type or range, samples < 1, or labels for an unconditional model.
+            ValueError: For images of another shape, type or range, gray ones for a model of binary images, samples < 1,
+                or labels for an unconditional model.
         """
         if labels is not None and not self.needs_labels:
             raise ValueError(f"`labels` must be None for the unconditional {self.architecture}. Received: labels")
         if samples < 1:
             raise ValueError(f"`samples` must be an integer >= 1. Received: {samples!r}")
         batch, _ = inference.checked(self, images)
+        if self.binarize and not np.isin(batch, (0, 255 if batch.dtype == np.uint8 else 1)).all():
+            raise ValueError("`images` must be binary, black and white alone, as the model is. Received: grays")
         images = unit_range(ops.convert_to_tensor(batch))
         mean, log_variance = self.posterior(images, labels)  # (n, d)
         shape = (samples, *mean.shape)

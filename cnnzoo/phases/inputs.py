@@ -160,7 +160,9 @@ class Checking(keras.Model):
         return x, y
 
     def _check_last_batch(self, count: int, batch_size: int, held_out: float) -> None:
-        """Raises a ValueError for a last batch below `least_batch`."""
+        """Raises a ValueError for no images, or a last batch below `least_batch`."""
+        if count == 0:
+            raise ValueError("`x` must have one image or more. Received: none")
         last = int(count * (1 - held_out)) % batch_size or batch_size
         if last < self.least_batch:
             raise ValueError(

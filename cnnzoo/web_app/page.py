@@ -138,7 +138,12 @@ def _enlarge(desk: Desk) -> None:
                 scale = gr.Radio([2, 3, 4], value=3, label="Times as large")
                 kind = gr.Radio(list(KINDS), value=KINDS[0], label="The photograph is")
                 sharpness = gr.Slider(
-                    0, 1, value=0, step=0.1, label="Sharpness, of 4 times", info="0 is faithful; 1 invents texture."
+                    0,
+                    1,
+                    value=0,
+                    step=0.1,
+                    label="Sharpness, of 4 times",
+                    info="0 is faithful; 1 invents texture. Above 0 the photograph is taken as clean.",
                 )
                 work = _Work("Enlarge")
             _result(desk, work, partial(photographs.enlarge, desk), [photo, scale, kind, sharpness])

@@ -272,14 +272,14 @@ def paint(
     if picture is not None:
         style = shown(desk.read(picture).photo)
         options: dict[str, Any] = {"side": PAINTED_SIDE, "steps": STEPS}
-        model, like = by_keras("style_transfer"), Path(picture).stem
+        model, names = by_keras("style_transfer"), [Path(picture).stem]
 
         def stylize(pixels: np.ndarray, **more: Any) -> np.ndarray:
             return model.stylize(pixels, [style], progress=told, **options, **more)
     else:
         mix = {first: 1 - share, second: share} if first != second else {first: 1.0}
         mix = {name: weight for name, weight in mix.items() if weight > 0}
-        fast, like = opened(PAINTER), "-".join(mix)
+        fast, names = opened(PAINTER), [*mix]
         if photo.pixels[..., 0].size > getattr(fast, "largest", photo.pixels.size):
             fast = by_keras(PAINTER)
 
@@ -287,7 +287,7 @@ def paint(
             return fast.stylize(pixels, mix, progress=told, **more)
 
     made = edits.painted(stylize, photo, keep_color=keep_color)
-    return desk.finish(photo, made, file, like, f"Painted after {like.replace('-', ' and ')}:")
+    return desk.finish(photo, made, file, "-".join(names), f"Painted after {' and '.join(names)}:")
 
 
 def light(desk: Desk, path: str | None, strength: float) -> Edited:

@@ -175,6 +175,14 @@ def test_load_rejects_invalid_arguments_and_folders(folder):
         data.load(folder)
 
 
+def test_folder_of_few_pictures_has_no_test_split(tmp_path):
+    for i in range(4):
+        save_png(tmp_path / f"{i}.png", np.full((4, 4, 3), i, np.uint8))
+    assert len(data.load(tmp_path).images) == 4
+    with pytest.raises(ValueError, match="must have 5 pictures or more, or a folder `test` of its own. Received: 4"):
+        data.load(tmp_path, "test")
+
+
 def test_folder_without_test_images_holds_out_a_fifth(tmp_path):
     values = iter(range(30))
     for label in ("cat", "dog", "eel"):

@@ -278,10 +278,10 @@ def test_classify_and_explain_commands_suggest_and_apply_invert(three, capsys):
         assert main(["classify", "lenet.mnist", str(three), "--top", "1", "--json", *words]) == 0
         return json.loads(capsys.readouterr().out)[0]["classes"][0]["name"]
 
-    with pytest.warns(UserWarning, match="try --invert"):
+    with pytest.warns(UserWarning, match=r"invert the images \(--invert of"):
         assert best() != "3"
     assert best("--invert") == "3"
-    with pytest.warns(UserWarning, match="try --invert"):
+    with pytest.warns(UserWarning, match=r"invert the images \(--invert of"):
         main(["explain", "lenet.mnist", str(three), "-o", str(three.parent / "a.png"), "--method", "saliency"])
     main(["explain", "lenet.mnist", str(three), "-o", str(three.parent / "b.png"), "--method", "saliency", "--invert"])
     dark, light = (read_image(three.parent / f"{name}.png") for name in "ab")

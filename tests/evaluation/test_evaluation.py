@@ -52,6 +52,13 @@ def test_evaluate_autoencoder_reports_mse_and_pca_mse():
     assert report["mse_over_pca"].value == pytest.approx(report["mse"].value / report["pca_mse"].value)
 
 
+def test_evaluate_autoencoder_on_few_pictures_omits_pca(tmp_path):
+    for i, image in enumerate(load("digits").images[:10]):
+        save_png(tmp_path / f"{i}.png", image)
+    report = evaluate(cnnzoo.build("autoencoder", latent_dim=16, width=4, hidden=16), tmp_path)
+    assert [score.name for score in report.scores] == ["mse", "psnr"]
+
+
 @pytest.mark.parametrize("config", [{"binarize": True}, {"likelihood": "logistic"}], ids=str)
 def test_evaluate_vae_reports_negative_elbo_and_iw_nll(config):
     model = cnnzoo.build("vae", latent_dim=4, width=4, hidden=16, **config)

@@ -151,6 +151,11 @@ def test_read_image_converts_16_bit_gray_and_transparent_gray(picture):
     np.testing.assert_array_equal(made[..., 0], expected)
 
 
+def test_read_image_rejects_image_without_pixels():
+    with pytest.raises(ValueError, match="the Pillow image must have one pixel or more. Received: 0x5 pixels"):
+        files.read_image(Image.new("L", (0, 5)))
+
+
 @pytest.mark.parametrize("dtype", [np.int32, np.float32])
 def test_read_image_rejects_32_bit_pixels(dtype, tmp_path):
     source = Image.fromarray(np.full((4, 4), 40000, dtype))

@@ -92,6 +92,13 @@ def test_read_photo_preserves_16_bit_gray_tiff(deep):
     np.testing.assert_array_equal(photo.pixels, deep[..., :1])
 
 
+@pytest.mark.parametrize("orientation", [1, 6])
+def test_read_photo_inverts_tiff_whose_zero_is_white(deep, orientation):
+    gray = Image.fromarray(deep[..., 0])
+    kept, inverted = (encoded(gray, "TIFF", tiffinfo={262: zero, 274: orientation}) for zero in (1, 0))
+    np.testing.assert_array_equal(read_photo(inverted).pixels, 65535 - read_photo(kept).pixels)
+
+
 @pytest.mark.parametrize("channels", [1, 3])
 def test_read_photo_converts_16_bit_transparent_color_to_alpha(deep, channels):
     deep = deep[..., :channels]

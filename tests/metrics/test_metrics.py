@@ -38,6 +38,14 @@ def test_mse_and_psnr_match_scikit_image():
     assert reconstruction.psnr_per_image(images, images).tolist() == [np.inf] * 3
 
 
+def test_mse_psnr_and_ssim_of_uint8_equal_those_of_floats():
+    images, made = np.random.default_rng(0).integers(0, 256, (2, 3, 16, 12, 3)).astype(np.uint8)
+    for score in (reconstruction.mse_per_image, reconstruction.psnr_per_image, reconstruction.ssim_per_image):
+        np.testing.assert_allclose(score(images, made), score(images / 255, made / 255), rtol=1e-12)
+        with pytest.raises(ValueError, match=r"must be uint8 in \[0, 255\] or floats in \[0, 1\]. Received: int64"):
+            score(images.astype(np.int64), made)
+
+
 def test_mse_psnr_and_ssim_accept_images_of_different_sizes():
     sizes = [(12, 15, 3), (20, 11, 1), (11, 11, 3)]
     images = [rng.random(size) for size in sizes]

@@ -509,6 +509,11 @@ def test_log_weights_rejects_invalid_arguments_but_accepts_uint8():
         ValueError, match=r"Images must be uint8 in \[0, 255\] or float32 in \[0, 1\].*values in \[0, 255"
     ):
         model.elbo(255 * FLOATS)
+    binary = samples.fresh("vae", **TINY, binarize=True)
+    with pytest.raises(ValueError, match=r"`images` must be binary, .*Received: grays"):
+        binary.elbo(FLOATS)
+    black_and_white = np.where(FLOATS > 0.5, 255, 0).astype(np.uint8)
+    np.testing.assert_array_equal(binary.elbo(black_and_white), binary.elbo(black_and_white / np.float32(255)))
     gray = np.rint(255 * FLOATS).astype(np.uint8)
     np.testing.assert_allclose(model.elbo(gray), model.elbo(gray.astype(np.float32) / 255), rtol=1e-6)
 

@@ -184,6 +184,11 @@ def test_fit_rejects_invalid_sample_and_class_weights(classifier, settings, comp
         classifier.fit(DIGITS, LABELS, verbose=0, **settings)
 
 
+def test_fit_rejects_no_images(classifier):
+    with pytest.raises(ValueError, match="`x` must have one image or more. Received: none"):
+        classifier.fit(np.zeros((0, *classifier.image_shape), np.uint8), np.zeros(0, np.int32))
+
+
 def test_class_weight_requires_labels(autoencoder):
     with pytest.raises(ValueError, match=r"`class_weight` must come with labels.*Received: class_weight without"):
         autoencoder.fit(DIGITS, class_weight={0: 1.0}, verbose=0)
