@@ -179,7 +179,7 @@ def test_folder_of_few_pictures_has_no_test_split(tmp_path):
     for i in range(4):
         save_png(tmp_path / f"{i}.png", np.full((4, 4, 3), i, np.uint8))
     assert len(data.load(tmp_path).images) == 4
-    with pytest.raises(ValueError, match="must have 5 pictures or more, or a folder `test` of its own. Received: 4"):
+    with pytest.raises(ValueError, match=r"must have 5 pictures or more, or a `test` of its own\. Received: 4"):
         data.load(tmp_path, "test")
 
 

@@ -143,9 +143,9 @@ def test_export_rejects_image_values_out_of_range(value, exports):
 
 
 def test_export_rejects_batch_of_none_and_two_channels(exports):
-    with pytest.raises(Exception, match="`image` must have one value or more. Received: none"):
+    with pytest.raises(Exception, match=r"`image` must have one value or more. Received: none"):
         exports["lenet"]("classify", image=np.zeros((0, 28, 28, 1), np.float32))
-    with pytest.raises(Exception, match="`image` must have 1 or 3 channels. Received: another number"):
+    with pytest.raises(Exception, match=r"`image` must have 1 or 3 channels. Received: another number"):
         exports["espcn"]("upscale", image=np.zeros((1, 8, 8, 2), np.float32))
 
 

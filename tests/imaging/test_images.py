@@ -152,7 +152,7 @@ def test_read_image_converts_16_bit_gray_and_transparent_gray(picture):
 
 
 def test_read_image_rejects_image_without_pixels():
-    with pytest.raises(ValueError, match="the Pillow image must have one pixel or more. Received: 0x5 pixels"):
+    with pytest.raises(ValueError, match=r"the Pillow image must have one pixel or more. Received: 0x5 pixels"):
         files.read_image(Image.new("L", (0, 5)))
 
 

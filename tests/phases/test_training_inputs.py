@@ -185,7 +185,7 @@ def test_fit_rejects_invalid_sample_and_class_weights(classifier, settings, comp
 
 
 def test_fit_rejects_no_images(classifier):
-    with pytest.raises(ValueError, match="`x` must have one image or more. Received: none"):
+    with pytest.raises(ValueError, match=r"`x` must have one image or more. Received: none"):
         classifier.fit(np.zeros((0, *classifier.image_shape), np.uint8), np.zeros(0, np.int32))
 
 
