@@ -35,9 +35,7 @@ def files_of(folder: Path, split: str) -> Found:
     if not files or is_divided(folder):
         return Found(files, classes, 0)
     if split == "test" and len(files) < 5:
-        raise ValueError(
-            f"{folder} must have 5 pictures or more, or a `test` of its own. Received: {len(files)}"
-        )
+        raise ValueError(f"{folder} must have 5 pictures or more, or a `test` of its own. Received: {len(files)}")
     tests = len(files) // 5
     kept = [files[i] for i in part_of(len(files), tests, split)]
     return Found(kept, classes, len(files) - len(kept))
