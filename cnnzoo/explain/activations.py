@@ -80,14 +80,18 @@ def activation_maximization(
     Neural Networks Through Deep Visualization", 2015, equation 2.
     """
     check_baseline(baseline)
+    if not len(units) or steps < 0:
+        raise ValueError(f"`units` must be one or more, and `steps` >= 0. Received: {list(units)} and {steps}")
     height, width, channels = model.image_shape
     shape = (len(units), height or SIDE, width or SIDE, channels)
     noise = np.random.default_rng(seed).uniform(-0.2, 0.2, shape).astype(np.float32)
     x = np.clip(baseline + noise, 0.0, 1.0)
     plain = np.full(shape, baseline, np.float32)  # not `x`, whose ground may be the opposite of the training images
+    if layer is None:
+        logits = model.classes if has_classes(model) else 1
+        if not all(0 <= unit < logits for unit in units):
+            raise ValueError(f"`units` must be in [0, {logits}) with a {model.architecture}. Received: {list(units)}")
     target = LogitExplainer(model, plain, (list(units) if layer is None else 0) if has_classes(model) else None)
-    if layer is None and not has_classes(model) and any(units):
-        raise ValueError(f"`units` must be [0] with a {model.architecture}, of one logit. Received: {list(units)}")
     answer, chosen = target.logit, ops.convert_to_tensor(target.chosen)
     if layer is not None:
         answer, chosen = _channels(target, units, layer), chosen * 0

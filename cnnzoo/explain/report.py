@@ -37,9 +37,11 @@ def sheet(
         uint8 (height, width, 3).
 
     Raises:
-        ValueError: For an unknown or inapplicable method.
+        ValueError: For an unknown or inapplicable method, or several images.
     """
     target = LogitExplainer(model, image, label)
+    if len(target.images) != 1:
+        raise ValueError(f"`image` must be one image. Received: {len(target.images)}")
     methods = methods or [name for name in explain.METHODS if target.maps or "cam" not in name]
     maps = [explain.method(name)(model, target.images, label)[0] for name in methods]
     names = list(map(str, range(target.chosen.shape[1]))) if names is None else names

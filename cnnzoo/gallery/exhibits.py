@@ -44,7 +44,7 @@ TASKS = {
     ),
     "restore": Task(
         "Denoise",
-        "The noise of a dark room or a high sensitivity removed, of any strength.",
+        "The noise of a dark room or a high sensitivity removed, of unknown strength.",
         "denoiser.color_blind",
         "cnnzoo denoise noisy.png clean.png",
     ),

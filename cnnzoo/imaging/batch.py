@@ -1,6 +1,6 @@
 """Input images as checked batches: arrays, tensors, files and Pillow images."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -15,12 +15,15 @@ def as_array(x: Any, read: Callable[[Any], np.ndarray]) -> np.ndarray:
     """Images as a NumPy array, from arrays, tensors, or files and Pillow images decoded by `read`, single or in a list.
 
     Raises:
-        ValueError: For symbolic tensors and other non-arrays, or a list of images of several shapes.
+        ValueError: For symbolic tensors and other non-arrays, or a list of images of several shapes, or of integers and
+            floats.
     """
     if is_picture(x):
         return read(x)
     if isinstance(x, (list, tuple)) and any(map(is_picture, x)):
         x = [read(each) if is_picture(each) else each for each in x]
+    if isinstance(x, (list, tuple)):
+        x = _of_one_depth(x)
     try:
         return np.asarray(x)
     except (TypeError, ValueError, NotImplementedError):
@@ -32,6 +35,16 @@ def as_array(x: Any, read: Callable[[Any], np.ndarray]) -> np.ndarray:
             "Images must be NumPy arrays, tensors, Pillow images or paths of pictures, several of one shape. "
             f"Received: {what}"
         ) from None
+
+
+def _of_one_depth(images: Sequence[Any]) -> Sequence[Any]:
+    """The images of a list, with uint8 arrays as uint16 beside others of 16 bits."""
+    found = {each.dtype for each in images if isinstance(each, np.ndarray)}
+    if len({dtype.kind for dtype in found}) > 1:
+        raise ValueError(f"Images in one list must be of one dtype. Received: {', '.join(sorted(map(str, found)))}")
+    if found != {np.dtype(np.uint8), np.dtype(np.uint16)}:
+        return images
+    return [each.astype(np.uint16) * 257 if each.dtype == np.uint8 else each for each in images]
 
 
 def as_batch(x: Any, shape: Shape) -> tuple[np.ndarray, bool]:

@@ -6,7 +6,9 @@ Z95 = 1.959963984540054  # the 97.5 % quantile of the normal distribution
 
 
 def accuracy(probabilities: np.ndarray, labels: np.ndarray) -> float:
-    """Top-1 accuracy of probabilities (n, classes), in [0, 1]."""
+    """Top-1 accuracy of probabilities (n, classes), n >= 1, in [0, 1]."""
+    if len(probabilities) == 0:
+        raise ValueError("`probabilities` must be of one image or more. Received: none")
     return float(np.mean(np.argmax(probabilities, axis=1) == labels))
 
 

@@ -137,6 +137,11 @@ class StylePass:
 
     @lazy
     def seen(self) -> StyleOutputs:
+        if self.model.styles and not self.model.goals:
+            raise ValueError(
+                "The style targets must be set first, by set_style_targets({name: picture}). Received: none of "
+                f"{', '.join(self.model.styles)}"
+            )
         maps = self.model.maps
         content = maps.features(self.images)
         style = [ops.take(goal, self.chosen, axis=0) for goal in self.model.goals] or self.model.statistics(content)
@@ -172,7 +177,8 @@ class FastStyle(Stylizer):
     paintings.
 
     In training, each photograph gets a random style. The style targets are set first by
-    `model.set_style_targets({name: picture})`, as `cnnzoo.train` does; without, each photograph is its own style.
+    `model.set_style_targets({name: picture})`, as `cnnzoo.train` does, and are not saved; without `styles`, each
+    photograph is its own style.
 
     Args:
         styles: Names of the paintings.

@@ -230,7 +230,7 @@ class VAE(Reconstructor):
         """
         if labels is not None and not self.needs_labels:
             raise ValueError(f"`labels` must be None for the unconditional {self.architecture}. Received: labels")
-        if samples < 1:
+        if not isinstance(samples, (int, np.integer)) or samples < 1:
             raise ValueError(f"`samples` must be an integer >= 1. Received: {samples!r}")
         batch, _ = inference.checked(self, images)
         if self.binarize and not np.isin(batch, (0, 255 if batch.dtype == np.uint8 else 1)).all():

@@ -1,6 +1,7 @@
 """Layers, random generators and conversions shared by several architectures."""
 
 from collections.abc import Sequence
+from numbers import Real
 from typing import Any
 
 import keras
@@ -108,7 +109,7 @@ class RandomAffine(keras.layers.Layer):
     ) -> None:
         super().__init__(**kwargs)
         for name, value, most in (("rotation", rotation, 180), ("shift", shift, 1), ("zoom", zoom, 1)):
-            if not (isinstance(value, int | float) and 0 <= value <= most):
+            if not (isinstance(value, Real) and 0 <= value <= most):
                 raise ValueError(f"`{name}` must be a number between 0 and {most}. Received: {value!r}")
         self.rotation, self.shift, self.zoom, self.mirror = rotation, shift, zoom, mirror
         self.noise = ReplicaSeedGenerator()
@@ -205,7 +206,7 @@ class BatchNormalization(keras.layers.BatchNormalization):
 
     def _move(self, mean: Any, variance: Any) -> None:
         for moving, value in ((self.moving_mean, mean), (self.moving_variance, variance)):
-            moving.assign(moving * self.momentum + value * (1.0 - self.momentum))
+            moving.assign(moving * self.momentum + ops.cast(value, moving.dtype) * (1.0 - self.momentum))
 
 
 @keras.saving.register_keras_serializable(PACKAGE)
@@ -233,7 +234,7 @@ class LogScale(keras.layers.Layer):
         super().__init__(**kwargs)
         self.channels, self.floor = channels, floor
         start = keras.initializers.Constant(-2.0)
-        self.log_scale = self.add_weight((channels,), start, name="log_scale", dtype="float32")
+        self.log_scale = self.add_weight((channels,), start, name="log_scale", dtype="float32", autocast=False)
         self.built = True
 
     def call(self, x: Any = None) -> Any:

@@ -73,6 +73,8 @@ class Checking(keras.Model):
                     f"{position}"
                 )
         if is_array(x):
+            if batch_size is not None and batch_size < 1:
+                raise ValueError(f"`batch_size` must be an integer >= 1. Received: {batch_size}")
             self._check_last_batch(x.shape[0], batch_size or 32, validation_split if validation_data is None else 0.0)
         if validation_data is not None:
             images, labels, weights = keras.utils.unpack_x_y_sample_weight(validation_data)

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import keras
+import numpy as np
 from keras import ops
 
 from cnnzoo.nn.layers import unit_range
@@ -24,6 +25,8 @@ if keras.backend.backend() == "tensorflow":
     from cnnzoo.phases.tensorflow import step
 else:
     from cnnzoo.phases.jax import step  # type: ignore[assignment]  # with the state as a further argument
+
+GROUNDS = ("", "dark", "light")  # by their number in a file of weights
 
 
 class PhasedModel(inputs.Checking, Compiling, Logging, keras.Model):
@@ -58,7 +61,7 @@ class PhasedModel(inputs.Checking, Compiling, Logging, keras.Model):
             `image_shape`.
         channels: Supported numbers of channels; empty for the default of `image_shape`.
         ground: Polarity of gray training images: "dark" for light on dark, "light" for dark on light, "" if unknown;
-            see `cnnzoo.data.ground`.
+            see `cnnzoo.data.ground`. Saved with the weights.
         verb_precision: Of the convolutions and matrix products of verbs: "float32" (default), "bfloat16", or "auto" for
             bfloat16 where the processor has it. Not saved. docs/speed.md has the gain and the cost.
     """
@@ -186,10 +189,13 @@ class PhasedModel(inputs.Checking, Compiling, Logging, keras.Model):
         return [v for v in self.non_trainable_variables if v.name == "seed_generator_state"]
 
     def save_own_variables(self, store: Any) -> None:
+        store["ground"] = np.array(GROUNDS.index(self.ground))
         for i, state in enumerate(self.seed_states):
             store[f"seed{i}"] = ops.convert_to_numpy(state)
 
     def load_own_variables(self, store: Any) -> None:
+        if "ground" in store.keys():  # noqa: SIM118
+            self.ground = GROUNDS[int(store["ground"][()])]
         for i, state in enumerate(self.seed_states):
             if f"seed{i}" in store.keys():  # noqa: SIM118  (an H5 store, not a dict)
                 state.assign(store[f"seed{i}"])
@@ -226,6 +232,7 @@ class PhasedModel(inputs.Checking, Compiling, Logging, keras.Model):
         copy.set_weights(self.get_weights())
         for state, mine in zip(copy.seed_states, self.seed_states, strict=True):
             state.assign(mine)
+        copy.ground = self.ground
         return copy
 
     # -- steps ------------------------------------------------------------------------------------------------------

@@ -61,6 +61,8 @@ class Classifier(Shared):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        if classes < 2:
+            raise ValueError(f"`classes` must be an integer >= 2. Received: {classes}")
         self.image_shape = tuple(image_shape)
         self.classes = classes
         self.l1, self.l2 = l1, l2

@@ -151,7 +151,7 @@ def _enlarge(desk: Desk) -> None:
 
 
 def _denoise(desk: Desk) -> None:
-    with _tab("Denoise", "Removes the noise of a photograph, of any strength."):
+    with _tab("Denoise", "Removes the noise of a photograph, of unknown strength."):
         with gr.Row():
             with gr.Column():
                 photo = _upload("Photograph")

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import warnings
 
+import keras
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageFont
@@ -291,7 +292,7 @@ def test_classify_and_explain_commands_suggest_and_apply_invert(three, capsys):
 def test_explain_command_warns_once_in_one_line(three):
     words = [sys.executable, "-m", "cnnzoo", "explain", "lenet.mnist", three.name, "--method", "saliency"]
     ended = subprocess.run(words, cwd=three.parent, capture_output=True, text=True, check=True)
-    assert ended.stderr.startswith("cnnzoo: the image looks dark on light; lenet was trained on light on dark: try --")
+    assert ended.stderr.startswith("cnnzoo: the image looks dark on light; lenet was trained on light on dark: invert")
     assert ended.stderr.count("\n") == 1
 
 
@@ -314,6 +315,10 @@ def test_classify_warning_uses_ground_of_the_training_run(tmp_path):
     model.classify(images)
     with pytest.warns(UserWarning, match=f"{len(images)} of {len(images)} images look light on dark; lenet was"):
         model.classify(255 - images)
+    model.save(tmp_path / "model.keras")
+    for other in (model.inference_copy(), keras.saving.load_model(tmp_path / "model.keras")):
+        with pytest.warns(UserWarning, match="images look light on dark"):
+            other.classify(255 - images)
 
 
 def test_ground_of_digits_matches_catalog_and_photos_have_none():

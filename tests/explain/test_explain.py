@@ -20,7 +20,7 @@ import cnnzoo
 from cnnzoo import explain
 from cnnzoo.cli import main
 from cnnzoo.data import load
-from cnnzoo.explain.report import overlay
+from cnnzoo.explain.report import overlay, sheet
 from cnnzoo.imaging.files import save_png
 from cnnzoo.tasks.classifier import Classifier
 
@@ -322,8 +322,16 @@ def test_activation_maximization_rejects_units_of_unconditional_discriminator():
     model = samples.fresh("dcgan")
     assert len(explain.activation_maximization(model, [0], steps=1)) == 1
     for units in ([1], [0, -1]):
-        with pytest.raises(ValueError, match=r"`units` must be \[0\] with a dcgan, .*Received: \[-?[01]"):
+        with pytest.raises(ValueError, match=r"`units` must be in \[0, 1\) with a dcgan\. Received: \[-?[01]"):
             explain.activation_maximization(model, units, steps=1)
+    for units, steps in (([], 1), ([0], -1)):
+        with pytest.raises(ValueError, match=r"`units` must be one or more, and `steps` >= 0. Received: \["):
+            explain.activation_maximization(model, units, steps=steps)
+
+
+def test_explain_sheet_rejects_several_images():
+    with pytest.raises(ValueError, match=r"`image` must be one image. Received: 2"):
+        sheet(trained(), DIGITS[:2])
 
 
 def test_explain_does_not_warn_of_light_ground_in_its_own_images():

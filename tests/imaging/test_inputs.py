@@ -111,6 +111,16 @@ def test_files_and_pillow_images_are_fitted_to_model_input(model_of, tmp_path):
     assert model_of("upscale").upscale(Image.fromarray(DIGIT[:, :, 0])).shape == (56, 56, 1)
 
 
+def test_list_of_8_and_16_bit_pictures_is_of_16_bits(model_of, tmp_path):
+    Image.fromarray(DIGIT[:, :, 0]).save(tmp_path / "8.png")
+    Image.fromarray(DIGIT[:, :, 0].astype(np.uint16) * 257).save(tmp_path / "16.png")
+    deep, shallow = model_of("upscale").upscale([tmp_path / "16.png", tmp_path / "8.png"])
+    assert deep.dtype == np.uint16
+    np.testing.assert_array_equal(deep, shallow)
+    with pytest.raises(ValueError, match=r"Images in one list must be of one dtype. Received: float32, uint8"):
+        model_of("upscale").upscale([DIGIT, (DIGIT / 255).astype(np.float32)])
+
+
 def test_upscale_applies_exif_orientation_and_preserves_uint16(model_of, tmp_path):
     lying, exif = Image.fromarray(np.rot90(PHOTOGRAPH)), Image.Exif()
     exif[0x0112] = 6  # to be rotated by 90 degrees clockwise

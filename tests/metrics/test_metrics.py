@@ -22,6 +22,11 @@ def test_accuracy_is_fraction_of_correct_predictions():
     assert classification.accuracy(probabilities, np.array([0, 1, 1])) == pytest.approx(2 / 3)
 
 
+def test_accuracy_rejects_no_images():
+    with pytest.raises(ValueError, match=r"`probabilities` must be of one image or more. Received: none"):
+        classification.accuracy(np.zeros((0, 3)), np.zeros(0))
+
+
 @pytest.mark.parametrize(("right", "n"), [(0, 10), (9935, 10_000), (7, 7), (3, 8)])
 def test_wilson_interval_matches_scipy(right, n):
     expected = stats.binomtest(right, n).proportion_ci(method="wilson")

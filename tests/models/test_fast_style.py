@@ -129,6 +129,19 @@ def test_stylize_rejects_invalid_styles(model, style, complaint):
         model.stylize(FACE, style)
 
 
+def test_fast_style_without_style_targets_is_not_trained(tmp_path):
+    made = cnnzoo.build("fast_style", styles=STYLES, width=4, blocks=1, network="lenet.cifar10")
+    made.set_style_targets(PICTURES)
+    made.compile()
+    made.save(tmp_path / "model.keras")  # without the targets
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    images = np.stack([FACE[:32, :32]] * 2)
+    with pytest.raises(ValueError, match=r"The style targets must be set first, by set_style_targets"):
+        loaded.evaluate(images, verbose=0)
+    loaded.set_style_targets(PICTURES)
+    assert loaded.evaluate(images, verbose=0) == pytest.approx(made.evaluate(images, verbose=0), rel=1e-5)
+
+
 def test_fast_style_rejects_missing_and_duplicate_styles(model):
     with pytest.raises(ValueError, match=r"`pictures` must have one of each style. Received: none of coins"):
         model.set_style_targets({"tissue": PICTURES["tissue"]})

@@ -503,8 +503,9 @@ def test_log_weights_rejects_invalid_arguments_but_accepts_uint8():
     model = samples.fresh("vae", **TINY)
     with pytest.raises(ValueError, match=r"`labels` must be None for the unconditional vae. Received: labels"):
         model.log_weights(FLOATS, labels=np.eye(8))
-    with pytest.raises(ValueError, match=r"`samples` must be an integer >= 1.*Received: 0"):
-        model.log_weights(FLOATS, samples=0)
+    for wrong in (0, 2.0):
+        with pytest.raises(ValueError, match=rf"`samples` must be an integer >= 1.*Received: {wrong}"):
+            model.log_weights(FLOATS, samples=wrong)
     with pytest.raises(
         ValueError, match=r"Images must be uint8 in \[0, 255\] or float32 in \[0, 1\].*values in \[0, 255"
     ):
@@ -516,6 +517,19 @@ def test_log_weights_rejects_invalid_arguments_but_accepts_uint8():
     np.testing.assert_array_equal(binary.elbo(black_and_white), binary.elbo(black_and_white / np.float32(255)))
     gray = np.rint(255 * FLOATS).astype(np.uint8)
     np.testing.assert_allclose(model.elbo(gray), model.elbo(gray.astype(np.float32) / 255), rtol=1e-6)
+
+
+@pytest.mark.parametrize("likelihood", ["gaussian", "logistic"])
+def test_log_weights_under_mixed_float16_are_those_of_float32(likelihood):
+    keras.utils.set_random_seed(0)
+    plain = samples.fresh("vae", likelihood=likelihood, **TINY)
+    keras.config.set_dtype_policy("mixed_float16")
+    try:
+        model = samples.fresh("vae", likelihood=likelihood, **TINY)
+    finally:
+        keras.config.set_dtype_policy("float32")
+    model.set_weights(plain.get_weights())
+    np.testing.assert_allclose(model.log_weights(FLOATS, 2), plain.log_weights(FLOATS, 2), rtol=0.01)
 
 
 def test_log_weights_of_single_image_are_those_of_a_batch_of_one(conditional):

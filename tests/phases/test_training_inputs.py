@@ -184,9 +184,13 @@ def test_fit_rejects_invalid_sample_and_class_weights(classifier, settings, comp
         classifier.fit(DIGITS, LABELS, verbose=0, **settings)
 
 
-def test_fit_rejects_no_images(classifier):
+def test_fit_rejects_no_images_and_no_classes(classifier):
     with pytest.raises(ValueError, match=r"`x` must have one image or more. Received: none"):
         classifier.fit(np.zeros((0, *classifier.image_shape), np.uint8), np.zeros(0, np.int32))
+    with pytest.raises(ValueError, match=r"`batch_size` must be an integer >= 1. Received: 0"):
+        classifier.fit(DIGITS, LABELS, batch_size=0)
+    with pytest.raises(ValueError, match=r"`classes` must be an integer >= 2. Received: 1"):
+        cnnzoo.build("lenet", classes=1)
 
 
 def test_class_weight_requires_labels(autoencoder):

@@ -175,7 +175,7 @@ def _get(args: argparse.Namespace) -> None:
     found = [_description(name) for name in PUBLIC_SETS]
     if args.json:
         return print_json(found)
-    header = ("set", "pictures", "MB", "to fetch", "here", "licence")
+    header = ("set", "pictures", "MB", "to fetch", "here", "license")
     rows = [
         (
             each["name"],
