@@ -5,7 +5,7 @@ const MEGAPIXELS = { upscale: 4, restore: 16, inpaint: 8, enhance: 16, stylize: 
 const LARGEST = Math.max(...Object.values(MEGAPIXELS));
 const TASKS = {
   upscale: { name: "Enlarge", verb: "Enlarge", about: "Makes a photograph 2, 3 or 4 times as large." },
-  restore: { name: "Denoise", verb: "Denoise", about: "Removes the noise of a photograph, of any strength." },
+  restore: { name: "Denoise", verb: "Denoise", about: "Removes the noise of a photograph, of unknown strength." },
   inpaint: { name: "Repair", verb: "Repair", about: "Fills the parts of a photograph that you draw over." },
   stylize: { name: "Paint", verb: "Paint", about: "Paints a photograph after a painting." },
   enhance: { name: "Light", verb: "Correct", about: "Corrects exposure, contrast and color." },

@@ -8,7 +8,7 @@ last row is the train-test distance, of 10,000 training images. With a path, a s
 is written to it, N(0, I) on top.
 """
 
-import sys
+import argparse
 
 import numpy as np
 
@@ -21,6 +21,9 @@ from cnnzoo.metrics.features import frechet_distance
 
 
 def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("sheet", nargs="?", metavar="SHEET.png", help="for samples of both distributions")
+    path = parser.parse_args().sheet
     model, extractor = cnnzoo.build("autoencoder.mnist"), cnnzoo.build("lenet.mnist")
     train = load("mnist").images
     real = extractor.features(load("mnist", "test").images)
@@ -32,9 +35,9 @@ def main() -> None:
     }
     for name, images in sides.items():
         print(f"{name:26} {frechet_distance(extractor.features(images), real):8.2f}")
-    if len(sys.argv) > 1:
+    if path:
         first, second, _ = sides.values()
-        save_png(sys.argv[1], contact_sheet(np.concatenate([first[:64], second[:64]]), 16))
+        save_png(path, contact_sheet(np.concatenate([first[:64], second[:64]]), 16))
 
 
 if __name__ == "__main__":

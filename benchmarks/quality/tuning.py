@@ -7,7 +7,7 @@ importance-weighted NLL (50 draws) of 500 validation images. Since the best of t
 the best trial and the default are trained again from three other seeds, and scored by the NLL of 500 test images.
 """
 
-import sys
+import argparse
 import tempfile
 from dataclasses import replace
 from pathlib import Path
@@ -24,7 +24,9 @@ SEEDS = (1, 2, 3)
 
 
 def main() -> None:
-    folder = Path(sys.argv[1] if len(sys.argv) > 1 else tempfile.mkdtemp())
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", nargs="?", type=Path, help="for the runs (default: a temporary one)")
+    folder = parser.parse_args().folder or Path(tempfile.mkdtemp())
     search = cnnzoo.tune("vae", data="mnist", trials=12, epochs=3, limit=10_000, out=folder / "search")
     test = load("mnist", "test").few(BOUNDED)
     for name, trial in {"default": search.default, "best": search.best}.items():
