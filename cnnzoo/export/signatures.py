@@ -364,20 +364,27 @@ def drawing(model: Any) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
 
 def grids(model: Any, n: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
     """n grids of codes (n, rows, columns) from the prior of a VQ-VAE, one position at a time."""
-    (rows, columns), places = model.grid, model.latent_dim
-    chances = tf.random.stateless_uniform((places, n, 1), tf.stack([seed, 0]), alg="philox")
+    rows, columns = model.grid
+    chances = tf.random.stateless_uniform((rows, columns, n, 1), tf.stack([seed, 0]), alg="philox")
 
-    def filled(place: tf.Tensor, codes: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        logits = model.prior(tf.reshape(codes, (n, rows, columns)))
-        chance = tf.nn.softmax(tf.gather(tf.reshape(logits, (n, places, model.codes)), place, axis=1))  # (n, codes)
-        below = tf.reduce_sum(tf.cast(tf.cumsum(chance, axis=1) < chances[place], tf.int32), axis=1)
-        drawn = tf.minimum(below, model.codes - 1)  # the cumulative sum may round to below 1
-        return place + 1, tf.where(tf.range(places) == place, drawn[:, None], codes)
+    def with_row(row: tf.Tensor, codes: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        across = [tf.gather(each, [row], axis=1) for each in model.prior.down(codes)]
 
-    start = tf.constant(0), tf.zeros((n, places), tf.int32)
-    shapes = tf.TensorShape(()), tf.TensorShape((None, places))
-    _, codes = tf.while_loop(lambda place, _: place < places, filled, start, shapes)
-    return tf.reshape(codes, (n, rows, columns))
+        def with_code(column: tf.Tensor, drawn: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+            logits = tf.gather(model.prior.along(drawn[:, None], across)[:, 0], column, axis=1)  # (n, codes)
+            passed = tf.cumsum(tf.nn.softmax(logits), axis=1) < chances[row, column]
+            code = tf.reduce_sum(tf.cast(passed, tf.int32), axis=1)
+            code = tf.minimum(code, model.codes - 1)  # the cumulative sum may round to below 1
+            return column + 1, tf.where(tf.range(columns) == column, code[:, None], drawn)
+
+        drawn = loop(columns, with_code, tf.zeros((n, columns), tf.int32))
+        return row + 1, tf.where((tf.range(rows) == row)[:, None], drawn[:, None], codes)
+
+    def loop(count: int, body: Callable, start: tf.Tensor) -> tf.Tensor:
+        shapes = tf.TensorShape(()), start.shape
+        return tf.while_loop(lambda i, _: i < count, body, (tf.constant(0), start), shapes)[1]
+
+    return loop(rows, with_row, tf.zeros((n, rows, columns), tf.int32))
 
 
 # -- files -------------------------------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ Source: van den Oord et al., "Conditional Image Generation with PixelCNN Decoder
 and figure 2.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -40,10 +41,14 @@ class GatedLayer(keras.layers.Layer):
             setattr(self, name, layer)
         self.built = True
 
-    def call(self, vertical: Any, horizontal: Any) -> Any:
+    def down(self, vertical: Any) -> Any:
+        """The vertical stack, and its input of the horizontal one, (n, rows, columns, 2 width)."""
         above = self.up(_padded(vertical, top=1, left=1, right=1))  # (n, rows, columns, 2 width)
-        combined = self.left(_padded(horizontal, left=1)) + self.across(above)  # (n, rows, columns, 2 width)
-        return vertical + _gate(above), horizontal + self.out(_gate(combined))  # each (n, rows, columns, width)
+        return vertical + _gate(above), self.across(above)
+
+    def along(self, horizontal: Any, across: Any) -> Any:
+        """The horizontal stack."""
+        return horizontal + self.out(_gate(self.left(_padded(horizontal, left=1)) + across))
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "width": self.width}
@@ -74,12 +79,28 @@ class PixelCNN(keras.layers.Layer):
         self.built = True
 
     def call(self, codes: Any) -> Any:
-        x = self.embedding(ops.one_hot(codes, self.classes, dtype=self.compute_dtype))  # (n, rows, columns, width)
-        vertical = _padded(x, top=1)[:, :-1]  # the row above
-        horizontal = _padded(x, left=1)[:, :, :-1]  # the position to the left
+        return self.along(codes, self.down(codes))
+
+    def down(self, codes: Any) -> list[Any]:
+        """The vertical stack: for each layer what `along` needs of the rows above, (n, rows, columns, 2 width).
+
+        It is computed once for a row whose integers are drawn one by one.
+        """
+        vertical, across = _padded(self._embedded(codes), top=1)[:, :-1], []  # the row above
         for layer in self.gated:
-            vertical, horizontal = layer(vertical, horizontal)
+            vertical, given = layer.down(vertical)
+            across.append(given)
+        return across
+
+    def along(self, codes: Any, across: Sequence[Any]) -> Any:
+        """The horizontal stack: the logits, from the integers and the result of `down`, or some rows of both."""
+        horizontal = _padded(self._embedded(codes), left=1)[:, :, :-1]  # the position to the left
+        for layer, given in zip(self.gated, across, strict=True):
+            horizontal = layer.along(horizontal, given)
         return self.head(self.hidden(ops.relu(horizontal)))  # (n, rows, columns, classes)
+
+    def _embedded(self, codes: Any) -> Any:
+        return self.embedding(ops.one_hot(codes, self.classes, dtype=self.compute_dtype))  # (n, rows, columns, width)
 
     def get_config(self) -> dict[str, Any]:
         own = {"classes": self.classes, "width": self.width, "depth": self.depth}

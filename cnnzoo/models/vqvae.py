@@ -281,9 +281,12 @@ class VQVAE(Shared):
         for start in range(0, n, BATCH):
             part = np.zeros((min(BATCH, n - start), *self.grid), np.int32)
             some = slice(start, start + len(part))
-            for row, column in np.ndindex(*self.grid):
-                logits = ops.convert_to_numpy(self.prior(part[:, : row + 1]))[:, row, column]  # (m, codes)
-                part[:, row, column] = choose((some, row, column), softmax(logits.astype(np.float64), axis=1))
+            for row in range(self.grid[0]):
+                across = [each[:, row:] for each in self.prior.down(part[:, : row + 1])]
+                for column in range(self.grid[1]):
+                    logits = self.prior.along(part[:, row : row + 1], across)[:, 0, column]  # (m, codes)
+                    probabilities = softmax(ops.convert_to_numpy(logits).astype(np.float64), axis=1)
+                    part[:, row, column] = choose((some, row, column), probabilities)
             parts.append(part)
         return np.concatenate(parts)
 

@@ -126,6 +126,19 @@ def test_prior_is_causal_without_blind_spot(model):
     assert np.abs(prior(model, corner) - before)[0, 2, 1].max() > 0, "blind to what stands above and to the right"
 
 
+def test_prior_of_single_positions_is_that_of_whole_grids(model):
+    wide_awake(model)
+    codes = np.random.default_rng(0).integers(0, CODES, (3, 4, 4))
+    whole = prior(model, codes)
+    for row in range(4):
+        across = [each[:, row:] for each in model.prior.down(codes[:, : row + 1])]
+        for column in range(4):
+            known = codes[:, row : row + 1].copy()
+            known[:, :, column:] = 0
+            found = numbers(model.prior.along(known, across))[:, 0, column]
+            np.testing.assert_allclose(found, whole[:, row, column], atol=1e-4 * np.abs(whole).max())
+
+
 def test_prior_training_has_no_effect_on_autoencoder(model, images):
     model.compile({"autoencoder": keras.optimizers.SGD(0.0), "prior": keras.optimizers.SGD(1.0)})
     theirs = [model.encoder, model.codebook, model.decoder]
