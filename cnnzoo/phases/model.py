@@ -189,7 +189,8 @@ class PhasedModel(inputs.Checking, Compiling, Logging, keras.Model):
         return [v for v in self.non_trainable_variables if v.name == "seed_generator_state"]
 
     def save_own_variables(self, store: Any) -> None:
-        store["ground"] = np.array(GROUNDS.index(self.ground))
+        if self.ground:
+            store["ground"] = np.array(GROUNDS.index(self.ground))
         for i, state in enumerate(self.seed_states):
             store[f"seed{i}"] = ops.convert_to_numpy(state)
 

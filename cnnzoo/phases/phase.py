@@ -58,7 +58,7 @@ class Phase:
             losses = losses * weights
         loss = ops.mean(losses)
         if self.penalty is not None:
-            loss = loss + ops.cast(self.penalty(), "float32")
+            loss = loss + self.penalty()
         return loss, {name: ops.mean(value) for name, value in logs.items()}
 
 

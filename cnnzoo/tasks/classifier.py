@@ -91,7 +91,7 @@ class Classifier(Shared):
 
     def weight_penalty(self) -> Any:
         """l1 ||w||_1 + l2 ||w||_2^2 over the kernels, without biases."""
-        kernels = [w for w in self.trainable_variables if w.name == "kernel"]
+        kernels = [ops.cast(w, "float32") for w in self.trainable_variables if w.name == "kernel"]
         penalty = self.l1 * sum(ops.sum(ops.abs(w)) for w in kernels) if self.l1 else 0.0
         return penalty + (self.l2 * sum(ops.sum(ops.square(w)) for w in kernels) if self.l2 else 0.0)
 

@@ -166,14 +166,6 @@ def test_mixed_precision_trains_and_returns_float32(name, precision, policy):
     assert scaled == (precision == "mixed_float16")
 
 
-@pytest.mark.parametrize(("name", "config"), [("dcgan", {}), ("cnn", {"l2": 1e-4})], ids=["dcgan", "cnn"])
-def test_bfloat16_policy_trains(name, config, policy):
-    policy("bfloat16")
-    model = samples.fresh(name, **config)
-    model.compile(run_eagerly=True)
-    assert np.isfinite(samples.steps(model, 1)["loss"]).all()
-
-
 @samples.few("cnn")
 def test_xla_step_matches_eager_step(name, monkeypatch):
     # Eager mode and XLA draw different numbers from one seed, so the noise is replaced.

@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+from conformance import samples
 from skimage.metrics import peak_signal_noise_ratio
 from toys import IMAGES, Line
 
@@ -177,3 +178,14 @@ def test_verb_precision_rejects_unavailable_value(monkeypatch):
     with pytest.raises(ValueError, match=r"`verb_precision` must be one of auto, float32 here .*Received: 'bfloat16'"):
         model.verb_precision = "bfloat16"
     assert model.verb_precision == "float32"
+
+
+@pytest.mark.parametrize(("arch", "config"), [("dcgan", {}), ("cnn", {"l2": 1e-4})], ids=["dcgan", "cnn"])
+def test_bfloat16_policy_trains(arch, config):
+    keras.config.set_dtype_policy("bfloat16")
+    try:
+        model = samples.fresh(arch, **config)
+        model.compile(run_eagerly=True)
+        assert np.isfinite(samples.steps(model, 1)["loss"]).all()
+    finally:
+        keras.config.set_dtype_policy("float32")
