@@ -18,6 +18,16 @@ def _padded(x: Any, top: int = 0, left: int = 0, right: int = 0) -> Any:
     return ops.pad(x, ((0, 0), (top, 0), (left, right), (0, 0)))
 
 
+def _row_above(x: Any) -> Any:
+    """Each row replaced by the one above, the first by zeros."""
+    return _padded(x, top=1)[:, :-1]
+
+
+def _position_left(x: Any) -> Any:
+    """Each position replaced by the one to its left, the first of a row by zeros."""
+    return _padded(x, left=1)[:, :, :-1]
+
+
 def _gate(x: Any) -> Any:
     """tanh(a) sigmoid(b) for the halves a, b of the channels: (..., 2 c) to (..., c); equation 2."""
     a, b = ops.split(x, 2, axis=-1)
@@ -50,6 +60,10 @@ class GatedLayer(keras.layers.Layer):
         """The horizontal stack."""
         return horizontal + self.out(_gate(self.left(_padded(horizontal, left=1)) + across))
 
+    def call(self, vertical: Any, horizontal: Any) -> Any:
+        vertical, across = self.down(vertical)
+        return vertical, self.along(horizontal, across)
+
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "width": self.width}
 
@@ -79,14 +93,18 @@ class PixelCNN(keras.layers.Layer):
         self.built = True
 
     def call(self, codes: Any) -> Any:
-        return self.along(codes, self.down(codes))
+        x = self._embedded(codes)
+        vertical, horizontal = _row_above(x), _position_left(x)
+        for layer in self.gated:
+            vertical, horizontal = layer(vertical, horizontal)
+        return self._logits(horizontal)
 
     def down(self, codes: Any) -> list[Any]:
         """The vertical stack: for each layer what `along` needs of the rows above, (n, rows, columns, 2 width).
 
         It is computed once for a row whose integers are drawn one by one.
         """
-        vertical, across = _padded(self._embedded(codes), top=1)[:, :-1], []  # the row above
+        vertical, across = _row_above(self._embedded(codes)), []
         for layer in self.gated:
             vertical, given = layer.down(vertical)
             across.append(given)
@@ -94,13 +112,16 @@ class PixelCNN(keras.layers.Layer):
 
     def along(self, codes: Any, across: Sequence[Any]) -> Any:
         """The horizontal stack: the logits, from the integers and the result of `down`, or some rows of both."""
-        horizontal = _padded(self._embedded(codes), left=1)[:, :, :-1]  # the position to the left
+        horizontal = _position_left(self._embedded(codes))
         for layer, given in zip(self.gated, across, strict=True):
             horizontal = layer.along(horizontal, given)
-        return self.head(self.hidden(ops.relu(horizontal)))  # (n, rows, columns, classes)
+        return self._logits(horizontal)
 
     def _embedded(self, codes: Any) -> Any:
         return self.embedding(ops.one_hot(codes, self.classes, dtype=self.compute_dtype))  # (n, rows, columns, width)
+
+    def _logits(self, horizontal: Any) -> Any:
+        return self.head(self.hidden(ops.relu(horizontal)))  # (n, rows, columns, classes)
 
     def get_config(self) -> dict[str, Any]:
         own = {"classes": self.classes, "width": self.width, "depth": self.depth}
