@@ -53,12 +53,11 @@ def noise(args: argparse.Namespace, model: Any, n: int) -> "np.ndarray":
     return model.draw(n, args.seed or 0)
 
 
-def check_unused(args: argparse.Namespace, *names: str) -> None:
-    """Options of random latent vectors, where images are encoded.
+def check_unused(args: argparse.Namespace, name: str) -> None:
+    """An option of random latent vectors, where images are encoded.
 
     Raises:
-        ValueError: One was given.
+        ValueError: It was given.
     """
-    for name in names:
-        if (value := getattr(args, name)) is not None:
-            raise ValueError(f"--{name} must be left out where images are encoded. Received: {value}")
+    if (value := getattr(args, name)) is not None:
+        raise ValueError(f"--{name} must be left out where images are encoded. Received: {value}")

@@ -61,7 +61,8 @@ def mask_from_bytes(contents: tf.Tensor, shape: Sequence[int | None]) -> tf.Tens
     all or none of them must be painted.
     """
     contents = bounded(contents)
-    image, opacity = (upright(part, orientation(contents)) for part in with_opacity(contents))
+    turn = orientation(contents)
+    image, opacity = (upright(part, turn) for part in with_opacity(contents))
     opaque = opacity >= 0.5
     brightest = tf.cast(tf.reduce_max(image, 2, keepdims=True), tf.int32) * tf.cast(opaque, tf.int32)
     two = tf.reduce_all(tf.equal(brightest, 0) | tf.equal(brightest, tf.reduce_max(brightest)))
@@ -100,9 +101,13 @@ def with_opacity(contents: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
 
 def flattened(image: tf.Tensor, opacity: tf.Tensor) -> tf.Tensor:
     """An image in [0, 255] on white, or on black if its visible part is light; see `cnnzoo.imaging.transparency`."""
-    seen, light = tf.reduce_sum(opacity), tf.reduce_sum(opacity * tf.reduce_mean(image, 2, keepdims=True))
-    ground = tf.where((seen > 0.0) & (light > 127.5 * seen), 0.0, 255.0)
-    return tf.round(opacity * image + (1.0 - opacity) * ground)
+
+    def composited() -> tf.Tensor:
+        seen, light = tf.reduce_sum(opacity), tf.reduce_sum(opacity * tf.reduce_mean(image, 2, keepdims=True))
+        ground = tf.where((seen > 0.0) & (light > 127.5 * seen), 0.0, 255.0)
+        return tf.round(opacity * image + (1.0 - opacity) * ground)
+
+    return tf.cond(tf.reduce_all(opacity >= 1.0), lambda: image, composited)
 
 
 def fitted(image: tf.Tensor, shape: Sequence[int | None]) -> tf.Tensor:
