@@ -22,7 +22,7 @@ from cnnzoo.imaging.resampling import mirror_to_multiple
 from cnnzoo.nn import gan_losses
 from cnnzoo.nn.layers import PACKAGE, ReplicaSeedGenerator, SpectralConv2D, pad_symmetric, unit_range, upsample_nearest
 from cnnzoo.nn.replicas import each_row, same_everywhere
-from cnnzoo.phases import Phase
+from cnnzoo.phases import Phase, PhasedModel
 from cnnzoo.registry import register
 from cnnzoo.tasks.compiled import in_batches
 from cnnzoo.tasks.inference import one_hot_in_turn
@@ -276,6 +276,19 @@ class FastStyle(Stylizer):
 
     def discriminator_loss(self, outputs: StylePass) -> Any:
         return gan_losses.hinge_discriminator_loss(outputs.logits(outputs.parts), outputs.logits(outputs.painted))
+
+    def init_from(self, other: PhasedModel) -> None:
+        """Copies the weights of another `fast_style`; a discriminator that it lacks remains as initialized.
+
+        Raises:
+            ValueError: For different layers, or a model of another kind.
+        """
+        if not isinstance(other, FastStyle) or bool(other.adversarial_weight) == bool(self.adversarial_weight):
+            super().init_from(other)
+            return
+        plain = self.reparameterized()
+        plain.init_from(other.reparameterized())
+        self.painter.set_weights(plain.painter.get_weights())
 
     def reparameterized(self) -> "FastStyle":
         """The model without the discriminator."""

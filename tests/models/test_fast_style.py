@@ -73,6 +73,21 @@ def test_adversarial_discriminator_learns_and_is_not_shipped():
     assert alone.count_params() < game.count_params() and len(alone.phases()) == 1
 
 
+def test_training_begins_with_a_painter_without_discriminator(model):
+    settings = {key: getattr(model, key) for key in ("styles", "width", "blocks", "network")}
+    made = cnnzoo.build("fast_style", adversarial_weight=1.0, **settings)
+    before = made.discriminator.get_weights()
+    made.init_from(model)
+    np.testing.assert_array_equal(made.stylize(FACE, "coins"), model.stylize(FACE, "coins"))
+    assert all(map(np.array_equal, made.discriminator.get_weights(), before))
+    plain = cnnzoo.build("fast_style", **settings)
+    plain.init_from(made)
+    np.testing.assert_array_equal(plain.stylize(FACE, "coins"), model.stylize(FACE, "coins"))
+    for other in (cnnzoo.build("lenet"), cnnzoo.build("fast_style", **{**settings, "width": 4})):
+        with pytest.raises(ValueError, match="must begin with a model of equal layers"):
+            made.init_from(other)
+
+
 def test_style_mixture_lies_between_styles(model):
     first, second = (model.stylize(FACE, name).astype(float) for name in STYLES)
     assert np.abs(first - second).mean() > 2
