@@ -99,10 +99,15 @@ def traced(signature: Signature) -> Signature:
 
 
 def bounded(signature: Signature) -> Signature:
-    """The signature with a check of the limits of its inputs before any computation."""
+    """The signature with checks of the lengths and limits of its inputs before any computation."""
     limited = {name: tensor for name, tensor in signature.inputs.items() if tensor.limits}
+    first, *others = [name for name, tensor in signature.inputs.items() if tensor.shape] or [""]
 
     def function(**given: Any) -> dict[str, Any]:
+        for name in others:
+            equal = tf.shape(given[name])[0] == tf.shape(given[first])[0]
+            rule = f"`{name}` must have one row for each row of `{first}`. Received: another number"
+            given[name] = checked(given[name], equal, rule)
         for name, tensor in limited.items():
             given[name] = within_limits(given[name], name, tensor)
         return signature.function(**given)
@@ -195,7 +200,7 @@ def restore(model: Any, shown: np.ndarray, classes: Sequence[str]) -> Signature:
     hole[:, 10:22, 8:20] = 1.0
 
     def function(image: tf.Tensor, mask: tf.Tensor) -> dict[str, Any]:
-        fits = tf.reduce_all(tf.shape(mask)[:3] == tf.shape(image)[:3])
+        fits = tf.reduce_all(tf.shape(mask)[1:3] == tf.shape(image)[1:3])
         mask = checked(mask, fits, "`mask` must have the size of its image. Received: another size")
         return {"image": model(tf.concat([image, mask], axis=3))}
 
@@ -222,7 +227,6 @@ def stylize(model: Any, shown: np.ndarray, classes: Sequence[str]) -> Signature:
 
     def function(image: tf.Tensor, style: tf.Tensor) -> dict[str, Any]:
         total = tf.reduce_sum(style, axis=1, keepdims=True)
-        total = checked(total, one_for_each(image, style), "`style` must have a row for each image. Received: others")
         total = checked(total, total > 0.0, "`style` must have a positive weight for each image. Received: none")
         return {"image": model.painted(image, style / total)}
 
@@ -241,8 +245,7 @@ def enhance(model: Any, shown: np.ndarray, classes: Sequence[str]) -> Signature:
     example = {"image": shown, "strength": np.linspace(0.5, 1.0, len(shown), dtype=np.float32)}
 
     def function(image: tf.Tensor, strength: tf.Tensor) -> dict[str, Any]:
-        rule = "`strength` must have a number for each image. Received: others"
-        return {"image": model.enhanced(image, checked(strength, one_for_each(image, strength), rule))}
+        return {"image": model.enhanced(image, strength)}
 
     return Signature("Images with corrected exposure, contrast and color", inputs, outputs, function, example)
 
@@ -304,11 +307,6 @@ def has_labels(model: Any) -> bool:
     return getattr(model, "classes", 0) > 0
 
 
-def one_for_each(image: tf.Tensor, values: tf.Tensor) -> tf.Tensor:
-    """Whether there are as many values as images."""
-    return tf.shape(values)[0] == tf.shape(image)[0]
-
-
 def images_of(model: Any) -> Tensor:
     """Images in the image shape of a model."""
     limits = (-1.0, 2.0) if model.task == "restore" else (0.0, 1.0)  # noise takes images out of [0, 1]
@@ -322,7 +320,8 @@ def from_image_to_image(model: Any) -> tuple[dict[str, Tensor], dict[str, Tensor
 
 def labels_of(model: Any) -> Tensor:
     """The labels of a model."""
-    return Tensor("int32", (None,), f"classes, 0 to {model.classes - 1}")
+    last = model.classes - 1
+    return Tensor("int32", (None,), f"classes, 0 to {last}", limits=(0, last))
 
 
 def code_of(model: Any) -> Tensor:
@@ -333,12 +332,8 @@ def code_of(model: Any) -> Tensor:
 
 
 def decoded(model: Any, code: tf.Tensor, labels: tf.Tensor | None) -> tf.Tensor:
-    """The images of codes, with labels checked for a conditional model."""
-    if labels is None:
-        return model.decoded(code)
-    known = (labels >= 0) & (labels < model.classes)
-    labels = checked(labels, known, f"Labels must be between 0 and {model.classes - 1}. Received: another label")
-    return model.decoded(code, tf.one_hot(labels, model.classes))
+    """The images of codes, with labels for a conditional model."""
+    return model.decoded(code) if labels is None else model.decoded(code, tf.one_hot(labels, model.classes))
 
 
 def drawing(model: Any) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:

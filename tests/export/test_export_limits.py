@@ -162,10 +162,11 @@ def test_denoiser_export_accepts_noise_and_rejects_other_scale(tmp_path):
     [
         ("enhancer", {}, "enhance", "strength", [5.0], r"`strength` must be numbers in \[0, 2\]"),
         ("enhancer", {}, "enhance", "strength", [np.nan], r"`strength` must be numbers in \[0, 2\]"),
-        ("enhancer", {}, "enhance", "strength", [1, 1], "`strength` must have a number for each image"),
-        ("fast_style", {"styles": ("a", "b")}, "stylize", "style", [[0, 1]] * 2, "`style` must have a row for each"),
+        ("enhancer", {}, "enhance", "strength", [1, 1], "`strength` must have one row for each row of `image`"),
+        ("fast_style", {"styles": ("a", "b")}, "stylize", "style", [[0, 1]] * 2, "`style` must have one row for each"),
         ("fast_style", {"styles": ("a", "b")}, "stylize", "style", [[2, -1]], "`style` must be numbers in"),
         ("fast_style", {"styles": ("a", "b")}, "stylize", "style", [[0, 0]], "`style` must have a positive weight"),
+        ("adain", {}, "stylize", "style", np.zeros((2, 16, 16, 3)), "`style` must have one row for each row of `image`"),
         ("dcgan", {"latent_dim": 3}, "decode", "code", np.zeros((0, 3)), "`code` must have one value or more"),
         ("dcgan", {"latent_dim": 3}, "decode", "code", [[0, np.inf, 0]], "`code` must be finite numbers"),
         ("vqvae", {"codes": 4}, "decode", "code", np.full((1, 7, 7), 4), r"`code` must be numbers in \[0, 3\]"),

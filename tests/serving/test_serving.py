@@ -323,9 +323,9 @@ BAD = [
         "cgan",
         {"signature_name": "generate", "inputs": {"seed": 1, "labels": [10]}},
         400,
-        "Labels must be between 0 and 9",
+        "`labels` must be numbers in [0, 9]",
     ),
-    ("cgan", {"signature_name": "generate", "inputs": {"seed": 1, "labels": []}}, 400, "must be between 1 and 1024"),
+    ("cgan", {"signature_name": "generate", "inputs": {"seed": 1, "labels": []}}, 400, "`labels` must have one value or more"),
     ("cgan", {"signature_name": "generate", "inputs": [1]}, 400, "`inputs` must be objects with "),
     (
         "cgan",
