@@ -35,6 +35,7 @@ from cnnzoo.imaging.files import FORMATS, Photo, format_for, read_image, read_ph
 from cnnzoo.registry import architecture
 from cnnzoo.runtime import edits, open_model
 from cnnzoo.runtime.photographs import check_strength
+from cnnzoo.utils.checks import check_integer
 
 OPTIONS = {
     "upscale": ("scale", "ensemble"),
@@ -109,8 +110,7 @@ class Classify(beam.PTransform):
         task = architecture(described(model)[1]["architecture"]).task
         if task != "classify":
             raise ValueError(f"`model` must be one to classify. Received: {model!r}, to {task}")
-        if top < 1:
-            raise ValueError(f"`top` must be an integer >= 1. Received: {top!r}")
+        check_integer("top", top, 1)
         self._classifying = _Classifying(model, top)
 
     def expand(self, names: Any) -> Any:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from cnnzoo.data.permutation import few, order
+from cnnzoo.utils.checks import check_integer
 
 LABELED = "a data set that has them, or a folder <folder>/train/<label>/<image>"
 
@@ -78,8 +79,7 @@ class ImageSet:
         """
         if limit is None or limit >= len(self.images):
             return self
-        if limit < 1:
-            raise ValueError(f"`limit` must be an integer >= 1. Received: {limit}")
+        check_integer("limit", limit, 1)
         chosen = few(len(self.images), limit)
         labels = None if self.labels is None else self.labels[chosen]
         return replace(self, images=self._subset(chosen), labels=labels)

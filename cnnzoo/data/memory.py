@@ -3,6 +3,8 @@
 import re
 from pathlib import Path
 
+from cnnzoo.utils.checks import check_integer
+
 UNITS = {"B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30}
 CGROUPS = Path("/sys/fs/cgroup")
 
@@ -18,9 +20,7 @@ def limit(memory: int | None) -> tuple[int, str]:
     """
     if memory is None:
         return free() // 2, "half of the free memory"
-    if not isinstance(memory, int) or memory < 0:
-        raise ValueError(f"`memory` must be an integer >= 0, in bytes. Received: {memory!r}")
-    return memory, "the given limit"
+    return check_integer("memory", memory, 0), "the given limit"
 
 
 def free() -> int:

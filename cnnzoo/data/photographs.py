@@ -19,6 +19,7 @@ from cnnzoo.data.pictures import MOVE_AWAY, attempted, check_none
 from cnnzoo.data.rows import Rows
 from cnnzoo.data.streamed import ahead
 from cnnzoo.imaging.arrays import to_channels
+from cnnzoo.utils.checks import check_integer
 
 SYMMETRIES = 8  # of the square: four rotations, each with and without reflection
 
@@ -154,8 +155,8 @@ class Photographs:
         Raises:
             ValueError: For limit < 1.
         """
-        if limit is not None and limit < 1:
-            raise ValueError(f"`limit` must be an integer >= 1. Received: {limit}")
+        if limit is not None:
+            check_integer("limit", limit, 1)
         return replace(self, images=self.images[:limit], names=self.names[:limit])
 
     @property

@@ -9,6 +9,7 @@ import numpy as np
 
 from cnnzoo.imaging.color import rgb_to_full_ycbcr, with_luma
 from cnnzoo.imaging.resampling import upscale
+from cnnzoo.utils.checks import check_integer
 
 
 def bicubic(image: np.ndarray, scale: int) -> np.ndarray:
@@ -155,8 +156,7 @@ def _checked(image: np.ndarray) -> np.ndarray:
 
 
 def _enlargeable(image: np.ndarray, scale: int) -> np.ndarray:
-    if not isinstance(scale, (int, np.integer)) or scale < 2:
-        raise ValueError(f"`scale` must be an integer >= 2. Received: {scale!r}")
+    check_integer("scale", scale, 2)
     return _checked(image).astype(np.float32)
 
 

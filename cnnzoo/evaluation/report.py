@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from numbers import Integral
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ from cnnzoo.evaluation.options import Options, Progress, labeled_images
 from cnnzoo.features.inception import network as inception_network
 from cnnzoo.metrics.features import NEIGHBORS
 from cnnzoo.metrics.scores import Score
+from cnnzoo.utils.checks import check_integer
 
 STREAMED = 10_000  # training images that PCA is fitted on, where they do not fit into memory
 
@@ -93,8 +93,8 @@ def evaluate(
         raise ValueError(f"`data` must be a data set's name or a folder for a model of {name!r}. Received: None")
     data = as_name(data)
     for option, value in (("limit", limit), ("samples", samples), ("images", images)):
-        if value is not None and (not isinstance(value, Integral) or isinstance(value, bool) or value < 1):
-            raise ValueError(f"`{option}` must be an integer >= 1. Received: {value}")
+        if value is not None:
+            check_integer(option, value, 1)
     _check_used(model, "has no likelihood", hasattr(model, "log_weights"), samples=samples, images=images)
     _check_used(model, "does not generate", hasattr(model, "generate"), extractor=extractor, inception=inception)
     extractor = _extractor(model, data, extractor)

@@ -10,6 +10,7 @@ from cnnzoo.explain.gradients import check_baseline
 from cnnzoo.explain.target import LogitExplainer
 from cnnzoo.tasks.compiled import in_batches
 from cnnzoo.tasks.inference import called
+from cnnzoo.utils.checks import check_integer
 
 
 def deletion(
@@ -51,8 +52,7 @@ def _area(
     check_baseline(baseline)
     if getattr(model, "task", "") != "classify":
         raise ValueError(f"`model` must be a classifier. Received: {model.architecture}")
-    if steps < 1:
-        raise ValueError(f"`steps` must be an integer >= 1. Received: {steps}")
+    check_integer("steps", steps, 1)
     target = LogitExplainer(model, images, classes)
     x, maps = target.images, np.asarray(maps)
     if maps.shape != x.shape[:3]:

@@ -6,6 +6,7 @@ import numpy as np
 from keras import ops
 
 from cnnzoo.explain.target import LogitExplainer
+from cnnzoo.utils.checks import check_integer
 
 
 def saliency(model: Any, images: Any, classes: Any = None) -> np.ndarray:
@@ -45,7 +46,7 @@ def smooth_grad(
     """
     if noise < 0:
         raise ValueError(f"`noise` must be a number >= 0. Received: {noise}")
-    _check_count("samples", samples)
+    check_integer("samples", samples, 1)
     target = LogitExplainer(model, images, classes)
     drawn = np.random.default_rng(seed).standard_normal((samples, *target.images.shape[1:]), dtype=np.float32)
 
@@ -79,7 +80,7 @@ def integrated_gradients(
     Source: Sundararajan et al., "Axiomatic Attribution for Deep Networks", 2017, equations 1 and 3.
     """
     check_baseline(baseline)
-    _check_count("steps", steps)
+    check_integer("steps", steps, 1)
     target = LogitExplainer(model, images, classes)
     shares = (np.arange(steps, dtype=np.float32).reshape(-1, 1, 1, 1, 1) + 0.5) / steps
 
@@ -95,11 +96,6 @@ def check_baseline(baseline: float) -> None:
     """Raises a ValueError for a baseline outside [0, 1]."""
     if not 0.0 <= baseline <= 1.0:
         raise ValueError(f"`baseline` must be between 0 and 1. Received: {baseline}")
-
-
-def _check_count(name: str, value: int) -> None:
-    if value < 1:
-        raise ValueError(f"`{name}` must be an integer >= 1. Received: {value}")
 
 
 def _magnitude(gradient: Any) -> Any:

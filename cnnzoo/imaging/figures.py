@@ -16,6 +16,7 @@ import numpy as np
 from cnnzoo.imaging.arrays import to_uint8
 from cnnzoo.imaging.decoding import is_picture
 from cnnzoo.imaging.files import read_image
+from cnnzoo.utils.checks import check_integer
 from cnnzoo.utils.optional import require
 
 require("a figure", "plots", "matplotlib")
@@ -76,11 +77,8 @@ def show(images: Any, titles: str | Sequence[Any] | None = None, columns: int | 
     """
     shown = _each(images)
     words = _titles(titles, len(shown))
-    if columns is None:
-        columns = _columns(shown)
-    if not isinstance(columns, (int, np.integer)) or isinstance(columns, bool) or columns < 1:
-        raise ValueError(f"`columns` must be an integer >= 1, or None. Received: {columns!r}")
-    columns = min(int(columns), len(shown))
+    columns = _columns(shown) if columns is None else check_integer("columns", columns, 1)
+    columns = min(columns, len(shown))
     rows = [range(i, min(i + columns, len(shown))) for i in range(0, len(shown), columns)]
     return _grid([[(shown[i], words[i]) for i in row] for row in rows], columns)
 

@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 from keras import ops
 
+from cnnzoo.utils.checks import check_integer
+
 
 def _cubic(x: np.ndarray) -> np.ndarray:
     x = np.abs(x)
@@ -22,8 +24,7 @@ def _cubic(x: np.ndarray) -> np.ndarray:
 
 
 def _check(scale: Any) -> None:
-    if not isinstance(scale, (int, np.integer)) or isinstance(scale, bool) or scale < 2:
-        raise ValueError(f"`scale` must be an integer >= 2. Received: {scale!r}")
+    check_integer("scale", scale, 2)
 
 
 def downscale(images: Any, scale: int) -> Any:

@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from cnnzoo.utils.checks import check_integer
+
 
 def tiled(
     function: Callable[..., Any],
@@ -47,8 +49,7 @@ def tiled(
             the function.
     """
     for name, value, least in (("scale", scale, 1), ("margin", margin, 0), ("stride", stride, 1), ("tile", tile, 1)):
-        if value < least:
-            raise ValueError(f"`{name}` must be an integer >= {least}. Received: {value}")
+        check_integer(name, value, least)
     if image.ndim != 3 or image.size == 0:
         raise ValueError(f"The image must be (height, width, channels), not empty. Received: shape {image.shape}")
     margin, tile = (-(-side // stride) * stride for side in (margin, tile))

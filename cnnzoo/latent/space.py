@@ -16,6 +16,7 @@ from cnnzoo.imaging.batch import as_batch
 from cnnzoo.nn.layers import unit_range
 from cnnzoo.phases import Phase, PhasedModel
 from cnnzoo.tasks import inference
+from cnnzoo.utils.checks import check_integer
 
 STARTS = 256  # candidate noise vectors for the start of an inversion
 HELD_OUT = 1000  # test images for the reference distance
@@ -42,8 +43,7 @@ def interpolate(
 
     Source: Shoemake, "Animating Rotation with Quaternion Curves", 1985; White, "Sampling Generative Networks", 2016.
     """
-    if steps < 2:
-        raise ValueError(f"`steps` must be an integer >= 2. Received: {steps}")
+    check_integer("steps", steps, 2)
     a, b = _vector(model, a), _vector(model, b)
     share = np.linspace(0.0, 1.0, steps)[:, None]  # (steps, 1)
     return images_of(model, _slerp(a, b, share) if spherical else (1 - share) * a + share * b, label)
@@ -166,8 +166,7 @@ def invert(
 
     Source: Zhu et al., "Generative Visual Manipulation on the Natural Image Manifold", 2016, in pixels.
     """
-    if steps < 1:
-        raise ValueError(f"`steps` must be an integer >= 1. Received: {steps}")
+    check_integer("steps", steps, 1)
     batch, _ = inference.checked(model, images)
     truth = np.asarray(ops.convert_to_numpy(unit_range(ops.convert_to_tensor(batch))))
     network = _network(model, len(batch), label)

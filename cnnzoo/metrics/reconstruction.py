@@ -11,6 +11,7 @@ import numpy as np
 
 from cnnzoo.imaging import color
 from cnnzoo.imaging.arrays import to_uint8
+from cnnzoo.utils.checks import check_integer
 
 Images = np.ndarray | Sequence[np.ndarray]
 
@@ -120,8 +121,7 @@ def prepare(image: np.ndarray, protocol: str, scale: int) -> np.ndarray:
     """
     if protocol not in PROTOCOLS:
         raise ValueError(f"`protocol` must be one of {', '.join(PROTOCOLS)}. Received: {protocol!r}")
-    if scale < 1:
-        raise ValueError(f"`scale` must be an integer >= 1. Received: {scale}")
+    check_integer("scale", scale, 1)
     chosen = PROTOCOLS[protocol]
     border = scale if chosen.shave else 0
     if image.ndim != 3 or image.shape[2] not in (1, 3) or min(image.shape[:2]) <= 2 * border:

@@ -7,6 +7,7 @@ from typing import Any
 
 from cnnzoo.models.dcgan import DCGAN
 from cnnzoo.registry import register
+from cnnzoo.utils.checks import check_integer
 
 
 @register("cgan")
@@ -21,6 +22,5 @@ class CGAN(DCGAN):
     """
 
     def __init__(self, *, classes: int = 10, **config: Any) -> None:
-        if classes < 2:
-            raise ValueError(f"`classes` must be an integer >= 2. Received: {classes}")
+        check_integer("classes", classes, 2)
         super().__init__(classes=classes, **config)

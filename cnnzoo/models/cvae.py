@@ -15,6 +15,7 @@ from cnnzoo.nn.layers import unit_range, with_label
 from cnnzoo.registry import register
 from cnnzoo.tasks import inference
 from cnnzoo.tasks.compiled import in_batches
+from cnnzoo.utils.checks import check_integer
 
 
 @register("cvae")
@@ -31,8 +32,7 @@ class CVAE(VAE):
     needs_labels = True
 
     def __init__(self, *, classes: int = 10, **config: Any) -> None:
-        if classes < 2:
-            raise ValueError(f"`classes` must be an integer >= 2. Received: {classes}")
+        check_integer("classes", classes, 2)
         self.classes = self.label_size = classes
         super().__init__(**config)
 

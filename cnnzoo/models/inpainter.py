@@ -27,6 +27,7 @@ from cnnzoo.registry import register
 from cnnzoo.tasks.compiled import in_batches, run
 from cnnzoo.tasks.photo_inference import GRAIN, as_photographs, levels, units
 from cnnzoo.tasks.sharing import Shared
+from cnnzoo.utils.checks import check_integer
 
 DILATIONS = (1, 2, 4)  # of the convolutions at the coarsest level of the U-Net
 GRAY = 128  # display value of holes
@@ -151,8 +152,7 @@ class Inpainter(Shared):
         super().__init__(**kwargs)
         if tuple(image_shape) not in ((None, None, 1), (None, None, 3)):
             raise ValueError(f"`image_shape` must be (None, None, 1 or 3), images of any size. Received: {image_shape}")
-        if depth < 1:
-            raise ValueError(f"`depth` must be an integer >= 1. Received: {depth}")
+        check_integer("depth", depth, 1)
         for name, weight in (("content", content), ("adversarial", adversarial)):
             if weight < 0:
                 raise ValueError(f"`{name}` must be 0 to leave it out, or a weight > 0. Received: {weight}")

@@ -20,6 +20,7 @@ from cnnzoo.phases import Phase
 from cnnzoo.registry import register
 from cnnzoo.tasks import inference
 from cnnzoo.tasks.autoencoder import Reconstructor, check_sides
+from cnnzoo.utils.checks import check_integer
 
 SCALES = 3  # of latents: images reduced 8, 4 and 2 times
 FLOOR = math.log(0.5 / 255)  # of the log-scale of a value; without it, the density of constant areas is unbounded
@@ -70,8 +71,7 @@ class LadderVAE(Reconstructor):
         if any(side % 2**SCALES for side in self.image_shape[:2]):
             raise ValueError(f"`image_shape` must have sides that are multiples of 8. Received: {self.image_shape}")
         for name, value, least in (("latent_channels", latent_channels, 1), ("depth", depth, 1), ("warmup", warmup, 0)):
-            if value < least:
-                raise ValueError(f"`{name}` must be an integer >= {least}. Received: {value}")
+            check_integer(name, value, least)
         self.width, self.latent_channels, self.depth, self.warmup = width, latent_channels, depth, warmup
         self.grids = list(self._grids())
         self.latent_dim = sum(math.prod(grid) for grid in self.grids)
@@ -246,8 +246,7 @@ class LadderVAE(Reconstructor):
 
     def log_weights(self, images: Any, samples: int = 1, seed: int = 0) -> np.ndarray:
         """log p(x, z) - log q(z|x) in nats, (samples, n), for z sampled from q(z|x); see `VAE.log_weights`."""
-        if samples < 1:
-            raise ValueError(f"`samples` must be an integer >= 1. Received: {samples!r}")
+        check_integer("samples", samples, 1)
         batch, _ = inference.checked(self, images)
         images = unit_range(ops.convert_to_tensor(batch))
         rng, found = np.random.default_rng(seed), []

@@ -23,6 +23,7 @@ from cnnzoo.registry import register
 from cnnzoo.tasks.photo_inference import as_photographs
 from cnnzoo.tasks.pixel_optimizers import OPTIMIZERS, coarse_to_fine, resized
 from cnnzoo.tasks.stylizer import TINY, StyleOutputs, Stylizer, Targets
+from cnnzoo.utils.checks import check_integer
 
 COARSEST = 64  # shorter side of the coarsest scale, in pixels
 
@@ -149,8 +150,7 @@ class StyleTransfer(Stylizer):
         sizes = self._sizes(batch.shape[1:3], scales, side)
         if optimizer not in OPTIMIZERS:
             raise ValueError(f"`optimizer` must be one of {', '.join(OPTIMIZERS)}. Received: {optimizer!r}")
-        if steps < 1:
-            raise ValueError(f"`steps` must be an integer >= 1. Received: {steps!r}")
+        check_integer("steps", steps, 1)
         evaluations, total = count(1), len(batch) * len(sizes) * steps
 
         def watch(picture: Any) -> None:

@@ -19,6 +19,7 @@ from cnnzoo.phases import Phase
 from cnnzoo.registry import register
 from cnnzoo.tasks import inference
 from cnnzoo.tasks.autoencoder import SIDES, Reconstructor, check_sides
+from cnnzoo.utils.checks import check_integer
 
 LIKELIHOODS = ("bernoulli", "gaussian", "logistic")
 PRIORS = ("normal", "vampprior")
@@ -230,8 +231,7 @@ class VAE(Reconstructor):
         """
         if labels is not None and not self.needs_labels:
             raise ValueError(f"`labels` must be None for the unconditional {self.architecture}. Received: labels")
-        if not isinstance(samples, (int, np.integer)) or samples < 1:
-            raise ValueError(f"`samples` must be an integer >= 1. Received: {samples!r}")
+        check_integer("samples", samples, 1)
         batch, _ = inference.checked(self, images)
         if self.binarize and not np.isin(batch, (0, 255 if batch.dtype == np.uint8 else 1)).all():
             raise ValueError("`images` must be binary, black and white alone, as the model is. Received: grays")
@@ -300,8 +300,7 @@ def _check_objective(
             raise ValueError(f"`{name}` must be a number >= 0. Received: {value!r}")
     counts = (("warmup", warmup, 0), ("importance_samples", importance_samples, 1), ("pseudo_inputs", pseudo_inputs, 1))
     for name, value, least in counts:
-        if not isinstance(value, int) or value < least:
-            raise ValueError(f"`{name}` must be an integer >= {least}. Received: {value!r}")
+        check_integer(name, value, least)
     if importance_samples > 1 and (beta, free_bits, warmup) != (1, 0, 0):
         raise ValueError(
             "`importance_samples` must be 1 unless beta=1, free_bits=0, warmup=0. Received: "

@@ -15,6 +15,7 @@ import numpy as np
 from keras import ops
 
 from cnnzoo.imaging.arrays import fits, in_words
+from cnnzoo.utils.checks import check_integer
 
 SLACK = 1e-6  # tolerance of floats around [0, 1]
 NOISY = 0.5  # tolerance of the mean of a noisy image around [0, 1]; noise has mean 0
@@ -73,8 +74,8 @@ class Checking(keras.Model):
                     f"{position}"
                 )
         if is_array(x):
-            if batch_size is not None and batch_size < 1:
-                raise ValueError(f"`batch_size` must be an integer >= 1. Received: {batch_size}")
+            if batch_size is not None:
+                check_integer("batch_size", batch_size, 1)
             self._check_last_batch(x.shape[0], batch_size or 32, validation_split if validation_data is None else 0.0)
         if validation_data is not None:
             images, labels, weights = keras.utils.unpack_x_y_sample_weight(validation_data)

@@ -12,6 +12,7 @@ from cnnzoo.nn.layers import RandomAffine, unit_range
 from cnnzoo.phases import Phase
 from cnnzoo.tasks import inference
 from cnnzoo.tasks.sharing import Shared
+from cnnzoo.utils.checks import check_integer
 
 AUGMENTATIONS = ("rotation", "shift", "zoom", "mirror")  # keywords of `RandomAffine`
 
@@ -61,8 +62,7 @@ class Classifier(Shared):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        if classes < 2:
-            raise ValueError(f"`classes` must be an integer >= 2. Received: {classes}")
+        check_integer("classes", classes, 2)
         self.image_shape = tuple(image_shape)
         self.classes = classes
         self.l1, self.l2 = l1, l2

@@ -11,6 +11,7 @@ from cnnzoo.imaging.batch import as_batch
 from cnnzoo.tasks.compiled import in_batches
 from cnnzoo.tasks.photo_inference import levels
 from cnnzoo.utils.caller import warn
+from cnnzoo.utils.checks import check_integer
 
 
 def called(model: Any, images: Any) -> Any:
@@ -73,8 +74,7 @@ def noise(model: Any, n: int, seed: int, truncation: float | None = None) -> np.
         ValueError: For n < 1, a seed other than an integer >= 0, or a truncation <= 0.
     """
     for name, value, least in (("n", n, 1), ("seed", seed, 0)):
-        if not isinstance(value, (int, np.integer)) or isinstance(value, bool) or value < least:
-            raise ValueError(f"`{name}` must be an integer >= {least}. Received: {value!r}")
+        check_integer(name, value, least)
     z = np.random.default_rng(seed).standard_normal((n, model.latent_dim), dtype=np.float32)
     if truncation is None:
         return z

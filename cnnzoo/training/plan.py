@@ -31,6 +31,7 @@ from cnnzoo.training import shape, updates
 from cnnzoo.training.frozen import freeze, names_of
 from cnnzoo.training.run_dir import Run
 from cnnzoo.training.start import address, recipe_of
+from cnnzoo.utils.checks import check_integer
 
 Plan = dict[str, Any]  # the content of `run.json`
 
@@ -132,18 +133,15 @@ def _settings(base: Recipe, arch: str, given: Mapping[str, Any]) -> Plan:
             f"`crop` must not be given with {arch!r}, which takes images of one size. Received: crop={given['crop']}"
         )
     for key, least in minimum.items():
-        plan[key] = given[key] if key in given else getattr(base, key)
-        if not isinstance(plan[key], int) or plan[key] < least:
-            raise ValueError(f"`{key}` must be an integer >= {least}. Received: {plan[key]!r}")
-    updates.check_settings(given)
-    plan.update({key: given[key] for key in updates.SETTINGS if key in given})
+        plan[key] = check_integer(key, given[key] if key in given else getattr(base, key), least)
+    plan.update(updates.checked_settings(given))
     if not isinstance(given.get("watch", False), bool):
         raise ValueError(f"`watch` must be True or False. Received: {given['watch']!r}")
     if given.get("watch"):
         plan["watch"] = True
     plan["limit"] = given.get("limit", base.limit)
-    if plan["limit"] is not None and (not isinstance(plan["limit"], int) or plan["limit"] < 1):
-        raise ValueError(f"`limit` must be an integer >= 1. Received: {plan['limit']!r}")
+    if plan["limit"] is not None:
+        plan["limit"] = check_integer("limit", plan["limit"], 1)
     if base.start is not None:
         plan["start"] = base.start
     if "frozen" in given:

@@ -6,20 +6,24 @@ from typing import Any
 
 import keras
 
+from cnnzoo.utils.checks import check_integer
+
 SETTINGS = ("clip_norm", "accumulate")
 
 
-def check_settings(given: Mapping[str, Any]) -> None:
-    """Checks `clip_norm` and `accumulate`, where they are given.
+def checked_settings(given: Mapping[str, Any]) -> dict[str, Any]:
+    """`clip_norm` and `accumulate`, where they are given, in Python's types.
 
     Raises:
         ValueError: One is out of range.
     """
-    norm, count = given.get("clip_norm", 1.0), given.get("accumulate", 1)
+    settings = {key: given[key] for key in SETTINGS if key in given}
+    norm = settings.get("clip_norm", 1.0)
     if isinstance(norm, bool) or not isinstance(norm, int | float) or not 0 < norm < math.inf:
         raise ValueError(f"`clip_norm` must be a finite number > 0. Received: {norm!r}")
-    if isinstance(count, bool) or not isinstance(count, int) or count < 1:
-        raise ValueError(f"`accumulate` must be an integer >= 1. Received: {count!r}")
+    if "accumulate" in settings:
+        settings["accumulate"] = check_integer("accumulate", settings["accumulate"], 1)
+    return settings
 
 
 def check_steps(accumulate: int, steps: int) -> None:

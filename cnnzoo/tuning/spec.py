@@ -13,6 +13,7 @@ from cnnzoo.registry import architecture, list_models, split_name
 from cnnzoo.training.plan import make_plan
 from cnnzoo.tuning.objectives import objectives
 from cnnzoo.tuning.space import Space, check_space, to_json, within
+from cnnzoo.utils.checks import check_integer
 from cnnzoo.utils.configuration import check as check_config
 from cnnzoo.utils.configuration import fields_of
 
@@ -87,8 +88,7 @@ def search_spec(
     if objective is not None and objective not in allowed:
         raise ValueError(f"`objective` must be one of {', '.join(allowed)} for {name}. Received: {objective!r}")
     objective = objective or next(iter(allowed))
-    if not isinstance(trials, int) or trials < 1:
-        raise ValueError(f"`trials` must be an integer >= 1. Received: {trials!r}")
+    trials = check_integer("trials", trials, 1)
     config = check_config(name, fields_of(cls), config or {})
     own_space = {key: domain for key, domain in getattr(cls, "search_space", {}).items() if key not in config}
     domains = check_space(cls, own_space if space is None else space)

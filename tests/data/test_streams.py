@@ -123,7 +123,7 @@ def test_training_images_streams_above_memory_limit(folder):
         for most in (needed - 1, needed, None)
     ]
     assert kinds == [True, False, False]
-    with pytest.raises(ValueError, match=r"`memory` must be an integer >= 0, in bytes\. Received: -1"):
+    with pytest.raises(ValueError, match=r"`memory` must be an integer >= 0\. Received: -1"):
         data.training_images(folder, "train", SHAPE, memory=-1)
 
 

@@ -325,7 +325,12 @@ BAD = [
         400,
         "`labels` must be numbers in [0, 9]",
     ),
-    ("cgan", {"signature_name": "generate", "inputs": {"seed": 1, "labels": []}}, 400, "`labels` must have one value or more"),
+    (
+        "cgan",
+        {"signature_name": "generate", "inputs": {"seed": 1, "labels": []}},
+        400,
+        "`labels` must have one value or more",
+    ),
     ("cgan", {"signature_name": "generate", "inputs": [1]}, 400, "`inputs` must be objects with "),
     (
         "cgan",

@@ -97,6 +97,6 @@ def test_score_every_on_stream_matches_memory(folder, tmp_path, monkeypatch, cap
 
 
 def test_train_rejects_negative_memory(folder, tmp_path):
-    with pytest.raises(ValueError, match=r"`memory` must be an integer >= 0, in bytes\. Received: -5"):
+    with pytest.raises(ValueError, match=r"`memory` must be an integer >= 0\. Received: -5"):
         train(folder, tmp_path / "run", memory=-5)
     assert not (tmp_path / "run").exists()
