@@ -348,8 +348,10 @@ def test_export_generate_is_deterministic_and_rejects_bad_labels(loaded):
     assert max(np.abs(read_image(f) - 255 * x).max() for f, x in zip(files, first["image"], strict=True)) <= 0.51
     named = cnnzoo.build("lenet.mnist").classify(first["image"]).argmax(axis=1)
     assert named.tolist() == labels
-    for wrong in ([10], [-1], [0] * 1025, []):
-        with pytest.raises(tf.errors.InvalidArgumentError, match="must be between"):
+    range_rule, none_rule = r"`labels` must be numbers in \[0, 9\]", "`labels` must have one value or more"
+    many_rule = "The number of images must be between 1 and 1024"
+    for wrong, rule in (([10], range_rule), ([-1], range_rule), ([0] * 1025, many_rule), ([], none_rule)):
+        with pytest.raises(tf.errors.InvalidArgumentError, match=rule):
             ask("generate", seed=0, labels=np.array(wrong, np.int32))
 
 
